@@ -1,0 +1,113 @@
+"""Connections by id, in Airflow's own notation, readable with or without Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from spotify_pipeline.errors import ConfigurationError
+
+SPOTIFY_API = "spotify_api"
+SPOTIFY_LAKE = "spotify_lake"
+WAREHOUSE_OWNER = "warehouse_owner"
+WAREHOUSE_INGEST = "warehouse_ingest"
+WAREHOUSE_DBT = "warehouse_dbt"
+WAREHOUSE_READER = "warehouse_reader"
+CONNECTION_IDS = (
+    SPOTIFY_API,
+    SPOTIFY_LAKE,
+    WAREHOUSE_OWNER,
+    WAREHOUSE_INGEST,
+    WAREHOUSE_DBT,
+    WAREHOUSE_READER,
+)
+
+
+@dataclass(frozen=True)
+class ConnectionInfo:
+    """One connection. `schema` is the database or bucket; `extra` holds what has no field of its own."""
+
+    conn_id: str
+    conn_type: str = "generic"
+    host: str | None = None
+    port: int | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    schema: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def require(self, name: str) -> str:
+        """Give the field or extra called `name`.
+
+        Raises:
+            ConfigurationError: it is empty.
+        """
+        value = getattr(self, name, None) or self.extra.get(name)
+        if not value:
+            raise ConfigurationError(f"connection '{self.conn_id}' has no {name}: set it and run again")
+        return str(value)
+
+
+ConnectionLookup = Callable[[str], ConnectionInfo]
+
+
+def variable_name(conn_id: str) -> str:
+    """Name of the environment variable that holds the connection, as Airflow reads it."""
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
+
+
+def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> ConnectionInfo:
+    """Read a connection from `AIRFLOW_CONN_<ID>`, as JSON or as a URI.
+
+    Raises:
+        ConfigurationError: the variable is absent or cannot be read.
+    """
+    name = variable_name(conn_id)
+    text = (os.environ if environ is None else environ).get(name)
+    if not text:
+        raise ConfigurationError(f"connection '{conn_id}' is not defined: set the variable {name}")
+    try:
+        return _from_json(conn_id, text) if text.lstrip().startswith("{") else _from_uri(conn_id, text)
+    except (ValueError, TypeError, AttributeError):
+        # the text may hold a password: neither it nor the parser's words are repeated
+        raise ConfigurationError(f"variable {name} is neither a connection in JSON nor a URI") from None
+
+
+def _from_json(conn_id: str, text: str) -> ConnectionInfo:
+    fields = json.loads(text)
+    extra = fields.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
+    port = fields.get("port")
+    return ConnectionInfo(
+        conn_id=conn_id,
+        conn_type=fields.get("conn_type") or "generic",
+        host=fields.get("host"),
+        port=int(port) if port else None,
+        login=fields.get("login"),
+        password=fields.get("password"),
+        schema=fields.get("schema"),
+        extra={key.lower(): value for key, value in extra.items()},
+    )
+
+
+def _from_uri(conn_id: str, text: str) -> ConnectionInfo:
+    parts = urlsplit(text)
+    if not parts.scheme:
+        raise ValueError("no scheme")
+    query = dict(parse_qsl(parts.query))
+    extra = json.loads(query.pop("__extra__", "{}")) | query
+    return ConnectionInfo(
+        conn_id=conn_id,
+        conn_type=parts.scheme.replace("-", "_"),
+        host=unquote(parts.hostname) if parts.hostname else None,
+        port=parts.port,
+        login=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        schema=unquote(parts.path.lstrip("/")) or None,
+        extra={key.lower(): value for key, value in extra.items()},
+    )

@@ -1,0 +1,125 @@
+"""Every error this pipeline raises on purpose.
+
+    PipelineError
+    ├── TransientError            trying again later can succeed
+    │   ├── ApiUnavailable        Spotify cannot be reached, or answers 5xx
+    │   ├── BodyCutShort          an answer that ended early or is not JSON
+    │   ├── RateLimited           429: the bucket is closed until `deadline`
+    │   ├── LakeUnavailable       the object store cannot be reached
+    │   └── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
+    └── TerminalError             the same call fails again until somebody repairs something
+        ├── ConfigurationError    a setting or connection is missing or wrong
+        │   ├── SourcesFileError  sources.yml, with the line
+        │   └── BucketMissing     the object store has no such bucket
+        ├── AuthenticationError   Spotify refuses the client id, secret or login
+        ├── PermissionDenied      403: this app or login may not read that
+        ├── NotFound              404: Spotify knows no such id
+        ├── RequestRefused        another 4xx: the request itself is wrong
+        ├── UnsafeLink            a `next` link or redirect that leaves the API's own host
+        ├── PastPartition         the partition's date is not the API's date, and no raw exists
+        ├── QuarantineShareExceeded  too large a share of a source is bad
+        ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
+        ├── LeaseLost             a newer attempt holds the step's lease
+        ├── DamagedObject         a stored object is absent or differs from its manifest
+        └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
+
+Every message is one sentence that names the thing and the way out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class PipelineError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class TransientError(PipelineError):
+    """Trying again later can succeed."""
+
+
+class TerminalError(PipelineError):
+    """The same call fails again until somebody repairs something."""
+
+
+class ApiUnavailable(TransientError):
+    """Spotify cannot be reached, or answers 5xx."""
+
+
+class BodyCutShort(TransientError):
+    """An answer ended early or is not JSON."""
+
+
+class RateLimited(TransientError):
+    """429: `bucket` is closed until `deadline` (UTC); `reason` is Spotify's, for example QUOTA_EXCEEDED."""
+
+    def __init__(self, message: str, *, bucket: str, deadline: datetime, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.bucket = bucket
+        self.deadline = deadline
+        self.reason = reason
+
+
+class LakeUnavailable(TransientError):
+    """The object store cannot be reached."""
+
+
+class WarehouseUnavailable(TransientError):
+    """Postgres cannot be reached, or lost the connection."""
+
+
+class ConfigurationError(TerminalError):
+    """A setting or connection is missing or wrong."""
+
+
+class SourcesFileError(ConfigurationError):
+    """sources.yml cannot be used; the message carries file and line."""
+
+
+class BucketMissing(ConfigurationError):
+    """The object store has no such bucket."""
+
+
+class AuthenticationError(TerminalError):
+    """Spotify refuses the client id, secret or login."""
+
+
+class PermissionDenied(TerminalError):
+    """403: this app or login may not read that."""
+
+
+class NotFound(TerminalError):
+    """404: Spotify knows no such id."""
+
+
+class RequestRefused(TerminalError):
+    """A 4xx other than 401, 403, 404 and 429: the request itself is wrong."""
+
+
+class UnsafeLink(TerminalError):
+    """A `next` link or redirect that leaves the API's own host and path."""
+
+
+class PastPartition(TerminalError):
+    """The partition's date is not the API's date, and no raw exists: Spotify keeps no history."""
+
+
+class QuarantineShareExceeded(TerminalError):
+    """More than the set share of a source is bad; nothing of it was loaded."""
+
+
+class ReconciliationError(TerminalError):
+    """What was fetched is not what was loaded, quarantined, repeated or set aside."""
+
+
+class LeaseLost(TerminalError):
+    """A newer attempt holds the lease of this step; this attempt wrote nothing."""
+
+
+class DamagedObject(TerminalError):
+    """A stored object is absent or differs from its manifest."""
+
+
+class SchemaVersionError(TerminalError):
+    """The warehouse is newer than this code, or was never migrated."""

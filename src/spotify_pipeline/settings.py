@@ -1,0 +1,43 @@
+"""Settings that are no secret, each from an environment variable `SPOTIFY_PIPELINE_<NAME>`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from spotify_pipeline.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "SPOTIFY_PIPELINE_"
+
+
+class Settings(BaseSettings):
+    """What an operator may set; read when a step starts, never at DAG parse."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    sources: Path = Field(PROJECT_ROOT / "include" / "sources.yml", description="the list of sources")
+    fetch_tasks: int = Field(8, ge=1, le=256, description="mapped task groups that plan makes at most")
+    fetch_concurrency: int = Field(4, ge=1, le=32, description="requests in flight within one source")
+    quarantine_share: float = Field(0.05, ge=0, le=1, description="bad share of a source that fails it")
+    retry_after_wait_max: int = Field(60, ge=0, le=600, description="seconds of Retry-After waited in the task")
+    cooldown_wait_max: int = Field(7200, ge=0, description="seconds of cool-down waited outside the worker")
+    request_timeout: float = Field(30.0, gt=0, description="seconds for one request to Spotify")
+    max_response_bytes: int = Field(32 * 2**20, gt=0, description="largest answer accepted")
+    report_dir: Path | None = Field(None, description="folder that also gets a copy of each report")
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: a value is out of range or of the wrong type; the message names the variable.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise ConfigurationError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None
