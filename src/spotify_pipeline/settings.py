@@ -18,15 +18,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    sources: Path = Field(PROJECT_ROOT / "include" / "sources.yml", description="the list of sources")
-    fetch_tasks: int = Field(8, ge=1, le=256, description="mapped task groups that plan makes at most")
-    fetch_concurrency: int = Field(4, ge=1, le=32, description="requests in flight within one source")
-    quarantine_share: float = Field(0.05, ge=0, le=1, description="bad share of a source that fails it")
-    retry_after_wait_max: int = Field(60, ge=0, le=600, description="seconds of Retry-After waited in the task")
-    cooldown_wait_max: int = Field(7200, ge=0, description="seconds of cool-down waited outside the worker")
-    request_timeout: float = Field(30.0, gt=0, description="seconds for one request to Spotify")
-    max_response_bytes: int = Field(32 * 2**20, gt=0, description="largest answer accepted")
-    report_dir: Path | None = Field(None, description="folder that also gets a copy of each report")
+    sources: Path = Field(default=PROJECT_ROOT / "include" / "sources.yml", description="the list of sources")
+    fetch_tasks: int = Field(
+        default=8, ge=1, le=256, description="mapped task groups that plan makes at most"
+    )
+    fetch_concurrency: int = Field(default=4, ge=1, le=32, description="requests in flight within one source")
+    quarantine_share: float = Field(
+        default=0.05, ge=0, le=1, description="bad share of a source that fails it"
+    )
+    retry_after_wait_max: int = Field(
+        default=60, ge=0, le=600, description="seconds of Retry-After waited in place"
+    )
+    cooldown_wait_max: int = Field(
+        default=7200, ge=0, description="seconds of cool-down waited outside the worker"
+    )
+    request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
+    max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest answer accepted")
+    report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
 
     @classmethod
     def load(cls) -> Settings:

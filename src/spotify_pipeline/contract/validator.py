@@ -1,0 +1,104 @@
+"""The contract: JSON Schema, Draft 2020-12. A compiled validator decides, the reference one explains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+
+from spotify_pipeline.contract.extract import Kind
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule. `code` is KIND.FIELD.KEYWORD, `pointer` is relative to the record."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Empty `violations` means that the record holds the contract."""
+
+    violations: tuple[Violation, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether the record holds the contract."""
+        return not self.violations
+
+
+_VALID = Verdict()
+
+
+@cache
+def schema(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema of a record kind, in the current version."""
+    folder = files("spotify_pipeline.contract") / "schemas" / f"v{SCHEMA_VERSION}"
+    loaded: dict[str, Any] = json.loads((folder / f"{kind}.schema.json").read_text("utf-8"))
+    return loaded
+
+
+@cache
+def _compiled(kind: Kind) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema(kind))
+
+
+@cache
+def _reference(kind: Kind) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema(kind))
+
+
+def validate(kind: Kind, record: Any) -> Verdict:
+    """Check a record; all violations are given, in the order of their pointers.
+
+    Raises nothing: a value that cannot even be read as JSON (a lone surrogate) is a violation too.
+    """
+    try:
+        if _compiled(kind).is_valid(record):
+            return _VALID
+    except (UnicodeEncodeError, ValueError, RecursionError) as error:
+        return Verdict((Violation(f"{kind}.not_json", "", f"the record is no JSON value: {error}"[:500]),))
+    return explain(kind, record)
+
+
+def explain(kind: Kind, record: Any) -> Verdict:
+    """The reference validator's verdict, with a code and a sentence for each broken rule."""
+    found = {v for error in _reference(kind).iter_errors(record) for v in _violations(kind, error)}
+    return Verdict(tuple(sorted(found, key=lambda v: (v.pointer, v.code)))) if found else _VALID
+
+
+def _violations(kind: Kind, error: jsonschema.ValidationError) -> Iterator[Violation]:
+    path = list(error.absolute_path)
+    if error.validator == "required":
+        # the error does not say which name is absent and comes once for each: give all, a set folds them
+        names: list[str] = error.schema["required"]  # type: ignore[index]  # the schema is ours, an object
+        record: dict[str, Any] = error.instance  # type: ignore[assignment]
+        for name in names:
+            if name not in record:
+                yield _violation(kind, "required", [*path, name], f"{name} is required and absent")
+        return
+    rule = error.schema.get("description") if isinstance(error.schema, dict) else None
+    message = f"{rule or error.message}; found {_shown(error.instance)}"
+    yield _violation(kind, str(error.validator), path, message)
+
+
+def _violation(kind: Kind, keyword: str, path: list[str | int], message: str) -> Violation:
+    field = ".".join(str(part) for part in path if isinstance(part, str))
+    pointer = "".join(f"/{part}" for part in path)
+    return Violation(".".join(part for part in (kind, field, keyword) if part), pointer, message)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."

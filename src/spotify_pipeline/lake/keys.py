@@ -1,0 +1,93 @@
+"""Where every object lies. A partition is an observation date, `YYYY-MM-DD` in UTC."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date
+from urllib.parse import urlencode
+
+from spotify_pipeline.errors import ConfigurationError
+
+RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports"
+MANIFEST_NAME = "_manifest.json"
+SUMMARY_NAME = "_summary.json"
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_KIND = re.compile(r"[a-z][a-z_]{0,30}")
+
+
+def parse_partition(text: str | None) -> date:
+    """Read a partition key.
+
+    Raises:
+        ConfigurationError: it is no date of the form YYYY-MM-DD.
+    """
+    if text is not None and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass  # a day that no month has: the error below says so
+    raise ConfigurationError(f"partition key {text!r} is no date: trigger the run with a key like 2026-11-22")
+
+
+def partition_prefix(zone: str, partition: date) -> str:
+    """Everything of one zone and partition, for example `raw/ingest_date=2026-11-22/`."""
+    return f"{zone}/ingest_date={partition.isoformat()}/"
+
+
+def source_prefix(zone: str, partition: date, source: str) -> str:
+    """Everything of one zone, partition and source.
+
+    Raises:
+        ConfigurationError: the name could leave its folder.
+    """
+    if not _SOURCE_NAME.fullmatch(source):
+        raise ConfigurationError(f"source name {source!r} cannot be part of an object key")
+    return f"{partition_prefix(zone, partition)}source={source}/"
+
+
+def source_of(key: str) -> str | None:
+    """Name of the source that a key belongs to."""
+    found = re.search(r"/source=([^/]+)/", key)
+    return found.group(1) if found else None
+
+
+def request_hash(method: str, path: str, query: Mapping[str, str]) -> str:
+    """Identity of a request: 32 hex digits over method, path and sorted query."""
+    text = f"{method.upper()} {path}?{urlencode(sorted(query.items()))}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def raw_key(
+    partition: date, source: str, kind: str, *, method: str, path: str, query: Mapping[str, str]
+) -> str:
+    """Key of one answer: `raw/ingest_date=D/source=NAME/KIND-HASH.json`."""
+    if not _KIND.fullmatch(kind):
+        raise ConfigurationError(f"request kind {kind!r} cannot be part of an object key")
+    return f"{source_prefix(RAW, partition, source)}{kind}-{request_hash(method, path, query)}.json"
+
+
+def manifest_key(partition: date, source: str) -> str:
+    """Key of a source's manifest; the source's partition exists when this object does."""
+    return source_prefix(RAW, partition, source) + MANIFEST_NAME
+
+
+def validated_key(partition: date, source: str, record_kind: str) -> str:
+    """Key of the accepted records of one kind, NDJSON."""
+    return f"{source_prefix(VALIDATED, partition, source)}{record_kind}s.ndjson"
+
+
+def summary_key(partition: date, source: str) -> str:
+    """Key of the counts of a validation, written after all its other objects."""
+    return source_prefix(VALIDATED, partition, source) + SUMMARY_NAME
+
+
+def quarantine_key(partition: date, source: str) -> str:
+    """Key of the records set aside with a reason, NDJSON."""
+    return source_prefix(QUARANTINE, partition, source) + "records.ndjson"
+
+
+def report_key(partition: date) -> str:
+    """Key of the report page."""
+    return partition_prefix(REPORTS, partition) + "report.html"

@@ -1,0 +1,120 @@
+"""The manifest: what a source brought in one partition. It is written last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.store import Lake
+
+MANIFEST_VERSION = 1
+
+
+def sha256(data: bytes) -> str:
+    """Digest as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """One stored answer. `query` and `path` are the request's; `observed_at` is the API's Date header."""
+
+    key: str
+    kind: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    requested_id: str | None
+    status: int
+    observed_at: datetime
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class MissingRecord:
+    """An id that Spotify answered with 404."""
+
+    kind: str
+    requested_id: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a source brought in one partition; `complete` when every page was followed to its end."""
+
+    partition: date
+    source: str
+    source_kind: str
+    definition_sha256: str
+    complete: bool
+    objects: tuple[RawObject, ...]
+    missing: tuple[MissingRecord, ...] = ()
+    stopped_by: str | None = None
+    resume_after: datetime | None = None
+    calls: int = 0
+    version: int = field(default=MANIFEST_VERSION)
+
+    @property
+    def key(self) -> str:
+        """Where it lies."""
+        return keys.manifest_key(self.partition, self.source)
+
+    def to_bytes(self) -> bytes:
+        """Stable text: the same manifest gives the same bytes."""
+        style = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+        return orjson.dumps(asdict(self), option=style)
+
+
+def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
+    """Read a source's manifest, or None where the partition does not exist yet.
+
+    Raises:
+        DamagedObject: it is there and cannot be read.
+    """
+    key = keys.manifest_key(partition, source)
+    stored = lake.find(key)
+    if stored is None:
+        return None
+    try:
+        fields: dict[str, Any] = orjson.loads(stored.data)
+        version = fields["version"]
+        if version != MANIFEST_VERSION:
+            raise DamagedObject(f"manifest '{key}' has version {version}, this code reads {MANIFEST_VERSION}")
+        fields["partition"] = date.fromisoformat(fields["partition"])
+        fields["objects"] = tuple(
+            RawObject(**item | {"observed_at": datetime.fromisoformat(item["observed_at"])})
+            for item in fields["objects"]
+        )
+        fields["missing"] = tuple(MissingRecord(**item) for item in fields["missing"])
+        if fields["resume_after"]:
+            fields["resume_after"] = datetime.fromisoformat(fields["resume_after"])
+        return Manifest(**fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedObject(
+            f"manifest '{key}' cannot be read ({error}): delete it and run the partition's fetch again, "
+            "the answers already stored are used"
+        ) from error
+
+
+def read_raw(lake: Lake, raw: RawObject) -> bytes:
+    """Read an answer and check it against its manifest.
+
+    Raises:
+        DamagedObject: absent, or other bytes than were stored.
+    """
+    data = lake.get(raw.key).data
+    if sha256(data) != raw.sha256:
+        raise DamagedObject(
+            f"object '{raw.key}' differs from its manifest: delete the object and the manifest, and run the "
+            "partition's fetch again while the date is its own"
+        )
+    return data

@@ -1,0 +1,189 @@
+"""A bucket behind six calls, with the minio SDK's many errors turned into ours."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import BucketMissing, ConfigurationError, DamagedObject, LakeUnavailable
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 60.0
+_PART_SIZE = 10 * 2**20
+_ABSENT = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object's bytes and its own metadata (keys in lower case, without the x-amz-meta- prefix)."""
+
+    key: str
+    data: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Lake:
+    """One bucket of an S3 store.
+
+    Each call raises LakeUnavailable (the store does not answer), BucketMissing, or ConfigurationError
+    (the store refuses the keys).
+    """
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self.bucket = info.schema or "spotify-lake"
+        secure = str(info.extra.get("secure", False)).lower() in {"1", "true", "yes"}
+        host = info.require("host")
+        port = info.port or (443 if secure else 9000)
+        self.address = f"{'https' if secure else 'http'}://{host}:{port}"
+        self._conn_id = info.conn_id
+        self._client = Minio(
+            endpoint=f"{host}:{port}",
+            access_key=info.require("login"),
+            secret_key=info.require("password"),
+            secure=secure,
+            # given, so that the SDK need not ask the store where the bucket is
+            region=str(info.extra.get("region", "us-east-1")),
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+                maxsize=16,
+                retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+            ),
+        )
+
+    @contextmanager
+    def _errors(self, key: str = "") -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            raise self._translate(error, key) from error
+        except (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, OSError) as error:
+            raise LakeUnavailable(
+                f"the object store at {self.address} does not answer ({type(error).__name__}): start it, "
+                f"or correct connection '{self._conn_id}'; the task tries again"
+            ) from error
+        except MinioException as error:
+            raise LakeUnavailable(f"the object store at {self.address} failed on '{key}': {error}") from error
+
+    def _translate(self, error: S3Error, key: str) -> Exception:
+        if error.code == "NoSuchBucket":
+            return self._bucket_missing()
+        if error.code in _ABSENT:
+            return DamagedObject(f"object '{key}' is absent from bucket '{self.bucket}'")
+        if error.code in _REFUSED:
+            return ConfigurationError(
+                f"the object store at {self.address} refuses the keys of connection '{self._conn_id}' "
+                f"({error.code}): correct login and password"
+            )
+        return LakeUnavailable(f"the object store at {self.address} answered {error.code} for '{key}'")
+
+    def _bucket_missing(self) -> BucketMissing:
+        return BucketMissing(
+            f"bucket '{self.bucket}' does not exist on {self.address}: create it with "
+            "`spotify-pipeline lake init`, or name another one as schema of connection "
+            f"'{self._conn_id}', then clear the task"
+        )
+
+    def put(
+        self,
+        key: str,
+        data: bytes | BinaryIO,
+        *,
+        content_type: str = "application/json",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write an object whole; a reader sees the old bytes or the new ones, never a part."""
+        stream: BinaryIO = io.BytesIO(data) if isinstance(data, bytes) else data
+        length = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        with self._errors(key):
+            self._client.put_object(
+                bucket_name=self.bucket,
+                object_name=key,
+                data=stream,
+                length=length,
+                content_type=content_type,
+                # the SDK's type also allows lists as values
+                metadata=dict(metadata) if metadata else None,
+                part_size=_PART_SIZE,
+            )
+
+    def get(self, key: str) -> StoredObject:
+        """Read an object whole.
+
+        Raises:
+            DamagedObject: there is none.
+        """
+        with self._errors(key):
+            response = self._client.get_object(bucket_name=self.bucket, object_name=key)
+            try:
+                data = response.read()
+            finally:
+                response.close()
+                response.release_conn()
+        return StoredObject(key, data, _own_metadata(response.headers))
+
+    def find(self, key: str) -> StoredObject | None:
+        """Read an object whole, or None where there is none."""
+        try:
+            return self.get(key)
+        except DamagedObject:
+            return None
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """Read an NDJSON object line by line, without holding all of it.
+
+        Raises:
+            DamagedObject: there is none.
+        """
+        with self._errors(key):
+            response = self._client.get_object(bucket_name=self.bucket, object_name=key)
+            try:
+                rest = b""
+                for chunk in response.stream(2**20):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    yield from whole
+                if rest:
+                    yield rest
+            finally:
+                response.close()
+                response.release_conn()
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below a prefix, sorted."""
+        with self._errors(prefix):
+            found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True)
+            return sorted(item.object_name for item in found if item.object_name and not item.is_dir)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; none there is no error."""
+        with self._errors(key):
+            self._client.remove_object(bucket_name=self.bucket, object_name=key)
+
+    def check(self) -> None:
+        """Make sure that the store answers and the bucket is there."""
+        with self._errors():
+            if self._client.bucket_exists(bucket_name=self.bucket):
+                return
+        raise self._bucket_missing()
+
+    def create_bucket(self) -> bool:
+        """Create the bucket; False when it was there."""
+        with self._errors():
+            if self._client.bucket_exists(bucket_name=self.bucket):
+                return False
+            self._client.make_bucket(bucket_name=self.bucket)
+            return True
+
+
+def _own_metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    prefix = "x-amz-meta-"
+    return {k.lower()[len(prefix) :]: v for k, v in headers.items() if k.lower().startswith(prefix)}
