@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+
+from spotify_pipeline.local.child import running
+from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.postgres import PostgresServer
+
+# away from the ports of a stack that may be running beside the tests, and below those the kernel hands out
+FIRST_TEST_PORT = 15_400
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +29,67 @@ def reference_data() -> Path:
     path = Path(folder)
     assert path.is_dir(), f"SPOTIFY_REFERENCE_DATA={folder} is no folder"
     return path
+
+
+@pytest.fixture(scope="session")
+def port_reservation() -> Iterator[PortReservation]:
+    """Chooses ports that no other stack or test session of this machine has."""
+    with PortReservation() as reservation:
+        yield reservation
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
+) -> Iterator[PostgresServer]:
+    """A real Postgres 18, not durable; `.url(database, user, password)` gives the URL of a login."""
+    folder = tmp_path_factory.mktemp("postgres")
+    port = port_reservation.choose(FIRST_TEST_PORT)
+    server = PostgresServer(folder / "data", port, password="superuser-of-tests", durable=False)
+    server.initialise()
+    with running(
+        server.command(),
+        check=server.check,
+        log=folder / "postgres.log",
+        what="test Postgres",
+        stop_signal=signal.SIGINT,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _database_numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer, _database_numbers: Iterator[int]) -> Iterator[str]:
+    """Superuser's URL of a new database, dropped after the test. Roles are the server's: they stay."""
+    name = f"test_{next(_database_numbers)}"
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        yield postgres_server.url(name)
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def s3_server(
+    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
+) -> Iterator[ObjectStore]:
+    """A real S3 server with the bucket `spotify-lake`: `.endpoint`, `.access_key`, `.secret_key`, `.port`."""
+    folder = tmp_path_factory.mktemp("s3")
+    ports = port_reservation.choose_all(
+        {part: FIRST_TEST_PORT + 100 + number for number, part in enumerate(PARTS)},
+        offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
+    )
+    server = ObjectStore(folder / "data", ports, access_key="test-access", secret_key="test-secret-key")
+    server.initialise()
+    with running(
+        server.command(),
+        check=server.check,
+        log=folder / "weed.log",
+        what="test object store",
+        environment=server.environment(),
+    ):
+        yield server
+    server.remove_sockets()

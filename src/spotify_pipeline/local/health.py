@@ -1,0 +1,51 @@
+"""Waiting for a condition with a deadline: the only way this package waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from spotify_pipeline.errors import TransientError
+
+POLL_SECONDS = 0.1
+
+
+class NotReady(TransientError):
+    """A server does not answer as it should, or not yet."""
+
+
+def wait_until(
+    check: Callable[[], None],
+    *,
+    timeout: float,
+    what: str,
+    given_up: Callable[[], str | None] | None = None,
+    poll: float = POLL_SECONDS,
+) -> float:
+    """Call `check` until it no longer raises NotReady.
+
+    Args:
+        check: raises NotReady while the condition does not hold.
+        timeout: seconds until waiting ends.
+        what: names the thing in the error.
+        given_up: says why there is nothing to wait for any more (its process ended), or None.
+        poll: seconds between two checks.
+
+    Returns:
+        Seconds waited.
+
+    Raises:
+        NotReady: the time is over, or `given_up` gave a reason; carries the last cause.
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            check()
+            return time.monotonic() - started
+        except NotReady as error:
+            cause = error
+        if given_up is not None and (reason := given_up()):
+            raise NotReady(f"{what} did not start: {reason}") from cause
+        if time.monotonic() - started > timeout:
+            raise NotReady(f"{what} is not ready after {timeout:.0f} s: {cause}") from cause
+        time.sleep(poll)
