@@ -1,0 +1,53 @@
+-- Roles, schemas and what each role may do with them. Run by an administrator inside the warehouse database,
+-- as often as you like: `spotify-pipeline warehouse bootstrap`, or bootstrap.sh through psql.
+-- The four :'…_password' variables are psql's; Python fills the same places with SCRAM verifiers.
+
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['spotify_owner', 'spotify_ingest', 'spotify_dbt', 'spotify_reader'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I', wanted);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;  -- from an earlier run, or made by one that runs beside this one
+        END;
+    END LOOP;
+END
+$$;
+
+ALTER ROLE spotify_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_owner_password';
+ALTER ROLE spotify_ingest LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_ingest_password';
+ALTER ROLE spotify_dbt LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_dbt_password';
+ALTER ROLE spotify_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_reader_password';
+
+DO $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO spotify_owner', current_database());
+    -- both stage rows in temporary tables
+    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO spotify_ingest, spotify_dbt', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO spotify_reader', current_database());
+    EXECUTE format('ALTER DATABASE %I SET timezone TO ''UTC''', current_database());
+END
+$$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+
+CREATE SCHEMA IF NOT EXISTS staging;
+CREATE SCHEMA IF NOT EXISTS ops;
+CREATE SCHEMA IF NOT EXISTS dbt_staging;
+CREATE SCHEMA IF NOT EXISTS intermediate;
+CREATE SCHEMA IF NOT EXISTS marts;
+CREATE SCHEMA IF NOT EXISTS dbt_audit;
+ALTER SCHEMA staging OWNER TO spotify_owner;
+ALTER SCHEMA ops OWNER TO spotify_owner;
+ALTER SCHEMA dbt_staging OWNER TO spotify_dbt;
+ALTER SCHEMA intermediate OWNER TO spotify_dbt;
+ALTER SCHEMA marts OWNER TO spotify_dbt;
+ALTER SCHEMA dbt_audit OWNER TO spotify_dbt;
+
+GRANT USAGE ON SCHEMA staging, ops TO spotify_ingest, spotify_dbt;
+GRANT USAGE ON SCHEMA ops, marts TO spotify_reader;
+-- dbt drops and creates its tables anew, so readers get theirs by default and not table by table
+ALTER DEFAULT PRIVILEGES FOR ROLE spotify_dbt IN SCHEMA marts GRANT SELECT ON TABLES TO spotify_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA marts TO spotify_reader;

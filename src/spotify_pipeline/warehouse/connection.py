@@ -1,0 +1,120 @@
+"""Connections to the warehouse, and its failures in one sentence that names the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError, PipelineError, WarehouseUnavailable
+
+CONNECT_TIMEOUT = 10
+STATEMENT_TIMEOUT = 1800
+LOCK_TIMEOUT = 600
+IDLE_IN_TRANSACTION_TIMEOUT = 900
+# libpq gives no SQLSTATE for a refused connection, so the server's words have to do
+_REFUSED = re.compile(
+    r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied"
+)
+
+
+def connect(
+    info: ConnectionInfo,
+    *,
+    application_name: str = "spotify-pipeline",
+    autocommit: bool = False,
+    statement_timeout: int = STATEMENT_TIMEOUT,
+    lock_timeout: int = LOCK_TIMEOUT,
+) -> psycopg.Connection:
+    """Open a connection; the time-outs are seconds, 0 for none.
+
+    `info.extra` may hold `sslmode` and `sslrootcert`. A peer that vanished is noticed within a minute
+    (TCP keepalives), and the server ends a transaction that stays idle.
+
+    Raises:
+        WarehouseUnavailable: the server cannot be reached.
+        ConfigurationError: it refuses this login or database, or the connection lacks its host.
+    """
+    settings = {
+        "statement_timeout": statement_timeout * 1000,
+        "lock_timeout": lock_timeout * 1000,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT * 1000,
+    }
+    parameters: dict[str, Any] = {
+        "host": info.require("host"),
+        "port": info.port or 5432,
+        "dbname": info.require("schema"),
+        "user": info.require("login"),
+        "password": info.password,
+        "application_name": application_name,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "client_encoding": "UTF8",
+        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+    }
+    parameters |= {name: info.extra[name] for name in ("sslmode", "sslrootcert") if info.extra.get(name)}
+    with naming_the_server(info):
+        return psycopg.connect(autocommit=autocommit, **parameters)
+
+
+def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout: int) -> sa.Engine:
+    """Give an SQLAlchemy engine whose connections `connect` opens; it keeps none."""
+    return sa.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(info, statement_timeout=statement_timeout, lock_timeout=lock_timeout),
+        poolclass=NullPool,
+    )
+
+
+@contextmanager
+def naming_the_server(info: ConnectionInfo) -> Iterator[None]:
+    """Turn what psycopg raises when the server is away into an error that names connection and server.
+
+    Raises:
+        WarehouseUnavailable: the server cannot be reached, went away, or a time-out passed.
+        ConfigurationError: the server refuses the login, the database or a privilege.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except (psycopg.Error, sa.exc.DBAPIError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        translated = _translate(info, cause)
+        if translated is None:
+            raise
+        raise translated from None
+
+
+def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineError | None:
+    if isinstance(error, PipelineError):
+        return error
+    server = f"connection '{info.conn_id}': Postgres at {info.host}:{info.port or 5432}"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigurationError(
+            f"{server} does not let {info.login} do this ({_words(error)}): use the connection of the right role"
+        )
+    if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return None
+    words = _words(error)
+    if error.sqlstate is None and _REFUSED.search(words):
+        return ConfigurationError(
+            f"{server} refuses {info.login} ({words}): check login, password and database of the connection"
+        )
+    return WarehouseUnavailable(
+        f"{server} cannot be used ({words}): check that it runs and is reachable; the step can be run again"
+    )
+
+
+def _words(error: BaseException) -> str:
+    """Give what went wrong without libpq's preamble: it repeats host and port, never a password."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^.*\bport \d+ failed: (FATAL: +)?", "", lines[0]).strip()

@@ -1,0 +1,104 @@
+"""Migrations: bring the warehouse to this code's schema version, and refuse one that is newer."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import SchemaVersionError
+from spotify_pipeline.warehouse.connection import create_engine, naming_the_server
+
+# held to the end of the migration's transaction; a second migration waits, then finds nothing to do
+_MIGRATION_LOCK = 0x5350_4F54_0002
+_NEVER_MIGRATED = "run `spotify-pipeline warehouse migrate`"
+
+
+def head() -> str:
+    """Give the revision that this code works with."""
+    revision = _scripts().get_current_head()
+    assert revision is not None  # noqa: S101 - the package ships at least one revision
+    return revision
+
+
+def migrate(owner: ConnectionInfo) -> str:
+    """Upgrade the warehouse to `head()` in one transaction; give the revision it now has.
+
+    Any number of processes may do this at once. A warehouse that is there already is left as it is.
+
+    Args:
+        owner: connection `warehouse_owner`, the one role that may change tables.
+
+    Raises:
+        SchemaVersionError: the warehouse has a revision that this code does not know, or was never bootstrapped.
+        WarehouseUnavailable: it cannot be reached.
+    """
+    engine = create_engine(owner, statement_timeout=0, lock_timeout=300)
+    with naming_the_server(owner), engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        found = connection.execute(
+            sa.text("SELECT count(*) FROM pg_namespace WHERE nspname IN ('staging', 'ops')")
+        ).scalar_one()
+        if found < 2:
+            raise SchemaVersionError(
+                f"database '{owner.schema}' has no schemas staging and ops: "
+                "run `spotify-pipeline warehouse bootstrap` as an administrator first"
+            )
+        if connection.execute(sa.text("SELECT to_regclass('ops.alembic_version')")).scalar():
+            stored = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
+            _refuse_unknown(stored)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return head()
+
+
+def current_revision(conn: psycopg.Connection) -> str | None:
+    """Give the warehouse's revision, None when it was never migrated."""
+    try:
+        with conn.transaction():
+            row = conn.execute("SELECT version_num FROM ops.alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return None
+    return str(row[0]) if row else None
+
+
+def require_current(conn: psycopg.Connection) -> None:
+    """Refuse to go on unless the warehouse has exactly this code's revision.
+
+    Raises:
+        SchemaVersionError: it is older, newer, or was never migrated.
+    """
+    stored = current_revision(conn)
+    if stored is None:
+        raise SchemaVersionError(f"the warehouse was never migrated: {_NEVER_MIGRATED}")
+    _refuse_unknown(stored)
+    if stored != head():
+        raise SchemaVersionError(
+            f"the warehouse has schema revision {stored}, this code needs {head()}: {_NEVER_MIGRATED}"
+        )
+
+
+def _refuse_unknown(stored: str | None) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if stored is not None and stored not in known:
+        raise SchemaVersionError(
+            f"the warehouse has schema revision {stored}, which this code does not know (it goes up to {head()}): "
+            "install the newer release; a schema is never taken back"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("spotify_pipeline.warehouse") / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -1,0 +1,1 @@
+"""Alembic's environment; `spotify_pipeline.warehouse.migrate` runs it."""

@@ -1,0 +1,100 @@
+"""The warehouse's database, roles and schemas: what an administrator makes once, before the first migration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+import psycopg
+from psycopg import sql
+
+from spotify_pipeline.errors import ConfigurationError, WarehouseUnavailable
+
+OWNER = "spotify_owner"
+INGEST = "spotify_ingest"
+DBT = "spotify_dbt"
+READER = "spotify_reader"
+ROLES = (OWNER, INGEST, DBT, READER)
+OWNER_SCHEMAS = ("staging", "ops")
+DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", "dbt_audit")
+
+_PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
+# one bootstrap at a time in a database: GRANT and ALTER of one object at once end in "tuple concurrently updated"
+_BOOTSTRAP_LOCK = 0x5350_4F54_0001
+
+
+def bootstrap(
+    admin_conninfo: str,
+    passwords: Mapping[str, str],
+    *,
+    database: str = "warehouse",
+    connect_timeout: int = 10,
+) -> None:
+    """Make the database, the four roles and the schemas, or bring them to what they should be.
+
+    Running it again changes nothing but the passwords, which become the given ones. The passwords travel as
+    SCRAM verifiers, so the server never sees or logs them.
+
+    Args:
+        admin_conninfo: URL or conninfo of a superuser; its database is only the door, `database` gets made.
+        passwords: one for each of `ROLES`.
+        database: name of the warehouse database.
+        connect_timeout: seconds to wait for the server.
+
+    Raises:
+        ConfigurationError: a password is missing, or the administrator may not do this.
+        WarehouseUnavailable: the server cannot be reached.
+    """
+    missing = [role for role in ROLES if not passwords.get(role)]
+    if missing:
+        raise ConfigurationError(f"no password for {', '.join(missing)}: give one for each warehouse role")
+    try:
+        _create_database(admin_conninfo, database, connect_timeout)
+        with psycopg.connect(admin_conninfo, dbname=database, connect_timeout=connect_timeout) as conn:
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOTSTRAP_LOCK])
+            # one simple query: the script has several statements and no parameters of the protocol
+            conn.pgconn.exec_(b"SET LOCAL client_min_messages TO warning")
+            conn.execute(_fill_in(conn, passwords).encode())
+    except psycopg.OperationalError as error:
+        raise WarehouseUnavailable(
+            f"the warehouse server cannot be reached as administrator ({_first_line(error)}): "
+            "check that it runs and that the administrator's address and password are right"
+        ) from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"the administrator may not prepare database '{database}' ({_first_line(error)}): use a superuser"
+        ) from None
+
+
+def script() -> str:
+    """Give the SQL that `bootstrap` runs inside the database, with psql's variables for the passwords."""
+    return files(__package__).joinpath("bootstrap.sql").read_text(encoding="utf-8")
+
+
+def _create_database(admin_conninfo: str, database: str, connect_timeout: int) -> None:
+    with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as conn:
+        if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            return
+        try:
+            conn.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                    sql.Identifier(database)
+                )
+            )
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return  # another bootstrap was faster
+
+
+def _fill_in(conn: psycopg.Connection, passwords: Mapping[str, str]) -> str:
+    def verifier(match: re.Match[str]) -> str:
+        role = match[1]
+        scrambled = conn.pgconn.encrypt_password(passwords[role].encode(), role.encode(), b"scram-sha-256")
+        return sql.Literal(scrambled.decode()).as_string(conn)
+
+    statements = "\n".join(line for line in script().splitlines() if not line.startswith("--"))
+    return _PASSWORD_VARIABLE.sub(verifier, statements)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
