@@ -1,0 +1,77 @@
+"""Reads the marts and writes the report of a partition: to the lake, and to a folder when one is set."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import SchemaVersionError, WarehouseUnavailable
+from spotify_pipeline.lake import keys
+from spotify_pipeline.report.page import render_page
+from spotify_pipeline.report.queries import read_report
+
+if TYPE_CHECKING:
+    from spotify_pipeline.steps.runtime import Runtime
+
+CONTENT_TYPE = "text/html; charset=utf-8"
+CONNECT_TIMEOUT = 10
+
+
+def build_report(connection: ConnectionInfo, partition: date) -> str:
+    """Render the page of a partition from rows observed on or before it.
+
+    The page shows no time of its own making: the same warehouse contents give the same text.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached, or the connection broke.
+        SchemaVersionError: the marts are not there yet.
+    """
+    try:
+        with psycopg.connect(
+            host=connection.require("host"),
+            port=connection.port or 5432,
+            user=connection.require("login"),
+            password=connection.password,
+            dbname=connection.require("schema"),
+            connect_timeout=CONNECT_TIMEOUT,
+            application_name="spotify_report",
+        ) as warehouse:
+            data = read_report(warehouse, partition)
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.InvalidSchemaName,
+    ) as error:
+        raise SchemaVersionError(
+            f"the marts have not what the report reads ({error.diag.message_primary}): "
+            f"run spotify_transform for {partition} first"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise WarehouseUnavailable(
+            f"the warehouse at {connection.host}:{connection.port or 5432} does not answer "
+            f"({type(error).__name__}): start it, or correct connection '{connection.conn_id}'"
+        ) from error
+    return render_page(data)
+
+
+def publish_report(runtime: Runtime, partition: date) -> str:
+    """Write the report of a partition and give its key in the lake.
+
+    An object that already holds the same bytes is left alone. With `settings.report_dir` set, the folder gets
+    a copy named `report-D.html`.
+    """
+    page = build_report(runtime.connection("warehouse_reader"), partition).encode()
+    key = keys.report_key(partition)
+    stored = runtime.lake.find(key)
+    if stored is None or stored.data != page:
+        runtime.lake.put(key, page, content_type=CONTENT_TYPE)
+    if runtime.settings.report_dir is not None:
+        runtime.settings.report_dir.mkdir(parents=True, exist_ok=True)
+        copy = runtime.settings.report_dir / f"report-{partition.isoformat()}.html"
+        whole = copy.with_suffix(".part")
+        whole.write_bytes(page)
+        whole.replace(copy)  # a reader never sees half a page
+    return key

@@ -1,0 +1,170 @@
+"""Charts as inline SVG: drawn by Vega-Lite without a network, coloured and set in type by the page's CSS.
+
+The colours below are those of the light theme; report.css replaces each of them by a variable, which is how
+one drawing serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from spotify_pipeline.report.model import ArtistRow, Bin, GrowthDay, YearCount
+from spotify_pipeline.report.queries import DURATION_BIN_MS, DURATION_LAST_BIN, POPULARITY_BIN
+from spotify_pipeline.report.text import artist_name
+
+MARK, MARK_SOFT, MARK_THIRD = "#12703f", "#4a9b73", "#b4770f"
+TEXT, GRID = "#4a5750", "#dde4e0"
+WIDTH, HEIGHT = 460, 240
+ALBUM_TYPES = ("album", "single", "compilation", "other")
+_FONT = "sans-serif"  # for the measuring of labels; the page's CSS sets the font that is seen
+
+
+def catalogue_growth(history: Sequence[GrowthDay]) -> str:
+    """Tracks known after each partition, oldest first; the new ones on top."""
+    rows = [
+        {"day": f"{row.observed_on:%m-%d}", "order": order, "part": part, "tracks": tracks}
+        for row in history
+        for order, part, tracks in (
+            (0, "known before", row.tracks_total - row.new_tracks),
+            (1, "new", row.new_tracks),
+        )
+    ]
+    bars = _chart(rows).mark_bar(size=min(44, int(0.7 * WIDTH / max(len(history), 1))))
+    return _svg(
+        bars.encode(
+            x=alt.X("day:O", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap="greedy")),
+            y=alt.Y("tracks:Q", axis=_count_axis("tracks")),
+            color=_colour("part", ("known before", "new"), (MARK_SOFT, MARK)),
+            order="order:Q",
+        )
+    )
+
+
+def release_years(counts: Sequence[YearCount]) -> str:
+    """Albums by the year of their release and by type."""
+    rows = [
+        {
+            "from": row.release_year - 0.45,
+            "to": row.release_year + 0.45,
+            "type": row.album_type if row.album_type in ALBUM_TYPES else "other",
+            "albums": row.albums,
+        }
+        for row in counts
+    ]
+    present = [name for name in ALBUM_TYPES if any(row["type"] == name for row in rows)]
+    years = [row.release_year for row in counts]
+    scale = alt.Scale(domain=[min(years) - 1, max(years) + 1], nice=False)
+    return _svg(
+        _chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("from:Q", scale=scale, axis=alt.Axis(title=None, format="d", tickMinStep=1, tickCount=8)),
+            x2="to:Q",
+            y=alt.Y("albums:Q", stack="zero", axis=_count_axis("albums")),
+            color=_colour("type", present, (MARK, MARK_SOFT, MARK_THIRD, TEXT)[: len(present)]),
+        )
+    )
+
+
+def top_artists(artists: Sequence[ArtistRow]) -> str:
+    """Tracks that credit each artist, most first."""
+    rows = [{"rank": rank, "tracks": row.tracks} for rank, row in enumerate(artists)]
+    # by rank, since two artists may bear one name; JSON in ASCII is a literal that Vega reads as text only
+    names = json.dumps([artist_name(row.artist_name) for row in artists])
+    axis = alt.Axis(
+        title=None, labelExpr=f"{names}[datum.value]", labelLimit=150, ticks=False, labelPadding=6
+    )
+    base = _chart(rows).encode(
+        y=alt.Y("rank:O", sort=None, axis=axis),
+        x=alt.X("tracks:Q", axis=alt.Axis(title="tracks", tickCount=4, tickMinStep=1, format=",d")),
+    )
+    bars = base.mark_bar(color=MARK, height={"band": 0.72})
+    values = base.mark_text(align="left", dx=4, color=TEXT, fontSize=11).encode(
+        text=alt.Text("tracks:Q", format=",d")
+    )
+    return _svg(bars + values, height=20 * max(len(rows), 1))
+
+
+def durations(bins: Sequence[Bin]) -> str:
+    """Tracks by length, in half minutes; the last bar holds everything from ten minutes on."""
+    width = DURATION_BIN_MS / 60_000
+    last = DURATION_LAST_BIN * width
+    axis = alt.Axis(
+        title="minutes",
+        values=list(range(0, int(last) + 1, 2)),
+        labelExpr=f"datum.value >= {last:g} ? '{last:g}+' : datum.label",
+    )
+    return _histogram(bins, unit=width, domain=(0, last + width), axis=axis)
+
+
+def popularity(bins: Sequence[Bin]) -> str:
+    """Tracks by popularity, 0 to 100 in fives."""
+    axis = alt.Axis(title="popularity (0 to 100)", values=list(range(0, 101, 20)))
+    return _histogram(bins, unit=1, domain=(0, 100), axis=axis, step=POPULARITY_BIN)
+
+
+def _histogram(
+    bins: Sequence[Bin], *, unit: float, domain: tuple[float, float], axis: alt.Axis, step: float = 1
+) -> str:
+    gap = 0.06 * step
+    rows = [
+        {"from": (row.lower + gap) * unit, "to": (row.lower + step - gap) * unit, "tracks": row.count}
+        for row in bins
+    ]
+    return _svg(
+        _chart(rows)
+        .mark_bar(color=MARK)
+        .encode(
+            x=alt.X("from:Q", scale=alt.Scale(domain=list(domain), nice=False), axis=axis),
+            x2="to:Q",
+            y=alt.Y("tracks:Q", axis=_count_axis("tracks")),
+        )
+    )
+
+
+def _chart(rows: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.Data(values=rows))
+
+
+def _count_axis(title: str) -> alt.Axis:
+    return alt.Axis(title=title, tickCount=4, tickMinStep=1, format=",d")
+
+
+def _colour(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:
+    return alt.Color(
+        f"{field}:N",
+        scale=alt.Scale(domain=list(names), range=list(colours)),
+        legend=alt.Legend(orient="top", title=None, symbolType="square"),
+    )
+
+
+def _svg(chart: alt.Chart | alt.LayerChart, *, height: int = HEIGHT) -> str:
+    spec = (
+        chart.properties(width=WIDTH, height=height, autosize={"type": "fit-x", "contains": "padding"})
+        .configure(background="transparent", font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=TEXT,
+            titleColor=TEXT,
+            titleFontWeight="normal",
+            labelFontSize=12,
+            titleFontSize=12,
+            gridColor=GRID,
+            domainColor=GRID,
+            tickColor=GRID,
+        )
+        .configure_axisX(grid=False)
+        .configure_legend(labelColor=TEXT, labelFontSize=12, offset=8)
+        .configure_axisY(domain=False, ticks=False)
+    )
+    drawn = vl_convert.vegalite_to_svg(spec.to_dict())
+    # the figure around it is what screen readers meet; the unit-less size lets CSS scale the drawing
+    return re.sub(
+        r"<svg [^>]*?(viewBox=\"[^\"]+\")>", r'<svg \1 aria-hidden="true" focusable="false">', drawn, count=1
+    )

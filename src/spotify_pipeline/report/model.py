@@ -1,0 +1,132 @@
+"""What a report shows, as plain typed rows. Dates are UTC; durations are in the unit the name says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The catalogue up to the partition, and what of it was seen for the first time since `previous`."""
+
+    tracks: int
+    albums: int
+    artists: int
+    playing_ms: int
+    new_tracks: int
+    new_albums: int
+    new_artists: int
+    previous: date | None
+
+
+@dataclass(frozen=True)
+class GrowthDay:
+    """One partition of the catalogue's history; `tracks_total` counts all tracks first seen up to it."""
+
+    observed_on: date
+    tracks_observed: int
+    new_tracks: int
+    new_albums: int
+    new_artists: int
+    tracks_total: int
+
+
+@dataclass(frozen=True)
+class YearCount:
+    """Albums released in one year, by album type."""
+
+    release_year: int
+    album_type: str
+    albums: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bar of a histogram: values from `lower` up to, not including, the next bin's."""
+
+    lower: int
+    count: int
+
+
+@dataclass(frozen=True)
+class ArtistRow:
+    """An artist with the tracks and albums of the catalogue that credit them."""
+
+    artist_id: str
+    artist_name: str | None
+    spotify_url: str | None
+    primary_genre: str | None
+    tracks: int
+    albums: int
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """An album, newest release first."""
+
+    album_id: str
+    album_name: str | None
+    spotify_url: str | None
+    artist_name: str | None
+    artist_url: str | None
+    album_type: str | None
+    release_date: date
+    release_date_precision: str | None
+    total_tracks: int | None
+    first_seen_on: date
+
+
+@dataclass(frozen=True)
+class MoverRow:
+    """A track whose popularity (0-100) differs from its previous observation."""
+
+    track_id: str
+    track_name: str | None
+    spotify_url: str | None
+    artist_names: str | None
+    popularity: int
+    change: int
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """What one source brought of one record kind; the four parts add up to `fetched`."""
+
+    source: str
+    record_kind: str
+    fetched: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    set_aside: int
+    is_complete: bool
+    status: str
+    message: str | None
+
+    @property
+    def adds_up(self) -> bool:
+        """Nothing lost, nothing invented."""
+        return self.fetched == self.loaded + self.quarantined + self.duplicates + self.set_aside
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything of one page. Equal warehouse contents give equal data."""
+
+    partition: date
+    tests_passed: int | None
+    totals: Totals
+    growth: list[GrowthDay] = field(default_factory=list)
+    release_years: list[YearCount] = field(default_factory=list)
+    durations: list[Bin] = field(default_factory=list)
+    popularity: list[Bin] = field(default_factory=list)
+    artists: list[ArtistRow] = field(default_factory=list)
+    releases: list[ReleaseRow] = field(default_factory=list)
+    movers: list[MoverRow] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """No record up to the partition."""
+        return not (self.totals.tracks or self.totals.albums or self.totals.artists)

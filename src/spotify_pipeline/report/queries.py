@@ -1,0 +1,181 @@
+"""SQL of the report: aggregates only, every order total, no row later than the partition.
+
+The dimensions hold an entity's newest name; what a report counts is bounded by `first_seen_on` and
+`observed_on`, so a report built again after later partitions shows the same day.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from spotify_pipeline.report import model
+
+GROWTH_PARTITIONS = 30
+TABLE_ROWS = 15
+MOVER_ROWS = 10
+DURATION_BIN_MS = 30_000
+DURATION_LAST_BIN = 20  # ten minutes and longer share one bar
+POPULARITY_BIN = 5
+
+Row = TypeVar("Row")
+
+_TOTALS = """
+with previous as (
+    select max(observed_on) as day from marts.fct_catalogue_daily where observed_on < %(partition)s
+)
+select t.tracks, a.albums, r.artists, t.playing_ms, t.new_tracks, a.new_albums, r.new_artists,
+       previous.day as previous
+from previous
+cross join lateral (
+    select count(*) as tracks,
+           coalesce(sum(duration_ms), 0)::bigint as playing_ms,
+           count(*) filter (where previous.day is null or first_seen_on > previous.day) as new_tracks
+    from marts.dim_track where first_seen_on <= %(partition)s
+) t
+cross join lateral (
+    select count(*) as albums,
+           count(*) filter (where previous.day is null or first_seen_on > previous.day) as new_albums
+    from marts.dim_album where first_seen_on <= %(partition)s
+) a
+cross join lateral (
+    select count(*) as artists,
+           count(*) filter (where previous.day is null or first_seen_on > previous.day) as new_artists
+    from marts.dim_artist where first_seen_on <= %(partition)s
+) r
+"""
+
+_GROWTH = """
+select observed_on, tracks_observed, new_tracks, new_albums, new_artists, tracks_total::bigint
+from (
+    select observed_on, tracks_observed, new_tracks, new_albums, new_artists,
+           sum(new_tracks) over (order by observed_on) as tracks_total
+    from marts.fct_catalogue_daily
+    where observed_on <= %(partition)s
+) history
+order by observed_on desc
+limit %(partitions)s
+"""
+
+_RELEASE_YEARS = """
+select release_year, coalesce(album_type, 'other') as album_type, count(*) as albums
+from marts.dim_album
+where first_seen_on <= %(partition)s and release_year > 0
+group by 1, 2
+order by 1, 2
+"""
+
+_DURATIONS = """
+select least(duration_ms / %(width)s, %(last)s)::int as lower, count(*) as count
+from marts.dim_track
+where first_seen_on <= %(partition)s and duration_ms > 0
+group by 1
+order by 1
+"""
+
+_POPULARITY = """
+select (least(popularity, 99) / %(width)s * %(width)s)::int as lower, count(*) as count
+from (
+    select distinct on (track_id) track_id, popularity
+    from marts.fct_track_daily
+    where observed_on <= %(partition)s and popularity is not null
+    order by track_id, observed_on desc
+) latest
+group by 1
+order by 1
+"""
+
+_ARTISTS = """
+select artist.artist_id, artist.artist_name, artist.spotify_url, artist.primary_genre,
+       count(distinct track.track_id) as tracks, count(distinct track.album_id) as albums
+from marts.bridge_track_artist credit
+join marts.dim_track track using (track_id)
+join marts.dim_artist artist using (artist_id)
+where track.first_seen_on <= %(partition)s
+group by artist.artist_id, artist.artist_name, artist.spotify_url, artist.primary_genre
+order by tracks desc, albums desc, artist.artist_id
+limit %(rows)s
+"""
+
+_RELEASES = """
+select album.album_id, album.album_name, album.spotify_url,
+       album.primary_artist_name as artist_name, artist.spotify_url as artist_url,
+       album.album_type, album.release_date, album.release_date_precision, album.total_tracks,
+       album.first_seen_on
+from marts.dim_album album
+left join marts.dim_artist artist on artist.artist_id = album.primary_artist_id
+where album.first_seen_on <= %(partition)s and album.release_date <= %(partition)s
+order by album.release_date desc, album.total_tracks desc nulls last, album.album_id
+limit %(rows)s
+"""
+
+_MOVERS = """
+select track_id, track.track_name, track.spotify_url, track.artist_names,
+       today.popularity::int as popularity, (today.popularity - before.popularity)::int as change
+from marts.fct_track_daily today
+join lateral (
+    select popularity from marts.fct_track_daily earlier
+    where earlier.track_id = today.track_id
+      and earlier.observed_on < %(partition)s
+      and earlier.popularity is not null
+    order by earlier.observed_on desc
+    limit 1
+) before on before.popularity <> today.popularity
+join marts.dim_track track using (track_id)
+where today.observed_on = %(partition)s and today.popularity is not null
+order by abs(today.popularity - before.popularity) desc, today.popularity desc, track_id
+limit %(rows)s
+"""
+
+_SOURCES = """
+select source, record_kind, fetched, loaded, quarantined, duplicates, set_aside, is_complete, status, message
+from marts.fct_source_daily
+where partition = %(partition)s
+order by source, record_kind
+"""
+
+
+def read_report(connection: psycopg.Connection, partition: date) -> model.ReportData:
+    """Read everything of one page in one snapshot, so that its figures agree with each other.
+
+    Raises:
+        psycopg.Error: the marts or ops.publication cannot be read.
+    """
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    rows = {"partition": partition, "rows": TABLE_ROWS}
+    with connection.transaction():
+        published = connection.execute(
+            "select tests_passed from ops.publication where partition = %(partition)s", rows
+        ).fetchone()
+        growth = _read(
+            connection, model.GrowthDay, _GROWTH, partition=partition, partitions=GROWTH_PARTITIONS
+        )
+        return model.ReportData(
+            partition=partition,
+            tests_passed=published[0] if published else None,
+            totals=_read(connection, model.Totals, _TOTALS, **rows)[0],
+            growth=growth[::-1],
+            release_years=_read(connection, model.YearCount, _RELEASE_YEARS, **rows),
+            durations=_read(
+                connection,
+                model.Bin,
+                _DURATIONS,
+                partition=partition,
+                width=DURATION_BIN_MS,
+                last=DURATION_LAST_BIN,
+            ),
+            popularity=_read(connection, model.Bin, _POPULARITY, partition=partition, width=POPULARITY_BIN),
+            artists=_read(connection, model.ArtistRow, _ARTISTS, **rows),
+            releases=_read(connection, model.ReleaseRow, _RELEASES, **rows),
+            movers=_read(connection, model.MoverRow, _MOVERS, partition=partition, rows=MOVER_ROWS),
+            sources=_read(connection, model.SourceRow, _SOURCES, **rows),
+        )
+
+
+def _read(connection: psycopg.Connection, row: type[Row], sql: str, **parameters: object) -> list[Row]:
+    with connection.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(sql, parameters).fetchall()
