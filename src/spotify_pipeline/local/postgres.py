@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
+
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.local.health import NotReady
 from spotify_pipeline.local.privileges import drop_prefix, hand_over
@@ -69,20 +71,18 @@ class PostgresServer:
         """Create the data folder unless it is complete; an interrupted attempt is thrown away.
 
         Raises:
-            ConfigurationError: something else lies there, or initdb failed (the message carries its last line).
+            ConfigurationError: something else lies there, or initdb failed; the message says why.
         """
         if (self.data / "PG_VERSION").exists():
             return
         if self.data.exists():
-            raise ConfigurationError(
-                f"Postgres data folder {self.data} cannot be created: move what is there"
-            )
+            raise ConfigurationError(f"Postgres data folder {self.data} cannot be created: it is in use")
         # made beside and renamed: the folder under its own name is always complete
         unfinished = self.data.with_name(self.data.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
         hand_over(unfinished)
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command line
             [
                 *drop_prefix(),
                 str(binaries() / "initdb"),
@@ -120,8 +120,8 @@ class PostgresServer:
     def discard_stale_pid_file(self) -> None:
         """Remove `postmaster.pid` when no process serves this data folder.
 
-        After a crash the number in it may belong to another Postgres of the same user, and Postgres would then
-        refuse to start.
+        After a crash the number in it may belong to another Postgres of the same user, and Postgres would
+        then refuse to start.
         """
         pid_file = self.data / "postmaster.pid"
         try:
@@ -142,8 +142,6 @@ class PostgresServer:
         Raises:
             NotReady: the server does not answer, or not to this password.
         """
-        import psycopg
-
         try:
             with psycopg.connect(self.url(), connect_timeout=2, autocommit=True) as connection:
                 connection.execute("SELECT 1")

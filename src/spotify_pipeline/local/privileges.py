@@ -43,7 +43,7 @@ def drop_prefix() -> list[str]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise ConfigurationError(
-            "Postgres cannot run as root and 'setpriv' is missing: install util-linux or run as an ordinary user"
+            "Postgres cannot run as root without 'setpriv': install util-linux or run as an ordinary user"
         )
     try:
         user = pwd.getpwnam(UNPRIVILEGED_USER)

@@ -67,9 +67,11 @@ def test_runs_under_a_folder_closed_to_others_and_leaves_it_closed(
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     server = _server_in(closed, port_reservation.choose(15_450))
-    with running(server.command(), check=server.check, log=closed / "log", what="Postgres"):
-        with psycopg.connect(server.url()) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
+    with (
+        running(server.command(), check=server.check, log=closed / "log", what="Postgres"),
+        psycopg.connect(server.url()) as connection,
+    ):
+        assert connection.execute("SELECT 1").fetchone() == (1,)
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     assert closed.stat().st_uid == os.geteuid()
 
