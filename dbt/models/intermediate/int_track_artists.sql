@@ -1,0 +1,15 @@
+{{ config(indexes=[{'columns': ['track_id', 'artist_id'], 'unique': true}, {'columns': ['artist_id']}]) }}
+
+with tracks as (
+
+    select * from {{ ref('stg_tracks') }}
+
+),
+
+credited as (
+
+    {{ credited_artists('tracks', 'track_id') }}
+
+)
+
+select * from credited

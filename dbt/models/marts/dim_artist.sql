@@ -1,0 +1,66 @@
+{{ config(indexes=[{'columns': ['artist_id'], 'unique': true}, {'columns': ['artist_name']}]) }}
+
+with artists as (
+
+    select * from {{ ref('stg_artists') }}
+
+),
+
+albums_per_artist as (
+
+    select
+        artist_id,
+        cast(count(*) as integer) as album_count
+
+    from {{ ref('int_album_artists') }}
+    group by artist_id
+
+),
+
+tracks_per_artist as (
+
+    select
+        artist_id,
+        cast(count(*) as integer) as track_count
+
+    from {{ ref('int_track_artists') }}
+    group by artist_id
+
+),
+
+active_artists as (
+
+    select record_id as artist_id
+    from {{ ref('int_active_records') }}
+    where record_kind = 'artist'
+
+),
+
+final as (
+
+    select
+        artists.artist_id,
+        artists.artist_name,
+        artists.genres,
+        artists.primary_genre,
+        artists.image_url,
+        {{ spotify_url('artist', 'artists.artist_id') }} as spotify_url,
+        artists.popularity,
+        artists.followers,
+        coalesce(albums_per_artist.album_count, 0) as album_count,
+        coalesce(tracks_per_artist.track_count, 0) as track_count,
+        artists.first_seen_on,
+        artists.last_seen_on,
+        active_artists.artist_id is not null as is_active
+
+    from artists
+    left join albums_per_artist
+        on artists.artist_id = albums_per_artist.artist_id
+    left join tracks_per_artist
+        on artists.artist_id = tracks_per_artist.artist_id
+    left join active_artists
+        on artists.artist_id = active_artists.artist_id
+
+)
+
+select * from final

@@ -1,0 +1,20 @@
+with source as (
+
+    select * from {{ source('staging', 'artist_observations') }}
+
+),
+
+renamed as (
+
+    select
+        artist_id,
+        observed_on,
+        popularity,
+        followers,
+        load_seq
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,16 @@
+-- The incremental table holds what a full refresh would give, row by row.
+with
+
+observations as (
+    select track_id, observed_on, album_id, primary_artist_id, popularity, is_playable, duration_ms, load_seq
+    from {{ ref('stg_track_observations') }}
+),
+
+facts as (
+    select track_id, observed_on, album_id, primary_artist_id, popularity, is_playable, duration_ms, load_seq
+    from {{ ref('fct_track_daily') }}
+)
+
+(select 'missing' as difference, missing.* from (select * from observations except select * from facts) as missing)
+union all
+(select 'invented' as difference, invented.* from (select * from facts except select * from observations) as invented)

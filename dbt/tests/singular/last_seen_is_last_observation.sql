@@ -1,0 +1,12 @@
+-- No observation lies outside the days between which its track is said to have been seen.
+select
+    observations.track_id,
+    observations.observed_on,
+    tracks.first_seen_on,
+    tracks.last_seen_on
+from {{ ref('fct_track_daily') }} as observations
+inner join {{ ref('dim_track') }} as tracks
+    on observations.track_id = tracks.track_id
+where
+    observations.observed_on < tracks.first_seen_on
+    or observations.observed_on > tracks.last_seen_on

@@ -1,0 +1,208 @@
+"""A real warehouse with a small catalogue in staging, and dbt run against it in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from dbt.adapters.factory import reset_adapters
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from psycopg import sql
+
+from spotify_pipeline.settings import PROJECT_ROOT
+
+PASSWORD = "of-these-tests"
+DAY = date(2026, 11, 5)
+
+
+def spotify_id(word: str) -> str:
+    """A well-formed id that can still be read."""
+    return word.ljust(22, "0")
+
+
+@dataclass
+class Warehouse:
+    """The warehouse of one test: a connection per role, rows for staging, dbt."""
+
+    admin_url: str
+    target: Path
+    database: str
+    load_seq: int = field(default=0)
+
+    def url(self, role: str) -> str:
+        parts = urlsplit(self.admin_url)
+        return f"postgresql://{role}:{PASSWORD}@{parts.hostname}:{parts.port}/{self.database}"
+
+    def query(self, statement: str, role: str = "spotify_reader") -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url(role)) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def execute(self, statement: str, role: str | None = None) -> None:
+        with psycopg.connect(self.url(role) if role else self.admin_url) as connection:
+            connection.execute(statement.encode())
+
+    def insert(self, table: str, **values: Any) -> None:
+        """Insert one row as the loader would, with what every row of the table has anyway."""
+        if table.startswith("staging.") and table != "staging.source_records":
+            values = {
+                "listing_observed_at": datetime(2026, 11, 5, tzinfo=UTC),
+                "listing_rank": 0,
+                "listing_raw_key": "raw/any.json",
+            } | values
+        if table.startswith("staging."):
+            values = {"load_seq": self.load_seq} | values
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(*table.split(".")),
+            sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.SQL(", ").join(sql.Placeholder() * len(values)),
+        )
+        with psycopg.connect(self.url("spotify_ingest")) as connection:
+            connection.execute(statement, list(values.values()))
+
+    def begin_load(self, day: date, source: str = "jazz") -> None:
+        """Draw the next load_seq; later inserts carry it."""
+        self.load_seq += 1
+        now = datetime.now(UTC)
+        self.insert(
+            "ops.load",
+            load_seq=self.load_seq,
+            partition=day,
+            source=source,
+            started_at=now - timedelta(seconds=1),
+            finished_at=now,
+            inserted=1,
+            updated=0,
+            unchanged=0,
+            complete=True,
+            run_id="run",
+            try_number=1,
+        )
+
+    def track(self, word: str, day: date, *, album: str | None, artists: list[str], **more: Any) -> None:
+        """A track and its observation of `day`."""
+        values = {
+            "track_id": spotify_id(word),
+            "name": word.title(),
+            "album_id": album and spotify_id(album),
+            "artist_ids": [spotify_id(name) for name in artists],
+            "track_number": 1,
+            "disc_number": 1,
+            "duration_ms": 180_000,
+            "explicit": False,
+        } | more
+        self.insert("staging.tracks", first_seen_on=day, last_seen_on=day, **values)
+        self.insert("staging.track_observations", observed_on=day, **values)
+        self.member("track", word, day)
+
+    def member(self, kind: str, word: str, day: date, source: str = "jazz") -> None:
+        """Put a record into a source."""
+        self.insert(
+            "staging.source_records",
+            source=source,
+            record_kind=kind,
+            record_id=spotify_id(word),
+            first_seen_on=day,
+            last_seen_on=day,
+        )
+
+    def album(self, word: str, day: date, *, released: tuple[str, str], artist: str, **more: Any) -> None:
+        """An album and its observation of `day`; `released` is text and precision."""
+        values = {
+            "album_id": spotify_id(word),
+            "name": word.title(),
+            "album_type": "album",
+            "total_tracks": 2,
+            "release_date_raw": released[0],
+            "release_date_precision": released[1],
+            "artist_ids": [spotify_id(artist)],
+        } | more
+        self.insert("staging.albums", first_seen_on=day, last_seen_on=day, **values)
+        self.insert("staging.album_observations", observed_on=day, **values)
+        self.member("album", word, day)
+
+    def artist(self, word: str, day: date, *, stub: bool = False, **more: Any) -> None:
+        """An artist; a stub is only ever credited: no observation, in no source."""
+        values = {"artist_id": spotify_id(word), "name": word.title()} | more
+        self.insert("staging.artists", first_seen_on=day, last_seen_on=day, **values)
+        if not stub:
+            self.insert("staging.artist_observations", observed_on=day, **values)
+            self.member("artist", word, day)
+
+    def dbt(self, *arguments: str) -> dbtRunnerResult:
+        """Run dbt as `spotify_dbt` in this process; what it writes goes beside the tree."""
+        places = ["--project-dir", str(PROJECT_ROOT / "dbt"), "--profiles-dir", str(PROJECT_ROOT / "dbt")]
+        outside = ["--target-path", str(self.target), "--log-path", str(self.target)]
+        try:
+            return dbtRunner().invoke([*arguments, *places, *outside, "--quiet"])
+        finally:
+            reset_adapters()
+
+
+def group(name: str, rank: int = 1) -> dict[str, Any]:
+    """The order columns of a field group that an answer carried."""
+    return {
+        f"{name}_observed_at": datetime(2026, 11, 5, tzinfo=UTC),
+        f"{name}_rank": rank,
+        f"{name}_raw_key": "raw/any.json",
+    }
+
+
+def statuses(result: dbtRunnerResult) -> dict[str, str]:
+    """Status of each node by its name."""
+    assert result.exception is None, result.exception
+    return {outcome.node.name: str(outcome.status) for outcome in result.result.results}
+
+
+def fill(warehouse: Warehouse, *, extended: bool) -> None:
+    """A day of two artists, two albums and three tracks, as the class of app would get it."""
+    popularity = {"popularity": 50} | group("popularity") if extended else {}
+    label = {"label": "Blue Note"} | group("label") if extended else {}
+    followers = {"followers": 1_000} if extended else {}
+    detail = group("detail")
+    for name, active in (("jazz", True), ("taken_out", False)):
+        warehouse.insert(
+            "ops.source",
+            name=name,
+            kind="artist",
+            active=active,
+            definition_sha256="0" * 64,
+            first_planned_on=DAY,
+            last_planned_on=DAY,
+        )
+    warehouse.begin_load(DAY)
+    warehouse.artist("monk", DAY, genres=["bebop", "jazz"], **detail, **popularity, **followers)
+    warehouse.artist("guest", DAY, stub=True)
+    warehouse.album("solo", DAY, released=("1957-04", "month"), artist="monk", **label, **popularity)
+    warehouse.album("lost", DAY, released=("0000", "year"), artist="monk", name="", album_type="single")
+    isrc = {"isrc": "us-rc1-76-07839"} | detail
+    warehouse.track("ruby", DAY, album="solo", artists=["monk", "guest"], **isrc, **popularity)
+    warehouse.track("nutty", DAY, album="solo", artists=["monk"], isrc="no code", **detail, **popularity)
+    warehouse.track("stray", DAY, album=None, artists=["guest", "monk", "guest"])
+    warehouse.insert(
+        "staging.artists",
+        artist_id=spotify_id("gone"),
+        name="Gone",
+        first_seen_on=DAY,
+        last_seen_on=DAY,
+    )
+    warehouse.member("artist", "gone", DAY, source="taken_out")
+    for kind, fetched, loaded in (("track", 5, 3), ("album", 2, 2), ("artist", 1, 1)):
+        warehouse.insert(
+            "ops.reconciliation",
+            partition=DAY,
+            source="jazz",
+            record_kind=kind,
+            fetched=fetched,
+            loaded=loaded,
+            quarantined=(fetched - loaded) // 2,
+            duplicates=(fetched - loaded) // 2,
+            set_aside=0,
+            complete=True,
+            status="complete",
+            message=None,
+            checked_at=datetime.now(UTC),
+        )
