@@ -100,7 +100,8 @@ def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineErr
     server = f"connection '{info.conn_id}': Postgres at {info.host}:{info.port or 5432}"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ConfigurationError(
-            f"{server} does not let {info.login} do this ({_words(error)}): use the connection of the right role"
+            f"{server} does not let {info.login} do this ({_words(error)}): "
+            "use the connection of the right role"
         )
     if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return None

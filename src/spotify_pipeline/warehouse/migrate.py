@@ -35,16 +35,14 @@ def migrate(owner: ConnectionInfo) -> str:
         owner: connection `warehouse_owner`, the one role that may change tables.
 
     Raises:
-        SchemaVersionError: the warehouse has a revision that this code does not know, or was never bootstrapped.
+        SchemaVersionError: the warehouse has a revision unknown to this code, or was never bootstrapped.
         WarehouseUnavailable: it cannot be reached.
     """
     engine = create_engine(owner, statement_timeout=0, lock_timeout=300)
     with naming_the_server(owner), engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        found = connection.execute(
-            sa.text("SELECT count(*) FROM pg_namespace WHERE nspname IN ('staging', 'ops')")
-        ).scalar_one()
-        if found < 2:
+        schemas = sa.text("SELECT nspname FROM pg_namespace WHERE nspname IN ('staging', 'ops')")
+        if len(connection.execute(schemas).all()) < 2:
             raise SchemaVersionError(
                 f"database '{owner.schema}' has no schemas staging and ops: "
                 "run `spotify-pipeline warehouse bootstrap` as an administrator first"
@@ -88,8 +86,8 @@ def _refuse_unknown(stored: str | None) -> None:
     known = {script.revision for script in _scripts().walk_revisions()}
     if stored is not None and stored not in known:
         raise SchemaVersionError(
-            f"the warehouse has schema revision {stored}, which this code does not know (it goes up to {head()}): "
-            "install the newer release; a schema is never taken back"
+            f"the warehouse has schema revision {stored}, which this code does not know "
+            f"(it goes up to {head()}): install the newer release; a schema is never taken back"
         )
 
 

@@ -1,4 +1,4 @@
-"""The warehouse's database, roles and schemas: what an administrator makes once, before the first migration."""
+"""The warehouse's database, roles and schemas: what an administrator makes before the first migration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ OWNER_SCHEMAS = ("staging", "ops")
 DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", "dbt_audit")
 
 _PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
-# one bootstrap at a time in a database: GRANT and ALTER of one object at once end in "tuple concurrently updated"
+# one bootstrap at a time: ALTER of one role from two sides ends in "tuple concurrently updated"; the lock is
+# taken in the administrator's own database, since roles belong to the server and advisory locks to a database
 _BOOTSTRAP_LOCK = 0x5350_4F54_0001
 
 
@@ -50,12 +51,12 @@ def bootstrap(
     if missing:
         raise ConfigurationError(f"no password for {', '.join(missing)}: give one for each warehouse role")
     try:
-        _create_database(admin_conninfo, database, connect_timeout)
-        with psycopg.connect(admin_conninfo, dbname=database, connect_timeout=connect_timeout) as conn:
-            conn.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOTSTRAP_LOCK])
-            # one simple query: the script has several statements and no parameters of the protocol
-            conn.pgconn.exec_(b"SET LOCAL client_min_messages TO warning")
-            conn.execute(_fill_in(conn, passwords).encode())
+        with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as door:
+            door.execute("SELECT pg_advisory_lock(%s)", [_BOOTSTRAP_LOCK])
+            _create_database(door, database)
+            with psycopg.connect(admin_conninfo, dbname=database, connect_timeout=connect_timeout) as conn:
+                conn.execute("SET LOCAL client_min_messages TO warning")
+                conn.execute(_fill_in(conn, passwords).encode())
     except psycopg.OperationalError as error:
         raise WarehouseUnavailable(
             f"the warehouse server cannot be reached as administrator ({_first_line(error)}): "
@@ -72,18 +73,10 @@ def script() -> str:
     return files(__package__).joinpath("bootstrap.sql").read_text(encoding="utf-8")
 
 
-def _create_database(admin_conninfo: str, database: str, connect_timeout: int) -> None:
-    with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as conn:
-        if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-            return
-        try:
-            conn.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
-                    sql.Identifier(database)
-                )
-            )
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            return  # another bootstrap was faster
+def _create_database(door: psycopg.Connection, database: str) -> None:
+    if not door.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
+        door.execute(make.format(sql.Identifier(database)))
 
 
 def _fill_in(conn: psycopg.Connection, passwords: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
 """Tables of the schemas `staging` and `ops`; the migrations make them, a test holds the two to each other.
 
 A column of a field group carries the group's name in `info["group"]`. Each group has three order columns,
-`<group>_observed_at`, `<group>_rank` and `<group>_raw_key`: the observation that its values come from. `rank` is
-0 for a simplified record and 1 for a full one. Those of `listing` are never null; of the other groups they are
-null until an answer carried the group.
+`<group>_observed_at`, `<group>_rank` and `<group>_raw_key`: the observation that its values come from.
+`rank` is 0 for a simplified record and 1 for a full one. Those of `listing` are never null; those of the
+other groups are null until an answer carried the group.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _required(name: str, type_: Any) -> Column[Any]:
 def _group(group: str, *columns: Column[Any]) -> list[SchemaItem]:
     """Columns of a field group, its order columns and its checks."""
     required = group == "listing"
-    order = [
+    order: list[Column[Any]] = [
         Column(f"{group}_observed_at", TIMESTAMP, nullable=not required),
         Column(f"{group}_rank", SmallInteger, nullable=not required),
         # compared byte by byte, the same on every server

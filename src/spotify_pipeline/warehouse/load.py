@@ -1,0 +1,92 @@
+"""The load of one source and partition: one transaction, from the first row to the log entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import psycopg
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.warehouse import lease as leases
+from spotify_pipeline.warehouse import ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.lease import Lease
+from spotify_pipeline.warehouse.merge import KindCounts, Merge, MergeCounts
+from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """What a load did. `tables` by name (`staging.tracks`), `kinds` by record kind, stubs left out of these."""
+
+    load_seq: int
+    tables: dict[str, MergeCounts]
+    kinds: dict[str, KindCounts]
+
+
+def load_partition(
+    info: ConnectionInfo,
+    partition: date,
+    source: str,
+    occurrences: Iterable[Occurrence],
+    *,
+    lease: Lease,
+    run_id: str,
+    try_number: int,
+    complete: bool = True,
+    quarantined: Iterable[ops.QuarantinedRecord] = (),
+    before_commit: Callable[[psycopg.Connection], None] | None = None,
+) -> LoadOutcome:
+    """Load a source's records of a partition, all of them or none.
+
+    The rows are copied as `occurrences` gives them, without a lock; the merges and the commit of all loads
+    follow each other. Repeating a load is safe at any point, a lost answer to COMMIT included.
+
+    Args:
+        info: connection `warehouse_ingest`.
+        partition: observation date, for the log; each row is filed under the date of its own answer.
+        source: name in sources.yml.
+        occurrences: sightings of records, stubs among them, as a stream.
+        lease: taken by this attempt with `lease.acquire`.
+        run_id: of the run, for the log.
+        try_number: of the task, for the log.
+        complete: False when the source was not fetched to its end.
+        quarantined: records refused in this partition, kept in the same transaction.
+        before_commit: more to do in the same transaction, called right before the lease is checked.
+
+    Raises:
+        LeaseLost: a newer attempt took the lease.
+        RowRefused: Postgres refuses a record; the message names it.
+        SchemaVersionError: the warehouse does not have this code's tables.
+        WarehouseUnavailable: it cannot be reached, or went away.
+    """
+    started_at = datetime.now(UTC)
+    with naming_the_server(info), connect(info, application_name=f"spotify-pipeline load {source}") as conn:
+        require_current(conn)
+        merge = Merge(conn, source)
+        merge.add(occurrences)
+        outcome = merge.finish()
+        current = [outcome.tables[spec.table] for spec in SPECS.values()]
+        ops.record_load(
+            conn,
+            ops.LoadRecord(
+                load_seq=outcome.load_seq,
+                partition=partition,
+                source=source,
+                started_at=started_at,
+                inserted=sum(counts.inserted for counts in current),
+                updated=sum(counts.updated for counts in current),
+                unchanged=sum(counts.unchanged + counts.superseded for counts in current),
+                complete=complete,
+                run_id=run_id,
+                try_number=try_number,
+            ),
+        )
+        ops.record_quarantined(conn, quarantined)
+        if before_commit is not None:
+            before_commit(conn)
+        leases.check(conn, lease)
+    return LoadOutcome(outcome.load_seq, outcome.tables, outcome.kinds)

@@ -1,0 +1,203 @@
+"""Bulk upsert: stream sightings into temporary tables, then one statement per table decides who wins.
+
+Within a field group the winner is the greatest (observed_at, full before simplified, raw key), a total order
+over all sightings there ever are; so loads may come in any order, be repeated or be split, and the tables end
+up the same. A newer sighting of equal values moves the group's order columns on, since a later arrival in
+between must lose against it. A sighting that is stored already writes nothing, not even a new row version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from spotify_pipeline.errors import TerminalError
+from spotify_pipeline.warehouse import merge_sql
+from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence, TableSpec
+
+BATCH = 5_000
+# every load that writes staging holds it from before the first merge to its commit
+LOAD_LOCK = 0x5350_4F54_0003
+
+
+class RowRefused(TerminalError):
+    """Postgres refuses a record that the contract let pass; none of its partition was loaded."""
+
+
+@dataclass(frozen=True)
+class MergeCounts:
+    """What became of the rows of one table. `superseded`: the table has something newer already."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+
+
+@dataclass(frozen=True)
+class KindCounts:
+    """Sightings of a record kind, stubs left out: `sightings = loaded + duplicates`."""
+
+    sightings: int = 0
+    loaded: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Repeats of an id within the source."""
+        return self.sightings - self.loaded
+
+
+@dataclass(frozen=True)
+class MergeOutcome:
+    """Counts by table (`staging.tracks`, …) and by record kind (`track`, …)."""
+
+    load_seq: int
+    tables: dict[str, MergeCounts] = field(default_factory=dict)
+    kinds: dict[str, KindCounts] = field(default_factory=dict)
+
+
+class Merge:
+    """One load into staging, within the transaction that `conn` is in.
+
+    `add` takes sightings as they come; `finish` merges them. The lock that gives load sequence numbers in
+    commit order is taken only in `finish`, so several loads can stream at once.
+    """
+
+    def __init__(self, conn: psycopg.Connection, source: str) -> None:
+        self._conn = conn
+        self._source = source
+        self._buffers: dict[str, list[tuple[Occurrence, list[Any]]]] = {kind: [] for kind in SPECS}
+        self._position = 0
+        self._seen: set[tuple[str, str]] = set()
+        self._seen_raw_key = ""
+        for spec in SPECS.values():
+            _execute(conn, merge_sql.create_incoming(spec))
+
+    def add(self, occurrences: Iterable[Occurrence]) -> None:
+        """Copy sightings to the server; memory holds `BATCH` of a kind at most.
+
+        Raises:
+            RowRefused: Postgres cannot take a value; the message names the record.
+            ValueError: an occurrence does not fit its table.
+        """
+        for occurrence in occurrences:
+            self._position += 1
+            if occurrence.stub and self._is_repeated(occurrence):
+                continue
+            buffer = self._buffers[occurrence.kind]
+            buffer.append((occurrence, self._row(occurrence)))
+            if len(buffer) >= BATCH:
+                self._flush(SPECS[occurrence.kind])
+
+    def finish(self) -> MergeOutcome:
+        """Draw the load's number and merge all tables; the caller commits.
+
+        Raises:
+            RowRefused: a value breaks a rule of its table; the message names the record.
+        """
+        for spec in SPECS.values():
+            self._flush(spec)
+            _execute(self._conn, f"ANALYZE {merge_sql.incoming(spec)}")
+        _execute(self._conn, "SET LOCAL work_mem TO '128MB'")
+        self._conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
+        outcome = MergeOutcome(_one(self._conn, "SELECT nextval('ops.load_seq_seq')")[0])
+        for spec in SPECS.values():
+            self._merge(spec, outcome)
+        return outcome
+
+    def _merge(self, spec: TableSpec, outcome: MergeOutcome) -> None:
+        parameters = {"load_seq": outcome.load_seq, "source": self._source}
+        sightings, loaded, keys = _one(self._conn, merge_sql.count_incoming(spec))
+        outcome.kinds[spec.kind] = KindCounts(sightings, loaded)
+        if not keys:
+            outcome.tables[spec.table] = outcome.tables[spec.observations] = MergeCounts()
+            return
+        try:
+            _execute(self._conn, merge_sql.fold_by_date(spec))
+            rows = _one(self._conn, merge_sql.count_folded(spec))[0]
+            inserted, updated = _one(self._conn, merge_sql.merge_observations(spec), parameters)
+            outcome.tables[spec.observations] = MergeCounts(inserted, updated, rows - inserted - updated)
+            inserted, updated = _one(self._conn, merge_sql.merge_current(spec), parameters)
+            left = keys - inserted - updated
+            superseded = _one(self._conn, merge_sql.count_superseded(spec), parameters)[0] if left else 0
+            outcome.tables[spec.table] = MergeCounts(inserted, updated, left - superseded, superseded)
+            _one(self._conn, merge_sql.merge_source_records(spec), parameters)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise RowRefused(_refusal(f"{spec.kind} {_failing_key(error)}", error)) from None
+
+    def _is_repeated(self, stub: Occurrence) -> bool:
+        """Say whether this raw object mentioned it before: an album names its artist in each track."""
+        if stub.raw_key != self._seen_raw_key:
+            self._seen_raw_key = stub.raw_key
+            self._seen.clear()
+        fingerprint = (stub.kind, f"{stub.key} {stub.rank} {stub.observed_at} {stub.fields}")
+        if fingerprint in self._seen:
+            return True
+        self._seen.add(fingerprint)
+        return False
+
+    def _row(self, occurrence: Occurrence) -> list[Any]:
+        spec = SPECS[occurrence.kind]
+        if occurrence.observed_at.tzinfo is None:
+            raise ValueError(f"{occurrence.where}: observed_at has no time zone")
+        return [
+            occurrence.key,
+            occurrence.stub,
+            occurrence.observed_at,
+            occurrence.rank,
+            occurrence.raw_key,
+            self._position if occurrence.position is None else occurrence.position,
+            *spec.groups_in(occurrence),
+            *map(occurrence.fields.get, spec.columns),
+        ]
+
+    def _flush(self, spec: TableSpec) -> None:
+        buffer = self._buffers[spec.kind]
+        if not buffer:
+            return
+        written = 0
+        try:
+            with self._conn.cursor().copy(merge_sql.copy_incoming(spec)) as copy:
+                for _, row in buffer:
+                    copy.write_row(row)
+                    written += 1
+        except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
+            line = _copy_line(error)
+            refused = buffer[min(written if line is None else line - 1, len(buffer) - 1)][0]
+            raise RowRefused(_refusal(refused.where, error)) from None
+        buffer.clear()
+
+
+def _execute(conn: psycopg.Connection, statement: str) -> None:
+    conn.execute(statement)
+
+
+def _one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> Any:
+    row = conn.execute(statement, parameters).fetchone()
+    assert row is not None  # noqa: S101 - each of these statements aggregates
+    return row
+
+
+def _copy_line(error: BaseException) -> int | None:
+    """Give the line of a COPY that the server refused, counted from 1."""
+    context = error.diag.context if isinstance(error, psycopg.Error) else None
+    match = re.search(r"\bline (\d+)", context or "")
+    return int(match[1]) if match else None
+
+
+def _failing_key(error: psycopg.Error) -> str:
+    # "Failing row contains (4uLU6hMCjMI75M1A2tKUQC, …)": the key is the first column of every table here
+    match = re.search(r"\(([^,)]*)", error.diag.message_detail or "")
+    return match[1] if match else "(unnamed)"
+
+
+def _refusal(what: str, error: BaseException) -> str:
+    words = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
+    return (
+        f"Postgres refuses {what} ({words.splitlines()[0]}): tighten the contract so that it is quarantined, "
+        "then validate and load again"
+    )

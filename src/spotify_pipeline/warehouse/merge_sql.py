@@ -1,0 +1,205 @@
+"""The SQL of the bulk upsert, built from a `TableSpec`; identifiers are the code's own, never data.
+
+Rows go three steps: `incoming` (a temporary table, one row per sighting), folded to one row per id and date,
+folded again to one row per id. A fold takes each field group from its greatest
+(observed_at, rank, raw_key, position), so its result does not depend on the order of the rows.
+"""
+# ruff: noqa: S608 - every name that is put into a statement comes from tables.py
+
+from __future__ import annotations
+
+from spotify_pipeline.warehouse.table_specs import LISTING, Group, TableSpec
+
+
+def incoming(spec: TableSpec) -> str:
+    """Name of the temporary table that the sightings are copied into."""
+    return f"incoming_{spec.kind}"
+
+
+def folded(spec: TableSpec) -> str:
+    """Name of the temporary table with one row per id and date."""
+    return f"folded_{spec.kind}"
+
+
+def incoming_columns(spec: TableSpec) -> tuple[str, ...]:
+    """Columns of `incoming`, in the order of `create_incoming` and of COPY."""
+    flags = tuple(f"has_{group.name}" for group in spec.groups)
+    return (spec.key, "stub", "observed_at", "rank", "raw_key", "position", *flags, *spec.columns)
+
+
+def create_incoming(spec: TableSpec) -> str:
+    """Make the temporary table; it goes with the transaction."""
+    types = {
+        spec.key: "text NOT NULL",
+        "stub": "boolean NOT NULL",
+        "observed_at": "timestamptz NOT NULL",
+        "rank": "smallint NOT NULL",
+        "raw_key": 'text COLLATE "C" NOT NULL',
+        "position": "bigint NOT NULL",
+        **spec.types,
+    }
+    columns = (f"{name} {types.get(name, 'boolean NOT NULL')}" for name in incoming_columns(spec))
+    return f"CREATE TEMPORARY TABLE {incoming(spec)} ({', '.join(columns)}) ON COMMIT DROP"
+
+
+def copy_incoming(spec: TableSpec) -> str:
+    """COPY statement of `incoming`."""
+    return f"COPY {incoming(spec)} ({', '.join(incoming_columns(spec))}) FROM STDIN"
+
+
+def fold_by_date(spec: TableSpec) -> str:
+    """Fold the sightings to one row per id and date."""
+    parts = []
+    for group in spec.groups:
+        observed_at, rank, raw_key = group.order
+        parts.append(
+            f"SELECT DISTINCT ON ({spec.key}, observed_on)"
+            f" {spec.key}, (observed_at AT TIME ZONE 'UTC')::date AS observed_on,"
+            f" observed_at AS {observed_at}, rank AS {rank}, raw_key AS {raw_key}, {', '.join(group.columns)}"
+            f" FROM {incoming(spec)} WHERE has_{group.name}"
+            f" ORDER BY {spec.key}, observed_on,"
+            " observed_at DESC, rank DESC, raw_key DESC, position DESC"
+        )
+    joined = _join(spec, parts, f"{spec.key}, observed_on")
+    return f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS SELECT * FROM {joined}"
+
+
+def merge_observations(spec: TableSpec) -> str:
+    """Upsert the history; parameter `load_seq`; gives (inserted, updated)."""
+    columns = [spec.key, "observed_on", *_all_columns(spec)]
+    return _merge(
+        spec,
+        target=spec.observations,
+        columns=columns,
+        select=f"SELECT {', '.join(columns)}, %(load_seq)s::bigint FROM {folded(spec)}",
+        conflict=f"{spec.key}, observed_on",
+        seen=False,
+    )
+
+
+def merge_current(spec: TableSpec) -> str:
+    """Upsert what is known now; parameter `load_seq`; gives (inserted, updated)."""
+    columns = [spec.key, *_all_columns(spec), "first_seen_on", "last_seen_on"]
+    parts = []
+    for group in spec.groups:
+        order = ", ".join(f"{column} DESC" for column in group.order)
+        parts.append(
+            f"SELECT DISTINCT ON ({spec.key}) {spec.key}, {', '.join((*group.order, *group.columns))}"
+            f" FROM {folded(spec)} WHERE {group.order[0]} IS NOT NULL ORDER BY {spec.key}, {order}"
+        )
+    seen = (
+        f"(SELECT {spec.key}, min(observed_on) AS first_seen_on, max(observed_on) AS last_seen_on"
+        f" FROM {folded(spec)} GROUP BY {spec.key}) AS seen"
+    )
+    source = f"{_join(spec, parts, spec.key)} JOIN {seen} USING ({spec.key})"
+    return _merge(
+        spec,
+        target=spec.table,
+        columns=columns,
+        select=f"SELECT {', '.join(columns)}, %(load_seq)s::bigint FROM {source}",
+        conflict=spec.key,
+        seen=True,
+    )
+
+
+def count_superseded(spec: TableSpec) -> str:
+    """Count the ids whose stored listing is newer than all that came, and that this load did not write."""
+    stored, came = (
+        ", ".join(f"{table}.{column}" for column in spec.groups[0].order) for table in ("stored", "came")
+    )
+    return (
+        f"SELECT count(*) FROM {spec.table} AS stored WHERE stored.load_seq <> %(load_seq)s"
+        f" AND EXISTS (SELECT FROM {folded(spec)} AS came WHERE came.{spec.key} = stored.{spec.key})"
+        f" AND NOT EXISTS (SELECT FROM {folded(spec)} AS came"
+        f" WHERE came.{spec.key} = stored.{spec.key} AND ({came}) >= ({stored}))"
+    )
+
+
+def count_folded(spec: TableSpec) -> str:
+    """Count the rows of `folded`."""
+    return f"SELECT count(*) FROM {folded(spec)}"
+
+
+def count_incoming(spec: TableSpec) -> str:
+    """Count sightings that are no stubs, their distinct ids, and all distinct ids."""
+    return (
+        f"SELECT count(*) FILTER (WHERE NOT stub), count(DISTINCT {spec.key}) FILTER (WHERE NOT stub),"
+        f" count(DISTINCT {spec.key}) FROM {incoming(spec)}"
+    )
+
+
+def merge_source_records(spec: TableSpec) -> str:
+    """Upsert which source contains which record; parameters `load_seq`, `source`."""
+    return (
+        "WITH written AS ("
+        "INSERT INTO staging.source_records AS stored"
+        " (source, record_kind, record_id, first_seen_on, last_seen_on, load_seq)"
+        f" SELECT %(source)s, '{spec.kind}', {spec.key},"
+        " min((observed_at AT TIME ZONE 'UTC')::date), max((observed_at AT TIME ZONE 'UTC')::date),"
+        f" %(load_seq)s::bigint FROM {incoming(spec)} WHERE NOT stub GROUP BY {spec.key}"
+        " ON CONFLICT (source, record_kind, record_id) DO UPDATE SET"
+        f" {_SEEN_SET}, load_seq = excluded.load_seq WHERE {_SEEN_DIFFERS}"
+        f" {_COUNTS}"
+    )
+
+
+_SEEN_SET = (
+    "first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),"
+    " last_seen_on = greatest(stored.last_seen_on, excluded.last_seen_on)"
+)
+_SEEN_DIFFERS = (
+    "(excluded.first_seen_on < stored.first_seen_on OR excluded.last_seen_on > stored.last_seen_on)"
+)
+# xmax is 0 in a row version that no one updated or locked: it was inserted
+_COUNTS = (
+    "RETURNING xmax = 0 AS inserted)"
+    " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
+)
+
+
+def _all_columns(spec: TableSpec) -> list[str]:
+    return [column for group in spec.groups for column in (*group.order, *group.columns)]
+
+
+def _join(spec: TableSpec, parts: list[str], key: str) -> str:
+    first, *others = (
+        f"({part}) AS {group.name}_part" for part, group in zip(parts, spec.groups, strict=True)
+    )
+    assert spec.groups[0].name == LISTING  # noqa: S101 - every sighting has it, so it carries the join
+    return first + "".join(f" LEFT JOIN {other} USING ({key})" for other in others)
+
+
+def _wins(group: Group) -> str:
+    """Condition: the incoming group is newer, or as new and corrected."""
+    came = ", ".join(f"excluded.{column}" for column in group.order)
+    stored = ", ".join(f"stored.{column}" for column in group.order)
+    new_values = ", ".join(f"excluded.{column}" for column in group.columns)
+    old_values = ", ".join(f"stored.{column}" for column in group.columns)
+    newer = (
+        f"({came}) > ({stored})"
+        f" OR (({came}) = ({stored}) AND ROW({new_values}) IS DISTINCT FROM ROW({old_values}))"
+    )
+    if group.name == LISTING:
+        return f"({newer})"
+    first = group.order[0]
+    return f"(excluded.{first} IS NOT NULL AND (stored.{first} IS NULL OR {newer}))"
+
+
+def _merge(
+    spec: TableSpec, *, target: str, columns: list[str], select: str, conflict: str, seen: bool
+) -> str:
+    assignments = [
+        f"{column} = CASE WHEN {_wins(group)} THEN excluded.{column} ELSE stored.{column} END"
+        for group in spec.groups
+        for column in (*group.order, *group.columns)
+    ]
+    conditions = [_wins(group) for group in spec.groups]
+    if seen:
+        assignments.append(_SEEN_SET)
+        conditions.append(_SEEN_DIFFERS)
+    return (
+        "WITH written AS ("
+        f"INSERT INTO {target} AS stored ({', '.join(columns)}, load_seq) {select}"
+        f" ON CONFLICT ({conflict}) DO UPDATE SET {', '.join(assignments)}, load_seq = excluded.load_seq"
+        f" WHERE {' OR '.join(conditions)} {_COUNTS}"
+    )

@@ -1,0 +1,294 @@
+"""Rows of the schema `ops`: what was planned, loaded, reconciled, refused and published.
+
+Every function works in the transaction that `conn` is in. A call that repeats what is stored writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import psycopg
+
+_SOURCES_LOCK = 0x5350_4F54_0004
+
+
+@dataclass(frozen=True)
+class PlannedSource:
+    """An entry of sources.yml; `definition_sha256` is over its kind and its ids or queries."""
+
+    name: str
+    kind: str
+    definition_sha256: str
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """One committed load: who ran it, and how many rows of tracks, albums and artists it touched."""
+
+    load_seq: int
+    partition: date
+    source: str
+    started_at: datetime
+    inserted: int
+    updated: int
+    unchanged: int
+    complete: bool
+    run_id: str
+    try_number: int
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Whether a source's partition adds up: fetched = loaded + quarantined + duplicates + set_aside."""
+
+    partition: date
+    source: str
+    record_kind: str
+    fetched: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    set_aside: int
+    complete: bool
+    status: Literal["complete", "partial", "failed"]
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class QuarantinedRecord:
+    """A record that breaks the contract, and where to find it. `seen_at` is the answer's time."""
+
+    source: str
+    record_kind: str
+    record_key: str
+    pointer: str
+    reason_code: str
+    partition: date
+    schema_version: str
+    raw_key: str
+    message: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Cooldown:
+    """An endpoint bucket that must not be called before `deadline`."""
+
+    account: str
+    bucket: str
+    deadline: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A partition whose marts passed every test; `load_seq` is the highest load that they cover."""
+
+    partition: date
+    run_id: str
+    load_seq: int
+    tests_passed: int
+
+
+def record_sources(conn: psycopg.Connection, sources: Iterable[PlannedSource], partition: date) -> None:
+    """Keep the plan of a partition; the newest partition's plan says what is active and how it is defined.
+
+    A source that the newest plan does not list becomes inactive and stays. Planning an older partition again
+    only widens the dates, so the order of the runs does not matter.
+    """
+    listed = list(sources)
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", [_SOURCES_LOCK])
+    row = conn.execute("SELECT max(last_planned_on) FROM ops.source").fetchone()
+    newest = row[0] if row else None
+    is_newest = newest is None or partition >= newest
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.source AS stored
+                (name, kind, active, definition_sha256, first_planned_on, last_planned_on)
+            VALUES (%(name)s, %(kind)s, %(newest)s, %(sha256)s, %(partition)s, %(partition)s)
+            ON CONFLICT (name) DO UPDATE SET
+                kind = CASE WHEN excluded.last_planned_on >= stored.last_planned_on
+                    THEN excluded.kind ELSE stored.kind END,
+                definition_sha256 = CASE WHEN excluded.last_planned_on >= stored.last_planned_on
+                    THEN excluded.definition_sha256 ELSE stored.definition_sha256 END,
+                active = CASE WHEN excluded.active THEN true ELSE stored.active END,
+                first_planned_on = least(stored.first_planned_on, excluded.first_planned_on),
+                last_planned_on = greatest(stored.last_planned_on, excluded.last_planned_on)
+            WHERE (excluded.active AND NOT stored.active)
+                OR excluded.first_planned_on < stored.first_planned_on
+                OR excluded.last_planned_on > stored.last_planned_on
+                OR (excluded.last_planned_on = stored.last_planned_on
+                    AND (excluded.kind, excluded.definition_sha256)
+                        IS DISTINCT FROM (stored.kind, stored.definition_sha256))
+            """,
+            [
+                {
+                    "name": source.name,
+                    "kind": source.kind,
+                    "newest": is_newest,
+                    "sha256": source.definition_sha256,
+                    "partition": partition,
+                }
+                for source in listed
+            ],
+        )
+    if is_newest:
+        conn.execute(
+            "UPDATE ops.source SET active = false WHERE active AND name <> ALL(%s)",
+            [[source.name for source in listed]],
+        )
+
+
+def record_load(conn: psycopg.Connection, load: LoadRecord) -> None:
+    """Append to the log of loads; `finished_at` is the server's clock, just before COMMIT."""
+    conn.execute(
+        """
+        INSERT INTO ops.load (load_seq, partition, source, started_at, finished_at, inserted, updated,
+            unchanged, complete, run_id, try_number)
+        VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            load.load_seq,
+            load.partition,
+            load.source,
+            load.started_at,
+            load.inserted,
+            load.updated,
+            load.unchanged,
+            load.complete,
+            load.run_id,
+            load.try_number,
+        ],
+    )
+
+
+def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconciliation]) -> None:
+    """Keep the newest result of each partition, source and record kind; an equal one leaves `checked_at`."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.reconciliation AS stored (partition, source, record_kind, fetched, loaded,
+                quarantined, duplicates, set_aside, complete, status, message, checked_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())
+            ON CONFLICT (partition, source, record_kind) DO UPDATE SET
+                fetched = excluded.fetched, loaded = excluded.loaded, quarantined = excluded.quarantined,
+                duplicates = excluded.duplicates, set_aside = excluded.set_aside,
+                complete = excluded.complete, status = excluded.status, message = excluded.message,
+                checked_at = excluded.checked_at
+            WHERE (stored.fetched, stored.loaded, stored.quarantined, stored.duplicates, stored.set_aside,
+                    stored.complete, stored.status, stored.message)
+                IS DISTINCT FROM (excluded.fetched, excluded.loaded, excluded.quarantined,
+                    excluded.duplicates, excluded.set_aside, excluded.complete, excluded.status,
+                    excluded.message)
+            """,
+            [
+                [
+                    item.partition,
+                    item.source,
+                    item.record_kind,
+                    item.fetched,
+                    item.loaded,
+                    item.quarantined,
+                    item.duplicates,
+                    item.set_aside,
+                    item.complete,
+                    item.status,
+                    item.message,
+                ]
+                for item in checked
+            ],
+        )
+
+
+def record_quarantined(conn: psycopg.Connection, records: Iterable[QuarantinedRecord]) -> None:
+    """Keep who was refused and why; what describes it comes from the newest sighting, in any order."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.quarantined_record AS stored (source, record_kind, record_key, pointer,
+                reason_code, partition, schema_version, raw_key, message, first_seen_at, last_seen_at)
+            VALUES (%(source)s, %(kind)s, %(key)s, %(pointer)s, %(reason)s, %(partition)s, %(version)s,
+                %(raw_key)s, %(message)s, %(seen)s, %(seen)s)
+            ON CONFLICT (source, record_kind, record_key, pointer, reason_code) DO UPDATE SET
+                (partition, schema_version, raw_key, message) = (
+                    SELECT newest.* FROM (VALUES
+                        (excluded.last_seen_at, excluded.raw_key, 1, excluded.partition,
+                            excluded.schema_version, excluded.raw_key, excluded.message),
+                        (stored.last_seen_at, stored.raw_key, 0, stored.partition,
+                            stored.schema_version, stored.raw_key, stored.message)
+                    ) AS both (seen_at, by_key, came, partition, schema_version, raw_key, message),
+                    LATERAL (SELECT both.partition, both.schema_version, both.raw_key, both.message) AS newest
+                    ORDER BY seen_at DESC, by_key DESC, came DESC LIMIT 1),
+                first_seen_at = least(stored.first_seen_at, excluded.first_seen_at),
+                last_seen_at = greatest(stored.last_seen_at, excluded.last_seen_at)
+            WHERE excluded.first_seen_at < stored.first_seen_at
+                OR (excluded.last_seen_at, excluded.raw_key) > (stored.last_seen_at, stored.raw_key)
+                OR ((excluded.last_seen_at, excluded.raw_key) = (stored.last_seen_at, stored.raw_key)
+                    AND (excluded.partition, excluded.schema_version, excluded.message)
+                        IS DISTINCT FROM (stored.partition, stored.schema_version, stored.message))
+            """,
+            [
+                {
+                    "source": record.source,
+                    "kind": record.record_kind,
+                    "key": record.record_key,
+                    "pointer": record.pointer,
+                    "reason": record.reason_code,
+                    "partition": record.partition,
+                    "version": record.schema_version,
+                    "raw_key": record.raw_key,
+                    "message": record.message,
+                    "seen": record.seen_at,
+                }
+                for record in records
+            ],
+        )
+
+
+def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:
+    """Close a bucket until its deadline; a deadline that is later already stays."""
+    conn.execute(
+        """
+        INSERT INTO ops.api_cooldown AS stored (account, bucket, deadline, reason, recorded_at)
+        VALUES (%s, %s, %s, %s, clock_timestamp())
+        ON CONFLICT (account, bucket) DO UPDATE SET
+            deadline = excluded.deadline, reason = excluded.reason, recorded_at = excluded.recorded_at
+        WHERE excluded.deadline > stored.deadline
+        """,
+        [cooldown.account, cooldown.bucket, cooldown.deadline, cooldown.reason],
+    )
+
+
+def cooldowns(conn: psycopg.Connection, account: str) -> dict[str, Cooldown]:
+    """Give the buckets of an account that were ever closed, by name; the caller compares the deadlines."""
+    rows = conn.execute(
+        "SELECT account, bucket, deadline, reason FROM ops.api_cooldown WHERE account = %s", [account]
+    )
+    return {row[1]: Cooldown(*row) for row in rows}
+
+
+def highest_load_seq(conn: psycopg.Connection) -> int:
+    """Give the number of the newest committed load, 0 before the first."""
+    row = conn.execute("SELECT coalesce(max(load_seq), 0) FROM ops.load").fetchone()
+    return int(row[0]) if row else 0
+
+
+def record_publication(conn: psycopg.Connection, publication: Publication) -> None:
+    """Say that a partition is tested; one that covers an older load does not replace a newer."""
+    conn.execute(
+        """
+        INSERT INTO ops.publication AS stored (partition, published_at, run_id, load_seq, tests_passed)
+        VALUES (%s, clock_timestamp(), %s, %s, %s)
+        ON CONFLICT (partition) DO UPDATE SET
+            published_at = excluded.published_at, run_id = excluded.run_id,
+            load_seq = excluded.load_seq, tests_passed = excluded.tests_passed
+        WHERE excluded.load_seq >= stored.load_seq
+            AND (excluded.run_id, excluded.load_seq, excluded.tests_passed)
+                IS DISTINCT FROM (stored.run_id, stored.load_seq, stored.tests_passed)
+        """,
+        [publication.partition, publication.run_id, publication.load_seq, publication.tests_passed],
+    )
