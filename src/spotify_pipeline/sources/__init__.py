@@ -1,1 +1,7 @@
-"""TODO."""
+"""What the user wants from Spotify: `sources.yml`, read with the line of every mistake."""
+
+from spotify_pipeline.sources.grouping import group_sources
+from spotify_pipeline.sources.loader import load_sources
+from spotify_pipeline.sources.model import Source, SourceKind
+
+__all__ = ["Source", "SourceKind", "group_sources", "load_sources"]

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The source: a polite, thread-safe reader of the Spotify Web API."""

@@ -1,0 +1,35 @@
+"""Spotify ids in the notations that people paste: bare, URI, link."""
+
+from __future__ import annotations
+
+import re
+
+from spotify_pipeline.spotify.endpoints import ID_PATTERN
+
+_URI = re.compile(r"spotify:([a-z]+):([^:]*)")
+_URL = re.compile(
+    r"https?://(?:open|play)\.spotify\.com/(?:intl-[a-z]{2,3}(?:-[A-Za-z]+)?/)?(?:embed/)?([a-z]+)/([^/?#]+)/?(?:[?#].*)?"
+)
+
+
+def normalise_id(text: str, kind: str) -> str:
+    """The bare id of an artist or album (`kind`).
+
+    Raises:
+        ValueError: it is no id, or the id of something else; the message says what is allowed.
+    """
+    text = text.strip()
+    found = _URI.fullmatch(text) or _URL.fullmatch(text)
+    named, bare = (found[1], found[2]) if found else (kind, text)
+    if named != kind:
+        raise ValueError(f"{text!r} is the address of {_a(named)}, but this source lists ids of kind {kind}")
+    if not ID_PATTERN.fullmatch(bare):
+        raise ValueError(
+            f"{text!r} is no Spotify {kind} id; allowed: 22 letters and digits, spotify:{kind}:ID, or "
+            f"https://open.spotify.com/{kind}/ID"
+        )
+    return bare
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

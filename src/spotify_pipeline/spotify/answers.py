@@ -1,0 +1,81 @@
+"""What an answer other than 200 means, as an error of the pipeline."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import orjson
+
+from spotify_pipeline.errors import (
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    PipelineError,
+    RequestRefused,
+    UnsafeLink,
+)
+from spotify_pipeline.spotify.transport import Answer
+
+_SAID_MAX = 300
+# Spotify answers 400, not 404, for 22 characters that are no id of its number range
+_BAD_ID = re.compile(r"\b(?:invalid|bad|malformed)\b.*\bid\b|\bnon existing id\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an error answer says: its message, and Spotify's reason code where it gives one."""
+
+    message: str
+    reason: str | None = None
+
+
+def _clean(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _SAID_MAX else line[:_SAID_MAX] + "…"
+
+
+def said(body: bytes) -> Said:
+    """Read an error body: the Web API's object, the token endpoint's, an old shape, or plain text."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Said(_clean(body[: 4 * _SAID_MAX].decode("utf-8", "replace")) or "no message")
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, dict):
+        message = error.get("message") or error.get("description")
+        reason = error.get("reason")
+    elif isinstance(error, str):
+        description = document.get("error_description")
+        message = f"{error}: {description}" if isinstance(description, str) else error
+        reason = error
+    else:
+        message, reason = None, None
+    return Said(
+        _clean(message) if isinstance(message, str) and message.strip() else "no message",
+        _clean(reason) if isinstance(reason, str) and reason.strip() else None,
+    )
+
+
+def refusal(answer: Answer, path: str) -> PipelineError:
+    """The error for an answer that is neither 200 nor 429 nor 5xx."""
+    words = said(answer.body).message
+    if answer.status == 401:
+        return AuthenticationError(
+            f"Spotify refuses a fresh token for GET {path} ({words}): check the app of "
+            "connection 'spotify_api' in the Spotify dashboard and run again"
+        )
+    if answer.status == 403:
+        return PermissionDenied(
+            f"Spotify does not let this app read {path} ({words}): the endpoint may be closed to its "
+            "class of app, its owner's Premium may have lapsed, the user may not be allow-listed, or the "
+            "item is not theirs"
+        )
+    if answer.status == 404 or (answer.status == 400 and _BAD_ID.search(words)):
+        return NotFound(f"Spotify has nothing at {path} ({words}): check the id in sources.yml")
+    if 300 <= answer.status < 400:
+        return UnsafeLink(
+            f"GET {path} answers {answer.status} with a redirect, which is not followed with a token: "
+            "check api_url of connection 'spotify_api'"
+        )
+    return RequestRefused(f"Spotify refuses GET {path} with {answer.status} ({words}): the request is wrong")

@@ -1,0 +1,246 @@
+"""The client: authenticated, paced, bounded GETs, each answer with the moment it was observed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from spotify_pipeline.connections import SPOTIFY_API, ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError, PipelineError, RateLimited, RequestRefused
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.answers import refusal, said
+from spotify_pipeline.spotify.auth import AccessToken, Bearer, ClientCredentials, TokenProvider
+from spotify_pipeline.spotify.endpoints import AppClass, bucket_of, is_plain_path
+from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED, retry_after
+from spotify_pipeline.spotify.limits import (
+    CooldownGate,
+    MemoryCooldownGate,
+    Pacer,
+    RollingWindowPacer,
+    closed_message,
+)
+from spotify_pipeline.spotify.links import Link, check_link
+from spotify_pipeline.spotify.transport import Answer, RetryPolicy, Transport
+
+DEFAULT_API_URL = "https://api.spotify.com/v1"
+DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
+WAITS_MAX = 5
+"""Times that one call waits out a short Retry-After before its bucket counts as closed."""
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """A 200, whole. `body` is as received (after content decoding), `document` the same parsed.
+
+    `observed_at` is the answer's own `Date`, in UTC: no local clock.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+    observed_at: datetime
+    path: str
+    params: tuple[tuple[str, str], ...]
+    bucket: str
+    document: Any = field(repr=False, compare=False)
+
+
+class SpotifyClient:
+    """Thread-safe reader of one Spotify account; close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: TokenProvider,
+        *,
+        api_url: str = DEFAULT_API_URL,
+        app_class: AppClass = AppClass.DEVELOPMENT,
+        retry_after_wait_max: float = 60,
+        gate: CooldownGate | None = None,
+        pacer: Pacer | None = None,
+    ) -> None:
+        self.api_url = api_url.rstrip("/")
+        self.app_class = app_class
+        self._transport = transport
+        self._tokens = tokens
+        self._wait_max = retry_after_wait_max
+        self._gate = gate or MemoryCooldownGate()
+        self._pacer = pacer or RollingWindowPacer()
+
+    @classmethod
+    def from_connection(
+        cls,
+        connection: ConnectionInfo,
+        settings: Settings,
+        *,
+        gate: CooldownGate | None = None,
+        pacer: Pacer | None = None,
+        retries: RetryPolicy | None = None,
+    ) -> Self:
+        """A client for connection `spotify_api` (login = client id, password = client secret).
+
+        Raises:
+            ConfigurationError: a field is missing, or an address or the app_class is not usable.
+        """
+        api_url = _address(connection, "api_url", DEFAULT_API_URL)
+        accounts_url = _address(connection, "accounts_url", DEFAULT_ACCOUNTS_URL)
+        transport = Transport(
+            api_url,
+            timeout=settings.request_timeout,
+            max_response_bytes=settings.max_response_bytes,
+            retries=retries,
+        )
+        tokens = ClientCredentials(
+            transport, accounts_url, connection.require("login"), connection.require("password")
+        )
+        return cls(
+            transport,
+            tokens,
+            api_url=api_url,
+            app_class=app_class_of(connection),
+            retry_after_wait_max=settings.retry_after_wait_max,
+            gate=gate,
+            pacer=pacer,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def calls(self) -> Counter[str]:
+        """Requests sent so far by bucket, repeats and token requests included."""
+        return self._transport.calls()
+
+    def api_now(self) -> datetime:
+        """The API's own time, from the `Date` of its last answer; asks for a token when there was none yet.
+
+        Raises:
+            AuthenticationError, TransientError: the token endpoint refuses or cannot serve.
+        """
+        self._tokens.token()
+        return self._transport.api_now()
+
+    def follow(self, url: str) -> Link:
+        """Check a `next` link.
+
+        Raises:
+            UnsafeLink: it leaves the API's own host and path.
+        """
+        return check_link(url, self.api_url)
+
+    def get(self, path: str, params: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> ApiResponse:
+        """GET `path` (below the API's address) and give its whole answer.
+
+        Raises:
+            RateLimited: the bucket is closed; also without a call, when the gate says so.
+            ApiUnavailable, BodyCutShort: no whole answer after all attempts.
+            AuthenticationError, PermissionDenied, NotFound, RequestRefused, UnsafeLink: Spotify's refusals.
+            ConfigurationError: the answer has no usable Date, or is larger than allowed.
+        """
+        if not is_plain_path(path):
+            raise RequestRefused(f"{path!r} is no path of the Web API: it is not asked for")
+        pairs = tuple(sorted(params.items() if isinstance(params, Mapping) else params))
+        bucket = bucket_of("GET", path)
+        waits = 0
+        renewed = False
+        while True:
+            token = self._tokens.token()
+            answer = self._send(path, pairs, bucket, token)
+            if answer.status == 200:
+                return self._response(answer, path, pairs, bucket)
+            if answer.status == 401 and not renewed:
+                renewed = True
+                self._tokens.discard(token)
+            elif answer.status == 429:
+                self._hold(answer, bucket, may_wait=waits < WAITS_MAX)
+                waits += 1
+            else:
+                raise _without(token, refusal(answer, path))
+
+    def _send(self, path: str, pairs: tuple[tuple[str, str], ...], bucket: str, token: AccessToken) -> Answer:
+        def admit() -> None:
+            # the pacer first: a bucket may be closed while this call waits for its turn
+            self._pacer.acquire(bucket)
+            self._gate.check(bucket, self._transport.api_now())
+
+        return self._transport.send(
+            "GET", self.api_url + path, bucket=bucket, auth=Bearer(token), params=pairs, admit=admit
+        )
+
+    def _hold(self, answer: Answer, bucket: str, *, may_wait: bool) -> None:
+        """Wait a short 429 out, or close the bucket.
+
+        Raises:
+            RateLimited: the wait is long, the quota is used up, or this call has waited often enough.
+        """
+        now = answer.observed_at or self._transport.api_now()
+        reason = said(answer.body).reason
+        wait = retry_after(answer.headers.get("retry-after"), now, reason)
+        if may_wait and reason != QUOTA_EXCEEDED and wait.total_seconds() <= self._wait_max:
+            self._pacer.pause(wait.total_seconds())
+            return
+        deadline = now + wait
+        self._gate.close(bucket, deadline, reason)
+        raise RateLimited(
+            closed_message(bucket, deadline, reason), bucket=bucket, deadline=deadline, reason=reason
+        )
+
+    def _response(
+        self, answer: Answer, path: str, pairs: tuple[tuple[str, str], ...], bucket: str
+    ) -> ApiResponse:
+        if answer.observed_at is None:
+            raise ConfigurationError(
+                f"GET {path} comes without one readable Date header, from which this pipeline takes the "
+                "date: set the proxy between here and Spotify to leave it as it is"
+            )
+        return ApiResponse(200, answer.body, answer.observed_at, path, pairs, bucket, answer.document)
+
+
+def app_class_of(connection: ConnectionInfo) -> AppClass:
+    """Class of the app, from the connection's extra `app_class`; Development Mode when it says nothing.
+
+    Raises:
+        ConfigurationError: it names no class.
+    """
+    value = connection.extra.get("app_class") or AppClass.DEVELOPMENT
+    try:
+        return AppClass(str(value))
+    except ValueError:
+        allowed = " or ".join(AppClass)
+        raise ConfigurationError(
+            f"connection '{SPOTIFY_API}' has app_class {value!r}: set it to {allowed}"
+        ) from None
+
+
+def _address(connection: ConnectionInfo, name: str, default: str) -> str:
+    value = str(connection.extra.get(name) or default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        usable = (
+            parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"connection '{connection.conn_id}' has an {name} that is no plain http(s) address: "
+            f"the usual one is {default}"
+        )
+    return value
+
+
+def _without(token: AccessToken, error: PipelineError) -> PipelineError:
+    """The same error, should an answer have echoed the token."""
+    return type(error)(str(error).replace(token.value, "***")) if token.value in str(error) else error

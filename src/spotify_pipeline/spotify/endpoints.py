@@ -1,0 +1,122 @@
+"""The calls this pipeline makes, their page sizes per class of app, and the identity of one request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlencode
+
+ID_PATTERN = re.compile(r"[0-9A-Za-z]{22}")
+"""A Spotify id: 22 base62 characters."""
+
+SEARCH_OFFSET_MAX = 1000
+"""/search answers 400 for a greater offset."""
+
+_PATH = re.compile(r"(?:/[0-9A-Za-z_~-]+)+")
+
+
+class AppClass(StrEnum):
+    """Class of a Spotify app: Development Mode (every new app) or Extended quota (organisations)."""
+
+    DEVELOPMENT = "development"
+    EXTENDED = "extended"
+
+
+class RequestKind(StrEnum):
+    """What one answer holds; the first part of a raw object's name."""
+
+    ARTIST = "artist"
+    ARTIST_ALBUMS = "artist_albums"
+    ALBUM = "album"
+    ALBUM_TRACKS = "album_tracks"
+    TRACK = "track"
+    SEARCH = "search"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One call: `template` with `{id}`, and the largest page by class of app (None: not paged)."""
+
+    kind: RequestKind
+    template: str
+    page_sizes: Mapping[AppClass, int] | None = None
+
+    @property
+    def bucket(self) -> str:
+        """Name of the rate-limit bucket: Spotify limits each endpoint on its own."""
+        return f"GET {self.template}"
+
+    def path(self, record_id: str = "") -> str:
+        """Path below the API's address, for example `/artists/0TnOYISbd1XYRBk9myaseg`."""
+        return self.template.replace("{id}", record_id)
+
+    def page_size(self, app_class: AppClass) -> int:
+        """Records on the largest page that this class of app may ask for (1 where it is not paged)."""
+        return 1 if self.page_sizes is None else self.page_sizes[app_class]
+
+
+def _sizes(development: int, extended: int) -> Mapping[AppClass, int]:
+    return {AppClass.DEVELOPMENT: development, AppClass.EXTENDED: extended}
+
+
+ENDPOINTS: Mapping[RequestKind, Endpoint] = {
+    endpoint.kind: endpoint
+    for endpoint in (
+        Endpoint(RequestKind.ARTIST, "/artists/{id}"),
+        Endpoint(RequestKind.ARTIST_ALBUMS, "/artists/{id}/albums", _sizes(10, 50)),
+        Endpoint(RequestKind.ALBUM, "/albums/{id}"),
+        Endpoint(RequestKind.ALBUM_TRACKS, "/albums/{id}/tracks", _sizes(50, 50)),
+        Endpoint(RequestKind.TRACK, "/tracks/{id}"),
+        Endpoint(RequestKind.SEARCH, "/search", _sizes(10, 50)),
+    )
+}
+
+
+def bucket_of(method: str, path: str) -> str:
+    """Rate-limit bucket of a call: the method and the path with its ids taken out."""
+    segments = ("{id}" if ID_PATTERN.fullmatch(segment) else segment for segment in path.split("/"))
+    return f"{method} {'/'.join(segments)}"
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a path holds nothing but plain segments: no dots, escapes, queries or empty parts."""
+    return _PATH.fullmatch(path) is not None
+
+
+@dataclass(frozen=True)
+class Request:
+    """Identity of one raw object: the same method, path and query give the same object.
+
+    `params` are sorted pairs. `requested_id` is the id asked for (Spotify may answer with another, when it
+    relinks); None for a search.
+    """
+
+    kind: RequestKind
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    requested_id: str | None
+
+    @classmethod
+    def get(
+        cls,
+        kind: RequestKind,
+        path: str,
+        params: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        requested_id: str | None = None,
+    ) -> Request:
+        """A GET with its query in sorted order."""
+        pairs = params.items() if isinstance(params, Mapping) else params
+        return cls(kind, "GET", path, tuple(sorted(pairs)), requested_id)
+
+    @property
+    def target(self) -> str:
+        """Path and sorted query, for example `/search?limit=10&q=jazz&type=track`."""
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+    @property
+    def bucket(self) -> str:
+        """Rate-limit bucket that the call counts in."""
+        return bucket_of(self.method, self.path)

@@ -1,0 +1,55 @@
+"""The two response headers that decide: `Date` and `Retry-After`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+RETRY_AFTER_MAX = timedelta(days=7)
+"""Longest cool-down believed; the longest seen in the field is 86,400 s."""
+
+RETRY_AFTER_MISSING = timedelta(seconds=30)
+"""Spotify's rate limit is a rolling window of 30 s: after that long the window is empty."""
+
+QUOTA_RETRY_AFTER_MISSING = timedelta(hours=1)
+"""For QUOTA_EXCEEDED without a usable header: long enough not to make it worse."""
+
+QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+
+_SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+
+
+def parse_http_date(value: str) -> datetime | None:
+    """An HTTP date as aware UTC, or None when it is none."""
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def observed_at(dates: Sequence[str]) -> datetime | None:
+    """The moment an answer was made, from its Date headers; None when absent, unreadable or contradictory."""
+    return parse_http_date(dates[0]) if len(set(dates)) == 1 else None
+
+
+def retry_after(value: str | None, observed: datetime, reason: str | None = None) -> timedelta:
+    """How long a 429 asks to wait, between one second and `RETRY_AFTER_MAX`.
+
+    `value` is seconds (whole as the standard says, decimal as some send) or an HTTP date counted from
+    `observed`. Zero, negative and past values mean one second; an absent or unreadable one means the
+    length of the rate-limit window, an hour for QUOTA_EXCEEDED.
+    """
+    wait: timedelta | None = None
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        # min before timedelta: a number of any length must not overflow it
+        wait = timedelta(seconds=math.ceil(min(float(text), RETRY_AFTER_MAX.total_seconds())))
+    elif text and (moment := parse_http_date(text)) is not None:
+        wait = moment - observed
+    if wait is None:
+        wait = QUOTA_RETRY_AFTER_MISSING if reason == QUOTA_EXCEEDED else RETRY_AFTER_MISSING
+    return max(timedelta(seconds=1), min(wait, RETRY_AFTER_MAX))

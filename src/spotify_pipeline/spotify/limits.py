@@ -1,0 +1,112 @@
+"""Hooks that hold a call back: the cool-down gate per bucket, and the pacer of the account."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from spotify_pipeline.errors import RateLimited
+
+WINDOW_SECONDS = 30.0
+"""Length of Spotify's rolling rate-limit window."""
+
+
+class CooldownGate(Protocol):
+    """Store of closed buckets, asked before each call. Implementations are thread-safe."""
+
+    def check(self, bucket: str, now: datetime) -> None:
+        """Raise RateLimited when `bucket` is closed at `now`, the API's own time."""
+
+    def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
+        """Keep every caller from `bucket` until `deadline`."""
+
+
+class Pacer(Protocol):
+    """Spreads the calls of one account. Implementations are thread-safe."""
+
+    def acquire(self, bucket: str) -> None:
+        """Wait until one more call may be made."""
+
+    def pause(self, seconds: float) -> None:
+        """Let no call through for so long: Spotify has answered 429."""
+
+
+def closed_message(bucket: str, deadline: datetime, reason: str | None) -> str:
+    """The sentence that a closed bucket is reported with."""
+    why = f" ({reason})" if reason else ""
+    return f"Spotify has closed {bucket}{why} until {deadline:%Y-%m-%d %H:%M:%S} UTC: it is not called before"
+
+
+class MemoryCooldownGate:
+    """Closed buckets of this process alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed: dict[str, tuple[datetime, str | None]] = {}
+
+    def check(self, bucket: str, now: datetime) -> None:
+        """Raise RateLimited when `bucket` is closed at `now`."""
+        with self._lock:
+            deadline, reason = self._closed.get(bucket, (None, None))
+        if deadline is not None and now < deadline:
+            raise RateLimited(
+                closed_message(bucket, deadline, reason), bucket=bucket, deadline=deadline, reason=reason
+            )
+
+    def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
+        """Keep the later of two deadlines."""
+        with self._lock:
+            known = self._closed.get(bucket)
+            if known is None or known[0] < deadline:
+                self._closed[bucket] = (deadline, reason)
+
+
+class RollingWindowPacer:
+    """At most `calls` in any `window` seconds (None: no bound), and none while paused.
+
+    `sleep` and `clock` (monotonic seconds) can be replaced, so that a test does not wait.
+    """
+
+    def __init__(
+        self,
+        calls: int | None = None,
+        window: float = WINDOW_SECONDS,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._calls = calls
+        self._window = window
+        self._sleep = sleep
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sent: deque[float] = deque()
+        self._paused_until = float("-inf")
+
+    def acquire(self, bucket: str) -> None:
+        """Wait for room in the window and for the end of a pause."""
+        while (wait := self._try(self._clock())) > 0:
+            self._sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """Hold every caller back for `seconds` from now."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def _try(self, now: float) -> float:
+        """Take a place and give 0, or give the seconds until it is worth asking again."""
+        with self._lock:
+            if now < self._paused_until:
+                return self._paused_until - now
+            if self._calls is None:
+                return 0.0
+            while self._sent and self._sent[0] <= now - self._window:
+                self._sent.popleft()
+            if len(self._sent) >= self._calls:
+                return self._sent[0] + self._window - now
+            self._sent.append(now)
+            return 0.0

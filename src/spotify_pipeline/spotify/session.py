@@ -1,0 +1,181 @@
+"""State that the threads of one crawl share: what stops it, what failed, and one fetch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from spotify_pipeline.errors import DamagedObject, NotFound, RateLimited, TransientError
+from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
+from spotify_pipeline.spotify.endpoints import Request
+from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
+from spotify_pipeline.spotify.pages import UnreadableAnswer
+from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
+
+logger = logging.getLogger(__name__)
+
+OUTAGES_TOLERATED = 3
+"""Walks that may end in an outage before the crawl gives up instead of trying the rest."""
+
+
+@dataclass
+class Trail:
+    """What one walk has passed: its requests in order, and what it learnt."""
+
+    requests: list[Request] = field(default_factory=list)
+    album_ids: list[str] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why calls ended early."""
+
+    reason: StopReason
+    message: str
+    bucket: str | None = None
+    deadline: datetime | None = None
+
+
+class WalkEnded(Exception):
+    """The walk cannot go on because the crawl, or its bucket, has been stopped."""
+
+
+class CrawlSession:
+    """One crawl. `have` and `keep` are called from several threads."""
+
+    def __init__(
+        self,
+        client: SpotifyClient,
+        partition: date,
+        have: Callable[[Request], StoredBody | None],
+        keep: Callable[[Request, ApiResponse], None],
+    ) -> None:
+        self.client = client
+        self._partition = partition
+        self._have = have
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._halted = False
+        self._stop: Stop | None = None
+        self._fatal: BaseException | None = None
+        self._outages: list[TransientError] = []
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why calls ended early, None while nothing has stopped them."""
+        return self._stop
+
+    def run(self, walks: Sequence[Callable[[Trail], None]], concurrency: int) -> list[Trail]:
+        """Run walks side by side; their trails come back in the order of `walks`, whatever the timing."""
+        trails = [Trail() for _ in walks]
+        with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="crawl") as pool:
+            try:
+                list(pool.map(self._walk, walks, trails))
+            except BaseException:
+                # an interrupt in this thread: let the others end at their next call
+                self._halted = True
+                raise
+        return trails
+
+    def raise_failure(self) -> None:
+        """Raise what failed, if anything did and the crawl was not stopped for another reason."""
+        if self._fatal is not None:
+            raise self._fatal
+        if self._outages and self._stop is None:
+            raise self._outages[0]
+
+    def fetch(self, request: Request, trail: Trail) -> Any:
+        """The parsed body for `request`, from what is kept or from Spotify; noted in `trail`.
+
+        Raises:
+            WalkEnded: a call is needed, and calls have been stopped.
+            NotFound: Spotify does not know the id.
+            DamagedObject: the stored body is no JSON.
+        """
+        stored = self._have(request)
+        if stored is not None:
+            try:
+                document = orjson.loads(stored.body)
+            except orjson.JSONDecodeError:
+                raise DamagedObject(
+                    f"the stored answer of {request.method} {request.target} is no JSON: remove that raw "
+                    "object and run the partition again"
+                ) from None
+            trail.requests.append(request)
+            return document
+        if self._halted:
+            raise WalkEnded
+        try:
+            response = self.client.get(request.path, request.params)
+        except RateLimited as limit:
+            self._close(limit)
+            raise WalkEnded from None
+        observed_on = response.observed_at.astimezone(UTC).date()
+        if observed_on != self._partition:
+            self._halt(
+                Stop(
+                    StopReason.DATE_PASSED,
+                    f"Spotify's date is {observed_on}, no longer {self._partition}: its answers belong to "
+                    "another partition",
+                )
+            )
+            raise WalkEnded
+        self._keep(request, response)
+        trail.requests.append(request)
+        return response.document
+
+    def _walk(self, walk: Callable[[Trail], None], trail: Trail) -> None:
+        if self._fatal is not None:
+            return
+        try:
+            walk(trail)
+        except WalkEnded:
+            pass
+        except UnreadableAnswer as odd:
+            logger.warning("%s", odd)
+            trail.problems.append(str(odd))
+        except TransientError as outage:
+            with self._lock:
+                self._outages.append(outage)
+                if len(self._outages) > OUTAGES_TOLERATED:
+                    self._fail(outage)
+        except Exception as error:  # raised again by raise_failure, in the calling thread
+            with self._lock:
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._fatal = self._fatal or error
+        self._halted = True
+
+    def _close(self, limit: RateLimited) -> None:
+        quota = limit.reason == QUOTA_EXCEEDED
+        reason = StopReason.QUOTA_EXCEEDED if quota else StopReason.RATE_LIMITED
+        stop = Stop(reason, str(limit), limit.bucket, limit.deadline)
+        if not quota:
+            # not of this bucket alone, as far as anybody can tell: asking elsewhere could lengthen it
+            self._halt(stop)
+            return
+        with self._lock:
+            if self._stop is None or (self._stop.deadline and limit.deadline > self._stop.deadline):
+                self._stop = stop
+
+    def _halt(self, stop: Stop) -> None:
+        with self._lock:
+            self._halted = True
+            if self._stop is None or self._stop.reason is StopReason.QUOTA_EXCEEDED:
+                self._stop = stop
+
+
+def note_missing(trail: Trail, requested_id: str, error: NotFound) -> None:
+    """List an id that Spotify does not know."""
+    logger.warning("%s", error)
+    trail.missing.append(Missing(requested_id, str(error)))
