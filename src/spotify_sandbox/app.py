@@ -1,0 +1,77 @@
+"""The whole sandbox as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from spotify_sandbox.api import Api
+from spotify_sandbox.control_api import Control
+from spotify_sandbox.errors import JsonResponse
+from spotify_sandbox.faults import apply
+from spotify_sandbox.records import CatalogError
+from spotify_sandbox.state import Sandbox
+
+access_log = logging.getLogger("spotify_sandbox.access")
+
+
+def build_app(sandbox: Sandbox) -> ASGIApp:
+    """Token endpoint, Web API and control endpoints, behind the clock, the fault script and the call log."""
+    token = Route("/api/token", sandbox.tokens.endpoint, methods=["POST"])
+    routes = [token, *Api(sandbox).routes(), *Control(sandbox).routes()]
+    return _Front(Starlette(routes=routes, exception_handlers={CatalogError: _catalog_error}), sandbox)
+
+
+async def _catalog_error(request: Request, error: Exception) -> Response:
+    return JsonResponse({"error": {"status": 500, "message": str(error)}}, 500)
+
+
+class _Front:
+    """Stands before the endpoints: stamps the Date header, applies faults, counts and logs calls."""
+
+    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+        self._app = app
+        self._sandbox = sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path, status = scope["path"], 0
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                date = (b"date", self._sandbox.clock.http_date().encode())
+                message = {**message, "headers": [*_without_date(message["headers"]), date]}
+            await send(message)
+
+        if path.startswith("/_sandbox/"):
+            await self._app(scope, receive, stamped)
+            return
+        method, query = scope["method"], scope["query_string"].decode("latin-1")
+        delay, fault = self._sandbox.faults.choose(method, f"{path}?{query}" if query else path)
+        if delay:
+            await asyncio.sleep(delay)
+        try:
+            if fault is None:
+                await self._app(scope, receive, stamped)
+            else:
+                await apply(fault, self._app, scope, receive, stamped)
+        finally:
+            kind = fault.kind if fault else "latency" if delay else None
+            now = self._sandbox.clock.now().isoformat(timespec="milliseconds")
+            self._sandbox.calls.add(at=now, method=method, path=path, query=query, status=status, fault=kind)
+            # method, path and query only: tokens and secrets travel in headers and form bodies
+            access_log.info("%s %s %s%s %d", now, method, path, f"?{query}" if query else "", status)
+
+
+def _without_date(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in headers if pair[0].lower() != b"date"]

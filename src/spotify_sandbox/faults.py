@@ -1,0 +1,146 @@
+"""Scripted faults: what goes wrong, for which requests, after how many and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class FaultKind(StrEnum):
+    """What can go wrong."""
+
+    STATUS = "status"  # another status with a body and headers of one's own (JSON, or text as text/plain)
+    LATENCY = "latency"  # wait `seconds`, then go on
+    HANG = "hang"  # give no answer for `seconds`, then close the connection
+    CUT = "cut"  # close the connection after `body_bytes` of the true body
+    TRUNCATE = "truncate"  # a complete response whose body ends after `body_bytes`: JSON cut short
+    NOT_JSON = "not_json"  # 200 with a page of HTML
+
+
+@dataclass(slots=True)
+class Fault:
+    """One entry of the script. method and path are regular expressions, path is searched in `path?query`.
+
+    after: matching requests let through first; times: requests to spoil, None for every one.
+    """
+
+    kind: FaultKind
+    method: str = ".*"
+    path: str = ""
+    after: int = 0
+    times: int | None = 1
+    status: int = 500
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    body_bytes: int = 20
+    matched: int = 0
+    applied: int = 0
+
+    @classmethod
+    def from_json(cls, value: object) -> Fault:
+        """Read a fault. Raises ValueError naming what is wrong with it."""
+        if not isinstance(value, dict):
+            raise ValueError("a fault is a JSON object")
+        known = {each.name for each in fields(cls)} - {"matched", "applied"}
+        if unknown := set(value) - known:
+            raise ValueError(f"unknown key {sorted(unknown)[0]}; known are {', '.join(sorted(known))}")
+        kinds = ", ".join(FaultKind)
+        if value.get("kind") not in list(FaultKind):
+            raise ValueError(f"kind must be one of {kinds}")
+        fault = cls(**{**value, "kind": FaultKind(value["kind"])})
+        for name in ("method", "path"):
+            try:
+                re.compile(getattr(fault, name))
+            except (re.error, TypeError) as error:
+                raise ValueError(f"{name} is no regular expression: {error}") from error
+        return fault
+
+    def takes(self, method: str, target: str) -> bool:
+        """Whether this request is to be spoilt; counts it."""
+        if not re.fullmatch(self.method, method, re.IGNORECASE) or not re.search(self.path, target):
+            return False
+        self.matched += 1
+        if self.matched <= self.after or (self.times is not None and self.applied >= self.times):
+            return False
+        self.applied += 1
+        return True
+
+
+class FaultScript:
+    """The faults in force, in order: delays add up, of the others the first that matches decides."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def choose(self, method: str, target: str) -> tuple[float, Fault | None]:
+        """Seconds to wait, and the fault for this request if there is one."""
+        delay = 0.0
+        for fault in self.faults:
+            if fault.takes(method, target):
+                if fault.kind is not FaultKind.LATENCY:
+                    return delay, fault
+                delay += fault.seconds
+        return delay, None
+
+
+async def apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request as the fault says, from the app's own answer where it needs one."""
+    if fault.kind is FaultKind.STATUS:
+        text = isinstance(fault.body, str)
+        body = fault.body.encode() if text else orjson.dumps(fault.body) if fault.body is not None else b""
+        content_type = "text/plain; charset=utf-8" if text else "application/json; charset=utf-8"
+        await _respond(send, fault.status, {"content-type": content_type, **fault.headers}, body)
+    elif fault.kind is FaultKind.NOT_JSON:
+        page = b"<!DOCTYPE html><title>Proxy</title><p>Please sign in."
+        await _respond(send, 200, {"content-type": "text/html; charset=utf-8", **fault.headers}, page)
+    elif fault.kind is FaultKind.HANG:
+        await _wait_for_disconnect(receive, fault.seconds)
+        # a length that never comes makes the server close the connection without an answer's body
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    else:
+        await _shortened(fault, app, scope, receive, send)
+
+
+async def _respond(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+    lower = {key.lower(): value for key, value in headers.items()} | {"content-length": str(len(body))}
+    pairs = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in lower.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:
+    async def disconnected() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(disconnected(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _shortened(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    start: Message = {}
+    body = bytearray()
+
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            body.extend(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    kept = bytes(body[: fault.body_bytes])
+    cut = fault.kind is FaultKind.CUT
+    length = len(body) if cut else len(kept)
+    others = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+    await send({**start, "headers": [*others, (b"content-length", str(length).encode())]})
+    # returning with more_body true makes the server close the connection in the middle of the body
+    await send({"type": "http.response.body", "body": kept, "more_body": cut})

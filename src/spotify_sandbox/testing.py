@@ -1,0 +1,130 @@
+"""Start a sandbox of one's own for a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from spotify_sandbox.control import SandboxControl
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSandbox:
+    """A sandbox that answers. api_url and accounts_url are what a client is configured with."""
+
+    base_url: str
+    client_id: str
+    client_secret: str
+    control: SandboxControl
+    process: subprocess.Popen[str]
+
+    @property
+    def api_url(self) -> str:
+        """Stands for https://api.spotify.com/v1."""
+        return f"{self.base_url}/v1"
+
+    @property
+    def accounts_url(self) -> str:
+        """Stands for https://accounts.spotify.com."""
+        return self.base_url
+
+    def access_token(self) -> str:
+        """A new client-credentials token."""
+        response = httpx.post(
+            f"{self.base_url}/api/token",
+            auth=(self.client_id, self.client_secret),
+            data={"grant_type": "client_credentials"},
+        )
+        response.raise_for_status()
+        token: str = response.json()["access_token"]
+        return token
+
+
+@contextmanager
+def running(
+    *,
+    mode: str = "development",
+    catalog: Path | None = None,
+    seed: int = 1,
+    size: int = 2000,
+    clock: str | None = "2026-11-22T06:00:00Z",
+    port: int = 0,
+    client_id: str = DEFAULT_CLIENT_ID,
+    client_secret: str = DEFAULT_CLIENT_SECRET,
+) -> Iterator[RunningSandbox]:
+    """Run a sandbox as a process of its own, by default on a free port; it is gone when the block ends.
+
+    Raises RuntimeError with what the process wrote when it does not answer within 30 seconds.
+    """
+    options: dict[str, object] = {
+        "--port": port,
+        "--mode": mode,
+        "--seed": seed,
+        "--size": size,
+        "--client-id": client_id,
+        "--client-secret": client_secret,
+    }
+    if clock is not None:
+        options["--clock"] = clock
+    if catalog is not None:
+        options["--catalog"] = catalog
+    arguments = [text for option, value in options.items() for text in (option, str(value))]
+    with tempfile.TemporaryFile("w+") as log:
+        command = [sys.executable, "-m", "spotify_sandbox", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603  ours
+        try:
+            base_url = _address(process, log)
+            with SandboxControl(base_url) as control:
+                _wait_for_health(process, control, log)
+                yield RunningSandbox(base_url, client_id, client_secret, control, process)
+        finally:
+            _stop(process)
+
+
+def _address(process: subprocess.Popen[str], log: IO[str]) -> str:
+    line = process.stdout.readline().strip() if process.stdout else ""
+    if not line.startswith("http://"):
+        raise RuntimeError(f"the sandbox did not start: {_written(log)}")
+    return line
+
+
+def _wait_for_health(process: subprocess.Popen[str], control: SandboxControl, log: IO[str]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            control.health()
+        except httpx.TransportError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the sandbox does not answer: {_written(log)}") from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _written(log: IO[str]) -> str:
+    log.seek(0)
+    return log.read().strip() or "it wrote nothing"
