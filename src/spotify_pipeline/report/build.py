@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import SchemaVersionError, WarehouseUnavailable
+from spotify_pipeline.errors import SchemaVersionError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.report.page import render_page
 from spotify_pipeline.report.queries import read_report
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 if TYPE_CHECKING:
     from spotify_pipeline.steps.runtime import Runtime
 
 CONTENT_TYPE = "text/html; charset=utf-8"
-CONNECT_TIMEOUT = 10
 
 
 def build_report(connection: ConnectionInfo, partition: date) -> str:
@@ -27,18 +27,14 @@ def build_report(connection: ConnectionInfo, partition: date) -> str:
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached, or the connection broke.
-        SchemaVersionError: the marts are not there yet.
+        ConfigurationError: the warehouse refuses the login, or does not let it read the marts.
+        SchemaVersionError: the marts are not there yet, or are older than this code.
     """
     try:
-        with psycopg.connect(
-            host=connection.require("host"),
-            port=connection.port or 5432,
-            user=connection.require("login"),
-            password=connection.password,
-            dbname=connection.require("schema"),
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name="spotify_report",
-        ) as warehouse:
+        with (
+            naming_the_server(connection),
+            connect(connection, application_name="spotify-report") as warehouse,
+        ):
             data = read_report(warehouse, partition)
     except (
         psycopg.errors.UndefinedTable,
@@ -46,13 +42,8 @@ def build_report(connection: ConnectionInfo, partition: date) -> str:
         psycopg.errors.InvalidSchemaName,
     ) as error:
         raise SchemaVersionError(
-            f"the marts have not what the report reads ({error.diag.message_primary}): "
+            f"the warehouse has not what the report reads ({error.diag.message_primary}): "
             f"run spotify_transform for {partition} first"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise WarehouseUnavailable(
-            f"the warehouse at {connection.host}:{connection.port or 5432} does not answer "
-            f"({type(error).__name__}): start it, or correct connection '{connection.conn_id}'"
         ) from error
     return render_page(data)
 
@@ -63,7 +54,7 @@ def publish_report(runtime: Runtime, partition: date) -> str:
     An object that already holds the same bytes is left alone. With `settings.report_dir` set, the folder gets
     a copy named `report-D.html`.
     """
-    page = build_report(runtime.connection("warehouse_reader"), partition).encode()
+    page = build_report(runtime.reader, partition).encode()
     key = keys.report_key(partition)
     stored = runtime.lake.find(key)
     if stored is None or stored.data != page:

@@ -22,7 +22,9 @@ MARK, MARK_SOFT, MARK_THIRD = "#12703f", "#4a9b73", "#b4770f"
 TEXT, GRID = "#4a5750", "#dde4e0"
 WIDTH, HEIGHT = 460, 240
 ALBUM_TYPES = ("album", "single", "compilation", "other")
-_FONT = "sans-serif"  # for the measuring of labels; the page's CSS sets the font that is seen
+_ROOT = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]+\")>")
+# labels are measured in it: report.css names fonts of the same widths
+_FONT = "Arial"
 
 
 def catalogue_growth(history: Sequence[GrowthDay]) -> str:
@@ -64,7 +66,12 @@ def release_years(counts: Sequence[YearCount]) -> str:
         _chart(rows)
         .mark_bar()
         .encode(
-            x=alt.X("from:Q", scale=scale, axis=alt.Axis(title=None, format="d", tickMinStep=1, tickCount=8)),
+            x=alt.X(
+                "from:Q",
+                bin="binned",
+                scale=scale,
+                axis=alt.Axis(title=None, format="d", tickMinStep=1, tickCount=8),
+            ),
             x2="to:Q",
             y=alt.Y("albums:Q", stack="zero", axis=_count_axis("albums")),
             color=_colour("type", present, (MARK, MARK_SOFT, MARK_THIRD, TEXT)[: len(present)]),
@@ -78,7 +85,7 @@ def top_artists(artists: Sequence[ArtistRow]) -> str:
     # by rank, since two artists may bear one name; JSON in ASCII is a literal that Vega reads as text only
     names = json.dumps([artist_name(row.artist_name) for row in artists])
     axis = alt.Axis(
-        title=None, labelExpr=f"{names}[datum.value]", labelLimit=150, ticks=False, labelPadding=6
+        title=None, labelExpr=f"{names}[datum.value]", labelLimit=200, ticks=False, labelPadding=6
     )
     base = _chart(rows).encode(
         y=alt.Y("rank:O", sort=None, axis=axis),
@@ -121,7 +128,7 @@ def _histogram(
         _chart(rows)
         .mark_bar(color=MARK)
         .encode(
-            x=alt.X("from:Q", scale=alt.Scale(domain=list(domain), nice=False), axis=axis),
+            x=alt.X("from:Q", bin="binned", scale=alt.Scale(domain=list(domain), nice=False), axis=axis),
             x2="to:Q",
             y=alt.Y("tracks:Q", axis=_count_axis("tracks")),
         )
@@ -165,6 +172,4 @@ def _svg(chart: alt.Chart | alt.LayerChart, *, height: int = HEIGHT) -> str:
     )
     drawn = vl_convert.vegalite_to_svg(spec.to_dict())
     # the figure around it is what screen readers meet; the unit-less size lets CSS scale the drawing
-    return re.sub(
-        r"<svg [^>]*?(viewBox=\"[^\"]+\")>", r'<svg \1 aria-hidden="true" focusable="false">', drawn, count=1
-    )
+    return _ROOT.sub(r'<svg \1 aria-hidden="true" focusable="false">', drawn, count=1)

@@ -176,7 +176,7 @@ def _popularity(data: ReportData) -> Figure | None:
     return Figure(
         anchor="popularity",
         heading="Popularity of tracks",
-        summary=f"Spotify gives a popularity for {text.number(known)} of {text.plural(data.totals.tracks, 'track')}.",
+        summary=f"Spotify gives one for {text.number(known)} of {text.plural(data.totals.tracks, 'track')}.",
         svg=_trusted(charts.popularity(data.popularity)),
         columns=("Popularity", "Tracks"),
         rows=[

@@ -86,7 +86,7 @@ def add_album(
     insert(connection, "marts.dim_album", row | more)
 
 
-def add_track(
+def add_track(  # noqa: PLR0917 - a row
     connection: psycopg.Connection,
     track_id: str,
     name: str,
@@ -135,5 +135,11 @@ def add_day(connection: psycopg.Connection, day: date, **counts: int) -> None:
 def add_source(connection: psycopg.Connection, day: date, source: str, kind: str, **more: Any) -> None:
     """Insert what a source brought of one kind; complete and empty unless told."""
     row: dict[str, Any] = dict.fromkeys(("fetched", "loaded", "quarantined", "duplicates", "set_aside"), 0)
-    row |= {"partition": day, "source": source, "record_kind": kind, "is_complete": True, "status": "complete"}
+    row |= {
+        "partition": day,
+        "source": source,
+        "record_kind": kind,
+        "is_complete": True,
+        "status": "complete",
+    }
     insert(connection, "marts.fct_source_daily", row | more)

@@ -1,0 +1,144 @@
+"""The report from a real Postgres: what is counted, what a later partition does not change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import psycopg
+import pytest
+import report_marts as marts
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError, SchemaVersionError, WarehouseUnavailable
+from spotify_pipeline.report import build_report
+from spotify_pipeline.report.model import Bin, YearCount
+from spotify_pipeline.report.queries import read_report
+
+pytestmark = pytest.mark.integration
+FIRST, SECOND, THIRD = date(2021, 3, 18), date(2021, 3, 19), date(2021, 3, 20)
+
+
+@pytest.fixture
+def three_days(warehouse: psycopg.Connection) -> psycopg.Connection:
+    """One artist and album on the first day, a second of each on the second, one more track on the third."""
+    marts.add_artist(warehouse, "ar1", "Sigur Rós", FIRST, primary_genre="post-rock")
+    marts.add_artist(warehouse, "ar2", "Björk", SECOND)
+    marts.add_album(
+        warehouse, "al1", "Ágætis byrjun", "ar1", FIRST, release_date=date(1999, 6, 1), release_year=1999
+    )
+    marts.add_album(warehouse, "al2", "Homogenic", "ar2", SECOND, album_type=None)
+    marts.add_track(warehouse, "t1", "Svefn-g-englar", "al1", ["ar1"], FIRST, duration_ms=29_999)
+    marts.add_track(warehouse, "t2", "Starálfur", "al1", ["ar1"], FIRST, duration_ms=30_000)
+    marts.add_track(warehouse, "t3", "Jóga", "al2", ["ar2", "ar1"], SECOND, duration_ms=3_600_000)
+    marts.add_track(warehouse, "t4", "Bachelorette", "al2", ["ar2"], THIRD, duration_ms=None)
+    for track, day, popularity in (
+        ("t1", FIRST, 40),
+        ("t2", FIRST, 100),
+        ("t1", SECOND, 44),
+        ("t3", SECOND, None),
+        ("t1", THIRD, 1),
+    ):
+        row = {"track_id": track, "observed_on": day, "popularity": popularity}
+        marts.insert(warehouse, "marts.fct_track_daily", row)
+    marts.add_day(warehouse, FIRST, tracks_observed=2, new_tracks=2, new_albums=1, new_artists=1)
+    marts.add_day(warehouse, SECOND, tracks_observed=2, new_tracks=1, new_albums=1, new_artists=1)
+    marts.add_day(warehouse, THIRD, tracks_observed=1, new_tracks=1)
+    marts.add_source(warehouse, SECOND, "north", "track", fetched=4, loaded=2, duplicates=2)
+    return warehouse
+
+
+def test_totals_stop_at_the_partition(three_days: psycopg.Connection) -> None:
+    totals = read_report(three_days, SECOND).totals
+    assert (totals.tracks, totals.albums, totals.artists) == (3, 2, 2)
+    assert (totals.new_tracks, totals.new_albums, totals.new_artists) == (1, 1, 1)
+    assert totals.previous == FIRST
+    assert totals.playing_ms == 29_999 + 30_000 + 3_600_000
+
+
+def test_the_first_partition_has_no_predecessor(three_days: psycopg.Connection) -> None:
+    totals = read_report(three_days, FIRST).totals
+    assert totals.previous is None
+    assert totals.new_tracks == totals.tracks == 2
+
+
+def test_growth_adds_up_day_by_day(three_days: psycopg.Connection) -> None:
+    growth = read_report(three_days, THIRD).growth
+    assert [(row.observed_on, row.new_tracks, row.tracks_total) for row in growth] == [
+        (FIRST, 2, 2),
+        (SECOND, 1, 3),
+        (THIRD, 1, 4),
+    ]
+
+
+def test_histograms_put_edges_where_they_belong(three_days: psycopg.Connection) -> None:
+    data = read_report(three_days, SECOND)
+    assert data.durations == [Bin(0, 1), Bin(1, 1), Bin(20, 1)]  # 29.999 s, 30 s, an hour
+    assert data.popularity == [Bin(40, 1), Bin(95, 1)]  # 44 is newer than 40; 100 shares the last bar
+    assert data.release_years == [YearCount(1999, "album", 1), YearCount(2021, "other", 1)]
+
+
+def test_artists_count_every_credit(three_days: psycopg.Connection) -> None:
+    artists = read_report(three_days, SECOND).artists
+    assert [(row.artist_name, row.tracks, row.albums) for row in artists] == [
+        ("Sigur Rós", 3, 2),
+        ("Björk", 1, 1),
+    ]
+
+
+def test_newest_releases_come_first(three_days: psycopg.Connection) -> None:
+    releases = read_report(three_days, SECOND).releases
+    assert [row.album_name for row in releases] == ["Homogenic", "Ágætis byrjun"]
+
+
+def test_movers_compare_with_the_observation_before(three_days: psycopg.Connection) -> None:
+    movers = read_report(three_days, SECOND).movers
+    assert [(row.track_name, row.popularity, row.change) for row in movers] == [("Svefn-g-englar", 44, 4)]
+
+
+def test_a_later_partition_does_not_change_an_earlier_page(
+    three_days: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    before = build_report(reader, SECOND)
+    marts.add_track(three_days, "t9", "Later", "al1", ["ar1"], date(2021, 3, 21))
+    marts.add_album(three_days, "al9", "Later still", "ar1", date(2021, 3, 21))
+    marts.add_day(three_days, date(2021, 3, 21), new_tracks=1)
+    assert build_report(reader, SECOND) == before
+
+
+def test_publishing_again_at_another_time_gives_the_same_bytes(
+    three_days: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    before = build_report(reader, SECOND)
+    three_days.execute("update ops.publication set published_at = now(), run_id = 'again', load_seq = 99")
+    # rows in another physical order must not matter either
+    three_days.execute("update marts.dim_track set is_active = true where track_id = 't1'")
+    assert build_report(reader, SECOND) == before
+
+
+def test_real_names_reach_the_page(three_days: psycopg.Connection, reader: ConnectionInfo) -> None:
+    page = build_report(reader, SECOND)
+    assert '<a href="https://open.spotify.com/artist/ar1"><bdi>Sigur Rós</bdi></a>' in page
+    assert '<a href="https://open.spotify.com/album/al2"><bdi>Homogenic</bdi></a>' in page
+    assert "Published after 70 data tests passed." in page
+
+
+def test_an_empty_warehouse_gives_a_page(warehouse: psycopg.Connection, reader: ConnectionInfo) -> None:
+    assert "Nothing here yet" in build_report(reader, FIRST)
+
+
+def test_absent_marts_are_named_with_the_way_out(empty_database: str, reader: ConnectionInfo) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("drop schema marts cascade")
+    with pytest.raises(
+        SchemaVersionError, match=r"marts\..* does not exist.*: run spotify_transform for 2021-03-18 first"
+    ):
+        build_report(reader, FIRST)
+
+
+def test_a_warehouse_that_is_down_or_refuses_says_which_connection(reader: ConnectionInfo) -> None:
+    with pytest.raises(WarehouseUnavailable, match="'warehouse_reader'"):
+        build_report(replace(reader, port=1), FIRST)
+    with pytest.raises(ConfigurationError, match=r"'warehouse_reader'.*check login, password") as refused:
+        build_report(replace(reader, password="not-the-password"), FIRST)
+    assert "not-the-password" not in str(refused.value)

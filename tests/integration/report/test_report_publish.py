@@ -1,0 +1,66 @@
+"""The report in a real object store."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+import report_marts as marts
+
+from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
+from spotify_pipeline.local.objectstore import HOST, ObjectStore
+from spotify_pipeline.report import publish_report
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.steps.runtime import Runtime
+
+pytestmark = pytest.mark.integration
+DAY = date(2021, 3, 18)
+KEY = "reports/ingest_date=2021-03-18/report.html"
+
+
+@pytest.fixture
+def runtime(
+    s3_server: ObjectStore, reader: ConnectionInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Runtime:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_REPORT_DIR", str(tmp_path / "reports"))
+    lake = ConnectionInfo(
+        conn_id=SPOTIFY_LAKE,
+        host=HOST,
+        port=s3_server.port,
+        login=s3_server.access_key,
+        password=s3_server.secret_key,
+        schema="spotify-lake",
+    )
+    connections = {lake.conn_id: lake, reader.conn_id: reader}
+    runtime = Runtime(settings=Settings.load(), lookup=connections.__getitem__)
+    runtime.lake.delete(KEY)
+    return runtime
+
+
+def test_the_page_lands_in_the_lake_and_in_the_folder(
+    warehouse: psycopg.Connection, runtime: Runtime, tmp_path: Path
+) -> None:
+    marts.add_artist(warehouse, "ar1", "Sigur Rós", DAY)
+    marts.add_day(warehouse, DAY, new_artists=1)
+    assert publish_report(runtime, DAY) == KEY
+    stored = runtime.lake.get(KEY).data
+    assert stored.startswith(b"<!doctype html>")
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["report-2021-03-18.html"]
+    assert (tmp_path / "reports" / "report-2021-03-18.html").read_bytes() == stored
+
+
+def test_a_second_run_leaves_the_object_alone_and_changed_marts_replace_it(
+    warehouse: psycopg.Connection, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    put = runtime.lake.put
+    monkeypatch.setattr(runtime.lake, "put", lambda key, *a, **k: (writes.append(key), put(key, *a, **k)))
+    publish_report(runtime, DAY)
+    publish_report(runtime, DAY)
+    assert writes == [KEY]
+    marts.add_artist(warehouse, "ar1", "Björk", DAY)
+    publish_report(runtime, DAY)
+    assert writes == [KEY, KEY]
+    assert b"Nothing here yet" not in runtime.lake.get(KEY).data

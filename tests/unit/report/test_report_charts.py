@@ -1,0 +1,101 @@
+"""The drawings themselves: well-formed, sized by data, free of markup that came with a name."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from spotify_pipeline.report import charts
+from spotify_pipeline.report.model import ArtistRow, Bin, GrowthDay, YearCount
+
+DAY = GrowthDay(date(2021, 3, 18), 10, 10, 2, 1, 10)
+NEXT_DAY = GrowthDay(date(2021, 3, 19), 12, 5, 0, 0, 15)
+HOSTILE = "</text><script>alert('x')</script>\"'&]]><!--"
+
+
+def parse(svg: str) -> ET.Element:
+    return ET.fromstring(svg)  # noqa: S314 - our own drawing
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(node.itertext()) for node in parse(svg).iter("text")]
+
+
+def bars(svg: str, colour: str) -> list[float]:
+    """Heights of the bars of one colour: their path is M x,y h width v height."""
+    found = [node.get("d", "") for node in parse(svg).iter("path") if node.get("fill") == colour]
+    return [float(re.search(r"v(-?[\d.]+)", path).group(1)) for path in found if "v" in path]  # type: ignore[union-attr]
+
+
+def artist(name: str | None, tracks: int) -> ArtistRow:
+    return ArtistRow("id", name, None, None, tracks, 1)
+
+
+def test_growth_stacks_new_tracks_on_those_known_before() -> None:
+    svg = charts.catalogue_growth([DAY, NEXT_DAY])
+    before, new = bars(svg, charts.MARK_SOFT), bars(svg, charts.MARK)
+    assert max(before) == pytest.approx(2 * new[1], rel=0.01)  # 10 known before, 5 new
+    assert {"03-18", "03-19", "known before", "new"} <= set(texts(svg))
+
+
+def test_years_lie_in_proportion_and_show_their_types() -> None:
+    svg = charts.release_years(
+        [YearCount(1999, "album", 4), YearCount(2001, "album", 2), YearCount(2001, "odd", 1)]
+    )
+    heights = bars(svg, charts.MARK)
+    assert max(heights) == pytest.approx(2 * sorted(heights)[-2], rel=0.01)  # the smallest is the legend's
+    assert {"album", "other"} <= set(texts(svg))
+    assert "single" not in texts(svg)
+
+
+def test_histograms_stand_on_zero() -> None:
+    for svg in (charts.durations([Bin(0, 1), Bin(20, 4)]), charts.popularity([Bin(0, 1), Bin(95, 4)])):
+        low, high = sorted(bars(svg, charts.MARK))
+        assert high == pytest.approx(4 * low, rel=0.01)
+    assert "10+" in texts(charts.durations([Bin(20, 4)]))
+
+
+def test_a_hostile_name_stays_text() -> None:
+    svg = charts.top_artists([artist(HOSTILE, 3), artist("back\\slash ${1} `x`", 2)])
+    assert not [node.tag for node in parse(svg).iter() if node.tag.endswith("script")]
+    assert "<script" not in svg
+    assert any(shown.startswith("</text><script>") for shown in texts(svg))
+    assert "back\\slash ${1} `x`" in texts(svg)
+
+
+def test_two_artists_of_one_name_keep_a_bar_each() -> None:
+    svg = charts.top_artists([artist("Nirvana", 3), artist("Nirvana", 1)])
+    assert texts(svg).count("Nirvana") == 2
+    assert len(bars(svg, charts.MARK)) == 2
+
+
+def test_names_of_all_scripts_and_none() -> None:
+    names = ["שלום עולם", "👩‍🎤 x", "Sigur Rós", "椎名林檎"]
+    svg = charts.top_artists([*(artist(name, 2) for name in names), artist(None, 1)])
+    assert {*names, "(artist without a name)"} <= set(texts(svg))
+
+
+def test_drawing_twice_gives_the_same_bytes() -> None:
+    assert charts.catalogue_growth([DAY, NEXT_DAY]) == charts.catalogue_growth([DAY, NEXT_DAY])
+
+
+def test_every_colour_of_a_drawing_has_a_rule_for_dark_pages() -> None:
+    from importlib import resources
+
+    css = resources.files("spotify_pipeline.report").joinpath("templates/report.css").read_text("utf-8")
+    svg = (
+        charts.catalogue_growth([DAY, NEXT_DAY])
+        + charts.top_artists([artist("a", 1)])
+        + charts.release_years([YearCount(2000, kind, 1) for kind in charts.ALBUM_TYPES])
+    )
+    used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg))
+    assert {charts.MARK, charts.TEXT, charts.GRID} <= used
+    assert all(f'="{colour}"]' in css for colour in used)
+
+
+def test_no_drawing_carries_an_id_that_could_clash_with_the_next() -> None:
+    svg = charts.durations([Bin(0, 1)]) + charts.top_artists([artist("a", 1)])
+    assert not re.search(r"\sid=\"|url\(#", svg)

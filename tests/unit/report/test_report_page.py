@@ -1,0 +1,237 @@
+"""The page from rows alone: what it says, that names stay text, that it asks nothing of the network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+
+from spotify_pipeline.report.model import (
+    ArtistRow,
+    Bin,
+    GrowthDay,
+    MoverRow,
+    ReleaseRow,
+    ReportData,
+    SourceRow,
+    Totals,
+    YearCount,
+)
+from spotify_pipeline.report.page import group_sources, render_page
+
+FIRST, SECOND = date(2021, 3, 18), date(2021, 3, 19)
+HOSTILE = "</td><script>alert('x')</script><img src=x onerror=alert(1)>{{ 7*7 }}\"'&"
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+def source(name: str, kind: str = "track", status: str = "complete", message: str | None = None) -> SourceRow:
+    return SourceRow(name, kind, 10, 6, 2, 1, 1, status == "complete", status, message)
+
+
+EMPTY = ReportData(partition=FIRST, tests_passed=None, totals=Totals(0, 0, 0, 0, 0, 0, 0, None))
+FULL = ReportData(
+    partition=SECOND,
+    tests_passed=72,
+    totals=Totals(12855, 1032, 197, 2_725_200_000, 8929, 756, 0, FIRST),
+    growth=[GrowthDay(FIRST, 3926, 3926, 276, 97, 3926), GrowthDay(SECOND, 12000, 8929, 756, 0, 12855)],
+    release_years=[YearCount(2019, "album", 5), YearCount(2020, "album", 7), YearCount(2020, "single", 1)],
+    durations=[Bin(5, 30), Bin(6, 60), Bin(20, 10)],
+    popularity=[Bin(0, 3), Bin(95, 1)],
+    artists=[ArtistRow("a1", "Sigur Rós", "https://open.spotify.com/artist/a1", "post-rock", 300, 10)],
+    releases=[
+        ReleaseRow(
+            "r1",
+            "Átta",
+            "https://open.spotify.com/album/r1",
+            "Sigur Rós",
+            None,
+            "album",
+            FIRST,
+            "month",
+            10,
+            SECOND,
+        )
+    ],
+    movers=[MoverRow("t1", "Blóðberg", "https://open.spotify.com/track/t1", "Sigur Rós", 61, -4)],
+    sources=[source("favourites")],
+)
+
+
+class Reader(HTMLParser):
+    """Collects elements and complains about tags that do not match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """What a person reads, on one line."""
+        return " ".join(" ".join(self.words).split())
+
+    def attributes(self, name: str) -> list[str]:
+        """Values of one attribute, all elements."""
+        return [value for _, attrs in self.elements if (value := attrs.get(name))]
+
+
+def hostile() -> ReportData:
+    return replace(
+        FULL,
+        artists=[
+            replace(
+                FULL.artists[0], artist_name=HOSTILE, spotify_url="javascript:alert(1)", primary_genre=HOSTILE
+            )
+        ],
+        releases=[replace(FULL.releases[0], album_name=HOSTILE, artist_name=HOSTILE, album_type=HOSTILE)],
+        release_years=[YearCount(2020, HOSTILE, 1)],
+        movers=[replace(FULL.movers[0], track_name=HOSTILE, artist_names=HOSTILE)],
+        sources=[
+            source(HOSTILE, HOSTILE, "partial", HOSTILE),
+            source("z" + HOSTILE, "track", "failed", HOSTILE),
+        ],
+    )
+
+
+@pytest.mark.parametrize("data", [EMPTY, FULL, hostile(), replace(FULL, growth=FULL.growth[:1], sources=[])])
+def test_tags_match_and_ids_are_unique(data: ReportData) -> None:
+    ids = Counter(Reader(render_page(data)).attributes("id"))
+    assert "content" in ids
+    assert not [name for name, times in ids.items() if times > 1]
+
+
+def test_a_hostile_name_stays_text() -> None:
+    page = Reader(render_page(hostile()))
+    assert not {"script", "img", "iframe", "object", "form"} & {tag for tag, _ in page.elements}
+    assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
+    assert page.text.count(HOSTILE) >= 8
+    assert not [url for url in page.attributes("href") if url.startswith("javascript")]
+
+
+def test_the_page_asks_nothing_of_the_network() -> None:
+    page = render_page(FULL)
+    reader = Reader(page)
+    for attribute in ("src", "srcset", "action", "poster", "data", "xlink:href"):
+        assert reader.attributes(attribute) == []
+    hosts = {urlsplit(url).netloc for url in reader.attributes("href") if not url.startswith(("#", "data:,"))}
+    assert hosts == {"open.spotify.com"}
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "default-src 'none'" in "".join(reader.attributes("content"))
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    assert render_page(FULL).encode() == render_page(FULL).encode()
+
+
+def test_key_figures_and_what_is_new() -> None:
+    shown = Reader(render_page(FULL)).text
+    assert (
+        "Friday, 2021-03-19 (UTC). Published after 72 data tests passed. Compared with 2021-03-18." in shown
+    )
+    assert "Tracks 12,855 +8,929 new" in shown
+    assert "Artists 197 nothing new" in shown
+    assert "Playing time 757 h" in shown
+
+
+def test_real_names_link_to_spotify_and_dates_keep_their_precision() -> None:
+    page = render_page(FULL)
+    assert '<a href="https://open.spotify.com/album/r1"><bdi>Átta</bdi></a>' in page
+    assert "released" in page
+    assert ">2021-03</td>" in page  # known to the month only
+    assert "\N{MINUS SIGN}4" in page
+
+
+def test_an_empty_warehouse_says_so_and_has_no_charts() -> None:
+    reader = Reader(render_page(EMPTY))
+    assert "The warehouse holds no track, album or artist up to this partition." in reader.text
+    assert "No source was fetched for this partition." in reader.text
+    assert "has not been published" in reader.text
+    assert "svg" not in {tag for tag, _ in reader.elements}
+
+
+def test_the_first_day_has_no_growth_and_no_comparison() -> None:
+    first = replace(
+        FULL, partition=FIRST, growth=FULL.growth[:1], totals=replace(FULL.totals, previous=None), movers=[]
+    )
+    shown = Reader(render_page(first)).text
+    assert "Compared with" not in shown
+    assert shown.count("first partition") == 3
+    assert "its growth is drawn from the second one on" in shown
+    assert "Catalogue growth" not in shown
+
+
+def test_popularity_is_one_sentence_where_spotify_does_not_give_it() -> None:
+    shown = Reader(render_page(replace(FULL, popularity=[], movers=[]))).text
+    assert "Popularity is not shown: Spotify gives it to apps with extended quota only." in shown
+    assert "Popularity of tracks" not in shown
+
+
+def test_partial_and_failed_sources_have_a_banner_each() -> None:
+    data = replace(
+        FULL,
+        sources=[
+            source("a"),
+            source("b", "album", "partial", "quota used up"),
+            source("b", "track", "complete"),
+            source("c", "track", "failed", "9 of 10 records are bad"),
+        ],
+    )
+    shown = Reader(render_page(data)).text
+    assert "1 source incomplete on this day b : quota used up" in shown
+    assert "1 source failed on this day c : 9 of 10 records are bad" in shown
+    assert "on this day" not in Reader(render_page(FULL)).text
+
+
+def test_a_source_is_as_good_as_the_worst_of_its_kinds() -> None:
+    groups = group_sources(
+        [source("a"), source("a", "album", "failed", "why"), source("a", "artist", "partial")]
+    )
+    assert [(group.name, group.status, group.message, len(group.rows)) for group in groups] == [
+        ("a", "failed", "why", 3)
+    ]
+
+
+def test_counts_that_do_not_add_up_are_marked() -> None:
+    wrong = replace(source("a"), loaded=5)
+    assert not wrong.adds_up
+    assert '<td class="state off">no</td>' in render_page(replace(FULL, sources=[wrong]))
+    assert '<td class="state ok">yes</td>' in render_page(FULL)
+
+
+def test_structure_that_assistive_technology_needs() -> None:
+    reader = Reader(render_page(FULL))
+    tags = [tag for tag, _ in reader.elements]
+    assert dict(reader.elements)["html"] == {"lang": "en"}
+    assert tags.count("h1") == 1
+    levels = [int(tag[1]) for tag in tags if tag in {"h1", "h2", "h3"}]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert tags.count("table") == tags.count("caption") == 5 + 4  # a table under each chart
+    assert all(attrs.get("scope") for tag, attrs in reader.elements if tag == "th")
+    charts = [attrs for _, attrs in reader.elements if attrs.get("role") == "img"]
+    assert len(charts) == 5
+    assert all((attrs.get("aria-label") or "").startswith("Chart: ") for attrs in charts)
