@@ -18,6 +18,7 @@
         ├── UnsafeLink            a `next` link or redirect that leaves the API's own host
         ├── PastPartition         the partition's date is not the API's date, and no raw exists
         ├── QuarantineShareExceeded  too large a share of a source is bad
+        ├── SourcesFailed         a source failed, the others were loaded
         ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
         ├── LeaseLost             a newer attempt holds the step's lease
         ├── DamagedObject         a stored object is absent or differs from its manifest
@@ -111,6 +112,10 @@ class QuarantineShareExceeded(TerminalError):
 
 class ReconciliationError(TerminalError):
     """What was fetched is not what was loaded, quarantined, repeated or set aside."""
+
+
+class SourcesFailed(TerminalError):
+    """At least one source failed; the others were loaded."""
 
 
 class LeaseLost(TerminalError):

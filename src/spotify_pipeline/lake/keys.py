@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from spotify_pipeline.errors import ConfigurationError
@@ -29,6 +29,14 @@ def parse_partition(text: str | None) -> date:
         except ValueError:
             pass  # a day that no month has: the error below says so
     raise ConfigurationError(f"partition key {text!r} is no date: trigger the run with a key like 2026-11-22")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an instant of our own metadata; ValueError where it is none, or has no time zone."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return instant
 
 
 def partition_prefix(zone: str, partition: date) -> str:

@@ -309,7 +309,7 @@ CREATE TABLE ops.reconciliation (
     message text,
     checked_at timestamptz NOT NULL,
     CONSTRAINT reconciliation_pkey PRIMARY KEY (partition, source, record_kind),
-    CONSTRAINT reconciliation_record_kind_check CHECK (record_kind IN ('track', 'album', 'artist')),
+    CONSTRAINT reconciliation_record_kind_check CHECK (record_kind IN ('track', 'album', 'artist', 'response')),
     CONSTRAINT reconciliation_status_check CHECK (status IN ('complete', 'partial', 'failed')),
     CONSTRAINT reconciliation_fetched_check CHECK (fetched >= 0),
     CONSTRAINT reconciliation_loaded_check CHECK (loaded >= 0),
@@ -350,7 +350,7 @@ CREATE TABLE ops.quarantined_record (
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL,
     CONSTRAINT quarantined_record_pkey PRIMARY KEY (source, record_kind, record_key, pointer, reason_code),
-    CONSTRAINT quarantined_record_record_kind_check CHECK (record_kind IN ('track', 'album', 'artist')),
+    CONSTRAINT quarantined_record_record_kind_check CHECK (record_kind IN ('track', 'album', 'artist', 'response')),
     CONSTRAINT quarantined_record_seen_check CHECK (first_seen_at <= last_seen_at)
 );
 CREATE INDEX quarantined_record_partition_idx ON ops.quarantined_record (partition);

@@ -1,0 +1,104 @@
+"""Spotify → raw → validated → staging, one partition a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_group
+
+from spotify_pipeline.orchestration.assets import STAGING
+from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+
+DOC = """
+### What it does
+Reads `sources.yml`, fetches each source from the Spotify Web API, keeps the answers as they came, checks
+every record against the contract, and upserts the good ones into `staging`. Emits the asset
+`spotify_staging` with the partition as its key, which starts `spotify_transform`.
+
+### The partition
+An observation date, `YYYY-MM-DD` in UTC. Spotify answers with today only, so a partition is fetched while
+its date is today; for another date the run uses raw that exists, or ends as skipped.
+
+### Running it again
+Any task, any run, any time: what is stored is not asked for again, and equal data changes no row. To run a
+day by hand, trigger with that date as partition key.
+
+### When it is red
+`conclude` names each failed source and the way out; the other sources are loaded. Mend the cause, then
+clear the `fetch` task of that source's group.
+"""
+
+
+@dag(
+    dag_id="spotify_ingest",
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_offset=0),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=4,
+    default_args=default_args(),
+    doc_md=DOC,
+    tags=["spotify", "ingest"],
+)
+def spotify_ingest() -> None:
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.ingest."""
+
+    @task
+    def migrate() -> str:
+        """Bring the warehouse to this code's schema."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.migrate_warehouse()
+
+    @task
+    def plan() -> list[dict[str, Any]]:
+        """Group the sources; skip where the date is not Spotify's own."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.plan_groups()
+
+    @task_group
+    def sources(group: dict[str, Any]) -> Any:
+        @task(map_index_template="{{ label }}")
+        def fetch(group: dict[str, Any]) -> dict[str, Any]:
+            """Answers of the Web API → raw zone, manifest last."""
+            from spotify_pipeline.orchestration import ingest
+
+            return ingest.fetch_group(group)
+
+        @task(map_index_template="{{ label }}")
+        def validate(group: dict[str, Any]) -> dict[str, Any]:
+            """Raw → validated rows, and quarantine with reasons."""
+            from spotify_pipeline.orchestration import ingest
+
+            return ingest.validate_group(group)
+
+        @task(map_index_template="{{ label }}")
+        def load(group: dict[str, Any]) -> dict[str, Any]:
+            """Validated rows → staging, one transaction a source."""
+            from spotify_pipeline.orchestration import ingest
+
+            return ingest.load_group(group)
+
+        return load(validate(fetch(group)))
+
+    @task(outlets=[STAGING], trigger_rule=TriggerRule.ALL_DONE)
+    def reconcile(planned: list[dict[str, Any]] | None, loaded: Any) -> dict[str, Any]:
+        """Does everything add up? Emits `spotify_staging`."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.reconcile_groups(planned, loaded, STAGING)
+
+    @task
+    def conclude(summary: dict[str, Any]) -> str:
+        """Red where a source failed."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.conclude(summary)
+
+    planned = plan()
+    migrate() >> planned
+    loaded = sources.expand(group=planned)
+    planned >> conclude(reconcile(planned, loaded))
+
+
+spotify_ingest()

@@ -1,0 +1,21 @@
+"""What all DAGs share. Imported at parse, so nothing heavy in here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# no partition is older than Spotify itself
+START_DATE = datetime(2008, 10, 7, tzinfo=UTC)
+OWNER = "data-platform"
+
+
+def default_args() -> dict[str, Any]:
+    """Five tries over about five minutes: an outage of that length needs nobody."""
+    return {
+        "owner": OWNER,
+        "retries": 5,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=5),
+    }

@@ -1,0 +1,162 @@
+"""Fetch a source's answers into the raw zone; the manifest is written last."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import Lake, Manifest, MissingRecord, RawObject, keys
+from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.sources import Source
+from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
+from spotify_pipeline.spotify.crawl import StoredBody, crawl
+from spotify_pipeline.spotify.endpoints import Request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FetchOutcome:
+    """What the raw zone holds of a source now; `calls` were made by this attempt."""
+
+    source: str
+    complete: bool
+    objects: int
+    calls: int
+    message: str | None = None
+
+
+def is_finished(manifest: Manifest | None, source: Source) -> bool:
+    """Whether nothing is left to fetch: complete, every id known, and fetched for this very definition."""
+    return (
+        manifest is not None
+        and manifest.complete
+        and not manifest.missing
+        and manifest.definition_sha256 == source.definition_sha256
+    )
+
+
+def fetch_source(
+    lake: Lake, client: SpotifyClient, partition: date, source: Source, *, concurrency: int = 4
+) -> FetchOutcome:
+    """Bring a source's partition into the raw zone, going on from what an earlier attempt stored.
+
+    A finished partition is not asked for again. A crawl that had to stop (a closed bucket, midnight) leaves a
+    manifest with `complete` false and what it has.
+
+    Raises:
+        TransientError: some answer could not be had; what was had is stored and not asked for again.
+        TerminalError: Spotify refuses the login, the app or a request.
+    """
+    before = read_manifest(lake, partition, source.name)
+    if before is not None and is_finished(before, source):
+        return reuse(before)
+    zone = RawZone(lake, partition, source.name)
+    result = crawl(
+        client, source, partition=partition, have=zone.have, keep=zone.keep, concurrency=concurrency
+    )
+    manifest = Manifest(
+        partition=partition,
+        source=source.name,
+        source_kind=source.kind.value,
+        definition_sha256=source.definition_sha256,
+        complete=result.complete,
+        objects=tuple(zone.describe(request) for request in result.requests),
+        missing=tuple(
+            MissingRecord(source.kind.value, missing.requested_id, missing.message)
+            for missing in result.missing
+        ),
+        stopped_by=result.message,
+        resume_after=result.deadline,
+        calls=result.calls + (before.calls if before else 0),
+    )
+    lake.put(manifest.key, manifest.to_bytes())
+    return replace(reuse(manifest), calls=result.calls)
+
+
+def reuse(manifest: Manifest) -> FetchOutcome:
+    """The outcome of an earlier fetch."""
+    return FetchOutcome(
+        source=manifest.source,
+        complete=manifest.complete,
+        objects=len(manifest.objects),
+        calls=0,
+        message=manifest.stopped_by,
+    )
+
+
+class RawZone:
+    """One source and partition of the raw zone, as a crawl sees it; thread-safe."""
+
+    def __init__(self, lake: Lake, partition: date, source: str) -> None:
+        self._lake = lake
+        self._partition = partition
+        self._source = source
+        # one listing instead of a question for each request
+        self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source)))
+        self._objects: dict[Request, RawObject] = {}
+        self._lock = threading.Lock()
+
+    def have(self, request: Request) -> StoredBody | None:
+        """The body that an earlier attempt stored."""
+        key = self._key(request)
+        if key not in self._stored:
+            return None
+        stored = self._lake.find(key)
+        if stored is None:
+            return None
+        try:
+            raw = self._raw(request, key, stored.data, stored.metadata)
+        except (KeyError, ValueError) as error:
+            raise DamagedObject(
+                f"object '{key}' has lost its metadata ({error}): delete it, and it is fetched again"
+            ) from error
+        self._note(request, raw)
+        return StoredBody(stored.data)
+
+    def keep(self, request: Request, response: ApiResponse) -> None:
+        """Store a new answer, byte for byte."""
+        key = self._key(request)
+        metadata = {
+            "status": str(response.status),
+            "observed-at": response.observed_at.isoformat(),
+            "requested-id": request.requested_id or "",
+        }
+        self._lake.put(key, response.body, metadata=metadata)
+        self._note(request, self._raw(request, key, response.body, metadata))
+
+    def describe(self, request: Request) -> RawObject:
+        """The manifest's entry for a request that `have` or `keep` has seen."""
+        return self._objects[request]
+
+    def _note(self, request: Request, raw: RawObject) -> None:
+        with self._lock:
+            self._objects[request] = raw
+
+    def _key(self, request: Request) -> str:
+        return keys.raw_key(
+            self._partition,
+            self._source,
+            request.kind.value,
+            method=request.method,
+            path=request.path,
+            query=dict(request.params),
+        )
+
+    def _raw(self, request: Request, key: str, body: bytes, metadata: Mapping[str, str]) -> RawObject:
+        return RawObject(
+            key=key,
+            kind=request.kind.value,
+            method=request.method,
+            path=request.path,
+            query=dict(request.params),
+            requested_id=request.requested_id,
+            status=int(metadata["status"]),
+            observed_at=keys.parse_instant(metadata["observed-at"]),
+            sha256=sha256(body),
+            bytes=len(body),
+        )

@@ -1,0 +1,156 @@
+"""Validated rows → staging, in one transaction per source and partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import LiteralString
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.extract import KINDS
+from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
+from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
+from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.steps.group import KindCounts, SourceState
+from spotify_pipeline.steps.records import read_rows
+from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.steps.validate import ValidationSummary, read_quarantine, read_summary
+from spotify_pipeline.warehouse import lease, ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
+from spotify_pipeline.warehouse.table_specs import Occurrence
+
+_KNOWN_IDS: dict[str, LiteralString] = {
+    "artist": "SELECT artist_id FROM staging.artists WHERE artist_id = ANY(%s)",
+    "album": "SELECT album_id FROM staging.albums WHERE album_id = ANY(%s)",
+}
+
+
+def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
+    """Load what the validation of a source accepted, and note what it refused.
+
+    Raises:
+        QuarantineShareExceeded: too much of the source is bad; its refusals are noted, nothing is loaded.
+        DamagedObject: the source was not validated, or was fetched again since.
+        LeaseLost, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_partition`.
+    """
+    lake, attempt = runtime.lake, runtime.attempt
+    manifest, summary = _inputs(lake, partition, source)
+    quarantined = _quarantined(lake, partition, source)
+    limit = runtime.settings.quarantine_share
+    if summary.quarantined_share > limit:
+        _note_refusals(runtime.ingest, quarantined)
+        raise QuarantineShareExceeded(_share_message(summary, limit))
+    held = lease.acquire(runtime.ingest, "load", partition, source, attempt.holder)
+    outcome = load_partition(
+        runtime.ingest,
+        partition,
+        source,
+        _occurrences(lake, summary),
+        lease=held,
+        run_id=attempt.run_id,
+        try_number=attempt.try_number,
+        complete=manifest.complete,
+        quarantined=quarantined,
+    )
+    counts = _counts(summary, outcome)
+    unknown = _never_seen(runtime.ingest, manifest.missing)
+    if unknown:
+        return SourceState(source, "failed", _unknown_message(source, unknown), counts)
+    if not manifest.complete:
+        return SourceState(source, "partial", manifest.stopped_by, counts)
+    return SourceState(source, "complete", None, counts)
+
+
+def _inputs(lake: Lake, partition: date, source: str) -> tuple[Manifest, ValidationSummary]:
+    manifest = read_manifest(lake, partition, source)
+    if manifest is None:
+        raise DamagedObject(
+            f"source '{source}' has no manifest for {partition}: nothing was fetched; clear its fetch task"
+        )
+    summary = read_summary(lake, partition, source)
+    if summary.manifest_sha256 != sha256(manifest.to_bytes()):
+        raise DamagedObject(
+            f"source '{source}' was fetched again since {partition} was validated: clear its validate task"
+        )
+    return manifest, summary
+
+
+def _occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]:
+    stored = set(lake.keys(keys.source_prefix(keys.VALIDATED, summary.partition, summary.source)))
+    for kind in KINDS:
+        key = keys.validated_key(summary.partition, summary.source, kind)
+        if key not in stored:  # no record of that kind, and none was mentioned
+            continue
+        for row in read_rows(lake, kind, key):
+            fields = {name: value for group in row.groups.values() for name, value in group.items()}
+            yield Occurrence(kind, row.key, row.rank, row.observed_at, row.raw_key, fields, row.stub)
+
+
+def _counts(summary: ValidationSummary, outcome: LoadOutcome) -> dict[str, KindCounts]:
+    counts = {}
+    for kind, judged in summary.counts.items():
+        merged = outcome.kinds.get(kind)
+        counts[kind] = KindCounts(
+            fetched=judged.fetched,
+            loaded=merged.loaded if merged else 0,
+            quarantined=judged.quarantined,
+            duplicates=merged.duplicates if merged else 0,
+            set_aside=judged.set_aside,
+        )
+    return counts
+
+
+def _quarantined(lake: Lake, partition: date, source: str) -> list[ops.QuarantinedRecord]:
+    return [
+        ops.QuarantinedRecord(
+            source=source,
+            record_kind=record.record_kind,
+            record_key=record.record_key,
+            pointer=record.pointer,
+            reason_code=record.reason_code,
+            partition=partition,
+            schema_version=record.schema_version,
+            raw_key=record.raw_key,
+            message=record.message,
+            seen_at=record.observed_at,
+        )
+        for record in read_quarantine(lake, partition, source)
+    ]
+
+
+def _note_refusals(info: ConnectionInfo, quarantined: Sequence[ops.QuarantinedRecord]) -> None:
+    with naming_the_server(info), connect(info) as conn:
+        ops.record_quarantined(conn, quarantined)
+
+
+def _share_message(summary: ValidationSummary, limit: float) -> str:
+    reasons = sorted(summary.reasons.items(), key=lambda item: (-item[1], item[0]))[:3]
+    shown = ", ".join(f"{code} ({count})" for code, count in reasons)
+    return (
+        f"{summary.quarantined_share:.1%} of source '{summary.source}' on {summary.partition} breaks the "
+        f"contract, more than the {limit:.0%} allowed, so nothing of it was loaded: {shown}; read "
+        "ops.quarantined_record, mend the contract or raise SPOTIFY_PIPELINE_QUARANTINE_SHARE, and clear its "
+        "validate task"
+    )
+
+
+def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[MissingRecord]:
+    """Of the ids answered with 404, those that staging never held: a typing error, not a takedown."""
+    unknown = list(missing)
+    with naming_the_server(info), connect(info, autocommit=True) as conn:
+        for kind, statement in _KNOWN_IDS.items():
+            asked = [record.requested_id for record in unknown if record.kind == kind]
+            if asked:
+                known = {row[0] for row in conn.execute(statement, [asked])}
+                unknown = [r for r in unknown if r.kind != kind or r.requested_id not in known]
+    return unknown
+
+
+def _unknown_message(source: str, unknown: Sequence[MissingRecord]) -> str:
+    shown = ", ".join(f"{record.kind} {record.requested_id}" for record in unknown[:5])
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    return (
+        f"Spotify knows no {shown}{more} (404), which source '{source}' asks for: correct or remove it in "
+        "sources.yml and run the partition again; the rest of the source is loaded"
+    )
