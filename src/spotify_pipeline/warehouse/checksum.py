@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 # which load or run wrote a row, and when: not the data
 _BOOKKEEPING = re.compile(
@@ -32,9 +33,13 @@ def table_checksums(
 
     A sum is over the business columns by name, in key order (the primary key; all columns where there is
     none), as Postgres' COPY writes them under fixed settings. Rows stream: memory does not grow with a table.
-    All sums are of one snapshot. The role needs SELECT on the tables: `spotify_dbt` has it on staging and marts.
+    All sums are of one snapshot, unless `conn` is in a transaction already. The role needs SELECT on the
+    tables: `spotify_dbt` has it on staging and marts.
     """
+    own_transaction = conn.info.transaction_status is TransactionStatus.IDLE
     with conn.transaction():
+        if own_transaction:
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         conn.execute("SET LOCAL timezone TO 'UTC'")
         conn.execute("SET LOCAL datestyle TO 'ISO, YMD'")
         conn.execute("SET LOCAL intervalstyle TO 'postgres'")
@@ -42,7 +47,8 @@ def table_checksums(
         conn.execute("SET LOCAL bytea_output TO 'hex'")
         tables = conn.execute(
             """
-            SELECT n.nspname, c.relname, c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            SELECT n.nspname, c.relname, c.oid
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
             ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
             """,

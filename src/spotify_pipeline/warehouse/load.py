@@ -20,7 +20,7 @@ from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
 
 @dataclass(frozen=True)
 class LoadOutcome:
-    """What a load did. `tables` by name (`staging.tracks`), `kinds` by record kind, stubs left out of these."""
+    """What a load did: `tables` by name (`staging.tracks`), `kinds` by record kind without stubs."""
 
     load_seq: int
     tables: dict[str, MergeCounts]

@@ -101,7 +101,7 @@ class Merge:
         """
         for spec in SPECS.values():
             self._flush(spec)
-            _execute(self._conn, f"ANALYZE {merge_sql.incoming(spec)}")
+            _execute(self._conn, f"ANALYZE {merge_sql.incoming(spec)} ({spec.key})")
         _execute(self._conn, "SET LOCAL work_mem TO '128MB'")
         self._conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
         outcome = MergeOutcome(_one(self._conn, "SELECT nextval('ops.load_seq_seq')")[0])

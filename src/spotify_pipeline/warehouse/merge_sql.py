@@ -136,7 +136,7 @@ def merge_source_records(spec: TableSpec) -> str:
         " (source, record_kind, record_id, first_seen_on, last_seen_on, load_seq)"
         f" SELECT %(source)s, '{spec.kind}', {spec.key},"
         " min((observed_at AT TIME ZONE 'UTC')::date), max((observed_at AT TIME ZONE 'UTC')::date),"
-        f" %(load_seq)s::bigint FROM {incoming(spec)} WHERE NOT stub GROUP BY {spec.key}"
+        f" %(load_seq)s::bigint FROM {incoming(spec)} WHERE NOT stub GROUP BY {spec.key} ORDER BY {spec.key}"
         " ON CONFLICT (source, record_kind, record_id) DO UPDATE SET"
         f" {_SEEN_SET}, load_seq = excluded.load_seq WHERE {_SEEN_DIFFERS}"
         f" {_COUNTS}"

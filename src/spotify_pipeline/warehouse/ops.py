@@ -6,13 +6,33 @@ Every function works in the transaction that `conn` is in. A call that repeats w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Literal
 
 import psycopg
 
 _SOURCES_LOCK = 0x5350_4F54_0004
+_NEWER = "(excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key)"
+# the parts are constants
+_QUARANTINE = f"""
+INSERT INTO ops.quarantined_record AS stored (source, record_kind, record_key, pointer, reason_code,
+    partition, schema_version, raw_key, message, first_seen_at, last_seen_at)
+VALUES (%(source)s, %(record_kind)s, %(record_key)s, %(pointer)s, %(reason_code)s, %(partition)s,
+    %(schema_version)s, %(raw_key)s, %(message)s, %(seen_at)s, %(seen_at)s)
+ON CONFLICT (source, record_kind, record_key, pointer, reason_code) DO UPDATE SET
+    partition = CASE WHEN {_NEWER} THEN excluded.partition ELSE stored.partition END,
+    schema_version = CASE WHEN {_NEWER} THEN excluded.schema_version ELSE stored.schema_version END,
+    raw_key = CASE WHEN {_NEWER} THEN excluded.raw_key ELSE stored.raw_key END,
+    message = CASE WHEN {_NEWER} THEN excluded.message ELSE stored.message END,
+    first_seen_at = least(stored.first_seen_at, excluded.first_seen_at),
+    last_seen_at = greatest(stored.last_seen_at, excluded.last_seen_at)
+WHERE excluded.first_seen_at < stored.first_seen_at
+    OR ({_NEWER} AND (excluded.last_seen_at, excluded.raw_key, excluded.partition, excluded.schema_version,
+            excluded.message)
+        IS DISTINCT FROM (stored.last_seen_at, stored.raw_key, stored.partition, stored.schema_version,
+            stored.message))
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -149,20 +169,10 @@ def record_load(conn: psycopg.Connection, load: LoadRecord) -> None:
         """
         INSERT INTO ops.load (load_seq, partition, source, started_at, finished_at, inserted, updated,
             unchanged, complete, run_id, try_number)
-        VALUES (%s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s)
+        VALUES (%(load_seq)s, %(partition)s, %(source)s, %(started_at)s, clock_timestamp(), %(inserted)s,
+            %(updated)s, %(unchanged)s, %(complete)s, %(run_id)s, %(try_number)s)
         """,
-        [
-            load.load_seq,
-            load.partition,
-            load.source,
-            load.started_at,
-            load.inserted,
-            load.updated,
-            load.unchanged,
-            load.complete,
-            load.run_id,
-            load.try_number,
-        ],
+        asdict(load),
     )
 
 
@@ -173,7 +183,8 @@ def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconcilia
             """
             INSERT INTO ops.reconciliation AS stored (partition, source, record_kind, fetched, loaded,
                 quarantined, duplicates, set_aside, complete, status, message, checked_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())
+            VALUES (%(partition)s, %(source)s, %(record_kind)s, %(fetched)s, %(loaded)s, %(quarantined)s,
+                %(duplicates)s, %(set_aside)s, %(complete)s, %(status)s, %(message)s, clock_timestamp())
             ON CONFLICT (partition, source, record_kind) DO UPDATE SET
                 fetched = excluded.fetched, loaded = excluded.loaded, quarantined = excluded.quarantined,
                 duplicates = excluded.duplicates, set_aside = excluded.set_aside,
@@ -185,68 +196,14 @@ def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconcilia
                     excluded.duplicates, excluded.set_aside, excluded.complete, excluded.status,
                     excluded.message)
             """,
-            [
-                [
-                    item.partition,
-                    item.source,
-                    item.record_kind,
-                    item.fetched,
-                    item.loaded,
-                    item.quarantined,
-                    item.duplicates,
-                    item.set_aside,
-                    item.complete,
-                    item.status,
-                    item.message,
-                ]
-                for item in checked
-            ],
+            [asdict(item) for item in checked],
         )
 
 
 def record_quarantined(conn: psycopg.Connection, records: Iterable[QuarantinedRecord]) -> None:
     """Keep who was refused and why; what describes it comes from the newest sighting, in any order."""
     with conn.cursor() as cursor:
-        cursor.executemany(
-            """
-            INSERT INTO ops.quarantined_record AS stored (source, record_kind, record_key, pointer,
-                reason_code, partition, schema_version, raw_key, message, first_seen_at, last_seen_at)
-            VALUES (%(source)s, %(kind)s, %(key)s, %(pointer)s, %(reason)s, %(partition)s, %(version)s,
-                %(raw_key)s, %(message)s, %(seen)s, %(seen)s)
-            ON CONFLICT (source, record_kind, record_key, pointer, reason_code) DO UPDATE SET
-                (partition, schema_version, raw_key, message) = (
-                    SELECT newest.* FROM (VALUES
-                        (excluded.last_seen_at, excluded.raw_key, 1, excluded.partition,
-                            excluded.schema_version, excluded.raw_key, excluded.message),
-                        (stored.last_seen_at, stored.raw_key, 0, stored.partition,
-                            stored.schema_version, stored.raw_key, stored.message)
-                    ) AS both (seen_at, by_key, came, partition, schema_version, raw_key, message),
-                    LATERAL (SELECT both.partition, both.schema_version, both.raw_key, both.message) AS newest
-                    ORDER BY seen_at DESC, by_key DESC, came DESC LIMIT 1),
-                first_seen_at = least(stored.first_seen_at, excluded.first_seen_at),
-                last_seen_at = greatest(stored.last_seen_at, excluded.last_seen_at)
-            WHERE excluded.first_seen_at < stored.first_seen_at
-                OR (excluded.last_seen_at, excluded.raw_key) > (stored.last_seen_at, stored.raw_key)
-                OR ((excluded.last_seen_at, excluded.raw_key) = (stored.last_seen_at, stored.raw_key)
-                    AND (excluded.partition, excluded.schema_version, excluded.message)
-                        IS DISTINCT FROM (stored.partition, stored.schema_version, stored.message))
-            """,
-            [
-                {
-                    "source": record.source,
-                    "kind": record.record_kind,
-                    "key": record.record_key,
-                    "pointer": record.pointer,
-                    "reason": record.reason_code,
-                    "partition": record.partition,
-                    "version": record.schema_version,
-                    "raw_key": record.raw_key,
-                    "message": record.message,
-                    "seen": record.seen_at,
-                }
-                for record in records
-            ],
-        )
+        cursor.executemany(_QUARANTINE, [asdict(record) for record in records])
 
 
 def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:

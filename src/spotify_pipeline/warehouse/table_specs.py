@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from spotify_pipeline.warehouse import tables
+from spotify_pipeline.warehouse.tables import staging
 
+# SQLAlchemy ships its dialects untyped
+_POSTGRES: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 SIMPLIFIED, FULL = 0, 1
 LISTING = "listing"
 
@@ -95,7 +97,7 @@ def _spec(kind: str, table: sa.Table, observations: sa.Table) -> TableSpec:
     for column in table.columns:
         if "group" in column.info:
             groups.setdefault(column.info["group"], []).append(column.name)
-            types[column.name] = column.type.compile(dialect=postgresql.dialect())
+            types[column.name] = column.type.compile(dialect=_POSTGRES)
     return TableSpec(
         kind=kind,
         table=f"{table.schema}.{table.name}",
@@ -107,9 +109,9 @@ def _spec(kind: str, table: sa.Table, observations: sa.Table) -> TableSpec:
 
 
 SPECS: Mapping[str, TableSpec] = {
-    "track": _spec("track", tables.tracks, tables.track_observations),
-    "album": _spec("album", tables.albums, tables.album_observations),
-    "artist": _spec("artist", tables.artists, tables.artist_observations),
+    "track": _spec("track", staging.tracks, staging.track_observations),
+    "album": _spec("album", staging.albums, staging.album_observations),
+    "artist": _spec("artist", staging.artists, staging.artist_observations),
 }
 
 

@@ -1,0 +1,70 @@
+"""What the tables are made of: columns, field groups and checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Date, DateTime, MetaData, SmallInteger, Text
+from sqlalchemy.sql.schema import SchemaItem
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+TIMESTAMP = DateTime(timezone=True)
+RECORD_KINDS = ("track", "album", "artist")
+# an answer that holds no record at all is judged, and counted, as a whole
+JUDGED_KINDS = (*RECORD_KINDS, "response")
+
+
+def required(name: str, type_: Any) -> Column[Any]:
+    """Column that is never null."""
+    return Column(name, type_, nullable=False)
+
+
+def group(name: str, *columns: Column[Any]) -> list[SchemaItem]:
+    """Columns of a field group, its order columns and its checks."""
+    always = name == "listing"
+    order: list[Column[Any]] = [
+        Column(f"{name}_observed_at", TIMESTAMP, nullable=not always),
+        Column(f"{name}_rank", SmallInteger, nullable=not always),
+        # compared byte by byte, the same on every server
+        Column(f"{name}_raw_key", Text(collation="C"), nullable=not always),
+    ]
+    for column in columns:
+        column.info["group"] = name
+    observed_at, rank, raw_key = (column.name for column in order)
+    checks = [CheckConstraint(f"{rank} IN (0, 1)", name=rank)]
+    if not always:
+        whole = f"num_nulls({observed_at}, {rank}, {raw_key}) IN (0, 3)"
+        checks.append(CheckConstraint(whole, name=f"{name}_order"))
+    return [*columns, *order, *checks]
+
+
+def not_negative(*names: str) -> list[SchemaItem]:
+    """Checks of counts."""
+    return [CheckConstraint(f"{name} >= 0", name=name) for name in names]
+
+
+def popularity() -> CheckConstraint:
+    """Check of Spotify's scale."""
+    return CheckConstraint("popularity BETWEEN 0 AND 100", name="popularity")
+
+
+def seen() -> list[SchemaItem]:
+    """Dates of the first and the last sighting."""
+    return [
+        required("first_seen_on", Date),
+        required("last_seen_on", Date),
+        CheckConstraint("first_seen_on <= last_seen_on", name="seen"),
+    ]
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """Check that a text column holds one of `values`."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)

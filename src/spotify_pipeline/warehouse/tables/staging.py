@@ -1,0 +1,148 @@
+"""Schema `staging`: what is known now, the history, and which source holds what."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.schema import SchemaItem
+
+from spotify_pipeline.warehouse.tables.parts import (
+    RECORD_KINDS,
+    group,
+    metadata,
+    not_negative,
+    one_of,
+    popularity,
+    required,
+    seen,
+)
+
+
+def _track_columns() -> list[SchemaItem]:
+    return [
+        *group(
+            "listing",
+            required("name", Text),
+            Column("album_id", Text),
+            required("artist_ids", ARRAY(Text)),
+            Column("track_number", Integer),
+            Column("disc_number", Integer),
+            Column("duration_ms", Integer),
+            Column("explicit", Boolean),
+        ),
+        *group("playability", Column("is_playable", Boolean)),
+        *group("detail", Column("isrc", Text)),
+        *group("popularity", Column("popularity", SmallInteger)),
+        *not_negative("track_number", "disc_number", "duration_ms"),
+        popularity(),
+    ]
+
+
+def _album_columns() -> list[SchemaItem]:
+    return [
+        *group(
+            "listing",
+            required("name", Text),
+            Column("album_type", Text),
+            Column("total_tracks", Integer),
+            Column("release_date_raw", Text),
+            Column("release_date_precision", Text),
+            required("artist_ids", ARRAY(Text)),
+            Column("image_url", Text),
+        ),
+        *group("detail", Column("upc", Text)),
+        *group("label", Column("label", Text)),
+        *group("popularity", Column("popularity", SmallInteger)),
+        *not_negative("total_tracks"),
+        popularity(),
+    ]
+
+
+def _artist_columns() -> list[SchemaItem]:
+    return [
+        *group("listing", required("name", Text)),
+        *group("detail", Column("genres", ARRAY(Text)), Column("image_url", Text)),
+        *group("popularity", Column("popularity", SmallInteger), Column("followers", BigInteger)),
+        *not_negative("followers"),
+        popularity(),
+    ]
+
+
+def _current(name: str, key: str, columns: list[SchemaItem], *indexes: SchemaItem) -> Table:
+    """Table of what is known now, one row per id."""
+    return Table(
+        name,
+        metadata,
+        required(key, Text),
+        *columns,
+        *seen(),
+        required("load_seq", BigInteger),
+        PrimaryKeyConstraint(key),
+        Index(None, "load_seq"),
+        *indexes,
+        schema="staging",
+    )
+
+
+def _observations(name: str, key: str, columns: list[SchemaItem]) -> Table:
+    """Table of the history, one row per id and UTC date of the answer."""
+    return Table(
+        name,
+        metadata,
+        required(key, Text),
+        required("observed_on", Date),
+        *columns,
+        required("load_seq", BigInteger),
+        PrimaryKeyConstraint(key, "observed_on"),
+        Index(None, "load_seq"),
+        Index(None, "observed_on"),
+        schema="staging",
+    )
+
+
+tracks = _current(
+    "tracks",
+    "track_id",
+    _track_columns(),
+    Index(None, "album_id"),
+    Index(None, "isrc"),
+    Index(None, "artist_ids", postgresql_using="gin"),
+)
+albums = _current(
+    "albums",
+    "album_id",
+    _album_columns(),
+    Index(None, "release_date_raw"),
+    Index(None, "artist_ids", postgresql_using="gin"),
+)
+artists = _current("artists", "artist_id", _artist_columns())
+track_observations = _observations("track_observations", "track_id", _track_columns())
+album_observations = _observations("album_observations", "album_id", _album_columns())
+artist_observations = _observations("artist_observations", "artist_id", _artist_columns())
+
+
+source_records = Table(
+    "source_records",
+    metadata,
+    required("source", Text),
+    required("record_kind", Text),
+    required("record_id", Text),
+    *seen(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("source", "record_kind", "record_id"),
+    one_of("record_kind", *RECORD_KINDS),
+    Index(None, "load_seq"),
+    Index(None, "record_kind", "record_id"),
+    schema="staging",
+)
