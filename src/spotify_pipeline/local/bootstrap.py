@@ -1,0 +1,133 @@
+"""What the stack's databases and folders hold before Airflow starts. All of it may be done again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from spotify_pipeline import connections
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.local import airflow_environment, services
+from spotify_pipeline.local.manifest import build_manifest
+from spotify_pipeline.local.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.warehouse import migrate, roles
+
+MIGRATION_SECONDS = 300
+DEFAULT_SOURCES = PROJECT_ROOT / "include" / "sources.yml"
+
+
+def data_folders(state: StackState) -> None:
+    """Create the data folders of both Postgres servers.
+
+    Raises:
+        ConfigurationError: initdb failed.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        servers = (services.metadata_postgres(state), services.warehouse_postgres(state))
+        for result in [pool.submit(server.initialise) for server in servers]:
+            result.result()
+
+
+def warehouse(state: StackState) -> None:
+    """Create the warehouse's roles and schemas and bring its tables to this code's version.
+
+    Raises:
+        PipelineError: the server cannot be reached, or holds a newer schema.
+    """
+    passwords = {
+        role: state.secrets[secret] for role, secret in airflow_environment.WAREHOUSE_LOGINS.values()
+    }
+    admin = services.warehouse_postgres(state).url()
+    roles.bootstrap(admin, passwords, database=airflow_environment.WAREHOUSE_DATABASE)
+    environ = airflow_environment.connection_variables(state)
+    migrate.migrate(connections.from_environment(connections.WAREHOUSE_OWNER, environ))
+
+
+def metadata(state: StackState) -> None:
+    """Create Airflow's database and bring it to the installed version.
+
+    Raises:
+        PipelineError: `airflow db migrate` failed; the message names its log.
+    """
+    user, database = airflow_environment.METADATA_USER, airflow_environment.METADATA_DATABASE
+    password = state.secrets["metadata_airflow"]
+    with psycopg.connect(services.metadata_postgres(state).url(), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
+        verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier.decode()))
+        )
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(user))
+            )
+    run_tool(state, "airflow-db-migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
+
+
+def manifest(state: StackState) -> None:
+    """Make dbt's manifest, which the DAG reads, when the dbt project is newer.
+
+    Raises:
+        PipelineError: `dbt parse` failed; the message names its log.
+    """
+    build_manifest(lambda command: run_tool(state, "dbt-parse", command))
+
+
+def sources(state: StackState, chosen: Path | None) -> None:
+    """Let the stack read `chosen`, or by default the user's own list until a demo has written one.
+
+    The stack's sources.yml is then a link: an edit counts from the next run on.
+    """
+    target = state.paths.sources
+    if chosen is None and (target.is_symlink() or target.exists()):
+        return
+    link = target.with_name(f".{target.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to((chosen or DEFAULT_SOURCES).resolve())
+    link.replace(target)
+
+
+def run_tool(state: StackState, name: str, command: list[str]) -> None:
+    """Run a command in the stack's environment, its output in a log of its own.
+
+    Raises:
+        PipelineError: it failed, or took longer than five minutes; the message names the log.
+    """
+    log = state.paths.log(name)
+    marks = {STACK_VARIABLE: str(state.paths.root), SERVICE_VARIABLE: name}
+    environment = airflow_environment.inherited() | airflow_environment.environment(state) | marks
+    with log.open("wb") as output:
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command line
+                command,
+                env=environment,
+                cwd=state.paths.root,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                timeout=MIGRATION_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise PipelineError(f"{name} did not end within {MIGRATION_SECONDS} s: see {log}") from None
+    if done.returncode != 0:
+        raise PipelineError(f"{name} ended with status {done.returncode}: see {log}")
+
+
+def enough_room(folder: Path, *, needed_gb: float = 2) -> str | None:
+    """A warning when the disk under `folder` is nearly full: the object store would refuse to write."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    if free >= needed_gb or os.environ.get("CI"):
+        return None
+    return f"only {free:.1f} GB are free on the disk of {folder}: the stack wants {needed_gb:.0f} GB"

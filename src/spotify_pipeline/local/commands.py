@@ -1,0 +1,124 @@
+"""Command line of the embedded stack: up, down, status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.local import services
+from spotify_pipeline.local.health import NotReady
+from spotify_pipeline.local.stack import Stack
+from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState
+from spotify_pipeline.local.supervision import Supervisor
+
+INTERRUPTED = 130
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def orderly_exit() -> Iterator[None]:
+    """Our own errors become one sentence and status 1; SIGTERM or a closed terminal an interrupt."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    except PipelineError as error:
+        complaints.print(f"[red]error:[/] {error}", soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        complaints.print("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def report(line: str) -> None:
+    """Print one line of progress."""
+    console.print(f"  {line}", soft_wrap=True)
+
+
+def up(
+    mode: Annotated[str | None, typer.Option(help="class of app: development or extended")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="folder the sandbox serves")
+    ] = None,
+    sources: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="sources.yml to use")
+    ] = None,
+) -> None:
+    """Start the embedded stack, or print its addresses when it runs."""
+    with orderly_exit():
+        stack = Stack(StackPaths.default(), report)
+        console.print("Starting the stack" if stack.state() is None else "The stack is running")
+        options = None
+        if mode or catalog:
+            options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
+        state = stack.up(sandbox=options, sources=sources)
+        console.print(addresses(state))
+        console.print("[bold]make down[/] stops it.")
+
+
+def down() -> None:
+    """Stop the embedded stack; what it holds stays."""
+    with orderly_exit():
+        ended = Stack(StackPaths.default(), report).down()
+        console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
+
+
+def status() -> None:
+    """Tell how each service of the embedded stack is; exit status 1 unless all are well."""
+    with orderly_exit():
+        state = Stack(StackPaths.default()).state()
+        if state is None:
+            console.print("The stack is not running: 'make up' starts it.")
+            sys.exit(1)
+        table, well = _status_table(state)
+        console.print(table)
+        console.print(addresses(state))
+        sys.exit(0 if well else 1)
+
+
+def addresses(state: StackState) -> Table:
+    """Where to look, and with which login."""
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    warehouse = f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse"
+    table.add_row("Airflow", state.airflow_url, "no login needed")
+    table.add_row("Warehouse", warehouse, f"password: warehouse_reader in {state.paths.secrets}")
+    table.add_row(
+        "Object store", f"http://127.0.0.1:{state.ports['s3-s3']}", f"keys: s3_… in {state.paths.secrets}"
+    )
+    table.add_row(
+        "Sandbox",
+        state.sandbox_url,
+        f"{state.sandbox.mode} app, {state.sandbox.catalog or 'seeded catalogue'}",
+    )
+    table.add_row("Logs", str(state.paths.logs), "")
+    return table
+
+
+def _status_table(state: StackState) -> tuple[Table, bool]:
+    supervisor = Supervisor(state)
+    table = Table("service", "state", "pid", "health")
+    well = True
+    for name, service in services.all_services(state).items():
+        statename, pid = supervisor.status(name)
+        try:
+            service.check()
+            health = "[green]healthy[/]"
+        except NotReady as error:
+            health, well = f"[red]{error}[/]", False
+        table.add_row(name, statename, str(pid or ""), health)
+    return table, well
