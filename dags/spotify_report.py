@@ -1,0 +1,44 @@
+"""Writes the report of each partition whose marts were published."""
+
+from __future__ import annotations
+
+from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
+
+from spotify_pipeline.orchestration.assets import MARTS
+from spotify_pipeline.orchestration.defaults import default_args
+from spotify_pipeline.orchestration.runtime import step
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=MARTS, default_partition_mapper=IdentityMapper()),
+    # two runs of one partition would write the same object
+    max_active_runs=1,
+    catchup=False,
+    default_args=default_args(),
+    tags=["spotify", "report"],
+    doc_md="""
+### spotify_report
+
+Runs for each partition of `spotify_marts`, which is emitted only when every data test has passed, and
+writes one self-contained page to the lake: `reports/ingest_date=<partition>/report.html`.
+
+* **Running a partition again** reads the marts as they are now, but only rows observed on or before the
+  partition, and leaves the page alone when nothing on it changed. Clear `write_report`, or trigger the DAG
+  with the same key.
+* **An outage** of warehouse or store is tried again. A refused login or an absent bucket fails at once with
+  the name of its connection; clear the task after the repair.
+* It calls the warehouse (as `warehouse_reader`) and the object store, nothing else.
+""",
+)
+def spotify_report() -> None:
+    @task(doc_md="Read the marts up to the partition and write its page to the lake.")
+    def write_report() -> str:
+        from spotify_pipeline.report import publish_report
+
+        with step() as (runtime, partition):
+            return publish_report(runtime, partition)
+
+    write_report()
+
+
+spotify_report()
