@@ -1,0 +1,155 @@
+"""The dbt project as Airflow tasks: every model, seed and data test its own, expanded by Cosmos.
+
+Cosmos gives one test task per model. Its node converters may put a group of tasks there instead, which is how
+each test gets its own; a test with several parents is "detached" by Cosmos and waits for all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseOperator, TaskGroup
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import (
+    DbtResourceType,
+    ExecutionMode,
+    InvocationMode,
+    LoadMode,
+    SourceRenderingBehavior,
+    TestBehavior,
+)
+from cosmos.dbt.graph import DbtNode
+from cosmos.profiles import PostgresUserPasswordProfileMapping
+
+from spotify_pipeline.connections import WAREHOUSE_DBT
+from spotify_pipeline.orchestration.transform_nodes import DataTest, DbtManifest
+from spotify_pipeline.orchestration.transform_operators import (
+    CheckFreshness,
+    LoadSeed,
+    RunDataTest,
+    RunModel,
+    record_results,
+)
+
+GROUP = "dbt"
+# names that Cosmos gives the one test task of a model, and the task of a detached test
+MODEL_SLOT, DETACHED_SUFFIX = "test", "_test"
+# constant in every task: a profile, target or variable that differs makes dbt parse the project anew
+PROFILE, TARGET = "spotify", "warehouse"
+PROFILE_ARGS = {"schema": "marts", "threads": 1, "connect_timeout": 10, "retries": 1}
+
+
+def dbt_task_group(project: Path) -> DbtTaskGroup:
+    """Tasks of the dbt project at `project`, inside the DAG being defined; freshness is the first of them.
+
+    Reads `target/manifest.json`, nothing else: no dbt call, no connection.
+
+    Raises:
+        ConfigurationError: the manifest is missing; `make dbt-manifest` makes it.
+    """
+    manifest_path = project / "target" / "manifest.json"
+    manifest = DbtManifest.read(manifest_path)
+    renderer = _Renderer(manifest)
+    group = DbtTaskGroup(
+        group_id=GROUP,
+        project_config=ProjectConfig(
+            dbt_project_path=project, manifest_path=manifest_path, install_dbt_deps=False
+        ),
+        profile_config=ProfileConfig(
+            profile_name=PROFILE,
+            target_name=TARGET,
+            profile_mapping=PostgresUserPasswordProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
+        ),
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER
+        ),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            # only `spotify_staging` and `spotify_marts` are assets: a model's would be emitted before its tests
+            emit_datasets=False,
+            test_behavior=TestBehavior.AFTER_EACH,
+            should_detach_multiple_parents_tests=True,
+            source_rendering_behavior=SourceRenderingBehavior.ALL,
+            group_nodes_by_folder=True,
+            node_conversion_by_task_group=False,
+            node_converters={
+                DbtResourceType.MODEL: renderer.model,
+                DbtResourceType.SEED: renderer.seed,
+                DbtResourceType.SOURCE: renderer.source,
+                DbtResourceType.TEST: renderer.tests,
+            },
+        ),
+        operator_args={"callback": record_results},
+    )
+    for test in manifest.tests_of_several:
+        for model_id in manifest.held_back_by(test):
+            group.tasks_map[test.unique_id] >> group.tasks_map[model_id]
+    freshness = [task for task in group.iter_tasks() if isinstance(task, CheckFreshness)]
+    for root in list(group.get_roots()):
+        if not isinstance(root, CheckFreshness):
+            root.set_upstream(freshness)
+    return group
+
+
+class _Renderer:
+    """Node converters for Cosmos; the keyword arguments not named are those that we have no use for."""
+
+    def __init__(self, manifest: DbtManifest) -> None:
+        self._manifest = manifest
+        self._several = {test.name: test for test in manifest.tests_of_several}
+        self._across: TaskGroup | None = None
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Renderer:
+        return self  # Cosmos copies its configuration; the manifest in here need not be
+
+    def model(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
+        return RunModel(select=_fqn(node), **_arguments(node, task_args, place))
+
+    def seed(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
+        return LoadSeed(select=_fqn(node), **_arguments(node, task_args, place))
+
+    def source(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
+        """Freshness where it is declared, else a mark for the source's tests and models to hang on."""
+        if not node.has_freshness:
+            return EmptyOperator(task_id=place["task_id"], dag=place["dag"], task_group=place["task_group"])
+        arguments = _arguments(node, task_args, place) | {"task_id": "freshness"}
+        return CheckFreshness(select=f"source:{node.resource_name}", **arguments)
+
+    def tests(
+        self, *, node: DbtNode, task_args: dict[str, Any], dag: DAG, task_group: TaskGroup, **place: Any
+    ) -> BaseOperator | TaskGroup:
+        """The group of all tests of one parent, or a test of several.
+
+        For the latter Cosmos 1.15 hands over the node it came to last; the test is known by its task's name.
+        """
+        if place["task_id"] != MODEL_SLOT:
+            if self._across is None:
+                self._across = TaskGroup("across_models", dag=dag, parent_group=_outermost(task_group))
+            name = place["task_id"].removesuffix(DETACHED_SUFFIX)
+            return _test(self._several[name], task_args, dag, self._across)
+        group = TaskGroup("test", dag=dag, parent_group=task_group)
+        for test in self._manifest.tests_of_one[node.unique_id]:
+            _test(test, task_args, dag, group)
+        return group
+
+
+def _test(test: DataTest, task_args: dict[str, Any], dag: DAG, group: TaskGroup) -> RunDataTest:
+    return RunDataTest(task_id=test.label, select=test.name, dag=dag, task_group=group, **task_args)
+
+
+def _arguments(node: DbtNode, task_args: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
+    where = {name: place[name] for name in ("task_id", "dag", "task_group")}
+    return {**task_args, **where, "extra_context": {"dbt_node_config": node.context_dict}}
+
+
+def _fqn(node: DbtNode) -> str:
+    return f"fqn:{'.'.join(node.fqn or [node.resource_name])}"
+
+
+def _outermost(group: TaskGroup) -> TaskGroup:
+    """The group of the whole dbt project, which Cosmos does not hand to a converter."""
+    while group.parent_group is not None and group.group_id != GROUP:
+        group = group.parent_group
+    return group
