@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
 from spotify_pipeline.orchestration.assets import MARTS, STAGING
 from spotify_pipeline.orchestration.runtime import step
-from spotify_pipeline.orchestration.transform import dbt_task_group
+from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 
@@ -24,28 +24,36 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
     doc_md="""
 ### spotify_transform
 
-Runs for each partition of `spotify_staging`: freshness of the loads, then every dbt model, seed and data test as
-a task of its own, then `publish`.
+Runs for each partition of `spotify_staging`: freshness of the loads, then every dbt model, seed and data
+test as a task of its own, then `publish`.
 
-* **A failing test** stops the models behind it and `publish`, nothing else. Its failing rows lie in the schema
-  `dbt_audit`. After a repair clear that one task: it and what follows run again.
+* **A failing test** stops the models behind it and `publish`, nothing else. Its failing rows lie in the
+  schema `dbt_audit`. After a repair clear that one task: it and what follows run again.
 * **An outage** is tried again three times; a test that found bad rows is not.
 * **Running a partition again** builds whatever staging holds now; the marts end up the same.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test.
 """,
 )
 def spotify_transform() -> None:
-    @task(
-        outlets=[MARTS],
-        doc_md="Note in ops.publication that the marts passed every test; emit `spotify_marts`.",
-    )
-    def publish() -> None:
-        from spotify_pipeline.steps.publish import publish as publish_marts
+    @task
+    def watermark() -> int:
+        """Newest load that the models will certainly see."""
+        from spotify_pipeline.steps import publish as steps
+
+        with step() as (runtime, _):
+            return steps.watermark(runtime)
+
+    @task(outlets=[MARTS])
+    def publish(load_seq: int, tests_passed: int) -> None:
+        """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
+        from spotify_pipeline.steps import publish as steps
 
         with step() as (runtime, partition):
-            publish_marts(runtime, partition, get_current_context()["dag_run"].run_id)
+            steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests_passed)
 
-    dbt_task_group(DBT_PROJECT) >> publish()
+    covered = watermark()
+    transformed = dbt_task_group(DBT_PROJECT)
+    covered >> transformed >> publish(covered, number_of_tests(transformed))
 
 
 spotify_transform()

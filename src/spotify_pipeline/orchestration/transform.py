@@ -67,7 +67,7 @@ def dbt_task_group(project: Path) -> DbtTaskGroup:
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
-            # only `spotify_staging` and `spotify_marts` are assets: a model's would be emitted before its tests
+            # a model's own asset would be emitted before its tests
             emit_datasets=False,
             test_behavior=TestBehavior.AFTER_EACH,
             should_detach_multiple_parents_tests=True,
@@ -91,6 +91,11 @@ def dbt_task_group(project: Path) -> DbtTaskGroup:
         if not isinstance(root, CheckFreshness):
             root.set_upstream(freshness)
     return group
+
+
+def number_of_tests(group: TaskGroup) -> int:
+    """How many data tests stand in the group."""
+    return sum(isinstance(task, RunDataTest) for task in group.iter_tasks())
 
 
 class _Renderer:

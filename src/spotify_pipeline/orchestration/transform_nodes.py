@@ -106,10 +106,10 @@ class DbtManifest:
         return known
 
     def _label(self, node: Mapping[str, Any]) -> str:
-        """What is tested, without the arguments that dbt puts into a name and the parent's group says already.
+        """What is tested, without the arguments that dbt puts into a name.
 
-        Of one parent `unique_track_id`, of several `stg_tracks_album_id_in_stg_albums`; a name of the author's
-        own stays.
+        A test of one parent, whose group names it: `unique_track_id`. Of several:
+        `stg_tracks_album_id_in_stg_albums`. A name of the author's own stays.
         """
         name, metadata = str(node["name"]), node.get("test_metadata")
         if not metadata or not name.removeprefix("source_").startswith(f"{metadata['name']}_"):

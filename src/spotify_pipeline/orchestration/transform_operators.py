@@ -1,8 +1,8 @@
 """Cosmos's local operators with this pipeline's idea of failure, and a row per result.
 
-A test that found bad rows finds them again, so it fails its task at once. What could not be asked at all (the
-server is away, a model's statement broke) may succeed later, so the task is tried again. The two are told apart
-by dbt's own statuses, `fail` against `error`.
+A test that found bad rows finds them again, so it fails its task at once. What could not be asked at all
+(the server is away, a model's statement broke) may succeed later, so the task is tried again. The two are
+told apart by dbt's own statuses, `fail` against `error`.
 """
 
 from __future__ import annotations

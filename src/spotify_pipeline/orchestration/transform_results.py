@@ -12,8 +12,8 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 _INSERT = """
     INSERT INTO ops.dbt_result (
-        partition, run_id, try_number, unique_id, resource_type, status, execution_time, rows_affected, failures,
-        message
+        partition, run_id, try_number, unique_id, resource_type, status, execution_time, rows_affected,
+        failures, message
     ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 

@@ -37,9 +37,9 @@ class Warehouse:
         parts = urlsplit(self.admin_url)
         return f"postgresql://{role}:{PASSWORD}@{parts.hostname}:{parts.port}/{self.database}"
 
-    def query(self, statement: str, role: str = "spotify_reader") -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *parameters: Any, role: str = "spotify_reader") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(role)) as connection:
-            return connection.execute(statement.encode()).fetchall()
+            return connection.execute(statement.encode(), parameters or None).fetchall()
 
     def execute(self, statement: str, role: str | None = None) -> None:
         with psycopg.connect(self.url(role) if role else self.admin_url) as connection:

@@ -21,7 +21,8 @@ def test_every_node_passes_for_either_class_of_app(warehouse: Warehouse, extende
     [track] = warehouse.query(
         "select track_name, album_name, primary_artist_name, artist_names, isrc, release_date, popularity,"
         " is_active, spotify_url"
-        f" from marts.dim_track where track_id = '{spotify_id('ruby')}'"
+        " from marts.dim_track where track_id = %s",
+        spotify_id("ruby"),
     )
     assert track == (
         "Ruby",
@@ -51,12 +52,12 @@ def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
         "select album_name, release_date, release_date_precision, release_year, known_track_count"
         " from marts.dim_album order by 1"
     ) == [("", None, None, None, 0), ("Solo", date(1957, 4, 1), "month", 1957, 2)]
-    stray = f"where track_id = '{spotify_id('stray')}'"
-    assert warehouse.query(f"select artist_names, album_id, isrc from marts.dim_track {stray}") == [
-        ("Guest, Monk", None, None)
-    ]
     assert warehouse.query(
-        f"select artist_position, is_primary from marts.bridge_track_artist {stray} order by 1"
+        "select artist_names, album_id, isrc from marts.dim_track where track_id = %s", spotify_id("stray")
+    ) == [("Guest, Monk", None, None)]
+    assert warehouse.query(
+        "select artist_position, is_primary from marts.bridge_track_artist where track_id = %s order by 1",
+        spotify_id("stray"),
     ) == [(1, True), (2, False)]
     assert warehouse.query("select * from marts.fct_catalogue_daily") == [(DAY, 3, 2, 1, 3, 2, 3)]
     assert warehouse.query(
@@ -82,7 +83,8 @@ def test_each_declared_index_is_there(warehouse: Warehouse) -> None:
     found = {
         (table, columns)
         for table, columns in warehouse.query(
-            "select tablename, substring(indexdef from '\\((.*)\\)') from pg_indexes where schemaname = 'marts'"
+            "select tablename, substring(indexdef from '\\((.*)\\)') from pg_indexes"
+            " where schemaname = 'marts'"
         )
     }
     assert found >= {
