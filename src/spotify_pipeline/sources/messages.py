@@ -50,9 +50,6 @@ class _Violation:
 def describe(error: ValidationError) -> Fault:
     """Turn an error of the sources schema into words."""
     pointer: Pointer = tuple(error.absolute_path)
-    if error.schema is False:
-        kinds = _KINDS_OF[str(pointer[-1])]
-        return Fault(pointer, f"{_name(pointer)} is only for sources of kind {kinds}: remove it", at_key=True)
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     violation = _Violation(pointer, error.instance, error.validator_value, schema)
     words = _WORDS.get(str(error.validator))
@@ -75,6 +72,11 @@ def _one_of(v: _Violation) -> Fault:
     if "ids" in v.value and "ids_file" in v.value:
         return v.fault(f"{v.name} gives both ids and ids_file: keep one")
     return v.fault(f"{v.name} lists no ids: give ids or ids_file")
+
+
+def _other_kind(v: _Violation) -> Fault:
+    kinds = _KINDS_OF[str(v.pointer[-1])]
+    return Fault(v.pointer, f"{v.name} is only for sources of kind {kinds}: remove it", at_key=True)
 
 
 def _enum(v: _Violation) -> Fault:
@@ -116,6 +118,7 @@ _WORDS: Mapping[str, Callable[[_Violation], Fault]] = {
     "required": _required,
     "additionalProperties": _unknown_key,
     "oneOf": _one_of,
+    "not": _other_kind,
     "enum": _enum,
     "const": _const,
     "type": _type,

@@ -91,7 +91,7 @@ def parse_yaml(path: Path) -> YamlText:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
         raise error_at(
-            path, place, f"character U+{ord(str(error.character)):04X} is not allowed in YAML"
+            path, place, f"character U+{_code_point(error.character):04X} is not allowed in YAML"
         ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -106,6 +106,11 @@ def parse_yaml(path: Path) -> YamlText:
     parsed = YamlText(path)
     parsed.value = _convert(parsed, node, ())
     return parsed
+
+
+def _code_point(character: object) -> int:
+    """PyYAML reports a number or the character itself, depending on where it met it."""
+    return character if isinstance(character, int) else ord(str(character))
 
 
 def _refuse_surprises(path: Path, text: str) -> None:

@@ -46,8 +46,8 @@ def retry_after(value: str | None, observed: datetime, reason: str | None = None
     wait: timedelta | None = None
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
-        # min before timedelta: a number of any length must not overflow it
-        wait = timedelta(seconds=math.ceil(min(float(text), RETRY_AFTER_MAX.total_seconds())))
+        # bounds before timedelta: a number of any length must not overflow it
+        wait = timedelta(seconds=math.ceil(max(0.0, min(float(text), RETRY_AFTER_MAX.total_seconds()))))
     elif text and (moment := parse_http_date(text)) is not None:
         wait = moment - observed
     if wait is None:

@@ -1,0 +1,94 @@
+"""A server that answers by script, for headers and bodies that no sandbox gives."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from spotify_pipeline.spotify.limits import RollingWindowPacer
+
+DATE = "Sun, 22 Nov 2026 06:00:00 GMT"
+
+
+@dataclass
+class Reply:
+    """One answer of the scripted server; `date` None sends no Date header, a list several."""
+
+    status: int = 200
+    body: bytes | str | dict[str, Any] | list[Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    date: str | list[str] | None = DATE
+    length: int | None = None
+
+    def encoded(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
+
+
+@dataclass
+class ScriptedServer:
+    """Answers by path, from the front of a list whose last reply stays; `seen` holds what was asked."""
+
+    url: str = ""
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    seen: list[tuple[str, str | None]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def api_url(self) -> str:
+        return self.url + "/v1"
+
+    def on(self, path: str, *replies: Reply) -> None:
+        self.replies[path] = list(replies)
+
+    def take(self, path: str, authorization: str | None) -> Reply:
+        with self.lock:
+            self.seen.append((path, authorization))
+            queue = self.replies.get(path, [Reply(404, {"error": {"status": 404, "message": "scripted"}})])
+            return queue.pop(0) if len(queue) > 1 else queue[0]
+
+    def count(self, path: str) -> int:
+        with self.lock:
+            return sum(1 for seen, _ in self.seen if seen == path)
+
+
+def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
+    """The request handler that answers as `script` says."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            reply = script.take(self.path, self.headers.get("authorization"))
+            body = reply.encoded()
+            self.send_response_only(reply.status)
+            for date in [reply.date] if isinstance(reply.date, str) else reply.date or []:
+                self.send_header("Date", date)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = reply.length is not None
+
+        do_GET = do_POST = answer  # noqa: N815 - names that http.server looks for
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep the test's output to itself."""
+
+    return Handler
+
+
+class Sleeps(list[float]):
+    """Seconds that a pacer was told to sleep; its clock moves by them."""
+
+    def clock(self) -> float:
+        return sum(self)
+
+    def pacer(self) -> RollingWindowPacer:
+        return RollingWindowPacer(sleep=self.append, clock=self.clock)

@@ -1,0 +1,77 @@
+"""A source's hash follows its meaning, and groups are balanced and stable."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotify_pipeline.sources import Source, SourceKind, group_sources
+from spotify_pipeline.spotify.endpoints import AppClass
+
+A, B = "0TnOYISbd1XYRBk9myaseg", "1TnOYISbd1XYRBk9myaseg"
+SOURCE = Source("one", SourceKind.ARTIST, (A, B), ("album", "single"), line=3)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        replace(SOURCE, line=9),
+        replace(SOURCE, ids=(B, A)),
+        replace(SOURCE, include_groups=("single", "album")),
+    ],
+)
+def test_notation_does_not_change_the_hash(same: Source) -> None:
+    assert same.definition_sha256 == SOURCE.definition_sha256
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SOURCE, ids=(A,)),
+        replace(SOURCE, include_groups=("album",)),
+        replace(SOURCE, kind=SourceKind.ALBUM),
+    ],
+)
+def test_meaning_changes_the_hash(other: Source) -> None:
+    assert other.definition_sha256 != SOURCE.definition_sha256
+
+
+def test_the_hash_does_not_change_between_versions() -> None:
+    # ops.source keeps it: another value would look like a change of every definition
+    assert SOURCE.definition_sha256 == "4c55d87d480e5219b570cca029cd684b7d9147d6af2d8f90628144fefce5d5c5"
+
+
+def test_the_estimate_follows_the_page_size_of_the_app() -> None:
+    search = Source("s", SourceKind.SEARCH, queries=("a", "b"), types=("track", "album"), max_results=95)
+    assert search.estimated_calls(AppClass.DEVELOPMENT) == 2 * 2 * 10
+    assert search.estimated_calls(AppClass.EXTENDED) == 2 * 2 * 2
+    assert Source("a", SourceKind.ALBUM, (A, B)).estimated_calls(AppClass.DEVELOPMENT) == 2
+    assert SOURCE.estimated_calls(AppClass.DEVELOPMENT) > SOURCE.estimated_calls(AppClass.EXTENDED) > 2 * 25
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=40), st.integers(1, 12), st.randoms())
+def test_groups_hold_every_source_once_balanced_and_in_any_order(
+    sizes: list[int], n: int, shuffler: random.Random
+) -> None:
+    sources = [
+        Source(f"s{i:02}", SourceKind.ALBUM, tuple(map(str, range(size)))) for i, size in enumerate(sizes)
+    ]
+    groups = group_sources(sources, n)
+    assert len(groups) == min(n, len(sources))
+    assert sorted(s.name for group in groups for s in group) == [s.name for s in sources]
+    # what dearest-first guarantees: the last source put on top went onto a group at most as full as the mean
+    costs = [sum(len(s.ids) for s in group) for group in groups]
+    assert max(costs) <= max(sizes) + sum(sizes) / len(groups)
+    shuffled = sources.copy()
+    shuffler.shuffle(shuffled)
+    assert group_sources(shuffled, n) == groups
+
+
+def test_no_source_gives_no_group_and_no_group_is_an_error() -> None:
+    assert group_sources([], 8) == []
+    with pytest.raises(ValueError, match="0 groups"):
+        group_sources([SOURCE], 0)

@@ -1,0 +1,96 @@
+"""What error answers mean, recorded ones included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotify_pipeline.errors import (
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    PipelineError,
+    RequestRefused,
+    UnsafeLink,
+)
+from spotify_pipeline.spotify.answers import Said, refusal, said
+from spotify_pipeline.spotify.transport import Answer
+
+
+def answer(status: int, body: bytes) -> Answer:
+    return Answer(status, httpx.Headers(), body, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            b'{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}',
+            Said("Too many requests", "QUOTA_EXCEEDED"),
+        ),
+        (
+            b'{"error":"invalid_client","error_description":"Invalid client"}',
+            Said("invalid_client: Invalid client", "invalid_client"),
+        ),
+        (b'{"error":{"type":"not_found","description":"non existing id"}}', Said("non existing id")),
+        (b"Too many requests", Said("Too many requests")),
+        (b"", Said("no message")),
+        (b"null", Said("no message")),
+        (b'{"error":null}', Said("no message")),
+        (b'{"error":{"message":17,"reason":[]}}', Said("no message")),
+        (b"two\r\nlines\x1b[31m", Said("two lines [31m")),
+    ],
+)
+def test_every_shape_of_error_body_is_read(body: bytes, expected: Said) -> None:
+    assert said(body) == expected
+
+
+@given(st.binary(max_size=2000))
+def test_any_bytes_give_one_short_line(body: bytes) -> None:
+    words = said(body)
+    assert 0 < len(words.message) <= 301
+    assert "\n" not in words.message
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (401, "The access token expired", AuthenticationError),
+        (403, "Active premium subscription required", PermissionDenied),
+        (404, "Resource not found", NotFound),
+        (400, "Invalid base62 id", NotFound),
+        (400, "invalid id", NotFound),
+        (400, "Invalid limit", RequestRefused),
+        (400, "Invalid include_groups", RequestRefused),
+        (410, "Gone", RequestRefused),
+        (302, "", UnsafeLink),
+    ],
+)
+def test_each_status_has_its_error_and_names_the_path(
+    status: int, message: str, kind: type[PipelineError]
+) -> None:
+    body = json.dumps({"error": {"status": status, "message": message}}).encode()
+    error = refusal(answer(status, body), "/artists/x")
+    assert type(error) is kind
+    assert "/artists/x" in str(error)
+    assert message in str(error) or status == 302
+
+
+def test_every_recorded_error_body_is_understood(reference_data: Path) -> None:
+    recorded = reference_data / "recorded" / "transcribed-from-issues" / "observed_error_bodies.json"
+    entries = json.loads(recorded.read_text())
+    assert len(entries) > 4
+    for entry in entries:
+        fragment = entry.get("body", entry.get("body_fragment"))
+        body = entry["body_text"].encode() if "body_text" in entry else json.dumps(fragment).encode()
+        words = said(body)
+        error = fragment.get("error") if isinstance(fragment, dict) else None
+        if isinstance(error, dict) and "message" in error:
+            assert words == Said(error["message"], error.get("reason"))
+        elif "body_text" in entry:
+            assert words.message.startswith(entry["body_text"][:40])

@@ -1,0 +1,80 @@
+"""Pages as they should be, as they were recorded, and as nobody expects them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotify_pipeline.spotify.pages import UnreadableAnswer, album_ids, member, next_of
+
+ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["items", "next", "id"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "problem"),
+    [
+        (None, "holds null"),
+        ([], "of type list"),
+        ({"next": None}, "no list of items"),
+        ({"items": None, "next": None}, "no list of items"),
+        ({"items": []}, "does not say"),
+        ({"items": [], "next": 7}, "next that is of type int"),
+    ],
+)
+def test_an_odd_page_is_named(page: Any, problem: str) -> None:
+    with pytest.raises(UnreadableAnswer, match=f"^the answer .*{problem}"):
+        next_of(page, "the answer of /x")
+
+
+def test_a_missing_member_is_named() -> None:
+    assert member({"tracks": 1}, "tracks", "it") == 1
+    for document in ({}, None, []):
+        with pytest.raises(UnreadableAnswer, match="it has no 'tracks'"):
+            member(document, "tracks", "it")
+
+
+def test_null_and_nameless_entries_of_a_listing_are_passed_over() -> None:
+    items = [None, {"id": None}, {"id": 5}, {"id": "short"}, "text", {}, {"id": ALBUM}]
+    assert list(album_ids({"items": items})) == [ALBUM]
+
+
+@given(JSON)
+def test_any_document_is_a_page_or_is_called_unreadable(document: Any) -> None:
+    try:
+        link = next_of(document, "it")
+    except UnreadableAnswer:
+        return
+    assert link is None or link
+    assert all(len(album_id) == 22 for album_id in album_ids(document))
+
+
+def test_every_recorded_listing_can_be_paged(reference_data: Path) -> None:
+    listings = sorted((reference_data / "recorded").glob("*/*rtist*lbums*.json"))
+    assert len(listings) >= 3
+    for path in listings:
+        page = json.loads(path.read_text())
+        link = next_of(page, path.name)
+        assert link is None or link.startswith("https://api.spotify.com/v1/"), path
+        assert len(list(album_ids(page))) == len(page["items"]), path
+
+
+def test_every_recorded_album_can_be_paged(reference_data: Path) -> None:
+    albums = [
+        reference_data / "recorded" / "JMPerez-spotify-web-api-js" / "album.json",
+        reference_data / "recorded" / "spotify-web-api-java" / "GetAlbumRequest.json",
+    ]
+    for path in albums:
+        tracks = member(json.loads(path.read_text()), "tracks", path.name)
+        assert next_of(tracks, path.name) is None
