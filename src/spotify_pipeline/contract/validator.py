@@ -67,9 +67,11 @@ def validate(kind: Kind, record: Any) -> Verdict:
     try:
         if _compiled(kind).is_valid(record):
             return _VALID
-    except (UnicodeEncodeError, ValueError, RecursionError) as error:
+        return explain(kind, record)
+    except RecursionError:
+        return Verdict((Violation(f"{kind}.too_deep", "", "the record is nested too deeply to be read"),))
+    except ValueError as error:  # a lone surrogate, a number that no JSON text can write
         return Verdict((Violation(f"{kind}.not_json", "", f"the record is no JSON value: {error}"[:500]),))
-    return explain(kind, record)
 
 
 def explain(kind: Kind, record: Any) -> Verdict:

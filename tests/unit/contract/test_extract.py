@@ -1,0 +1,98 @@
+"""Which records an answer holds, whatever its envelope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.contract.extract import Found, SetAside, find_records
+
+TRACK = {"type": "track", "id": "t" * 22}
+ALBUM = {"type": "album", "id": "a" * 22}
+ARTIST = {"type": "artist", "id": "r" * 22}
+
+
+def found(body: Any, **context: Any) -> list[tuple[str, str]]:
+    return [
+        (item.kind, item.pointer) if isinstance(item, Found) else (f"{item.kind} {item.reason}", item.pointer)
+        for item in find_records(body, **context)
+    ]
+
+
+def test_a_page_gives_its_items_in_order_and_sets_nulls_aside() -> None:
+    assert found({"items": [TRACK, None, TRACK]}) == [
+        ("track", "/items/0"),
+        ("track null", "/items/1"),
+        ("track", "/items/2"),
+    ]
+
+
+def test_an_album_gives_itself_and_its_tracks_which_know_it() -> None:
+    records = list(find_records({**ALBUM, "tracks": {"items": [TRACK]}}))
+    assert [(r.kind, r.pointer, r.album_id) for r in records if isinstance(r, Found)] == [
+        ("album", "", None),
+        ("track", "/tracks/items/0", "a" * 22),
+    ]
+
+
+def test_a_search_gives_each_of_its_pages() -> None:
+    body = {"tracks": {"items": [TRACK]}, "albums": {"items": [ALBUM]}, "artists": {"items": [None]}}
+    assert found(body) == [
+        ("track", "/tracks/items/0"),
+        ("album", "/albums/items/0"),
+        ("artist null", "/artists/items/0"),
+    ]
+
+
+def test_several_by_id_with_one_unknown() -> None:
+    assert found({"tracks": [None, TRACK]}) == [("track null", "/tracks/0"), ("track", "/tracks/1")]
+
+
+def test_an_entry_with_both_item_and_track_counts_once() -> None:
+    assert found({"items": [{"added_at": None, "item": TRACK, "track": TRACK}]}) == [
+        ("track", "/items/0/item")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"track": None}, "null"),
+        ({"is_local": True, "track": {"type": "track", "id": None}}, "local"),
+        ({"track": {"type": "track", "id": None, "uri": "spotify:local:a:b:c:1"}}, "local"),
+        ({"track": {"type": "track", "id": None, "is_local": True}}, "local"),
+        ({"item": {"type": "episode", "id": "e" * 22}}, "episode"),
+    ],
+)
+def test_what_is_no_record_of_ours_is_set_aside_with_its_reason(entry: dict[str, Any], reason: str) -> None:
+    items = [item for item in find_records({"items": [entry]})]
+    assert [item.reason for item in items if isinstance(item, SetAside)] == [reason]
+    assert len(items) == 1
+
+
+def test_a_saved_album_entry_gives_the_album() -> None:
+    assert found({"items": [{"added_at": "2020-01-01T00:00:00Z", "album": ALBUM}]}) == [
+        ("album", "/items/0/album")
+    ]
+
+
+def test_a_null_among_playlist_entries_is_a_track_that_is_not_there() -> None:
+    assert found({"items": [None, {"track": TRACK}]}) == [
+        ("track null", "/items/0"),
+        ("track", "/items/1/track"),
+    ]
+
+
+def test_an_object_of_another_type_than_asked_for_is_given_to_the_contract_all_the_same() -> None:
+    assert found({"items": [ARTIST, 7]}, expected="track") == [("track", "/items/0"), ("track", "/items/1")]
+
+
+def test_artists_and_albums_that_a_track_mentions_are_no_records() -> None:
+    assert found({**TRACK, "album": ALBUM, "artists": [ARTIST]}) == [("track", "")]
+
+
+def test_answers_without_records_give_none() -> None:
+    assert found({"error": {"status": 404, "message": "x"}}) == []
+    assert found({"shows": {"items": [{"type": "show"}]}}) == []
+    assert found([]) == []

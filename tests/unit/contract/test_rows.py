@@ -1,0 +1,87 @@
+"""From records to rows: groups that are there, stubs of what is mentioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.contract.test_validator import track
+
+from spotify_pipeline.contract.rows import FULL, SIMPLIFIED, Row, rows
+
+ALBUM_ID, ARTIST_ID = "a" * 22, "r" * 22
+ALBUM: dict[str, Any] = {
+    "id": ALBUM_ID,
+    "name": "An album",
+    "album_type": "ALBUM",
+    "artists": [{"id": ARTIST_ID, "name": "Somebody"}],
+    "release_date": "2001",
+    "release_date_precision": "year",
+    "total_tracks": 3,
+    "images": [{"url": "https://i.example/large"}, {"url": "https://i.example/small"}],
+}
+
+
+def by_kind(found: list[Row], kind: str) -> list[Row]:
+    return [row for row in found if row.kind == kind]
+
+
+def test_a_simplified_track_has_a_listing_only_and_takes_its_album_from_where_it_stood() -> None:
+    own = next(rows("track", track(), ALBUM_ID))
+    assert own.rank == SIMPLIFIED
+    assert set(own.groups) == {"listing"}
+    assert own.groups["listing"]["album_id"] == ALBUM_ID
+
+
+def test_a_full_track_of_development_mode_has_no_popularity_to_overwrite() -> None:
+    own = next(rows("track", track(album=ALBUM, external_ids={"isrc": "USX"}), None))
+    assert own.rank == FULL
+    assert own.groups["detail"] == {"isrc": "USX"}
+    assert "popularity" not in own.groups
+    assert own.groups["listing"]["album_id"] == ALBUM_ID
+
+
+def test_a_null_is_a_value_where_an_absent_field_is_none() -> None:
+    own = next(rows("track", track(popularity=None, external_ids=None)))
+    assert own.groups["popularity"] == {"popularity": None}
+    assert own.groups["detail"] == {"isrc": None}
+
+
+def test_numbers_come_as_whole_numbers() -> None:
+    listing = next(rows("track", track(duration_ms=204053.0))).groups["listing"]
+    assert repr(listing["duration_ms"]) == "204053"
+
+
+def test_what_a_track_mentions_becomes_stubs() -> None:
+    found = list(rows("track", track(album=ALBUM)))
+    album = by_kind(found, "album")[0]
+    assert album.stub
+    assert album.groups["listing"]["album_type"] == "album"
+    assert album.groups["listing"]["image_url"] == "https://i.example/large"
+    assert {row.key for row in by_kind(found, "artist")} == {ARTIST_ID, track()["artists"][0]["id"]}
+    assert all(row.stub for row in found[1:])
+
+
+def test_an_album_mentioned_by_name_only_makes_no_stub() -> None:
+    assert by_kind(list(rows("track", track(album={"id": ALBUM_ID, "name": "x"}))), "album") == []
+    broken = ALBUM | {"total_tracks": "three"}
+    assert by_kind(list(rows("track", track(album=broken))), "album") == []
+
+
+def test_a_full_album_has_a_detail_even_where_development_mode_drops_the_label() -> None:
+    own = next(rows("album", ALBUM | {"external_ids": {"upc": "1"}, "tracks": {"items": []}}))
+    assert own.rank == FULL
+    assert own.groups["detail"] == {"label": None, "upc": "1"}
+    listed = next(rows("album", ALBUM))
+    assert (listed.rank, set(listed.groups)) == (SIMPLIFIED, {"listing"})
+
+
+def test_an_artist_in_both_classes_of_app() -> None:
+    development = next(rows("artist", {"id": ARTIST_ID, "name": "S", "genres": ["x"], "images": []}))
+    assert development.groups == {
+        "listing": {"name": "S"},
+        "detail": {"genres": ["x"], "image_url": None},
+    }
+    extended = next(
+        rows("artist", {"id": ARTIST_ID, "name": "S", "popularity": 3, "followers": {"total": 9}})
+    )
+    assert extended.groups["popularity"] == {"popularity": 3, "followers": 9}
