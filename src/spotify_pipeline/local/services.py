@@ -88,7 +88,15 @@ def _postgres(name: str, server: PostgresServer) -> Service:
 
 def _object_store(state: StackState) -> Service:
     store = object_store(state)
-    return Service(STORE, store.command(), store.check, store.environment(), prepare=store.initialise)
+    return Service(
+        STORE,
+        store.command(),
+        store.check,
+        store.environment(),
+        # it often hangs when told to stop; what it has acknowledged survives SIGKILL
+        stop_seconds=3,
+        prepare=store.initialise,
+    )
 
 
 def _sandbox(state: StackState) -> Service:

@@ -13,7 +13,6 @@ import sys
 import xmlrpc.client
 from collections.abc import Iterable
 from configparser import RawConfigParser
-from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -41,6 +40,7 @@ def configuration(state: StackState, services: Iterable[Service]) -> RawConfigPa
     config = RawConfigParser()
     config["supervisord"] = {
         "nodaemon": "true",
+        "silent": "true",
         "directory": folder,
         "logfile": f"{folder}/logs/{SUPERVISOR}.log",
         "logfile_maxbytes": "5MB",
@@ -173,9 +173,11 @@ class Supervisor:
         return None
 
     def shutdown(self) -> None:
-        """Ask supervisord to stop everything that is left and end; returns at once."""
-        with suppress(NotReady):
-            self._call("shutdown")
+        """Ask supervisord to stop everything that is left and to end, and wait for that, at most 20 s."""
+        if not self.is_running():
+            return
+        self._call("shutdown")
+        psutil.wait_procs(processes.of_stack(self._state.paths, service=SUPERVISOR), timeout=20)
 
     def _call(self, method: str, *arguments: object, ignore: int | None = None) -> Any:
         try:
@@ -197,7 +199,3 @@ def last_lines(state: StackState, name: str, count: int = 5) -> str:
     return " | ".join(line.strip() for line in lines[-count:] if line.strip()) or "(empty log)"
 
 
-def supervisor_process(state: StackState) -> psutil.Process | None:
-    """The running supervisord of this stack, also when it does not answer."""
-    found = processes.of_stack(state.paths, service=SUPERVISOR)
-    return found[0] if found else None

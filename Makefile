@@ -1,0 +1,74 @@
+# The whole project, from nothing: Python 3.11 to 3.13, make and a package registry.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+# the installer, pinned: everything else comes from requirements.lock
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+DAYS ?= 3
+MODE ?= development
+FROM ?=
+CATALOG ?=
+
+.PHONY: help
+help: ## list the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv: .venv/.ready ## install everything into .venv
+
+# installed again when the lock or the project's own metadata changes
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: set PYTHON=python3.12 or so" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@echo "installing the packages of requirements.lock into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.PHONY: demo
+demo: .venv ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended
+	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)")
+
+.PHONY: up
+up: .venv dbt-manifest ## start the embedded stack and keep it running
+	@$(BIN)/spotify-pipeline up
+
+.PHONY: down
+down: .venv ## stop the embedded stack
+	@$(BIN)/spotify-pipeline down
+
+.PHONY: status
+status: .venv ## tell how each service of the stack is
+	@$(BIN)/spotify-pipeline status
+
+.PHONY: test
+test: .venv dbt-manifest ## run all tests: unit, integration, end to end
+	@$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: .venv dbt-manifest ## run the unit tests only
+	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: lint
+lint: .venv ## check style and deprecated Airflow names
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: .venv ## check types
+	@$(BIN)/mypy
+
+.PHONY: dbt-manifest
+dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/manifest.json
+	@$(BIN)/python -m spotify_pipeline.local.manifest
+
+.PHONY: lock
+lock: .venv ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml

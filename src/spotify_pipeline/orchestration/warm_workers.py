@@ -1,0 +1,102 @@
+"""Load, in the scheduler, the third-party packages that tasks use.
+
+The LocalExecutor forks its workers from the scheduler and each task is forked again, without exec: what is
+imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules and
+the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays behind:
+no thread, no connection, no open file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import tempfile
+import time
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+MODULES = (
+    "airflow.sdk",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.dag_processing.dagbag",
+    "cosmos",
+    "cosmos.operators.local",
+    "dbt.cli.main",
+    "dbt.adapters.postgres",
+    "openlineage.client",
+    "openlineage.common.provider.dbt.local",
+    "alembic.command",
+    "httpx",
+    "jsonschema",
+    "jsonschema_rs",
+    "minio",
+    "orjson",
+    "psycopg",
+    "pydantic_settings",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)
+# every module below these is loaded: dbt picks the task of a command only when it runs
+PACKAGES = ("dbt.task",)
+
+# a project with one node of each kind that ours has, so that dbt's lazily loaded modules get loaded
+_PROJECT = {
+    "dbt_project.yml": "name: warm\nversion: '1.0.0'\nconfig-version: 2\nprofile: warm\n",
+    "profiles.yml": (
+        "warm: {target: t, outputs: {t: {type: postgres, host: 127.0.0.1, port: 1, user: u, password: p,"
+        " dbname: d, schema: s, threads: 1}}}\n"
+    ),
+    "models/warm.sql": "{{ config(materialized='incremental', unique_key='id') }} select 1 as id\n",
+    "models/warm.yml": (
+        "models: [{name: warm, columns: [{name: id, data_tests: [unique]}]}]\n"
+        "sources: [{name: warm, tables: [{name: loads, loaded_at_field: at, config: {freshness:"
+        " {warn_after: {count: 1, period: day}}}}]}]\n"
+    ),
+    "seeds/warm.csv": "id\n1\n",
+}
+
+
+def warm_up() -> None:
+    """Import what tasks use. A package that is not installed is left out: the scheduler must start anyway."""
+    started = time.monotonic()
+    for name in MODULES:
+        _import(name)
+    for name in PACKAGES:
+        package = _import(name)
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+            _import(f"{name}.{module.name}")
+    _parse()
+    log.info("workers are warm after %.1f s", time.monotonic() - started)
+
+
+def _import(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        log.warning("workers stay cold for %s: %s", name, error)
+        return None
+
+
+def _parse() -> None:
+    """Let dbt parse a small project, in this process, and put back what it changed."""
+    try:
+        from dbt.adapters.factory import reset_adapters
+        from dbt.cli.main import dbtRunner
+        from dbt_common.events.event_manager_client import cleanup_event_logger
+    except ImportError:
+        return
+    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
+        for name, text in _PROJECT.items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        paths = ["--project-dir", folder, "--profiles-dir", folder, "--target-path", f"{folder}/target"]
+        quiet = ["--quiet", "--no-send-anonymous-usage-stats", "--log-path", f"{folder}/logs"]
+        result = dbtRunner().invoke([*quiet, "parse", *paths])
+        # dbt keeps its log file open, in a folder that is about to go
+        cleanup_event_logger()
+        reset_adapters()
+    if not result.success:
+        log.warning("workers stay cold for dbt's parser: %s", result.exception)
