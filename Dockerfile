@@ -1,0 +1,13 @@
+# Airflow 3.3.2 on Astro Runtime. Python 3.12, because dbt 1.11 does not run on the default 3.14.
+# The base image's own ONBUILD steps install packages.txt and requirements.txt and copy the project.
+FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
+
+# src: our packages. config: airflow_local_settings.py, which lets the scheduler's workers start warm.
+ENV PYTHONPATH=/usr/local/airflow/src:/usr/local/airflow/config${PYTHONPATH:+:${PYTHONPATH}} \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    AIRFLOW__COSMOS__DBT_DOCS_DIR=/usr/local/airflow/dbt/target \
+    DBT_SEND_ANONYMOUS_USAGE_STATS=false \
+    DO_NOT_TRACK=1
+
+# Cosmos reads the manifest at parse, and dbt starts from partial_parse.msgpack. Neither needs a database.
+RUN dbt parse --project-dir dbt --profiles-dir dbt --no-use-colors

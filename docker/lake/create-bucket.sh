@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes the bucket of the lake unless it is there, with curl's own AWS signature; waits for the store to answer.
+set -eu
+url="${LAKE_URL:?}/${LAKE_BUCKET:?}"
+
+signed() {
+    curl --silent --show-error --output /dev/null --write-out '%{http_code}' --max-time 10 \
+        --aws-sigv4 "aws:amz:${LAKE_REGION:?}:s3" --user "${LAKE_USER:?}:${LAKE_PASSWORD:?}" "$@"
+}
+
+tries=60
+until status="$(signed --head "$url")"; do
+    tries=$((tries - 1))
+    if [ "$tries" -le 0 ]; then
+        echo "the object store at ${LAKE_URL} does not answer: see the log of service minio" >&2
+        exit 1
+    fi
+    sleep 2
+done
+if [ "$status" = 404 ]; then
+    status="$(signed --request PUT "$url")"
+fi
+if [ "$status" != 200 ]; then
+    echo "bucket ${LAKE_BUCKET} cannot be made at ${LAKE_URL}: the store answered ${status}" >&2
+    exit 1
+fi
+echo "bucket ${LAKE_BUCKET} is there"

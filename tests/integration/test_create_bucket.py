@@ -1,0 +1,57 @@
+"""The bucket of the Docker stack, made by its script against a real object store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from minio import Minio
+
+from spotify_pipeline.local.objectstore import HOST, ObjectStore
+
+pytestmark = pytest.mark.integration
+SCRIPT = Path(__file__).resolve().parents[2] / "docker" / "lake" / "create-bucket.sh"
+BUCKET = "made-by-script"
+
+
+def run(server: ObjectStore, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LAKE_URL": f"http://{HOST}:{server.port}",
+        "LAKE_BUCKET": BUCKET,
+        "LAKE_REGION": "us-east-1",
+        "LAKE_USER": server.access_key,
+        "LAKE_PASSWORD": server.secret_key,
+    }
+    return subprocess.run(  # noqa: S603 - our own script
+        ["/bin/sh", str(SCRIPT)],
+        env=environment | changes,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_bucket_is_made_once(s3_server: ObjectStore) -> None:
+    for _ in range(2):
+        done = run(s3_server)
+        assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} is there\n"), done.stderr
+    client = Minio(
+        endpoint=f"{HOST}:{s3_server.port}",
+        access_key=s3_server.access_key,
+        secret_key=s3_server.secret_key,
+        secure=False,
+    )
+    assert client.bucket_exists(bucket_name=BUCKET)
+    client.remove_bucket(bucket_name=BUCKET)
+
+
+def test_wrong_keys_are_said_without_repeating_them(s3_server: ObjectStore) -> None:
+    done = run(s3_server, LAKE_PASSWORD="not-the-password")
+    assert done.returncode == 1
+    assert f"bucket {BUCKET} cannot be made" in done.stderr
+    assert "403" in done.stderr
+    assert "not-the-password" not in done.stdout + done.stderr

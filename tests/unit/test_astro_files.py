@@ -1,0 +1,225 @@
+"""The files that the Astro CLI reads: valid, in agreement with each other and with what the code expects."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spotify_pipeline.connections import (
+    CONNECTION_IDS,
+    SPOTIFY_API,
+    SPOTIFY_LAKE,
+    ConnectionInfo,
+    from_environment,
+)
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.settings import PREFIX, Settings
+from spotify_pipeline.sources import load_sources
+from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from spotify_sandbox.generated import GeneratedSource
+
+ROOT = Path(__file__).resolve().parents[2]
+# the services of the CLI's own compose template for Airflow 3, and those of them that run our code
+CLI_SERVICES = {"postgres", "db-migration", "scheduler", "dag-processor", "api-server", "triggerer"}
+AIRFLOW = ("scheduler", "dag-processor", "api-server", "triggerer")
+PROJECT_IN_IMAGE = "/usr/local/airflow"
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def with_defaults(value: str) -> str:
+    """Fill ${NAME:-default} in, as the CLI does in a shell that sets nothing."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", value)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load(with_defaults((ROOT / "docker-compose.override.yml").read_text()))
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def connections() -> dict[str, ConnectionInfo]:
+    """Connections of airflow_settings.yaml, read the way the pipeline reads them."""
+    found = {}
+    for entry in read("airflow_settings.yaml")["airflow"]["connections"]:
+        fields = {key.removeprefix("conn_"): value for key, value in entry.items()}
+        conn_id = fields.pop("id")
+        fields = {"conn_type" if key == "type" else key: value for key, value in fields.items()}
+        assert conn_id not in found
+        found[conn_id] = from_environment(conn_id, {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(fields)})
+    return found
+
+
+def own(services: dict[str, Any]) -> dict[str, Any]:
+    return {name: service for name, service in services.items() if name not in CLI_SERVICES}
+
+
+def test_the_ids_are_those_that_the_code_asks_for(connections: dict[str, ConnectionInfo]) -> None:
+    assert sorted(connections) == sorted(CONNECTION_IDS)
+
+
+def test_no_connection_has_a_second_definition(services: dict[str, Any]) -> None:
+    named = [key for service in services.values() for key in service.get("environment", {})]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert not [key for key in named if key.startswith("AIRFLOW_CONN_")]
+    assert "AIRFLOW_CONN_" not in dockerfile
+
+
+def test_keys_of_extras_survive_the_import_which_lowers_their_case() -> None:
+    for entry in read("airflow_settings.yaml")["airflow"]["connections"]:
+        assert all(key == key.lower() for key in entry.get("conn_extra", {}))
+
+
+def test_each_connection_leads_to_a_service_and_its_own_port(
+    connections: dict[str, ConnectionInfo], services: dict[str, Any]
+) -> None:
+    for conn_id, info in connections.items():
+        host, port = info.host, info.port
+        if conn_id == SPOTIFY_API:
+            host, port = re.fullmatch(r"http://([a-z]+):(\d+)/v1", info.require("api_url")).groups()  # type: ignore[union-attr]
+            assert info.require("accounts_url") == f"http://{host}:{port}"
+        assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}
+
+
+def test_the_warehouses_logins_are_those_that_its_container_makes(
+    connections: dict[str, ConnectionInfo], services: dict[str, Any]
+) -> None:
+    environment = services["warehouse"]["environment"]
+    for role in ("owner", "ingest", "dbt", "reader"):
+        info = connections[f"warehouse_{role}"]
+        assert (info.login, info.schema) == (f"spotify_{role}", environment["POSTGRES_DB"])
+        assert info.password == environment[f"SPOTIFY_{role.upper()}_PASSWORD"]
+
+
+def test_every_password_that_the_warehouses_script_needs_is_given(services: dict[str, Any]) -> None:
+    mounts = dict(mount.split(":")[:2] for mount in services["warehouse"]["volumes"])
+    script = next(
+        host for host, inside in mounts.items() if inside.startswith("/docker-entrypoint-initdb.d/")
+    )
+    needed = set(re.findall(r"\$\{(\w+):\?\}", (ROOT / script).read_text()))
+    assert len(needed) == 4
+    assert needed <= set(services["warehouse"]["environment"])
+
+
+def test_the_lakes_keys_and_bucket_are_the_containers(
+    connections: dict[str, ConnectionInfo], services: dict[str, Any]
+) -> None:
+    info, minio, maker = connections[SPOTIFY_LAKE], services["minio"], services["lake-bucket"]["environment"]
+    assert info.login == minio["environment"]["MINIO_ROOT_USER"] == maker["LAKE_USER"]
+    assert info.password == minio["environment"]["MINIO_ROOT_PASSWORD"] == maker["LAKE_PASSWORD"]
+    assert info.schema == maker["LAKE_BUCKET"]
+    assert Lake(info).address == maker["LAKE_URL"] == "http://minio:9000"
+
+
+def test_the_sandbox_knows_the_app_of_the_connection(connections: dict[str, ConnectionInfo]) -> None:
+    info = connections[SPOTIFY_API]
+    assert (info.login, info.password) == (DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
+
+
+def test_the_sandboxs_sources_are_in_its_catalogue() -> None:
+    catalogue = GeneratedSource(seed=1, size=2000).on(date(2026, 11, 22))
+    known = {artist.id for artist in catalogue.artists()}
+    sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
+    ids = [entry for source in sources for entry in source.ids]
+    assert len(ids) >= 10
+    assert set(ids) <= known
+
+
+def test_names_added_to_the_clis_services_cannot_be_mistaken_for_them(services: dict[str, Any]) -> None:
+    # the CLI finds its containers by a part of the name
+    for name in own(services):
+        assert not [part for part in ("scheduler", "api-server", "webserver", "postgres") if part in name]
+    assert set(AIRFLOW) <= set(services)
+
+
+def test_added_services_are_on_the_clis_network(services: dict[str, Any]) -> None:
+    assert all(service["networks"] == ["airflow"] for service in own(services).values())
+
+
+def test_ports_are_published_on_this_machine_only_and_beside_airflows(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    ours = [port.split(":")[1] for port in published]
+    assert len(ours) == len(set(ours))
+    assert not {"5432", "8080"} & set(ours)  # the CLI's own
+
+
+def test_whatever_the_shell_may_set_has_a_default() -> None:
+    text = (ROOT / "docker-compose.override.yml").read_text()
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    assert re.findall(r"\$\{[A-Z_]+\}|\$[A-Z]", code) == []
+
+
+def test_images_are_pinned(services: dict[str, Any]) -> None:
+    for name, service in own(services).items():
+        assert re.search(r":\w[\w.-]+(@sha256:[0-9a-f]{64})?$", service["image"]), name
+        assert not service["image"].endswith(":latest")
+    assert "@sha256:" in services["minio"]["image"]
+
+
+def test_every_mounted_path_is_there(services: dict[str, Any], compose: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for mount in service.get("volumes", []):
+            host = mount.split(":")[0]
+            assert (ROOT / host).exists() if host.startswith(".") else host in compose["volumes"], (
+                name,
+                mount,
+            )
+
+
+def test_all_parts_of_airflow_see_the_live_code_and_the_same_settings(services: dict[str, Any]) -> None:
+    inside = {mount.split(":")[1] for mount in services["scheduler"]["volumes"]}
+    assert {f"{PROJECT_IN_IMAGE}/src", f"{PROJECT_IN_IMAGE}/dbt/models"} <= inside
+    assert f"{PROJECT_IN_IMAGE}/dbt" not in inside  # it would hide the manifest that the image was built with
+    assert all(services[name] == services["scheduler"] for name in AIRFLOW)
+
+
+def test_settings_are_ones_that_the_code_reads(services: dict[str, Any]) -> None:
+    ours = {key for key in services["scheduler"]["environment"] if key.startswith(PREFIX)}
+    assert ours
+    assert {key.removeprefix(PREFIX).lower() for key in ours} <= set(Settings.model_fields)
+    sources = services["scheduler"]["environment"][f"{PREFIX}SOURCES"]
+    assert (ROOT / sources.removeprefix(f"{PROJECT_IN_IMAGE}/")).is_file()
+
+
+def test_the_image_has_a_python_that_dbt_runs_on_and_carries_the_manifest() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert "FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12" in lines
+    assert any(line.startswith("RUN dbt parse --project-dir dbt --profiles-dir dbt") for line in lines)
+    assert any(f"PYTHONPATH={PROJECT_IN_IMAGE}/src:" in line for line in lines)
+
+
+def test_what_the_build_copies_is_there() -> None:
+    # its ONBUILD steps fail without either; packages.txt is empty, no Debian package is needed
+    assert (ROOT / "packages.txt").read_text() == ""
+    assert (ROOT / "requirements.txt").is_file()
+
+
+def test_secrets_and_local_state_stay_out_of_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {".env", ".git", ".venv", "build", "airflow_settings.yaml", "dbt/target"} <= set(ignored)
+    # what the image runs on does not
+    assert not {"src", "dags", "dbt", "include", "config", "docker"} & set(ignored)
+
+
+def test_the_clis_own_settings() -> None:
+    settings = read(".astro/config.yaml")
+    assert settings["project"]["name"] == "spotify-pipeline"
+    assert settings["disable_astro_run"] is True
+    # Postgres 18's image refuses the folder that the CLI mounts
+    assert 13 <= int(settings["postgres"]["tag"].split(".")[0]) <= 17
