@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from spotify_sandbox.ids import Draw, IdCipher, Kind
+from spotify_sandbox.ids import Draw, IdCipher, Kind, digest
 from spotify_sandbox.names import LABELS, album_name, compilation_name, track_name
 
 FIRST_RELEASE_DAY = date(2026, 1, 1)
@@ -19,6 +19,7 @@ RELEASES_PER_DAY_MAX = 1_000
 DEBUTS_FROM = 1_000_000
 VARIOUS_ARTISTS = 0
 TRACKS_PER_ALBUM_MAX = 128
+_BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE_SHARE = 0.72  # of the asked size; daily releases make up the rest by November 2026
 _BOX_SET_EVERY, _TWO_DISCS_EVERY, _COMPILATION_EVERY, _LEAD_SINGLE_EVERY = 61, 17, 23, 5
 
@@ -182,11 +183,13 @@ class Planner:
         )
 
     def _compilation(self, number: int, draw: Draw) -> AlbumPlan:
-        sources = [draw.pick(self.base) for _ in range(draw.between(10, 20))]
-        copies = {
-            position: (source.number, draw.below(source.tracks)) for position, source in enumerate(sources)
-        }
-        last = max(source.released for source in sources)
+        chosen: dict[int, tuple[int, int]] = {}  # by the recording, so that none is there twice
+        for _ in range(draw.between(10, 20)):
+            album = draw.pick(self.base)
+            place = (album.number, draw.below(album.tracks))
+            chosen.setdefault(self.recording(*place).number, place)
+        copies = dict(enumerate(chosen.values()))
+        last = max(self.plan(source).released for source, _ in copies.values())
         return AlbumPlan(
             number=number,
             id=self.cipher.encode(Kind.ALBUM, number),
@@ -195,7 +198,7 @@ class Planner:
             artists=(VARIOUS_ARTISTS,),
             released=min(last + timedelta(days=draw.between(30, 700)), date(2025, 12, 31)),
             precision="day",
-            tracks=len(sources),
+            tracks=len(copies),
             discs=1,
             guests={position: self.recording(*copy).artists for position, copy in copies.items()},
             copies=copies,
@@ -219,11 +222,12 @@ def _shortened(day: date, precision: str) -> date:
 
 def _isrc(draw: Draw, year: int, number: int) -> str | None:
     """An ISRC (ISO 3901); a few are missing, in lower case or hyphenated, as in real answers."""
-    country, designation = draw.pick(("QZ", "GB", "DE", "SE")), number % 100_000
-    form = draw.unit()
+    country, form = draw.pick(("QZ", "GB", "DE", "SE")), draw.unit()
     if form < 0.03:
         return None
-    code = f"{country}ZZ{number // 100_000 % 10}{year % 100:02d}{designation:05d}"
+    registrant, designation = divmod(digest(number) % 129_600_000, 100_000)
+    first, second = divmod(registrant, 36)
+    code = f"{country}Z{_BASE36[first]}{_BASE36[second]}{year % 100:02d}{designation:05d}"
     if form < 0.05:
         return code.lower()
     return f"{code[:2]}-{code[2:5]}-{code[5:7]}-{code[7:]}" if form < 0.07 else code

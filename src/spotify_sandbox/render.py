@@ -141,9 +141,6 @@ class Renderer:
             rendered["is_playable"] = self.market in markets
             if not rendered["is_playable"]:
                 rendered["restrictions"] = {"reason": "market"}
-        elif self.mode is Mode.EXTENDED:
-            # the OpenAPI file requires the key on albums whatever the market
-            rendered["available_markets"] = list(markets)
         return rendered
 
 

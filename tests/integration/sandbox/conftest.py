@@ -1,0 +1,62 @@
+"""Sandboxes that run as processes of their own, and clients of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from spotify_sandbox.testing import RunningSandbox, running
+
+CLOCK = "2026-11-22T06:00:00Z"
+
+
+@pytest.fixture(scope="session")
+def _development() -> Iterator[RunningSandbox]:
+    with running(mode="development", clock=CLOCK) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def _extended() -> Iterator[RunningSandbox]:
+    with running(mode="extended", clock=CLOCK) as sandbox:
+        yield sandbox
+
+
+def _as_new(sandbox: RunningSandbox) -> RunningSandbox:
+    sandbox.control.clear_faults()
+    sandbox.control.set_clock(CLOCK, frozen=False)
+    sandbox.control.reset_calls()
+    return sandbox
+
+
+@pytest.fixture
+def development(_development: RunningSandbox) -> RunningSandbox:
+    """A sandbox for a Development Mode app, its clock, script and log as at the start."""
+    return _as_new(_development)
+
+
+@pytest.fixture
+def extended(_extended: RunningSandbox) -> RunningSandbox:
+    """A sandbox for an Extended app, its clock, script and log as at the start."""
+    return _as_new(_extended)
+
+
+def client_of(sandbox: RunningSandbox) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {sandbox.access_token()}"}
+    return httpx.Client(base_url=sandbox.api_url, headers=headers)
+
+
+@pytest.fixture
+def development_api(development: RunningSandbox) -> Iterator[httpx.Client]:
+    """A client with a token of the Development Mode app."""
+    with client_of(development) as client:
+        yield client
+
+
+@pytest.fixture
+def extended_api(extended: RunningSandbox) -> Iterator[httpx.Client]:
+    """A client with a token of the Extended app."""
+    with client_of(extended) as client:
+        yield client

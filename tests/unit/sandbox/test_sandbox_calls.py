@@ -1,0 +1,49 @@
+"""The log of calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from spotify_sandbox.calls import CallLog, bucket_of
+
+
+def log_with(*calls: tuple[str, int]) -> CallLog:
+    log = CallLog()
+    for path, status in calls:
+        log.add(at="2026-11-22T06:00:00+00:00", method="GET", path=path, query="", status=status, fault=None)
+    return log
+
+
+@pytest.mark.parametrize(
+    ("path", "bucket"),
+    [
+        ("/v1/artists/x", "/v1/artists/{id}"),
+        ("/v1/artists/x/albums", "/v1/artists/{id}/albums"),
+        ("/v1/albums", "/v1/albums"),
+        ("/v1/me/tracks", "/v1/me/tracks"),
+        ("/v1/me/player/recently-played", "/v1/me/player/recently-played"),
+        ("/v1/playlists/x/tracks", "/v1/playlists/{id}/tracks"),
+        ("/api/token", "/api/token"),
+    ],
+)
+def test_paths_are_grouped_by_endpoint(path: str, bucket: str) -> None:
+    assert bucket_of(path) == bucket
+
+
+def test_the_report_counts_by_endpoint_and_status_and_can_start_later() -> None:
+    log = log_with(("/api/token", 200), ("/v1/artists/x", 200), ("/v1/artists/y", 429), ("/v1/albums/x", 200))
+    report = log.report(recent=2)
+    assert (report["total"], report["api_total"], report["last_number"]) == (4, 3, 4)
+    assert report["by_bucket"] == {"/api/token": 1, "/v1/albums/{id}": 1, "/v1/artists/{id}": 2}
+    assert report["by_status"] == {"200": 3, "429": 1}
+    assert [call["number"] for call in report["recent"]] == [3, 4]
+    later = log.report(since=3)
+    assert (later["total"], later["by_bucket"]) == (1, {"/v1/albums/{id}": 1})
+    assert log.report(recent=0)["recent"] == []
+
+
+def test_reset_starts_from_one_again() -> None:
+    log = log_with(("/v1/albums/x", 200))
+    log.reset()
+    assert log.report()["total"] == 0
+    assert log_with(("/v1/albums/x", 200)).report()["last_number"] == 1
