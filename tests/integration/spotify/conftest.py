@@ -20,8 +20,10 @@ from spotify_sandbox.testing import RunningSandbox, running
 NO_WAITING = RetryPolicy(attempts=3).without_waiting()
 
 
-def connection(api_url: str, accounts_url: str, **changes: Any) -> ConnectionInfo:
-    extra = {"api_url": api_url, "accounts_url": accounts_url, "app_class": AppClass.DEVELOPMENT.value}
+def connection(
+    api_url: str, accounts_url: str, app_class: str = AppClass.DEVELOPMENT, **changes: Any
+) -> ConnectionInfo:
+    extra = {"api_url": api_url, "accounts_url": accounts_url, "app_class": app_class}
     fields = {"login": "client", "password": "not-the-real-word", **changes}
     return ConnectionInfo("spotify_api", extra=extra, **fields)
 
