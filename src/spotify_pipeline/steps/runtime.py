@@ -38,8 +38,14 @@ class Runtime:
 
     @cached_property
     def lake(self) -> Lake:
-        """The object store."""
-        return Lake(self.lookup(connections.SPOTIFY_LAKE))
+        """The object store, checked: some servers make a bucket that is missing, or list it as empty.
+
+        Raises:
+            BucketMissing, LakeUnavailable, ConfigurationError: see `Lake`.
+        """
+        lake = Lake(self.lookup(connections.SPOTIFY_LAKE))
+        lake.check()
+        return lake
 
     @cached_property
     def api(self) -> ConnectionInfo:

@@ -107,7 +107,7 @@ def sandbox(session_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 @pytest.fixture
 def world(
     empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, tmp_path: Path
-) -> Iterator[World]:
+) -> World:
     address = urlsplit(empty_database)
     database = address.path.lstrip("/")
     bootstrap(empty_database, PASSWORDS, database=database)
@@ -141,11 +141,11 @@ def world(
     runtime = Runtime(
         settings=Settings(sources=sources_file), lookup=connections.__getitem__, attempt=Attempt("test", 1)
     )
-    runtime.lake.create_bucket()
+    Lake(connections["spotify_lake"]).create_bucket()
     made = World(runtime, sandbox, sources_file)
     artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists]
     made.list_sources(
         {"name": "first", "kind": "artist", "ids": artists[:3]},
         {"name": "second", "kind": "artist", "ids": artists[2:5]},
     )
-    yield made
+    return made

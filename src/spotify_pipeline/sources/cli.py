@@ -1,0 +1,36 @@
+"""`spotify-pipeline sources`: check sources.yml without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.sources.grouping import group_sources
+from spotify_pipeline.sources.loader import load_sources
+from spotify_pipeline.spotify.endpoints import AppClass
+
+app = typer.Typer(no_args_is_help=True, help="What is fetched: sources.yml.")
+
+
+@app.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Default: the setting SPOTIFY_PIPELINE_SOURCES.")
+    ] = None,
+    app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
+) -> None:
+    """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
+    try:
+        settings = Settings.load()
+        sources = load_sources(file or settings.sources)
+    except PipelineError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
+        for source in group:
+            calls = source.estimated_calls(app_class)
+            typer.echo(f"group {number}  {source.name:32} {source.kind.value:8} about {calls} calls")
