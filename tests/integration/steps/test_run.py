@@ -250,9 +250,8 @@ def test_extended_detail_of_a_later_day_keeps_what_a_simplified_record_lacks(wor
     world.go_to(NEXT_DAY)
     world.sandbox.control.exhaust_quota("/v1/albums/")
     world.run(NEXT_DAY)
-    assert world.query(
-        f"SELECT count(*) FROM staging.albums WHERE listing_observed_at::date = '{NEXT_DAY}' AND upc IS NOT NULL"
-    ) == [(len(before),)]
+    kept = f"SELECT count(*) FROM staging.albums WHERE upc IS NOT NULL AND last_seen_on = '{NEXT_DAY}'"
+    assert world.query(kept) == [(len(before),)]
 
 
 def _spoil(world: World, source: str, old: bytes, new: bytes, *, limit: int | None = None) -> None:

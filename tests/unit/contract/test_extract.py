@@ -66,7 +66,7 @@ def test_an_entry_with_both_item_and_track_counts_once() -> None:
     ],
 )
 def test_what_is_no_record_of_ours_is_set_aside_with_its_reason(entry: dict[str, Any], reason: str) -> None:
-    items = [item for item in find_records({"items": [entry]})]
+    items = list(find_records({"items": [entry]}))
     assert [item.reason for item in items if isinstance(item, SetAside)] == [reason]
     assert len(items) == 1
 
