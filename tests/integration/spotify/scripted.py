@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -15,13 +17,16 @@ DATE = "Sun, 22 Nov 2026 06:00:00 GMT"
 
 @dataclass
 class Reply:
-    """One answer of the scripted server; `date` None sends no Date header, a list several."""
+    """One answer of the scripted server.
+
+    `date` None sends no Date header, a list several; `drip` is the pause in seconds after each byte.
+    """
 
     status: int = 200
     body: bytes | str | dict[str, Any] | list[Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     date: str | list[str] | None = DATE
-    length: int | None = None
+    drip: float = 0.0
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -71,10 +76,15 @@ def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Date", date)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body) if reply.length is None else reply.length))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = reply.length is not None
+            if not reply.drip:
+                self.wfile.write(body)
+                return
+            with suppress(ConnectionError):  # the client is expected to lose its patience
+                for position in range(len(body)):
+                    self.wfile.write(body[position : position + 1])
+                    time.sleep(reply.drip)
 
         do_GET = do_POST = answer  # noqa: N815 - names that http.server looks for
 

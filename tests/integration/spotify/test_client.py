@@ -163,6 +163,17 @@ def test_a_server_that_hangs_is_given_up(sandbox: RunningSandbox, sandbox_client
         client.get(PATH)
 
 
+def test_a_server_that_sends_a_byte_at_a_time_is_given_up(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
+    # no single read takes long, the whole answer would take 10 s
+    server.on("/v1" + PATH, Reply(body="x" * 500, drip=0.02))
+    with pytest.raises(
+        BodyCutShort, match=r"ended early \(ReadTimeout: not whole after 0.2 s\), attempt 3 of 3"
+    ):
+        scripted_client(request_timeout=0.2).get(PATH)
+
+
 def test_a_port_where_nobody_listens_is_named(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     client = scripted_client()
     client.api_now()

@@ -58,6 +58,13 @@ def test_the_list_that_comes_with_the_project_is_good() -> None:
     )
 
 
+def test_the_example_of_the_documentation_is_good(file: Path) -> None:
+    page = (PROJECT_ROOT / "docs" / "sources.md").read_text()
+    file.write_text(page.split("```yaml\n")[1].split("```")[0])
+    (file.parent / "favourites.txt").write_text("4aawyAB9vmqN3uQ7FjRGTy\n")
+    assert [source.kind for source in load_sources(file)] == ["artist", "album", "search"]
+
+
 def test_another_notation_of_the_same_list_has_the_same_hashes(file: Path) -> None:
     file.write_text(GOOD)
     before = [source.definition_sha256 for source in load_sources(file)]
