@@ -66,6 +66,7 @@ def serve(  # noqa: PLR0917  typer passes by name
         access_log=False,
         log_config=None,
         lifespan="off",
+        timeout_graceful_shutdown=2,  # scripted hangs must not hold up a stop
     )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     typer.echo(f"http://{host}:{listener.getsockname()[1]}")

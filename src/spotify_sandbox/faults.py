@@ -6,6 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -21,6 +22,24 @@ class FaultKind(StrEnum):
     CUT = "cut"  # close the connection after `body_bytes` of the true body
     TRUNCATE = "truncate"  # a complete response whose body ends after `body_bytes`: JSON cut short
     NOT_JSON = "not_json"  # 200 with a page of HTML
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "method": (str,),
+    "path": (str,),
+    "after": (int,),
+    "times": (int, NoneType),
+    "status": (int,),
+    "headers": (dict,),
+    "seconds": (int, float),
+    "body_bytes": (int,),
+}
+
+
+def _is_one_of(value: object, types: tuple[type, ...]) -> bool:
+    if isinstance(value, dict):
+        return dict in types and all(isinstance(each, str) for each in value.values())
+    return isinstance(value, types) and not isinstance(value, bool)
 
 
 @dataclass(slots=True)
@@ -54,11 +73,14 @@ class Fault:
         kinds = ", ".join(FaultKind)
         if value.get("kind") not in list(FaultKind):
             raise ValueError(f"kind must be one of {kinds}")
+        for name, types in _TYPES.items():
+            if name in value and not _is_one_of(value[name], types):
+                raise ValueError(f"{name} has a value of the wrong type: {value[name]!r}")
         fault = cls(**{**value, "kind": FaultKind(value["kind"])})
         for name in ("method", "path"):
             try:
                 re.compile(getattr(fault, name))
-            except (re.error, TypeError) as error:
+            except re.error as error:
                 raise ValueError(f"{name} is no regular expression: {error}") from error
         return fault
 

@@ -30,9 +30,9 @@ def artist_ids(sandbox: RunningSandbox) -> list[str]:
 
 
 def busiest_artist(api: httpx.Client, sandbox: RunningSandbox) -> str:
-    """The artist with the most albums."""
+    """The artist with the most albums of the first few, which the generator draws most often."""
     return max(
-        artist_ids(sandbox), key=lambda artist: get(api, f"/artists/{artist}/albums", limit=1)["total"]
+        artist_ids(sandbox)[:6], key=lambda artist: get(api, f"/artists/{artist}/albums", limit=1)["total"]
     )
 
 

@@ -42,7 +42,7 @@ def test_it_has_about_the_asked_size(size: int) -> None:
     assert size * 0.85 < tracks < size * 1.15 + 600
 
 
-def test_it_starts_in_less_than_linear_memory_by_making_tracks_when_asked() -> None:
+def test_tracks_are_made_only_when_their_album_is_asked_for() -> None:
     catalog = GeneratedSource(1, 100_000).on(DAY)
     assert catalog.counts().tracks > 90_000
     assert not catalog._album_tracks  # nothing made yet
