@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-import report_marts as marts
 from psycopg.conninfo import conninfo_to_dict
+from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 

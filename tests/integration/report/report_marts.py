@@ -1,4 +1,4 @@
-"""The marts that the report reads, as plain tables, so that a test says exactly what they hold."""
+"""The marts that the report reads, in the shapes of their dbt contracts, filled row by row by a test."""
 
 from __future__ import annotations
 
@@ -6,44 +6,30 @@ from datetime import date
 from typing import Any
 
 import psycopg
+import yaml
 from psycopg import sql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
-DDL = """
-create schema marts;
-create schema ops;
-create table marts.dim_artist (
-    artist_id text primary key, artist_name text, genres text[], primary_genre text, image_url text,
-    spotify_url text, popularity smallint, followers bigint, album_count bigint, track_count bigint,
-    first_seen_on date, last_seen_on date, is_active boolean);
-create table marts.dim_album (
-    album_id text primary key, album_name text, album_type text, primary_artist_id text,
-    primary_artist_name text, release_date date, release_date_precision text, release_year int,
-    total_tracks int, known_track_count bigint, label text, upc text, popularity smallint, image_url text,
-    spotify_url text, first_seen_on date, last_seen_on date, is_active boolean);
-create table marts.dim_track (
-    track_id text primary key, track_name text, album_id text, album_name text, primary_artist_id text,
-    primary_artist_name text, artist_names text, track_number int, disc_number int, duration_ms int,
-    is_explicit boolean, is_playable boolean, isrc text, popularity smallint, release_date date,
-    spotify_url text, first_seen_on date, last_seen_on date, is_active boolean);
-create table marts.bridge_track_artist (
-    track_id text, artist_id text, artist_position int, is_primary boolean);
-create table marts.fct_track_daily (
-    track_id text, observed_on date, album_id text, primary_artist_id text, popularity smallint,
-    is_playable boolean, duration_ms int, load_seq bigint, primary key (track_id, observed_on));
-create table marts.fct_catalogue_daily (
-    observed_on date primary key, tracks_observed bigint, albums_observed bigint, artists_observed bigint,
-    new_tracks bigint, new_albums bigint, new_artists bigint);
-create table marts.fct_source_daily (
-    partition date, source text, record_kind text, fetched bigint, loaded bigint, quarantined bigint,
-    duplicates bigint, set_aside bigint, is_complete boolean, status text, message text);
-create table ops.publication (
-    partition date primary key, published_at timestamptz, run_id text, load_seq bigint, tests_passed int);
-"""
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.warehouse import tables
+
+CONTRACTS = PROJECT_ROOT / "dbt" / "models" / "marts" / "_marts.yml"
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Create the empty tables."""
-    connection.execute(DDL)
+    """Create the empty tables: the marts by their dbt contracts, ops.publication as the migrations do."""
+    connection.execute("create schema marts")
+    connection.execute("create schema ops")
+    for model in yaml.safe_load(CONTRACTS.read_text("utf-8"))["models"]:
+        columns = [
+            sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
+            for column in model["columns"]
+        ]
+        table = sql.Identifier("marts", model["name"])
+        connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
+    publication = tables.metadata.tables["ops.publication"]
+    connection.execute(str(CreateTable(publication).compile(dialect=postgresql.dialect())).encode())
 
 
 def insert(connection: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:
@@ -128,7 +114,13 @@ def add_day(connection: psycopg.Connection, day: date, **counts: int) -> None:
     insert(
         connection,
         "ops.publication",
-        {"partition": day, "published_at": f"{day}T01:02:03Z", "run_id": f"run-{day}", "tests_passed": 70},
+        {
+            "partition": day,
+            "published_at": f"{day}T01:02:03Z",
+            "run_id": f"run-{day}",
+            "load_seq": 1,
+            "tests_passed": 70,
+        },
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import report_marts as marts
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.report import build_report

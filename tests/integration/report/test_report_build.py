@@ -7,7 +7,7 @@ from datetime import date
 
 import psycopg
 import pytest
-import report_marts as marts
+from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, SchemaVersionError, WarehouseUnavailable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import report_marts as marts
+from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.local.objectstore import HOST, ObjectStore
