@@ -58,7 +58,7 @@ def serve(  # noqa: PLR0917  typer passes by name
     logging.basicConfig(
         level=logging.INFO if access_log else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
-    # the sandbox stamps its own Date; broken-off answers are scripted, so uvicorn need not report them
+    # the sandbox stamps its own Date
     config = uvicorn.Config(
         build_app(sandbox),
         date_header=False,
@@ -68,10 +68,17 @@ def serve(  # noqa: PLR0917  typer passes by name
         lifespan="off",
         timeout_graceful_shutdown=2,  # scripted hangs must not hold up a stop
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    server_log = logging.getLogger("uvicorn.error")
+    server_log.setLevel(logging.WARNING)
+    server_log.addFilter(_is_no_scripted_break)
     typer.echo(f"http://{host}:{listener.getsockname()[1]}")
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_no_scripted_break(record: logging.LogRecord) -> bool:
+    """Keep out uvicorn's complaint about answers that the fault script breaks off."""
+    return not record.getMessage().startswith("ASGI callable returned without completing response")
 
 
 def _listen(host: str, port: int) -> socket.socket:
