@@ -1,0 +1,22 @@
+"""A warehouse of its own for each test."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+
+from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.migrate import migrate
+
+
+@pytest.fixture
+def bootstrapped(empty_database: str) -> Warehouse:
+    warehouse = Warehouse(empty_database)
+    roles.bootstrap(empty_database, PASSWORDS, database=warehouse.database)
+    return warehouse
+
+
+@pytest.fixture
+def warehouse(bootstrapped: Warehouse) -> Warehouse:
+    migrate(bootstrapped.info(roles.OWNER))
+    return bootstrapped

@@ -1,0 +1,147 @@
+"""Promise 2: loads in any order, repeated or split, give the same warehouse as once and in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.integration.warehouse.warehouse_database import Warehouse, track
+
+from spotify_pipeline.warehouse.merge import Merge
+from spotify_pipeline.warehouse.table_specs import FULL, SIMPLIFIED, SPECS, Occurrence
+
+pytestmark = pytest.mark.integration
+START = datetime(2026, 11, 5, 23, 50, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """One answer of one source: what it saw cannot be split, all else can."""
+
+    source: str
+    raw_key: str
+    sightings: tuple[Occurrence, ...]
+
+
+names = st.sampled_from(["a", "A", "é", "Z"])
+optional = {
+    "is_playable": st.booleans() | st.none(),
+    "isrc": st.sampled_from(["QZ1", "QZ2", None]),
+    "popularity": st.integers(0, 100) | st.none(),
+}
+
+
+@st.composite
+def raw_objects(draw: st.DrawFn) -> RawObject:
+    """Few ids and few times, so that sightings meet; a time 20 minutes on is another date."""
+    source = draw(st.sampled_from(["one", "two"]))
+    at = START + timedelta(minutes=5 * draw(st.integers(0, 4)))
+    raw_key = f"raw/source={source}/{draw(st.sampled_from('aBcé'))}-{at:%H%M}.json"
+    sightings = []
+    for position in range(draw(st.integers(1, 3))):
+        fields: dict[str, Any] = {"name": draw(names)}
+        for column in draw(st.sets(st.sampled_from(sorted(optional)))):
+            fields[column] = draw(optional[column])
+        sightings.append(
+            track(
+                draw(st.sampled_from(["t1", "t2"])),
+                rank=draw(st.sampled_from([SIMPLIFIED, FULL])),
+                at=at,
+                raw_key=raw_key,
+                position=position,
+                stub=draw(st.booleans()),
+                **fields,
+            )
+        )
+    return RawObject(source, raw_key, tuple(sightings))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[RawObject], list[list[RawObject]]]:
+    """Raw objects in order, and loads that together hold each at least once in any order."""
+    objects = draw(st.lists(raw_objects(), min_size=1, max_size=6, unique_by=lambda raw: raw.raw_key))
+    repeated = draw(st.lists(st.sampled_from(objects), max_size=3))
+    shuffled = draw(st.permutations(objects + repeated))
+    loads: list[list[RawObject]] = [[]]
+    for raw in shuffled:
+        if draw(st.booleans()):
+            loads.append([])
+        loads[-1].append(raw)
+    return objects, [load for load in loads if load]
+
+
+def run(conn: psycopg.Connection, objects: list[RawObject]) -> None:
+    by_source = defaultdict(list)
+    for raw in objects:
+        by_source[raw.source] += raw.sightings
+    for source, sightings in by_source.items():
+        merge = Merge(conn, source)
+        merge.add(sightings)
+        merge.finish()
+        conn.commit()
+
+
+def expected(objects: list[RawObject]) -> dict[str, tuple[Any, ...]]:
+    """The winners, computed the plain way: one group of one id after the other."""
+    sightings = [sighting for raw in objects for sighting in raw.sightings]
+    return {key: tuple(_winners(key, sightings)) for key in sorted({sighting.key for sighting in sightings})}
+
+
+def _winners(key: str, sightings: list[Occurrence]) -> Iterator[Any]:
+    for column in ("name", "is_playable", "isrc", "popularity"):
+        having = [sighting for sighting in sightings if sighting.key == key and column in sighting.fields]
+        greatest = max(
+            having, key=lambda s: (s.observed_at, s.rank, s.raw_key.encode(), s.position), default=None
+        )
+        yield greatest.fields[column] if greatest else None
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=histories())
+def test_promise_2_any_order_same_result(warehouse: Warehouse, history: tuple[Any, Any]) -> None:
+    objects, loads = history
+    warehouse.empty()
+    with warehouse.connect() as conn:
+        for raw in sorted(objects, key=lambda raw: raw.sightings[0].observed_at):
+            run(conn, [raw])
+    in_order = warehouse.checksums()
+    rows = warehouse.rows(
+        "SELECT track_id, name, is_playable, isrc, popularity FROM staging.tracks ORDER BY 1"
+    )
+    assert {row[0]: row[1:] for row in rows} == expected(objects)
+
+    warehouse.empty()
+    with warehouse.connect() as conn:
+        for load in loads:
+            run(conn, load)
+    assert warehouse.checksums() == in_order
+
+
+def test_promise_2_which_sighting_wins_later_is_the_same_too(warehouse: Warehouse) -> None:
+    """Equal values confirmed by a newer sighting move the order on, or a sighting in between would win."""
+    old, between, new = (
+        track(at=START + timedelta(minutes=minutes), raw_key=f"raw/{minutes}", name=name)
+        for minutes, name in ((0, "a"), (1, "b"), (2, "a"))
+    )
+    for sighting in (old, new, between):
+        warehouse.load([sighting])
+    assert warehouse.row("SELECT name, listing_raw_key FROM staging.tracks") == ("a", "raw/2")
+
+
+def test_every_group_of_every_kind_is_ordered_by_its_own_columns() -> None:
+    assert {kind: [group.name for group in spec.groups] for kind, spec in SPECS.items()} == {
+        "track": ["listing", "playability", "detail", "popularity"],
+        "album": ["listing", "detail", "label", "popularity"],
+        "artist": ["listing", "detail", "popularity"],
+    }

@@ -1,0 +1,160 @@
+"""Promise 3: a load that is cut off, fenced off or overtaken leaves nothing half-written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse, track
+
+from spotify_pipeline.errors import LeaseLost, WarehouseUnavailable
+from spotify_pipeline.warehouse import lease
+from spotify_pipeline.warehouse.table_specs import Occurrence
+
+pytestmark = pytest.mark.integration
+
+
+def acquire(warehouse: Warehouse, holder: str) -> lease.Lease:
+    return lease.acquire(warehouse.info(), "load", DAY, "one", holder)
+
+
+def many() -> Iterator[Occurrence]:
+    return (track(str(number)) for number in range(6_000))
+
+
+def test_each_attempt_gets_a_higher_fence(warehouse: Warehouse) -> None:
+    assert [acquire(warehouse, holder).fence for holder in ("try 1", "try 2", "try 3")] == [1, 2, 3]
+    assert lease.acquire(warehouse.info(), "load", DAY, "two", "try 1").fence == 1
+    assert warehouse.rows("SELECT source, holder FROM ops.step_lease ORDER BY 1") == [
+        ("one", "try 3"),
+        ("two", "try 1"),
+    ]
+
+
+def test_an_orphan_writes_nothing_once_its_retry_has_started(warehouse: Warehouse) -> None:
+    orphan = acquire(warehouse, "try 1")
+
+    def retry_starts_meanwhile() -> Iterator[Occurrence]:
+        yield from many()
+        acquire(warehouse, "try 2")
+
+    with pytest.raises(LeaseLost, match="'try 1' lost the lease of load for source 'one'.*'try 2' took it"):
+        warehouse.load(retry_starts_meanwhile(), lease=orphan)
+    assert warehouse.checksums()["staging.tracks"]["rows"] == 0
+    assert warehouse.rows("SELECT * FROM ops.load") == []
+
+
+def test_a_retry_waits_for_an_attempt_that_is_committing(warehouse: Warehouse) -> None:
+    first = acquire(warehouse, "try 1")
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.connect() as conn:
+            lease.check(conn, first)
+            retry = pool.submit(acquire, warehouse, "try 2")
+            wait_until_blocked(warehouse)
+            assert not retry.done()
+        assert retry.result(timeout=30).fence == 2
+
+
+def test_a_lease_that_was_removed_is_lost(warehouse: Warehouse) -> None:
+    held = acquire(warehouse, "try 1")
+    with psycopg.connect(warehouse.admin_url) as conn:
+        conn.execute("DELETE FROM ops.step_lease")
+    with pytest.raises(LeaseLost, match="it was removed"):
+        warehouse.load([track()], lease=held)
+
+
+@pytest.mark.parametrize("when", ["while rows are copied", "right before the commit"])
+def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Warehouse, when: str) -> None:
+    def cut(conn: psycopg.Connection | None = None) -> None:
+        with psycopg.connect(warehouse.admin_url, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name LIKE 'spotify-pipeline load%'"
+            )
+
+    def rows() -> Iterator[Occurrence]:
+        yield from many()
+        if when == "while rows are copied":
+            cut()
+        yield from many()
+
+    with pytest.raises(WarehouseUnavailable, match=r"'warehouse_ingest': Postgres at 127\.0\.0\.1:\d+"):
+        warehouse.load(rows(), before_commit=cut)
+    assert warehouse.checksums()["staging.tracks"]["rows"] == 0
+    assert warehouse.rows("SELECT * FROM ops.load") == []
+    assert warehouse.load(many()).tables["staging.tracks"].inserted == 6_000
+
+
+def test_an_error_in_the_stream_leaves_nothing(warehouse: Warehouse) -> None:
+    def broken() -> Iterator[Occurrence]:
+        yield from many()
+        raise OSError("the object store went away")
+
+    with pytest.raises(OSError, match="object store went away"):
+        warehouse.load(broken())
+    assert warehouse.checksums()["staging.tracks"]["rows"] == 0
+
+
+def test_an_answer_to_commit_that_got_lost_is_repeated_safely(warehouse: Warehouse) -> None:
+    """The first attempt committed, its task never heard so: it runs again."""
+    warehouse.load(many())
+    before = warehouse.checksums()
+    assert warehouse.load(many()).tables["staging.tracks"].unchanged == 6_000
+    assert warehouse.checksums() == before
+
+
+def test_load_sequence_order_is_commit_order(warehouse: Warehouse) -> None:
+    """The load that commits first has the lower number, even when the other began long before it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Iterator[Occurrence]:
+        yield track("slow")
+        begun.set()
+        assert go_on.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        first_to_begin = pool.submit(warehouse.load, slow(), source="one")
+        assert begun.wait(30)
+        first_to_commit = warehouse.load([track("fast")], source="two")
+        go_on.set()
+        assert first_to_begin.result(timeout=60).load_seq > first_to_commit.load_seq
+    assert warehouse.rows("SELECT source FROM ops.load ORDER BY load_seq") == [("two",), ("one",)]
+
+
+def test_no_load_draws_a_number_before_the_one_ahead_has_committed(warehouse: Warehouse) -> None:
+    """Whoever has seen a number has seen all the lower ones: what incremental models rely on."""
+    seen: list[tuple[int, int | None]] = []
+
+    def look(conn: psycopg.Connection) -> None:
+        drawn = conn.execute("SELECT max(load_seq) FROM ops.load").fetchone()
+        committed = warehouse.row("SELECT max(load_seq) FROM ops.load")[0]
+        assert drawn is not None
+        seen.append((drawn[0], committed))
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(warehouse.load, [track(f"track-{n % 2}")], source=f"s{n}", before_commit=look)
+            for n in range(8)
+        ]
+        for job in jobs:
+            job.result(timeout=60)
+    assert len(seen) == 8
+    assert all(committed in (drawn - 1, None) for drawn, committed in seen)
+
+
+def wait_until_blocked(warehouse: Warehouse) -> None:
+    """Return when some session of the test's database waits for a lock."""
+    with psycopg.connect(warehouse.admin_url, autocommit=True) as conn:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND cardinality(pg_blocking_pids(pid)) > 0"
+        )
+        for _ in range(3_000):
+            row = conn.execute(waiting).fetchone()
+            if row and row[0]:
+                return
+            conn.execute("SELECT pg_sleep(0.01)")
+    pytest.fail("nobody waits")

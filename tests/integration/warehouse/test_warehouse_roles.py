@@ -1,0 +1,192 @@
+"""Promise 9: every login can do its own job only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse, artist, track
+
+from spotify_pipeline.errors import ConfigurationError, WarehouseUnavailable
+from spotify_pipeline.local.postgres import binaries
+from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.migrate import migrate
+
+pytestmark = pytest.mark.integration
+
+FORBIDDEN = {
+    roles.OWNER: [
+        "CREATE TABLE marts.t (a int)",
+        "CREATE TABLE public.t (a int)",
+        "CREATE ROLE other",
+    ],
+    roles.INGEST: [
+        "DELETE FROM staging.tracks",
+        "TRUNCATE staging.tracks",
+        "DROP TABLE staging.tracks",
+        "ALTER TABLE staging.tracks ADD COLUMN a int",
+        "CREATE TABLE staging.t (a int)",
+        "UPDATE ops.load SET inserted = 0",
+        "DELETE FROM ops.load",
+        "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES ('a', 'b', 'c')",
+        "UPDATE ops.alembic_version SET version_num = '9'",
+        "SELECT setval('ops.load_seq_seq', 1)",
+        "CREATE TABLE marts.t (a int)",
+        "SELECT * FROM marts.probe",
+    ],
+    roles.DBT: [
+        "INSERT INTO staging.artists (artist_id) VALUES ('a')",
+        "UPDATE staging.tracks SET name = ''",
+        "DELETE FROM staging.tracks",
+        "CREATE TABLE staging.t (a int)",
+        "SELECT * FROM ops.step_lease",
+        "SELECT * FROM ops.quarantined_record",
+        "SELECT * FROM ops.api_cooldown",
+        "SELECT * FROM ops.dbt_result",
+        "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
+        "SELECT nextval('ops.load_seq_seq')",
+    ],
+    roles.READER: [
+        "SELECT * FROM staging.tracks",
+        "SELECT * FROM intermediate.probe",
+        "SELECT * FROM ops.step_lease",
+        "SELECT * FROM ops.api_cooldown",
+        "SELECT * FROM ops.quarantined_record",
+        "UPDATE marts.probe SET a = 1",
+        "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
+        "CREATE TEMPORARY TABLE t (a int)",
+    ],
+}
+ALLOWED = {
+    roles.OWNER: ["DELETE FROM staging.tracks", "ALTER TABLE staging.tracks ADD COLUMN a int"],
+    roles.INGEST: [
+        "SELECT * FROM staging.tracks",
+        "SELECT * FROM ops.dbt_result",
+        "SELECT nextval('ops.load_seq_seq')",
+    ],
+    roles.DBT: [
+        "SELECT * FROM staging.source_records, ops.load, ops.reconciliation, ops.source",
+        "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES ('a', 'b', 'c')",
+        "CREATE TABLE dbt_audit.t (a int)",
+        "CREATE VIEW dbt_staging.t AS SELECT * FROM staging.tracks",
+        "DROP TABLE marts.probe",
+        "CREATE TEMPORARY TABLE t (a int)",
+    ],
+    roles.READER: [
+        "SELECT * FROM marts.probe",
+        "SELECT * FROM ops.publication, ops.load, ops.reconciliation, ops.source, ops.dbt_result",
+    ],
+}
+
+
+@pytest.fixture
+def with_models(warehouse: Warehouse) -> Warehouse:
+    """As after a dbt run: tables that spotify_dbt made."""
+    with warehouse.connect(roles.DBT) as conn:
+        conn.execute("CREATE TABLE marts.probe (a int)")
+        conn.execute("CREATE TABLE intermediate.probe (a int)")
+    return warehouse
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_each_role_is_refused_what_is_not_its_job(with_models: Warehouse, role: str) -> None:
+    with with_models.connect(role) as conn:
+        for statement in FORBIDDEN[role]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+                conn.execute(statement)
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_each_role_can_do_its_job(with_models: Warehouse, role: str) -> None:
+    with with_models.connect(role) as conn:
+        for statement in ALLOWED[role]:
+            with conn.transaction(force_rollback=True):
+                conn.execute(statement)
+
+
+def test_ingest_loads_and_dbt_reads_what_it_loaded(warehouse: Warehouse) -> None:
+    warehouse.load([track(), artist()])
+    with warehouse.connect(roles.DBT) as conn:
+        assert conn.execute("SELECT name FROM staging.tracks").fetchall() == [("Name",)]
+
+
+def test_tables_of_later_migrations_are_granted_by_default(warehouse: Warehouse) -> None:
+    with warehouse.connect(roles.OWNER) as conn:
+        conn.execute("CREATE TABLE staging.playlists (a int)")
+    with warehouse.connect() as conn:
+        conn.execute("INSERT INTO staging.playlists VALUES (1)")
+    with warehouse.connect(roles.DBT) as conn:
+        assert conn.execute("SELECT a FROM staging.playlists").fetchone() == (1,)
+
+
+def test_roles_are_plain_logins_and_nobody_else_gets_in(warehouse: Warehouse) -> None:
+    found = warehouse.rows(
+        "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
+        " rolcanlogin"
+        " FROM pg_roles WHERE rolname LIKE 'spotify%' ORDER BY 1"
+    )
+    assert found == [(role, False, True) for role in sorted(roles.ROLES)]
+    assert warehouse.row(
+        "SELECT has_database_privilege('public', current_database(), 'CONNECT'),"
+        " has_schema_privilege('public', 'public', 'CREATE')"
+    ) == (False, False)
+
+
+def test_bootstrap_again_keeps_data_and_grants_and_sets_the_new_password(with_models: Warehouse) -> None:
+    with_models.load([track()])
+    roles.bootstrap(
+        with_models.admin_url, PASSWORDS | {roles.READER: "changed"}, database=with_models.database
+    )
+    with pytest.raises(ConfigurationError, match="refuses spotify_reader"):
+        with_models.connect(roles.READER)
+    roles.bootstrap(with_models.admin_url, PASSWORDS, database=with_models.database)
+    with with_models.connect(roles.READER) as conn:
+        conn.execute("SELECT * FROM marts.probe")
+    assert with_models.row("SELECT count(*) FROM staging.tracks") == (1,)
+
+
+def test_bootstrap_makes_the_database_and_stores_no_plain_password(
+    empty_database: str, bootstrapped: Warehouse
+) -> None:
+    name = f"{bootstrapped.database}_made"
+    try:
+        roles.bootstrap(empty_database, PASSWORDS, database=name)
+        migrate(Warehouse(empty_database.replace(bootstrapped.database, name)).info(roles.OWNER))
+    finally:
+        with psycopg.connect(empty_database, autocommit=True) as conn:
+            conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    stored = bootstrapped.row("SELECT rolpassword FROM pg_authid WHERE rolname = 'spotify_dbt'")[0]
+    assert stored.startswith("SCRAM-SHA-256$")
+
+
+def test_bootstrap_names_the_role_without_a_password(empty_database: str) -> None:
+    with pytest.raises(ConfigurationError, match="no password for spotify_dbt, spotify_reader"):
+        roles.bootstrap(empty_database, {roles.OWNER: "a", roles.INGEST: "b", roles.DBT: ""})
+
+
+def test_bootstrap_names_a_server_that_is_away() -> None:
+    with pytest.raises(WarehouseUnavailable, match="cannot be reached as administrator"):
+        roles.bootstrap("postgresql://postgres:secret@127.0.0.1:1/postgres", PASSWORDS)
+
+
+def test_the_shell_script_makes_the_same_roles(empty_database: str) -> None:
+    parts = urlsplit(empty_database)
+    package = files("spotify_pipeline.warehouse")
+    environment = {
+        "PATH": f"{binaries()}{os.pathsep}{os.environ['PATH']}",
+        "PGHOST": str(parts.hostname),
+        "PGPORT": str(parts.port),
+        "PGPASSWORD": str(parts.password),
+        "POSTGRES_USER": str(parts.username),
+        "POSTGRES_DB": parts.path.lstrip("/"),
+        "BOOTSTRAP_SQL": str(package / "bootstrap.sql"),
+    } | {f"{role.upper()}_PASSWORD": password for role, password in PASSWORDS.items()}
+    script = ["/bin/sh", str(package / "bootstrap.sh")]
+    subprocess.run(script, env=environment, check=True, timeout=60)  # noqa: S603 - the package's own script
+    warehouse = Warehouse(empty_database)
+    assert migrate(warehouse.info(roles.OWNER))
+    warehouse.load([track()])

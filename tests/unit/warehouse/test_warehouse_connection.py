@@ -1,0 +1,79 @@
+"""Failures to connect, in one sentence that names connection and server and hides the password."""
+
+from __future__ import annotations
+
+import socket
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError, LeaseLost, WarehouseUnavailable
+from spotify_pipeline.warehouse.connection import connect, create_engine, naming_the_server
+
+
+def info(port: int = 5432, host: str = "127.0.0.1", schema: str | None = "warehouse") -> ConnectionInfo:
+    return ConnectionInfo("warehouse_ingest", "postgres", host, port, "spotify_ingest", "hidden-word", schema)
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_that_is_down_is_named() -> None:
+    port = closed_port()
+    with pytest.raises(WarehouseUnavailable) as raised:
+        connect(info(port))
+    message = str(raised.value)
+    assert f"connection 'warehouse_ingest': Postgres at 127.0.0.1:{port}" in message
+    assert "Connection refused" in message
+    assert "hidden-word" not in message
+    assert "\n" not in message
+
+
+def test_sqlalchemy_raises_the_same() -> None:
+    with pytest.raises(WarehouseUnavailable, match="'warehouse_ingest'"):
+        create_engine(info(closed_port()), statement_timeout=1, lock_timeout=1).connect()
+
+
+def test_a_host_that_does_not_resolve_is_named() -> None:
+    with pytest.raises(WarehouseUnavailable, match=r"Postgres at no-such-host\.invalid:5432"):
+        connect(info(host="no-such-host.invalid"))
+
+
+def test_a_connection_without_a_database_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="'warehouse_ingest' has no schema"):
+        connect(info(schema=None))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
+        psycopg.errors.QueryCanceled("canceling statement due to statement timeout"),
+        psycopg.errors.DiskFull("no space left on device"),
+        psycopg.InterfaceError("the connection is closed"),
+        sa.exc.OperationalError("SELECT 1", {}, psycopg.OperationalError("server closed the connection")),
+    ],
+)
+def test_a_server_that_goes_away_can_be_tried_again(error: Exception) -> None:
+    with pytest.raises(WarehouseUnavailable, match="the step can be run again"), naming_the_server(info()):
+        raise error
+
+
+def test_a_missing_privilege_needs_repair() -> None:
+    error = psycopg.errors.InsufficientPrivilege("permission denied for table tracks")
+    with pytest.raises(ConfigurationError, match="spotify_ingest do this"), naming_the_server(info()):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [LeaseLost("lost"), ValueError("a bug"), psycopg.errors.SyntaxError("a bug")]
+)
+def test_other_errors_pass_unchanged(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, naming_the_server(info()):
+        raise error
+    assert raised.value is error
