@@ -32,9 +32,9 @@ def table_checksums(
     """Give rows and SHA-256 of each table of `schemas`, by `schema.table`, sorted.
 
     A sum is over the business columns by name, in key order (the primary key; all columns where there is
-    none), as Postgres' COPY writes them under fixed settings, which last to the end of the transaction. Rows stream: memory does not grow with a table.
-    All sums are of one snapshot, unless `conn` is in a transaction already. The role needs SELECT on the
-    tables: `spotify_dbt` has it on staging and marts.
+    none), as Postgres' COPY writes them under fixed settings, which last to the end of the transaction. Rows
+    stream: memory does not grow with a table. All sums are of one snapshot, unless `conn` is in a transaction
+    already. The role needs SELECT on the tables: `spotify_dbt` has it on staging and marts.
     """
     own_transaction = conn.info.transaction_status is TransactionStatus.IDLE
     with conn.transaction():

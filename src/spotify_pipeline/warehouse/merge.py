@@ -72,7 +72,7 @@ class Merge:
         self._source = source
         self._buffers: dict[str, list[tuple[Occurrence, list[Any]]]] = {kind: [] for kind in SPECS}
         self._position = 0
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[Any, ...]] = set()
         self._seen_raw_key = ""
         for spec in SPECS.values():
             _execute(conn, merge_sql.create_incoming(spec))
@@ -134,7 +134,7 @@ class Merge:
         if stub.raw_key != self._seen_raw_key:
             self._seen_raw_key = stub.raw_key
             self._seen.clear()
-        fingerprint = (stub.kind, f"{stub.key} {stub.rank} {stub.observed_at} {stub.fields}")
+        fingerprint = (stub.kind, stub.key, stub.rank, stub.observed_at, str(stub.fields))
         if fingerprint in self._seen:
             return True
         self._seen.add(fingerprint)

@@ -143,6 +143,5 @@ source_records = Table(
     PrimaryKeyConstraint("source", "record_kind", "record_id"),
     one_of("record_kind", *RECORD_KINDS),
     Index(None, "load_seq"),
-    Index(None, "record_kind", "record_id"),
     schema="staging",
 )

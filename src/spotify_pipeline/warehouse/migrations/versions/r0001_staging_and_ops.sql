@@ -262,7 +262,6 @@ CREATE TABLE staging.source_records (
     CONSTRAINT source_records_record_kind_check CHECK (record_kind IN ('track', 'album', 'artist'))
 );
 CREATE INDEX source_records_load_seq_idx ON staging.source_records (load_seq);
-CREATE INDEX source_records_record_kind_record_id_idx ON staging.source_records (record_kind, record_id);
 
 CREATE TABLE ops.source (
     name text NOT NULL,
