@@ -11,6 +11,7 @@ from spotify_pipeline.connections import ConnectionInfo, ConnectionLookup
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.steps.cooldown import WarehouseCooldownGate
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,12 @@ class Runtime:
         return self.lookup(connections.SPOTIFY_API)
 
     def spotify(self) -> SpotifyClient:
-        """A new client for Spotify; close it, or use it as a context manager."""
-        return SpotifyClient.from_connection(self.api, self.settings)
+        """A new client for Spotify; close it, or use it as a context manager.
+
+        It calls no bucket that any task of this account has found closed.
+        """
+        gate = WarehouseCooldownGate(self.ingest, account=self.api.require("login"))
+        return SpotifyClient.from_connection(self.api, self.settings, gate=gate)
 
     @cached_property
     def ingest(self) -> ConnectionInfo:

@@ -105,9 +105,7 @@ def sandbox(session_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def world(
-    empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, tmp_path: Path
-) -> World:
+def world(empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, tmp_path: Path) -> World:
     address = urlsplit(empty_database)
     database = address.path.lstrip("/")
     bootstrap(empty_database, PASSWORDS, database=database)

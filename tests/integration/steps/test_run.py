@@ -144,6 +144,22 @@ def test_a_closed_bucket_makes_a_partial_source_whose_records_are_loaded(world: 
     assert world.query("SELECT bool_or(complete) FROM ops.reconciliation") == [(False,)]
 
 
+def test_promise_6_no_task_calls_a_closed_bucket_before_its_deadline(world: World) -> None:
+    control = world.sandbox.control
+    control.exhaust_quota("/v1/albums/", times=1, retry_after=3_600)
+    assert not world.fetch("first").complete
+    assert world.query("SELECT bucket, reason FROM ops.api_cooldown") == [
+        ("GET /albums/{id}", "QUOTA_EXCEEDED")
+    ]
+    # another task, another client, no fault left: the table alone holds it back
+    control.reset_calls()
+    assert not world.fetch("second").complete
+    assert "GET /albums/{id}" not in control.calls().by_bucket
+    # past the deadline the same sources go on from what they have
+    world.go_to(DAY, "07:30:00")
+    assert world.run().complete == ["first", "second"]
+
+
 def test_an_unknown_artist_fails_its_source_by_name_and_loads_the_rest(world: World) -> None:
     artists = [artist_id for artist_id, _ in world.sandbox.control.catalog().artists]
     world.list_sources(

@@ -1,0 +1,53 @@
+"""Closed buckets, shared by all tasks through ops.api_cooldown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.spotify.limits import MemoryCooldownGate
+from spotify_pipeline.warehouse import ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+REFRESH_SECONDS = 2.0
+"""How long another task's closing of a bucket may stay unnoticed."""
+
+
+class WarehouseCooldownGate:
+    """A gate for one Spotify account; the table is read again every `REFRESH_SECONDS`. Thread-safe.
+
+    Its calls raise WarehouseUnavailable where the table cannot be read: nobody knows then what is allowed.
+    """
+
+    def __init__(
+        self, info: ConnectionInfo, account: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._info = info
+        self._account = account
+        self._clock = clock
+        self._known = MemoryCooldownGate()
+        self._lock = threading.Lock()
+        self._read_at: float | None = None
+
+    def check(self, bucket: str, now: datetime) -> None:
+        """Raise RateLimited when `bucket` is closed at `now`, the API's own time."""
+        with self._lock:
+            if self._read_at is None or self._clock() - self._read_at >= REFRESH_SECONDS:
+                self._read()
+        self._known.check(bucket, now)
+
+    def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
+        """Keep every task from `bucket` until `deadline`."""
+        self._known.close(bucket, deadline, reason)
+        with naming_the_server(self._info), connect(self._info) as conn:
+            ops.close_bucket(conn, ops.Cooldown(self._account, bucket, deadline, reason))
+
+    def _read(self) -> None:
+        with naming_the_server(self._info), connect(self._info, autocommit=True) as conn:
+            found = ops.cooldowns(conn, self._account)
+        for cooldown in found.values():
+            self._known.close(cooldown.bucket, cooldown.deadline, cooldown.reason)
+        self._read_at = self._clock()
