@@ -30,7 +30,6 @@ from spotify_pipeline.orchestration.transform_operators import (
     LoadSeed,
     RunDataTest,
     RunModel,
-    record_results,
 )
 
 GROUP = "dbt"
@@ -81,7 +80,8 @@ def dbt_task_group(project: Path) -> DbtTaskGroup:
                 DbtResourceType.TEST: renderer.tests,
             },
         ),
-        operator_args={"callback": record_results},
+        # a node asks for the relations of its own schemas, not for all of the warehouse
+        operator_args={"cache_selected_only": True},
     )
     for test in manifest.tests_of_several:
         for model_id in manifest.held_back_by(test):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -35,23 +34,22 @@ class NodeResult:
         return self.unique_id.partition(".")[0]
 
 
-def read_results(path: Path) -> list[NodeResult]:
-    """Read dbt's `run_results.json`; none when dbt ended before it wrote one.
+def node_results(outcomes: Iterable[Any]) -> list[NodeResult]:
+    """Take what is kept from the results that dbt's runner returns.
 
-    Shape: https://schemas.getdbt.com/dbt/run-results/v6.json
+    Shape: `RunResult` of dbt, https://schemas.getdbt.com/dbt/run-results/v6.json; those of a freshness check
+    have no rows and no failures.
     """
-    if not path.is_file():
-        return []
     return [
         NodeResult(
-            unique_id=result["unique_id"],
-            status=result["status"],
-            execution_time=result["execution_time"],
-            rows_affected=_rows(result.get("adapter_response") or {}),
-            failures=result.get("failures"),
-            message=result.get("message"),
+            unique_id=outcome.node.unique_id,
+            status=str(outcome.status),
+            execution_time=outcome.execution_time,
+            rows_affected=_rows(outcome.adapter_response or {}),
+            failures=getattr(outcome, "failures", None),
+            message=outcome.message,
         )
-        for result in json.loads(path.read_bytes())["results"]
+        for outcome in outcomes
     ]
 
 
@@ -90,7 +88,7 @@ def write_results(
         )
 
 
-def _rows(adapter_response: dict[str, object]) -> int | None:
+def _rows(adapter_response: Mapping[str, object]) -> int | None:
     rows = adapter_response.get("rows_affected")
     # views and DDL answer -1
     return rows if isinstance(rows, int) and rows >= 0 else None

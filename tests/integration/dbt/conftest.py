@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from dbt_warehouse import PASSWORD, Warehouse
+from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse.migrate import migrate

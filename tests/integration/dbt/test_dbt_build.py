@@ -6,7 +6,7 @@ from datetime import date
 
 import psycopg
 import pytest
-from dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
+from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
 
 pytestmark = pytest.mark.integration
 
