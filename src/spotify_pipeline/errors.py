@@ -20,6 +20,7 @@
         ├── QuarantineShareExceeded  too large a share of a source is bad
         ├── SourcesFailed         a source failed, the others were loaded
         ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
+        ├── RowRefused            Postgres refuses a record that the contract let pass
         ├── LeaseLost             a newer attempt holds the step's lease
         ├── DamagedObject         a stored object is absent or differs from its manifest
         └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
@@ -116,6 +117,10 @@ class ReconciliationError(TerminalError):
 
 class SourcesFailed(TerminalError):
     """At least one source failed; the others were loaded."""
+
+
+class RowRefused(TerminalError):
+    """Postgres refuses a record that the contract let pass; nothing of its source was loaded."""
 
 
 class LeaseLost(TerminalError):

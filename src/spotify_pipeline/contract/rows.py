@@ -1,8 +1,8 @@
 """From an accepted record to rows of the warehouse: which fields it has, in which groups.
 
-Absent is not null. `listing` is what a simplified record carries, `detail` what only the full one does,
-`popularity` what Development Mode leaves out; a group that the record lacks is left out of the row and
-overwrites nothing.
+Absent is not null. `listing` is what a simplified record carries, `detail` what only the full one does; what
+an answer may leave out on its own (`popularity`, `label`, `playability`) is a group of its own. A group that
+the record lacks is left out of the row and overwrites nothing.
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ def _track(record: dict[str, Any], album_id: str | None) -> Iterator[Row]:
             "disc_number": _whole(record["disc_number"]),
             "duration_ms": _whole(record["duration_ms"]),
             "explicit": record["explicit"],
-            "is_playable": record.get("is_playable"),
         }
     }
+    if "is_playable" in record:  # only where the call named a market
+        groups["playability"] = {"is_playable": record["is_playable"]}
     if "external_ids" in record:
         groups["detail"] = {"isrc": _code(record, "isrc")}
     yield Row("track", record["id"], FULL if album else SIMPLIFIED, groups | _popularity(record))
@@ -116,8 +117,10 @@ def _album_listing(record: dict[str, Any]) -> dict[str, Any]:
 def _album(record: dict[str, Any]) -> Row:
     full = any(name in record for name in ("tracks", "label", "external_ids", "copyrights"))
     groups: Groups = {"listing": _album_listing(record)}
-    if "label" in record or "external_ids" in record:
-        groups["detail"] = {"label": record.get("label"), "upc": _code(record, "upc")}
+    if "external_ids" in record:
+        groups["detail"] = {"upc": _code(record, "upc")}
+    if "label" in record:
+        groups["label"] = {"label": record["label"]}
     return Row("album", record["id"], FULL if full else SIMPLIFIED, groups | _popularity(record))
 
 

@@ -15,17 +15,13 @@ from typing import Any
 
 import psycopg
 
-from spotify_pipeline.errors import TerminalError
+from spotify_pipeline.errors import RowRefused
 from spotify_pipeline.warehouse import merge_sql
 from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence, TableSpec
 
 BATCH = 5_000
 # every load that writes staging holds it from before the first merge to its commit
 LOAD_LOCK = 0x5350_4F54_0003
-
-
-class RowRefused(TerminalError):
-    """Postgres refuses a record that the contract let pass; none of its partition was loaded."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse, artist, track
 
+from spotify_pipeline.errors import RowRefused
 from spotify_pipeline.warehouse.load import LoadOutcome
-from spotify_pipeline.warehouse.merge import BATCH, KindCounts, MergeCounts, RowRefused
+from spotify_pipeline.warehouse.merge import BATCH, KindCounts, MergeCounts
 from spotify_pipeline.warehouse.table_specs import FULL, Occurrence
 
 pytestmark = pytest.mark.integration

@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.contract.test_validator import track
 
 from spotify_pipeline.contract.rows import FULL, SIMPLIFIED, Row, rows
+from spotify_pipeline.warehouse.table_specs import SPECS
 
 ALBUM_ID, ARTIST_ID = "a" * 22, "r" * 22
 ALBUM: dict[str, Any] = {
@@ -46,6 +47,20 @@ def test_a_null_is_a_value_where_an_absent_field_is_none() -> None:
     assert own.groups["detail"] == {"isrc": None}
 
 
+def test_playability_is_there_only_where_the_call_named_a_market() -> None:
+    assert "playability" not in next(rows("track", track())).groups
+    assert next(rows("track", track(is_playable=None))).groups["playability"] == {"is_playable": None}
+
+
+def test_every_row_fits_its_table() -> None:
+    for kind, record in {"track": track(album=ALBUM, is_playable=True), "album": ALBUM}.items():
+        for row in rows(kind, record | {"popularity": 1, "label": "x", "external_ids": {}}):  # type: ignore[arg-type]
+            groups = {group.name: set(group.columns) for group in SPECS[row.kind].groups}
+            assert {name: set(columns) for name, columns in row.groups.items()} == {
+                name: groups[name] for name in row.groups
+            }
+
+
 def test_numbers_come_as_whole_numbers() -> None:
     listing = next(rows("track", track(duration_ms=204053.0))).groups["listing"]
     assert repr(listing["duration_ms"]) == "204053"
@@ -70,7 +85,8 @@ def test_an_album_mentioned_by_name_only_makes_no_stub() -> None:
 def test_a_full_album_has_a_detail_even_where_development_mode_drops_the_label() -> None:
     own = next(rows("album", ALBUM | {"external_ids": {"upc": "1"}, "tracks": {"items": []}}))
     assert own.rank == FULL
-    assert own.groups["detail"] == {"label": None, "upc": "1"}
+    assert own.groups["detail"] == {"upc": "1"}
+    assert "label" not in own.groups
     listed = next(rows("album", ALBUM))
     assert (listed.rank, set(listed.groups)) == (SIMPLIFIED, {"listing"})
 

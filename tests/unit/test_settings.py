@@ -1,0 +1,42 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.settings import PREFIX, PROJECT_ROOT, Settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+
+
+def test_defaults_find_the_projects_own_sources() -> None:
+    settings = Settings.load()
+    assert settings.sources == PROJECT_ROOT / "include" / "sources.yml"
+    assert settings.sources.is_file()
+    assert (settings.fetch_tasks, settings.cooldown_wait_max, settings.quarantine_share) == (8, 7200, 0.05)
+
+
+def test_a_variable_sets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_SOURCES", "/x/y.yml")
+    assert Settings.load().sources == Path("/x/y.yml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("FETCH_TASKS", "0"), ("FETCH_TASKS", "MOCKED_VALUE"), ("QUARANTINE_SHARE", "5")],
+)
+def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(ConfigurationError, match=f"{PREFIX}{name}='{value}' cannot be used"):
+        Settings.load()
+
+
+def test_every_setting_has_a_description() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
