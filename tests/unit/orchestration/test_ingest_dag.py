@@ -1,0 +1,64 @@
+"""How spotify_ingest is wired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, CronPartitionTimetable
+
+DAGS = Path(__file__).parents[3] / "dags"
+
+
+@pytest.fixture(scope="module")
+def dag() -> DAG:
+    bag = DagBag(DAGS / "spotify_ingest.py")
+    assert bag.import_errors == {}
+    return bag.dags["spotify_ingest"]
+
+
+def downstream(dag: DAG, task_id: str) -> set[str]:
+    return set(dag.get_task(task_id).downstream_task_ids)
+
+
+def test_the_steps_follow_each_other(dag: DAG) -> None:
+    assert downstream(dag, "migrate") == {"plan"}
+    assert downstream(dag, "plan") >= {"sources.fetch", "reconcile", "conclude"}
+    assert downstream(dag, "sources.fetch") == {"sources.validate"}
+    assert downstream(dag, "sources.validate") == {"sources.load"}
+    assert downstream(dag, "sources.load") == {"reconcile"}
+    assert downstream(dag, "reconcile") == {"conclude"}
+    assert dag.leaves == [dag.get_task("conclude")]
+
+
+def test_the_join_waits_for_all_groups_and_alone_emits_the_asset(dag: DAG) -> None:
+    assert dag.get_task("reconcile").trigger_rule == "all_done"
+    emitting = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
+    assert emitting == {"reconcile": ["spotify_staging"]}
+
+
+def test_a_failed_plan_leaves_no_green_run(dag: DAG) -> None:
+    """The join runs after a failed plan too, so the last task hangs on the plan as well."""
+    assert dag.get_task("conclude").trigger_rule == "all_success"
+    assert set(dag.get_task("conclude").upstream_task_ids) == {"plan", "reconcile"}
+
+
+def test_the_schedule_gives_a_run_the_date_that_it_starts_on(dag: DAG) -> None:
+    timetable = dag.timetable
+    assert isinstance(timetable, CronPartitionTimetable)
+    assert (timetable.run_offset, timetable.key_format) == (0, "%Y-%m-%d")
+    assert not dag.catchup
+
+
+def test_an_outage_of_minutes_needs_nobody(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert task.retries >= 3, task.task_id
+        assert task.retry_delay.total_seconds() <= 30, task.task_id
+
+
+def test_parsing_does_not_load_what_only_tasks_need() -> None:
+    text = (DAGS / "spotify_ingest.py").read_text("utf-8")
+    top = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+    assert not [line for line in top if "orchestration.ingest" in line or "steps" in line]
+    assert len(text.splitlines()) <= 130
