@@ -13,6 +13,8 @@ from spotify_pipeline.local.health import NotReady
 from spotify_pipeline.settings import PROJECT_ROOT
 
 PAGE = 100
+# states of a task instance that it does not leave by itself
+ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 class AirflowApi:
@@ -52,6 +54,10 @@ class AirflowApi:
         if missing := sorted(files - known):
             raise NotReady(f"Airflow has not read {', '.join(missing)} yet")
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
     def trigger(self, dag_id: str, partition_key: str) -> str:
         """Start a run for a partition and give its run id."""
         body = {"logical_date": None, "partition_key": partition_key}
@@ -77,6 +83,15 @@ class AirflowApi:
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`, …"""
         return self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
+
+    def count_tasks(self, dag_id: str, run_id: str) -> tuple[int, int]:
+        """Task instances of a run that have ended, and all of them."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        counts = [
+            self._call("GET", path, params={"limit": 1, **wanted})["total_entries"]
+            for wanted in ({"state": list(ENDED)}, {})
+        ]
+        return counts[0], counts[1]
 
     def _pages(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

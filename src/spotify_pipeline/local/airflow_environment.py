@@ -29,20 +29,13 @@ FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABAS
 
 
 def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a service may inherit from the user's shell.
-
-    A connection `spotify_api` of the user's own survives: that is how a real Spotify app is used.
-    """
+    """What a service may inherit from the user's shell."""
     given = os.environ if environ is None else environ
-    kept = {
+    return {
         name: value
         for name, value in given.items()
         if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
     }
-    own_app = ids.variable_name(ids.SPOTIFY_API)
-    if own_app in given:
-        kept[own_app] = given[own_app]
-    return kept
 
 
 def connections(state: StackState) -> dict[str, dict[str, object]]:
@@ -82,8 +75,11 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
 
 
 def connection_variables(state: StackState) -> dict[str, str]:
-    """`AIRFLOW_CONN_…` for each connection."""
-    return {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
+    """`AIRFLOW_CONN_…` for each connection; a `spotify_api` of the user's own stands for the sandbox's."""
+    found = {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
+    if state.own_app:
+        found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
+    return found
 
 
 def metadata_url(state: StackState, driver: str) -> str:
@@ -151,14 +147,10 @@ def environment(state: StackState) -> dict[str, str]:
         for section, pairs in configuration(state).items()
         for name, value in pairs.items()
     }
-    connection = connection_variables(state)
-    own_app = ids.variable_name(ids.SPOTIFY_API)
-    if own_app in os.environ:
-        connection[own_app] = os.environ[own_app]
     return {
         "AIRFLOW_HOME": str(state.paths.airflow_home),
         **options,
-        **connection,
+        **connection_variables(state),
         f"{PREFIX}SOURCES": str(state.paths.sources),
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from psycopg import sql
 
 from spotify_pipeline import connections
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import airflow_environment, services
+from spotify_pipeline.local import airflow_environment, demo_sources, services
 from spotify_pipeline.local.manifest import build_manifest
 from spotify_pipeline.local.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
 from spotify_pipeline.settings import PROJECT_ROOT
@@ -83,12 +82,16 @@ def manifest(state: StackState) -> None:
 
 
 def sources(state: StackState, chosen: Path | None) -> None:
-    """Let the stack read `chosen`, or by default the user's own list until a demo has written one.
+    """Say what the stack reads from Spotify.
 
-    The stack's sources.yml is then a link: an edit counts from the next run on.
+    With `chosen`, or with an app of the user's own, the stack's sources.yml is a link to that list: an edit
+    counts from the next run on. With the sandbox, which does not know the ids of the user's list, it is a
+    list of what the sandbox serves, written here or by the demo.
     """
     target = state.paths.sources
-    if chosen is None and (target.is_symlink() or target.exists()):
+    if chosen is None and state.own_app is None:
+        if target.is_symlink() or not target.exists():
+            demo_sources.write(state, demo_sources.of_sandbox(state))
         return
     link = target.with_name(f".{target.name}.link")
     link.unlink(missing_ok=True)
@@ -123,11 +126,9 @@ def run_tool(state: StackState, name: str, command: list[str]) -> None:
         raise PipelineError(f"{name} ended with status {done.returncode}: see {log}")
 
 
-def enough_room(folder: Path, *, needed_gb: float = 2) -> str | None:
+def nearly_full(folder: Path, *, needed_gb: float = 2) -> str | None:
     """A warning when the disk under `folder` is nearly full: the object store would refuse to write."""
-    while not folder.exists():
-        folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
-    if free >= needed_gb or os.environ.get("CI"):
+    if free >= needed_gb:
         return None
     return f"only {free:.1f} GB are free on the disk of {folder}: the stack wants {needed_gb:.0f} GB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from spotify_pipeline.connections import SPOTIFY_API, variable_name
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.local import services
 from spotify_pipeline.local.health import NotReady
-from spotify_pipeline.local.stack import Stack
+from spotify_pipeline.local.objectstore import BUCKET
+from spotify_pipeline.local.stack import Stack, Wanted
 from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState
 from spotify_pipeline.local.supervision import Supervisor
 
@@ -66,8 +69,9 @@ def up(
         options = None
         if mode or catalog:
             options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
-        state = stack.up(sandbox=options, sources=sources)
-        console.print(addresses(state))
+        own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
+        state = stack.up(Wanted(options, own_app, sources))
+        console.print(addresses(state), soft_wrap=True)
         console.print("[bold]make down[/] stops it.")
 
 
@@ -87,26 +91,27 @@ def status() -> None:
             sys.exit(1)
         table, well = _status_table(state)
         console.print(table)
-        console.print(addresses(state))
+        console.print(addresses(state), soft_wrap=True)
         sys.exit(0 if well else 1)
 
 
-def addresses(state: StackState) -> Table:
-    """Where to look, and with which login."""
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    warehouse = f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse"
-    table.add_row("Airflow", state.airflow_url, "no login needed")
-    table.add_row("Warehouse", warehouse, f"password: warehouse_reader in {state.paths.secrets}")
-    table.add_row(
-        "Object store", f"http://127.0.0.1:{state.ports['s3-s3']}", f"keys: s3_… in {state.paths.secrets}"
+def addresses(state: StackState) -> str:
+    """Where to look, and with which login; one line each."""
+    served = state.sandbox.catalog or "seeded catalogue"
+    spotify = (
+        "your own app"
+        if state.own_app
+        else f"{state.sandbox_url}  sandbox, {state.sandbox.mode} app, {served}"
     )
-    table.add_row(
-        "Sandbox",
-        state.sandbox_url,
-        f"{state.sandbox.mode} app, {state.sandbox.catalog or 'seeded catalogue'}",
-    )
-    table.add_row("Logs", str(state.paths.logs), "")
-    return table
+    lines = {
+        "Airflow": f"{state.airflow_url}  no login needed",
+        "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse",
+        "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}",
+        "Spotify": spotify,
+        "Passwords": str(state.paths.secrets),
+        "Logs": str(state.paths.logs),
+    }
+    return "\n".join(f"  {name:<10} {text}" for name, text in lines.items())
 
 
 def _status_table(state: StackState) -> tuple[Table, bool]:

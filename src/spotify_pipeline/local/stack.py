@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,19 @@ DAGS_SECONDS = 120
 Report = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack is to serve.
+
+    `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead of
+    the sandbox; "" for the sandbox. `sources`: a sources.yml. None is always: as it was the last time.
+    """
+
+    sandbox: SandboxOptions | None = None
+    own_app: str | None = None
+    sources: Path | None = None
+
+
 class Stack:
     """The stack in one folder. `report` gets a line for each thing that is done."""
 
@@ -35,26 +49,23 @@ class Stack:
         self.paths = paths
         self._report = report
 
-    def up(self, *, sandbox: SandboxOptions | None = None, sources: Path | None = None) -> StackState:
+    def up(self, wanted: Wanted | None = None) -> StackState:
         """Start what does not run, wait until all of it is healthy, and give the stack's state.
 
         A start that fails or is interrupted leaves no process behind; a stack that ran before stays.
 
-        Args:
-            sandbox: what the sandbox is to serve; default: what it served last.
-            sources: a sources.yml for Airflow to read; default: the last one, at first include/sources.yml.
-
         Raises:
             PipelineError: something cannot be started; the message names it and its log.
         """
+        wanted = wanted or Wanted()
         with self._lock():
             state = self._running_state()
             if state is not None:
-                return self._complete(state, sandbox, sources)
+                return self._complete(state, wanted)
             if survivors := processes.end_survivors(self.paths):
                 self._report(f"ended {survivors} processes that an earlier stack left behind")
             try:
-                return self._start(sandbox, sources)
+                return self._start(wanted)
             except BaseException:
                 with _undisturbed():
                     self._report("stopping what was started")
@@ -77,44 +88,41 @@ class Stack:
         # the port alone proves nothing: it must be this stack's supervisor, which knows the password
         return state if Supervisor(state).is_running() else None
 
-    def _start(self, sandbox: SandboxOptions | None, sources: Path | None) -> StackState:
-        if warning := bootstrap.enough_room(self.paths.root):
+    def _start(self, wanted: Wanted) -> StackState:
+        if warning := bootstrap.nearly_full(self.paths.root):
             self._report(f"warning: {warning}")
         with PortReservation() as reservation:
             state = create_or_load(self.paths, reservation)
-            if sandbox is not None:
-                state = state.with_sandbox(sandbox)
-                state.save()
-            bootstrap.sources(state, sources)
+            # a clock that a demo left behind would keep the daily run from ever being on time
+            sandbox = wanted.sandbox or replace(state.sandbox, clock=None)
+            state = state.changed(sandbox=sandbox, own_app=wanted.own_app)
+            state.save()
             bootstrap.data_folders(state)
             everything = services.all_services(state)
             supervisor = Supervisor(state)
             supervisor.start(everything.values())
             self._launch(supervisor, (everything[name] for name in services.SERVERS))
+            bootstrap.sources(state, wanted.sources)
             self._prepare(state)
             self._launch_airflow(state, supervisor, everything)
         self._await_dags(state)
         return state
 
-    def _complete(
-        self, state: StackState, sandbox: SandboxOptions | None, sources: Path | None
-    ) -> StackState:
-        """Bring a running stack to what is asked: start what is missing, exchange the sandbox."""
+    def _complete(self, state: StackState, wanted: Wanted) -> StackState:
+        """Bring a running stack to what is asked: start what is missing, exchange the Spotify it reads."""
         supervisor = Supervisor(state)
-        if sources is not None:
-            bootstrap.sources(state, sources)
-        if sandbox is not None and sandbox != state.sandbox:
-            # the class of app stands in the connection that Airflow's processes were started with
-            changed = [services.SANDBOX] + (
-                list(services.AIRFLOW) if sandbox.mode != state.sandbox.mode else []
-            )
-            state = state.with_sandbox(sandbox)
-            state.save()
-            supervisor.stop(changed, timeout=STOP_SECONDS)
+        before, state = state, state.changed(sandbox=wanted.sandbox, own_app=wanted.own_app)
+        state.save()
+        if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
+            supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
+        if (state.sandbox.mode, state.own_app) != (before.sandbox.mode, before.own_app):
+            # both stand in the connection that Airflow's processes were started with
+            supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
         everything = services.all_services(state)
         missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]
         self._launch(supervisor, (everything[name] for name in services.SERVERS if name in missing))
-        # the dbt project may have changed since; migrations only with a start from nothing
+        bootstrap.sources(state, wanted.sources)
+        # the dbt project may have changed since; databases are only migrated by a start from nothing
         bootstrap.manifest(state)
         if any(name in missing for name in services.AIRFLOW):
             self._launch_airflow(state, supervisor, everything)

@@ -20,6 +20,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 STACK_VARIABLE = "SPOTIFY_PIPELINE_STACK"
 SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
+OWN_APP = "own_spotify_api"
 APP_CLASSES = ("development", "extended")
 
 PREFERRED_PORTS = {
@@ -139,14 +140,23 @@ class StackState:
         """Where the stand-in for Spotify is."""
         return f"http://127.0.0.1:{self.ports['sandbox']}"
 
-    def with_sandbox(self, options: SandboxOptions) -> StackState:
-        """The same stack with another sandbox."""
-        return replace(self, sandbox=options)
+    @property
+    def own_app(self) -> str | None:
+        """Connection `spotify_api` of the user's own, as Airflow reads it; None with the sandbox."""
+        return self.secrets.get(OWN_APP) or None
+
+    def changed(self, *, sandbox: SandboxOptions | None, own_app: str | None) -> StackState:
+        """The same stack reading another Spotify; None leaves as it is, "" means no app of the user's own."""
+        kept = dict(self.secrets)
+        if own_app is not None:
+            kept[OWN_APP] = own_app
+        return replace(self, sandbox=sandbox or self.sandbox, secrets=kept)
 
     def save(self) -> None:
-        """Write ports and sandbox options; a reader sees the old or the new file, never half of one."""
+        """Write the files of the stack; a reader sees the old or the new content, never half of it."""
         text = json.dumps({"ports": dict(self.ports), "sandbox": asdict(self.sandbox)}, indent=2)
         _write(self.paths.state, text, mode=0o644)
+        _write(self.paths.secrets, json.dumps(dict(self.secrets), indent=2), mode=0o600)
 
 
 def load(paths: StackPaths) -> StackState:
@@ -172,10 +182,7 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
     for folder in (paths.root, paths.logs, paths.reports, paths.airflow_home, paths.dbt_target):
         folder.mkdir(parents=True, exist_ok=True)
     kept = _read(paths.secrets) or {}
-    missing = {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}
-    if missing:
-        kept |= missing
-        _write(paths.secrets, json.dumps(kept, indent=2), mode=0o600)
+    kept |= {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}
     before = _read(paths.state) or {}
     wanted = PREFERRED_PORTS | {
         name: port for name, port in before.get("ports", {}).items() if name in PREFERRED_PORTS

@@ -197,5 +197,3 @@ def last_lines(state: StackState, name: str, count: int = 5) -> str:
     except FileNotFoundError:
         return "(no log)"
     return " | ".join(line.strip() for line in lines[-count:] if line.strip()) or "(empty log)"
-
-
