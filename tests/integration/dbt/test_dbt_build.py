@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import psycopg
 import pytest
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
+
+from spotify_pipeline.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -97,3 +100,15 @@ def test_each_declared_index_is_there(warehouse: Warehouse) -> None:
         ("fct_track_daily", "track_id, observed_on"),
         ("fct_track_daily", "load_seq"),
     }
+
+
+def test_every_query_of_the_documentation_runs_for_a_reader(warehouse: Warehouse) -> None:
+    fill(warehouse, extended=False)
+    assert warehouse.dbt("run").success
+    page = (PROJECT_ROOT / "docs" / "warehouse.md").read_text(encoding="utf-8")
+    queries = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+
+    answers = {query.splitlines()[0]: warehouse.query(query) for query in queries}
+
+    assert len(answers) >= 4
+    assert answers["select guest.artist_name, count(*) as tracks"] == [("Guest", 1), ("Monk", 1)]

@@ -1,0 +1,115 @@
+"""What every model, mart and test of the dbt project must have, read from its manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.local.manifest import DBT_PROJECT, MANIFEST, build_manifest
+from spotify_pipeline.warehouse.roles import DBT_SCHEMAS, OWNER_SCHEMAS
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
+    content: dict[str, Any] = json.loads(MANIFEST.read_bytes())
+    return content
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+def test_every_model_seed_and_column_is_described(manifest: dict[str, Any]) -> None:
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in {"model", "seed"}]
+
+    assert [node["name"] for node in nodes if not node["description"] or not node["columns"]] == []
+    assert [
+        f"{node['name']}.{column['name']}"
+        for node in nodes
+        for column in node["columns"].values()
+        if not column["description"]
+    ] == []
+
+
+def test_each_layer_has_its_schema_and_prefix(models: dict[str, dict[str, Any]]) -> None:
+    prefix = {"dbt_staging": "stg_", "intermediate": "int_", "marts": ("dim_", "fct_", "bridge_")}
+
+    assert {node["schema"] for node in models.values()} == set(prefix)
+    for name, node in models.items():
+        assert name.startswith(prefix[node["schema"]])
+        assert (node["config"]["materialized"] == "view") == name.startswith("stg_")
+
+
+def test_schemas_are_those_that_the_role_owns(manifest: dict[str, Any]) -> None:
+    assert {node["schema"] for node in manifest["nodes"].values()} == set(DBT_SCHEMAS)
+    assert {source["schema"] for source in manifest["sources"].values()} == set(OWNER_SCHEMAS)
+
+
+def test_sources_are_read_by_exactly_one_staging_view(manifest: dict[str, Any]) -> None:
+    readers: dict[str, list[str]] = {source: [] for source in manifest["sources"]}
+    for node in manifest["nodes"].values():
+        for parent in node["depends_on"].get("nodes", []):
+            if node["resource_type"] == "model" and parent in readers:
+                readers[parent].append(node["name"])
+
+    assert {len(names) for names in readers.values()} == {1}
+    assert all(names[0].startswith("stg_") for names in readers.values())
+
+
+def test_every_mart_has_an_enforced_contract_and_a_unique_index(models: dict[str, dict[str, Any]]) -> None:
+    marts = [node for node in models.values() if node["schema"] == "marts"]
+
+    for node in marts:
+        assert node["config"]["contract"]["enforced"], node["name"]
+        assert all(column["data_type"] for column in node["columns"].values()), node["name"]
+        assert any(index.get("unique") for index in node["config"]["indexes"]), node["name"]
+        indexed = {column for index in node["config"]["indexes"] for column in index["columns"]}
+        assert indexed <= node["columns"].keys(), node["name"]
+
+
+def test_every_mart_tests_its_key(manifest: dict[str, Any], models: dict[str, dict[str, Any]]) -> None:
+    tested = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+        and (node.get("test_metadata") or {}).get("name") in {"unique", "unique_combination"}
+    }
+
+    assert [
+        name for name, node in models.items() if node["schema"] == "marts" and node["unique_id"] not in tested
+    ] == []
+
+
+def test_failures_are_stored_under_names_that_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+
+    assert len(tests) >= 60
+    assert {node["config"]["store_failures"] for node in tests} == {True}
+    assert max(len(node["alias"]) for node in tests) <= 63
+    assert len({node["alias"].lower() for node in tests}) == len(tests)
+
+
+def test_every_severity_below_error_says_why() -> None:
+    for path in sorted(DBT_PROJECT.rglob("*.yml")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if re.search(r"severity: warn", line):
+                assert "#" in lines[number - 1], f"{path.name}:{number + 1} gives no reason"
+
+
+def test_owners_are_roles(manifest: dict[str, Any]) -> None:
+    owned = [node for node in manifest["nodes"].values() if node["resource_type"] in {"model", "seed"}]
+
+    assert {node["config"]["meta"].get("owner") for node in owned} == {"data-platform"}
+
+
+def test_no_secret_stands_in_a_file_of_the_project() -> None:
+    profile = (DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8")
+
+    assert "password: \"{{ env_var('DBT_ENV_SECRET_WAREHOUSE_PASSWORD', '') }}\"" in profile
