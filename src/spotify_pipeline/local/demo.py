@@ -124,7 +124,8 @@ class Demo:
                 break
             if time.monotonic() > deadline:
                 raise PipelineError(
-                    f"{dag_id} of {done.day} did not end within {RUN_SECONDS // 60} minutes: look at {self._url(dag_id, run_id)}"
+                    f"{dag_id} of {done.day} did not end within {RUN_SECONDS // 60} minutes: "
+                    f"look at {self._url(dag_id, run_id)}"
                 )
             time.sleep(POLL_SECONDS)
         done.run_ids[dag_id] = run_id

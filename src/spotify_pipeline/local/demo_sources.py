@@ -74,12 +74,6 @@ def write(state: StackState, entries: list[SourceEntry]) -> None:
     temporary.replace(target)
 
 
-def names(state: StackState) -> list[str]:
-    """Names of the sources in the stack's sources.yml."""
-    document = yaml.safe_load(state.paths.sources.read_text())
-    return [entry["name"] for entry in document["sources"]]
-
-
 def _albums(state: StackState, artist_id: str) -> list[str]:
     connection = connections.from_environment(
         connections.SPOTIFY_API, airflow_environment.connection_variables(state)

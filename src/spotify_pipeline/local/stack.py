@@ -33,8 +33,8 @@ Report = Callable[[str], None]
 class Wanted:
     """What a stack is to serve.
 
-    `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead of
-    the sandbox; "" for the sandbox. `sources`: a sources.yml. None is always: as it was the last time.
+    `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead
+    of the sandbox; "" for the sandbox. `sources`: a sources.yml. None is always: as it was the last time.
     """
 
     sandbox: SandboxOptions | None = None

@@ -91,7 +91,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     console.print(
         f"  dbt: {dbt['models']} models, {dbt['seeds']} seeds and {dbt['tests']} data tests"
         f" as {dbt['airflow_tasks']} Airflow tasks, {dbt['test_tasks']} of them tests\n"
-        f"  objects: {objects['raw']} raw, {objects['validated']} validated, {objects['quarantine']} quarantine",
+        "  objects: " + ", ".join(f"{count} {zone}" for zone, count in objects.items()),
         soft_wrap=True,
     )
 

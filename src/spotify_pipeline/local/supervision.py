@@ -34,19 +34,16 @@ NOT_RUNNING, ALREADY_STARTED = 70, 60
 
 
 def configuration(state: StackState, services: Iterable[Service]) -> RawConfigParser:
-    """supervisord.conf for these services."""
-    # '%' starts an expansion in this format
-    folder = str(state.paths.root).replace("%", "%%")
+    """supervisord.conf for these services; its paths are relative to the stack's folder."""
     config = RawConfigParser()
     config["supervisord"] = {
         "nodaemon": "true",
         "silent": "true",
-        "directory": folder,
-        "logfile": f"{folder}/logs/{SUPERVISOR}.log",
+        "logfile": f"logs/{SUPERVISOR}.log",
         "logfile_maxbytes": "5MB",
         "logfile_backups": "1",
-        "pidfile": f"{folder}/supervisord.pid",
-        "childlogdir": f"{folder}/logs",
+        "pidfile": "supervisord.pid",
+        "childlogdir": "logs",
         "identifier": "spotify-pipeline",
         **({"user": "root"} if is_root() else {}),
     }
@@ -58,6 +55,7 @@ def configuration(state: StackState, services: Iterable[Service]) -> RawConfigPa
     config["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
+    # '%' starts an expansion in this format
     python = sys.executable.replace("%", "%%")
     for service in services:
         config[f"program:{service.name}"] = {
@@ -71,7 +69,7 @@ def configuration(state: StackState, services: Iterable[Service]) -> RawConfigPa
             "stopasgroup": "true",
             "killasgroup": "true",
             "redirect_stderr": "true",
-            "stdout_logfile": f"{folder}/logs/{service.name}.log",
+            "stdout_logfile": f"logs/{service.name}.log",
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "2",
         }

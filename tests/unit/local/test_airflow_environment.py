@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_API, from_environment, variable_name
+from spotify_pipeline.local import airflow_environment
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState, create_or_load
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StackState:
+    with PortReservation() as reservation:
+        return create_or_load(StackPaths(tmp_path / "stack"), reservation)
+
+
+def airflow_options() -> dict[str, set[str]]:
+    import airflow.config_templates as templates
+
+    document = yaml.safe_load((Path(templates.__path__[0]) / "config.yml").read_text())
+    return {section: set(content["options"]) for section, content in document.items()}
+
+
+def test_every_option_exists_in_the_installed_airflow(state: StackState) -> None:
+    known = airflow_options()
+    cosmos = {"enable_telemetry", "dbt_docs_dir"}  # a provider's own section, read in cosmos.settings
+    for section, pairs in airflow_environment.configuration(state).items():
+        options = known.get(section, cosmos if section == "cosmos" else set())
+        assert set(pairs) <= options, f"[{section}] has no such option"
+
+
+def test_all_connections_are_there_and_readable(state: StackState) -> None:
+    environ = airflow_environment.connection_variables(state)
+    found = {conn_id: from_environment(conn_id, environ) for conn_id in CONNECTION_IDS}
+    assert {info.host for info in found.values()} == {None, "127.0.0.1"}
+    assert len({info.password for info in found.values()}) == len(CONNECTION_IDS)
+    assert found[SPOTIFY_API].extra["api_url"] == f"{state.sandbox_url}/v1"
+
+
+def test_the_app_class_follows_the_sandbox(state: StackState) -> None:
+    extended = state.changed(sandbox=SandboxOptions("extended"), own_app=None)
+    environ = airflow_environment.connection_variables(extended)
+    assert from_environment(SPOTIFY_API, environ).extra["app_class"] == "extended"
+
+
+def test_a_user_s_own_app_stands_for_the_sandbox(state: StackState) -> None:
+    own = '{"conn_type": "generic", "login": "my-app", "password": "secret"}'
+    environ = airflow_environment.environment(state.changed(sandbox=None, own_app=own))
+    assert from_environment(SPOTIFY_API, environ).login == "my-app"
+
+
+def test_another_airflow_dbt_or_postgres_of_the_shell_does_not_leak_in() -> None:
+    shell = {
+        "AIRFLOW_HOME": "/home/me/airflow",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        variable_name(SPOTIFY_API): "{}",
+        "DBT_PROFILES_DIR": "/home/me/.dbt",
+        "PGHOST": "production",
+        "AWS_PROFILE": "work",
+        "PYTHONPATH": "/home/me",
+        "PATH": "/usr/bin",
+        "SPOTIFY_PIPELINE_FETCH_TASKS": "4",
+    }
+    assert airflow_environment.inherited(shell) == {"PATH": "/usr/bin", "SPOTIFY_PIPELINE_FETCH_TASKS": "4"}
+
+
+def test_everything_listens_on_this_machine_only(state: StackState) -> None:
+    assert airflow_environment.configuration(state)["api"]["host"] == "127.0.0.1"
