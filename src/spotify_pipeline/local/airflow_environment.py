@@ -136,7 +136,10 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
             "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
             "colored_console_log": "False",
         },
-        "cosmos": {"enable_telemetry": "False", "dbt_docs_dir": str(PROJECT_ROOT / "dbt" / "target")},
+        "cosmos": {
+            "enable_telemetry": "False",
+            "cache_dir": str(state.paths.root / "cosmos"),
+        },
     }
 
 
@@ -155,12 +158,14 @@ def environment(state: StackState) -> dict[str, str]:
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),
         "PYTHONUNBUFFERED": "1",
+        # each dbt task works on a copy of the project
+        "TMPDIR": str(state.paths.temporary),
         # HTTP proxies of the user's shell are for the outside: everything here is on this machine
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "DO_NOT_TRACK": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_LOG_PATH": str(state.paths.dbt_target / "logs"),
+        "DBT_LOG_PATH": str(state.paths.logs / "dbt"),
         "WAREHOUSE_HOST": "127.0.0.1",
         "WAREHOUSE_PORT": str(state.ports["warehouse"]),
         "WAREHOUSE_DATABASE": WAREHOUSE_DATABASE,

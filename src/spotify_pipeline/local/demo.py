@@ -193,7 +193,9 @@ class Demo:
             TimeElapsedColumn(),
         )
         bars: dict[str, TaskID] = {}
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as progress:
 
             def show(dag_id: str, ended: int, total: int) -> None:
                 if dag_id not in bars:

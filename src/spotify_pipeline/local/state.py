@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -94,9 +95,9 @@ class StackPaths:
         return self.root / "airflow"
 
     @property
-    def dbt_target(self) -> Path:
-        """dbt's target and log folder for runs from the scheduler's warm-up."""
-        return self.root / "dbt"
+    def temporary(self) -> Path:
+        """TMPDIR of Airflow's processes; emptied by each start from nothing."""
+        return self.root / "tmp"
 
     @property
     def supervisor_config(self) -> Path:
@@ -179,7 +180,8 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
     Raises:
         ConfigurationError: no free port, or a file of the stack cannot be read.
     """
-    for folder in (paths.root, paths.logs, paths.reports, paths.airflow_home, paths.dbt_target):
+    shutil.rmtree(paths.temporary, ignore_errors=True)
+    for folder in (paths.root, paths.logs, paths.reports, paths.airflow_home, paths.temporary):
         folder.mkdir(parents=True, exist_ok=True)
     kept = _read(paths.secrets) or {}
     kept |= {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}

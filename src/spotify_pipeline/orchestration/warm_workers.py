@@ -1,9 +1,9 @@
 """Load, in the scheduler, the third-party packages that tasks use.
 
 The LocalExecutor forks its workers from the scheduler and each task is forked again, without exec: what is
-imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules and
-the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays behind:
-no thread, no connection, no open file.
+imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules
+and the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays
+behind: no thread, no connection, no open file.
 """
 
 from __future__ import annotations
@@ -22,13 +22,27 @@ MODULES = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.sdk.execution_time.supervisor",
     "airflow.dag_processing.dagbag",
+    "airflow.providers.common.io.assets.file",
+    "airflow.providers.openlineage.plugins.openlineage",
+    "airflow.providers.postgres.assets.postgres",
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow.providers.standard.decorators.python",
+    "airflow.providers.standard.operators.empty",
     "cosmos",
+    "cosmos.airflow.graph",
+    "cosmos.airflow.task_group",
+    "cosmos.converter",
+    "cosmos.listeners.dag_run_listener",
+    "cosmos.listeners.task_instance_listener",
     "cosmos.operators.local",
+    "cosmos.plugin.airflow3",
+    "cosmos.profiles",
     "dbt.cli.main",
     "dbt.adapters.postgres",
     "openlineage.client",
     "openlineage.common.provider.dbt.local",
     "alembic.command",
+    "alembic.config",
     "httpx",
     "jsonschema",
     "jsonschema_rs",
@@ -37,6 +51,7 @@ MODULES = (
     "psycopg",
     "pydantic_settings",
     "sqlalchemy.dialects.postgresql.psycopg",
+    "stamina",
 )
 # every module below these is loaded: dbt picks the task of a command only when it runs
 PACKAGES = ("dbt.task",)
@@ -54,7 +69,7 @@ _PROJECT = {
         "sources: [{name: warm, tables: [{name: loads, loaded_at_field: at, config: {freshness:"
         " {warn_after: {count: 1, period: day}}}}]}]\n"
     ),
-    "seeds/warm.csv": "id\n1\n",
+    "seeds/warm_seed.csv": "id\n1\n",
 }
 
 
@@ -81,10 +96,10 @@ def _import(name: str) -> object:
 
 def _parse() -> None:
     """Let dbt parse a small project, in this process, and put back what it changed."""
-    try:
-        from dbt.adapters.factory import reset_adapters
-        from dbt.cli.main import dbtRunner
-        from dbt_common.events.event_manager_client import cleanup_event_logger
+    try:  # in here, so that this module can be imported without dbt
+        from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+        from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: PLC0415
     except ImportError:
         return
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
