@@ -3,7 +3,8 @@
 The LocalExecutor forks its workers from the scheduler and each task is forked again, without exec: what is
 imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules
 and the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays
-behind: no thread, no connection, no open file.
+behind: no thread, no connection, no open file. (One helper process does, multiprocessing's resource tracker:
+forks share it by design.)
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ import pkgutil
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from spotify_pipeline.orchestration.parsed_project import fingerprint, keep
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +80,12 @@ _PROJECT = {
 }
 
 
-def warm_up() -> None:
-    """Import what tasks use. A package that is not installed is left out: the scheduler must start anyway."""
+def warm_up(project: Path | None = None) -> None:
+    """Import what tasks use, and parse the dbt project for them.
+
+    A package that is not installed is left out, and so is a project that cannot be parsed: the scheduler must
+    start anyway.
+    """
     started = time.monotonic()
     for name in MODULES:
         _import(name)
@@ -82,7 +93,9 @@ def warm_up() -> None:
         package = _import(name)
         for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
             _import(f"{name}.{module.name}")
-    _parse()
+    _parse_small_project()
+    if project is not None:
+        _keep_parsed(project)
     log.info("workers are warm after %.1f s", time.monotonic() - started)
 
 
@@ -94,24 +107,40 @@ def _import(name: str) -> object:
         return None
 
 
-def _parse() -> None:
-    """Let dbt parse a small project, in this process, and put back what it changed."""
-    try:  # in here, so that this module can be imported without dbt
-        from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415
-        from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: PLC0415
-    except ImportError:
-        return
+def _parse_small_project() -> None:
+    """Let dbt load what it loads lazily."""
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
         for name, text in _PROJECT.items():
             path = Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        paths = ["--project-dir", folder, "--profiles-dir", folder, "--target-path", f"{folder}/target"]
-        quiet = ["--quiet", "--no-send-anonymous-usage-stats", "--log-path", f"{folder}/logs"]
+        _parse(Path(folder))
+
+
+def _keep_parsed(project: Path) -> None:
+    """Parse the project for the tasks that will be forked; they fall back to dbt's own reading without it."""
+    before = fingerprint(project)
+    manifest = _parse(project)
+    if manifest is None or not keep(project, manifest, before):
+        log.warning("tasks parse %s themselves", project)
+
+
+def _parse(project: Path) -> Manifest | None:
+    """Run `dbt parse` in this process, write nothing into the project, and put back what dbt changed here."""
+    try:  # in here, so that this module can be imported without dbt
+        from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+        from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: PLC0415
+    except ImportError:
+        return None
+    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as scratch:
+        paths = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", scratch]
+        quiet = ["--no-static-parser", "--quiet", "--no-send-anonymous-usage-stats", "--log-path", f"{scratch}/logs"]
         result = dbtRunner().invoke([*quiet, "parse", *paths])
         # dbt keeps its log file open, in a folder that is about to go
         cleanup_event_logger()
         reset_adapters()
     if not result.success:
-        log.warning("workers stay cold for dbt's parser: %s", result.exception)
+        log.warning("dbt cannot parse %s: %s", project, result.exception)
+        return None
+    return cast("Manifest", result.result)
