@@ -158,6 +158,8 @@ def environment(state: StackState) -> dict[str, str]:
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),
         "PYTHONUNBUFFERED": "1",
+        # Airflow's process titles are not to be written over the environment: by that a stack is recognised
+        "SPT_NOENV": "1",
         # each dbt task works on a copy of the project
         "TMPDIR": str(state.paths.temporary),
         # HTTP proxies of the user's shell are for the outside: everything here is on this machine

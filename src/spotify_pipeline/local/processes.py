@@ -13,27 +13,32 @@ from spotify_pipeline.local.state import SERVICE_VARIABLE, STACK_VARIABLE, Stack
 def of_stack(paths: StackPaths, *, service: str | None = None) -> list[psutil.Process]:
     """Processes of the stack in `paths`, this one and its parents excepted.
 
-    The variable is inherited, so grandchildren, and orphans of a killed supervisor, are found as well.
+    The variable is inherited, so orphans of a killed supervisor are found as well. Descendants count without
+    it: Postgres' sessions write their titles over their environment.
 
     Args:
         paths: whose processes.
         service: only those of this service.
     """
-    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = []
+    found: set[psutil.Process] = set()
     for process in psutil.process_iter():
-        if process.pid in own:
-            continue
         try:
             environment = process.environ()
-            ended = process.status() == psutil.STATUS_ZOMBIE
+            if environment.get(STACK_VARIABLE) != str(paths.root):
+                continue
+            if service is None or environment.get(SERVICE_VARIABLE) == service:
+                found |= {process, *process.children(recursive=True)}
         except (psutil.Error, OSError):  # ended meanwhile, or another user's: not ours
             continue
-        if ended or environment.get(STACK_VARIABLE) != str(paths.root):
-            continue
-        if service is None or environment.get(SERVICE_VARIABLE) == service:
-            found.append(process)
-    return found
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [process for process in found if process.pid not in own and _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end(processes: Iterable[psutil.Process], *, grace: float = 5) -> None:

@@ -1,0 +1,190 @@
+"""One whole stack for all end-to-end tests: own folder, own ports, a small catalogue of known content."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from spotify_pipeline import connections
+from spotify_pipeline.local import airflow_environment, demo_sources
+from spotify_pipeline.local.airflow_api import AirflowApi
+from spotify_pipeline.local.health import NotReady, wait_until
+from spotify_pipeline.local.stack import Stack, Wanted
+from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState
+from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
+from spotify_pipeline.warehouse.connection import connect
+from spotify_sandbox.control import SandboxControl
+
+INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
+# dates of the sandbox; none of them is today's
+FIRST_DAY = date(2021, 3, 1)
+ARTISTS, ALBUMS, TRACKS = 3, 2, 4
+RUN_SECONDS = 400
+
+
+def record_id(kind: str, number: int) -> str:
+    return f"{kind}{number:0{22 - len(kind)}d}"
+
+
+def write_catalogue(folder: Path, day: date, *, artists: int = ARTISTS) -> None:
+    """`artists` artists with 2 albums each, 4 tracks on each album."""
+    records: dict[str, list[dict[str, Any]]] = {"artists": [], "albums": [], "tracks": []}
+    for a in range(artists):
+        artist = record_id("artist", a)
+        records["artists"].append(
+            {"id": artist, "name": f"Artist {a}", "genres": ["test pop"], "popularity": 50, "followers": 10}
+        )
+        for b in range(a * ALBUMS, (a + 1) * ALBUMS):
+            album = record_id("album", b)
+            records["albums"].append(
+                {
+                    "id": album,
+                    "name": f"Album {b}",
+                    "artist_ids": [artist],
+                    "release_date": "2020-05-01",
+                    "release_date_precision": "day",
+                    "total_tracks": TRACKS,
+                    "image_url": None,
+                }
+            )
+            records["tracks"] += [
+                {
+                    "id": record_id("track", b * TRACKS + t),
+                    "name": f"Track {b * TRACKS + t}",
+                    "album_id": album,
+                    "artist_ids": [artist],
+                    "track_number": t + 1,
+                    "disc_number": 1,
+                    "duration_ms": 180_000 + t,
+                    "explicit": False,
+                    "popularity": 40,
+                }
+                for t in range(TRACKS)
+            ]
+    target = folder / day.isoformat()
+    target.mkdir(parents=True)
+    for name, rows in records.items():
+        (target / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@dataclass
+class Running:
+    """The stack, and what the tests do with it."""
+
+    stack: Stack
+    state: StackState
+    api: AirflowApi
+    control: SandboxControl
+    started_at: datetime
+
+    def set_day(self, day: date) -> None:
+        """Set the sandbox's clock to six in the morning, and list all it serves then in sources.yml."""
+        moment = f"{day.isoformat()}T06:00:00Z"
+        self.control.set_clock(moment)
+        self.state = replace(self.state, sandbox=replace(self.state.sandbox, clock=moment))
+        self.state.save()
+        demo_sources.write(self.state, demo_sources.of_sandbox(self.state))
+
+    def environment(self) -> dict[str, str]:
+        return airflow_environment.inherited() | airflow_environment.environment(self.state)
+
+    def airflow(self, *arguments: str) -> str:
+        """Output of the `airflow` command line."""
+        done = subprocess.run(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def ended(self, dag_id: str, run_id: str, *, timeout: float = RUN_SECONDS) -> dict[str, Any]:
+        """The run, once it has ended."""
+        found: dict[str, Any] = {}
+
+        def check() -> None:
+            found.update(self.api.run(dag_id, run_id))
+            if found["state"] not in {"success", "failed"}:
+                raise NotReady(f"{dag_id} is {found['state']}")
+
+        wait_until(check, timeout=timeout, what=f"{dag_id} {run_id}", poll=0.5)
+        return found
+
+    def next_run(self, dag_id: str, day: date, since: datetime, *, timeout: float = 60) -> dict[str, Any]:
+        """The first run of a partition that was queued after a moment, once it has ended."""
+
+        def check() -> None:
+            if not self.api.runs(dag_id, day.isoformat(), queued_after=since):
+                raise NotReady("there is no such run")
+
+        wait_until(check, timeout=timeout, what=f"{dag_id} of {day}", poll=0.5)
+        run = self.api.runs(dag_id, day.isoformat(), queued_after=since)[0]
+        return self.ended(dag_id, run["dag_run_id"])
+
+    def chain(self, day: date) -> list[dict[str, Any]]:
+        """Trigger ingest for a day; the runs of all three DAGs, ended. Stops at the first that failed."""
+        runs = [self.ended(INGEST, self.api.trigger(INGEST, day.isoformat()))]
+        for dag_id in CHAIN[1:]:
+            if runs[-1]["state"] != "success":
+                break
+            runs.append(self.next_run(dag_id, day, datetime.fromisoformat(runs[-1]["start_date"])))
+        return runs
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """State of each task that is not mapped."""
+        return {task["task_id"]: task["state"] for task in self.api.tasks(dag_id, run_id)}
+
+    def warehouse(self, conn_id: str = connections.WAREHOUSE_DBT) -> psycopg.Connection:
+        environ = airflow_environment.connection_variables(self.state)
+        return connect(connections.from_environment(conn_id, environ), autocommit=True)
+
+    def checksums(self) -> dict[str, TableChecksum]:
+        with self.warehouse() as connection:
+            return table_checksums(connection)
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("catalogue")
+    write_catalogue(folder, FIRST_DAY)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Running]:
+    """A running stack. Nothing of it is left when the tests end, its log folder excepted."""
+    paths = StackPaths(tmp_path_factory.mktemp("e2e") / "stack")
+    stack = Stack(paths, report=lambda line: print(line, file=sys.stderr))
+    started_at = datetime.now().astimezone()
+    options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
+    try:
+        state = stack.up(Wanted(options, own_app=""))
+        with AirflowApi(state.airflow_url) as api, SandboxControl(state.sandbox_url) as control:
+            yield Running(stack, state, api, control, started_at)
+    finally:
+        stack.down()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_stack_of_the_user() -> Iterator[None]:
+    """Commands that a test runs without naming a folder must not touch a stack that somebody uses."""
+    before = os.environ.get("SPOTIFY_PIPELINE_STACK_DIR")
+    os.environ["SPOTIFY_PIPELINE_STACK_DIR"] = "/nonexistent/stack-of-tests"
+    yield
+    if before is None:
+        del os.environ["SPOTIFY_PIPELINE_STACK_DIR"]
+    else:
+        os.environ["SPOTIFY_PIPELINE_STACK_DIR"] = before
