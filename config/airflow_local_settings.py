@@ -5,8 +5,9 @@ that has it already. A dbt node then takes a fraction of a second instead of fou
 """
 
 import sys
+from pathlib import Path
 
 if sys.argv[1:2] == ["scheduler"]:
     from spotify_pipeline.orchestration.warm_workers import warm_up
 
-    warm_up()
+    warm_up(Path(__file__).resolve().parents[1] / "dbt")
