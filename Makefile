@@ -28,7 +28,7 @@ help: ## list the commands
 	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	@echo "installing the packages of requirements.lock into .venv"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: demo
