@@ -27,7 +27,7 @@ from spotify_sandbox.control import SandboxControl
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 # dates of the sandbox; none of them is today's
-FIRST_DAY = date(2021, 3, 1)
+FIRST_DAY, SECOND_DAY = date(2021, 3, 1), date(2021, 3, 2)
 ARTISTS, ALBUMS, TRACKS = 3, 2, 4
 RUN_SECONDS = 400
 
@@ -160,6 +160,7 @@ class Running:
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("catalogue")
     write_catalogue(folder, FIRST_DAY)
+    write_catalogue(folder, SECOND_DAY, artists=ARTISTS + 1)
     return folder
 
 

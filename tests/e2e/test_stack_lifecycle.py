@@ -1,0 +1,182 @@
+"""Starting, losing and stopping a stack, as the command line does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spotify_pipeline.local import processes, services
+from spotify_pipeline.local.health import NotReady, wait_until
+from spotify_pipeline.local.ports import is_free
+from spotify_pipeline.local.state import FOLDER_VARIABLE, SERVICE_VARIABLE, StackPaths, load
+from spotify_pipeline.local.supervision import SUPERVISOR, Supervisor
+
+from .conftest import Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+START_SECONDS = 300
+
+
+def command_line(paths: StackPaths, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        [str(Path(sys.executable).parent / "spotify-pipeline"), *arguments],
+        env=os.environ | {FOLDER_VARIABLE: str(paths.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(paths: StackPaths, *arguments: str) -> tuple[int, str]:
+    process = command_line(paths, *arguments)
+    output, _ = process.communicate(timeout=START_SECONDS)
+    return process.returncode, output
+
+
+@contextmanager
+def own_stack(folder: Path) -> Iterator[StackPaths]:
+    """A folder for a second stack; whatever a failing test leaves running in it is ended."""
+    paths = StackPaths(folder / "second")
+    try:
+        yield paths
+    finally:
+        processes.end_survivors(paths, grace=0)
+
+
+def eventually(check: Callable[[], None], what: str, timeout: float = 90) -> None:
+    wait_until(check, timeout=timeout, what=what, poll=0.2)
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (signal.SIGINT, "Starting the stack"),
+        (signal.SIGTERM, "warehouse-postgres ready"),
+        (signal.SIGHUP, "Airflow's database ready"),
+    ],
+)
+def test_an_interrupted_start_leaves_no_process_behind(
+    tmp_path: Path, number: signal.Signals, line: str
+) -> None:
+    with own_stack(tmp_path) as paths:
+        process = command_line(paths, "up")
+        assert process.stdout is not None
+        for shown in process.stdout:
+            if line in shown:
+                break
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(60) == 130, rest
+        assert processes.of_stack(paths) == []
+        if paths.state.exists():
+            assert all(is_free(port) for port in load(paths).ports.values())
+
+
+def test_a_start_that_fails_says_why_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    with own_stack(tmp_path) as paths:
+        (paths.root / services.WAREHOUSE).mkdir(parents=True)
+        (paths.root / services.WAREHOUSE / "somebody's file").touch()
+        status, output = run(paths, "up")
+        assert status == 1
+        assert "error: Postgres data folder" in output
+        assert "Traceback" not in output
+        assert processes.of_stack(paths) == []
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
+    with own_stack(tmp_path) as paths:
+        assert run(paths, "down")[0] == 0
+        status, output = run(paths, "status")
+        assert (status, "not running" in output) == (1, True)
+
+
+def supervisor_of(paths: StackPaths) -> psutil.Process:
+    marked = processes.of_stack(paths)
+    [found] = [process for process in marked if process.environ().get(SERVICE_VARIABLE) == SUPERVISOR]
+    return found
+
+
+def pid_of(running: Running, name: str) -> int:
+    return Supervisor(running.state).status(name)[1]
+
+
+@pytest.mark.parametrize("name", services.ALL)
+def test_a_killed_service_comes_back(running: Running, name: str) -> None:
+    killed = pid_of(running, name)
+    workers = [
+        process for process in psutil.Process(killed).children(recursive=True) if name == services.SCHEDULER
+    ]
+    os.kill(killed, signal.SIGKILL)
+    service = services.all_services(running.state)[name]
+
+    def check() -> None:
+        statename, pid = Supervisor(running.state).status(name)
+        if statename != "RUNNING" or pid == killed:
+            raise NotReady(f"{name} is {statename}")
+        service.check()
+
+    eventually(check, f"the new {name}")
+    assert not [worker for worker in workers if worker.is_running()], (
+        "workers of the killed scheduler are gone"
+    )
+
+
+def test_every_process_of_the_stack_is_recognised(running: Running) -> None:
+    """By parentage from supervisord, and by the mark: both must give the same."""
+    marked = set(processes.of_stack(running.stack.paths))
+    supervisor = supervisor_of(running.stack.paths)
+    family = {supervisor, *supervisor.children(recursive=True)}
+    assert {process for process in family if process.is_running()} <= marked
+    workers = [process for process in marked if "LocalExecutor" in " ".join(process.cmdline())]
+    assert workers
+    assert {process.environ().get(SERVICE_VARIABLE) for process in workers} == {services.SCHEDULER}
+
+
+def test_nothing_listens_beyond_this_machine(running: Running) -> None:
+    listening = {
+        (connection.laddr.ip, process.name())
+        for process in processes.of_stack(running.stack.paths)
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {address for address, _ in listening} == {"127.0.0.1"}, listening
+
+
+def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
+    """Its ports are taken, it starts; starting it again changes nothing; stopping it stops nothing else."""
+    with own_stack(tmp_path) as paths:
+        status, output = run(paths, "up")
+        assert status == 0, output
+        second = load(paths)
+        assert set(second.ports.values()).isdisjoint(running.state.ports.values())
+        pids = {name: Supervisor(second).status(name)[1] for name in services.ALL}
+
+        begun = time.monotonic()
+        status, output = run(paths, "up")
+        assert (status, second.airflow_url in output) == (0, True), output
+        assert time.monotonic() - begun < 30
+        assert {name: Supervisor(second).status(name)[1] for name in services.ALL} == pids
+
+        # the worst way to lose a supervisor: everything that it watched over is orphaned
+        before = [psutil.Process(pid) for pid in pids.values()]
+        supervisor = supervisor_of(paths)
+        supervisor.kill()
+        supervisor.wait(10)
+        assert all(process.is_running() for process in before)
+        status, output = run(paths, "down")
+        assert status == 0, output
+        assert processes.of_stack(paths) == []
+        assert not any(process.is_running() for process in before)
+        assert all(is_free(port) for port in second.ports.values())
+    for service in services.all_services(running.state).values():
+        service.check()
