@@ -16,9 +16,12 @@ metadata = MetaData(
 )
 
 TIMESTAMP = DateTime(timezone=True)
-RECORD_KINDS = ("track", "album", "artist")
+# what has a row of its own, by its Spotify id
+RECORD_KINDS = ("track", "album", "artist", "playlist")
+# entries of a list: they have no id, and are counted beside the records that they wrap
+ENTRY_KINDS = ("playlist_item", "saved_track", "top_track", "play")
 # an answer that holds no record at all is judged, and counted, as a whole
-JUDGED_KINDS = (*RECORD_KINDS, "response")
+JUDGED_KINDS = (*RECORD_KINDS, *ENTRY_KINDS, "response")
 
 
 def required(name: str, type_: Any) -> Column[Any]:

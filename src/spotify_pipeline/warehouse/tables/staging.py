@@ -79,6 +79,21 @@ def _artist_columns() -> list[SchemaItem]:
     ]
 
 
+def _playlist_columns() -> list[SchemaItem]:
+    return [
+        *group(
+            "listing",
+            required("name", Text),
+            # a hash: the ids of other users are personal data too
+            Column("owner_hash", Text),
+            Column("is_public", Boolean),
+            Column("is_collaborative", Boolean),
+            Column("snapshot_id", Text),
+            Column("description", Text),
+        ),
+    ]
+
+
 def _current(name: str, key: str, columns: list[SchemaItem], *indexes: SchemaItem) -> Table:
     """Table of what is known now, one row per id."""
     return Table(
@@ -130,7 +145,8 @@ artists = _current("artists", "artist_id", _artist_columns())
 track_observations = _observations("track_observations", "track_id", _track_columns())
 album_observations = _observations("album_observations", "album_id", _album_columns())
 artist_observations = _observations("artist_observations", "artist_id", _artist_columns())
-
+playlists = _current("playlists", "playlist_id", _playlist_columns())
+playlist_observations = _observations("playlist_observations", "playlist_id", _playlist_columns())
 
 source_records = Table(
     "source_records",

@@ -1,0 +1,84 @@
+"""Crawl state of schema `ops`: what need not be fetched again, what is still wanted, and users' cursors."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from spotify_pipeline.warehouse.tables.parts import TIMESTAMP, metadata, not_negative, one_of, required
+
+crawl_state = Table(
+    "crawl_state",
+    metadata,
+    required("record_kind", Text),
+    required("record_id", Text),
+    # over the listing group of the simplified record, as its artist's list showed it
+    required("listing_sha256", Text),
+    required("complete_on", Date),
+    required("refreshed_at", TIMESTAMP),
+    required("refresh_due_on", Date),
+    PrimaryKeyConstraint("record_kind", "record_id"),
+    one_of("record_kind", "album"),
+    schema="ops",
+)
+
+detail_queue = Table(
+    "detail_queue",
+    metadata,
+    required("record_kind", Text),
+    required("record_id", Text),
+    required("reason", Text),
+    required("enqueued_on", Date),
+    Column("done_on", Date),
+    PrimaryKeyConstraint("record_kind", "record_id"),
+    one_of("record_kind", "track"),
+    Index(None, "enqueued_on", "record_id", postgresql_where=text("done_on IS NULL")),
+    schema="ops",
+)
+
+play_cursor = Table(
+    "play_cursor",
+    metadata,
+    required("user_hash", Text),
+    # unix milliseconds, as the endpoint's `after` takes them
+    required("after_ms", BigInteger),
+    required("last_run_at", TIMESTAMP),
+    PrimaryKeyConstraint("user_hash"),
+    *not_negative("after_ms"),
+    schema="ops",
+)
+
+play_gap = Table(
+    "play_gap",
+    metadata,
+    required("user_hash", Text),
+    required("from_played_at", TIMESTAMP),
+    required("to_played_at", TIMESTAMP),
+    required("noticed_at", TIMESTAMP),
+    PrimaryKeyConstraint("user_hash", "from_played_at"),
+    CheckConstraint("from_played_at < to_played_at", name="played_at"),
+    schema="ops",
+)
+
+user = Table(
+    "user",
+    metadata,
+    required("user_hash", Text),
+    # id of the Airflow connection that holds the login
+    required("connection", Text),
+    required("scopes", Text),
+    Column("authorized_on", Date),
+    Column("token_expires_on", Date),
+    Column("erased_at", TIMESTAMP),
+    PrimaryKeyConstraint("user_hash"),
+    schema="ops",
+)

@@ -1,0 +1,136 @@
+"""Lists of schema `staging`: what a playlist or a user's account held, and when it was read.
+
+`user_hash` is the start of the SHA-256 of a Spotify user id: the id itself is kept nowhere.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.sql.schema import SchemaItem
+
+from spotify_pipeline.warehouse.tables.parts import (
+    TIMESTAMP,
+    metadata,
+    not_negative,
+    one_of,
+    required,
+    seen,
+)
+
+LIST_KINDS = ("playlist", "saved_tracks", "top_tracks")
+ITEM_KINDS = ("track", "local", "episode", "null")
+TIME_RANGES = ("short_term", "medium_term", "long_term")
+
+
+def _observed() -> list[SchemaItem]:
+    """Where a row comes from: the greatest wins."""
+    return [required("observed_at", TIMESTAMP), required("raw_key", Text(collation="C"))]
+
+
+def _user_hash() -> CheckConstraint:
+    return CheckConstraint("user_hash ~ '^[0-9a-f]{16}$'", name="user_hash")
+
+
+# one row per list and date: which read of it counts. A list that was read to its end and had no entry has a
+# row here and none below; one that was not read to its end never says that something left it.
+list_reads = Table(
+    "list_reads",
+    metadata,
+    required("list_kind", Text),
+    # a playlist's id; a user's hash; a user's hash and the time range, with a colon between
+    required("list_id", Text),
+    required("observed_on", Date),
+    required("complete", Boolean),
+    required("item_count", Integer),
+    *_observed(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("list_kind", "list_id", "observed_on"),
+    one_of("list_kind", *LIST_KINDS),
+    *not_negative("item_count"),
+    Index(None, "load_seq"),
+    schema="staging",
+)
+
+playlist_membership = Table(
+    "playlist_membership",
+    metadata,
+    required("playlist_id", Text),
+    required("observed_on", Date),
+    # from 0, in the playlist's own order
+    required("position", Integer),
+    Column("track_id", Text),
+    required("item_kind", Text),
+    Column("added_at", TIMESTAMP),
+    required("complete", Boolean),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("playlist_id", "observed_on", "position"),
+    one_of("item_kind", *ITEM_KINDS),
+    CheckConstraint("(item_kind = 'track') = (track_id IS NOT NULL)", name="track_id"),
+    *not_negative("position"),
+    Index(None, "load_seq"),
+    Index(None, "track_id"),
+    schema="staging",
+)
+
+saved_tracks = Table(
+    "saved_tracks",
+    metadata,
+    required("user_hash", Text),
+    required("track_id", Text),
+    Column("added_at", TIMESTAMP),
+    *_observed(),
+    *seen(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("user_hash", "track_id"),
+    _user_hash(),
+    Index(None, "load_seq"),
+    schema="staging",
+)
+
+top_tracks = Table(
+    "top_tracks",
+    metadata,
+    required("user_hash", Text),
+    required("time_range", Text),
+    required("observed_on", Date),
+    # from 1
+    required("rank", Integer),
+    required("track_id", Text),
+    *_observed(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("user_hash", "time_range", "observed_on", "rank"),
+    one_of("time_range", *TIME_RANGES),
+    CheckConstraint("rank >= 1", name="rank"),
+    _user_hash(),
+    Index(None, "load_seq"),
+    schema="staging",
+)
+
+plays = Table(
+    "plays",
+    metadata,
+    required("user_hash", Text),
+    required("played_at", TIMESTAMP),
+    required("track_id", Text),
+    Column("context_type", Text),
+    Column("context_id", Text),
+    *_observed(),
+    required("first_seen_on", Date),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("user_hash", "played_at", "track_id"),
+    _user_hash(),
+    Index(None, "load_seq"),
+    Index(None, "track_id"),
+    schema="staging",
+)
