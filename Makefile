@@ -14,6 +14,9 @@ DAYS ?= 3
 MODE ?= development
 FROM ?=
 CATALOG ?=
+STORE ?=
+# Go installs itself there; a shell that does not have it on its PATH is common
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
 
 .PHONY: help
 help: ## list the commands
@@ -32,12 +35,12 @@ help: ## list the commands
 	@touch $@
 
 .PHONY: demo
-demo: .venv ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended
-	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)")
+demo: .venv ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended, STORE=seaweedfs|minio
+	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(STORE),--store "$(STORE)")
 
 .PHONY: up
 up: .venv dbt-manifest ## start the embedded stack and keep it running
-	@$(BIN)/spotify-pipeline up
+	@$(BIN)/spotify-pipeline up $(if $(STORE),--store "$(STORE)")
 
 .PHONY: down
 down: .venv ## stop the embedded stack
@@ -63,6 +66,15 @@ lint: .venv ## check style and deprecated Airflow names
 .PHONY: types
 types: .venv ## check types
 	@$(BIN)/mypy
+
+# its makers publish the server as source only, in a repository that is archived: "latest" no longer moves
+.PHONY: minio
+minio: build/bin/minio ## build the MinIO server from source; needs Go 1.24 or newer, and minutes
+
+build/bin/minio:
+	@command -v "$(GO)" >/dev/null || { echo "Go 1.24 or newer is needed to build MinIO: install it from https://go.dev/dl, or set GO=path" >&2; exit 1; }
+	@echo "building MinIO with $$("$(GO)" version | cut -d' ' -f3), which takes some minutes"
+	@GOBIN="$(abspath $(@D))" "$(GO)" install github.com/minio/minio@latest
 
 .PHONY: dbt-manifest
 dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/manifest.json

@@ -11,10 +11,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from spotify_pipeline.local import minio
 from spotify_pipeline.local.child import running
 from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
 from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.postgres import PostgresServer
+from spotify_pipeline.local.s3_server import S3Server
+from spotify_pipeline.local.state import MINIO, STORES
 
 # away from the ports of a stack that may be running beside the tests, and below those the kernel hands out
 FIRST_TEST_PORT = 15_400
@@ -93,3 +96,31 @@ def s3_server(
     ):
         yield server
     server.remove_sockets()
+
+
+@pytest.fixture(scope="session")
+def minio_server(
+    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
+) -> Iterator[minio.MinioServer]:
+    """A real MinIO with the bucket `spotify-lake`, where `make minio` has built one."""
+    if minio.find_binary() is None:
+        pytest.skip("MinIO is not built: make minio, which needs Go")
+    folder = tmp_path_factory.mktemp("minio")
+    port = port_reservation.choose(FIRST_TEST_PORT + 110)
+    server = minio.MinioServer(folder / "data", port, access_key="test-access", secret_key="test-secret-key")
+    server.initialise()
+    with running(
+        server.command(),
+        check=server.check,
+        log=folder / "minio.log",
+        what="test MinIO",
+        environment=server.environment(),
+    ):
+        yield server
+
+
+@pytest.fixture(scope="session", params=STORES)
+def each_s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """The code asks for plain S3: SeaweedFS, then MinIO where it is built."""
+    server: S3Server = request.getfixturevalue("minio_server" if request.param == MINIO else "s3_server")
+    return server

@@ -1,4 +1,4 @@
-"""The bucket of the Docker stack, made by its script against a real object store."""
+"""The bucket of the Docker stack, made by its script against real object stores."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from minio import Minio
 
-from spotify_pipeline.local.objectstore import HOST, ObjectStore
+from spotify_pipeline.local.s3_server import HOST, S3Server
 
 pytestmark = pytest.mark.integration
 SCRIPT = Path(__file__).resolve().parents[2] / "docker" / "lake" / "create-bucket.sh"
 BUCKET = "made-by-script"
 
 
-def run(server: ObjectStore, **changes: str) -> subprocess.CompletedProcess[str]:
+def run(server: S3Server, **changes: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "LAKE_URL": f"http://{HOST}:{server.port}",
@@ -35,22 +35,22 @@ def run(server: ObjectStore, **changes: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_bucket_is_made_once(s3_server: ObjectStore) -> None:
+def test_the_bucket_is_made_once(each_s3_server: S3Server) -> None:
     for _ in range(2):
-        done = run(s3_server)
+        done = run(each_s3_server)
         assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} is there\n"), done.stderr
     client = Minio(
-        endpoint=f"{HOST}:{s3_server.port}",
-        access_key=s3_server.access_key,
-        secret_key=s3_server.secret_key,
+        endpoint=f"{HOST}:{each_s3_server.port}",
+        access_key=each_s3_server.access_key,
+        secret_key=each_s3_server.secret_key,
         secure=False,
     )
     assert client.bucket_exists(bucket_name=BUCKET)
     client.remove_bucket(bucket_name=BUCKET)
 
 
-def test_wrong_keys_are_said_without_repeating_them(s3_server: ObjectStore) -> None:
-    done = run(s3_server, LAKE_PASSWORD="not-the-password")
+def test_wrong_keys_are_said_without_repeating_them(each_s3_server: S3Server) -> None:
+    done = run(each_s3_server, LAKE_PASSWORD="not-the-password")
     assert done.returncode == 1
     assert f"bucket {BUCKET} cannot be made" in done.stderr
     assert "403" in done.stderr

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 import urllib3
@@ -35,7 +36,10 @@ class Lake:
     """One bucket of an S3 store.
 
     Each call raises LakeUnavailable (the store does not answer), BucketMissing, or ConfigurationError
-    (the store refuses the keys).
+    (the store refuses the keys, or shows a certificate that is not trusted).
+
+    With `secure` in the connection's extra it speaks TLS; `ca_file` there names a PEM file of the
+    authorities to trust instead of the system's.
     """
 
     def __init__(self, info: ConnectionInfo) -> None:
@@ -53,6 +57,8 @@ class Lake:
             # given, so that the SDK need not ask the store where the bucket is
             region=str(info.extra.get("region", "us-east-1")),
             http_client=urllib3.PoolManager(
+                cert_reqs="CERT_REQUIRED",
+                ca_certs=_authorities(info) if secure else None,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
                 maxsize=16,
                 retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
@@ -65,13 +71,23 @@ class Lake:
             yield
         except S3Error as error:
             raise self._translate(error, key) from error
+        except urllib3.exceptions.MaxRetryError as error:
+            if isinstance(error.reason, urllib3.exceptions.SSLError):
+                raise ConfigurationError(
+                    f"the object store at {self.address} cannot prove who it is ({error.reason}): name the "
+                    f"file of its authority as ca_file in the extra of connection '{self._conn_id}'"
+                ) from error
+            raise self._unavailable(error) from error
         except (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, OSError) as error:
-            raise LakeUnavailable(
-                f"the object store at {self.address} does not answer ({type(error).__name__}): start it, "
-                f"or correct connection '{self._conn_id}'; the task tries again"
-            ) from error
+            raise self._unavailable(error) from error
         except MinioException as error:
             raise LakeUnavailable(f"the object store at {self.address} failed on '{key}': {error}") from error
+
+    def _unavailable(self, error: Exception) -> LakeUnavailable:
+        return LakeUnavailable(
+            f"the object store at {self.address} does not answer ({type(error).__name__}): start it, "
+            f"or correct connection '{self._conn_id}'; the task tries again"
+        )
 
     def _translate(self, error: S3Error, key: str) -> Exception:
         if error.code == "NoSuchBucket":
@@ -182,6 +198,23 @@ class Lake:
                 return False
             self._client.make_bucket(bucket_name=self.bucket)
             return True
+
+
+def _authorities(info: ConnectionInfo) -> str | None:
+    """Path of the PEM file that the connection names; None for the system's authorities.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    named = info.extra.get("ca_file")
+    if not named:
+        return None
+    if not Path(named).is_file():
+        raise ConfigurationError(
+            f"connection '{info.conn_id}' names ca_file '{named}', which is no file: mount it, or correct "
+            "the path"
+        )
+    return str(named)
 
 
 def _own_metadata(headers: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from spotify_pipeline import connections as ids
-from spotify_pipeline.local.objectstore import BUCKET
+from spotify_pipeline.local.s3_server import BUCKET, REGION
 from spotify_pipeline.local.state import StackState
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
 
@@ -59,7 +59,7 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
             "login": state.secrets["s3_access_key"],
             "password": state.secrets["s3_secret_key"],
             "schema": BUCKET,
-            "extra": {"secure": False, "region": "us-east-1"},
+            "extra": {"secure": False, "region": REGION},
         },
     }
     for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():

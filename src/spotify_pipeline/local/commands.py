@@ -19,7 +19,7 @@ from spotify_pipeline.connections import SPOTIFY_API, variable_name
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.local import services
 from spotify_pipeline.local.health import NotReady
-from spotify_pipeline.local.objectstore import BUCKET
+from spotify_pipeline.local.s3_server import BUCKET
 from spotify_pipeline.local.stack import Stack, Wanted
 from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState
 from spotify_pipeline.local.supervision import Supervisor
@@ -61,6 +61,9 @@ def up(
     sources: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="sources.yml to use")
     ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="object store: seaweedfs or minio; default: as it was, else the first")
+    ] = None,
 ) -> None:
     """Start the embedded stack, or print its addresses when it runs."""
     with orderly_exit():
@@ -70,7 +73,7 @@ def up(
         if mode or catalog:
             options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
         own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
-        state = stack.up(Wanted(options, own_app, sources))
+        state = stack.up(Wanted(options, own_app, sources, store))
         console.print(addresses(state), soft_wrap=True)
         console.print("[bold]make down[/] stops it.")
 
@@ -106,7 +109,7 @@ def addresses(state: StackState) -> str:
     lines = {
         "Airflow": f"{state.airflow_url}  no login needed",
         "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse",
-        "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}",
+        "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}, {state.store}",
         "Spotify": spotify,
         "Passwords": str(state.paths.secrets),
         "Logs": str(state.paths.logs),

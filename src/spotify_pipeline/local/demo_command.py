@@ -25,12 +25,16 @@ def _date(text: str) -> date:
 
 
 def demo(
+    *,
     first: Annotated[
         str | None, typer.Option("--from", help="first date; default: so that the last is today")
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="number of days")] = 3,
     catalog: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="catalogue folder to serve")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="object store: seaweedfs or minio; default: as it was, else the first")
     ] = None,
     mode: Annotated[str, typer.Option(help="class of app: development or extended")] = "development",
     output: Annotated[
@@ -45,7 +49,7 @@ def demo(
         clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
         options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
         console.print("Starting the stack" if began_with is None else "The stack is running")
-        state = stack.up(Wanted(options, own_app=""))
+        state = stack.up(Wanted(options, own_app="", store=store))
         console.print(
             f"Running {len(dates)} partitions, {dates[0]} to {dates[-1]}: {state.airflow_url}", soft_wrap=True
         )

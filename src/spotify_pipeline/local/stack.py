@@ -14,12 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import bootstrap, processes, services
+from spotify_pipeline.local import bootstrap, minio, processes, services
 from spotify_pipeline.local.airflow_api import AirflowApi
 from spotify_pipeline.local.health import NotReady, wait_until
 from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.services import Service
-from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState, create_or_load, load
+from spotify_pipeline.local.state import (
+    MINIO,
+    SandboxOptions,
+    StackPaths,
+    StackState,
+    create_or_load,
+    load,
+)
 from spotify_pipeline.local.supervision import Supervisor
 
 LOCK_SECONDS = 120
@@ -34,12 +41,14 @@ class Wanted:
     """What a stack is to serve.
 
     `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead
-    of the sandbox; "" for the sandbox. `sources`: a sources.yml. None is always: as it was the last time.
+    of the sandbox; "" for the sandbox. `sources`: a sources.yml. `store`: one of `state.STORES`. None is
+    always: as it was the last time.
     """
 
     sandbox: SandboxOptions | None = None
     own_app: str | None = None
     sources: Path | None = None
+    store: str | None = None
 
 
 class Stack:
@@ -58,6 +67,8 @@ class Stack:
             PipelineError: something cannot be started; the message names it and its log.
         """
         wanted = wanted or Wanted()
+        if wanted.store == MINIO:
+            minio.binary()  # where it is missing, nothing must have changed yet
         with self._lock():
             state = self._running_state()
             if state is not None:
@@ -95,7 +106,7 @@ class Stack:
             state = create_or_load(self.paths, reservation)
             # a clock that a demo left behind would keep the daily run from ever being on time
             sandbox = wanted.sandbox or replace(state.sandbox, clock=None)
-            state = state.changed(sandbox=sandbox, own_app=wanted.own_app)
+            state = state.changed(sandbox=sandbox, own_app=wanted.own_app, store=wanted.store)
             state.save()
             bootstrap.data_folders(state)
             everything = services.all_services(state)
@@ -109,10 +120,14 @@ class Stack:
         return state
 
     def _complete(self, state: StackState, wanted: Wanted) -> StackState:
-        """Bring a running stack to what is asked: start what is missing, exchange the Spotify it reads."""
+        """Bring a running stack to what is asked: start what is missing, exchange Spotify or the store."""
         supervisor = Supervisor(state)
-        before, state = state, state.changed(sandbox=wanted.sandbox, own_app=wanted.own_app)
+        before = state
+        state = before.changed(sandbox=wanted.sandbox, own_app=wanted.own_app, store=wanted.store)
         state.save()
+        if state.store != before.store:
+            # the new one takes over port and key pair
+            supervisor.stop([services.STORE], timeout=STOP_SECONDS)
         if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
         if (state.sandbox.mode, state.own_app) != (before.sandbox.mode, before.own_app):

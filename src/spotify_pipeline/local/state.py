@@ -23,6 +23,7 @@ SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
 OWN_APP = "own_spotify_api"
 APP_CLASSES = ("development", "extended")
+SEAWEEDFS, MINIO = STORES = ("seaweedfs", "minio")
 
 PREFERRED_PORTS = {
     "airflow": 8080,
@@ -130,6 +131,11 @@ class StackState:
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
+    store: str = SEAWEEDFS
+
+    def __post_init__(self) -> None:
+        if self.store not in STORES:
+            raise ConfigurationError(f"store '{self.store}' is unknown: choose {' or '.join(STORES)}")
 
     @property
     def airflow_url(self) -> str:
@@ -146,17 +152,23 @@ class StackState:
         """Connection `spotify_api` of the user's own, as Airflow reads it; None with the sandbox."""
         return self.secrets.get(OWN_APP) or None
 
-    def changed(self, *, sandbox: SandboxOptions | None, own_app: str | None) -> StackState:
-        """The same stack reading another Spotify; None leaves as it is, "" means no app of the user's own."""
+    def changed(
+        self, *, sandbox: SandboxOptions | None, own_app: str | None, store: str | None = None
+    ) -> StackState:
+        """The same stack with another Spotify or object store.
+
+        None leaves as it is, `own_app` "" means no app of the user's own. The objects of one store do not
+        move to the other: each has its own folder.
+        """
         kept = dict(self.secrets)
         if own_app is not None:
             kept[OWN_APP] = own_app
-        return replace(self, sandbox=sandbox or self.sandbox, secrets=kept)
+        return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
 
     def save(self) -> None:
         """Write the files of the stack; a reader sees the old or the new content, never half of it."""
-        text = json.dumps({"ports": dict(self.ports), "sandbox": asdict(self.sandbox)}, indent=2)
-        _write(self.paths.state, text, mode=0o644)
+        public = {"ports": dict(self.ports), "sandbox": asdict(self.sandbox), "store": self.store}
+        _write(self.paths.state, json.dumps(public, indent=2), mode=0o644)
         _write(self.paths.secrets, json.dumps(dict(self.secrets), indent=2), mode=0o600)
 
 
@@ -169,7 +181,8 @@ def load(paths: StackPaths) -> StackState:
     state, kept = _read(paths.state), _read(paths.secrets)
     if state is None or kept is None:
         raise ConfigurationError(f"there is no stack in {paths.root}: start one with 'make up'")
-    return StackState(paths, state["ports"], kept, SandboxOptions(**state["sandbox"]))
+    sandbox = SandboxOptions(**state["sandbox"])
+    return StackState(paths, state["ports"], kept, sandbox, state.get("store", SEAWEEDFS))
 
 
 def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
@@ -194,7 +207,8 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         offsets = PORT_OFFSETS.get(name, (0,))
         chosen = reservation.choose_or_none(port, offsets=offsets)
         ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets)
-    state = StackState(paths, ports, kept, SandboxOptions(**before.get("sandbox", {})))
+    sandbox = SandboxOptions(**before.get("sandbox", {}))
+    state = StackState(paths, ports, kept, sandbox, before.get("store", SEAWEEDFS))
     state.save()
     return state
 

@@ -1,4 +1,4 @@
-"""The store's calls and errors, over a real S3 server."""
+"""The store's calls and errors, over real S3 servers of two makers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import BucketMissing, ConfigurationError, DamagedObject, LakeUnavailable
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, RawObject
 from spotify_pipeline.lake.manifest import read_manifest, read_raw, sha256
-from spotify_pipeline.local.objectstore import ObjectStore
+from spotify_pipeline.local.s3_server import S3Server
 
 pytestmark = pytest.mark.integration
 _numbers = itertools.count(1)
@@ -21,13 +21,13 @@ DAY = date(2026, 11, 22)
 
 
 @pytest.fixture
-def info(s3_server: ObjectStore) -> ConnectionInfo:
+def info(each_s3_server: S3Server) -> ConnectionInfo:
     return ConnectionInfo(
         "spotify_lake",
         host="127.0.0.1",
-        port=s3_server.port,
-        login=s3_server.access_key,
-        password=s3_server.secret_key,
+        port=each_s3_server.port,
+        login=each_s3_server.access_key,
+        password=each_s3_server.secret_key,
         schema=f"store-{next(_numbers)}",
     )
 

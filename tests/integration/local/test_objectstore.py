@@ -1,4 +1,4 @@
-"""The embedded S3 store as a real server."""
+"""The embedded S3 stores as real servers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from spotify_pipeline.local.child import running
 from spotify_pipeline.local.health import NotReady
 from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
 from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.s3_server import S3Server
 
 pytestmark = pytest.mark.integration
 
 
-def client_of(store: ObjectStore) -> Minio:
+def client_of(store: S3Server) -> Minio:
     return Minio(store.endpoint, store.access_key, store.secret_key, secure=False)
 
 
@@ -44,23 +45,26 @@ def start(store: ObjectStore) -> dict[str, object]:
     }
 
 
-def test_bucket_is_there_and_an_object_comes_back(s3_server: ObjectStore) -> None:
-    client = client_of(s3_server)
+def test_bucket_is_there_and_an_object_comes_back(each_s3_server: S3Server) -> None:
+    client = client_of(each_s3_server)
     client.put_object("spotify-lake", "local/test", io.BytesIO(b"body"), 4)
     assert client.get_object("spotify-lake", "local/test").read() == b"body"
 
 
-def test_wrong_keys_are_refused(s3_server: ObjectStore) -> None:
-    for stranger in (replace(s3_server, secret_key="wrong"), replace(s3_server, access_key="nobody")):
+def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
+    for stranger in (
+        replace(each_s3_server, secret_key="wrong"),
+        replace(each_s3_server, access_key="nobody"),
+    ):
         with pytest.raises(S3Error):
             list(client_of(stranger).list_objects("spotify-lake"))
         with pytest.raises(NotReady):
             stranger.check()
 
 
-def test_a_missing_bucket_is_not_made_by_writing_to_it(s3_server: ObjectStore) -> None:
+def test_a_missing_bucket_is_not_made_by_writing_to_it(each_s3_server: S3Server) -> None:
     with pytest.raises(S3Error) as refused:
-        client_of(s3_server).put_object("no-such-bucket", "key", io.BytesIO(b"x"), 1)
+        client_of(each_s3_server).put_object("no-such-bucket", "key", io.BytesIO(b"x"), 1)
     assert refused.value.code == "NoSuchBucket"
 
 

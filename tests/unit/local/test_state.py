@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,22 @@ def test_nothing_asked_changes_nothing(paths: StackPaths) -> None:
     state = create(paths).changed(sandbox=SandboxOptions("extended"), own_app="app")
     assert state.changed(sandbox=None, own_app=None) == state
     assert state.changed(sandbox=None, own_app="").own_app is None
+
+
+def test_the_store_is_remembered_and_one_that_is_unknown_is_refused(paths: StackPaths) -> None:
+    assert create(paths).store == "seaweedfs"
+    create(paths).changed(sandbox=None, own_app=None, store="minio").save()
+    assert (load(paths).store, create(paths).store) == ("minio", "minio")
+    with pytest.raises(ConfigurationError, match="store 's3' is unknown: choose seaweedfs or minio"):
+        load(paths).changed(sandbox=None, own_app=None, store="s3")
+
+
+def test_a_stack_of_the_time_before_there_was_a_choice_keeps_its_objects(paths: StackPaths) -> None:
+    create(paths)
+    kept = json.loads(paths.state.read_text())
+    del kept["store"]
+    paths.state.write_text(json.dumps(kept))
+    assert load(paths).store == create(paths).store == "seaweedfs"
 
 
 def test_an_unknown_class_of_app_is_refused() -> None:
