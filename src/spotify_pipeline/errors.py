@@ -92,7 +92,9 @@ class PermissionDenied(TerminalError):
 
 
 class NotFound(TerminalError):
-    """404: Spotify knows no such id."""
+    """404: Spotify knows no such id; `observed_at` (UTC) is when it said so, where the answer tells."""
+
+    observed_at: datetime | None = None
 
 
 class RequestRefused(TerminalError):

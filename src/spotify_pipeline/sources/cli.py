@@ -33,4 +33,4 @@ def check(
     for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
         for source in group:
             calls = source.estimated_calls(app_class)
-            typer.echo(f"group {number}  {source.name:32} {source.kind.value:8} about {calls} calls")
+            typer.echo(f"group {number}  {source.name:32} {source.kind.value:15} about {calls} calls")

@@ -16,6 +16,7 @@ from spotify_pipeline.sources.messages import describe
 from spotify_pipeline.sources.model import (
     DEFAULT_INCLUDE_GROUPS,
     DEFAULT_MAX_RESULTS,
+    DEFAULT_TIME_RANGES,
     DEFAULT_TYPES,
     Source,
     SourceKind,
@@ -79,15 +80,17 @@ def _sources(parsed: YamlText) -> list[Source]:
         kind = SourceKind(entry["kind"])
         search = kind is SourceKind.SEARCH
         groups = entry.get("include_groups", DEFAULT_INCLUDE_GROUPS) if kind is SourceKind.ARTIST else ()
+        ranges = entry.get("time_ranges", DEFAULT_TIME_RANGES) if kind is SourceKind.TOP_TRACKS else ()
         result.append(
             Source(
                 name=name,
                 kind=kind,
-                ids=() if search else _ids(parsed, pointer, entry, kind),
+                ids=_ids(parsed, pointer, entry, kind) if kind.lists_ids else (),
                 include_groups=tuple(groups),
                 queries=tuple(entry["queries"]) if search else (),
                 types=tuple(entry.get("types", DEFAULT_TYPES)) if search else (),
                 max_results=entry.get("max_results", DEFAULT_MAX_RESULTS) if search else 0,
+                time_ranges=tuple(ranges),
                 line=parsed.places[pointer].line,
             )
         )

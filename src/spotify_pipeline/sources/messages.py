@@ -12,12 +12,13 @@ from spotify_pipeline.sources.yaml_text import Pointer
 
 _TYPES = {"object": "keys with values", "array": "a list", "string": "text", "integer": "a whole number"}
 _KINDS_OF = {
-    "ids": "artist or album",
-    "ids_file": "artist or album",
+    "ids": "artist, album, track or playlist",
+    "ids_file": "artist, album, track or playlist",
     "include_groups": "artist",
     "queries": "search",
     "types": "search",
     "max_results": "search",
+    "time_ranges": "top_tracks",
 }
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind, Scope
 
 DEFAULT_INCLUDE_GROUPS = ("album", "single")
 DEFAULT_TYPES = ("track",)
 DEFAULT_MAX_RESULTS = 100
+DEFAULT_TIME_RANGES = ("short_term", "medium_term", "long_term")
 
+# for estimates only: what an artist, a playlist, a library and a user's top list are taken to hold
 RELEASES_PER_ARTIST = 25
-"""Albums and singles that an artist is taken to have, for estimates only."""
+ITEMS_PER_PLAYLIST = 100
+SAVED_TRACKS = 500
+TOP_TRACKS = 100
 
 
 class SourceKind(StrEnum):
@@ -23,15 +28,55 @@ class SourceKind(StrEnum):
 
     ARTIST = "artist"
     ALBUM = "album"
+    TRACK = "track"
+    PLAYLIST = "playlist"
     SEARCH = "search"
+    SAVED_TRACKS = "saved_tracks"
+    TOP_TRACKS = "top_tracks"
+    RECENTLY_PLAYED = "recently_played"
+
+    @property
+    def lists_ids(self) -> bool:
+        """Whether its sources name records by id."""
+        return self in {SourceKind.ARTIST, SourceKind.ALBUM, SourceKind.TRACK, SourceKind.PLAYLIST}
+
+    @property
+    def request_kinds(self) -> tuple[RequestKind, ...]:
+        """The calls that a crawl of this kind cannot do without."""
+        return _REQUEST_KINDS[self]
+
+    @property
+    def scopes(self) -> tuple[Scope, ...] | None:
+        """What a user must have allowed; None where the app's own token is enough."""
+        needed = [ENDPOINTS[kind].scopes for kind in self.request_kinds]
+        if all(scopes is None for scopes in needed):
+            return None
+        return tuple(dict.fromkeys(scope for scopes in needed for scope in scopes or ()))
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether it reads what belongs to a user."""
+        return self.scopes is not None
+
+
+_REQUEST_KINDS = {
+    SourceKind.ARTIST: (RequestKind.ARTIST, RequestKind.ARTIST_ALBUMS, RequestKind.ALBUM),
+    SourceKind.ALBUM: (RequestKind.ALBUM,),
+    SourceKind.TRACK: (RequestKind.TRACK,),
+    SourceKind.PLAYLIST: (RequestKind.PLAYLIST, RequestKind.PLAYLIST_ITEMS),
+    SourceKind.SEARCH: (RequestKind.SEARCH,),
+    SourceKind.SAVED_TRACKS: (RequestKind.SAVED_TRACKS,),
+    SourceKind.TOP_TRACKS: (RequestKind.TOP_TRACKS,),
+    SourceKind.RECENTLY_PLAYED: (RequestKind.RECENTLY_PLAYED,),
+}
 
 
 @dataclass(frozen=True)
 class Source:
     """A named entry of sources.yml. Fields of other kinds than its own are empty (`max_results` 0).
 
-    ids: 22 base62 characters each, in the order of the file. max_results: per query and type. line: where the
-    entry starts in sources.yml.
+    ids: 22 base62 characters each, in the order of the file. max_results: per query and type. time_ranges: of
+    top_tracks. line: where the entry starts in sources.yml.
     """
 
     name: str
@@ -41,12 +86,13 @@ class Source:
     queries: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     max_results: int = 0
+    time_ranges: tuple[str, ...] = ()
     line: int = 0
 
     @property
     def definition_sha256(self) -> str:
         """Hash of what the source means: not of its name, line, or the order and notation of its entries."""
-        meaning = {
+        meaning: dict[str, object] = {
             "kind": self.kind.value,
             "ids": sorted(self.ids),
             "include_groups": sorted(self.include_groups),
@@ -54,15 +100,50 @@ class Source:
             "types": sorted(self.types),
             "max_results": self.max_results,
         }
+        if self.time_ranges:  # newer than the first hashes, which stay as they are
+            meaning["time_ranges"] = sorted(self.time_ranges)
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def estimated_calls(self, app_class: AppClass) -> int:
         """Calls that a whole crawl is expected to take; for balance and plans, no bound."""
-        if self.kind is SourceKind.ARTIST:
-            page = ENDPOINTS[RequestKind.ARTIST_ALBUMS].page_size(app_class)
-            return len(self.ids) * (1 + math.ceil(RELEASES_PER_ARTIST / page) + RELEASES_PER_ARTIST)
-        if self.kind is SourceKind.ALBUM:
-            return len(self.ids)
-        page = ENDPOINTS[RequestKind.SEARCH].page_size(app_class)
-        return len(self.queries) * len(self.types) * math.ceil(self.max_results / page)
+        return _ESTIMATES[self.kind](self, app_class)
+
+
+def _pages(kind: RequestKind, records: int, app_class: AppClass) -> int:
+    return math.ceil(records / ENDPOINTS[kind].page_size(app_class))
+
+
+def _calls_of_artists(source: Source, app_class: AppClass) -> int:
+    listing = _pages(RequestKind.ARTIST_ALBUMS, RELEASES_PER_ARTIST, app_class)
+    return len(source.ids) * (1 + listing + RELEASES_PER_ARTIST)
+
+
+def _calls_of_tracks(source: Source, app_class: AppClass) -> int:
+    several = app_class in ENDPOINTS[RequestKind.TRACKS].app_classes
+    return _pages(RequestKind.TRACKS, len(source.ids), app_class) if several else len(source.ids)
+
+
+def _calls_of_playlists(source: Source, app_class: AppClass) -> int:
+    return len(source.ids) * (1 + _pages(RequestKind.PLAYLIST_ITEMS, ITEMS_PER_PLAYLIST, app_class))
+
+
+def _calls_of_searches(source: Source, app_class: AppClass) -> int:
+    pages = _pages(RequestKind.SEARCH, source.max_results, app_class)
+    return len(source.queries) * len(source.types) * pages
+
+
+def _calls_of_top_tracks(source: Source, app_class: AppClass) -> int:
+    return len(source.time_ranges) * _pages(RequestKind.TOP_TRACKS, TOP_TRACKS, app_class)
+
+
+_ESTIMATES: Mapping[SourceKind, Callable[[Source, AppClass], int]] = {
+    SourceKind.ARTIST: _calls_of_artists,
+    SourceKind.ALBUM: lambda source, _: len(source.ids),
+    SourceKind.TRACK: _calls_of_tracks,
+    SourceKind.PLAYLIST: _calls_of_playlists,
+    SourceKind.SEARCH: _calls_of_searches,
+    SourceKind.SAVED_TRACKS: lambda _, app_class: _pages(RequestKind.SAVED_TRACKS, SAVED_TRACKS, app_class),
+    SourceKind.TOP_TRACKS: _calls_of_top_tracks,
+    SourceKind.RECENTLY_PLAYED: lambda *_: 1,
+}

@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from spotify_pipeline.connections import SPOTIFY_API, ConnectionInfo
-from spotify_pipeline.errors import ConfigurationError, PipelineError, RateLimited, RequestRefused
+from spotify_pipeline.errors import ConfigurationError, NotFound, PipelineError, RateLimited, RequestRefused
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.answers import refusal, said
 from spotify_pipeline.spotify.auth import AccessToken, Bearer, ClientCredentials, TokenProvider
@@ -167,7 +167,10 @@ class SpotifyClient:
                 self._hold(answer, bucket, may_wait=waits < WAITS_MAX)
                 waits += 1
             else:
-                raise _without(token, refusal(answer, path))
+                error = _without(token, refusal(answer, path))
+                if isinstance(error, NotFound):
+                    error.observed_at = answer.observed_at
+                raise error
 
     def _send(self, path: str, pairs: tuple[tuple[str, str], ...], bucket: str, token: AccessToken) -> Answer:
         def admit() -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import partial
+from typing import Any
 
 from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
-from spotify_pipeline.spotify.result import CrawlResult, Missing, StopReason, StoredBody
-from spotify_pipeline.spotify.session import CrawlSession, Trail
-from spotify_pipeline.spotify.walks import walk_album, walk_artist, walk_search
+from spotify_pipeline.spotify.result import CrawlResult, Missing, Plays, StopReason, StoredBody
+from spotify_pipeline.spotify.session import CrawlSession
+from spotify_pipeline.spotify.source_walks import walks_of
+from spotify_pipeline.spotify.user_walks import plays_of
+from spotify_pipeline.spotify.walks import walk_album
 
-__all__ = ["CrawlResult", "Missing", "StopReason", "StoredBody", "crawl"]
+__all__ = ["CrawlResult", "Missing", "Plays", "StopReason", "StoredBody", "crawl"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,57 +30,65 @@ def crawl(
     have: Callable[[Request], StoredBody | None],
     keep: Callable[[Request, ApiResponse], None],
     concurrency: int = 4,
+    skip_album: Callable[[Mapping[str, Any]], bool] | None = None,
+    after_ms: int | None = None,
 ) -> CrawlResult:
     """Fetch all that `source` names, as of `partition`.
 
     artist: the artist, the pages of its albums, then each distinct album with the rest of its tracks.
-    album: each album with the rest of its tracks. search: the pages of each query and type.
+    album: each album with the rest of its tracks. track: each track, 50 a call where the app may.
+    playlist: each playlist and the pages of its entries. search: the pages of each query and type.
+    saved_tracks, top_tracks: their pages. recently_played: the plays after `after_ms`, unix milliseconds.
+
+    `skip_album` is asked once for each album that a listing names, with the listing's entry, in their order
+    and in the calling thread; an album for which it says yes is not fetched, and is listed in `skipped`.
 
     A request whose body `have` returns is walked through and not sent again. `keep` gets each new answer;
     both are called from up to `concurrency` threads. An answer observed on another date than `partition`
     (UTC) is not kept and ends the crawl; a closed bucket ends the calls to it, and with another reason than
     QUOTA_EXCEEDED all calls: both give `complete=False`. An id that Spotify does not know is listed in
-    `missing`, and the others go on.
+    `missing`, and the others go on; so is a playlist that the user may not read, unless that is all of them.
+    An answer that could not be had after all attempts is `outage`, and everything else that could is kept.
 
     Raises:
-        TransientError: some answer could not be had; everything else that could is kept.
+        LakeUnavailable, WarehouseUnavailable: what `have`, `keep` or the client's gate need is not there.
         TerminalError: Spotify refuses the login, the app or a request, or a link is unsafe.
     """
     session = CrawlSession(client, partition, have, keep)
     before = client.calls()
-    walks: list[Callable[[Trail], None]]
-    if source.kind is SourceKind.ARTIST:
-        groups = ",".join(source.include_groups)
-        walks = [partial(walk_artist, session, artist_id, groups) for artist_id in source.ids]
-    elif source.kind is SourceKind.ALBUM:
-        walks = [partial(walk_album, session, album_id) for album_id in source.ids]
-    else:
-        walks = [
-            partial(walk_search, session, query, record_type, source.max_results)
-            for query in source.queries
-            for record_type in source.types
-        ]
-    trails = session.run(walks, concurrency)
+    trails = session.run(walks_of(session, source, after_ms), concurrency)
+    refused = [trail.refused for trail in trails if trail.refused]
+    if refused and len(refused) == len(trails):
+        raise refused[0]
     # in the order of first appearance, so that the same answers give the same order of albums
-    albums = dict.fromkeys(album_id for trail in trails for album_id in trail.album_ids)
-    trails += session.run([partial(walk_album, session, album_id) for album_id in albums], concurrency)
+    albums: dict[str, Mapping[str, Any]] = {}
+    for trail in trails:
+        for album_id, listing in trail.albums:
+            albums.setdefault(album_id, listing)
+    skipped = tuple(album_id for album_id, entry in albums.items() if skip_album and skip_album(entry))
+    for album_id in skipped:
+        del albums[album_id]
+    wanted = [partial(walk_album, session, album_id) for album_id in albums]
+    trails += session.run(wanted, concurrency)
     session.raise_failure()
 
-    stop = session.stop
     problems = tuple(problem for trail in trails for problem in trail.problems)
-    reason = stop.reason if stop else StopReason.UNREADABLE if problems else None
-    deadline: datetime | None = stop.deadline if stop else None
+    reason, message = _why_incomplete(session, problems)
     spent = client.calls() - before
+    plays = plays_of(trails, after_ms) if source.kind is SourceKind.RECENTLY_PLAYED else None
     result = CrawlResult(
         complete=reason is None,
         stopped_by=reason,
-        message=stop.message if stop else problems[0] if problems else None,
-        bucket=stop.bucket if stop else None,
-        deadline=deadline,
+        message=message,
+        bucket=session.stop.bucket if session.stop else None,
+        deadline=session.stop.deadline if session.stop else None,
         missing=tuple(missing for trail in trails for missing in trail.missing),
         problems=problems,
         calls=sum(count for bucket, count in spent.items() if bucket.startswith("GET ")),
         requests=tuple(dict.fromkeys(request for trail in trails for request in trail.requests)),
+        skipped=skipped,
+        outage=session.outage,
+        plays=plays,
     )
     logger.info(
         "source %s on %s: %d objects, %d calls, %d missing, %s",
@@ -89,3 +100,14 @@ def crawl(
         "complete" if result.complete else f"stopped: {result.message}",
     )
     return result
+
+
+def _why_incomplete(session: CrawlSession, problems: Sequence[str]) -> tuple[StopReason | None, str | None]:
+    """Reason and sentence: a stop tells most, then an outage, then an answer of the wrong shape."""
+    if session.stop is not None:
+        return session.stop.reason, session.stop.message
+    if session.outage is not None:
+        return StopReason.OUTAGE, str(session.outage)
+    if problems:
+        return StopReason.UNREADABLE, problems[0]
+    return None, None

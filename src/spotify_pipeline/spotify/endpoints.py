@@ -32,16 +32,38 @@ class RequestKind(StrEnum):
     ALBUM = "album"
     ALBUM_TRACKS = "album_tracks"
     TRACK = "track"
+    TRACKS = "tracks"
     SEARCH = "search"
+    PLAYLIST = "playlist"
+    PLAYLIST_ITEMS = "playlist_items"
+    SAVED_TRACKS = "saved_tracks"
+    TOP_TRACKS = "top_tracks"
+    RECENTLY_PLAYED = "recently_played"
+
+
+class Scope(StrEnum):
+    """What a user allows an app to read, in Spotify's words."""
+
+    PLAYLISTS = "playlist-read-private"
+    SHARED_PLAYLISTS = "playlist-read-collaborative"
+    LIBRARY = "user-library-read"
+    TOP = "user-top-read"
+    RECENTLY_PLAYED = "user-read-recently-played"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One call: `template` with `{id}`, and the largest page by class of app (None: not paged)."""
+    """One call: `template` with `{id}`, and the largest page by class of app (None: not paged).
+
+    `scopes`: what a user must have allowed; None where the app's own token is enough. `app_classes`: those
+    that may call it.
+    """
 
     kind: RequestKind
     template: str
     page_sizes: Mapping[AppClass, int] | None = None
+    scopes: tuple[Scope, ...] | None = None
+    app_classes: frozenset[AppClass] = frozenset(AppClass)
 
     @property
     def bucket(self) -> str:
@@ -61,6 +83,8 @@ def _sizes(development: int, extended: int) -> Mapping[AppClass, int]:
     return {AppClass.DEVELOPMENT: development, AppClass.EXTENDED: extended}
 
 
+_PLAYLISTS = (Scope.PLAYLISTS, Scope.SHARED_PLAYLISTS)
+
 ENDPOINTS: Mapping[RequestKind, Endpoint] = {
     endpoint.kind: endpoint
     for endpoint in (
@@ -69,7 +93,18 @@ ENDPOINTS: Mapping[RequestKind, Endpoint] = {
         Endpoint(RequestKind.ALBUM, "/albums/{id}"),
         Endpoint(RequestKind.ALBUM_TRACKS, "/albums/{id}/tracks", _sizes(50, 50)),
         Endpoint(RequestKind.TRACK, "/tracks/{id}"),
+        Endpoint(RequestKind.TRACKS, "/tracks", _sizes(50, 50), app_classes=frozenset({AppClass.EXTENDED})),
         Endpoint(RequestKind.SEARCH, "/search", _sizes(10, 50)),
+        Endpoint(RequestKind.PLAYLIST, "/playlists/{id}", scopes=_PLAYLISTS),
+        Endpoint(RequestKind.PLAYLIST_ITEMS, "/playlists/{id}/items", _sizes(50, 50), scopes=_PLAYLISTS),
+        Endpoint(RequestKind.SAVED_TRACKS, "/me/tracks", _sizes(50, 50), scopes=(Scope.LIBRARY,)),
+        Endpoint(RequestKind.TOP_TRACKS, "/me/top/tracks", _sizes(50, 50), scopes=(Scope.TOP,)),
+        Endpoint(
+            RequestKind.RECENTLY_PLAYED,
+            "/me/player/recently-played",
+            _sizes(50, 50),
+            scopes=(Scope.RECENTLY_PLAYED,),
+        ),
     )
 }
 
@@ -90,7 +125,7 @@ class Request:
     """Identity of one raw object: the same method, path and query give the same object.
 
     `params` are sorted pairs. `requested_id` is the id asked for (Spotify may answer with another, when it
-    relinks); None for a search.
+    relinks); None where none is: a search, several tracks at once, what belongs to the user.
     """
 
     kind: RequestKind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from spotify_pipeline.spotify.endpoints import ID_PATTERN
@@ -44,12 +45,26 @@ def member(document: Any, key: str, where: str) -> Any:
     return document[key]
 
 
-def album_ids(page: dict[str, Any]) -> Iterator[str]:
-    """Ids of the albums on a listing page; null entries and entries without an id are left to validation."""
+def albums(page: dict[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The albums on a listing page by id; null entries and entries without an id are left to validation."""
     for item in page["items"]:
         album_id = item.get("id") if isinstance(item, dict) else None
         if isinstance(album_id, str) and ID_PATTERN.fullmatch(album_id):
-            yield album_id
+            yield album_id, item
+
+
+def play_times(page: dict[str, Any]) -> Iterator[datetime]:
+    """When each play of a page of the listening history began; entries without a readable time are left to
+    validation.
+    """
+    for item in page["items"]:
+        text = item.get("played_at") if isinstance(item, dict) else None
+        try:
+            moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        except ValueError:
+            continue
+        if moment is not None and moment.tzinfo is not None:
+            yield moment
 
 
 def _name(value: Any) -> str:

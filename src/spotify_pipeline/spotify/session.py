@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,7 +12,15 @@ from typing import Any
 
 import orjson
 
-from spotify_pipeline.errors import DamagedObject, NotFound, RateLimited, TransientError
+from spotify_pipeline.errors import (
+    ApiUnavailable,
+    BodyCutShort,
+    DamagedObject,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    TransientError,
+)
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
@@ -22,7 +30,7 @@ from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 logger = logging.getLogger(__name__)
 
 OUTAGES_TOLERATED = 3
-"""Walks that may end in an outage before the crawl gives up instead of trying the rest."""
+"""Walks that may end in an outage before the crawl leaves the rest for another time."""
 
 
 @dataclass
@@ -30,9 +38,11 @@ class Trail:
     """What one walk has passed: its requests in order, and what it learnt."""
 
     requests: list[Request] = field(default_factory=list)
-    album_ids: list[str] = field(default_factory=list)
+    albums: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    plays: list[datetime] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    refused: PermissionDenied | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,14 @@ class CrawlSession:
         return trails
 
     def raise_failure(self) -> None:
-        """Raise what failed, if anything did and the crawl was not stopped for another reason."""
+        """Raise what ended the crawl, if anything did; a stop and an outage do not, they are told."""
         if self._fatal is not None:
             raise self._fatal
-        if self._outages and self._stop is None:
-            raise self._outages[0]
+
+    @property
+    def outage(self) -> TransientError | None:
+        """The first answer that could not be had after all attempts."""
+        return self._outages[0] if self._outages else None
 
     def fetch(self, request: Request, trail: Trail) -> Any:
         """The parsed body for `request`, from what is kept or from Spotify; noted in `trail`.
@@ -119,7 +132,18 @@ class CrawlSession:
         except RateLimited as limit:
             self._close(limit)
             raise WalkEnded from None
-        observed_on = response.observed_at.astimezone(UTC).date()
+        except NotFound as absent:
+            # of the next day, it says nothing about this one
+            if absent.observed_at is not None:
+                self._check_date(absent.observed_at)
+            raise
+        self._check_date(response.observed_at)
+        self._keep(request, response)
+        trail.requests.append(request)
+        return response.document
+
+    def _check_date(self, observed_at: datetime) -> None:
+        observed_on = observed_at.astimezone(UTC).date()
         if observed_on != self._partition:
             self._halt(
                 Stop(
@@ -129,9 +153,6 @@ class CrawlSession:
                 )
             )
             raise WalkEnded
-        self._keep(request, response)
-        trail.requests.append(request)
-        return response.document
 
     def _walk(self, walk: Callable[[Trail], None], trail: Trail) -> None:
         if self._fatal is not None:
@@ -143,11 +164,12 @@ class CrawlSession:
         except UnreadableAnswer as odd:
             logger.warning("%s", odd)
             trail.problems.append(str(odd))
-        except TransientError as outage:
+        except (ApiUnavailable, BodyCutShort) as outage:
+            # not raised: an album that answers 500 for weeks must not keep its source from ever being loaded.
+            # The caller gets it in the result, and decides between another try and a partial source.
             with self._lock:
                 self._outages.append(outage)
-                if len(self._outages) > OUTAGES_TOLERATED:
-                    self._fail(outage)
+                self._halted = self._halted or len(self._outages) > OUTAGES_TOLERATED
         except Exception as error:  # raised again by raise_failure, in the calling thread
             with self._lock:
                 self._fail(error)

@@ -1,14 +1,14 @@
-"""The walk of each kind of source: which request follows which."""
+"""The walk of each kind of catalogue source: which request follows which."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from spotify_pipeline.errors import NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, Request, RequestKind, bucket_of
-from spotify_pipeline.spotify.pages import UnreadableAnswer, album_ids, member, next_of
+from spotify_pipeline.spotify.pages import UnreadableAnswer, albums, member, next_of
 from spotify_pipeline.spotify.session import CrawlSession, Trail, WalkEnded, note_missing
 
 PAGES_MAX = 2000
@@ -16,17 +16,17 @@ PAGES_MAX = 2000
 
 
 def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trail: Trail) -> None:
-    """The artist, then every page of its albums, whose ids go into `trail.album_ids`."""
+    """The artist, then every page of its albums, which go into `trail.albums`."""
     artist = ENDPOINTS[RequestKind.ARTIST]
-    albums = ENDPOINTS[RequestKind.ARTIST_ALBUMS]
+    listing = ENDPOINTS[RequestKind.ARTIST_ALBUMS]
     try:
         # the bucket of artists may be closed while the one of listings is open
         with suppress(WalkEnded):
             session.fetch(Request.get(artist.kind, artist.path(artist_id), requested_id=artist_id), trail)
-        params = {"include_groups": include_groups, "limit": str(albums.page_size(session.client.app_class))}
-        first = Request.get(albums.kind, albums.path(artist_id), params, artist_id)
-        for page in _pages(session, first, trail):
-            trail.album_ids.extend(album_ids(page))
+        params = {"include_groups": include_groups, "limit": str(listing.page_size(session.client.app_class))}
+        first = Request.get(listing.kind, listing.path(artist_id), params, artist_id)
+        for page in walk_pages(session, first, trail):
+            trail.albums.extend(albums(page))
     except NotFound as error:
         note_missing(trail, artist_id, error)
 
@@ -40,10 +40,40 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail) -> None:
         tracks = member(document, "tracks", f"the album at {request.target}")
         following = _following(session, tracks, request, RequestKind.ALBUM_TRACKS, album_id)
         if following is not None:
-            for _ in _pages(session, following, trail):
+            for _ in walk_pages(session, following, trail):
                 pass
     except NotFound as error:
         note_missing(trail, album_id, error)
+
+
+def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
+    """One track."""
+    track = ENDPOINTS[RequestKind.TRACK]
+    try:
+        session.fetch(Request.get(track.kind, track.path(track_id), requested_id=track_id), trail)
+    except NotFound as error:
+        note_missing(trail, track_id, error)
+
+
+def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -> None:
+    """Several tracks in one call: at most a page of them, for apps that still may."""
+    tracks = ENDPOINTS[RequestKind.TRACKS]
+    request = Request.get(tracks.kind, tracks.path(), {"ids": ",".join(track_ids)})
+    try:
+        document = session.fetch(request, trail)
+    except NotFound:
+        # one id that cannot be spoils the whole answer: find out which
+        for track_id in track_ids:
+            walk_track(session, track_id, trail)
+        return
+    where = f"the answer of {request.target}"
+    entries = member(document, "tracks", where)
+    if not isinstance(entries, list) or len(entries) != len(track_ids):
+        raise UnreadableAnswer(f"{where} does not hold one entry for each id")
+    for track_id, entry in zip(track_ids, entries, strict=True):
+        if entry is None:
+            error = NotFound(f"Spotify has no track {track_id}: check the id in sources.yml")
+            note_missing(trail, track_id, error)
 
 
 def walk_search(session: CrawlSession, query: str, record_type: str, max_results: int, trail: Trail) -> None:
@@ -67,7 +97,7 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
         asked += limit
 
 
-def _pages(session: CrawlSession, first: Request, trail: Trail) -> Iterator[dict[str, Any]]:
+def walk_pages(session: CrawlSession, first: Request, trail: Trail) -> Iterator[dict[str, Any]]:
     """The page at `first` and all that follow it.
 
     Raises:

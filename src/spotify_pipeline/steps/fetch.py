@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, RawObject, keys
 from spotify_pipeline.lake.manifest import read_manifest, sha256
@@ -15,6 +18,8 @@ from spotify_pipeline.sources import Source
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.crawl import StoredBody, crawl
 from spotify_pipeline.spotify.endpoints import Request
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.crawl_state import settled_albums
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +46,21 @@ def is_finished(manifest: Manifest | None, source: Source) -> bool:
 
 
 def fetch_source(
-    lake: Lake, client: SpotifyClient, partition: date, source: Source, *, concurrency: int = 4
+    lake: Lake,
+    client: SpotifyClient,
+    partition: date,
+    source: Source,
+    *,
+    concurrency: int = 4,
+    tries_left: bool = True,
+    skip_album: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> FetchOutcome:
     """Bring a source's partition into the raw zone, going on from what an earlier attempt stored.
 
     A finished partition is not asked for again. A crawl that had to stop (a closed bucket, midnight) leaves a
-    manifest with `complete` false and what it has.
+    manifest with `complete` false and what it has. So does one that met an outage when no tries are left,
+    if it has anything at all: an album that answers 500 for weeks does not keep its source away for as long.
+    `skip_album` says of a listed album that it need not be fetched (see `settled`).
 
     Raises:
         TransientError: some answer could not be had; what was had is stored and not asked for again.
@@ -57,7 +71,13 @@ def fetch_source(
         return reuse(before)
     zone = RawZone(lake, partition, source.name)
     result = crawl(
-        client, source, partition=partition, have=zone.have, keep=zone.keep, concurrency=concurrency
+        client,
+        source,
+        partition=partition,
+        have=zone.have,
+        keep=zone.keep,
+        concurrency=concurrency,
+        skip_album=skip_album,
     )
     manifest = Manifest(
         partition=partition,
@@ -75,7 +95,25 @@ def fetch_source(
         calls=result.calls + (before.calls if before else 0),
     )
     lake.put(manifest.key, manifest.to_bytes())
+    if result.outage is not None and (tries_left or not result.requests):
+        raise result.outage
     return replace(reuse(manifest), calls=result.calls)
+
+
+def settled(warehouse: ConnectionInfo, partition: date, source: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Which listed albums are left alone: complete on an earlier date, listed as then, no refresh due.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    with naming_the_server(warehouse), connect(warehouse, autocommit=True) as conn:
+        known = settled_albums(conn, source, partition)
+
+    def skip_album(album: Mapping[str, Any]) -> bool:
+        expected = known.get(str(album.get("id")))
+        return expected is not None and listing_sha256(album) == expected
+
+    return skip_album
 
 
 def reuse(manifest: Manifest) -> FetchOutcome:

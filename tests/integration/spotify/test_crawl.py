@@ -275,16 +275,18 @@ def test_one_album_that_cannot_be_had_does_not_keep_the_rest_away(
     bad = next(request for request in order if request.kind is RequestKind.ALBUM)
     sandbox.control.add_fault("status", status=500, path=bad.path, times=None)
     store = Store()
-    with pytest.raises(ApiUnavailable, match=bad.path):
-        store.crawl(sandbox_client(), source)
+    result = store.crawl(sandbox_client(), source)
+    assert (result.complete, result.stopped_by) == (False, StopReason.OUTAGE)
+    assert isinstance(result.outage, ApiUnavailable)
+    assert bad.path in str(result.outage) == result.message
     assert set(store.bodies) == set(order) - {r for r in order if r.requested_id == bad.requested_id}
 
 
 def test_an_outage_is_not_tried_out_on_every_id(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     source = artists_of(sandbox)
     sandbox.control.add_fault("status", status=500, path="/v1/", times=None)
-    with pytest.raises(ApiUnavailable):
-        Store().crawl(sandbox_client(), source, concurrency=1)
+    result = Store().crawl(sandbox_client(), source, concurrency=1)
+    assert (result.stopped_by, result.requests) == (StopReason.OUTAGE, ())
     assert sandbox.control.calls().api_total == 4 * 3 < 3 * len(source.ids)
 
 

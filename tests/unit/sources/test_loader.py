@@ -52,10 +52,31 @@ def test_each_kind_is_read_with_its_defaults(file: Path) -> None:
     ]
 
 
-def test_the_list_that_comes_with_the_project_is_good() -> None:
-    assert {source.kind for source in load_sources(PROJECT_ROOT / "include" / "sources.yml")} == set(
-        SourceKind
+def test_what_belongs_to_a_user_is_read(file: Path) -> None:
+    file.write_text(
+        HEAD
+        + f"  - {{name: lists, kind: playlist, ids: [spotify:playlist:{A}]}}\n"
+        + f"  - {{name: songs, kind: track, ids: [{A}]}}\n"
+        + "  - {name: saved, kind: saved_tracks}\n"
+        + "  - {name: top, kind: top_tracks, time_ranges: [long_term]}\n"
+        + "  - {name: top-all, kind: top_tracks}\n"
+        + "  - {name: plays, kind: recently_played}\n"
     )
+    assert load_sources(file) == [
+        Source("lists", SourceKind.PLAYLIST, (A,), line=3),
+        Source("songs", SourceKind.TRACK, (A,), line=4),
+        Source("saved", SourceKind.SAVED_TRACKS, line=5),
+        Source("top", SourceKind.TOP_TRACKS, time_ranges=("long_term",), line=6),
+        Source(
+            "top-all", SourceKind.TOP_TRACKS, time_ranges=("short_term", "medium_term", "long_term"), line=7
+        ),
+        Source("plays", SourceKind.RECENTLY_PLAYED, line=8),
+    ]
+
+
+def test_the_list_that_comes_with_the_project_is_good() -> None:
+    kinds = {source.kind for source in load_sources(PROJECT_ROOT / "include" / "sources.yml")}
+    assert kinds == {kind for kind in SourceKind if not kind.needs_login}
 
 
 def test_the_example_of_the_documentation_is_good(file: Path) -> None:
@@ -161,6 +182,18 @@ SOURCE = "  - name: a\n    kind: artist\n    ids: [" + A + "]\n"
         ),
         (HEAD + SOURCE + "    queries: [x]\n", "6:5", "'queries' is only for sources of kind search"),
         (HEAD + "  - {name: a, kind: search}\n", "3:5", "source number 1 needs 'queries'"),
+        (HEAD + "  - {name: a, kind: playlist}\n", "3:5", "source number 1 lists no ids"),
+        (HEAD + "  - {name: a, kind: saved_tracks, ids: [x]}\n", "3:35", "'ids' is only for sources of kind"),
+        (
+            HEAD + "  - {name: a, kind: track, ids: [x], time_ranges: [long_term]}\n",
+            "3:38",
+            "'time_ranges' is only for sources of kind top_tracks",
+        ),
+        (
+            HEAD + "  - {name: a, kind: top_tracks, time_ranges: [weekly]}\n",
+            "3:47",
+            "'weekly' is not allowed as an entry of 'time_ranges'; allowed: short_term, medium_term, lo",
+        ),
         (
             HEAD + "  - {name: a, kind: search, queries: [' ']}\n",
             "3:39",
@@ -184,7 +217,7 @@ SOURCE = "  - name: a\n    kind: artist\n    ids: [" + A + "]\n"
         (
             HEAD + "  - {name: a, kind: search, queries: [x], ids: [x]}\n",
             "3:43",
-            "'ids' is only for sources of kind artist or album",
+            "'ids' is only for sources of kind artist, album, track or playlist",
         ),
         (HEAD + "\t- name: a\n", "3:1", "a tab is used for indentation"),
         (HEAD + "  - name: a\n   kind: artist\n", "4:4", "expected"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,24 @@ def test_the_estimate_follows_the_page_size_of_the_app() -> None:
     assert search.estimated_calls(AppClass.EXTENDED) == 2 * 2 * 2
     assert Source("a", SourceKind.ALBUM, (A, B)).estimated_calls(AppClass.DEVELOPMENT) == 2
     assert SOURCE.estimated_calls(AppClass.DEVELOPMENT) > SOURCE.estimated_calls(AppClass.EXTENDED) > 2 * 25
+
+
+def test_the_estimates_of_the_other_kinds() -> None:
+    def calls(kind: SourceKind, app_class: AppClass = AppClass.DEVELOPMENT, **fields: Any) -> int:
+        return Source("s", kind, **fields).estimated_calls(app_class)
+
+    ids = tuple(f"{number:022}" for number in range(120))
+    assert calls(SourceKind.TRACK, ids=ids) == 120
+    assert calls(SourceKind.TRACK, AppClass.EXTENDED, ids=ids) == 3
+    assert calls(SourceKind.PLAYLIST, ids=ids[:2]) == 2 * (1 + 2)
+    assert calls(SourceKind.TOP_TRACKS, time_ranges=("short_term", "long_term")) == 2 * 2
+    assert calls(SourceKind.SAVED_TRACKS) > calls(SourceKind.RECENTLY_PLAYED) == 1
+
+
+def test_time_ranges_are_part_of_the_meaning() -> None:
+    one = Source("t", SourceKind.TOP_TRACKS, time_ranges=("short_term", "long_term"))
+    assert one.definition_sha256 == replace(one, time_ranges=("long_term", "short_term")).definition_sha256
+    assert one.definition_sha256 != replace(one, time_ranges=("short_term",)).definition_sha256
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=40), st.integers(1, 12), st.randoms())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_pipeline.spotify.pages import UnreadableAnswer, album_ids, member, next_of
+from spotify_pipeline.spotify.pages import UnreadableAnswer, albums, member, next_of, play_times
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
 JSON = st.recursive(
@@ -47,7 +48,7 @@ def test_a_missing_member_is_named() -> None:
 
 def test_null_and_nameless_entries_of_a_listing_are_passed_over() -> None:
     items = [None, {"id": None}, {"id": 5}, {"id": "short"}, "text", {}, {"id": ALBUM}]
-    assert list(album_ids({"items": items})) == [ALBUM]
+    assert list(albums({"items": items})) == [(ALBUM, {"id": ALBUM})]
 
 
 @given(JSON)
@@ -57,7 +58,7 @@ def test_any_document_is_a_page_or_is_called_unreadable(document: Any) -> None:
     except UnreadableAnswer:
         return
     assert link is None or link
-    assert all(len(album_id) == 22 for album_id in album_ids(document))
+    assert all(len(album_id) == 22 for album_id, _ in albums(document))
 
 
 def test_every_recorded_listing_can_be_paged(reference_data: Path) -> None:
@@ -67,7 +68,7 @@ def test_every_recorded_listing_can_be_paged(reference_data: Path) -> None:
         page = json.loads(path.read_text())
         link = next_of(page, path.name)
         assert link is None or link.startswith("https://api.spotify.com/v1/"), path
-        assert len(list(album_ids(page))) == len(page["items"]), path
+        assert len(list(albums(page))) == len(page["items"]), path
 
 
 def test_every_recorded_album_can_be_paged(reference_data: Path) -> None:
@@ -78,3 +79,9 @@ def test_every_recorded_album_can_be_paged(reference_data: Path) -> None:
     for path in albums:
         tracks = member(json.loads(path.read_text()), "tracks", path.name)
         assert next_of(tracks, path.name) is None
+
+
+def test_the_readable_times_of_plays_are_given() -> None:
+    items = [None, 5, {}, {"played_at": None}, {"played_at": "soon"}, {"played_at": "2026-11-22T05:00:00"}]
+    page = {"items": [*items, {"played_at": "2026-11-22T05:00:00.123Z"}]}
+    assert list(play_times(page)) == [datetime(2026, 11, 22, 5, 0, 0, 123_000, tzinfo=UTC)]

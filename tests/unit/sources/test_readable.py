@@ -1,0 +1,52 @@
+"""What an app or a login cannot read is told before anything is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from spotify_pipeline.errors import PermissionDenied
+from spotify_pipeline.sources import Source, SourceKind, check_readable
+from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.spotify.endpoints import AppClass, Scope
+
+ALL = [Source(kind.value, kind, line=number) for number, kind in enumerate(SourceKind, start=3)]
+
+
+@pytest.mark.parametrize("app_class", AppClass)
+def test_a_login_with_every_scope_reads_every_kind(app_class: AppClass) -> None:
+    check_readable(ALL, app_class, set(Scope))
+
+
+def test_what_belongs_to_nobody_needs_no_login() -> None:
+    check_readable([source for source in ALL if not source.kind.needs_login], AppClass.DEVELOPMENT, None)
+
+
+@pytest.mark.parametrize("source", [source for source in ALL if source.kind.needs_login])
+def test_what_belongs_to_a_user_needs_one(source: Source) -> None:
+    with pytest.raises(PermissionDenied) as error:
+        check_readable([source], AppClass.DEVELOPMENT, None)
+    assert str(error.value) == (
+        f"source '{source.name}' (line {source.line}, kind {source.kind.value}) belongs to a user, and "
+        "nobody is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope"),
+    [
+        (SourceKind.PLAYLIST, "playlist-read-private and playlist-read-collaborative"),
+        (SourceKind.SAVED_TRACKS, "user-library-read"),
+        (SourceKind.TOP_TRACKS, "user-top-read"),
+        (SourceKind.RECENTLY_PLAYED, "user-read-recently-played"),
+    ],
+)
+def test_a_scope_that_was_not_allowed_is_named(kind: SourceKind, scope: str) -> None:
+    with pytest.raises(PermissionDenied, match=f"needs the scope {scope}, which the login does not have"):
+        check_readable([Source("mine", kind)], AppClass.EXTENDED, set(Scope) - set(kind.scopes or ()))
+
+
+def test_all_are_collected_in_their_order_and_the_first_is_raised() -> None:
+    faults = unreadable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
+    assert [fault.split("'")[1] for fault in faults] == ["playlist", "saved_tracks", "recently_played"]
+    with pytest.raises(PermissionDenied, match=r"^source 'playlist' .* \(and 2 more sources\)$"):
+        check_readable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
