@@ -32,6 +32,15 @@ class Settings(BaseSettings):
     cooldown_wait_max: int = Field(
         default=7200, ge=0, description="seconds of cool-down waited outside the worker"
     )
+    album_refresh_days: int = Field(
+        default=28, ge=2, le=365, description="days after which an unchanged album is fetched again"
+    )
+    detail_calls_development: int = Field(
+        default=100, ge=0, description="calls of a day for ISRCs, one a track, in Development Mode"
+    )
+    detail_calls_extended: int = Field(
+        default=2000, ge=0, description="calls of a day for ISRCs and popularity, 50 tracks each, in Extended"
+    )
     request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
     max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest answer accepted")
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")

@@ -13,7 +13,9 @@ from spotify_pipeline.errors import ConfigurationError
 RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports"
 MANIFEST_NAME = "_manifest.json"
 SUMMARY_NAME = "_summary.json"
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+SELECTION_NAME = "_selection.json"
+# a name that the pipeline gives itself starts with an underscore, the user's cannot
+_SOURCE_NAME = re.compile(r"_?[a-z0-9][a-z0-9_-]{0,62}")
 _KIND = re.compile(r"[a-z][a-z_]{0,30}")
 
 
@@ -79,6 +81,16 @@ def raw_key(
 def manifest_key(partition: date, source: str) -> str:
     """Key of a source's manifest; the source's partition exists when this object does."""
     return source_prefix(RAW, partition, source) + MANIFEST_NAME
+
+
+def selection_key(partition: date, source: str) -> str:
+    """Key of the ids that a source took from a queue, kept so that every attempt asks for the same ones."""
+    return source_prefix(RAW, partition, source) + SELECTION_NAME
+
+
+def complete_albums_key(partition: date, source: str) -> str:
+    """Key of the albums that a source holds whole, NDJSON."""
+    return source_prefix(VALIDATED, partition, source) + "_complete_albums.ndjson"
 
 
 def validated_key(partition: date, source: str, record_kind: str) -> str:

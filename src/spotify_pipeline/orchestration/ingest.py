@@ -14,7 +14,7 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.steps import plan as planning
-from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, reuse
+from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, reuse, settled
 from spotify_pipeline.steps.group import SourceState, for_each
 from spotify_pipeline.steps.load import load_source
 from spotify_pipeline.steps.reconcile import Verdict, reconcile
@@ -65,6 +65,8 @@ def fetch_group(group: Group) -> Group:
                     partition,
                     source,
                     concurrency=runtime.settings.fetch_concurrency,
+                    tries_left=tries_are_left(),
+                    skip_album=settled(runtime.ingest, partition, source.name),
                 )
                 return _state_of(outcome)
 

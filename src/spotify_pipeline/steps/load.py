@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import LiteralString
+
+import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.extract import KINDS
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
 from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.steps.completeness import read_complete_albums
+from spotify_pipeline.steps.details import DETAILS, asked_ids
 from spotify_pipeline.steps.group import KindCounts, SourceState
 from spotify_pipeline.steps.records import read_rows
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.steps.validate import ValidationSummary, read_quarantine, read_summary
-from spotify_pipeline.warehouse import lease, ops
+from spotify_pipeline.warehouse import detail_queue, lease, ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.crawl_state import record_complete_albums
 from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
 _KNOWN_IDS: dict[str, LiteralString] = {
     "artist": "SELECT artist_id FROM staging.artists WHERE artist_id = ANY(%s)",
+    "track": "SELECT track_id FROM staging.tracks WHERE track_id = ANY(%s)",
+    "playlist": "SELECT playlist_id FROM staging.playlists WHERE playlist_id = ANY(%s)",
     "album": "SELECT album_id FROM staging.albums WHERE album_id = ANY(%s)",
 }
 
@@ -52,6 +59,7 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
         try_number=attempt.try_number,
         complete=manifest.complete,
         quarantined=quarantined,
+        before_commit=_crawl_notes(runtime, manifest),
     )
     counts = _counts(summary, outcome)
     unknown = _never_seen(runtime.ingest, manifest.missing)
@@ -60,6 +68,21 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     if not manifest.complete:
         return SourceState(source, "partial", manifest.stopped_by, counts)
     return SourceState(source, "complete", None, counts)
+
+
+def _crawl_notes(runtime: Runtime, manifest: Manifest) -> Callable[[psycopg.Connection, int], None]:
+    """What the next crawl goes by, written with the rows that it speaks of."""
+    albums = read_complete_albums(runtime.lake, keys.complete_albums_key(manifest.partition, manifest.source))
+
+    def note(conn: psycopg.Connection, load_seq: int) -> None:
+        record_complete_albums(
+            conn, manifest.source, albums, refresh_days=runtime.settings.album_refresh_days
+        )
+        detail_queue.enqueue(conn, load_seq)
+        if manifest.source == DETAILS:
+            detail_queue.close(conn, asked_ids(manifest), manifest.partition)
+
+    return note
 
 
 def _inputs(lake: Lake, partition: date, source: str) -> tuple[Manifest, ValidationSummary]:

@@ -16,6 +16,7 @@ from spotify_pipeline.contract.rows import rows
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import read_manifest, read_raw, sha256
+from spotify_pipeline.steps.completeness import AlbumsSeen, store_complete_albums
 from spotify_pipeline.steps.records import NdjsonFile, ValidatedRow, read_ahead
 
 RESPONSE = "response"  # the record kind of an answer that holds no records at all
@@ -102,6 +103,7 @@ class _Validation:
         self._counts: dict[str, Counts] = {}
         self._reasons: Counter[str] = Counter()
         self._stubs: dict[tuple[Kind, str], ValidatedRow] = {}
+        self._albums = AlbumsSeen()
 
     def take(self, raw: RawObject, data: bytes) -> None:
         try:
@@ -113,6 +115,7 @@ class _Validation:
         if raw.kind in _PAGES and not _holds_page(body, raw.kind):
             self._refuse_body(raw, "response.no_page", "the answer holds no list of items")
             return
+        self._albums.take(raw, body)
         album_id = raw.requested_id if raw.kind == "album_tracks" else None
         for item in find_records(body, expected=expected, album_id=album_id):
             counts = self._counts.setdefault(item.kind, Counts())
@@ -188,6 +191,9 @@ class _Validation:
             self._files[kind].write(row.to_line())
         for kind, file in self._files.items():
             file.store(lake, keys.validated_key(manifest.partition, manifest.source, kind))
+        store_complete_albums(
+            lake, keys.complete_albums_key(manifest.partition, manifest.source), self._albums
+        )
         self._quarantine.store(lake, keys.quarantine_key(manifest.partition, manifest.source))
         summary = ValidationSummary(
             partition=manifest.partition,

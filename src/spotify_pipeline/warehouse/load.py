@@ -38,7 +38,7 @@ def load_partition(
     try_number: int,
     complete: bool = True,
     quarantined: Iterable[ops.QuarantinedRecord] = (),
-    before_commit: Callable[[psycopg.Connection], None] | None = None,
+    before_commit: Callable[[psycopg.Connection, int], None] | None = None,
 ) -> LoadOutcome:
     """Load a source's records of a partition, all of them or none.
 
@@ -55,7 +55,8 @@ def load_partition(
         try_number: of the task, for the log.
         complete: False when the source was not fetched to its end.
         quarantined: records refused in this partition, kept in the same transaction.
-        before_commit: more to do in the same transaction, called right before the lease is checked.
+        before_commit: more to do in the same transaction, called with its load_seq right before the lease
+            is checked.
 
     Raises:
         LeaseLost: a newer attempt took the lease.
@@ -87,6 +88,6 @@ def load_partition(
         )
         ops.record_quarantined(conn, quarantined)
         if before_commit is not None:
-            before_commit(conn)
+            before_commit(conn, outcome.load_seq)
         leases.check(conn, lease)
     return LoadOutcome(outcome.load_seq, outcome.tables, outcome.kinds)

@@ -121,7 +121,9 @@ class Merge:
             left = keys - inserted - updated
             superseded = _one(self._conn, merge_sql.count_superseded(spec), parameters)[0] if left else 0
             outcome.tables[spec.table] = MergeCounts(inserted, updated, left - superseded, superseded)
-            _one(self._conn, merge_sql.merge_source_records(spec), parameters)
+            # what the pipeline fetches of its own accord (`_details`) makes no record a member of anything
+            if not self._source.startswith("_"):
+                _one(self._conn, merge_sql.merge_source_records(spec), parameters)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowRefused(_refusal(f"{spec.kind} {_failing_key(error)}", error)) from None
 

@@ -17,7 +17,7 @@ from spotify_pipeline.lake import Lake
 from spotify_pipeline.local.objectstore import ObjectStore
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
-from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source
+from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.load import load_source
 from spotify_pipeline.steps.plan import plan
@@ -56,7 +56,8 @@ class World:
     def fetch(self, name: str, day: date = DAY) -> FetchOutcome:
         source = next(s for s in load_sources(self.sources_file) if s.name == name)
         with self.runtime.spotify() as client:
-            return fetch_source(self.lake, client, day, source)
+            skip = settled(self.runtime.ingest, day, name)
+            return fetch_source(self.lake, client, day, source, skip_album=skip)
 
     def validate(self, name: str, day: date = DAY) -> ValidationSummary:
         return validate_source(self.lake, day, name)

@@ -68,7 +68,7 @@ def test_a_lease_that_was_removed_is_lost(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("when", ["while rows are copied", "right before the commit"])
 def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Warehouse, when: str) -> None:
-    def cut(conn: psycopg.Connection | None = None) -> None:
+    def cut(conn: psycopg.Connection | None = None, load_seq: int = 0) -> None:
         with psycopg.connect(warehouse.admin_url, autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"

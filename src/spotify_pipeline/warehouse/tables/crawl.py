@@ -16,9 +16,11 @@ from sqlalchemy import (
 
 from spotify_pipeline.warehouse.tables.parts import TIMESTAMP, metadata, not_negative, one_of, required
 
+# by source: an album that one source has fetched whole is still new to another, whose records it must become
 crawl_state = Table(
     "crawl_state",
     metadata,
+    required("source", Text),
     required("record_kind", Text),
     required("record_id", Text),
     # over the listing group of the simplified record, as its artist's list showed it
@@ -26,7 +28,7 @@ crawl_state = Table(
     required("complete_on", Date),
     required("refreshed_at", TIMESTAMP),
     required("refresh_due_on", Date),
-    PrimaryKeyConstraint("record_kind", "record_id"),
+    PrimaryKeyConstraint("source", "record_kind", "record_id"),
     one_of("record_kind", "album"),
     schema="ops",
 )

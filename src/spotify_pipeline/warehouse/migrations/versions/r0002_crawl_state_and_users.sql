@@ -131,13 +131,14 @@ CREATE INDEX plays_load_seq_idx ON staging.plays (load_seq);
 CREATE INDEX plays_track_id_idx ON staging.plays (track_id);
 
 CREATE TABLE ops.crawl_state (
+    source text NOT NULL,
     record_kind text NOT NULL,
     record_id text NOT NULL,
     listing_sha256 text NOT NULL,
     complete_on date NOT NULL,
     refreshed_at timestamptz NOT NULL,
     refresh_due_on date NOT NULL,
-    CONSTRAINT crawl_state_pkey PRIMARY KEY (record_kind, record_id),
+    CONSTRAINT crawl_state_pkey PRIMARY KEY (source, record_kind, record_id),
     CONSTRAINT crawl_state_record_kind_check CHECK (record_kind IN ('album'))
 );
 

@@ -1,0 +1,82 @@
+"""Rows of ops.crawl_state: which albums a source holds whole, under which listing, and until when.
+
+An album is fetched again when its listing changes or its refresh is due. States are kept by source: a record
+in two sources counts in each, so what one has fetched is still new to the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+
+_UPSERT = """
+INSERT INTO ops.crawl_state AS stored
+    (source, record_kind, record_id, listing_sha256, complete_on, refreshed_at, refresh_due_on)
+VALUES (%s, 'album', %s, %s, %s, %s, %s)
+ON CONFLICT (source, record_kind, record_id) DO UPDATE SET
+    listing_sha256 = excluded.listing_sha256, complete_on = excluded.complete_on,
+    refreshed_at = excluded.refreshed_at, refresh_due_on = excluded.refresh_due_on
+WHERE excluded.refreshed_at > stored.refreshed_at
+    OR (excluded.refreshed_at = stored.refreshed_at
+        AND (excluded.listing_sha256, excluded.refresh_due_on)
+            IS DISTINCT FROM (stored.listing_sha256, stored.refresh_due_on))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteAlbum:
+    """An album whose detail and all track pages were answered; `observed_at` is the detail's time."""
+
+    album_id: str
+    listing_sha256: str
+    observed_at: datetime
+
+
+def refresh_due_on(album_id: str, complete_on: date, days: int) -> date:
+    """When an unchanged album is fetched again: `days` after, some up to half of that earlier.
+
+    The id decides how much earlier, so that albums fetched on one day are not all due on one day.
+    """
+    spread = days // 2 + 1
+    earlier = int.from_bytes(hashlib.sha256(album_id.encode()).digest()[:4]) % spread
+    return complete_on + timedelta(days=days - earlier)
+
+
+def record_complete_albums(
+    conn: psycopg.Connection, source: str, albums: Iterable[CompleteAlbum], *, refresh_days: int
+) -> None:
+    """Keep the newest state of each album; an older or an equal one writes nothing."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            _UPSERT,
+            [
+                (
+                    source,
+                    album.album_id,
+                    album.listing_sha256,
+                    complete_on,
+                    album.observed_at,
+                    refresh_due_on(album.album_id, complete_on, refresh_days),
+                )
+                for album in albums
+                for complete_on in [album.observed_at.astimezone(UTC).date()]
+            ],
+        )
+
+
+def settled_albums(conn: psycopg.Connection, source: str, partition: date) -> dict[str, str]:
+    """Give the listing hash of each album that need not be fetched in `partition` while its listing is that.
+
+    Only what an earlier partition completed counts: a second run of a partition decides as its first did.
+    """
+    rows = conn.execute(
+        "SELECT record_id, listing_sha256 FROM ops.crawl_state"
+        " WHERE source = %(source)s AND record_kind = 'album'"
+        " AND complete_on < %(partition)s AND refresh_due_on > %(partition)s",
+        {"source": source, "partition": partition},
+    )
+    return {row[0]: row[1] for row in rows}

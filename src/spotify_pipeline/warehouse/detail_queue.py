@@ -1,0 +1,75 @@
+"""Rows of ops.detail_queue: tracks that an album's answer left without detail, oldest first.
+
+Only a full track carries its ISRC, which costs a call per track in Development Mode; an Extended app asks for
+fifty at once, and refreshes the popularity of what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+import psycopg
+
+# a track that no source lists any more is not worth a call
+_WANTED = """EXISTS (
+    SELECT FROM staging.source_records AS held JOIN ops.source AS source ON source.name = held.source
+    WHERE source.active AND held.record_kind = 'track' AND held.record_id = {track_id})"""
+_QUEUED = f"""
+SELECT record_id FROM ops.detail_queue AS queued
+WHERE done_on IS NULL AND record_kind = 'track' AND {_WANTED.format(track_id="queued.record_id")}
+ORDER BY enqueued_on, record_id LIMIT %(limit)s
+"""  # noqa: S608 - the parts are constants
+_STALE = f"""
+SELECT track_id FROM staging.tracks AS track
+WHERE (popularity_observed_at IS NULL OR popularity_observed_at < %(midnight)s)
+    AND {_WANTED.format(track_id="track.track_id")}
+ORDER BY detail_observed_at IS NOT NULL, popularity_observed_at NULLS FIRST, first_seen_on, track_id
+LIMIT %(limit)s
+"""  # noqa: S608 - the parts are constants
+
+
+def enqueue(conn: psycopg.Connection, load_seq: int) -> None:
+    """Queue the tracks that a load wrote without detail, and close the entries of those it brought one for.
+
+    `enqueued_on` is the day a track was first seen, whatever the order of the loads.
+    """
+    conn.execute(
+        """
+        INSERT INTO ops.detail_queue AS stored (record_kind, record_id, reason, enqueued_on)
+        SELECT 'track', track_id, 'isrc', first_seen_on FROM staging.tracks
+        WHERE load_seq = %s AND detail_observed_at IS NULL ORDER BY track_id
+        ON CONFLICT (record_kind, record_id) DO UPDATE SET enqueued_on = excluded.enqueued_on
+        WHERE excluded.enqueued_on < stored.enqueued_on
+        """,
+        [load_seq],
+    )
+    conn.execute(
+        """
+        UPDATE ops.detail_queue AS queued SET done_on = (track.detail_observed_at AT TIME ZONE 'UTC')::date
+        FROM staging.tracks AS track
+        WHERE track.load_seq = %s AND track.detail_observed_at IS NOT NULL
+            AND queued.record_kind = 'track' AND queued.record_id = track.track_id AND queued.done_on IS NULL
+        """,
+        [load_seq],
+    )
+
+
+def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -> None:
+    """Take ids off the queue that were asked for: Spotify may not know one, or answer with another's id."""
+    conn.execute(
+        "UPDATE ops.detail_queue SET done_on = %s"
+        " WHERE record_kind = 'track' AND record_id = ANY(%s) AND done_on IS NULL",
+        [done_on, list(track_ids)],
+    )
+
+
+def queued_tracks(conn: psycopg.Connection, limit: int) -> list[str]:
+    """Give the tracks without detail, those that were seen first before the others."""
+    return [row[0] for row in conn.execute(_QUEUED, {"limit": limit})]
+
+
+def stale_tracks(conn: psycopg.Connection, partition: date, limit: int) -> list[str]:
+    """Give the tracks whose popularity is unknown or of an earlier date; those without detail come first."""
+    midnight = f"{partition.isoformat()}T00:00:00+00:00"
+    return [row[0] for row in conn.execute(_STALE, {"midnight": midnight, "limit": limit})]
