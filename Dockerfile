@@ -2,8 +2,10 @@
 # The base image's own ONBUILD steps install packages.txt and requirements.txt and copy the project.
 FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 
-# src: our packages. config: airflow_local_settings.py, which lets the scheduler's workers start warm.
+# src: our packages. config: airflow_local_settings.py, which lets the scheduler's workers start warm: each task
+# is forked from a process that has imported what it needs.
 ENV PYTHONPATH=/usr/local/airflow/src:/usr/local/airflow/config${PYTHONPATH:+:${PYTHONPATH}} \
+    AIRFLOW__CORE__MP_START_METHOD=fork \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
     AIRFLOW__COSMOS__DBT_DOCS_DIR=/usr/local/airflow/dbt/target \
     DBT_SEND_ANONYMOUS_USAGE_STATS=false \

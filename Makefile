@@ -76,6 +76,15 @@ build/bin/minio:
 	@echo "building MinIO with $$("$(GO)" version | cut -d' ' -f3), which takes some minutes"
 	@GOBIN="$(abspath $(@D))" "$(GO)" install github.com/minio/minio@latest
 
+# the Compose specification's own reader: it checks docker-compose.override.yml where Docker is absent
+COMPOSE_GO := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+.PHONY: compose-spec
+compose-spec: build/bin/compose-spec
+
+build/bin/compose-spec:
+	@GOBIN="$(abspath $(@D))/.$(@F)" "$(GO)" install $(COMPOSE_GO)
+	@mv $(@D)/.$(@F)/cmd $@ && rmdir $(@D)/.$(@F)
+
 .PHONY: dbt-manifest
 dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/manifest.json
 	@$(BIN)/python -m spotify_pipeline.local.manifest

@@ -1,0 +1,115 @@
+"""Compose files without Docker: the CLI's services merged with ours, by the Compose specification's rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+CLI = Path(__file__).with_name("cli-services.yml")
+OVERRIDE = ROOT / "docker-compose.override.yml"
+# compose-go's own command, the specification's reference implementation, built by `make compose-spec`
+REFERENCE = ROOT / "build" / "bin" / "compose-spec"
+
+
+def interpolated(path: Path, **shell: str) -> dict[str, Any]:
+    """The file, as read in a shell that sets no more than `shell`."""
+    text = re.sub(
+        r"\$\{([A-Z_]+):-([^}]*)\}", lambda match: shell.get(match[1]) or match[2], path.read_text()
+    )
+    document: dict[str, Any] = yaml.safe_load(text)
+    return {key: value for key, value in document.items() if not key.startswith("x-")}
+
+
+def merged(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `override` laid over it: mappings by key, mounts by their target, other lists joined."""
+    services = {
+        name: _service(base["services"].get(name, {}), override["services"].get(name, {}))
+        for name in base["services"] | override["services"]
+    }
+    named = {part: base.get(part, {}) | override.get(part, {}) for part in ("networks", "volumes")}
+    return {"services": services, **named}
+
+
+def _service(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    found = base | override
+    for key in ("environment", "depends_on"):
+        found[key] = _mapping(base.get(key)) | _mapping(override.get(key))
+    mounts = {
+        mount.split(":")[1]: mount for mount in [*base.get("volumes", []), *override.get("volumes", [])]
+    }
+    found["volumes"] = list(mounts.values())
+    for key in ("ports", "networks"):
+        found[key] = list(dict.fromkeys([*base.get(key, []), *override.get(key, [])]))
+    return found
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if isinstance(value, list):  # the short form of depends_on
+        return {name: {"condition": "service_started"} for name in value}
+    return dict(value or {})
+
+
+def start_order(services: dict[str, Any]) -> Iterator[str]:
+    """Services, each after all that it depends on.
+
+    Raises:
+        AssertionError: one depends on a service that is not there, or on itself by way of others.
+    """
+    started: set[str] = set()
+    waiting = {name: set(_mapping(service.get("depends_on"))) for name, service in services.items()}
+    while waiting:
+        ready = sorted(name for name, needed in waiting.items() if needed <= started)
+        assert ready, f"these wait for each other, or for what is not there: {waiting}"
+        for name in ready:
+            del waiting[name]
+            started.add(name)
+            yield name
+
+
+def reference_command() -> list[str] | None:
+    """Command that takes Compose files and prints them merged, as JSON; None where there is none."""
+    if REFERENCE.is_file():
+        return [str(REFERENCE), "-format", "json"]
+    docker = shutil.which("docker")
+    if docker and _runs([docker, "compose", "version"]):
+        return [docker, "compose", "config", "--format", "json"]
+    return None
+
+
+def by_reference(command: list[str], folder: Path, *files: Path) -> dict[str, Any]:
+    """What the reference makes of the files. The project's folder is `folder`.
+
+    Raises:
+        AssertionError: it refuses them.
+    """
+    if "compose" in command:  # Docker's plugin takes them as options, and before its verb
+        position = command.index("config")
+        options = [part for file in files for part in ("--file", str(file))]
+        full = [*command[:position], "--project-directory", str(folder), *options, *command[position:]]
+    else:
+        full = [*command, *map(str, files)]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        full,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "COMPOSE_PROJECT_NAME": "spotify-pipeline"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def _runs(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0  # noqa: S603

@@ -1,0 +1,220 @@
+"""`astro dev start` as far as it can be proved without Docker: its services and ours, merged and checked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from tests.integration.astro import compose
+
+AIRFLOW = ("scheduler", "dag-processor", "api-server", "triggerer")
+
+TEXT = {"type": "string"}
+TEXTS = {"type": "array", "items": TEXT, "uniqueItems": True}
+# what these files use of the Compose specification, and no more: a misspelt key is one that is not in here
+SERVICE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["image", "networks"],
+    "properties": {
+        "image": TEXT,
+        "command": {"type": ["string", "array"]},
+        "entrypoint": TEXTS,
+        "user": TEXT,
+        "environment": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[A-Z][A-Z0-9_]*$"},
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+        },
+        "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:\d+:\d+$"}},
+        "volumes": {"type": "array", "items": {"type": "string", "pattern": "^[^:]+:/[^:]+(:ro|:z)?$"}},
+        "networks": TEXTS,
+        "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
+        "depends_on": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["condition"],
+                "properties": {
+                    "condition": {
+                        "enum": ["service_started", "service_healthy", "service_completed_successfully"]
+                    }
+                },
+            },
+        },
+        "healthcheck": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["test", "interval", "timeout", "retries"],
+            "properties": {
+                "test": {"type": "array", "prefixItems": [{"enum": ["CMD", "CMD-SHELL"]}], "items": TEXT},
+                "interval": {"type": "string", "pattern": r"^\d+s$"},
+                "timeout": {"type": "string", "pattern": r"^\d+s$"},
+                "retries": {"type": "integer"},
+            },
+        },
+        "deploy": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"replicas": {"type": "integer", "minimum": 0}},
+        },
+        "security_opt": TEXTS,
+        "cap_drop": TEXTS,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def override() -> dict[str, Any]:
+    return compose.interpolated(compose.OVERRIDE)
+
+
+@pytest.fixture(scope="module")
+def services(override: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose.merged(compose.interpolated(compose.CLI), override)["services"]
+    return found
+
+
+def test_every_service_is_well_formed(services: dict[str, Any]) -> None:
+    validator = Draft202012Validator(SERVICE)
+    errors = {name: [e.message for e in validator.iter_errors(service)] for name, service in services.items()}
+    assert {name: found for name, found in errors.items() if found} == {}
+
+
+def test_every_network_and_named_volume_is_declared(override: dict[str, Any]) -> None:
+    whole = compose.merged(compose.interpolated(compose.CLI), override)
+    for name, service in whole["services"].items():
+        assert set(service["networks"]) <= set(whole["networks"]), name
+        named = {mount.split(":")[0] for mount in service["volumes"] if not mount.startswith(".")}
+        assert named <= set(whole["volumes"]), name
+
+
+def test_everything_can_start_and_airflow_last(services: dict[str, Any]) -> None:
+    order = list(compose.start_order(services))
+    assert sorted(order) == sorted(services)
+    for name in AIRFLOW:
+        for needed in ("db-migration", "warehouse", "minio", "lake-bucket"):
+            assert order.index(needed) < order.index(name)
+
+
+def test_what_is_waited_for_can_become_so(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for needed, how in service["depends_on"].items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[needed], (name, needed)
+            if how["condition"] == "service_completed_successfully":
+                # one that is started again never completes
+                assert "restart" not in services[needed], (name, needed)
+
+
+def test_the_cli_s_settings_are_kept_and_ours_added(services: dict[str, Any]) -> None:
+    cli = compose.interpolated(compose.CLI)["services"]
+    for name in AIRFLOW:
+        kept = cli[name]["environment"].items()
+        assert kept <= services[name]["environment"].items(), "an override of the CLI's own wiring"
+        assert "SPOTIFY_PIPELINE_SOURCES" in services[name]["environment"]
+        assert services[name]["depends_on"]["db-migration"] == {"condition": "service_started"}
+        assert set(cli[name]["volumes"]) < set(services[name]["volumes"])
+
+
+def test_no_port_of_this_machine_is_published_twice(services: dict[str, Any]) -> None:
+    published = [port.split(":")[1] for service in services.values() for port in service.get("ports", [])]
+    assert len(published) == len(set(published))
+
+
+def test_our_services_run_without_root_s_privileges_where_their_images_let_them(
+    services: dict[str, Any],
+) -> None:
+    # Postgres' entry point starts as root, to own its folder, and becomes `postgres`; MinIO owns /data
+    for name in ("lake-bucket", "sandbox", "minio"):
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+    for name in ("lake-bucket", "sandbox"):
+        assert services[name]["cap_drop"] == ["ALL"]
+    assert services["sandbox"]["user"] == "65534:65534"
+    assert not [name for name, service in services.items() if service.get("privileged")]
+
+
+def test_the_sandbox_can_be_left_out_and_nothing_waits_for_it(services: dict[str, Any]) -> None:
+    without = compose.interpolated(compose.OVERRIDE, SPOTIFY_SANDBOX_REPLICAS="0")
+    assert without["services"]["sandbox"]["deploy"]["replicas"] == 0
+    assert not [name for name, service in services.items() if "sandbox" in service["depends_on"]]
+
+
+def test_a_cycle_and_a_missing_service_are_found() -> None:
+    with pytest.raises(AssertionError, match="wait for each other"):
+        list(compose.start_order({"a": {"depends_on": ["b"]}, "b": {"depends_on": ["a"]}}))
+    with pytest.raises(AssertionError, match="or for what is not there"):
+        list(compose.start_order({"a": {"depends_on": ["absent"]}}))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both files, as the CLI lays them: what they mount is in it."""
+    folder = tmp_path_factory.mktemp("project")
+    for file in (compose.CLI, compose.OVERRIDE):
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference() -> list[str]:
+    command = compose.reference_command()
+    if command is None:
+        pytest.skip(
+            "no Docker, and the specification's reader is not built: make compose-spec, which needs Go"
+        )
+    return command
+
+
+def test_the_reference_implementation_takes_the_files_and_reads_them_as_we_do(
+    reference: list[str], project: Path, services: dict[str, Any]
+) -> None:
+    read = compose.by_reference(reference, project, project / compose.CLI.name, compose.OVERRIDE)["services"]
+    assert sorted(read) == sorted(services)
+    for name, service in services.items():
+        environment = read[name].get("environment") or {}
+        if isinstance(environment, list):
+            environment = dict(entry.split("=", 1) for entry in environment)
+        assert _texts(environment) == _texts(service["environment"]), name
+        conditions = {
+            needed: how["condition"] for needed, how in (read[name].get("depends_on") or {}).items()
+        }
+        assert conditions == {needed: how["condition"] for needed, how in service["depends_on"].items()}
+        targets = {mount["target"] for mount in read[name].get("volumes") or []}
+        assert targets == {mount.split(":")[1] for mount in service["volumes"]}
+        ports = {(port["host_ip"], str(port["published"])) for port in read[name].get("ports") or []}
+        assert ports == {tuple(port.split(":")[:2]) for port in service.get("ports", [])}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("warehouse", "enviroment"), {}),
+        (("warehouse", "healthcheck"), {"tests": ["CMD", "true"]}),
+        (("lake-bucket", "depends_on"), {"minio": {"condition": "service_ready"}}),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_found_by_both(
+    reference: list[str], project: Path, tmp_path: Path, path: tuple[str, str], value: object
+) -> None:
+    broken = compose.interpolated(compose.OVERRIDE)
+    broken["services"][path[0]][path[1]] = value
+    file = tmp_path / "broken.yml"
+    file.write_text(yaml.safe_dump(broken))
+    with pytest.raises(AssertionError):
+        compose.by_reference(reference, project, project / compose.CLI.name, file)
+    whole = compose.merged(compose.interpolated(compose.CLI), broken)
+    assert not Draft202012Validator(SERVICE).is_valid(whole["services"][path[0]])
+
+
+def _texts(environment: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in environment.items()
+    }
