@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
 from spotify_pipeline.orchestration.assets import MARTS, STAGING
+from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import step
 from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
 
@@ -19,7 +19,7 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
     # dbt builds each table beside the old one under a fixed name: two runs at once would collide
     max_active_runs=1,
     catchup=False,
-    default_args={"owner": "data-platform", "retries": 3, "retry_delay": timedelta(seconds=10)},
+    default_args=default_args(),
     tags=["spotify", "dbt"],
     doc_md="""
 ### spotify_transform
@@ -29,7 +29,7 @@ test as a task of its own, then `publish`.
 
 * **A failing test** stops the models behind it and `publish`, nothing else. Its failing rows lie in the
   schema `dbt_audit`. After a repair clear that one task: it and what follows run again.
-* **An outage** is tried again three times; a test that found bad rows is not.
+* **An outage** is tried again, five times over some minutes; a test that found bad rows is not.
 * **Running a partition again** builds whatever staging holds now; the marts end up the same.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test.
 """,
@@ -44,16 +44,17 @@ def spotify_transform() -> None:
             return steps.watermark(runtime)
 
     @task(outlets=[MARTS])
-    def publish(load_seq: int, tests_passed: int) -> None:
+    def publish(load_seq: int) -> None:
         """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
         from spotify_pipeline.steps import publish as steps
 
         with step() as (runtime, partition):
-            steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests_passed)
+            # this task stands behind every test, so all of them have passed
+            tests = number_of_tests(DBT_PROJECT)
+            steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)
 
     covered = watermark()
-    transformed = dbt_task_group(DBT_PROJECT)
-    covered >> transformed >> publish(covered, number_of_tests(transformed))
+    covered >> dbt_task_group(DBT_PROJECT) >> publish(covered)
 
 
 spotify_transform()

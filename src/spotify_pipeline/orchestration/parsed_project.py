@@ -47,9 +47,15 @@ def keep(project: Path, manifest: Manifest, fingerprint_before: str) -> bool:
 def manifest_for(project: Path, database: str) -> Manifest | None:
     """The kept manifest of a project, if it still holds for its files and for this database."""
     kept = _kept.get(project)
-    if kept is None or kept.databases != {database} or kept.fingerprint != fingerprint(project):
+    if kept is None or kept.databases != {database} or not is_kept(project):
         return None
     return kept.manifest
+
+
+def is_kept(project: Path) -> bool:
+    """Whether the project, as its files are now, is at hand in this process."""
+    kept = _kept.get(project)
+    return kept is not None and kept.fingerprint == fingerprint(project)
 
 
 def forget() -> None:

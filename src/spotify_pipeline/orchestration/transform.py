@@ -24,6 +24,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
+from spotify_pipeline.orchestration.transform_alone import task_alone
 from spotify_pipeline.orchestration.transform_nodes import DataTest, DbtManifest
 from spotify_pipeline.orchestration.transform_operators import (
     CheckFreshness,
@@ -38,29 +39,47 @@ MODEL_SLOT, DETACHED_SUFFIX = "test", "_test"
 # constant in every task: a profile, target or variable that differs makes dbt parse the project anew
 PROFILE, TARGET = "spotify", "warehouse"
 PROFILE_ARGS = {"schema": "marts", "threads": 1, "connect_timeout": 10, "retries": 1}
+# a node asks for the relations of its own schemas, not for all of the warehouse
+OPERATOR_ARGS: dict[str, Any] = {"cache_selected_only": True}
+# what Cosmos itself hands to each operator, for a task that is made without it
+COMMON: dict[str, Any] = {
+    **OPERATOR_ARGS,
+    "invocation_mode": InvocationMode.DBT_RUNNER,
+    "install_deps": False,
+    "copy_dbt_packages": False,
+    "emit_datasets": False,
+    "dbt_executable_path": ExecutionConfig().dbt_executable_path,
+}
+MANIFEST = Path("target", "manifest.json")
 
 
-def dbt_task_group(project: Path) -> DbtTaskGroup:
+def dbt_task_group(project: Path) -> DbtTaskGroup | BaseOperator:
     """Tasks of the dbt project at `project`, inside the DAG being defined; freshness is the first of them.
 
-    Reads `target/manifest.json`, nothing else: no dbt call, no connection.
+    Reads `target/manifest.json`, nothing else: no dbt call, no connection. In the process of one of these
+    tasks it may be that task alone, see `transform_alone`.
 
     Raises:
         ConfigurationError: the manifest is missing; `make dbt-manifest` makes it.
     """
-    manifest_path = project / "target" / "manifest.json"
-    manifest = DbtManifest.read(manifest_path)
+    manifest = DbtManifest.read(project / MANIFEST)
+    profile = ProfileConfig(
+        profile_name=PROFILE,
+        target_name=TARGET,
+        profile_mapping=PostgresUserPasswordProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
+    )
+    alone = task_alone(project, manifest, COMMON | {"project_dir": project, "profile_config": profile})
+    return alone or _whole_graph(project, manifest, profile)
+
+
+def _whole_graph(project: Path, manifest: DbtManifest, profile: ProfileConfig) -> DbtTaskGroup:
     renderer = _Renderer(manifest)
     group = DbtTaskGroup(
         group_id=GROUP,
         project_config=ProjectConfig(
-            dbt_project_path=project, manifest_path=manifest_path, install_dbt_deps=False
+            dbt_project_path=project, manifest_path=project / MANIFEST, install_dbt_deps=False
         ),
-        profile_config=ProfileConfig(
-            profile_name=PROFILE,
-            target_name=TARGET,
-            profile_mapping=PostgresUserPasswordProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
-        ),
+        profile_config=profile,
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER
         ),
@@ -80,8 +99,7 @@ def dbt_task_group(project: Path) -> DbtTaskGroup:
                 DbtResourceType.TEST: renderer.tests,
             },
         ),
-        # a node asks for the relations of its own schemas, not for all of the warehouse
-        operator_args={"cache_selected_only": True},
+        operator_args=OPERATOR_ARGS,
     )
     for test in manifest.tests_of_several:
         for model_id in manifest.held_back_by(test):
@@ -93,9 +111,9 @@ def dbt_task_group(project: Path) -> DbtTaskGroup:
     return group
 
 
-def number_of_tests(group: TaskGroup) -> int:
-    """How many data tests stand in the group."""
-    return sum(isinstance(task, RunDataTest) for task in group.iter_tasks())
+def number_of_tests(project: Path) -> int:
+    """How many data tests the project has, each a task of the group."""
+    return len(DbtManifest.read(project / MANIFEST).data_tests)
 
 
 class _Renderer:

@@ -135,7 +135,13 @@ def _parse(project: Path) -> Manifest | None:
         return None
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as scratch:
         paths = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", scratch]
-        quiet = ["--no-static-parser", "--quiet", "--no-send-anonymous-usage-stats", "--log-path", f"{scratch}/logs"]
+        quiet = [
+            "--no-static-parser",
+            "--quiet",
+            "--no-send-anonymous-usage-stats",
+            "--log-path",
+            f"{scratch}/logs",
+        ]
         result = dbtRunner().invoke([*quiet, "parse", *paths])
         # dbt keeps its log file open, in a folder that is about to go
         cleanup_event_logger()
