@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spotify_sandbox.errors import ApiError, JsonResponse
+from spotify_sandbox.gate import given, guarded, renderer
 from spotify_sandbox.ids import is_id
 from spotify_sandbox.paging import Limits, page, window
 from spotify_sandbox.records import ALBUM_GROUPS, DEFAULT_MARKETS, Album, Catalog
@@ -24,8 +25,6 @@ _NEW_RELEASES = Limits(20, 50)
 _SEVERAL_MAX = {"artists": 50, "albums": 20, "tracks": 50}
 _TOP_TRACKS = 10
 _SEARCH_TYPES = ("album", "artist", "playlist", "track", "show", "episode", "audiobook")
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
@@ -53,69 +52,62 @@ class Api:
             "/v1/artists/{id}/top-tracks": self.top_tracks,
             "/v1/browse/new-releases": self.new_releases,
             "/v1/markets": self.markets,
-            "/v1/playlists/{id}/tracks": self.unknown,
         }
+        removed = {"/v1/playlists/{id}/tracks": self.removed}
         opened = self._sandbox.mode is Mode.EXTENDED
         get |= {path: handler if opened else self.removed for path, handler in extended.items()}
-        routes = [Route(path, self._guarded(handler), methods=["GET"]) for path, handler in get.items()]
+        get |= {} if opened else removed
+        routes = [
+            Route(path, guarded(self._sandbox, handler), methods=["GET"]) for path, handler in get.items()
+        ]
         return [
             *routes,
-            Route("/v1/{rest:path}", self._guarded(self.unknown), methods=["GET", "POST", "PUT", "DELETE"]),
+            Route(
+                "/v1/{rest:path}",
+                guarded(self._sandbox, self.unknown),
+                methods=["GET", "POST", "PUT", "DELETE"],
+            ),
         ]
 
-    def _guarded(self, handler: Handler) -> Handler:
-        async def answer(request: Request) -> Response:
-            try:
-                request.state.grant = self._sandbox.tokens.check(request.headers.get("authorization"))
-                return await handler(request)
-            except ApiError as error:
-                return error.response()
-
-        return answer
-
     def _renderer(self, request: Request) -> Renderer:
-        market = request.query_params.get("market")
-        if market is not None and not (len(market) == 2 and market.isalpha()):
-            raise ApiError(400, "Invalid market code")
-        base = f"{request.url.scheme}://{request.url.netloc}/v1"
-        return Renderer(self._sandbox.catalog(), self._sandbox.mode, base, market.upper() if market else None)
+        return renderer(self._sandbox, request)
 
     async def artist(self, request: Request) -> Response:
         """GET /artists/{id}."""
-        renderer = self._renderer(request)
-        return JsonResponse(renderer.artist(_found(renderer.catalog.artist(_id(request)))))
+        rendering = self._renderer(request)
+        return JsonResponse(rendering.artist(_found(rendering.catalog.artist(_id(request)))))
 
     async def artist_albums(self, request: Request) -> Response:
         """GET /artists/{id}/albums."""
-        renderer, asked = self._renderer(request), window(request.query_params, _ALBUMS[self._sandbox.mode])
-        artist = _found(renderer.catalog.artist(_id(request)))
+        rendering, asked = self._renderer(request), window(request.query_params, _ALBUMS[self._sandbox.mode])
+        artist = _found(rendering.catalog.artist(_id(request)))
         asked_groups = request.query_params.get("include_groups")
         groups = [group for group in asked_groups.split(",") if group] if asked_groups else list(ALBUM_GROUPS)
         if not set(groups) <= set(ALBUM_GROUPS):
             raise ApiError(400, "Invalid include_groups")
-        listed = [entry for entry in renderer.catalog.artist_albums(artist.id) if entry[0] in groups]
+        listed = [entry for entry in rendering.catalog.artist_albums(artist.id) if entry[0] in groups]
         items = [
-            renderer.discography_album(*entry) for entry in listed[asked.offset : asked.offset + asked.limit]
+            rendering.discography_album(*entry) for entry in listed[asked.offset : asked.offset + asked.limit]
         ]
-        extra = _given(request, "include_groups", "market")
+        extra = given(request, "include_groups", "market")
         return JsonResponse(
-            page(f"{renderer.base}/artists/{artist.id}/albums", asked, items, len(listed), extra)
+            page(f"{rendering.base}/artists/{artist.id}/albums", asked, items, len(listed), extra)
         )
 
     async def album(self, request: Request) -> Response:
         """GET /albums/{id}."""
-        renderer = self._renderer(request)
-        return JsonResponse(renderer.album(_found(renderer.catalog.album(_id(request)))))
+        rendering = self._renderer(request)
+        return JsonResponse(rendering.album(_found(rendering.catalog.album(_id(request)))))
 
     async def album_tracks(self, request: Request) -> Response:
         """GET /albums/{id}/tracks."""
-        renderer, asked = self._renderer(request), window(request.query_params, _TRACKS)
-        return JsonResponse(renderer.album_tracks(_found(renderer.catalog.album(_id(request))), asked))
+        rendering, asked = self._renderer(request), window(request.query_params, _TRACKS)
+        return JsonResponse(rendering.album_tracks(_found(rendering.catalog.album(_id(request))), asked))
 
     async def track(self, request: Request) -> Response:
         """GET /tracks/{id}."""
-        renderer = self._renderer(request)
-        return JsonResponse(renderer.track(_found(renderer.catalog.track(_id(request)))))
+        rendering = self._renderer(request)
+        return JsonResponse(rendering.track(_found(rendering.catalog.track(_id(request)))))
 
     async def search(self, request: Request) -> Response:
         """GET /search; kinds that the catalogue does not hold give empty pages."""
@@ -128,67 +120,67 @@ class Api:
                 raise ApiError(400, f"Bad search type field {kind}")
         query = Query.parse(text)
         asked = window(request.query_params, _SEARCH[self._sandbox.mode])
-        renderer = self._renderer(request)
-        index = self._search_index(renderer.catalog)
+        rendering = self._renderer(request)
+        index = self._search_index(rendering.catalog)
         found: dict[str, tuple[list[Any], Callable[[Any], dict[str, Any]]]] = {}
         if "artist" in kinds:
-            found["artist"] = (index.artists(query), renderer.artist)
+            found["artist"] = (index.artists(query), rendering.artist)
         if "album" in kinds:
-            found["album"] = (index.albums(query), renderer.simplified_album)
+            found["album"] = (index.albums(query), rendering.simplified_album)
         if "track" in kinds:
-            found["track"] = (index.tracks(query), renderer.track)
-        extra = _given(request, "market", "include_external")
+            found["track"] = (index.tracks(query), rendering.track)
+        extra = given(request, "market", "include_external")
         body = {}
         for kind in kinds:
             records, render = found.get(kind, ([], dict))
             items = [render(record) for record in records[asked.offset : asked.offset + asked.limit]]
             # the links of the real service carry `query`, which it accepts in place of `q`
             links = {"query": text, "type": kind, **extra}
-            body[f"{kind}s"] = page(f"{renderer.base}/search", asked, items, len(records), links)
+            body[f"{kind}s"] = page(f"{rendering.base}/search", asked, items, len(records), links)
         return JsonResponse(body)
 
     async def several_artists(self, request: Request) -> Response:
         """GET /artists?ids=, null for an unknown id."""
-        renderer = self._renderer(request)
-        found = [renderer.catalog.artist(each) for each in _ids(request, "artists")]
-        return JsonResponse({"artists": [renderer.artist(artist) if artist else None for artist in found]})
+        rendering = self._renderer(request)
+        found = [rendering.catalog.artist(each) for each in _ids(request, "artists")]
+        return JsonResponse({"artists": [rendering.artist(artist) if artist else None for artist in found]})
 
     async def several_albums(self, request: Request) -> Response:
         """GET /albums?ids=, null for an unknown id."""
-        renderer = self._renderer(request)
-        found = [renderer.catalog.album(each) for each in _ids(request, "albums")]
-        return JsonResponse({"albums": [renderer.album(album) if album else None for album in found]})
+        rendering = self._renderer(request)
+        found = [rendering.catalog.album(each) for each in _ids(request, "albums")]
+        return JsonResponse({"albums": [rendering.album(album) if album else None for album in found]})
 
     async def several_tracks(self, request: Request) -> Response:
         """GET /tracks?ids=, null for an unknown id."""
-        renderer = self._renderer(request)
-        found = [renderer.catalog.track(each) for each in _ids(request, "tracks")]
-        return JsonResponse({"tracks": [renderer.track(track) if track else None for track in found]})
+        rendering = self._renderer(request)
+        found = [rendering.catalog.track(each) for each in _ids(request, "tracks")]
+        return JsonResponse({"tracks": [rendering.track(track) if track else None for track in found]})
 
     async def top_tracks(self, request: Request) -> Response:
         """GET /artists/{id}/top-tracks: the ten most popular."""
-        renderer = self._renderer(request)
-        artist = _found(renderer.catalog.artist(_id(request)))
-        albums = (album for _, album in renderer.catalog.artist_albums(artist.id))
+        rendering = self._renderer(request)
+        artist = _found(rendering.catalog.artist(_id(request)))
+        albums = (album for _, album in rendering.catalog.artist_albums(artist.id))
         tracks = [
             track
             for album in albums
-            for track in renderer.catalog.album_tracks(album.id)
+            for track in rendering.catalog.album_tracks(album.id)
             if artist.id in track.artist_ids
         ]
         tracks.sort(key=lambda track: (-(track.popularity or 0), track.id))
-        return JsonResponse({"tracks": [renderer.track(track) for track in tracks[:_TOP_TRACKS]]})
+        return JsonResponse({"tracks": [rendering.track(track) for track in tracks[:_TOP_TRACKS]]})
 
     async def new_releases(self, request: Request) -> Response:
         """GET /browse/new-releases: albums of the last two weeks."""
-        renderer, asked = self._renderer(request), window(request.query_params, _NEW_RELEASES)
-        fresh: list[Album] = self._search_index(renderer.catalog).albums(Query((), (("tag", "new"),)))
+        rendering, asked = self._renderer(request), window(request.query_params, _NEW_RELEASES)
+        fresh: list[Album] = self._search_index(rendering.catalog).albums(Query((), (("tag", "new"),)))
         fresh.sort(key=lambda album: (album.release_date, album.id), reverse=True)
         items = [
-            renderer.simplified_album(album) for album in fresh[asked.offset : asked.offset + asked.limit]
+            rendering.simplified_album(album) for album in fresh[asked.offset : asked.offset + asked.limit]
         ]
         return JsonResponse(
-            {"albums": page(f"{renderer.base}/browse/new-releases", asked, items, len(fresh))}
+            {"albums": page(f"{rendering.base}/browse/new-releases", asked, items, len(fresh))}
         )
 
     async def markets(self, request: Request) -> Response:
@@ -220,10 +212,6 @@ def _id(request: Request) -> str:
     if not is_id(text):
         raise ApiError(400, "Invalid base62 id")
     return text
-
-
-def _given(request: Request, *names: str) -> dict[str, str]:
-    return {name: request.query_params[name] for name in names if name in request.query_params}
 
 
 def _ids(request: Request, kind: str) -> list[str]:

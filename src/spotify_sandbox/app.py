@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spotify_sandbox.api import Api
 from spotify_sandbox.control_api import Control
+from spotify_sandbox.control_users import UserControl
 from spotify_sandbox.errors import JsonResponse
 from spotify_sandbox.faults import apply
+from spotify_sandbox.me_api import MeApi
 from spotify_sandbox.records import CatalogError
 from spotify_sandbox.state import Sandbox
 
@@ -22,9 +24,14 @@ access_log = logging.getLogger("spotify_sandbox.access")
 
 
 def build_app(sandbox: Sandbox) -> ASGIApp:
-    """Token endpoint, Web API and control endpoints, behind the clock, the fault script and the call log."""
-    token = Route("/api/token", sandbox.tokens.endpoint, methods=["POST"])
-    routes = [token, *Api(sandbox).routes(), *Control(sandbox).routes()]
+    """Login, token endpoint, Web API and control endpoints, behind clock, fault script and call log."""
+    accounts = [
+        Route("/authorize", sandbox.consent.page, methods=["GET"]),
+        Route("/authorize", sandbox.consent.decide, methods=["POST"]),
+        Route("/api/token", sandbox.tokens.endpoint, methods=["POST"]),
+    ]
+    control = [*Control(sandbox).routes(), *UserControl(sandbox).routes()]
+    routes = [*accounts, *MeApi(sandbox).routes(), *Api(sandbox).routes(), *control]
     return _Front(Starlette(routes=routes, exception_handlers={CatalogError: _catalog_error}), sandbox)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
@@ -36,7 +37,10 @@ class CallReport:
 
 
 class SandboxControl:
-    """Sets the clock, scripts faults, reads what was called. A refused call raises httpx.HTTPStatusError."""
+    """Sets the clock, scripts faults, logs users in, reads what was called.
+
+    A refused call raises httpx.HTTPStatusError.
+    """
 
     def __init__(self, base_url: str, timeout: float = 30.0) -> None:
         self.base_url = base_url.rstrip("/")
@@ -132,6 +136,72 @@ class SandboxControl:
         """Make every access token invalid; the number of those there were."""
         count: int = self._call("DELETE", "tokens")["revoked"]
         return count
+
+    def expire_tokens(self) -> int:
+        """Let every access token be expired; the number of those there are."""
+        count: int = self._call("PUT", "tokens", json={"expired": True})["expired"]
+        return count
+
+    def users(self) -> list[dict[str, Any]]:
+        """Every user: `id`, `display_name`, `country`, `allowed`."""
+        users: list[dict[str, Any]] = self._call("GET", "users")["users"]
+        return users
+
+    def allow_user(self, user_id: str, allowed: bool = True) -> None:
+        """Put a user on the app's allow-list or take one off."""
+        self._call("PUT", "users", json={"id": user_id, "allowed": allowed})
+
+    def reset_users(self) -> None:
+        """As at the start: nobody has logged in, everyone is allowed, every page asks for consent."""
+        self._call("DELETE", "users")
+
+    def playlists(self) -> list[dict[str, Any]]:
+        """Every playlist: `id`, `name`, `owner`, `public`, `collaborative`, `followers`, `entries`."""
+        playlists: list[dict[str, Any]] = self._call("GET", "playlists")["playlists"]
+        return playlists
+
+    def auto_approve(self, user_id: str | None, *, deny: bool = False) -> None:
+        """Answer every consent page on this user's behalf, by agreeing or refusing; None: ask again."""
+        self._call("PUT", "consent", json={"auto_approve": user_id, "deny": deny})
+
+    def authorizations(self) -> list[dict[str, Any]]:
+        """Every login: `number`, `user`, `scopes`, `authorized_at`, `expires_at`, `revoked`, `expired`, …"""
+        known: list[dict[str, Any]] = self._call("GET", "authorizations")["authorizations"]
+        return known
+
+    def authorize(
+        self,
+        user_id: str,
+        scopes: Iterable[str] | None = None,
+        *,
+        authorized_at: datetime | str | None = None,
+    ) -> str:
+        """A login without a browser, by default of every scope and now; its refresh token."""
+        body: dict[str, Any] = {"user": user_id}
+        if scopes is not None:
+            body["scopes"] = list(scopes)
+        if authorized_at is not None:
+            body["authorized_at"] = str(authorized_at)
+        token: str = self._call("POST", "authorizations", json=body)["refresh_token"]
+        return token
+
+    def revoke_authorizations(self, user_id: str | None = None) -> int:
+        """The user (default: everyone) removes the app from the account; how many logins ended."""
+        query = {} if user_id is None else {"user": user_id}
+        count: int = self._call("DELETE", "authorizations", params=query)["revoked"]
+        return count
+
+    def set_limits(self, **settings: Any) -> None:
+        """Limits by count: `rate_limit`, `quotas` {bucket: n}, `quota_window`, `penalty`; none: no limits."""
+        self._call("PUT", "limits", json=settings)
+
+    def limits(self) -> dict[str, Any]:
+        """The settings, `in_window`, `used` and `refused` by bucket."""
+        return self._call("GET", "limits")
+
+    def reset_limits(self) -> None:
+        """Forget what was used of the limits."""
+        self._call("DELETE", "limits")
 
     def _call(self, method: str, name: str, **options: Any) -> dict[str, Any]:
         response = self._http.request(method, f"/{name}", **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Any
@@ -39,12 +39,8 @@ class Control:
             ("GET", "calls", self.calls),
             ("DELETE", "calls", self.reset_calls),
             ("GET", "catalog", self.catalog),
-            ("DELETE", "tokens", self.revoke_tokens),
         ]
-        return [
-            Route(f"/_sandbox/{name}", _guarded(handler), methods=[method])
-            for method, name, handler in handlers
-        ]
+        return control_routes(handlers)
 
     async def health(self, request: Request) -> Response:
         """Whether it serves, and what."""
@@ -58,9 +54,7 @@ class Control:
 
     async def set_clock(self, request: Request) -> Response:
         """Jump, freeze, release: `{"now"?: ISO 8601, "frozen"?: bool}`; reads that date's catalogue."""
-        body = await _object(request)
-        if unknown := set(body) - {"now", "frozen"}:
-            raise ValueError(f"unknown key {sorted(unknown)[0]}; known are now, frozen")
+        body = await object_body(request, "now", "frozen")
         frozen = body.get("frozen")
         if frozen is not None and not isinstance(frozen, bool):
             raise ValueError("frozen must be true or false")
@@ -109,9 +103,22 @@ class Control:
             }
         )
 
-    async def revoke_tokens(self, request: Request) -> Response:
-        """Make every access token invalid."""
-        return JsonResponse({"revoked": self._sandbox.tokens.revoke_all()})
+
+def control_routes(handlers: Iterable[tuple[str, str, Handler]]) -> list[Route]:
+    """Routes under /_sandbox of (method, name, handler), for the loopback interface only."""
+    return [
+        Route(f"/_sandbox/{name}", _guarded(handler), methods=[method]) for method, name, handler in handlers
+    ]
+
+
+async def object_body(request: Request, *known: str) -> dict[str, Any]:
+    """The request's JSON object. Raises ValueError for anything else and for keys that are not known."""
+    body = orjson.loads(await request.body())
+    if not isinstance(body, dict):
+        raise ValueError("the body must be a JSON object")
+    if unknown := set(body) - set(known):
+        raise ValueError(f"unknown key {sorted(unknown)[0]}; known are {', '.join(known)}")
+    return body
 
 
 def _guarded(handler: Handler) -> Handler:
@@ -126,10 +133,3 @@ def _guarded(handler: Handler) -> Handler:
             return JsonResponse({"error": str(error)}, 400)
 
     return answer
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    body = orjson.loads(await request.body())
-    if not isinstance(body, dict):
-        raise ValueError("the body must be a JSON object")
-    return body

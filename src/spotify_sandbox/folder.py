@@ -31,6 +31,11 @@ class FolderSource:
             )
         self._loaded: IndexedCatalog | None = None
 
+    @property
+    def first_day(self) -> date:
+        """The oldest date of the folder."""
+        return self._dates[0]
+
     def on(self, day: date) -> IndexedCatalog:
         """The catalogue served on this date; the last one read is kept."""
         served = max((known for known in self._dates if known <= day), default=self._dates[0])

@@ -32,6 +32,11 @@ class GeneratedSource:
         self._planner = Planner(seed, size)
         self._last: GeneratedCatalog | None = None
 
+    @property
+    def first_day(self) -> date:
+        """The day before the first daily releases: the base catalogue, whole."""
+        return FIRST_RELEASE_DAY - timedelta(days=1)
+
     def on(self, day: date) -> GeneratedCatalog:
         """The catalogue of this day; the last one asked for is kept."""
         if self._last is None or self._last.served_date != day:

@@ -17,11 +17,14 @@ _MASK = (1 << 64) - 1
 
 
 class Kind(IntEnum):
-    """What an id of the generated catalogue names."""
+    """What an id made by the sandbox names."""
 
     ARTIST = 1
     ALBUM = 2
     TRACK = 3
+    PLAYLIST = 4
+    EPISODE = 5
+    SHOW = 6
 
 
 def is_id(text: str) -> bool:

@@ -36,6 +36,7 @@ _OTHER_SCRIPTS = (
     "푸른 정류장", "雨后车站", "สถานีฝน", "Գարնան Կայարան", "წვიმის სადგური",
 )  # fmt: skip
 _SUFFIXES = ("Song", "Theme", "Blues", "No. 2", "at Night", "Élégie", "“Ōta”")
+_OCCASIONS = ("Mornings", "Mix", "Evenings", "Runs", "Kitchen", "Train Rides")
 _VERSIONS = ("Live", "Acoustic", "Remastered", "Radio Edit", "Instrumental", "Demo")
 GENRES = (
     "harbour pop", "tram jazz", "granular folk", "canal house", "paper punk", "northern drill",
@@ -51,12 +52,22 @@ def artist_name(draw: Draw) -> str:
     if style == 0:
         return f"{draw.pick(_OTHER_SCRIPTS)} {draw.between(1, 99)}"
     if style <= 5:
-        return f"{draw.pick(_GIVEN)} {draw.pick(_FAMILY)}"
+        return person_name(draw)
     if style <= 8:
         return f"The {draw.pick(_ADJECTIVES)} {draw.pick(_NOUNS)}s"
     if style == 9:
         return f"DJ {draw.pick(_NOUNS)} & {draw.pick(_GIVEN)}"
     return f"{draw.pick(_ADJECTIVES)} {draw.pick(_NOUNS)}"
+
+
+def person_name(draw: Draw) -> str:
+    """A given and a family name."""
+    return f"{draw.pick(_GIVEN)} {draw.pick(_FAMILY)}"
+
+
+def playlist_name(draw: Draw) -> str:
+    """A title for a playlist."""
+    return f"{draw.pick(_ADJECTIVES)} {draw.pick(_OCCASIONS)}"
 
 
 def album_name(draw: Draw) -> str:

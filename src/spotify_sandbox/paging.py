@@ -32,11 +32,12 @@ class Window:
 
 def window(query: Mapping[str, str], limits: Limits) -> Window:
     """Read `limit` and `offset`. Raises ApiError 400 with the API's words when one is out of range."""
-    limit = _whole(query.get("limit"), limits.default, 1, limits.maximum, "Invalid limit")
-    return Window(limit, _whole(query.get("offset"), 0, 0, limits.offset_maximum, "Invalid offset"))
+    limit = whole(query.get("limit"), limits.default, 1, limits.maximum, "Invalid limit")
+    return Window(limit, whole(query.get("offset"), 0, 0, limits.offset_maximum, "Invalid offset"))
 
 
-def _whole(text: str | None, default: int, low: int, high: int, complaint: str) -> int:
+def whole(text: str | None, default: int, low: int, high: int, complaint: str) -> int:
+    """A whole number of a query parameter. Raises ApiError 400 with the complaint."""
     if text is None:
         return default
     try:

@@ -116,5 +116,9 @@ class Catalog(Protocol):
 class CatalogSource(Protocol):
     """Gives the catalogue of any date; day D never needs the days before it."""
 
+    @property
+    def first_day(self) -> date:
+        """A day whose catalogue the later ones go on from: users' libraries are chosen from it."""
+
     def on(self, day: date) -> Catalog:
         """The catalogue served on this date. Raises CatalogError when it cannot be read."""

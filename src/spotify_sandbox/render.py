@@ -36,7 +36,7 @@ class Renderer:
 
     def artist(self, artist: Artist) -> dict[str, Any]:
         """ArtistObject; Development Mode has no followers and no popularity."""
-        rendered = self._link("artist", artist.id) | {
+        rendered = self.link("artist", artist.id) | {
             "genres": list(artist.genres),
             "images": _images(artist.image_url),
             "name": artist.name,
@@ -52,7 +52,7 @@ class Renderer:
 
     def simplified_album(self, album: Album) -> dict[str, Any]:
         """SimplifiedAlbumObject; Development Mode has no available_markets."""
-        rendered = self._link("album", album.id) | {
+        rendered = self.link("album", album.id) | {
             "album_type": album.album_type,
             "artists": self.simplified_artists(album.artist_ids),
             "images": _images(album.image_url),
@@ -95,7 +95,7 @@ class Renderer:
 
     def simplified_track(self, track: Track) -> dict[str, Any]:
         """SimplifiedTrackObject: no external_ids, no popularity."""
-        rendered = self._link("track", track.id) | {
+        rendered = self.link("track", track.id) | {
             "artists": self.simplified_artists(track.artist_ids),
             "disc_number": track.disc_number,
             "duration_ms": track.duration_ms,
@@ -120,9 +120,10 @@ class Renderer:
 
     def _simplified_artist(self, artist_id: str) -> dict[str, Any]:
         artist = self.catalog.artist(artist_id)
-        return self._link("artist", artist_id) | {"name": artist.name if artist else artist_id}
+        return self.link("artist", artist_id) | {"name": artist.name if artist else artist_id}
 
-    def _link(self, kind: str, record_id: str) -> dict[str, Any]:
+    def link(self, kind: str, record_id: str) -> dict[str, Any]:
+        """What every object of the API begins with: id, type, URI and addresses."""
         return {
             "external_urls": {"spotify": f"https://open.spotify.com/{kind}/{record_id}"},
             "href": f"{self.base}/{kind}s/{record_id}",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,21 @@ class RunningSandbox:
         token: str = response.json()["access_token"]
         return token
 
+    def user_token(self, user_id: str = "listener1", scopes: Iterable[str] | None = None) -> str:
+        """A new access token of a user who has just logged in, by default with every scope."""
+        refresh_token = self.control.authorize(user_id, scopes)
+        response = httpx.post(
+            f"{self.base_url}/api/token",
+            data={
+                "grant_type": "refresh_token",
+                "refresh_token": refresh_token,
+                "client_id": self.client_id,
+            },
+        )
+        response.raise_for_status()
+        token: str = response.json()["access_token"]
+        return token
+
 
 @contextmanager
 def running(
@@ -64,9 +79,11 @@ def running(
     port: int = 0,
     client_id: str = DEFAULT_CLIENT_ID,
     client_secret: str = DEFAULT_CLIENT_SECRET,
+    arguments: Sequence[str] = (),
 ) -> Iterator[RunningSandbox]:
     """Run a sandbox as a process of its own, by default on a free port; it is gone when the block ends.
 
+    arguments: further options as on the command line.
     Raises RuntimeError with what the process wrote when it does not answer within 30 seconds.
     """
     options: dict[str, object] = {
@@ -81,9 +98,9 @@ def running(
         options["--clock"] = clock
     if catalog is not None:
         options["--catalog"] = catalog
-    arguments = [text for option, value in options.items() for text in (option, str(value))]
+    given = [text for option, value in options.items() for text in (option, str(value))]
     with tempfile.TemporaryFile("w+") as log:
-        command = [sys.executable, "-m", "spotify_sandbox", *arguments]
+        command = [sys.executable, "-m", "spotify_sandbox", *given, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603  ours
         try:
             base_url = _address(process, log)

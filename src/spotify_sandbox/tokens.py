@@ -6,59 +6,80 @@ import base64
 import binascii
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from spotify_sandbox.authorizations import Authorization, Authorizations, GrantError
 from spotify_sandbox.clock import SandboxClock
 from spotify_sandbox.errors import ApiError, JsonResponse, token_error
 
 TOKEN_LIFETIME = timedelta(seconds=3600)
+_WITHOUT_SECRET = {"authorization_code", "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token stands for. user is None for client credentials."""
+    """What an access token stands for. authorization is None for client credentials."""
 
     client_id: str
     expires_at: datetime
-    user: str | None = None
-    scopes: frozenset[str] = frozenset()
+    authorization: Authorization | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The user who logged in, None for client credentials."""
+        return self.authorization.user_id if self.authorization else None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the user agreed to."""
+        return self.authorization.scopes if self.authorization else frozenset()
 
 
 class TokenService:
     """Gives out access tokens for one app and knows which are good by the sandbox's clock."""
 
-    def __init__(self, clock: SandboxClock, client_id: str, client_secret: str) -> None:
+    def __init__(
+        self,
+        clock: SandboxClock,
+        client_id: str,
+        client_secret: str,
+        authorizations: Authorizations | None = None,
+    ) -> None:
         self._clock = clock
-        self._client_id = client_id
+        self.client_id = client_id
         self._client_secret = client_secret
+        self.authorizations = authorizations or Authorizations(clock)
         self._grants: dict[str, Grant] = {}
 
     async def endpoint(self, request: Request) -> Response:
-        """`POST /api/token`: client credentials with Basic authentication or with the pair in the form."""
+        """`POST /api/token`, form-encoded, for the three grants.
+
+        The app authenticates with Basic authentication or with the pair in the form. With PKCE the client
+        id is enough: for a code that was asked for with a challenge, and for refresh tokens that came of it.
+        """
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
         client_id, client_secret = _credentials(request.headers.get("authorization"), form)
         # Spotify answers 400 here where RFC 6749 would have 401
-        if client_id is None or not hmac.compare_digest(client_id.encode(), self._client_id.encode()):
+        if client_id is None or not hmac.compare_digest(client_id.encode(), self.client_id.encode()):
             return token_error("invalid_client", "Invalid client")
-        if not hmac.compare_digest((client_secret or "").encode(), self._client_secret.encode()):
-            return token_error("invalid_client", "Invalid client secret")
-        if "grant_type" not in form:
-            return token_error("unsupported_grant_type", "grant_type parameter is missing")
-        if form["grant_type"] != "client_credentials":
-            return token_error("unsupported_grant_type", "grant_type must be client_credentials")
-        return JsonResponse(
-            {
-                "access_token": self.issue(Grant(self._client_id, self._clock.now() + TOKEN_LIFETIME)),
-                "token_type": "Bearer",
-                "expires_in": int(TOKEN_LIFETIME.total_seconds()),
-            },
-            headers={"Cache-Control": "no-store"},
+        known = client_secret is not None and hmac.compare_digest(
+            client_secret.encode(), self._client_secret.encode()
         )
+        grant_type = form.get("grant_type")
+        if not known and (client_secret is not None or grant_type not in _WITHOUT_SECRET):
+            return token_error("invalid_client", "Invalid client secret")
+        if grant_type is None:
+            return token_error("unsupported_grant_type", "grant_type parameter is missing")
+        try:
+            return self._granted(grant_type, form, known=known)
+        except GrantError as error:
+            return token_error("invalid_grant", str(error))
 
     def issue(self, grant: Grant) -> str:
         """A new access token for a grant."""
@@ -67,25 +88,78 @@ class TokenService:
         return token
 
     def revoke_all(self) -> int:
-        """Make every token invalid; the number of those there were."""
+        """Make every access token invalid; the number of those there were."""
         count = len(self._grants)
         self._grants.clear()
         return count
+
+    def expire_all(self) -> int:
+        """Let every access token be expired from now on; the number of those there are."""
+        now = self._clock.now()
+        self._grants = {token: replace(grant, expires_at=now) for token, grant in self._grants.items()}
+        return len(self._grants)
 
     def check(self, authorization: str | None) -> Grant:
         """The grant behind an Authorization header. Raises ApiError 401 when there is no good token in it."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise _unauthorized("missing_token", "No token provided", "Missing/invalid/expired access token")
+            raise unauthorized("missing_token", "No token provided", "Missing/invalid/expired access token")
         grant = self._grants.get(token.strip())
-        if grant is None:
-            raise _unauthorized("invalid_token", "Invalid access token")
+        if grant is None or (grant.authorization and grant.authorization.revoked):
+            raise unauthorized("invalid_token", "Invalid access token")
         if grant.expires_at <= self._clock.now():
-            raise _unauthorized("invalid_token", "The access token expired")
+            raise unauthorized("invalid_token", "The access token expired")
         return grant
 
+    def _granted(self, grant_type: str, form: dict[str, str], *, known: bool) -> Response:
+        if grant_type == "client_credentials":
+            return self._answer(Grant(self.client_id, self._expiry()))
+        if grant_type == "authorization_code":
+            return self._exchange(form, known=known)
+        if grant_type == "refresh_token":
+            return self._refresh(form, known=known)
+        names = "client_credentials, authorization_code or refresh_token"
+        return token_error("unsupported_grant_type", f"grant_type must be {names}")
 
-def _unauthorized(error: str, description: str, message: str | None = None) -> ApiError:
+    def _exchange(self, form: dict[str, str], *, known: bool) -> Response:
+        verifier = form.get("code_verifier")
+        if not known and verifier is None:
+            return token_error("invalid_request", "code_verifier required")
+        made = self.authorizations.exchange(
+            form.get("code", ""), self.client_id, form.get("redirect_uri", ""), verifier
+        )
+        if not known and not made.with_pkce:
+            made.revoked = True
+            return token_error("invalid_client", "Invalid client secret")
+        return self._answer(Grant(self.client_id, self._expiry(), made), made.refresh_token)
+
+    def _refresh(self, form: dict[str, str], *, known: bool) -> Response:
+        if "refresh_token" not in form:
+            return token_error("invalid_request", "refresh_token must be supplied")
+        found = self.authorizations.find(form["refresh_token"])
+        if not known and not found.with_pkce:
+            return token_error("invalid_client", "Invalid client secret")
+        rotated = self.authorizations.refreshed(found)
+        return self._answer(Grant(self.client_id, self._expiry(), found), rotated)
+
+    def _expiry(self) -> datetime:
+        return self._clock.now() + TOKEN_LIFETIME
+
+    def _answer(self, grant: Grant, refresh_token: str | None = None) -> Response:
+        body: dict[str, Any] = {
+            "access_token": self.issue(grant),
+            "token_type": "Bearer",
+            "expires_in": int(TOKEN_LIFETIME.total_seconds()),
+        }
+        if grant.authorization is not None:
+            body["scope"] = " ".join(sorted(grant.scopes))
+        if refresh_token is not None:
+            body["refresh_token"] = refresh_token
+        return JsonResponse(body, headers={"Cache-Control": "no-store"})
+
+
+def unauthorized(error: str, description: str, message: str | None = None) -> ApiError:
+    """401 with a challenge in the form of RFC 6750, section 3."""
     challenge = f'Bearer realm="spotify", error="{error}", error_description="{description}"'
     return ApiError(401, message or description, headers={"WWW-Authenticate": challenge})
 

@@ -1,0 +1,181 @@
+"""Logins: authorization codes and refresh tokens, as accounts.spotify.com keeps them."""
+
+from __future__ import annotations
+
+import base64
+import calendar
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from spotify_sandbox.clock import SandboxClock
+
+CODE_LIFETIME = timedelta(minutes=10)
+REFRESH_TOKEN_MONTHS = 6
+SCOPES = frozenset(
+    (
+        "app-remote-control", "playlist-modify-private", "playlist-modify-public",
+        "playlist-read-collaborative", "playlist-read-private", "streaming", "ugc-image-upload",
+        "user-follow-modify", "user-follow-read", "user-library-modify", "user-library-read",
+        "user-modify-playback-state", "user-personalized", "user-read-currently-playing", "user-read-email",
+        "user-read-playback-position", "user-read-playback-state", "user-read-private",
+        "user-read-recently-played", "user-top-read",
+    )
+)  # fmt: skip
+
+
+class GrantError(Exception):
+    """A code or refresh token is not good: `invalid_grant`, with this description."""
+
+
+class Rotation(StrEnum):
+    """When a refresh answers with a new refresh token; the old one is dead from then on."""
+
+    NEVER = "never"
+    SOMETIMES = "sometimes"  # every second time
+    ALWAYS = "always"
+
+
+@dataclass(slots=True)
+class Authorization:
+    """A user's consent. Its refresh tokens die six months after authorized_at, however often refreshed."""
+
+    number: int
+    client_id: str
+    user_id: str
+    scopes: frozenset[str]
+    authorized_at: datetime
+    with_pkce: bool
+    refresh_token: str
+    keeps_token: bool = False
+    refreshes: int = 0
+    revoked: bool = False
+    retired: set[str] = field(default_factory=set)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When its refresh token dies."""
+        return months_after(self.authorized_at, REFRESH_TOKEN_MONTHS)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """What a consent was asked for. challenge: SHA-256 of the verifier in base64url, None without PKCE."""
+
+    client_id: str
+    redirect_uri: str
+    scopes: frozenset[str]
+    challenge: str | None
+
+
+class Authorizations:
+    """Codes and authorizations of one sandbox, kept in memory."""
+
+    def __init__(self, clock: SandboxClock, rotation: Rotation = Rotation.SOMETIMES) -> None:
+        self._clock = clock
+        self._rotation = rotation
+        self._codes: dict[str, tuple[CodeRequest, str, datetime]] = {}
+        self._all: list[Authorization] = []
+
+    def everyone(self) -> list[Authorization]:
+        """All there are, oldest first, dead ones included."""
+        return list(self._all)
+
+    def code(self, request: CodeRequest, user_id: str) -> str:
+        """A code for one exchange within ten minutes."""
+        code = secrets.token_urlsafe(96)
+        self._codes[code] = (request, user_id, self._clock.now() + CODE_LIFETIME)
+        return code
+
+    def exchange(self, code: str, client_id: str, redirect_uri: str, verifier: str | None) -> Authorization:
+        """Turn a code into an authorization. Raises GrantError; a code is used up by its first try."""
+        request, user_id, expires_at = self._codes.pop(code, (None, "", self._clock.now()))
+        if request is None or request.client_id != client_id:
+            raise GrantError("Invalid authorization code")
+        if expires_at <= self._clock.now():
+            raise GrantError("Authorization code expired")
+        if request.redirect_uri != redirect_uri:
+            raise GrantError("Invalid redirect URI")
+        if request.challenge is not None and not _proves(verifier, request.challenge):
+            raise GrantError("code_verifier was incorrect")
+        return self.grant(client_id, user_id, request.scopes, with_pkce=request.challenge is not None)
+
+    def grant(
+        self,
+        client_id: str,
+        user_id: str,
+        scopes: frozenset[str],
+        *,
+        with_pkce: bool = True,
+        authorized_at: datetime | None = None,
+        refresh_token: str | None = None,
+    ) -> Authorization:
+        """An authorization without a consent page; one with a token of its own keeps it for ever."""
+        made = Authorization(
+            number=len(self._all) + 1,
+            client_id=client_id,
+            user_id=user_id,
+            scopes=scopes,
+            authorized_at=authorized_at or self._clock.now(),
+            with_pkce=with_pkce,
+            refresh_token=refresh_token or secrets.token_urlsafe(96),
+            keeps_token=refresh_token is not None,
+        )
+        self._all.append(made)
+        return made
+
+    def find(self, refresh_token: str) -> Authorization:
+        """The authorization behind a refresh token that is good now. Raises GrantError."""
+        for known in reversed(self._all):
+            if refresh_token in known.retired:
+                raise GrantError("Refresh token revoked")
+            if hmac.compare_digest(refresh_token.encode(), known.refresh_token.encode()):
+                if known.revoked:
+                    raise GrantError("Refresh token revoked")
+                if known.expires_at <= self._clock.now():
+                    raise GrantError("Refresh token expired")
+                return known
+        raise GrantError("Invalid refresh token")
+
+    def refreshed(self, known: Authorization) -> str | None:
+        """Count a refresh; the new refresh token when this one rotates it."""
+        known.refreshes += 1
+        turn = self._rotation is Rotation.ALWAYS or (
+            self._rotation is Rotation.SOMETIMES and known.refreshes % 2 == 0
+        )
+        if not turn or known.keeps_token:
+            return None
+        known.retired.add(known.refresh_token)
+        known.refresh_token = secrets.token_urlsafe(96)
+        return known.refresh_token
+
+    def revoke(self, user_id: str | None = None) -> int:
+        """The user (default: everyone) removes the app from the account; how many authorizations ended."""
+        ended = [one for one in self._all if not one.revoked and user_id in {None, one.user_id}]
+        for one in ended:
+            one.revoked = True
+        return len(ended)
+
+    def clear(self) -> None:
+        """Forget all codes and authorizations."""
+        self._codes.clear()
+        self._all.clear()
+
+
+def months_after(moment: datetime, months: int) -> datetime:
+    """The same day and time some months on; the month's last day where it has no such day."""
+    years, month = divmod(moment.month - 1 + months, 12)
+    year, month = moment.year + years, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
+
+
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a code verifier (RFC 7636, section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _proves(verifier: str | None, challenge: str) -> bool:
+    return verifier is not None and hmac.compare_digest(challenge_of(verifier), challenge)

@@ -1,0 +1,143 @@
+"""Rate limit and quota of the app, by settings: the 429 answers that nobody has to script."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from spotify_sandbox.calls import bucket_of
+from spotify_sandbox.clock import SandboxClock
+from spotify_sandbox.errors import ApiError
+
+RATE_WINDOW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """rate: requests in any 30 s, None for no limit; quotas: requests per bucket and quota window.
+
+    quota_window: seconds from a bucket's first request until its count begins anew; penalty: seconds that
+    each request during a refusal adds to it.
+    """
+
+    rate: int | None = None
+    quotas: dict[str, int] = field(default_factory=dict)
+    quota_window: float = 86_400.0
+    penalty: float = 0.0
+
+    @classmethod
+    def of(cls, quotas: dict[str, int], **settings: float | None) -> LimitSettings:
+        """Checked settings. Raises ValueError naming the one that makes no sense."""
+        for bucket, count in quotas.items():
+            if not bucket.startswith("/v1/"):
+                raise ValueError(f"quota {bucket!r} is no bucket such as /v1/artists/{{id}}/albums")
+            if count < 0:
+                raise ValueError(f"quota of {bucket} is {count}, which is below 0")
+        rate = settings.get("rate")
+        if rate is not None and rate < 1:
+            raise ValueError(f"rate {rate:g} is below 1")
+        for name in ("quota_window", "penalty"):
+            value = settings.get(name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} {value:g} is below 0")
+        given = {name: value for name, value in settings.items() if value is not None and name != "rate"}
+        return cls(rate=None if rate is None else int(rate), quotas=dict(quotas), **given)
+
+
+@dataclass(slots=True)
+class _Quota:
+    ends_at: datetime
+    used: int = 0
+
+
+class Limiter:
+    """Counts the app's requests by the sandbox's clock and refuses those over a limit."""
+
+    def __init__(self, clock: SandboxClock, settings: LimitSettings | None = None) -> None:
+        self._clock = clock
+        self.settings = settings or LimitSettings()
+        self._recent: deque[datetime] = deque()
+        self._blocked_until: datetime | None = None
+        self._quotas: dict[str, _Quota] = {}
+        self.refused: dict[str, int] = defaultdict(int)
+
+    def reset(self, settings: LimitSettings | None = None) -> None:
+        """Forget all counts; with settings, go by them from now on."""
+        self.settings = settings or self.settings
+        self._recent.clear()
+        self._blocked_until = None
+        self._quotas.clear()
+        self.refused.clear()
+
+    def admit(self, path: str) -> None:
+        """Count a request. Raises ApiError 429 with Retry-After when it is over a limit."""
+        now, bucket = self._clock.now(), bucket_of(path)
+        wait = self._quota_wait(bucket, now)
+        if wait is not None:
+            self.refused[bucket] += 1
+            raise _refused(wait, "Too many requests", "QUOTA_EXCEEDED")
+        wait = self._rate_wait(now)
+        if wait is not None:
+            self.refused[bucket] += 1
+            raise _refused(wait, "API rate limit exceeded", None)
+        self._recent.append(now)
+        if bucket in self.settings.quotas:
+            self._quotas[bucket].used += 1
+
+    def state(self) -> dict[str, object]:
+        """The settings, and what is used of them."""
+        now = self._clock.now()
+        self._forget(now)
+        used = {bucket: quota.used for bucket, quota in self._quotas.items() if quota.ends_at > now}
+        return {
+            "rate_limit": self.settings.rate,
+            "quotas": self.settings.quotas,
+            "quota_window": self.settings.quota_window,
+            "penalty": self.settings.penalty,
+            "in_window": len(self._recent),
+            "used": used,
+            "refused": dict(self.refused),
+        }
+
+    def _quota_wait(self, bucket: str, now: datetime) -> timedelta | None:
+        allowed = self.settings.quotas.get(bucket)
+        if allowed is None:
+            return None
+        window = timedelta(seconds=self.settings.quota_window)
+        quota = self._quotas.get(bucket)
+        # a clock put back begins a new window too
+        if quota is None or quota.ends_at <= now or quota.ends_at - window * 2 > now:
+            quota = self._quotas[bucket] = _Quota(now + window)
+        if quota.used < allowed:
+            return None
+        if self._is_early(bucket):
+            quota.ends_at += timedelta(seconds=self.settings.penalty)
+        return quota.ends_at - now
+
+    def _is_early(self, bucket: str) -> bool:
+        """Whether the bucket has been refused before, so that this request ignored a Retry-After."""
+        return self.refused[bucket] > 0
+
+    def _rate_wait(self, now: datetime) -> timedelta | None:
+        if self.settings.rate is None:
+            return None
+        self._forget(now)
+        if self._blocked_until is not None and now < self._blocked_until:
+            self._blocked_until += timedelta(seconds=self.settings.penalty)
+            return self._blocked_until - now
+        self._blocked_until = None
+        if len(self._recent) < self.settings.rate:
+            return None
+        self._blocked_until = self._recent[-self.settings.rate] + RATE_WINDOW
+        return self._blocked_until - now
+
+    def _forget(self, now: datetime) -> None:
+        while self._recent and not now - RATE_WINDOW < self._recent[0] <= now:
+            self._recent.popleft()
+
+
+def _refused(wait: timedelta, message: str, reason: str | None) -> ApiError:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    return ApiError(429, message, reason=reason, headers={"Retry-After": str(seconds)})
