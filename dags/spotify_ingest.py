@@ -56,6 +56,20 @@ def spotify_ingest() -> None:
 
         return ingest.plan_groups()
 
+    @task(map_index_template="{{ label }}")
+    def validate(group: dict[str, Any]) -> dict[str, Any]:
+        """Raw → validated rows, and quarantine with reasons."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.validate_group(group)
+
+    @task(map_index_template="{{ label }}")
+    def load(group: dict[str, Any]) -> dict[str, Any]:
+        """Validated rows → staging, one transaction a source."""
+        from spotify_pipeline.orchestration import ingest
+
+        return ingest.load_group(group)
+
     @task_group
     def sources(group: dict[str, Any]) -> Any:
         @task(map_index_template="{{ label }}")
@@ -65,28 +79,29 @@ def spotify_ingest() -> None:
 
             return ingest.fetch_group(group)
 
-        @task(map_index_template="{{ label }}")
-        def validate(group: dict[str, Any]) -> dict[str, Any]:
-            """Raw → validated rows, and quarantine with reasons."""
-            from spotify_pipeline.orchestration import ingest
-
-            return ingest.validate_group(group)
-
-        @task(map_index_template="{{ label }}")
-        def load(group: dict[str, Any]) -> dict[str, Any]:
-            """Validated rows → staging, one transaction a source."""
-            from spotify_pipeline.orchestration import ingest
-
-            return ingest.load_group(group)
-
         return load(validate(fetch(group)))
 
+    @task_group
+    def details(planned: list[dict[str, Any]], after: Any) -> Any:
+        @task(trigger_rule=TriggerRule.ALL_DONE)
+        def fetch(planned: list[dict[str, Any]] | None) -> dict[str, Any]:
+            """Full tracks from the detail queue, within the day's budget."""
+            from spotify_pipeline.orchestration import ingest
+
+            return ingest.fetch_details(planned)
+
+        fetched = fetch(planned)
+        after >> fetched
+        return load(validate(fetched))
+
     @task(outlets=[STAGING], trigger_rule=TriggerRule.ALL_DONE)
-    def reconcile(planned: list[dict[str, Any]] | None, loaded: Any) -> dict[str, Any]:
+    def reconcile(
+        planned: list[dict[str, Any]] | None, loaded: Any, detailed: dict[str, Any] | None
+    ) -> dict[str, Any]:
         """Does everything add up? Emits `spotify_staging`."""
         from spotify_pipeline.orchestration import ingest
 
-        return ingest.reconcile_groups(planned, loaded, STAGING)
+        return ingest.reconcile_groups(planned, loaded, detailed, STAGING)
 
     @task
     def conclude(summary: dict[str, Any]) -> str:
@@ -98,7 +113,8 @@ def spotify_ingest() -> None:
     planned = plan()
     migrate() >> planned
     loaded = sources.expand(group=planned)
-    planned >> conclude(reconcile(planned, loaded))
+    detailed = details(planned, loaded)
+    planned >> conclude(reconcile(planned, loaded, detailed))
 
 
 spotify_ingest()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
-from spotify_pipeline.sources import load_sources
+from spotify_pipeline.sources import Source, load_sources
+from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.steps import plan as planning
+from spotify_pipeline.steps.cooldown import time_to_resume
+from spotify_pipeline.steps.details import DETAILS, details_source
 from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, reuse, settled
 from spotify_pipeline.steps.group import SourceState, for_each
 from spotify_pipeline.steps.load import load_source
@@ -22,6 +26,8 @@ from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.steps.validate import validate_source
 from spotify_pipeline.warehouse.migrate import migrate
 
+log = logging.getLogger(__name__)
+_AFTER_DEADLINE = timedelta(seconds=1)
 Group = dict[str, Any]
 """XCom of a mapped group: `label`, `fetch` and the `states` of its sources."""
 
@@ -53,24 +59,68 @@ def fetch_group(group: Group) -> Group:
         if not group["fetch"]:
             return _each(group, lambda state: _stored(runtime, partition, state))
         sources = {source.name: source for source in load_sources(runtime.settings.sources)}
+        outcomes: list[FetchOutcome] = []
         with runtime.spotify() as client:
 
             def fetch(state: SourceState) -> SourceState:
                 source = sources.get(state.source)
                 if source is None:
                     return _stored(runtime, partition, state)
-                outcome = fetch_source(
-                    runtime.lake,
-                    client,
-                    partition,
-                    source,
-                    concurrency=runtime.settings.fetch_concurrency,
-                    tries_left=tries_are_left(),
-                    skip_album=settled(runtime.ingest, partition, source.name),
-                )
-                return _state_of(outcome)
+                outcomes.append(_fetch(runtime, client, partition, source))
+                return _state_of(outcomes[-1])
 
-            return _each(group, fetch)
+            done = _each(group, fetch)
+            _give_way(runtime, client, outcomes)
+            return done
+
+
+def fetch_details(planned: list[Group] | None) -> Group:
+    """Raw answers of the detail queue, once the sources have filled it."""
+    if not planned:
+        raise AirflowSkipException("nothing was planned")
+    group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
+    if not group["fetch"]:  # a partition from raw: the plan has stored details among its sources
+        return group
+    with step() as (runtime, partition), runtime.spotify() as client:
+        source = details_source(runtime, client, partition)
+        if source is None:
+            return group
+        outcomes: list[FetchOutcome] = []
+
+        def fetch(_: SourceState) -> SourceState:
+            outcomes.append(_fetch(runtime, client, partition, source))
+            return _state_of(outcomes[-1])
+
+        done = _each({**group, "states": [SourceState(DETAILS).to_dict()]}, fetch)
+        _give_way(runtime, client, outcomes)
+        return done
+
+
+def _fetch(runtime: Runtime, client: SpotifyClient, partition: date, source: Source) -> FetchOutcome:
+    return fetch_source(
+        runtime.lake,
+        client,
+        partition,
+        source,
+        concurrency=runtime.settings.fetch_concurrency,
+        tries_left=tries_are_left(),
+        skip_album=settled(runtime.ingest, partition, source.name),
+    )
+
+
+def _give_way(runtime: Runtime, client: SpotifyClient, outcomes: Iterable[FetchOutcome]) -> None:
+    """End this attempt where a closed bucket opens soon: the slot is free until then, no try is used up.
+
+    Raises:
+        AirflowRescheduleException: the task starts again at that time, and goes on from what is stored.
+    """
+    deadlines = [outcome.resume_after for outcome in outcomes if not outcome.complete]
+    if not any(deadlines):
+        return
+    wait = time_to_resume(deadlines, client.api_now(), runtime.settings.cooldown_wait_max)
+    if wait is not None:
+        log.info("a bucket of the Web API is closed: going on in %s", wait)
+        raise AirflowRescheduleException(datetime.now(UTC) + wait + _AFTER_DEADLINE)
 
 
 def _stored(runtime: Runtime, partition: date, state: SourceState) -> SourceState:
@@ -113,19 +163,21 @@ def _each(group: Group, work: Callable[[SourceState], SourceState]) -> Group:
 
 
 def reconcile_groups(
-    planned: list[Group] | None, loaded: Iterable[Group | None], asset: Any
+    planned: list[Group] | None, loaded: Iterable[Group | None], details: Group | None, asset: Any
 ) -> dict[str, Any]:
     """Join the groups, check the counts, and say to the asset what it stands for.
 
-    `planned` is None where the plan was skipped or failed: then there is nothing to join.
+    `planned` is None where the plan was skipped or failed: then there is nothing to join. `details` is None
+    where one of their tasks failed.
     """
     if not planned:
         raise AirflowSkipException("nothing was planned")
     with step() as (runtime, partition):
         names = [state["source"] for group in planned for state in group["states"]]
+        names += [DETAILS] if details is None else [state["source"] for state in details["states"]]
         states = [
             SourceState.from_dict(fields)
-            for group in loaded
+            for group in (*loaded, details)
             if group is not None
             for fields in group["states"]
         ]

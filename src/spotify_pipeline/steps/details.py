@@ -28,12 +28,14 @@ TRACKS_PER_CALL = 50
 
 
 def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> Source | None:
-    """The tracks to ask for in `partition`; None where there are none, or where the date has passed.
+    """The tracks to ask for in `partition`, maybe none; None where the budget is 0 or the date has passed.
 
     Raises:
         DamagedObject: the stored selection cannot be read.
         TransientError, AuthenticationError: the store, the warehouse or Spotify cannot be used.
     """
+    if not _budget(runtime, client.app_class):
+        return None
     lake = runtime.lake
     ids = _stored_selection(lake, partition)
     if ids is None:
@@ -42,7 +44,7 @@ def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> 
         ids = _select(runtime, client.app_class, partition)
         lake.put(keys.selection_key(partition, DETAILS), orjson.dumps({"ids": ids}))
         log.info("%s: %d tracks taken from the detail queue", partition, len(ids))
-    return Source(DETAILS, SourceKind.TRACK, ids=tuple(ids)) if ids else None
+    return Source(DETAILS, SourceKind.TRACK, ids=tuple(ids))
 
 
 def asked_ids(manifest: Manifest) -> set[str]:
@@ -55,13 +57,19 @@ def asked_ids(manifest: Manifest) -> set[str]:
     return asked
 
 
+def _budget(runtime: Runtime, app_class: AppClass) -> int:
+    """Tracks of a day."""
+    if app_class is AppClass.EXTENDED:
+        return runtime.settings.detail_calls_extended * TRACKS_PER_CALL
+    return runtime.settings.detail_calls_development
+
+
 def _select(runtime: Runtime, app_class: AppClass, partition: date) -> list[str]:
-    settings = runtime.settings
+    limit = _budget(runtime, app_class)
     with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
         if app_class is AppClass.EXTENDED:
-            limit = settings.detail_calls_extended * TRACKS_PER_CALL
             return detail_queue.stale_tracks(conn, partition, limit)
-        return detail_queue.queued_tracks(conn, settings.detail_calls_development)
+        return detail_queue.queued_tracks(conn, limit)
 
 
 def _stored_selection(lake: Lake, partition: date) -> list[str] | None:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -26,13 +26,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FetchOutcome:
-    """What the raw zone holds of a source now; `calls` were made by this attempt."""
+    """What the raw zone holds of a source now; `calls` were made by this attempt.
+
+    `resume_after`: when the bucket opens that kept the source from being complete.
+    """
 
     source: str
     complete: bool
     objects: int
     calls: int
     message: str | None = None
+    resume_after: datetime | None = None
 
 
 def is_finished(manifest: Manifest | None, source: Source) -> bool:
@@ -124,6 +128,7 @@ def reuse(manifest: Manifest) -> FetchOutcome:
         objects=len(manifest.objects),
         calls=0,
         message=manifest.stopped_by,
+        resume_after=manifest.resume_after,
     )
 
 

@@ -8,9 +8,11 @@ from datetime import UTC, date
 
 from spotify_pipeline.errors import PastPartition
 from spotify_pipeline.lake import Lake, keys
-from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.sources import group_sources, load_sources
+from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.spotify.client import app_class_of
+from spotify_pipeline.steps.details import DETAILS
 from spotify_pipeline.steps.fetch import is_finished
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse import ops
@@ -99,5 +101,7 @@ def register(runtime: Runtime, plan: Plan) -> None:
         ops.PlannedSource(source.name, source.kind.value, source.definition_sha256)
         for source in load_sources(runtime.settings.sources)
     ]
+    if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
+        planned.append(ops.PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         ops.record_sources(conn, planned, plan.partition)

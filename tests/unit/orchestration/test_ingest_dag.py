@@ -24,10 +24,13 @@ def downstream(dag: DAG, task_id: str) -> set[str]:
 
 def test_the_steps_follow_each_other(dag: DAG) -> None:
     assert downstream(dag, "migrate") == {"plan"}
-    assert downstream(dag, "plan") >= {"sources.fetch", "reconcile", "conclude"}
+    assert downstream(dag, "plan") >= {"sources.fetch", "details.fetch", "reconcile", "conclude"}
     assert downstream(dag, "sources.fetch") == {"sources.validate"}
     assert downstream(dag, "sources.validate") == {"sources.load"}
-    assert downstream(dag, "sources.load") == {"reconcile"}
+    assert downstream(dag, "sources.load") == {"details.fetch", "reconcile"}
+    assert downstream(dag, "details.fetch") == {"details.validate"}
+    assert downstream(dag, "details.validate") == {"details.load"}
+    assert downstream(dag, "details.load") == {"reconcile"}
     assert downstream(dag, "reconcile") == {"conclude"}
     assert dag.leaves == [dag.get_task("conclude")]
 
@@ -36,6 +39,11 @@ def test_the_join_waits_for_all_groups_and_alone_emits_the_asset(dag: DAG) -> No
     assert dag.get_task("reconcile").trigger_rule == "all_done"
     emitting = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
     assert emitting == {"reconcile": ["spotify_staging"]}
+
+
+def test_the_detail_queue_is_asked_once_every_source_has_filled_it_or_failed(dag: DAG) -> None:
+    assert dag.get_task("details.fetch").trigger_rule == "all_done"
+    assert set(dag.get_task("details.fetch").upstream_task_ids) == {"plan", "sources.load"}
 
 
 def test_a_failed_plan_leaves_no_green_run(dag: DAG) -> None:
