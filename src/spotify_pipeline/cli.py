@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "down": ("spotify_pipeline.local.commands", "down", "Stop the embedded stack; what it holds stays."),
     "status": ("spotify_pipeline.local.commands", "status", "Tell how each service of the stack is."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
+    "auth": ("spotify_pipeline.spotify.cli", "app", "Log a Spotify user in, and see how long that lasts."),
     "sources": ("spotify_pipeline.sources.cli", "app", "What is fetched: check sources.yml."),
     "lake": ("spotify_pipeline.lake.cli", "app", "The object store: make the bucket, count objects."),
     "warehouse": ("spotify_pipeline.warehouse.cli", "app", "Roles and migrations of the warehouse."),

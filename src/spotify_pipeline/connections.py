@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from spotify_pipeline.errors import ConfigurationError
 
 SPOTIFY_API = "spotify_api"
+# only where sources.yml reads what belongs to a user
+SPOTIFY_USER = "spotify_user"
 SPOTIFY_LAKE = "spotify_lake"
 WAREHOUSE_OWNER = "warehouse_owner"
 WAREHOUSE_INGEST = "warehouse_ingest"

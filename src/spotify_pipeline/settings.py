@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -11,6 +12,12 @@ from spotify_pipeline.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "SPOTIFY_PIPELINE_"
+
+
+def _login_file() -> Path:
+    return (
+        Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spotify-pipeline" / "login.json"
+    )
 
 
 class Settings(BaseSettings):
@@ -43,6 +50,9 @@ class Settings(BaseSettings):
     )
     request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
     max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest answer accepted")
+    login_file: Path = Field(
+        default_factory=_login_file, description="where the command line keeps a user's login"
+    )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
 
     @classmethod

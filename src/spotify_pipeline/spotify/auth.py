@@ -1,18 +1,24 @@
-"""Access tokens by the client-credentials flow."""
+"""Access tokens: what the token endpoint gives, and the app's own by the client-credentials flow."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeGuard
 
 import httpx
 
-from spotify_pipeline.errors import ApiUnavailable, AuthenticationError, BodyCutShort, RateLimited
+from spotify_pipeline.errors import (
+    ApiUnavailable,
+    AuthenticationError,
+    BodyCutShort,
+    PipelineError,
+    RateLimited,
+)
 from spotify_pipeline.spotify.answers import said
 from spotify_pipeline.spotify.headers import retry_after
 from spotify_pipeline.spotify.limits import closed_message
@@ -66,10 +72,12 @@ class ClientCredentials:
         client_id: str,
         client_secret: str,
         *,
+        hide_secret: Callable[[str], None] = lambda _secret: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport
-        self._url = accounts_url.rstrip("/") + "/api/token"
+        self._hide = hide_secret
+        self._accounts_url = accounts_url
         self._auth = httpx.BasicAuth(client_id, client_secret)
         self._clock = clock
         self._lock = threading.Lock()
@@ -95,37 +103,97 @@ class ClientCredentials:
                 self._token = None
 
     def _ask(self) -> AccessToken:
-        asked_at = self._clock()
-        answer = self._transport.send(
-            "POST",
-            self._url,
-            bucket=TOKEN_BUCKET,
+        data = {"grant_type": "client_credentials"}
+        grant = ask_for_token(
+            self._transport,
+            self._accounts_url,
+            data,
             auth=self._auth,
-            data={"grant_type": "client_credentials"},
+            refused=_app_refused,
+            clock=self._clock,
         )
-        if answer.status != 200:
-            raise self._refusal(answer)
-        document = answer.document if isinstance(answer.document, dict) else {}
-        value, lifetime = document.get("access_token"), document.get("expires_in")
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-            raise BodyCutShort("the token endpoint answers without a usable access_token: try again later")
-        seconds = float(lifetime) if isinstance(lifetime, int | float) and math.isfinite(lifetime) else 0.0
-        # a lifetime shorter than the margin still gives a token for half of it
-        usable = max(seconds - EXPIRY_MARGIN, seconds / 2, 0.0)
-        return AccessToken(value, asked_at + usable, answer.observed_at)
+        self._hide(grant.token.value)
+        return grant.token
 
-    def _refusal(self, answer: Answer) -> Exception:
-        words = said(answer.body)
-        if answer.status == 429:
-            now = answer.observed_at or self._transport.api_now()
-            deadline = now + retry_after(answer.headers.get("retry-after"), now, words.reason)
-            message = closed_message(TOKEN_BUCKET, deadline, words.reason)
-            return RateLimited(message, bucket=TOKEN_BUCKET, deadline=deadline, reason=words.reason)
-        if 400 <= answer.status < 500:
-            return AuthenticationError(
-                f"Spotify refuses the client id or secret of connection 'spotify_api' ({words.message}): put "
-                "the app's current values from the Spotify dashboard there and run again"
-            )
-        return ApiUnavailable(
-            f"the token endpoint answers {answer.status}: check accounts_url of connection 'spotify_api'"
-        )
+
+@dataclass(frozen=True)
+class Grant:
+    """What the token endpoint gives. `lifetime` is the access token's, in seconds; a client-credentials
+    grant has neither refresh token nor scopes.
+    """
+
+    token: AccessToken
+    lifetime: float
+    refresh_token: str | None = field(repr=False)
+    scopes: tuple[str, ...]
+
+
+def ask_for_token(
+    transport: Transport,
+    accounts_url: str,
+    data: Mapping[str, str],
+    *,
+    auth: httpx.Auth,
+    refused: Callable[[str], AuthenticationError],
+    clock: Callable[[], float] = time.monotonic,
+) -> Grant:
+    """`POST {accounts_url}/api/token` with the form `data`.
+
+    Raises:
+        AuthenticationError: Spotify refuses what was sent; `refused` makes it of Spotify's own words.
+        ApiUnavailable, BodyCutShort, RateLimited: the token endpoint cannot serve now.
+    """
+    asked_at = clock()
+    url = accounts_url.rstrip("/") + "/api/token"
+    answer = transport.send("POST", url, bucket=TOKEN_BUCKET, auth=auth, data=data)
+    if answer.status != 200:
+        raise _refusal(transport, answer, lambda words: refused(_without(data, words)))
+    document = answer.document if isinstance(answer.document, dict) else {}
+    value, lifetime = document.get("access_token"), document.get("expires_in")
+    if not _is_token(value):
+        raise BodyCutShort("the token endpoint answers without a usable access_token: try again later")
+    seconds = float(lifetime) if isinstance(lifetime, int | float) and math.isfinite(lifetime) else 0.0
+    # a lifetime shorter than the margin still gives a token for half of it
+    usable = max(seconds - EXPIRY_MARGIN, seconds / 2, 0.0)
+    refresh_token, scope = document.get("refresh_token"), document.get("scope")
+    return Grant(
+        token=AccessToken(value, asked_at + usable, answer.observed_at),
+        lifetime=max(seconds, 0.0),
+        refresh_token=refresh_token if _is_token(refresh_token) else None,
+        scopes=tuple(scope.split()) if isinstance(scope, str) else (),
+    )
+
+
+def _is_token(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def _refusal(
+    transport: Transport, answer: Answer, refused: Callable[[str], AuthenticationError]
+) -> PipelineError:
+    words = said(answer.body)
+    if answer.status == 429:
+        now = answer.observed_at or transport.api_now()
+        deadline = now + retry_after(answer.headers.get("retry-after"), now, words.reason)
+        message = closed_message(TOKEN_BUCKET, deadline, words.reason)
+        return RateLimited(message, bucket=TOKEN_BUCKET, deadline=deadline, reason=words.reason)
+    if 400 <= answer.status < 500:
+        return refused(words.message)
+    return ApiUnavailable(
+        f"the token endpoint answers {answer.status}: check accounts_url of connection 'spotify_api'"
+    )
+
+
+def _without(data: Mapping[str, str], words: str) -> str:
+    """The same words, should the answer have echoed a secret."""
+    for name in ("refresh_token", "code", "code_verifier"):
+        if data.get(name):
+            words = words.replace(data[name], "***")
+    return words
+
+
+def _app_refused(words: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"Spotify refuses the client id or secret of connection 'spotify_api' ({words}): put "
+        "the app's current values from the Spotify dashboard there and run again"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -25,7 +25,9 @@ from spotify_pipeline.spotify.limits import (
     closed_message,
 )
 from spotify_pipeline.spotify.links import Link, check_link
+from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.transport import Answer, RetryPolicy, Transport
+from spotify_pipeline.spotify.user_auth import UserLogin
 
 DEFAULT_API_URL = "https://api.spotify.com/v1"
 DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
@@ -80,23 +82,36 @@ class SpotifyClient:
         gate: CooldownGate | None = None,
         pacer: Pacer | None = None,
         retries: RetryPolicy | None = None,
+        login: LoginStore | None = None,
+        hide_secret: Callable[[str], None] = lambda _secret: None,
     ) -> Self:
         """A client for connection `spotify_api` (login = client id, password = client secret).
+
+        With `login` it reads as that user instead of as the app. `hide_secret` is told each token that comes
+        up.
 
         Raises:
             ConfigurationError: a field is missing, or an address or the app_class is not usable.
         """
-        api_url = _address(connection, "api_url", DEFAULT_API_URL)
-        accounts_url = _address(connection, "accounts_url", DEFAULT_ACCOUNTS_URL)
+        api_url = address_of(connection, "api_url", DEFAULT_API_URL)
+        accounts_url = address_of(connection, "accounts_url", DEFAULT_ACCOUNTS_URL)
         transport = Transport(
             api_url,
             timeout=settings.request_timeout,
             max_response_bytes=settings.max_response_bytes,
             retries=retries,
         )
-        tokens = ClientCredentials(
-            transport, accounts_url, connection.require("login"), connection.require("password")
-        )
+        tokens: TokenProvider
+        if login is None:
+            tokens = ClientCredentials(
+                transport,
+                accounts_url,
+                connection.require("login"),
+                connection.require("password"),
+                hide_secret=hide_secret,
+            )
+        else:
+            tokens = UserLogin(transport, accounts_url, login, hide_secret=hide_secret)
         return cls(
             transport,
             tokens,
@@ -227,7 +242,12 @@ def app_class_of(connection: ConnectionInfo) -> AppClass:
         ) from None
 
 
-def _address(connection: ConnectionInfo, name: str, default: str) -> str:
+def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
+    """The address in the connection's extra called `name`, or `default`, without a slash at its end.
+
+    Raises:
+        ConfigurationError: it is no plain http(s) address.
+    """
     value = str(connection.extra.get(name) or default).rstrip("/")
     try:
         parts = urlsplit(value)

@@ -1,0 +1,166 @@
+"""A user's login: what is kept of it, and how long it lasts."""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.errors import AuthenticationError, ConfigurationError
+from spotify_pipeline.spotify.endpoints import Scope
+
+LOGIN_MONTHS = 6
+"""Refresh tokens die so long after the user's consent, however often they are used."""
+
+WARNING_DAYS = 14
+"""Days before the end from which on every run says so."""
+
+ALL_SCOPES = tuple(Scope)
+LOG_IN_AGAIN = "run 'spotify-pipeline auth login' and replace connection 'spotify_user' by what it gives"
+
+
+def user_hash(user_id: str) -> str:
+    """The name that a user has in keys and tables: 16 hex digits, never the id itself."""
+    return hashlib.sha256(user_id.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Login:
+    """Tokens of one user and what is known about them; no token shows in its repr.
+
+    `authorized_on` is the date of the consent, `expires_at` (UTC, Spotify's own time) the end of the access
+    token, `seed` the digest of the refresh token that the login began with.
+    """
+
+    client_id: str
+    refresh_token: str = field(repr=False)
+    user_hash: str
+    scopes: tuple[str, ...]
+    authorized_on: date
+    access_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    seed: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.seed:
+            object.__setattr__(self, "seed", hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16])
+
+    @property
+    def ends_on(self) -> date:
+        """The date on which the refresh token dies."""
+        years, month = divmod(self.authorized_on.month - 1 + LOGIN_MONTHS, 12)
+        year, month = self.authorized_on.year + years, month + 1
+        day = min(self.authorized_on.day, calendar.monthrange(year, month)[1])
+        return date(year, month, day)
+
+    def days_left(self, today: date) -> int:
+        """Days until the end, negative after it."""
+        return (self.ends_on - today).days
+
+    def warning(self, today: date) -> str | None:
+        """The sentence to warn with, None while there is time."""
+        left = self.days_left(today)
+        if left > WARNING_DAYS:
+            return None
+        return f"the login at Spotify ends on {self.ends_on} ({left} days left): {LOG_IN_AGAIN}"
+
+    def without_access(self) -> Login:
+        """The same login with no access token."""
+        return replace(self, access_token=None, expires_at=None)
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads; it holds the tokens."""
+        fields = {
+            "client_id": self.client_id,
+            "refresh_token": self.refresh_token,
+            "user_hash": self.user_hash,
+            "scopes": list(self.scopes),
+            "authorized_on": self.authorized_on.isoformat(),
+            "access_token": self.access_token,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "seed": self.seed,
+        }
+        return json.dumps(fields, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Login:
+        """Read `to_json` back.
+
+        Raises:
+            ConfigurationError: `where` holds something else; what it holds is not repeated.
+        """
+        try:
+            fields = json.loads(text)
+            expires_at = fields["expires_at"]
+            return cls(
+                client_id=_word(fields, "client_id"),
+                refresh_token=_word(fields, "refresh_token"),
+                user_hash=_word(fields, "user_hash"),
+                scopes=tuple(str(scope) for scope in fields["scopes"]),
+                authorized_on=date.fromisoformat(fields["authorized_on"]),
+                access_token=fields["access_token"],
+                expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+                seed=_word(fields, "seed"),
+            )
+        except (ValueError, TypeError, KeyError):
+            raise ConfigurationError(
+                f"{where} does not hold a login: remove it and run 'spotify-pipeline auth login'"
+            ) from None
+
+    def to_connection(self) -> str:
+        """Connection `spotify_user` in Airflow's JSON; it holds the refresh token."""
+        extra = {
+            "scopes": " ".join(self.scopes),
+            "authorized_on": self.authorized_on.isoformat(),
+            "user_hash": self.user_hash,
+        }
+        fields = {
+            "conn_type": "generic",
+            "login": self.client_id,
+            "password": self.refresh_token,
+            "extra": extra,
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_connection(cls, connection: ConnectionInfo) -> Login:
+        """The login of connection `spotify_user`: login = client id, password = refresh token.
+
+        Raises:
+            ConfigurationError: a field is missing, or authorized_on is no date.
+        """
+        authorized_on = connection.require("authorized_on")
+        try:
+            consent = date.fromisoformat(authorized_on)
+        except ValueError:
+            raise ConfigurationError(
+                f"connection '{SPOTIFY_USER}' has authorized_on {authorized_on!r}: the date of the consent, "
+                "for example 2026-11-22"
+            ) from None
+        return cls(
+            client_id=connection.require("login"),
+            refresh_token=connection.require("password"),
+            user_hash=connection.require("user_hash"),
+            scopes=tuple(str(connection.extra.get("scopes") or "").split()),
+            authorized_on=consent,
+        )
+
+
+def login_refused(words: str) -> AuthenticationError:
+    """The error for a refresh token that Spotify no longer takes."""
+    return AuthenticationError(
+        f"Spotify no longer accepts the login ({words}): it ends six months after the consent, and when the "
+        f"user removes the app; {LOG_IN_AGAIN}"
+    )
+
+
+def _word(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str) or not value:
+        raise ValueError(name)
+    return value

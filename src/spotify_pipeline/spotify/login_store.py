@@ -1,0 +1,169 @@
+"""Where a login is kept, so that tasks and processes share it and one of them at a time refreshes it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.spotify.login import Login
+
+Lock = Callable[[], AbstractContextManager[None]]
+"""Opens a lock that one holder has at a time, among all tasks and processes; it ends with its holder."""
+
+
+class LoginState(Protocol):
+    """A place for one text."""
+
+    def read(self) -> str | None:
+        """The text last written, None before the first."""
+
+    def write(self, text: str) -> None:
+        """Replace it as a whole."""
+
+
+class LoginStore(Protocol):
+    """The login of one user. `read` and `write` belong inside `locked` where one depends on the other."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep every other holder out."""
+
+    def read(self) -> Login:
+        """The login as last written. Raises ConfigurationError where there is none."""
+
+    def write(self, login: Login) -> None:
+        """Keep a refreshed login."""
+
+
+class FileState:
+    """A text in a file that its owner alone can read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> str | None:
+        """The file's text, None where there is no file.
+
+        Raises:
+            ConfigurationError: others may read it, or it cannot be read.
+        """
+        try:
+            with self.path.open(encoding="utf-8") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise ConfigurationError(
+                        f"{self.path} holds tokens and can be read by others: run chmod 600 on it"
+                    )
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{self.path} cannot be read ({error}): make it your own file") from None
+
+    def write(self, text: str) -> None:
+        """Replace the file at once, readable by its owner alone from the beginning.
+
+        Raises:
+            ConfigurationError: the folder cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # mkstemp makes files of mode 0600
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).replace(self.path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path} cannot be written ({error.strerror}): set SPOTIFY_PIPELINE_LOGIN_FILE to "
+                "a place of your own"
+            ) from None
+
+    def remove(self) -> bool:
+        """Remove the file; whether there was one."""
+        existed = self.path.exists()
+        self.path.unlink(missing_ok=True)
+        return existed
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`, which is made where it is missing and stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file, or the end of the process, lets go
+
+
+class FileLoginStore:
+    """The command line's login: one file, and a lock beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._state = FileState(path)
+
+    @property
+    def path(self) -> Path:
+        """Where the login is."""
+        return self._state.path
+
+    def locked(self) -> AbstractContextManager[None]:
+        """One process at a time, on this machine."""
+        return file_lock(self._state.path.with_name(self._state.path.name + ".lock"))
+
+    def read(self) -> Login:
+        """The login in the file.
+
+        Raises:
+            ConfigurationError: nobody is logged in, or the file cannot be used.
+        """
+        text = self._state.read()
+        if text is None:
+            raise ConfigurationError("nobody is logged in: run 'spotify-pipeline auth login'")
+        return Login.from_json(text, str(self._state.path))
+
+    def write(self, login: Login) -> None:
+        """Replace the file."""
+        self._state.write(login.to_json())
+
+    def remove(self) -> bool:
+        """Forget the login; whether there was one."""
+        return self._state.remove()
+
+
+class SeededLoginStore:
+    """A login that began as a connection, and goes on in `state` as its tokens are replaced.
+
+    A task cannot write a connection, and Spotify may replace a refresh token at any refresh: from then
+    on the connection holds a dead one. A connection with another token is a new login and begins anew.
+    """
+
+    def __init__(self, seed: Login, state: LoginState, lock: Lock) -> None:
+        self._seed = seed
+        self._state = state
+        self._lock = lock
+
+    def locked(self) -> AbstractContextManager[None]:
+        """One holder at a time."""
+        return self._lock()
+
+    def read(self) -> Login:
+        """The last successor of the connection's login, or that itself."""
+        text = self._state.read()
+        if text is None:
+            return self._seed
+        known = Login.from_json(text, "the state of the login")
+        return known if known.seed == self._seed.seed else self._seed
+
+    def write(self, login: Login) -> None:
+        """Keep the successor."""
+        self._state.write(login.to_json())
