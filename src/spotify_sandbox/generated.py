@@ -13,6 +13,7 @@ from spotify_sandbox.names import GENRES, artist_name
 from spotify_sandbox.plans import (
     DEBUTS_FROM,
     FIRST_RELEASE_DAY,
+    NAMELESS_FOR,
     TRACKS_PER_ALBUM_MAX,
     VARIOUS_ARTISTS,
     AlbumPlan,
@@ -22,6 +23,7 @@ from spotify_sandbox.plans import (
 from spotify_sandbox.records import DEFAULT_MARKETS, Album, Artist, Counts, Track
 
 _POPULARITY_EPOCH = date(2020, 1, 1)
+_SUPERSEDED_SHARE = 0.4  # of the singles: playable no more once the album is out
 _DATE_FORMAT = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
 
 
@@ -62,6 +64,7 @@ class GeneratedCatalog:
         self._known_artists = frozenset(self._artist_numbers)
         self._album_tracks: dict[int, list[Track]] = {}
         self._artist_cache: dict[int, Artist] = {}
+        self._copies: dict[int, list[tuple[int, int]]] | None = None
 
     @property
     def served_date(self) -> date:
@@ -98,6 +101,21 @@ class GeneratedCatalog:
         plan = self._plan(album_id)
         return self._tracks_of(plan) if plan else ()
 
+    def same_recording(self, track_id: str) -> Sequence[Track]:
+        """Every track of the recording that this track is of, the first recorded one first."""
+        number = self._planner.cipher.decode(Kind.TRACK, track_id)
+        if number is None:
+            return ()
+        if self._copies is None:
+            self._copies = defaultdict(list)
+            for plan in self._plans.values():
+                for position in plan.copies:
+                    recording = self._planner.recording(plan.number, position).number
+                    self._copies[recording].append((plan.number, position))
+        recording = self._planner.recording(*divmod(number, TRACKS_PER_ALBUM_MAX)).number
+        places = [divmod(recording, TRACKS_PER_ALBUM_MAX), *self._copies.get(recording, ())]
+        return [self._tracks_of(self._plans[album])[at] for album, at in places if album in self._plans]
+
     def artists(self) -> Iterable[Artist]:
         """Every artist, by number."""
         return (self._artist(number) for number in self._artist_numbers)
@@ -116,11 +134,34 @@ class GeneratedCatalog:
         return Counts(len(self._artist_numbers), len(self._plans), tracks)
 
     def _out(self) -> Iterator[AlbumPlan]:
+        """Plans of the albums there are on this day: released, and not taken down for long."""
         for plan in self._planner.base:
-            if plan.released <= self._day:
+            if plan.released <= self._day and not self._is_gone(plan):
                 yield plan
         for index in range((self._day - FIRST_RELEASE_DAY).days + 1):
-            yield from self._planner.releases(FIRST_RELEASE_DAY + timedelta(days=index))
+            for plan in self._planner.releases(FIRST_RELEASE_DAY + timedelta(days=index)):
+                if not self._is_gone(plan):
+                    yield plan
+
+    def _is_gone(self, plan: AlbumPlan) -> bool:
+        since = self._planner.taken_down_on(plan.number)
+        return since is not None and since + NAMELESS_FOR <= self._day
+
+    def _is_taken_down(self, plan: AlbumPlan) -> bool:
+        since = self._planner.taken_down_on(plan.number)
+        return since is not None and since <= self._day
+
+    def _markets(self, plan: AlbumPlan) -> tuple[str, ...]:
+        """Mostly everywhere, sometimes a few countries, now and then none."""
+        draw = Draw(self._planner.seed, 6, plan.number)
+        if self._is_taken_down(plan):
+            return ()
+        if plan.is_lead_single and draw.chance(_SUPERSEDED_SHARE):
+            return ()
+        share = draw.unit()
+        if share < 0.85:
+            return DEFAULT_MARKETS
+        return () if share < 0.88 else DEFAULT_MARKETS[draw.below(12) :: 2]
 
     def _plan(self, album_id: str) -> AlbumPlan | None:
         number = self._planner.cipher.decode(Kind.ALBUM, album_id)
@@ -157,7 +198,7 @@ class GeneratedCatalog:
         picture = digest(self._planner.seed, 12, plan.number)
         return Album(
             id=plan.id,
-            name=plan.name,
+            name="" if self._is_taken_down(plan) else plan.name,
             artist_ids=self._artist_ids(plan.artists),
             album_type=plan.album_type,
             release_date=plan.released.strftime(_DATE_FORMAT[plan.precision]),
@@ -167,7 +208,7 @@ class GeneratedCatalog:
             label=plan.label,
             upc=f"{digest(self._planner.seed, 13, plan.number) % 10**12:012d}",
             popularity=self._popularity(2, plan.number, draw.between(5, 85)),
-            markets=_markets(draw),
+            markets=self._markets(plan),
             copyrights=(f"{plan.released.year} {plan.label}",),
         )
 
@@ -179,7 +220,7 @@ class GeneratedCatalog:
 
     def _make_tracks(self, plan: AlbumPlan) -> list[Track]:
         per_disc = math.ceil(plan.tracks / plan.discs)
-        markets = _markets(Draw(self._planner.seed, 6, plan.number))
+        markets = self._markets(plan)
         return [
             self._track(plan, position, per_disc, markets, self._planner.recording(plan.number, position))
             for position in range(plan.tracks)
@@ -216,11 +257,3 @@ class GeneratedCatalog:
         wave = 6 * math.sin(2 * math.pi * ((self._age % 97) / 97 + (key % 97) / 97))
         noise = digest(key, self._day.toordinal()) % 3 - 1
         return max(0, min(100, base + round(wave) + noise))
-
-
-def _markets(draw: Draw) -> tuple[str, ...]:
-    """Mostly everywhere, sometimes a few countries, now and then none."""
-    share = draw.unit()
-    if share < 0.85:
-        return DEFAULT_MARKETS
-    return () if share < 0.88 else DEFAULT_MARKETS[draw.below(12) :: 2]

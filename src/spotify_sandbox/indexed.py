@@ -24,8 +24,11 @@ class IndexedCatalog:
         self._served_date = served_date
         self._tracks = tracks
         self._album_tracks: dict[str, list[Track]] = defaultdict(list)
+        self._by_isrc: dict[str, list[Track]] = defaultdict(list)
         for track in tracks.values():
             self._album_tracks[track.album_id].append(track)
+            if track.isrc:
+                self._by_isrc[_normalised(track.isrc)].append(track)
         for listed in self._album_tracks.values():
             listed.sort(key=lambda track: (track.disc_number, track.track_number))  # stable: file order last
         self._albums = {album_id: self._completed(album) for album_id, album in albums.items()}
@@ -57,6 +60,13 @@ class IndexedCatalog:
     def album_tracks(self, album_id: str) -> Sequence[Track]:
         """The album's tracks by disc and number, then by their order in the file."""
         return self._album_tracks.get(album_id, ())
+
+    def same_recording(self, track_id: str) -> Sequence[Track]:
+        """Every track with the ISRC of this one, in file order; itself alone when it has none."""
+        track = self._tracks.get(track_id)
+        if track is None:
+            return ()
+        return self._by_isrc[_normalised(track.isrc)] if track.isrc else (track,)
 
     def artists(self) -> Iterable[Artist]:
         """Every artist, in file order."""
@@ -106,3 +116,7 @@ def in_api_order(listed: Iterable[tuple[str, Album]]) -> list[tuple[str, Album]]
     """Sort an artist's albums as the API lists them: by group, newest first, ids deciding equal dates."""
     newest_first = sorted(listed, key=lambda entry: (entry[1].release_date, entry[1].id), reverse=True)
     return sorted(newest_first, key=lambda entry: ALBUM_GROUPS.index(entry[0]))
+
+
+def _normalised(isrc: str) -> str:
+    return isrc.replace("-", "").upper()

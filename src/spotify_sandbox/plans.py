@@ -21,6 +21,8 @@ VARIOUS_ARTISTS = 0
 TRACKS_PER_ALBUM_MAX = 128
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE_SHARE = 0.72  # of the asked size; daily releases make up the rest by November 2026
+NAMELESS_FOR = timedelta(days=14)
+_TAKEDOWN_SHARE, _TAKEDOWN_DAYS = 0.04, 730
 _BOX_SET_EVERY, _TWO_DISCS_EVERY, _COMPILATION_EVERY, _LEAD_SINGLE_EVERY = 61, 17, 23, 5
 
 
@@ -40,6 +42,11 @@ class AlbumPlan:
     guests: dict[int, tuple[int, ...]]
     copies: dict[int, tuple[int, int]]
     label: str
+
+    @property
+    def is_lead_single(self) -> bool:
+        """Whether its one track is an album's."""
+        return self.album_type == "single" and bool(self.copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,14 @@ class Planner:
         if known is None:
             known = self._plans[number] = self._release(number)
         return known
+
+    def taken_down_on(self, number: int) -> date | None:
+        """The day from which the album loses its name and its markets; NAMELESS_FOR later it is gone."""
+        draw = Draw(self.seed, 16, number)
+        if not draw.chance(_TAKEDOWN_SHARE):
+            return None
+        released = max(self.plan(number).released, FIRST_RELEASE_DAY)
+        return released + timedelta(days=1 + draw.below(_TAKEDOWN_DAYS))
 
     def releases(self, day: date) -> list[AlbumPlan]:
         """What comes out on this day; nothing before FIRST_RELEASE_DAY."""

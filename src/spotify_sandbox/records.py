@@ -100,6 +100,9 @@ class Catalog(Protocol):
     def album_tracks(self, album_id: str) -> Sequence[Track]:
         """The album's tracks in order of disc and number."""
 
+    def same_recording(self, track_id: str) -> Sequence[Track]:
+        """Every track of the recording that this track is of, itself included; empty for an unknown id."""
+
     def artists(self) -> Iterable[Artist]:
         """Every artist, in a stable order."""
 

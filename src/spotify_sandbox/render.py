@@ -107,9 +107,16 @@ class Renderer:
         }
         return self._with_markets(rendered, track.markets, playable=True)
 
-    def track(self, track: Track) -> dict[str, Any]:
-        """TrackObject; Development Mode has no popularity, and keeps external_ids."""
+    def track(self, asked: Track) -> dict[str, Any]:
+        """TrackObject; Development Mode has no popularity and no linked_from, and keeps external_ids.
+
+        With a market where it cannot be played, another track of the same recording that can stands in,
+        which Spotify calls relinking.
+        """
+        track = self._playable(asked)
         rendered = self.simplified_track(track)
+        if track is not asked and self.mode is Mode.EXTENDED:
+            rendered["linked_from"] = self.link("track", asked.id)
         rendered["external_ids"] = {"isrc": track.isrc} if track.isrc else {}
         album = self.catalog.album(track.album_id)
         if album is not None:
@@ -117,6 +124,12 @@ class Renderer:
         if self.mode is Mode.EXTENDED and track.popularity is not None:
             rendered["popularity"] = track.popularity
         return rendered
+
+    def _playable(self, track: Track) -> Track:
+        if self.market is None or self.market in track.markets:
+            return track
+        others = self.catalog.same_recording(track.id)
+        return next((other for other in others if self.market in other.markets), track)
 
     def _simplified_artist(self, artist_id: str) -> dict[str, Any]:
         artist = self.catalog.artist(artist_id)
