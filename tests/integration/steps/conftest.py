@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,10 +17,11 @@ from spotify_pipeline.lake import Lake
 from spotify_pipeline.local.objectstore import ObjectStore
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
+from spotify_pipeline.steps.details import DETAILS, details_source
 from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.load import load_source
-from spotify_pipeline.steps.plan import plan
+from spotify_pipeline.steps.plan import plan, register
 from spotify_pipeline.steps.reconcile import Verdict, reconcile
 from spotify_pipeline.steps.runtime import Attempt, Runtime
 from spotify_pipeline.steps.validate import ValidationSummary, validate_source
@@ -75,7 +76,17 @@ class World:
                 self.fetch(name, day)
             self.validate(name, day)
             states.append(self.load(name, day))
+        register(self.runtime, planned)
         return reconcile(self.runtime, day, names, states)
+
+    def run_details(self, day: date = DAY) -> SourceState:
+        """The stage after the sources: what the detail queue holds."""
+        with self.runtime.spotify() as client:
+            source = details_source(self.runtime, client, day)
+            assert source is not None
+            fetch_source(self.lake, client, day, source)
+        self.validate(DETAILS, day)
+        return self.load(DETAILS, day)
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
         with connect(self.runtime.lookup("warehouse_owner")) as conn:
@@ -87,6 +98,23 @@ class World:
 
     def objects(self, zone: str) -> dict[str, bytes]:
         return {key: self.lake.get(key).data for key in self.lake.keys(f"{zone}/")}
+
+
+def connected(world: World, sandbox: RunningSandbox) -> World:
+    """The same world with another sandbox as Spotify."""
+    lookup = world.runtime.lookup
+    api = ConnectionInfo(
+        "spotify_api",
+        login=sandbox.client_id,
+        password=sandbox.client_secret,
+        extra={"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url},
+    )
+    runtime = Runtime(
+        settings=world.runtime.settings,
+        lookup=lambda conn_id: api if conn_id == "spotify_api" else lookup(conn_id),
+        attempt=world.runtime.attempt,
+    )
+    return replace(world, runtime=runtime, sandbox=sandbox)
 
 
 @pytest.fixture(scope="session")

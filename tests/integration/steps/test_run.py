@@ -154,7 +154,7 @@ def test_promise_6_no_task_calls_a_closed_bucket_before_its_deadline(world: Worl
     # another task, another client, no fault left: the table alone holds it back
     control.reset_calls()
     assert not world.fetch("second").complete
-    assert "GET /albums/{id}" not in control.calls().by_bucket
+    assert "/v1/albums/{id}" not in control.calls().by_bucket
     # past the deadline the same sources go on from what they have
     world.go_to(DAY, "07:30:00")
     assert world.run().complete == ["first", "second"]
