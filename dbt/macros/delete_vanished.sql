@@ -1,4 +1,7 @@
-{# Delete from an incremental table what its parent no longer has; nothing to do after a full refresh. #}
+{#
+    Delete from an incremental table what its parent no longer has; nothing to do after a full refresh.
+    `keys` names the parent's column for each column of the table.
+#}
 {% macro delete_vanished(table, parent, keys) -%}
     {% if is_incremental() %}
     delete from {{ table }}
@@ -6,8 +9,8 @@
         select 1
         from {{ parent }} as parent
         where
-            {%- for key in keys %}
-            {{ 'and ' if not loop.first }}parent.{{ key }} = {{ table }}.{{ key }}
+            {%- for key, parent_key in keys.items() %}
+            {{ 'and ' if not loop.first }}parent.{{ parent_key }} = {{ table }}.{{ key }}
             {%- endfor %}
     )
     {% endif %}

@@ -1,8 +1,14 @@
 {{ config(indexes=[{'columns': ['track_id', 'artist_id'], 'unique': true}, {'columns': ['artist_id']}]) }}
 
-with track_artists as (
+with tracks as (
 
-    select * from {{ ref('int_track_artists') }}
+    select * from {{ ref('stg_tracks') }}
+
+),
+
+credited as (
+
+    {{ credited_artists('tracks', 'track_id') }}
 
 ),
 
@@ -14,7 +20,7 @@ final as (
         artist_position,
         artist_position = 1 as is_primary
 
-    from track_artists
+    from credited
 
 )
 

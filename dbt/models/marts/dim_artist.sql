@@ -6,13 +6,25 @@ with artists as (
 
 ),
 
+albums as (
+
+    select * from {{ ref('stg_albums') }}
+
+),
+
+album_credits as (
+
+    {{ credited_artists('albums', 'album_id') }}
+
+),
+
 albums_per_artist as (
 
     select
         artist_id,
         cast(count(*) as integer) as album_count
 
-    from {{ ref('int_album_artists') }}
+    from album_credits
     group by artist_id
 
 ),
@@ -23,7 +35,7 @@ tracks_per_artist as (
         artist_id,
         cast(count(*) as integer) as track_count
 
-    from {{ ref('int_track_artists') }}
+    from {{ ref('bridge_track_artist') }}
     group by artist_id
 
 ),

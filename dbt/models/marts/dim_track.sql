@@ -34,7 +34,7 @@ artist_names as (
         track_artists.track_id,
         string_agg(artists.artist_name, ', ' order by track_artists.artist_position) as artist_names
 
-    from {{ ref('int_track_artists') }} as track_artists
+    from {{ ref('bridge_track_artist') }} as track_artists
     inner join artists
         on track_artists.artist_id = artists.artist_id
     group by track_artists.track_id

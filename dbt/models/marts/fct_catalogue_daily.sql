@@ -47,7 +47,7 @@ new_per_day as (
 
 ),
 
-final as (
+counted as (
 
     select
         coalesce(observed_per_day.observed_on, new_per_day.first_seen_on) as observed_on,
@@ -61,6 +61,36 @@ final as (
     from observed_per_day
     full outer join new_per_day
         on observed_per_day.observed_on = new_per_day.first_seen_on
+
+),
+
+-- the week that ends with the day; a year or a month is no day to be released on
+releases_per_week as (
+
+    select
+        counted.observed_on,
+        count(*) as albums_released_this_week
+
+    from counted
+    inner join {{ ref('stg_albums') }} as albums
+        on albums.release_date between counted.observed_on - 6 and counted.observed_on
+    where albums.release_date_precision = 'day'
+    group by counted.observed_on
+
+),
+
+final as (
+
+    select
+        counted.*,
+        cast(sum(counted.new_tracks) over (order by counted.observed_on) as bigint) as tracks_total,
+        cast(sum(counted.new_albums) over (order by counted.observed_on) as bigint) as albums_total,
+        cast(sum(counted.new_artists) over (order by counted.observed_on) as bigint) as artists_total,
+        coalesce(releases_per_week.albums_released_this_week, 0) as albums_released_this_week
+
+    from counted
+    left join releases_per_week
+        on counted.observed_on = releases_per_week.observed_on
 
 )
 

@@ -15,7 +15,7 @@
             {'columns': ['album_id']},
             {'columns': ['load_seq']},
         ],
-        post_hook="{{ delete_vanished(this, ref('stg_track_observations'), ['track_id', 'observed_on']) }}"
+        post_hook="{{ delete_vanished(this, ref('stg_track_observations'), {'track_id': 'track_id', 'observed_on': 'observed_on'}) }}"
     )
 }}
 

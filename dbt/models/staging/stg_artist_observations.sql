@@ -9,6 +9,8 @@ renamed as (
     select
         artist_id,
         observed_on,
+        name as artist_name,
+        genres,
         popularity,
         followers,
         load_seq

@@ -7,13 +7,27 @@ with source as (
 renamed as (
 
     select
+        -- ids
         track_id,
-        observed_on,
         album_id,
         artist_ids[1] as primary_artist_id,
-        popularity,
-        is_playable,
+        {{ normalised_isrc('isrc') }} as isrc,
+
+        -- text
+        name as track_name,
+
+        -- numbers
         duration_ms,
+        popularity,
+
+        -- booleans
+        explicit as is_explicit,
+        is_playable,
+
+        -- dates
+        observed_on,
+
+        -- lineage
         load_seq
 
     from source

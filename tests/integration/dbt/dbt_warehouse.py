@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,13 @@ from spotify_pipeline.settings import PROJECT_ROOT
 
 PASSWORD = "of-these-tests"
 DAY = date(2026, 11, 5)
+# tables of staging whose rows say which answer they were listed by
+LISTED = {
+    f"staging.{table}"
+    for kind in ("track", "album", "artist", "playlist")
+    for table in (f"{kind}s", f"{kind}_observations")
+}
+LISTENER = "0123456789abcdef"
 
 
 def spotify_id(word: str) -> str:
@@ -47,7 +54,7 @@ class Warehouse:
 
     def insert(self, table: str, **values: Any) -> None:
         """Insert one row as the loader would, with what every row of the table has anyway."""
-        if table.startswith("staging.") and table != "staging.source_records":
+        if table in LISTED:
             values = {
                 "listing_observed_at": datetime(2026, 11, 5, tzinfo=UTC),
                 "listing_rank": 0,
@@ -132,6 +139,52 @@ class Warehouse:
             self.insert("staging.artist_observations", observed_on=day, **values)
             self.member("artist", word, day)
 
+    def playlist(self, word: str, day: date) -> None:
+        """A playlist, without what stands on it."""
+        self.insert(
+            "staging.playlists",
+            playlist_id=spotify_id(word),
+            name=word.title(),
+            first_seen_on=day,
+            last_seen_on=day,
+        )
+        self.member("playlist", word, day)
+
+    def reading(self, word: str, day: date, tracks: list[str | None], *, complete: bool = True) -> None:
+        """A reading of a playlist and what stood on it; None is an episode."""
+        self.insert(
+            "staging.list_reads",
+            list_kind="playlist",
+            list_id=spotify_id(word),
+            observed_on=day,
+            complete=complete,
+            item_count=len(tracks),
+            observed_at=datetime.combine(day, time(), UTC),
+            raw_key="raw/any.json",
+        )
+        for position, track in enumerate(tracks):
+            self.insert(
+                "staging.playlist_membership",
+                playlist_id=spotify_id(word),
+                observed_on=day,
+                position=position,
+                track_id=track and spotify_id(track),
+                item_kind="track" if track else "episode",
+                complete=complete,
+            )
+
+    def play(self, word: str, at: datetime) -> None:
+        """A play of the one listener."""
+        self.insert(
+            "staging.plays",
+            user_hash=LISTENER,
+            played_at=at,
+            track_id=spotify_id(word),
+            observed_at=at,
+            raw_key="raw/any.json",
+            first_seen_on=at.date(),
+        )
+
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt as `spotify_dbt` in this process; what it writes goes beside the tree."""
         places = ["--project-dir", str(PROJECT_ROOT / "dbt"), "--profiles-dir", str(PROJECT_ROOT / "dbt")]
@@ -152,13 +205,17 @@ def group(name: str, rank: int = 1) -> dict[str, Any]:
 
 
 def statuses(result: dbtRunnerResult) -> dict[str, str]:
-    """Status of each node by its name."""
+    """Status of each node by its name; an exposure has none, nothing is run for it."""
     assert result.exception is None, result.exception
-    return {outcome.node.name: str(outcome.status) for outcome in result.result.results}
+    return {
+        outcome.node.name: str(outcome.status)
+        for outcome in result.result.results
+        if outcome.node.resource_type != "exposure"
+    }
 
 
 def fill(warehouse: Warehouse, *, extended: bool) -> None:
-    """A day of two artists, two albums and three tracks, as the class of app would get it."""
+    """A day of two artists, two albums, three tracks, a playlist and a listener, as the app would get it."""
     popularity = {"popularity": 50} | group("popularity") if extended else {}
     label = {"label": "Blue Note"} | group("label") if extended else {}
     followers = {"followers": 1_000} if extended else {}
@@ -190,6 +247,12 @@ def fill(warehouse: Warehouse, *, extended: bool) -> None:
         last_seen_on=DAY,
     )
     warehouse.member("artist", "gone", DAY, source="taken_out")
+    warehouse.playlist("evening", DAY)
+    warehouse.reading("evening", DAY, ["ruby", "nutty", None])
+    warehouse.reading("evening", DAY + timedelta(days=1), ["ruby"], complete=False)
+    warehouse.reading("evening", DAY + timedelta(days=2), ["ruby", "stray"])
+    for hours in (0, 1, 23, 72):
+        warehouse.play("ruby", datetime.combine(DAY, time(1), UTC) + timedelta(hours=hours))
     for kind, fetched, loaded in (("track", 5, 3), ("album", 2, 2), ("artist", 1, 1)):
         warehouse.insert(
             "ops.reconciliation",

@@ -80,7 +80,7 @@ def test_a_failed_test_is_not_tried_again_and_an_outage_is(
     select = (
         "test",
         "--select",
-        "source_not_null_staging_tracks_name",
+        "source_spotify_id_staging_artists_artist_id",
         "source_spotify_id_staging_tracks_track_id",
     )
     warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")

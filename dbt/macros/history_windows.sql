@@ -1,0 +1,123 @@
+{#
+    Windows of equal values over dated observations: a row per id and date on which a value changed.
+
+    `always` are columns that every observation has, `sometimes` those that an answer may leave out: there a null
+    says nothing, and the last value that was said still holds.
+
+    Incremental over whole ids. An id is built again when an observation that the table has not seen (load_seq)
+    lies in no window or in one of other values, or when the observation that opened a window is gone. Everything
+    else would give the same windows, however late or repeated it came.
+#}
+{% macro history_windows(relation, id, always, sometimes) -%}
+with
+
+{% if is_incremental() %}
+contradicted as (
+
+    select observation.{{ id }}
+    from {{ relation }} as observation
+    left join {{ this }} as history
+        on
+            observation.{{ id }} = history.{{ id }}
+            and observation.observed_on >= history.valid_from
+            and (history.valid_to is null or observation.observed_on < history.valid_to)
+    where
+        observation.load_seq > (select coalesce(max(load_seq), 0) from {{ this }})
+        and (
+            history.{{ id }} is null
+            {%- for column in always %}
+            or observation.{{ column }} is distinct from history.{{ column }}
+            {%- endfor %}
+            {%- for column in sometimes %}
+            or (observation.{{ column }} is not null and observation.{{ column }} is distinct from history.{{ column }})
+            {%- endfor %}
+        )
+
+    union
+
+    select history.{{ id }}
+    from {{ this }} as history
+    left join {{ relation }} as observation
+        on history.{{ id }} = observation.{{ id }} and history.valid_from = observation.observed_on
+    where observation.{{ id }} is null
+
+),
+{% endif %}
+
+observations as (
+
+    select * from {{ relation }}
+    {% if is_incremental() %}
+        where {{ id }} in (select {{ id }} from contradicted)
+    {% endif %}
+
+),
+
+-- a run of observations begins with each value that was said
+runs as (
+
+    select
+        *
+        {%- for column in sometimes %},
+        count({{ column }}) over (partition by {{ id }} order by observed_on) as {{ column }}_run
+        {%- endfor %}
+
+    from observations
+
+),
+
+carried as (
+
+    select
+        {{ id }},
+        observed_on,
+        load_seq
+        {%- for column in always %},
+        {{ column }}
+        {%- endfor %}
+        {%- for column in sometimes %},
+        first_value({{ column }}) over (partition by {{ id }}, {{ column }}_run order by observed_on) as {{ column }}
+        {%- endfor %}
+
+    from runs
+
+),
+
+compared as (
+
+    select
+        *,
+        max(load_seq) over (partition by {{ id }}) as newest_load_seq,
+        row_number() over observed = 1
+        {%- for column in always + sometimes %}
+        or {{ column }} is distinct from lag({{ column }}) over observed
+        {%- endfor %} as is_changed
+
+    from carried
+    window observed as (partition by {{ id }} order by observed_on)
+
+),
+
+windows as (
+
+    select
+        *,
+        lead(observed_on) over (partition by {{ id }} order by observed_on) as next_change_on
+
+    from compared
+    where is_changed
+
+)
+
+select
+    {{ id }},
+    observed_on as valid_from,
+    next_change_on as valid_to,
+    next_change_on is null as is_current
+    {%- for column in always + sometimes %},
+    {{ column }}
+    {%- endfor %},
+    newest_load_seq as load_seq
+
+from windows
+{%- endmacro %}

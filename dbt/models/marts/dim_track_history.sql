@@ -1,0 +1,26 @@
+{#
+    Popularity is no part of it: it moves nearly every day, and fct_track_daily keeps it by date.
+#}
+{{
+    config(
+        materialized='incremental',
+        unique_key='track_id',
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['track_id', 'valid_from'], 'unique': true},
+            {'columns': ['valid_from']},
+            {'columns': ['load_seq']},
+        ],
+        post_hook="{{ delete_vanished(this, ref('stg_track_observations'), {'track_id': 'track_id', 'valid_from': 'observed_on'}) }}"
+    )
+}}
+
+{{
+    history_windows(
+        ref('stg_track_observations'),
+        'track_id',
+        always=['track_name', 'album_id', 'primary_artist_id', 'duration_ms', 'is_explicit'],
+        sometimes=['is_playable', 'isrc'],
+    )
+}}

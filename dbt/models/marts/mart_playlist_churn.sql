@@ -1,0 +1,61 @@
+{#
+    From one complete reading of a playlist to the next. On the first nothing has entered: it was there already.
+#}
+{{ config(indexes=[{'columns': ['playlist_id', 'observed_on'], 'unique': true}, {'columns': ['observed_on']}]) }}
+
+with readings as (
+
+    select
+        playlist_id,
+        observed_on,
+        lag(observed_on) over (partition by playlist_id order by observed_on) as previous_observed_on
+
+    from {{ ref('stg_playlist_reads') }}
+    where is_complete
+
+),
+
+entries as (
+
+    select * from {{ ref('fct_playlist_entry') }}
+
+),
+
+final as (
+
+    select
+        readings.playlist_id,
+        readings.observed_on,
+        readings.previous_observed_on,
+        count(entries.track_id) filter (
+            where entries.left_on is distinct from readings.observed_on
+        ) as tracks_on_playlist,
+        count(entries.track_id) filter (
+            where
+            entries.left_on is distinct from readings.observed_on
+            and entries.entered_on > readings.previous_observed_on
+        ) as tracks_entered,
+        count(entries.track_id) filter (
+            where
+            entries.left_on = readings.observed_on
+            and entries.entered_on <= readings.previous_observed_on
+        ) as tracks_left,
+        cast(
+            avg(entries.days_on_playlist) filter (
+                where
+                entries.left_on = readings.observed_on
+                and entries.is_entry_observed
+            ) as numeric(8, 1)
+        ) as average_days_stayed
+
+    from readings
+    left join entries
+        on
+            readings.playlist_id = entries.playlist_id
+            and readings.observed_on >= entries.entered_on
+            and (entries.left_on is null or readings.observed_on <= entries.left_on)
+    group by readings.playlist_id, readings.observed_on, readings.previous_observed_on
+
+)
+
+select * from final
