@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 
 SPOTIFY_API = "spotify_api"
 # only where sources.yml reads what belongs to a user
@@ -66,12 +66,13 @@ def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> 
     """Read a connection from `AIRFLOW_CONN_<ID>`, as JSON or as a URI.
 
     Raises:
-        ConfigurationError: the variable is absent or cannot be read.
+        ConnectionMissing: the variable is absent.
+        ConfigurationError: it cannot be read.
     """
     name = variable_name(conn_id)
     text = (os.environ if environ is None else environ).get(name)
     if not text:
-        raise ConfigurationError(f"connection '{conn_id}' is not defined: set the variable {name}")
+        raise ConnectionMissing(f"connection '{conn_id}' is not defined: set the variable {name}")
     try:
         return _from_json(conn_id, text) if text.lstrip().startswith("{") else _from_uri(conn_id, text)
     except (ValueError, TypeError, AttributeError):

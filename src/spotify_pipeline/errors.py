@@ -9,6 +9,7 @@
     │   └── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
     └── TerminalError             the same call fails again until somebody repairs something
         ├── ConfigurationError    a setting or connection is missing or wrong
+        │   ├── ConnectionMissing a connection is not defined
         │   ├── SourcesFileError  sources.yml, with the line
         │   └── BucketMissing     the object store has no such bucket
         ├── AuthenticationError   Spotify refuses the client id, secret or login
@@ -73,6 +74,10 @@ class WarehouseUnavailable(TransientError):
 
 class ConfigurationError(TerminalError):
     """A setting or connection is missing or wrong."""
+
+
+class ConnectionMissing(ConfigurationError):
+    """A connection is not defined."""
 
 
 class SourcesFileError(ConfigurationError):

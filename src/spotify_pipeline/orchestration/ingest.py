@@ -16,6 +16,7 @@ from spotify_pipeline.orchestration.runtime import step, tries_are_left
 from spotify_pipeline.sources import Source, load_sources
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.steps import plan as planning
+from spotify_pipeline.steps.clients import Clients
 from spotify_pipeline.steps.cooldown import time_to_resume
 from spotify_pipeline.steps.details import DETAILS, details_source
 from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, reuse, settled
@@ -60,17 +61,17 @@ def fetch_group(group: Group) -> Group:
             return _each(group, lambda state: _stored(runtime, partition, state))
         sources = {source.name: source for source in load_sources(runtime.settings.sources)}
         outcomes: list[FetchOutcome] = []
-        with runtime.spotify() as client:
+        with Clients(runtime) as clients:
 
             def fetch(state: SourceState) -> SourceState:
                 source = sources.get(state.source)
                 if source is None:
                     return _stored(runtime, partition, state)
-                outcomes.append(_fetch(runtime, client, partition, source))
+                outcomes.append(_fetch(runtime, clients.of(source), partition, source))
                 return _state_of(outcomes[-1])
 
             done = _each(group, fetch)
-            _give_way(runtime, client, outcomes)
+            _give_way(runtime, clients.app, outcomes)
             return done
 
 

@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from airflow.sdk.log import mask_secret
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import ConfigurationError, PastPartition, TerminalError
+from spotify_pipeline.errors import ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration.login_state import VariableState
 from spotify_pipeline.steps.runtime import Attempt, Runtime
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,12 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
     """Read a connection through Airflow, which also hides its secrets in logs.
 
     Raises:
-        ConfigurationError: Airflow knows no such connection.
+        ConnectionMissing: Airflow knows no such connection.
     """
     try:
         found = Connection.get(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(
+        raise ConnectionMissing(
             f"connection '{conn_id}' is not defined: add it under Admin → Connections, in "
             f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}"
         ) from None
@@ -67,7 +68,12 @@ def step() -> Iterator[tuple[Runtime, date]]:
     try:
         partition = partition_of(context)
         attempt = Attempt(run_id=context["dag_run"].run_id, try_number=instance.try_number)
-        yield Runtime(lookup=from_airflow, attempt=attempt, hide_secret=mask_secret), partition
+        yield (
+            Runtime(
+                lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState()
+            ),
+            partition,
+        )
     except PastPartition as error:
         raise AirflowSkipException(str(error)) from None
     except TerminalError as error:

@@ -33,8 +33,8 @@ def user_hash(user_id: str) -> str:
 class Login:
     """Tokens of one user and what is known about them; no token shows in its repr.
 
-    `authorized_on` is the date of the consent, `expires_at` (UTC, Spotify's own time) the end of the access
-    token, `seed` the digest of the refresh token that the login began with.
+    `authorized_on` is the date of the consent, `expires_at` (UTC, by the clock of the machine that
+    asked) the end of the access token, `seed` the digest of the refresh token that the login began with.
     """
 
     client_id: str

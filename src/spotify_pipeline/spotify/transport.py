@@ -79,6 +79,12 @@ class Transport:
         with self._lock:
             return self._calls.copy()
 
+    @property
+    def knows_api_time(self) -> bool:
+        """Whether an answer has told the API's time yet."""
+        with self._lock:
+            return self._api_time is not None
+
     def api_now(self) -> datetime:
         """The API's time: its last `Date` plus what has passed since; this machine's before any answer."""
         with self._lock:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -33,15 +33,18 @@ class UserLogin:
         *,
         hide_secret: Callable[[str], None] = lambda _secret: None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
         self._accounts_url = accounts_url
         self._store = store
         self._hide = hide_secret
         self._clock = clock
+        self._now = now
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
         self._refused: str | None = None
+        self._ending: Login | None = None
         self._warned = False
 
     def token(self) -> AccessToken:
@@ -57,7 +60,8 @@ class UserLogin:
                 with self._store.locked():
                     login = self._store.read()
                     self._token = self._adopt(login) or self._refresh(login)
-                self._warn(login)
+                self._ending = login if self._ending is None else self._ending
+            self._warn()
             return self._token
 
     def discard(self, token: AccessToken) -> None:
@@ -71,7 +75,7 @@ class UserLogin:
         """The store's access token, as long as it is good."""
         if login.access_token is None or login.expires_at is None or login.access_token == self._refused:
             return None
-        left = (login.expires_at - self._transport.api_now()).total_seconds() - EXPIRY_MARGIN
+        left = (login.expires_at - self._now()).total_seconds() - EXPIRY_MARGIN
         if left <= 0:
             return None
         self._hide(login.access_token)
@@ -79,6 +83,7 @@ class UserLogin:
 
     def _refresh(self, login: Login) -> AccessToken:
         self._hide(login.refresh_token)
+        asked_at = self._now()
         grant = ask_for_token(
             self._transport,
             self._accounts_url,
@@ -94,7 +99,6 @@ class UserLogin:
         for secret in (grant.token.value, grant.refresh_token):
             if secret:
                 self._hide(secret)
-        now = grant.token.observed_at or self._transport.api_now()
         self._store.write(
             replace(
                 login,
@@ -102,15 +106,15 @@ class UserLogin:
                 refresh_token=grant.refresh_token or login.refresh_token,
                 scopes=grant.scopes or login.scopes,
                 access_token=grant.token.value,
-                expires_at=now + timedelta(seconds=grant.lifetime),
+                expires_at=asked_at + timedelta(seconds=grant.lifetime),
             )
         )
         return grant.token
 
-    def _warn(self, login: Login) -> None:
-        """Say once that the login ends soon; after the first exchange, since its date is Spotify's."""
-        if not self._warned:
+    def _warn(self) -> None:
+        """Say once that the login ends soon, as soon as Spotify has told its date."""
+        if self._ending is not None and not self._warned and self._transport.knows_api_time:
             self._warned = True
-            warning = login.warning(self._transport.api_now().date())
+            warning = self._ending.warning(self._transport.api_now().date())
             if warning:
                 logger.warning("%s", warning)

@@ -9,7 +9,7 @@ from datetime import UTC, date
 from spotify_pipeline.errors import PastPartition
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest, sha256
-from spotify_pipeline.sources import group_sources, load_sources
+from spotify_pipeline.sources import check_readable, group_sources, load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.spotify.client import app_class_of
 from spotify_pipeline.steps.details import DETAILS
@@ -53,6 +53,7 @@ def plan(runtime: Runtime, partition: date) -> Plan:
     Raises:
         PastPartition: the date is not the API's, and no raw of it exists.
         SourcesFileError: sources.yml cannot be used.
+        PermissionDenied: it asks for what this app or login cannot read.
         AuthenticationError, ConfigurationError, TransientError: Spotify or the store cannot be used.
     """
     sources = load_sources(runtime.settings.sources)
@@ -63,7 +64,12 @@ def plan(runtime: Runtime, partition: date) -> Plan:
             today = client.api_now().astimezone(UTC).date()
         if today != partition:
             return _from_raw(lake, partition, today, runtime.settings.fetch_tasks)
-    groups = group_sources(sources, runtime.settings.fetch_tasks, app_class_of(runtime.api))
+    app_class = app_class_of(runtime.api)
+    scopes = None
+    if any(source.kind.needs_login for source in sources) and runtime.login is not None:
+        scopes = runtime.login.read().scopes
+    check_readable(sources, app_class, scopes)
+    groups = group_sources(sources, runtime.settings.fetch_tasks, app_class)
     log.info(
         "%s: %d sources, %d to fetch, in %d groups", partition, len(sources), len(unfinished), len(groups)
     )

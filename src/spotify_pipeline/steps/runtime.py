@@ -8,10 +8,13 @@ from functools import cached_property
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo, ConnectionLookup
+from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.login_store import LoginState, LoginStore
 from spotify_pipeline.steps.cooldown import WarehouseCooldownGate
+from spotify_pipeline.steps.users import login_store
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Runtime:
     attempt: Attempt = Attempt()
     # told each secret that comes up at run time, so that logs can hide it
     hide_secret: Callable[[str], None] = lambda _secret: None
+    # keeps what becomes of connection spotify_user's tokens; None: a file
+    login_state: LoginState | None = None
 
     @cached_property
     def lake(self) -> Lake:
@@ -58,8 +63,35 @@ class Runtime:
 
         It calls no bucket that any task of this account has found closed.
         """
+        return self._client(None)
+
+    @cached_property
+    def login(self) -> LoginStore | None:
+        """The login of the user whose sources are read, None where nobody is logged in.
+
+        Raises:
+            ConfigurationError: connection `spotify_user` or the command line's file cannot be used.
+        """
+        return login_store(self.lookup, self.settings, self.ingest, self.login_state)
+
+    def spotify_user(self) -> SpotifyClient:
+        """A new client that reads as the user; close it, or use it as a context manager.
+
+        Raises:
+            ConfigurationError: nobody is logged in.
+        """
+        if self.login is None:
+            raise ConfigurationError(
+                "nobody is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
+            )
+        return self._client(self.login)
+
+    def _client(self, login: LoginStore | None) -> SpotifyClient:
+        # Spotify counts the calls of an app, whoever it reads for
         gate = WarehouseCooldownGate(self.ingest, account=self.api.require("login"))
-        return SpotifyClient.from_connection(self.api, self.settings, gate=gate)
+        return SpotifyClient.from_connection(
+            self.api, self.settings, gate=gate, login=login, hide_secret=self.hide_secret
+        )
 
     @cached_property
     def ingest(self) -> ConnectionInfo:

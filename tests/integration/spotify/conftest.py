@@ -14,6 +14,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.endpoints import AppClass
+from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.transport import RetryPolicy
 from spotify_sandbox.testing import RunningSandbox, running
 
@@ -39,6 +40,7 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     """The sandbox at 2026-11-22 06:00 UTC, without faults and with an empty call report."""
     sandbox_process.control.clear_faults()
     sandbox_process.control.set_clock("2026-11-22T06:00:00Z")
+    sandbox_process.control.reset_users()
     sandbox_process.control.reset_calls()
     return sandbox_process
 
@@ -95,6 +97,25 @@ def scripted_client(server: ScriptedServer, sleeps: Sleeps) -> Iterator[ClientMa
         made.append(
             SpotifyClient.from_connection(
                 known, Settings(**settings), pacer=sleeps.pacer(), retries=NO_WAITING
+            )
+        )
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def scripted_user(server: ScriptedServer, sleeps: Sleeps) -> Iterator[Callable[[LoginStore], SpotifyClient]]:
+    """Clients of the scripted server that read as a user."""
+    made: list[SpotifyClient] = []
+
+    def make(login: LoginStore) -> SpotifyClient:
+        known = connection(server.api_url, server.url)
+        made.append(
+            SpotifyClient.from_connection(
+                known, Settings(), pacer=sleeps.pacer(), retries=NO_WAITING, login=login
             )
         )
         return made[-1]

@@ -1,0 +1,53 @@
+"""The login of the user whose sources a run reads, and the lock under which it is refreshed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, ConnectionLookup
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.login import Login
+from spotify_pipeline.spotify.login_store import (
+    FileLoginStore,
+    FileState,
+    LoginState,
+    LoginStore,
+    SeededLoginStore,
+)
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+_LOCK_SECONDS = 120
+"""Longer than any refresh takes, its retries included."""
+
+
+def login_store(
+    lookup: ConnectionLookup, settings: Settings, warehouse: ConnectionInfo, state: LoginState | None
+) -> LoginStore | None:
+    """Where the login of this run is: connection `spotify_user`, else the command line's file; None: nowhere.
+
+    `state` keeps the successors of the connection's tokens; None: a file beside the command line's.
+
+    Raises:
+        ConfigurationError: the connection or the file cannot be used.
+    """
+    try:
+        connection = lookup(SPOTIFY_USER)
+    except ConnectionMissing:
+        return FileLoginStore(settings.login_file) if settings.login_file.exists() else None
+    seed = Login.from_connection(connection)
+    kept = state or FileState(settings.login_file.with_name(f"connection-{seed.user_hash}.json"))
+    return SeededLoginStore(seed, kept, lambda: warehouse_lock(warehouse, f"login {seed.user_hash}"))
+
+
+@contextmanager
+def warehouse_lock(info: ConnectionInfo, name: str) -> Iterator[None]:
+    """Hold the lock called `name` among all tasks of all machines; it ends with the connection.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached, or another holder keeps the lock for minutes.
+    """
+    with naming_the_server(info), connect(info, autocommit=True, lock_timeout=_LOCK_SECONDS) as conn:
+        conn.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        yield

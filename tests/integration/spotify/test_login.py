@@ -1,0 +1,187 @@
+"""Reading as a user: tokens that are shared, rotated, refused and dead."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
+from tests.integration.spotify.logins import USER, MemoryStore, login_of
+from tests.integration.spotify.scripted import Reply, ScriptedServer
+
+from spotify_pipeline.errors import AuthenticationError, PermissionDenied, TerminalError
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.login import Login
+from spotify_pipeline.spotify.login_store import FileLoginStore
+from spotify_sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.integration
+
+
+def refreshes(sandbox: RunningSandbox) -> int:
+    return sandbox.control.calls().total - sandbox.control.calls().api_total
+
+
+def test_a_user_is_read_with_one_refresh_and_the_token_is_shared(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    hidden: list[str] = []
+    store = MemoryStore(login_of(sandbox))
+    first = sandbox_client(login=store, hide_secret=hidden.append)
+    assert first.get("/me").document["id"] == USER
+    assert first.get("/me/tracks", {"limit": "50"}).document["items"]
+    # another task of the same login
+    assert sandbox_client(login=store).get("/me").document["id"] == USER
+    assert refreshes(sandbox) == 1
+    assert {store.login.access_token, store.login.refresh_token} <= set(hidden)
+
+
+def test_threads_that_need_a_token_at_once_refresh_it_once(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    store = MemoryStore(login_of(sandbox))
+    clients = [sandbox_client(login=store) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: clients[number % 4].get("/me").status, range(16)))
+    assert answers == [200] * 16
+    assert refreshes(sandbox) == 1
+
+
+def test_a_rotated_refresh_token_is_kept_and_the_login_goes_on() -> None:
+    with running(size=50, arguments=("--rotation", "always")) as sandbox:
+        store = MemoryStore(login_of(sandbox))
+        begun = store.login.refresh_token
+        known = connection(sandbox.api_url, sandbox.accounts_url, login=sandbox.client_id)
+        with SpotifyClient.from_connection(known, Settings(), retries=NO_WAITING, login=store) as client:
+            for _ in range(3):
+                client.get("/me")
+                sandbox.control.expire_tokens()
+        assert len({login.refresh_token for login in store.written} | {begun}) == 4
+        assert {login.seed for login in store.written} == {store.login.seed}
+
+
+def test_a_token_that_spotify_refuses_is_replaced_for_everyone(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    store = MemoryStore(login_of(sandbox))
+    one, other = sandbox_client(login=store), sandbox_client(login=store)
+    one.get("/me")
+    other.get("/me")
+    sandbox.control.expire_tokens()
+    assert one.get("/me").status == other.get("/me").status == 200
+    # the second task took the token that the first one had got
+    assert refreshes(sandbox) == 2
+
+
+def test_the_end_of_a_login_says_how_to_log_in_again_and_is_not_retried(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    store = MemoryStore(login_of(sandbox, authorized_on=date(2026, 5, 21)))
+    with pytest.raises(AuthenticationError, match="run 'spotify-pipeline auth login'") as error:
+        sandbox_client(login=store).get("/me")
+    assert isinstance(error.value, TerminalError)
+    assert store.login.refresh_token not in str(error.value)
+    assert refreshes(sandbox) == sandbox.control.calls().total == 1
+
+
+def test_a_login_that_the_user_ended_is_told_in_the_same_way(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    client = sandbox_client(login=MemoryStore(login_of(sandbox)))
+    client.get("/me")
+    sandbox.control.revoke_authorizations(USER)
+    with pytest.raises(AuthenticationError, match="no longer accepts the login"):
+        client.get("/me")
+
+
+@pytest.mark.parametrize(("authorized_on", "warned"), [(date(2026, 6, 6), True), (date(2026, 6, 7), False)])
+def test_from_two_weeks_before_the_end_every_run_warns(
+    sandbox: RunningSandbox,
+    sandbox_client: ClientMaker,
+    caplog: pytest.LogCaptureFixture,
+    authorized_on: date,
+    warned: bool,
+) -> None:
+    store = MemoryStore(login_of(sandbox, authorized_on=authorized_on))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            client = sandbox_client(login=store)
+            client.get("/me")
+            client.get("/me")
+    words = [record.message for record in caplog.records if "the login at Spotify ends on" in record.message]
+    # once for each run, whether it refreshed or took the shared token
+    assert len(words) == (2 if warned else 0)
+    assert all("2026-12-06 (14 days left)" in text for text in words)
+
+
+def test_a_scope_that_was_not_allowed_is_permission_denied(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    client = sandbox_client(login=MemoryStore(login_of(sandbox, scopes=("user-top-read",))))
+    assert client.get("/me/top/tracks", {"limit": "1"}).status == 200
+    with pytest.raises(PermissionDenied, match="/me/tracks"):
+        client.get("/me/tracks")
+
+
+def test_an_echoed_refresh_token_is_not_repeated(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient]
+) -> None:
+    store = MemoryStore(Login("client", "r3fresh-secret", "0" * 16, (), date(2026, 11, 1)))
+    body = {"error": "invalid_grant", "error_description": "bad token r3fresh-secret"}
+    server.on("/api/token", Reply(400, body))
+    with pytest.raises(AuthenticationError, match=r"bad token \*\*\*"):
+        scripted_user(store).get("/me")
+
+
+@pytest.mark.parametrize("extra", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}])
+def test_an_answer_without_a_refresh_token_keeps_the_old_one(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], extra: dict[str, object]
+) -> None:
+    store = MemoryStore(Login("client", "r3fresh-secret", "0" * 16, ("a",), date(2026, 11, 1)))
+    server.on("/api/token", Reply(body={"access_token": "acc3ss", "expires_in": 3600, **extra}))
+    server.on("/v1/me", Reply(body={"id": "x"}))
+    scripted_user(store).get("/me")
+    assert (store.login.refresh_token, store.login.scopes) == ("r3fresh-secret", ("a",))
+    assert "acc3ss" not in repr(store.login)
+    assert "r3fresh" not in repr(store.login)
+
+
+def _read_me(api_url: str, accounts_url: str, path: str) -> int:
+    known = connection(api_url, accounts_url)
+    with SpotifyClient.from_connection(known, Settings(), login=FileLoginStore(Path(path))) as client:
+        return client.get("/me").status
+
+
+def test_processes_that_share_a_file_refresh_it_once(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    store = FileLoginStore(tmp_path / "login.json")
+    store.write(login_of(sandbox))
+    arguments = [(sandbox.api_url, sandbox.accounts_url, str(store.path))] * 4
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.starmap(_read_me, arguments) == [200] * 4
+    assert refreshes(sandbox) == 1
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(store.path.read_text())["access_token"] == store.read().access_token
+
+
+def test_a_dead_holder_of_the_lock_leaves_it_free(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    store = FileLoginStore(tmp_path / "login.json")
+    store.write(replace(login_of(sandbox)))
+    script = (
+        "import os, sys, pathlib\n"
+        "from spotify_pipeline.spotify.login_store import FileLoginStore\n"
+        "with FileLoginStore(pathlib.Path(sys.argv[1])).locked(): os._exit(9)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(store.path)], check=False)  # noqa: S603 - ours
+    assert ended.returncode == 9
+    with store.locked():
+        assert store.read().user_hash
