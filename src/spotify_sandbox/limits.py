@@ -48,8 +48,10 @@ class LimitSettings:
 
 @dataclass(slots=True)
 class _Quota:
+    began_at: datetime
     ends_at: datetime
     used: int = 0
+    refused: bool = False
 
 
 class Limiter:
@@ -108,17 +110,14 @@ class Limiter:
         window = timedelta(seconds=self.settings.quota_window)
         quota = self._quotas.get(bucket)
         # a clock put back begins a new window too
-        if quota is None or quota.ends_at <= now or quota.ends_at - window * 2 > now:
-            quota = self._quotas[bucket] = _Quota(now + window)
+        if quota is None or not quota.began_at <= now < quota.ends_at:
+            quota = self._quotas[bucket] = _Quota(now, now + window)
         if quota.used < allowed:
             return None
-        if self._is_early(bucket):
+        if quota.refused:  # the caller was told to wait, and did not
             quota.ends_at += timedelta(seconds=self.settings.penalty)
+        quota.refused = True
         return quota.ends_at - now
-
-    def _is_early(self, bucket: str) -> bool:
-        """Whether the bucket has been refused before, so that this request ignored a Retry-After."""
-        return self.refused[bucket] > 0
 
     def _rate_wait(self, now: datetime) -> timedelta | None:
         if self.settings.rate is None:

@@ -28,23 +28,25 @@ def _as_new(sandbox: RunningSandbox) -> RunningSandbox:
     sandbox.control.clear_faults()
     sandbox.control.set_clock(CLOCK, frozen=False)
     sandbox.control.reset_calls()
+    sandbox.control.reset_users()
+    sandbox.control.set_limits()
     return sandbox
 
 
 @pytest.fixture
 def development(_development: RunningSandbox) -> RunningSandbox:
-    """A sandbox for a Development Mode app, its clock, script and log as at the start."""
+    """A sandbox for a Development Mode app, its clock, script, log, users and limits as at the start."""
     return _as_new(_development)
 
 
 @pytest.fixture
 def extended(_extended: RunningSandbox) -> RunningSandbox:
-    """A sandbox for an Extended app, its clock, script and log as at the start."""
+    """A sandbox for an Extended app, its clock, script, log, users and limits as at the start."""
     return _as_new(_extended)
 
 
-def client_of(sandbox: RunningSandbox) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {sandbox.access_token()}"}
+def client_of(sandbox: RunningSandbox, token: str | None = None) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token or sandbox.access_token()}"}
     return httpx.Client(base_url=sandbox.api_url, headers=headers)
 
 
@@ -59,4 +61,18 @@ def development_api(development: RunningSandbox) -> Iterator[httpx.Client]:
 def extended_api(extended: RunningSandbox) -> Iterator[httpx.Client]:
     """A client with a token of the Extended app."""
     with client_of(extended) as client:
+        yield client
+
+
+@pytest.fixture
+def development_user(development: RunningSandbox) -> Iterator[httpx.Client]:
+    """A client with a token of listener1, who agreed to every scope of the Development Mode app."""
+    with client_of(development, development.user_token()) as client:
+        yield client
+
+
+@pytest.fixture
+def extended_user(extended: RunningSandbox) -> Iterator[httpx.Client]:
+    """A client with a token of listener1, who agreed to every scope of the Extended app."""
+    with client_of(extended, extended.user_token()) as client:
         yield client

@@ -250,3 +250,30 @@ def test_every_answer_carries_the_date_of_the_sandboxes_clock(
 def test_a_path_that_is_not_served(development_api: httpx.Client) -> None:
     response = development_api.get("/audiobooks/x")
     assert (response.status_code, response.json()) == (404, error(404, "Service not found"))
+
+
+def test_a_market_relinks_tracks_to_one_that_can_be_played(
+    extended: RunningSandbox, extended_api: httpx.Client, development_api: httpx.Client
+) -> None:
+    singles = [
+        album
+        for artist in artist_ids(extended)[:40]
+        for album in all_items(extended_api, f"/artists/{artist}/albums", include_groups="single", limit=50)
+        if not album["available_markets"]
+    ]
+    found = 0
+    for single in {album["id"]: album for album in singles}.values():
+        (asked, *_) = get(extended_api, f"/albums/{single['id']}")["tracks"]["items"]
+        answer = get(extended_api, f"/tracks/{asked['id']}", market="ES")
+        if answer["id"] == asked["id"]:
+            assert (answer["is_playable"], answer["restrictions"]) == (False, {"reason": "market"})
+            assert "linked_from" not in answer
+            continue
+        found += 1
+        assert (answer["is_playable"], answer["linked_from"]["id"]) == (True, asked["id"])
+        plain = get(extended_api, f"/tracks/{asked['id']}")
+        assert (plain["id"], plain["external_ids"]) == (asked["id"], answer["external_ids"])
+        development = get(development_api, f"/tracks/{asked['id']}", market="ES")
+        assert development["id"] == answer["id"]
+        assert "linked_from" not in development
+    assert found

@@ -9,6 +9,7 @@ import pytest
 
 from spotify_sandbox.generated import GeneratedCatalog, GeneratedSource
 from spotify_sandbox.ids import is_id
+from spotify_sandbox.plans import NAMELESS_FOR
 from spotify_sandbox.records import Catalog
 
 DAY = date(2026, 11, 22)
@@ -153,3 +154,49 @@ def test_before_everything_there_is_little_and_far_ahead_there_is_more(catalog: 
     source = GeneratedSource(1, 2000)
     assert source.on(date(1950, 1, 1)).counts().albums == 0
     assert source.on(date(2030, 1, 1)).counts().tracks > catalog.counts().tracks
+
+
+def test_an_album_taken_down_loses_its_name_first_and_is_then_gone() -> None:
+    source = GeneratedSource(1, 2000)
+    planner = source.on(DAY)._planner
+    plan, day = next(
+        (plan, day)
+        for plan in planner.base
+        if (day := planner.taken_down_on(plan.number)) and day.year == 2026
+    )
+    before, after = source.on(day - timedelta(days=1)).album(plan.id), source.on(day).album(plan.id)
+    assert before is not None
+    assert after is not None
+    assert (before.name, after.name, after.markets) == (plan.name, "", ())
+    track = source.on(day).album_tracks(plan.id)[0]
+    assert track.markets == ()
+    last = day + NAMELESS_FOR
+    assert source.on(last - timedelta(days=1)).track(track.id) is not None
+    gone = source.on(last)
+    assert gone.album(plan.id) is None
+    assert gone.track(track.id) is None
+    assert plan.id not in {
+        album.id for artist in before.artist_ids for _, album in gone.artist_albums(artist)
+    }
+
+
+def test_most_albums_stay(catalog: GeneratedCatalog) -> None:
+    planner = catalog._planner
+    taken_down = sum(planner.taken_down_on(plan.number) is not None for plan in planner.base)
+    assert 0 < taken_down < 0.1 * len(planner.base)
+
+
+def test_some_tracks_can_be_played_only_as_another_track_of_the_recording(catalog: GeneratedCatalog) -> None:
+    relinked = [
+        (track, others)
+        for track in catalog.tracks()
+        if "ES" not in track.markets
+        and (others := [each for each in catalog.same_recording(track.id) if "ES" in each.markets])
+    ]
+    assert len(relinked) >= 5
+    for track, others in relinked:
+        assert {each.isrc for each in others} == {track.isrc}
+        assert track.id not in {each.id for each in others}
+    alone = next(track for track in catalog.tracks() if len(catalog.same_recording(track.id)) == 1)
+    assert catalog.same_recording(alone.id) == [alone]
+    assert catalog.same_recording("0" * 22) == ()

@@ -1,0 +1,280 @@
+"""Authorization code with PKCE, refresh, scopes and the allow-list, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from spotify_sandbox.authorizations import challenge_of
+from spotify_sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.integration
+REDIRECT = "http://127.0.0.1:5000/callback"
+VERIFIER = secrets.token_urlsafe(48)
+
+
+def request_of(sandbox: RunningSandbox, **changes: str) -> dict[str, str]:
+    asked = {
+        "client_id": sandbox.client_id,
+        "response_type": "code",
+        "redirect_uri": REDIRECT,
+        "scope": "user-library-read user-top-read",
+        "state": "a state/with=signs&",
+        "code_challenge_method": "S256",
+        "code_challenge": challenge_of(VERIFIER),
+    }
+    return {key: value for key, value in (asked | changes).items() if value}
+
+
+def sent_back(response: httpx.Response) -> dict[str, str]:
+    """What the redirect tells the app."""
+    assert response.status_code == 302, response.text
+    location = response.headers["location"]
+    assert location.startswith(f"{REDIRECT}?")
+    return {key: values[0] for key, values in parse_qs(urlsplit(location).query).items()}
+
+
+def ask(sandbox: RunningSandbox, **changes: str) -> httpx.Response:
+    return httpx.get(f"{sandbox.accounts_url}/authorize", params=request_of(sandbox, **changes))
+
+
+def token(sandbox: RunningSandbox, *, secret: bool = False, **form: str) -> httpx.Response:
+    auth = (sandbox.client_id, sandbox.client_secret) if secret else None
+    client = {} if secret else {"client_id": sandbox.client_id}
+    return httpx.post(f"{sandbox.accounts_url}/api/token", data=form | client, auth=auth)
+
+
+def exchange(sandbox: RunningSandbox, good_code: str, **changes: str) -> httpx.Response:
+    form = {"code": good_code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER} | changes
+    return token(
+        sandbox, grant_type="authorization_code", **{key: text for key, text in form.items() if text}
+    )
+
+
+def refresh(sandbox: RunningSandbox, refresh_token: str, **options: Any) -> httpx.Response:
+    return token(sandbox, grant_type="refresh_token", refresh_token=refresh_token, **options)
+
+
+def me(sandbox: RunningSandbox, access_token: str, path: str = "") -> httpx.Response:
+    return httpx.get(f"{sandbox.api_url}/me{path}", headers={"Authorization": f"Bearer {access_token}"})
+
+
+def test_the_consent_page_asks_for_the_scopes_and_sends_the_user_back(development: RunningSandbox) -> None:
+    page = ask(development)
+    assert page.status_code == 200
+    assert "user-library-read" in page.text
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text))
+    form = {key: unescape(value) for key, value in fields.items()}
+    assert form == request_of(development)
+    url = f"{development.accounts_url}/authorize"
+    agreed = sent_back(httpx.post(url, data=form | {"user": "listener2", "decision": "agree"}))
+    assert agreed["state"] == "a state/with=signs&"
+    body = exchange(development, agreed["code"]).json()
+    assert set(body) == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
+    assert body["scope"] == "user-library-read user-top-read"
+    assert me(development, body["access_token"]).json()["id"] == "listener2"
+    cancelled = sent_back(httpx.post(url, data=form | {"user": "listener2", "decision": "cancel"}))
+    assert cancelled == {"error": "access_denied", "state": form["state"]}
+
+
+def test_what_the_app_sends_is_shown_as_text(development: RunningSandbox) -> None:
+    assert "<script>" not in ask(development, state='"><script>').text
+
+
+def test_without_a_click(development: RunningSandbox) -> None:
+    code = sent_back(ask(development, auto_approve="true", user="listener3"))["code"]
+    body = exchange(development, code).json()
+    assert me(development, body["access_token"]).json()["id"] == "listener3"
+    assert ask(development, auto_approve="true", user="nobody").status_code == 400
+    development.control.auto_approve("listener2")
+    assert "code" in sent_back(ask(development))
+    assert [each["user"] for each in development.control.authorizations()] == ["listener3"]
+    development.control.auto_approve("listener2", deny=True)
+    assert sent_back(ask(development))["error"] == "access_denied"
+    development.control.auto_approve(None)
+    assert ask(development).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:5000/callback",
+        "https://example.com/callback",
+        "http://192.0.2.1:5000/callback",
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:99999/callback",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_only_a_loopback_address_with_a_port_is_sent_back_to(
+    development: RunningSandbox, address: str
+) -> None:
+    refused = ask(development, redirect_uri=address, auto_approve="true")
+    assert (refused.status_code, refused.text) == (400, "INVALID_CLIENT: Insecure redirect URI")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "user-library-read everything"}, "invalid_scope"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge": ""}, "invalid_request"),
+    ],
+)
+def test_the_app_is_told_what_is_wrong_with_its_request(
+    development: RunningSandbox, changes: dict[str, str], error: str
+) -> None:
+    told = sent_back(ask(development, auto_approve="true", **changes))
+    assert told == {"error": error, "state": "a state/with=signs&"}
+
+
+def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
+    assert ask(development, client_id="other").text == "INVALID_CLIENT: Invalid client"
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"code_verifier": "x" * 43}, ("invalid_grant", "code_verifier was incorrect")),
+        ({"code_verifier": ""}, ("invalid_request", "code_verifier required")),
+        ({"redirect_uri": "http://127.0.0.1:5001/callback"}, ("invalid_grant", "Invalid redirect URI")),
+        ({"code": "invented"}, ("invalid_grant", "Invalid authorization code")),
+    ],
+)
+def test_a_code_is_exchanged_by_the_app_that_asked_for_it_only(
+    development: RunningSandbox, changes: dict[str, str], answer: tuple[str, str]
+) -> None:
+    code = sent_back(ask(development, auto_approve="true"))["code"]
+    refused = exchange(development, code, **changes)
+    assert refused.status_code == 400
+    assert (refused.json()["error"], refused.json()["error_description"]) == answer
+
+
+def test_without_pkce_the_secret_is_asked_for(development: RunningSandbox) -> None:
+    plain = {"code_challenge": "", "code_challenge_method": "", "auto_approve": "true"}
+    code = sent_back(ask(development, **plain))["code"]
+    assert exchange(development, code).json()["error"] == "invalid_client"
+    form = {"grant_type": "authorization_code", "redirect_uri": REDIRECT}
+    code = sent_back(ask(development, **plain))["code"]
+    body = token(development, secret=True, code=code, **form).json()
+    assert refresh(development, body["refresh_token"]).json()["error"] == "invalid_client"
+    assert refresh(development, body["refresh_token"], secret=True).status_code == 200
+
+
+def test_a_refresh_without_a_new_token_means_keep_the_old(development: RunningSandbox) -> None:
+    old = development.control.authorize("listener1")
+    first = refresh(development, old)
+    assert (first.status_code, "refresh_token" in first.json()) == (200, False)
+    second = refresh(development, old).json()
+    assert refresh(development, old).json()["error"] == "invalid_grant"
+    assert me(development, second["access_token"]).status_code == 200
+    assert refresh(development, second["refresh_token"]).status_code == 200
+
+
+def test_a_login_lasts_six_months_by_the_sandboxes_clock(development: RunningSandbox) -> None:
+    token = development.control.authorize("listener1", authorized_at="2026-05-22T06:00:10Z")
+    development.control.set_clock("2026-11-22T06:00:09Z", frozen=True)
+    access = refresh(development, token).json()["access_token"]
+    development.control.set_clock("2026-11-22T06:00:10Z")
+    dead = refresh(development, token)
+    assert (dead.status_code, dead.json()["error"]) == (400, "invalid_grant")
+    assert me(development, access).status_code == 200
+    (known,) = development.control.authorizations()
+    assert (known["expired"], known["expires_at"]) == (True, "2026-11-22T06:00:10+00:00")
+
+
+def test_a_user_who_removes_the_app_ends_its_tokens(development: RunningSandbox) -> None:
+    mine, other = (development.control.authorize(user) for user in ("listener1", "listener2"))
+    access = refresh(development, mine).json()["access_token"]
+    assert development.control.revoke_authorizations("listener1") == 1
+    assert me(development, access).json()["error"]["message"] == "Invalid access token"
+    assert refresh(development, mine).json() == {
+        "error": "invalid_grant",
+        "error_description": "Refresh token revoked",
+    }
+    assert refresh(development, other).status_code == 200
+    assert development.control.revoke_authorizations() == 1
+
+
+def test_access_tokens_expire_at_once_when_told(development: RunningSandbox) -> None:
+    access = development.user_token()
+    assert development.control.expire_tokens() >= 1
+    assert me(development, access).json()["error"]["message"] == "The access token expired"
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("/tracks", "user-library-read"),
+        ("/top/tracks", "user-top-read"),
+        ("/player/recently-played", "user-read-recently-played"),
+        ("/playlists", "playlist-read-private"),
+    ],
+)
+def test_each_endpoint_asks_for_its_scope(development: RunningSandbox, path: str, scope: str) -> None:
+    others = {"user-library-read", "user-top-read", "user-read-recently-played", "playlist-read-private"}
+    refused = me(development, development.user_token(scopes=others - {scope}), path)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (403, "Insufficient client scope")
+    assert me(development, development.user_token(scopes=[scope]), path).status_code == 200
+
+
+def test_client_credentials_stand_for_no_user(development: RunningSandbox) -> None:
+    for path in ("", "/tracks", "/playlists"):
+        refused = me(development, development.access_token(), path)
+        assert (refused.status_code, refused.json()["error"]["message"]) == (
+            401,
+            "Valid user authentication required",
+        )
+
+
+def test_a_user_who_is_not_on_the_allow_list_is_refused_in_plain_text(
+    development: RunningSandbox, extended: RunningSandbox
+) -> None:
+    development.control.allow_user("listener1", False)
+    refused = me(development, development.user_token("listener1"))
+    assert refused.status_code == 403
+    assert refused.headers["content-type"].startswith("text/plain")
+    assert "the user may not be registered" in refused.text
+    assert me(development, development.user_token("listener2")).status_code == 200
+    assert [user["allowed"] for user in development.control.users()] == [False, True, True]
+    development.control.reset_users()
+    assert me(development, development.user_token("listener1")).status_code == 200
+    extended.control.allow_user("listener1", False)
+    assert me(extended, extended.user_token("listener1")).status_code == 200
+
+
+def test_a_reset_of_the_users_ends_all_logins(development: RunningSandbox) -> None:
+    access = development.user_token()
+    development.control.auto_approve("listener1")
+    development.control.reset_users()
+    assert me(development, access).status_code == 401
+    assert development.control.authorizations() == []
+    assert ask(development).status_code == 200
+
+
+def test_logins_from_the_command_line() -> None:
+    arguments = [
+        "--users",
+        "1",
+        "--auto-approve",
+        "listener1",
+        "--refresh-token",
+        "fixed",
+        "--rotation",
+        "always",
+    ]
+    with running(size=50, arguments=arguments) as sandbox:
+        assert [refresh(sandbox, "fixed").status_code for _ in range(3)] == [200] * 3
+        assert "code" in sent_back(ask(sandbox))
+        assert "refresh_token" in refresh(sandbox, sandbox.control.authorize("listener1")).json()
+        assert len(sandbox.control.users()) == 1

@@ -1,0 +1,144 @@
+"""The endpoints under /me, over real HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from tests.integration.sandbox.conftest import client_of
+from tests.integration.sandbox.walking import all_items, get
+
+from spotify_sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.integration
+PLAYED = "/me/player/recently-played"
+
+
+def cursor_of(play: Any) -> int:
+    moment = datetime.strptime(play["played_at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def test_the_profile_has_what_the_app_and_the_scopes_give(
+    development_user: httpx.Client, extended: RunningSandbox
+) -> None:
+    removed = {"country", "email", "explicit_content", "followers", "product"}
+    assert not removed & get(development_user, "/me").keys()
+    with client_of(extended, extended.user_token(scopes=[])) as api:
+        assert removed & get(api, "/me").keys() == {"followers"}
+    with client_of(extended, extended.user_token()) as api:
+        assert removed <= get(api, "/me").keys()
+
+
+def test_saved_tracks_page_to_the_end(development_user: httpx.Client) -> None:
+    first = get(development_user, "/me/tracks")
+    assert (first["limit"], len(first["items"])) == (20, 20)
+    saved = all_items(development_user, "/me/tracks", limit=50)
+    assert len(saved) == first["total"] > 50
+    assert len({each["track"]["id"] for each in saved}) == len(saved)
+    assert [each["added_at"] for each in saved] == sorted((each["added_at"] for each in saved), reverse=True)
+    assert development_user.get("/me/tracks?limit=51").json()["error"]["message"] == "Invalid limit"
+
+
+def test_saved_tracks_follow_the_clock(development: RunningSandbox, development_user: httpx.Client) -> None:
+    def ids() -> list[str]:
+        return [each["track"]["id"] for each in all_items(development_user, "/me/tracks", limit=50)]
+
+    development.control.set_clock("2026-11-22T06:00:00Z", frozen=True)
+    before = ids()
+    development.control.set_clock("2026-11-22T06:50:00Z")
+    soon = ids()
+    development.control.set_clock("2026-11-22T06:00:00Z")
+    assert ids() == before
+    assert len(set(soon) ^ set(before)) <= 2
+
+
+def test_top_tracks_by_time_range(development_user: httpx.Client) -> None:
+    lists = {
+        span: [
+            track["id"] for track in all_items(development_user, "/me/top/tracks", time_range=span, limit=50)
+        ]
+        for span in ("short_term", "medium_term", "long_term")
+    }
+    assert len({tuple(ids) for ids in lists.values()}) == 3
+    assert all(len(ids) == len(set(ids)) == 60 for ids in lists.values())
+    default = get(development_user, "/me/top/tracks")
+    assert [track["id"] for track in default["items"]] == lists["medium_term"][:20]
+    linked = get(development_user, "/me/top/tracks", time_range="short_term")["next"]
+    assert "time_range=short_term" in linked
+    refused = development_user.get("/me/top/tracks?time_range=always")
+    assert (refused.status_code, refused.json()["error"]["message"]) == (400, "Invalid time range")
+
+
+def test_fifty_plays_are_kept_and_paged_backwards(development_user: httpx.Client) -> None:
+    first = get(development_user, PLAYED)
+    assert set(first) == {"items", "next", "cursors", "limit", "href"}
+    assert len(first["items"]) == first["limit"] == 20
+    assert first["cursors"] == {
+        "after": str(cursor_of(first["items"][0])),
+        "before": str(cursor_of(first["items"][-1])),
+    }
+    plays = all_items(development_user, PLAYED, limit=20)
+    cursors = [cursor_of(play) for play in plays]
+    assert len(plays) == 50
+    assert cursors == sorted(set(cursors), reverse=True)
+    assert plays == get(development_user, PLAYED, limit=50)["items"]
+    assert {play["context"]["type"] for play in plays if play["context"]} == {"playlist", "album", "artist"}
+    assert any(play["context"] is None for play in plays)
+
+
+def test_after_and_before_are_exclusive_and_not_given_together(development_user: httpx.Client) -> None:
+    cursors = [cursor_of(play) for play in get(development_user, PLAYED, limit=50)["items"]]
+    newer = get(development_user, PLAYED, after=cursors[7], limit=50)
+    assert [cursor_of(play) for play in newer["items"]] == cursors[:7]
+    assert newer["next"] is None
+    older = get(development_user, PLAYED, before=cursors[7], limit=50)
+    assert [cursor_of(play) for play in older["items"]] == cursors[8:]
+    nothing = get(development_user, PLAYED, after=cursors[0])
+    assert (nothing["items"], nothing["cursors"], nothing["next"]) == ([], None, None)
+    for query in ("after=1&before=2", "after=now", "before=-1", "after=", "limit=0", "limit=51"):
+        assert development_user.get(f"{PLAYED}?{query}").status_code == 400, query
+
+
+def test_an_hourly_reader_by_cursor_gets_every_play_once(
+    development: RunningSandbox, development_user: httpx.Client
+) -> None:
+    got: list[int] = []
+    for hour in range(10, 24):
+        development.control.set_clock(f"2026-11-22T{hour}:59:00Z", frozen=True)
+        token = development.user_token("listener2")  # who listens most
+        with client_of(development, token) as api:
+            after = {"after": got[-1]} if got else {}
+            page = get(api, PLAYED, limit=50, **after)
+            got += sorted(cursor_of(play) for play in page["items"])
+            if hour == 23:
+                kept = [cursor_of(play) for play in get(api, PLAYED, limit=50)["items"]]
+    assert len(got) == len(set(got)) > 100
+    assert sorted(kept) == got[-50:]
+
+
+def test_users_differ_and_seeds_differ(development: RunningSandbox, development_user: httpx.Client) -> None:
+    def first(api: httpx.Client) -> str:
+        track_id: str = get(api, "/me/tracks", limit=1)["items"][0]["track"]["id"]
+        return track_id
+
+    with client_of(development, development.user_token("listener2")) as other:
+        assert first(other) != first(development_user)
+
+
+def test_a_users_tracks_can_be_asked_for_by_id(development_user: httpx.Client) -> None:
+    saved = all_items(development_user, "/me/tracks", limit=50)
+    for each in saved[::10]:
+        assert get(development_user, f"/tracks/{each['track']['id']}") == each["track"]
+
+
+def test_users_have_libraries_over_a_catalogue_folder_too(reference_data: Any) -> None:
+    with (
+        running(catalog=reference_data / "catalogue", clock="2021-03-19T12:00:00Z") as sandbox,
+        client_of(sandbox, sandbox.user_token()) as api,
+    ):
+        assert len(get(api, PLAYED, limit=50)["items"]) == 50
+        assert get(api, "/me/tracks")["total"] > 50
+        assert get(api, "/me/top/tracks")["total"] == 60
