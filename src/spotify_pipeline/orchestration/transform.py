@@ -21,7 +21,6 @@ from cosmos.constants import (
     TestBehavior,
 )
 from cosmos.dbt.graph import DbtNode
-from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
 from spotify_pipeline.orchestration.transform_alone import task_alone
@@ -32,6 +31,7 @@ from spotify_pipeline.orchestration.transform_operators import (
     RunDataTest,
     RunModel,
 )
+from spotify_pipeline.orchestration.warehouse_profile import WarehouseProfileMapping
 
 GROUP = "dbt"
 # names that Cosmos gives the one test task of a model, and the task of a detached test
@@ -66,7 +66,7 @@ def dbt_task_group(project: Path) -> DbtTaskGroup | BaseOperator:
     profile = ProfileConfig(
         profile_name=PROFILE,
         target_name=TARGET,
-        profile_mapping=PostgresUserPasswordProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
+        profile_mapping=WarehouseProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
     )
     alone = task_alone(project, manifest, COMMON | {"project_dir": project, "profile_config": profile})
     return alone or _whole_graph(project, manifest, profile)

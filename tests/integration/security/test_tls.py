@@ -1,0 +1,211 @@
+"""TLS to the warehouse and to the object store, each with a certificate of a private authority."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.integration.security.certificates import Authority, Certificate
+from tests.integration.security.tls_front import tls_front
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, PipelineError, WarehouseUnavailable
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.local import minio
+from spotify_pipeline.local.child import running
+from spotify_pipeline.local.health import NotReady
+from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.postgres import SUPERUSER, PostgresServer
+from spotify_pipeline.local.s3_server import HOST
+from spotify_pipeline.local.state import MINIO, STORES
+from spotify_pipeline.warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+FIRST_PORT = 15_700
+OTHER_HOST = "store.invalid"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="module")
+def authority(folder: Path) -> Authority:
+    return Authority(folder, "private-authority")
+
+
+@pytest.fixture(scope="module")
+def stranger(folder: Path) -> Authority:
+    return Authority(folder, "another-authority")
+
+
+def with_extra(info: ConnectionInfo, **extra: object) -> ConnectionInfo:
+    return ConnectionInfo(
+        info.conn_id, info.conn_type, info.host, info.port, info.login, info.password, info.schema, extra
+    )
+
+
+@contextmanager
+def warehouse(server: PostgresServer, certificate: Certificate) -> Iterator[ConnectionInfo]:
+    """Connection of a Postgres that shows this certificate; it says nothing about TLS."""
+    with tls_front(HOST, server.port, certificate) as port:
+        yield ConnectionInfo(
+            "warehouse_ingest", "postgres", HOST, port, SUPERUSER, server.password, "postgres"
+        )
+
+
+@pytest.fixture(scope="module")
+def warehouse_info(
+    folder: Path, postgres_server: PostgresServer, authority: Authority
+) -> Iterator[ConnectionInfo]:
+    with warehouse(postgres_server, authority.sign(HOST, folder / "warehouse")) as info:
+        yield info
+
+
+def test_the_warehouse_is_reached_when_its_certificate_proves_itself(
+    warehouse_info: ConnectionInfo, authority: Authority
+) -> None:
+    verified = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(authority.path))
+    with connect(verified) as connection:
+        assert connection.pgconn.ssl_in_use
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_warehouse_that_another_authority_vouches_for_is_refused(
+    warehouse_info: ConnectionInfo, stranger: Authority
+) -> None:
+    wrong = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(stranger.path))
+    with pytest.raises(PipelineError, match="warehouse_ingest.*certificate verify failed"):
+        connect(wrong)
+
+
+def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
+    folder: Path, postgres_server: PostgresServer, authority: Authority
+) -> None:
+    with warehouse(postgres_server, authority.sign(OTHER_HOST, folder / "impostor")) as info:
+        extra = {"sslmode": "verify-full", "sslrootcert": str(authority.path)}
+        with pytest.raises(WarehouseUnavailable, match="does not match host name"):
+            connect(with_extra(info, **extra))
+        # the mode that does not look at the name is fooled: why the documentation says verify-full
+        connect(with_extra(info, **extra | {"sslmode": "verify-ca"})).close()
+
+
+def test_dbt_is_handed_the_same_mode_and_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    from spotify_pipeline.orchestration.warehouse_profile import WarehouseProfileMapping
+
+    connection = {
+        "conn_type": "postgres",
+        "host": "db.example.com",
+        "login": "spotify_dbt",
+        "password": "of-tests",
+        "schema": "warehouse",
+        "extra": {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/private-ca.pem"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DBT", json.dumps(connection))
+    profile = WarehouseProfileMapping("warehouse_dbt").profile
+    assert (profile["sslmode"], profile["sslrootcert"]) == ("verify-full", "/etc/ssl/private-ca.pem")
+    assert "of-tests" not in str(profile)
+
+
+@contextmanager
+def store(
+    kind: str, folder: Path, reservation: PortReservation, authority: Authority, host: str
+) -> Iterator[ConnectionInfo]:
+    """Connection of an S3 server whose certificate is for `host`; it names no authority."""
+    server: ObjectStore | minio.MinioServer
+    if kind == MINIO:
+        if minio.find_binary() is None:
+            pytest.skip("MinIO is not built: make minio, which needs Go")
+        port = reservation.choose(FIRST_PORT + 10)
+        server = minio.MinioServer(folder / "data", port, "test-access", "test-secret-key")
+        server.initialise()
+        certificate = authority.sign(host, server.certificates)
+        command = server.command()
+    else:
+        ports = reservation.choose_all(
+            {part: FIRST_PORT + 20 + number for number, part in enumerate(PARTS)},
+            offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
+        )
+        server = ObjectStore(folder / "data", ports, "test-access", "test-secret-key")
+        server.initialise()
+        certificate = authority.sign(host, folder / "certificate")
+        command = [
+            *server.command(),
+            f"-s3.cert.file={certificate.certificate}",
+            f"-s3.key.file={certificate.key}",
+        ]
+    extra = {"secure": True}
+    info = ConnectionInfo(
+        "spotify_lake", "generic", HOST, server.port, "test-access", "test-secret-key", server.bucket, extra
+    )
+    trusting = with_extra(info, secure=True, ca_file=str(authority.path))
+
+    def check() -> None:
+        try:
+            Lake(trusting).create_bucket()  # SeaweedFS makes none when it speaks TLS only
+        except LakeUnavailable as error:
+            raise NotReady(str(error)) from error
+        except ConfigurationError:
+            if host == HOST:
+                raise
+
+    with running(
+        command, check=check, log=folder / "log", what=f"{kind} with TLS", environment=server.environment()
+    ):
+        yield info
+    server.remove_sockets()
+
+
+@pytest.fixture(scope="module", params=STORES)
+def store_info(
+    request: pytest.FixtureRequest, folder: Path, port_reservation: PortReservation, authority: Authority
+) -> Iterator[ConnectionInfo]:
+    place = folder / request.param
+    place.mkdir()
+    with store(request.param, place, port_reservation, authority, HOST) as info:
+        yield info
+
+
+def test_the_store_is_reached_through_a_private_authority(
+    store_info: ConnectionInfo, authority: Authority
+) -> None:
+    lake = Lake(with_extra(store_info, secure=True, ca_file=str(authority.path)))
+    lake.put("raw/over-tls", b"body")
+    assert lake.get("raw/over-tls").data == b"body"
+    assert lake.address.startswith("https://")
+
+
+def test_a_store_that_nobody_we_trust_vouches_for_is_refused_at_once(
+    store_info: ConnectionInfo, stranger: Authority
+) -> None:
+    for extra in ({"secure": True}, {"secure": True, "ca_file": str(stranger.path)}):
+        with pytest.raises(ConfigurationError, match="cannot prove who it is.*ca_file.*'spotify_lake'"):
+            Lake(with_extra(store_info, **extra)).check()
+
+
+def test_a_store_with_tls_gives_nothing_away_without(store_info: ConnectionInfo) -> None:
+    with pytest.raises(PipelineError):
+        Lake(with_extra(store_info, secure=False)).check()
+
+
+def test_a_store_with_somebody_else_s_certificate_is_refused(
+    folder: Path, port_reservation: PortReservation, authority: Authority
+) -> None:
+    place = folder / "impostor-store"
+    place.mkdir()
+    with (
+        store(STORES[0], place, port_reservation, authority, OTHER_HOST) as info,
+        pytest.raises(ConfigurationError, match="cannot prove who it is"),
+    ):
+        Lake(with_extra(info, secure=True, ca_file=str(authority.path))).check()
+
+
+def test_an_absent_authority_is_named_with_the_way_out() -> None:
+    info = ConnectionInfo("spotify_lake", "generic", HOST, 9000, "user", "password", "bucket")
+    with pytest.raises(ConfigurationError, match="ca_file '/no/such.pem', which is no file: mount it"):
+        Lake(with_extra(info, secure=True, ca_file="/no/such.pem"))

@@ -1,0 +1,60 @@
+"""TLS in front of a Postgres that has none, as pgbouncer or a cloud's load balancer ends it.
+
+The embedded server's binaries are built without TLS. What is tested is the client: which server it accepts.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tests.integration.security.certificates import Certificate
+
+# what a client sends before anything else: length 8, then this number (PostgreSQL's protocol, SSLRequest)
+SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+
+
+@contextmanager
+def tls_front(host: str, backend_port: int, certificate: Certificate) -> Iterator[int]:
+    """Port of the front; connections that do not ask for TLS are cut."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    with socket.create_server((host, 0)) as listening:
+
+        def accept() -> None:
+            with suppress(OSError):  # the listening socket is closed at the end
+                while True:
+                    client, _ = listening.accept()
+                    threading.Thread(
+                        target=_serve, args=(client, context, (host, backend_port)), daemon=True
+                    ).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(client: socket.socket, context: ssl.SSLContext, backend: tuple[str, int]) -> None:
+    with client, suppress(OSError):  # a client that does not trust us hangs up in the handshake
+        if client.recv(len(SSL_REQUEST), socket.MSG_WAITALL) != SSL_REQUEST:
+            return
+        client.sendall(b"S")
+        with (
+            context.wrap_socket(client, server_side=True) as secure,
+            socket.create_connection(backend) as plain,
+        ):
+            back = threading.Thread(target=_copy, args=(plain, secure), daemon=True)
+            back.start()
+            _copy(secure, plain)
+            back.join(5)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,92 @@
+"""What docs/deploy.md tells to set exists, in Airflow itself or in the provider that brings it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from spotify_pipeline import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "deploy.md").read_text()
+LINE = re.compile(r"^AIRFLOW__([A-Z_]+?)__([A-Z_]+)=(.+)$", re.MULTILINE)
+# options of providers that this project does not install: celery 3.26.0, cncf.kubernetes 10.25.0
+OF_PROVIDERS = {
+    "celery": {
+        "broker_url",
+        "result_backend",
+        "worker_concurrency",
+        "worker_prefetch_multiplier",
+        "task_acks_late",
+    },
+    "celery_broker_transport_options": {"visibility_timeout"},
+    "kubernetes_executor": {
+        "namespace",
+        "worker_container_repository",
+        "worker_container_tag",
+        "pod_template_file",
+        "worker_pods_creation_batch_size",
+        "delete_worker_pods",
+    },
+}
+OF_AIRFLOW_S_EXECUTORS = {"LocalExecutor", "CeleryExecutor", "KubernetesExecutor"}
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, Any]:
+    """Options by section, of the installed Airflow."""
+    templates = importlib.import_module("airflow.config_templates")
+    document = yaml.safe_load((Path(templates.__path__[0]) / "config.yml").read_text())
+    return {section: content["options"] for section, content in document.items()}
+
+
+def test_every_option_shown_exists(known: dict[str, Any]) -> None:
+    shown = LINE.findall(PAGE)
+    assert len(shown) >= 20
+    for section, option, _ in shown:
+        options = set(known.get(section.lower(), ())) | OF_PROVIDERS.get(section.lower(), set())
+        assert option.lower() in options, f"{section}.{option}"
+
+
+def test_values_have_the_type_that_the_option_wants(known: dict[str, Any]) -> None:
+    for section, option, value in LINE.findall(PAGE):
+        kind = known.get(section.lower(), {}).get(option.lower(), {}).get("type", "string")
+        if kind == "integer":
+            assert value.isdigit(), option
+        elif kind == "boolean":
+            assert value in {"True", "False"}, option
+
+
+def test_executors_are_airflow_s_own_names() -> None:
+    from airflow.executors.executor_loader import ExecutorLoader
+
+    named = {name for value in re.findall(r"CORE__EXECUTOR=(.+)", PAGE) for name in value.split(",")}
+    assert named == OF_AIRFLOW_S_EXECUTORS
+    assert named <= set(ExecutorLoader.executors)
+
+
+def test_the_backend_s_arguments_are_json() -> None:
+    (text,) = re.findall(r"BACKEND_KWARGS=(.+)", PAGE)
+    assert json.loads(text)["connections_prefix"]
+
+
+def test_every_command_shown_exists() -> None:
+    shown = re.findall(r"^spotify-pipeline (\w+)(?: (\w+))?$", PAGE, re.MULTILINE)
+    assert ("doctor", "") in shown
+    for name, sub in shown:
+        arguments = [name, *([sub] if sub else []), "--help"]
+        assert CliRunner().invoke(cli.build([name]), arguments).exit_code == 0, arguments
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"`((?:tests|config|include|\.github)/[\w./-]+\.(?:py|yml))`", PAGE))
+    named |= {f"docs/{link}" for link in re.findall(r"\]\(([\w-]+\.md)\)", PAGE)}
+    assert len(named) >= 4
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
