@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from spotify_pipeline.local.commands import addresses, complaints, console, orderly_exit, report
 from spotify_pipeline.local.demo import HOUR_OF_RUN, Demo, partitions
+from spotify_pipeline.local.memory import PeakMemory
 from spotify_pipeline.local.stack import Stack, Wanted
 from spotify_pipeline.local.state import SandboxOptions, StackPaths
 from spotify_pipeline.settings import PROJECT_ROOT
@@ -44,7 +46,9 @@ def demo(
     """Run some days through the whole pipeline and show what landed; the stack is left running."""
     dates = partitions(_date(first) if first else None, days)
     with orderly_exit():
-        stack = Stack(StackPaths.default(), report)
+        began_at = time.monotonic()
+        paths = StackPaths.default()
+        stack = Stack(paths, report)
         began_with = stack.state()
         clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
         options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
@@ -54,12 +58,17 @@ def demo(
             f"Running {len(dates)} partitions, {dates[0]} to {dates[-1]}: {state.airflow_url}", soft_wrap=True
         )
         try:
-            path = Demo(state, console, output).run(dates)
+            with PeakMemory(paths) as memory:
+                path = Demo(state, console, output).run(dates)
         except KeyboardInterrupt:
             if began_with is None:
                 complaints.print("interrupted: stopping the stack")
                 stack.down()
             raise
+        minutes, seconds = divmod(round(time.monotonic() - began_at), 60)
+        console.print(
+            f"  took {minutes} min {seconds} s; the stack had {memory.peak / 1e9:.1f} GB at its peak"
+        )
         console.print(addresses(state), soft_wrap=True)
         console.print(f"  Report     {output / 'report.html'}\n  Summary    {path}", soft_wrap=True)
         console.print("The stack is running: [bold]make down[/] stops it.")
