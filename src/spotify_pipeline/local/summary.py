@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -81,13 +80,13 @@ def lake(state: StackState) -> Lake:
 def show(content: dict[str, Any], console: Console) -> None:
     """Print the summary as tables."""
     # narrow enough for a terminal of 80 columns
-    partitions = Table(title="What ran", padding=(0, 1, 0, 0), pad_edge=False, box=SIMPLE_HEAD)
+    partitions = Table(title="What ran", padding=(0, 1, 0, 0), box=None)
     for heading in ("partition", "sources", *(name.replace("_", " ") for name in COUNTS), "calls", "s"):
         partitions.add_column(heading, no_wrap=True, justify="left" if heading == "partition" else "right")
     for entry in content["partitions"]:
         numbers = [entry["sources"], *(entry[name] for name in COUNTS), entry["api_calls"]]
         partitions.add_row(entry["date"], *map(str, numbers), f"{sum(entry['seconds'].values()):.0f}")
-    tables = Table(title="What landed", padding=(0, 1, 0, 0), pad_edge=False, box=SIMPLE_HEAD)
+    tables = Table(title="What landed", padding=(0, 1, 0, 0), box=None)
     for heading in ("table", "rows", "sha256"):
         tables.add_column(heading, no_wrap=True, justify="right" if heading == "rows" else "left")
     for name, table in content["warehouse"].items():
