@@ -5,13 +5,15 @@ The tests share one stack and run in the order of this file.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from spotify_pipeline.local.demo import last_error, task_log
 from spotify_pipeline.local.manifest import MANIFEST
-from spotify_pipeline.local.summary import lake
+from spotify_pipeline.local.summary import dbt_nodes, lake
+from spotify_pipeline.sources import load_sources
 
 from .conftest import ALBUMS, ARTISTS, FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
 
@@ -29,39 +31,48 @@ def test_a_scheduled_run_whose_date_is_not_the_api_s_is_skipped_and_passes_nothi
     assert running.api.runs(TRANSFORM, today.isoformat()) == []
 
 
-def test_a_rest_trigger_with_a_key_goes_through_the_whole_chain(running: Running) -> None:
-    running.set_day(FIRST_DAY)
-    runs = running.chain(FIRST_DAY)
-    assert [(run["dag_id"], run["state"]) for run in runs] == [
-        (INGEST, "success"),
-        (TRANSFORM, "success"),
-        (REPORT, "success"),
-    ]
-    assert {run["partition_key"] for run in runs} == {FIRST_DAY.isoformat()}
-    rows = {name: table["rows"] for name, table in running.checksums().items()}
+def test_the_demo_goes_through_the_whole_chain_and_says_what_landed(running: Running, tmp_path: Path) -> None:
+    """It triggers the partition by REST, with its key."""
+    summary = running.demo(FIRST_DAY, tmp_path)
+    [partition] = summary["partitions"]
+    assert partition["date"] == FIRST_DAY.isoformat()
+    assert partition["dag_runs"] == dict.fromkeys((INGEST, TRANSFORM, REPORT), "success")
+    assert set(partition["seconds"]) == {INGEST, TRANSFORM, REPORT}
+    assert partition["sources"] == len(load_sources(running.state.paths.sources))
+    # an artist, its albums once listed and once fetched, their tracks
+    assert partition["fetched"] == ARTISTS * (1 + ALBUMS * (2 + TRACKS))
+    assert partition["loaded"] == ARTISTS * (1 + ALBUMS * (1 + TRACKS))
+    outcomes = ("loaded", "quarantined", "duplicates", "set_aside")
+    assert partition["fetched"] == sum(partition[name] for name in outcomes)
+    assert partition["api_calls"] > 0
+
+    rows = {name: table["rows"] for name, table in summary["warehouse"].items()}
     assert rows["staging.tracks"] == rows["marts.dim_track"] == ARTISTS * ALBUMS * TRACKS
     assert rows["staging.artists"] == rows["marts.dim_artist"] == ARTISTS
-    page = lake(running.state).get(f"reports/ingest_date={FIRST_DAY}/report.html").data.decode()
-    assert "Artist 0" in page
+    assert summary["warehouse"] == running.checksums()
+    assert set(summary["objects"]) == {"raw", "validated", "quarantine"}
+    assert summary["objects"]["raw"] > 0
+    assert summary["airflow"] == running.state.airflow_url
+    page = Path(summary["report"]).read_bytes()
+    assert b"Artist 0" in page
+    assert lake(running.state).get(f"reports/ingest_date={FIRST_DAY}/report.html").data == page
 
 
 def test_every_data_test_is_an_airflow_task_of_its_own(running: Running) -> None:
-    nodes = json.loads(MANIFEST.read_text())["nodes"].values()
-    tests = [node["name"] for node in nodes if node["resource_type"] == "test"]
     run = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())[0]
     tasks = running.api.tasks(TRANSFORM, run["dag_run_id"])
     of_tests = [task for task in tasks if task["operator_name"] == "RunDataTest"]
-    assert len(of_tests) == len(tests) >= 60
+    assert len({task["task_id"] for task in of_tests}) == dbt_nodes(MANIFEST)["tests"] >= 60
     assert {task["state"] for task in of_tests} == {"success"}
 
 
-def test_run_twice_same_result(running: Running) -> None:
+def test_run_twice_same_result(running: Running, tmp_path: Path) -> None:
     """Promise 1, through Airflow: no row changes and nothing is asked of Spotify."""
-    before, calls = running.checksums(), running.control.calls().api_total
-    runs = running.chain(FIRST_DAY)
-    assert [run["state"] for run in runs] == ["success"] * 3
-    assert running.checksums() == before
-    assert running.control.calls().api_total == calls
+    before = running.checksums()
+    summary = running.demo(FIRST_DAY, tmp_path)
+    assert summary["warehouse"] == before
+    assert summary["partitions"][0]["api_calls"] == 0
+    assert len(running.api.runs(TRANSFORM, FIRST_DAY.isoformat())) == 2
 
 
 def test_airflow_backfill_runs_the_api_s_own_date_and_skips_the_others(running: Running) -> None:
@@ -80,3 +91,26 @@ def test_airflow_backfill_runs_the_api_s_own_date_and_skips_the_others(running: 
     assert running.next_run(REPORT, SECOND_DAY, since)["state"] == "success"
     assert running.checksums()["marts.dim_artist"]["rows"] == ARTISTS + 1
     assert running.api.runs(TRANSFORM, third_day.isoformat()) == []
+
+
+def test_a_malformed_sources_file_is_named_with_its_line_and_a_retry_after_the_repair_loses_nothing(
+    running: Running,
+) -> None:
+    running.set_day(SECOND_DAY)
+    before = running.checksums()
+    sources = running.state.paths.sources
+    good = sources.read_text()
+    sources.write_text("version: 1\nsources:\n  - name: broken\n    kind: podcast\n")
+    run_id = running.api.trigger(INGEST, SECOND_DAY.isoformat())
+    assert running.ended(INGEST, run_id)["state"] == "failed"
+    [failed] = [task for task in running.api.tasks(INGEST, run_id) if task["state"] == "failed"]
+    assert failed["task_id"] == "plan"
+    assert failed["try_number"] == 1, "trying again could not help"
+    said = last_error(task_log(running.state, INGEST, failed))
+    assert "sources.yml:4:" in said, "the file and the line"
+    assert "podcast" in said
+
+    sources.write_text(good)
+    running.api.clear_failed(INGEST, run_id)
+    assert running.ended(INGEST, run_id)["state"] == "success"
+    assert running.checksums() == before

@@ -84,6 +84,11 @@ class AirflowApi:
         """Task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`, …"""
         return self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
+    def clear_failed(self, dag_id: str, run_id: str) -> None:
+        """Let the failed tasks of a run, and what follows them, run again."""
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "include_downstream": True}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
     def count_tasks(self, dag_id: str, run_id: str) -> tuple[int, int]:
         """Task instances of a run that have ended, and all of them."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def metadata(state: StackState) -> None:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(user))
             )
-    run_tool(state, "airflow-db-migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
+    airflow = airflow_environment.environment(state)
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    run_tool(state, "airflow-db-migrate", command, environment=airflow)
 
 
 def manifest(state: StackState) -> None:
@@ -78,7 +81,8 @@ def manifest(state: StackState) -> None:
     Raises:
         PipelineError: `dbt parse` failed; the message names its log.
     """
-    build_manifest(lambda command: run_tool(state, "dbt-parse", command))
+    # without the stack's address of the warehouse: dbt would parse anew for every other port
+    build_manifest(lambda command: run_tool(state, "dbt-parse", command, environment={}))
 
 
 def sources(state: StackState, chosen: Path | None) -> None:
@@ -99,20 +103,19 @@ def sources(state: StackState, chosen: Path | None) -> None:
     link.replace(target)
 
 
-def run_tool(state: StackState, name: str, command: list[str]) -> None:
-    """Run a command in the stack's environment, its output in a log of its own.
+def run_tool(state: StackState, name: str, command: list[str], *, environment: Mapping[str, str]) -> None:
+    """Run a command as a process of the stack, its output in a log of its own.
 
     Raises:
         PipelineError: it failed, or took longer than five minutes; the message names the log.
     """
     log = state.paths.log(name)
     marks = {STACK_VARIABLE: str(state.paths.root), SERVICE_VARIABLE: name}
-    environment = airflow_environment.inherited() | airflow_environment.environment(state) | marks
     with log.open("wb") as output:
         try:
             done = subprocess.run(  # noqa: S603 - our own command line
                 command,
-                env=environment,
+                env=airflow_environment.inherited() | dict(environment) | marks,
                 cwd=state.paths.root,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -149,7 +150,7 @@ class Demo:
             skipped = [task for task in api.tasks(dag_id, done.run_ids[dag_id]) if task["state"] == "skipped"]
             if not skipped:
                 return None
-            return f"{skipped[0]['task_id']} was skipped, see {self._log(dag_id, skipped[0])}"
+            return f"{skipped[0]['task_id']} was skipped, see {task_log(self._state, dag_id, skipped[0])}"
 
         what = f"{following} of {done.day}"
         wait_until(check, timeout=HANDOVER_SECONDS, what=what, given_up=given_up, poll=POLL_SECONDS)
@@ -161,15 +162,8 @@ class Demo:
         if not failed:
             return f"{dag_id} of {done.day} failed without a failed task: look at {self._url(dag_id, run_id)}"
         first = min(failed, key=lambda task: task["end_date"] or "")
-        log = self._log(dag_id, first)
-        return f"{dag_id} of {done.day} failed in task {first['task_id']}: {_last_error(log)} (log: {log})"
-
-    def _log(self, dag_id: str, task: dict[str, object]) -> Path:
-        folder = self._state.paths.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={task['dag_run_id']}"
-        folder /= f"task_id={task['task_id']}"
-        if isinstance(task["map_index"], int) and task["map_index"] >= 0:
-            folder /= f"map_index={task['map_index']}"
-        return folder / f"attempt={task['try_number']}.log"
+        log = task_log(self._state, dag_id, first)
+        return f"{dag_id} of {done.day} failed in task {first['task_id']}: {last_error(log)} (log: {log})"
 
     def _url(self, dag_id: str, run_id: str) -> str:
         return f"{self._state.airflow_url}/dags/{dag_id}/runs/{run_id}"
@@ -218,7 +212,16 @@ def _seconds(begin: str | None, end: str | None) -> float:
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds(), 1)
 
 
-def _last_error(log: Path) -> str:
+def task_log(state: StackState, dag_id: str, task: Mapping[str, Any]) -> Path:
+    """Log of the last attempt of a task instance."""
+    folder = state.paths.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={task['dag_run_id']}"
+    folder /= f"task_id={task['task_id']}"
+    if task["map_index"] >= 0:
+        folder /= f"map_index={task['map_index']}"
+    return folder / f"attempt={task['try_number']}.log"
+
+
+def last_error(log: Path) -> str:
     """Text of the last error in a task's log: one JSON object a line."""
     try:
         lines = log.read_text(errors="replace").splitlines()

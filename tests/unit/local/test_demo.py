@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spotify_pipeline.local.demo import _last_error, partitions
+from spotify_pipeline.local.demo import last_error, partitions
 from spotify_pipeline.local.summary import dbt_nodes
 
 TODAY = date(2026, 11, 22)
@@ -25,7 +25,7 @@ def lines(path: Path, *entries: object) -> Path:
     return path
 
 
-def test_the_last_error_of_a_log_is_the_exception_s_own_sentence(tmp_path: Path) -> None:
+def test_thelast_error_of_a_log_is_the_exception_s_own_sentence(tmp_path: Path) -> None:
     log = lines(
         tmp_path / "attempt=1.log",
         {"level": "error", "event": "an earlier one"},
@@ -33,11 +33,11 @@ def test_the_last_error_of_a_log_is_the_exception_s_own_sentence(tmp_path: Path)
         {"level": "info", "event": "::endgroup::"},
         "no json",
     )
-    assert _last_error(log) == "no bucket"
+    assert last_error(log) == "no bucket"
 
 
 def test_an_error_without_an_exception_is_its_event(tmp_path: Path) -> None:
-    assert _last_error(lines(tmp_path / "log", {"level": "error", "event": "killed"})) == "killed"
+    assert last_error(lines(tmp_path / "log", {"level": "error", "event": "killed"})) == "killed"
 
 
 @pytest.mark.parametrize(("content", "said"), [("", "no error"), (None, "left no log")])
@@ -45,7 +45,7 @@ def test_a_log_without_an_error_says_so(tmp_path: Path, content: str | None, sai
     log = tmp_path / "log"
     if content is not None:
         log.write_text(content)
-    assert said in _last_error(log)
+    assert said in last_error(log)
 
 
 def test_nodes_are_counted_by_kind(tmp_path: Path) -> None:
