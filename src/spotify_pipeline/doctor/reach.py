@@ -1,0 +1,70 @@
+"""Settings and connections: given, readable, and leading to something that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from spotify_pipeline import connections
+from spotify_pipeline.connections import ConnectionInfo, from_environment
+from spotify_pipeline.doctor.finding import Finding, Findings
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.sources import load_sources
+from spotify_pipeline.warehouse.connection import connect
+
+SECONDS = 10
+
+
+def check_settings() -> Findings:
+    """Settings can be read, and the list of sources is in order."""
+    try:
+        settings = Settings.load()
+        yield Finding("settings")
+        load_sources(settings.sources)
+    except PipelineError as error:
+        yield Finding("settings and sources", str(error))
+    else:
+        yield Finding("list of sources")
+
+
+def check_connections(environ: Mapping[str, str] | None = None) -> Findings:
+    """Each connection is defined and leads somewhere that accepts its login."""
+    for conn_id in connections.CONNECTION_IDS:
+        subject = f"connection {conn_id}"
+        try:
+            _reach(from_environment(conn_id, environ))
+        except PipelineError as error:
+            yield Finding(subject, str(error))
+        else:
+            yield Finding(subject)
+
+
+def _reach(info: ConnectionInfo) -> None:
+    reachers: dict[str, Callable[[ConnectionInfo], None]] = {
+        connections.SPOTIFY_API: _spotify,
+        connections.SPOTIFY_LAKE: lambda lake: Lake(lake).check(),
+    }
+    reachers.get(info.conn_id, _warehouse)(info)
+
+
+def _warehouse(info: ConnectionInfo) -> None:
+    with connect(info, application_name="spotify-pipeline-doctor", autocommit=True) as connection:
+        connection.execute("SELECT 1")
+
+
+def _spotify(info: ConnectionInfo) -> None:
+    """Any HTTP answer will do: whether the login is right costs a call, which the first run makes anyway."""
+    info.require("login")
+    info.require("password")
+    for name in ("api_url", "accounts_url"):
+        url = info.require(name)
+        try:
+            httpx.get(url, timeout=SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PipelineError(
+                f"connection '{info.conn_id}': nothing answers at {name} '{url}' ({type(error).__name__}): "
+                "correct it, or let this machine reach it"
+            ) from error

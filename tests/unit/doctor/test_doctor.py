@@ -1,0 +1,198 @@
+"""Each bad input of the doctor: one sentence with the way out. Tools are programs on a PATH of the test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spotify_pipeline import cli
+from spotify_pipeline.connections import CONNECTION_IDS, variable_name
+from spotify_pipeline.doctor import ports, reach, versions
+from spotify_pipeline.doctor.command import Way, examine, likely_ways
+from spotify_pipeline.doctor.finding import Finding
+from spotify_pipeline.settings import PROJECT_ROOT
+
+OVERRIDE = PROJECT_ROOT / "docker-compose.override.yml"
+
+
+def problems(findings: Iterator[Finding]) -> list[str]:
+    return [finding.problem for finding in findings if not finding.well]
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on the PATH, empty."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def tool(folder: Path, name: str, output: str, status: int = 0) -> None:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho '{output}'\nexit {status}\n")
+    program.chmod(0o755)
+
+
+def test_absent_tools_are_named_with_what_to_do(tools: Path) -> None:
+    assert problems(versions.check_docker()) == [
+        "docker is not installed: install Docker, or run without it (make up)"
+    ]
+    (problem,) = problems(versions.check_astro())
+    assert problem.startswith("astro is not installed: https://")
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "status", "problem"),
+    [
+        ("docker", "28.1.0", 0, ""),
+        ("docker", "20.10.24", 0, "Docker 20.10 is too old: update it to 23.0 or newer"),
+        ("docker", "", 1, "the Docker daemon does not answer: start it, then try again"),
+        ("astro", "Astro CLI Version: 1.45.0", 0, ""),
+        ("astro", "Astro CLI Version: 1.29.0", 0, "Astro CLI 1.29 knows no Airflow 3: update it to 1.x"),
+        ("astro", "Astro CLI Version: 2.0.0", 0, "Astro CLI 2.0 wants another project layout: install 1.x"),
+        ("astro", "what?", 0, "`astro version` tells no version: install the CLI again"),
+    ],
+)
+def test_an_old_docker_or_cli_is_told(tools: Path, name: str, output: str, status: int, problem: str) -> None:
+    tool(tools, name, output, status)
+    check = versions.check_docker if name == "docker" else versions.check_astro
+    found = problems(check())
+    assert len(found) == bool(problem)
+    assert "".join(found).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("image", "problem"),
+    [
+        ("astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12", None),
+        ("astrocrpublic.azurecr.io/runtime:3.3-9-python-3.13-base", None),
+        (
+            "astrocrpublic.azurecr.io/runtime:3.3-8",
+            "has Python 3.14, its default, on which dbt 1.11 does not",
+        ),
+        ("astrocrpublic.azurecr.io/runtime:3.1-2-python-3.12", "is not Airflow 3.3, which the DAGs"),
+        ("astrocrpublic.azurecr.io/runtime:13.0.0", "is no tag of Astro Runtime"),
+        ("apache/airflow:3.3.2", "is no tag of Astro Runtime"),
+        ("", "'' is no tag of Astro Runtime"),
+    ],
+)
+def test_a_wrong_image_tag_is_told_with_the_right_one(
+    tmp_path: Path, image: str, problem: str | None
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(f"# Airflow\nFROM {image}\nRUN true\n" if image else "RUN true\n")
+    found = problems(versions.check_image(file))
+    assert len(found) == (problem is not None)
+    if problem:
+        assert problem in found[0]
+        assert found[0].endswith("start from astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12")
+
+
+def test_our_own_dockerfile_and_this_python_are_well() -> None:
+    assert problems(versions.check_image(PROJECT_ROOT / "Dockerfile")) == []
+    assert problems(versions.check_python()) == []
+
+
+def test_a_python_that_is_too_new_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    assert problems(versions.check_python()) == [
+        "Python 3.14 is not supported: use 3.11, 3.12 or 3.13 (make PYTHON=python3.12)"
+    ]
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_taken_port_is_told_with_the_variable_that_moves_it(taken: int) -> None:
+    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
+    assert (
+        f"port {taken} of the warehouse is taken: stop what listens there, or choose another one as "
+        "SPOTIFY_WAREHOUSE_PORT" in found
+    )
+
+
+def test_a_port_that_is_none_is_told() -> None:
+    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
+    assert "SPOTIFY_LAKE_PORT='9000/tcp' is no port: give a number up to 65535" in found
+
+
+def test_every_port_of_the_override_is_looked_at() -> None:
+    subjects = [finding.subject for finding in ports.check_ports(OVERRIDE, {})]
+    assert len(subjects) == len(set(subjects)) == 2 + OVERRIDE.read_text().count('- "127.0.0.1:')
+
+
+def test_absent_files_are_told(tmp_path: Path) -> None:
+    found = problems(versions.check_image(tmp_path / "Dockerfile"))
+    found += problems(ports.check_ports(tmp_path / "docker-compose.override.yml", {}))
+    assert len([problem for problem in found if "cannot be read: run this in the project's" in problem]) == 2
+
+
+def connection(**fields: object) -> str:
+    return json.dumps({"conn_type": "generic", **fields})
+
+
+def test_a_missing_variable_is_told_for_each_connection() -> None:
+    found = problems(reach.check_connections({}))
+    assert found == [
+        f"connection '{conn_id}' is not defined: set the variable {variable_name(conn_id)}"
+        for conn_id in CONNECTION_IDS
+    ]
+
+
+def test_connections_that_point_nowhere_are_told_and_no_password_is_repeated() -> None:
+    nowhere = {"host": "127.0.0.1", "port": 1, "login": "somebody", "password": "hush-hush"}
+    environ = {
+        variable_name(conn_id): connection(**nowhere, schema="warehouse") for conn_id in CONNECTION_IDS
+    }
+    environ[variable_name("spotify_api")] = connection(
+        **nowhere, extra={"api_url": "http://127.0.0.1:1/v1", "accounts_url": "http://127.0.0.1:1"}
+    )
+    found = problems(reach.check_connections(environ))
+    assert len(found) == len(CONNECTION_IDS)
+    for conn_id, problem in zip(CONNECTION_IDS, found, strict=True):
+        assert conn_id in problem or "127.0.0.1:1" in problem
+        assert "hush-hush" not in problem
+        assert "\n" not in problem
+
+
+def test_a_wrong_setting_and_a_wrong_list_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_FETCH_TASKS", "many")
+    assert "SPOTIFY_PIPELINE_FETCH_TASKS='many' cannot be used" in problems(reach.check_settings())[0]
+    monkeypatch.delenv("SPOTIFY_PIPELINE_FETCH_TASKS")
+    monkeypatch.setenv("SPOTIFY_PIPELINE_SOURCES", str(tmp_path / "absent.yml"))
+    assert "absent.yml" in problems(reach.check_settings())[0]
+
+
+def test_what_is_looked_at_follows_what_is_there(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for conn_id in CONNECTION_IDS:
+        monkeypatch.delenv(variable_name(conn_id), raising=False)
+    assert list(likely_ways()) == [Way.EMBEDDED]
+    tool(tools, "astro", "Astro CLI Version: 1.45.0")
+    monkeypatch.setenv(variable_name("spotify_lake"), "{}")
+    assert list(likely_ways()) == [Way.EMBEDDED, Way.DOCKER, Way.CONNECTIONS]
+
+
+def test_the_command_s_status_says_whether_all_is_well(tools: Path, tmp_path: Path) -> None:
+    runner, app = CliRunner(), cli.build(["doctor"])
+    well = runner.invoke(app, ["doctor", "embedded"])
+    assert well.exit_code == 0, well.output
+    shutil.copy(PROJECT_ROOT / "Dockerfile", tmp_path)
+    ill = runner.invoke(app, ["doctor", "docker", "--project", str(tmp_path)])
+    assert ill.exit_code == 1
+    assert "wrong  docker is not installed" in ill.output
+    assert "ok     image" in ill.output
+
+
+def test_each_way_has_checks() -> None:
+    assert all(list(examine(way, PROJECT_ROOT)) for way in Way)
