@@ -4,55 +4,28 @@ from __future__ import annotations
 
 import json
 import random
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.integration.spotify.conftest import NO_WAITING, connection
 from tests.integration.spotify.scripted import Reply, ScriptedServer
+from tests.integration.spotify.store import TODAY, Store
 
 from spotify_pipeline.errors import ApiUnavailable, DamagedObject, PermissionDenied, UnsafeLink
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
-from spotify_pipeline.spotify.crawl import CrawlResult, StopReason, StoredBody, crawl
+from spotify_pipeline.spotify.crawl import StopReason, crawl
 from spotify_pipeline.spotify.endpoints import Request, RequestKind
 from spotify_sandbox.testing import RunningSandbox, running
 
 pytestmark = pytest.mark.integration
 
 ClientMaker = Callable[..., SpotifyClient]
-TODAY = date(2026, 11, 22)
 UNKNOWN = "0" * 22
 A, B, C = ("1TnOYISbd1XYRBk9myase" + last for last in "abc")
-
-
-@dataclass
-class Store:
-    """Raw objects of one partition, in memory; `jitter` makes each take its own time to keep."""
-
-    bodies: dict[Request, bytes] = field(default_factory=dict)
-    kept: list[Request] = field(default_factory=list)
-    jitter: random.Random | None = None
-
-    def have(self, request: Request) -> StoredBody | None:
-        body = self.bodies.get(request)
-        return None if body is None else StoredBody(body)
-
-    def keep(self, request: Request, response: ApiResponse) -> None:
-        assert (request.path, request.params) == (response.path, response.params)
-        if self.jitter:
-            time.sleep(self.jitter.random() / 200)
-        assert request not in self.bodies, "kept twice"
-        self.bodies[request] = response.body
-        self.kept.append(request)
-
-    def crawl(self, client: SpotifyClient, source: Source, **options: Any) -> CrawlResult:
-        options = {"partition": TODAY, "concurrency": 4} | options
-        return crawl(client, source, have=self.have, keep=self.keep, **options)
 
 
 def artists_of(sandbox: RunningSandbox) -> Source:
@@ -94,6 +67,32 @@ def test_artists_lead_to_every_track_with_no_call_too_many(mode: str) -> None:
         assert called.api_total == result.calls
         assert called.by_bucket["/v1/artists/{id}"] == served.artist_count
         assert called.by_bucket["/v1/albums/{id}"] == served.album_count
+
+
+def test_an_album_that_the_caller_has_is_left_out(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    source, whole = artists_of(sandbox), Store()
+    albums = [
+        request.requested_id
+        for request in whole.crawl(sandbox_client(), source).requests
+        if request.kind is RequestKind.ALBUM
+    ]
+    known, asked = set(albums[::2]), []
+    sandbox.control.reset_calls()
+
+    def skip_album(entry: Mapping[str, Any]) -> bool:
+        asked.append(entry["id"])
+        return entry["id"] in known
+
+    store = Store()
+    result = store.crawl(sandbox_client(), source, skip_album=skip_album)
+    assert result.complete
+    # once each, in the order of the listings, though two artists may list the same album
+    assert asked == albums
+    assert list(result.skipped) == albums[::2]
+    assert sandbox.control.calls().by_bucket["/v1/albums/{id}"] == len(albums[1::2])
+    assert not {request.requested_id for request in store.kept} & known
 
 
 def test_the_order_of_the_objects_does_not_depend_on_timing(
@@ -265,6 +264,14 @@ def test_midnight_ends_the_crawl_and_nothing_of_the_next_day_is_kept(
     )
     assert len(result.requests) == len(store.kept) == 20
     assert sandbox.control.calls().api_total == 21
+
+
+def test_a_404_after_midnight_says_nothing_about_the_day_before(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    sandbox.control.set_clock("2026-11-23T00:00:00Z")
+    result = Store().crawl(sandbox_client(), Source("gone", SourceKind.ALBUM, (UNKNOWN,)))
+    assert (result.stopped_by, result.missing) == (StopReason.DATE_PASSED, ())
 
 
 def test_one_album_that_cannot_be_had_does_not_keep_the_rest_away(
