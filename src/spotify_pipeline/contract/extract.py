@@ -22,7 +22,12 @@ EXPECTED: dict[str, Kind | None] = {
     "album": "album",
     "album_tracks": "track",
     "track": "track",
+    "tracks": None,
     "search": None,
+    "playlist_items": "track",
+    "saved_tracks": "track",
+    "top_tracks": "track",
+    "recently_played": "track",
 }
 
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from spotify_pipeline.contract.extract import Kind
+from spotify_pipeline.contract.extract import KINDS, Kind
 from spotify_pipeline.contract.validator import validate
 
 SIMPLIFIED, FULL = 0, 1
 Groups = dict[str, dict[str, Any]]
+RowKind = Kind | Literal["playlist"]
+ROW_KINDS: tuple[RowKind, ...] = (*KINDS, "playlist")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row to merge: key, shape rank and groups of columns. A stub was only mentioned by a record."""
 
-    kind: Kind
+    kind: RowKind
     key: str
     rank: int
     groups: Groups

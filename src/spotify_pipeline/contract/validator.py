@@ -12,8 +12,6 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
-from spotify_pipeline.contract.extract import Kind
-
 SCHEMA_VERSION = "1"
 
 
@@ -42,24 +40,24 @@ _VALID = Verdict()
 
 
 @cache
-def schema(kind: Kind) -> dict[str, Any]:
-    """The JSON Schema of a record kind, in the current version."""
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a record or entry kind, in the current version."""
     folder = files("spotify_pipeline.contract") / "schemas" / f"v{SCHEMA_VERSION}"
     loaded: dict[str, Any] = json.loads((folder / f"{kind}.schema.json").read_text("utf-8"))
     return loaded
 
 
 @cache
-def _compiled(kind: Kind) -> jsonschema_rs.Draft202012Validator:
+def _compiled(kind: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(schema(kind))
 
 
 @cache
-def _reference(kind: Kind) -> jsonschema.Draft202012Validator:
+def _reference(kind: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema(kind))
 
 
-def validate(kind: Kind, record: Any) -> Verdict:
+def validate(kind: str, record: Any) -> Verdict:
     """Check a record; all violations are given, in the order of their pointers.
 
     Raises nothing: a value that cannot even be read as JSON (a lone surrogate) is a violation too.
@@ -74,13 +72,13 @@ def validate(kind: Kind, record: Any) -> Verdict:
         return Verdict((Violation(f"{kind}.not_json", "", f"the record is no JSON value: {error}"[:500]),))
 
 
-def explain(kind: Kind, record: Any) -> Verdict:
+def explain(kind: str, record: Any) -> Verdict:
     """The reference validator's verdict, with a code and a sentence for each broken rule."""
     found = {v for error in _reference(kind).iter_errors(record) for v in _violations(kind, error)}
     return Verdict(tuple(sorted(found, key=lambda v: (v.pointer, v.code)))) if found else _VALID
 
 
-def _violations(kind: Kind, error: jsonschema.ValidationError) -> Iterator[Violation]:
+def _violations(kind: str, error: jsonschema.ValidationError) -> Iterator[Violation]:
     path = list(error.absolute_path)
     if error.validator == "required":
         # the error does not say which name is absent and comes once for each: give all, a set folds them
@@ -95,7 +93,7 @@ def _violations(kind: Kind, error: jsonschema.ValidationError) -> Iterator[Viola
     yield _violation(kind, str(error.validator), path, message)
 
 
-def _violation(kind: Kind, keyword: str, path: list[str | int], message: str) -> Violation:
+def _violation(kind: str, keyword: str, path: list[str | int], message: str) -> Violation:
     field = ".".join(str(part) for part in path if isinstance(part, str))
     pointer = "".join(f"/{part}" for part in path)
     return Violation(".".join(part for part in (kind, field, keyword) if part), pointer, message)

@@ -16,6 +16,7 @@ SUMMARY_NAME = "_summary.json"
 SELECTION_NAME = "_selection.json"
 # a name that the pipeline gives itself starts with an underscore, the user's cannot
 _SOURCE_NAME = re.compile(r"_?[a-z0-9][a-z0-9_-]{0,62}")
+_USER_HASH = re.compile(r"[0-9a-f]{16}")
 _KIND = re.compile(r"[a-z][a-z_]{0,30}")
 
 
@@ -46,15 +47,24 @@ def partition_prefix(zone: str, partition: date) -> str:
     return f"{zone}/ingest_date={partition.isoformat()}/"
 
 
-def source_prefix(zone: str, partition: date, source: str) -> str:
-    """Everything of one zone, partition and source.
+def users_prefix(zone: str, partition: date) -> str:
+    """Everything of one zone and partition that derives from users' accounts."""
+    return f"{partition_prefix(zone, partition)}user="
+
+
+def source_prefix(zone: str, partition: date, source: str, user: str | None = None) -> str:
+    """Everything of one zone, partition and source; of a user's account below `user=HASH`.
 
     Raises:
-        ConfigurationError: the name could leave its folder.
+        ConfigurationError: the name or the hash could leave its folder.
     """
     if not _SOURCE_NAME.fullmatch(source):
         raise ConfigurationError(f"source name {source!r} cannot be part of an object key")
-    return f"{partition_prefix(zone, partition)}source={source}/"
+    if user is None:
+        return f"{partition_prefix(zone, partition)}source={source}/"
+    if not _USER_HASH.fullmatch(user):
+        raise ConfigurationError("user_hash of connection 'spotify_user' is not 16 hexadecimal digits")
+    return f"{users_prefix(zone, partition)}{user}/source={source}/"
 
 
 def source_of(key: str) -> str | None:
@@ -70,17 +80,24 @@ def request_hash(method: str, path: str, query: Mapping[str, str]) -> str:
 
 
 def raw_key(
-    partition: date, source: str, kind: str, *, method: str, path: str, query: Mapping[str, str]
+    partition: date,
+    source: str,
+    kind: str,
+    *,
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    user: str | None = None,
 ) -> str:
-    """Key of one answer: `raw/ingest_date=D/source=NAME/KIND-HASH.json`."""
+    """Key of one answer: `raw/ingest_date=D/[user=HASH/]source=NAME/KIND-HASH.json`."""
     if not _KIND.fullmatch(kind):
         raise ConfigurationError(f"request kind {kind!r} cannot be part of an object key")
-    return f"{source_prefix(RAW, partition, source)}{kind}-{request_hash(method, path, query)}.json"
+    return f"{source_prefix(RAW, partition, source, user)}{kind}-{request_hash(method, path, query)}.json"
 
 
-def manifest_key(partition: date, source: str) -> str:
+def manifest_key(partition: date, source: str, user: str | None = None) -> str:
     """Key of a source's manifest; the source's partition exists when this object does."""
-    return source_prefix(RAW, partition, source) + MANIFEST_NAME
+    return source_prefix(RAW, partition, source, user) + MANIFEST_NAME
 
 
 def selection_key(partition: date, source: str) -> str:
@@ -88,24 +105,29 @@ def selection_key(partition: date, source: str) -> str:
     return source_prefix(RAW, partition, source) + SELECTION_NAME
 
 
-def complete_albums_key(partition: date, source: str) -> str:
+def complete_albums_key(partition: date, source: str, user: str | None = None) -> str:
     """Key of the albums that a source holds whole, NDJSON."""
-    return source_prefix(VALIDATED, partition, source) + "_complete_albums.ndjson"
+    return source_prefix(VALIDATED, partition, source, user) + "_complete_albums.ndjson"
 
 
-def validated_key(partition: date, source: str, record_kind: str) -> str:
+def lists_key(partition: date, source: str, user: str | None = None) -> str:
+    """Key of which lists a source read and how far, NDJSON."""
+    return source_prefix(VALIDATED, partition, source, user) + "_lists.ndjson"
+
+
+def validated_key(partition: date, source: str, record_kind: str, user: str | None = None) -> str:
     """Key of the accepted records of one kind, NDJSON."""
-    return f"{source_prefix(VALIDATED, partition, source)}{record_kind}s.ndjson"
+    return f"{source_prefix(VALIDATED, partition, source, user)}{record_kind}s.ndjson"
 
 
-def summary_key(partition: date, source: str) -> str:
+def summary_key(partition: date, source: str, user: str | None = None) -> str:
     """Key of the counts of a validation, written after all its other objects."""
-    return source_prefix(VALIDATED, partition, source) + SUMMARY_NAME
+    return source_prefix(VALIDATED, partition, source, user) + SUMMARY_NAME
 
 
-def quarantine_key(partition: date, source: str) -> str:
+def quarantine_key(partition: date, source: str, user: str | None = None) -> str:
     """Key of the records set aside with a reason, NDJSON."""
-    return source_prefix(QUARANTINE, partition, source) + "records.ndjson"
+    return source_prefix(QUARANTINE, partition, source, user) + "records.ndjson"
 
 
 def report_key(partition: date) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.errors import ConfigurationError, DamagedObject
 from spotify_pipeline.lake import keys
-from spotify_pipeline.lake.store import Lake
+from spotify_pipeline.lake.store import Lake, StoredObject
 
 MANIFEST_VERSION = 1
 
@@ -61,12 +61,14 @@ class Manifest:
     stopped_by: str | None = None
     resume_after: datetime | None = None
     calls: int = 0
+    # hash of the user whose account the answers are from
+    user: str | None = None
     version: int = field(default=MANIFEST_VERSION)
 
     @property
     def key(self) -> str:
         """Where it lies."""
-        return keys.manifest_key(self.partition, self.source)
+        return keys.manifest_key(self.partition, self.source, self.user)
 
     def to_bytes(self) -> bytes:
         """Stable text: the same manifest gives the same bytes."""
@@ -79,11 +81,13 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
 
     Raises:
         DamagedObject: it is there and cannot be read.
+        ConfigurationError: two users' accounts were read under one source name.
     """
     key = keys.manifest_key(partition, source)
-    stored = lake.find(key)
+    stored = lake.find(key) or _find_of_user(lake, partition, source)
     if stored is None:
         return None
+    key = stored.key
     try:
         fields: dict[str, Any] = orjson.loads(stored.data)
         version = fields["version"]
@@ -103,6 +107,18 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
             f"manifest '{key}' cannot be read ({error}): delete it and run the partition's fetch again, "
             "the answers already stored are used"
         ) from error
+
+
+def _find_of_user(lake: Lake, partition: date, source: str) -> StoredObject | None:
+    """The manifest among those of users' accounts, which few keys are."""
+    ending = f"/source={source}/{keys.MANIFEST_NAME}"
+    found = [k for k in lake.keys(keys.users_prefix(keys.RAW, partition)) if k.endswith(ending)]
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"source '{source}' holds the accounts of {len(found)} users for {partition}: "
+            "give each user's sources names of their own"
+        )
+    return lake.find(found[0]) if found else None
 
 
 def read_raw(lake: Lake, raw: RawObject) -> bytes:

@@ -106,6 +106,7 @@ def _fetch(runtime: Runtime, client: SpotifyClient, partition: date, source: Sou
         concurrency=runtime.settings.fetch_concurrency,
         tries_left=tries_are_left(),
         skip_album=settled(runtime.ingest, partition, source.name),
+        user=runtime.user if source.kind.needs_login else None,
     )
 
 

@@ -57,28 +57,30 @@ def partition_of(context: Any) -> date:
 
 
 @contextmanager
-def step() -> Iterator[tuple[Runtime, date]]:
-    """Runtime and partition for one step; its errors become Airflow's.
+def running() -> Iterator[Runtime]:
+    """Runtime for one step; its errors become Airflow's.
 
     A TerminalError fails the task at once, without the tries that are left: the same call would fail again.
     PastPartition ends it as skipped. Everything else is tried again as the task is set.
     """
     context = get_current_context()
-    instance = context["ti"]
     try:
-        partition = partition_of(context)
-        attempt = Attempt(run_id=context["dag_run"].run_id, try_number=instance.try_number)
-        yield (
-            Runtime(
-                lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState()
-            ),
-            partition,
+        attempt = Attempt(run_id=context["dag_run"].run_id, try_number=context["ti"].try_number)
+        yield Runtime(
+            lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState()
         )
     except PastPartition as error:
         raise AirflowSkipException(str(error)) from None
     except TerminalError as error:
         log.error("%s: %s", type(error).__name__, error)  # one sentence, no stack
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def step() -> Iterator[tuple[Runtime, date]]:
+    """Runtime and partition for one step of a partitioned run; see `running`."""
+    with running() as runtime:
+        yield runtime, partition_of(get_current_context())
 
 
 def tries_are_left() -> bool:

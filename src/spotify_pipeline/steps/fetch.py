@@ -58,13 +58,16 @@ def fetch_source(
     concurrency: int = 4,
     tries_left: bool = True,
     skip_album: Callable[[Mapping[str, Any]], bool] | None = None,
+    user: str | None = None,
+    after_ms: int | None = None,
 ) -> FetchOutcome:
     """Bring a source's partition into the raw zone, going on from what an earlier attempt stored.
 
     A finished partition is not asked for again. A crawl that had to stop (a closed bucket, midnight) leaves a
     manifest with `complete` false and what it has. So does one that met an outage when no tries are left,
     if it has anything at all: an album that answers 500 for weeks does not keep its source away for as long.
-    `skip_album` says of a listed album that it need not be fetched (see `settled`).
+    `skip_album` says of a listed album that it need not be fetched (see `settled`). `user` is
+    the hash of the user as whom `client` reads, for a source of an account; `after_ms` the last play known.
 
     Raises:
         TransientError: some answer could not be had; what was had is stored and not asked for again.
@@ -73,7 +76,7 @@ def fetch_source(
     before = read_manifest(lake, partition, source.name)
     if before is not None and is_finished(before, source):
         return reuse(before)
-    zone = RawZone(lake, partition, source.name)
+    zone = RawZone(lake, partition, source.name, user)
     result = crawl(
         client,
         source,
@@ -82,6 +85,7 @@ def fetch_source(
         keep=zone.keep,
         concurrency=concurrency,
         skip_album=skip_album,
+        after_ms=after_ms,
     )
     manifest = Manifest(
         partition=partition,
@@ -97,6 +101,7 @@ def fetch_source(
         stopped_by=result.message,
         resume_after=result.deadline,
         calls=result.calls + (before.calls if before else 0),
+        user=user,
     )
     lake.put(manifest.key, manifest.to_bytes())
     if result.outage is not None and (tries_left or not result.requests):
@@ -135,12 +140,13 @@ def reuse(manifest: Manifest) -> FetchOutcome:
 class RawZone:
     """One source and partition of the raw zone, as a crawl sees it; thread-safe."""
 
-    def __init__(self, lake: Lake, partition: date, source: str) -> None:
+    def __init__(self, lake: Lake, partition: date, source: str, user: str | None = None) -> None:
         self._lake = lake
         self._partition = partition
         self._source = source
+        self._user = user
         # one listing instead of a question for each request
-        self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source)))
+        self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source, user)))
         self._objects: dict[Request, RawObject] = {}
         self._lock = threading.Lock()
 
@@ -188,6 +194,7 @@ class RawZone:
             method=request.method,
             path=request.path,
             query=dict(request.params),
+            user=self._user,
         )
 
     def _raw(self, request: Request, key: str, body: bytes, metadata: Mapping[str, str]) -> RawObject:

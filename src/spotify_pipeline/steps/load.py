@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import LiteralString
 
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.contract.extract import KINDS
+from spotify_pipeline.contract.entries import ENTRY_KINDS
+from spotify_pipeline.contract.rows import ROW_KINDS
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.steps.completeness import read_complete_albums
 from spotify_pipeline.steps.details import DETAILS, asked_ids
+from spotify_pipeline.steps.findings import ValidationSummary, read_quarantine, read_summary
 from spotify_pipeline.steps.group import KindCounts, SourceState
+from spotify_pipeline.steps.lists import read_entries, read_reads
+from spotify_pipeline.steps.plays import is_listening, note_plays
 from spotify_pipeline.steps.records import read_rows
 from spotify_pipeline.steps.runtime import Runtime
-from spotify_pipeline.steps.validate import ValidationSummary, read_quarantine, read_summary
 from spotify_pipeline.warehouse import detail_queue, lease, ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import record_complete_albums
-from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
+from spotify_pipeline.warehouse.lists import Lists
+from spotify_pipeline.warehouse.load import load_partition
+from spotify_pipeline.warehouse.merge import KindCounts as MergedCounts
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
 _KNOWN_IDS: dict[str, LiteralString] = {
@@ -43,7 +48,8 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     """
     lake, attempt = runtime.lake, runtime.attempt
     manifest, summary = _inputs(lake, partition, source)
-    quarantined = _quarantined(lake, partition, source)
+    quarantined = _quarantined(lake, partition, source, manifest.user)
+    lists = _lists(lake, summary)
     limit = runtime.settings.quarantine_share
     if summary.quarantined_share > limit:
         _note_refusals(runtime.ingest, quarantined)
@@ -59,9 +65,9 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
         try_number=attempt.try_number,
         complete=manifest.complete,
         quarantined=quarantined,
-        before_commit=_crawl_notes(runtime, manifest),
+        before_commit=_notes(runtime, manifest, summary, lists),
     )
-    counts = _counts(summary, outcome)
+    counts = _counts(summary, {**outcome.kinds, **lists.counts})
     unknown = _never_seen(runtime.ingest, manifest.missing)
     if unknown:
         return SourceState(source, "failed", _unknown_message(source, unknown), counts)
@@ -70,15 +76,23 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     return SourceState(source, "complete", None, counts)
 
 
-def _crawl_notes(runtime: Runtime, manifest: Manifest) -> Callable[[psycopg.Connection, int], None]:
-    """What the next crawl goes by, written with the rows that it speaks of."""
-    albums = read_complete_albums(runtime.lake, keys.complete_albums_key(manifest.partition, manifest.source))
+def _notes(
+    runtime: Runtime, manifest: Manifest, summary: ValidationSummary, lists: Lists
+) -> Callable[[psycopg.Connection, int], None]:
+    """Lists, and what the next crawl goes by, written with the rows that they speak of."""
+    albums = read_complete_albums(
+        runtime.lake, keys.complete_albums_key(manifest.partition, manifest.source, manifest.user)
+    )
 
     def note(conn: psycopg.Connection, load_seq: int) -> None:
+        lists.load(conn, load_seq)
         record_complete_albums(
             conn, manifest.source, albums, refresh_days=runtime.settings.album_refresh_days
         )
         detail_queue.enqueue(conn, load_seq)
+        if is_listening(manifest.source):
+            fetched = summary.counts["play"].fetched if "play" in summary.counts else 0
+            note_plays(conn, manifest, fetched, lists.played_at)
         if manifest.source == DETAILS:
             detail_queue.close(conn, asked_ids(manifest), manifest.partition)
 
@@ -91,7 +105,7 @@ def _inputs(lake: Lake, partition: date, source: str) -> tuple[Manifest, Validat
         raise DamagedObject(
             f"source '{source}' has no manifest for {partition}: nothing was fetched; clear its fetch task"
         )
-    summary = read_summary(lake, partition, source)
+    summary = read_summary(lake, partition, source, manifest.user)
     if summary.manifest_sha256 != sha256(manifest.to_bytes()):
         raise DamagedObject(
             f"source '{source}' was fetched again since {partition} was validated: clear its validate task"
@@ -100,9 +114,11 @@ def _inputs(lake: Lake, partition: date, source: str) -> tuple[Manifest, Validat
 
 
 def _occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]:
-    stored = set(lake.keys(keys.source_prefix(keys.VALIDATED, summary.partition, summary.source)))
-    for kind in KINDS:
-        key = keys.validated_key(summary.partition, summary.source, kind)
+    stored = set(
+        lake.keys(keys.source_prefix(keys.VALIDATED, summary.partition, summary.source, summary.user))
+    )
+    for kind in ROW_KINDS:
+        key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
         if key not in stored:  # no record of that kind, and none was mentioned
             continue
         for row in read_rows(lake, kind, key):
@@ -110,10 +126,23 @@ def _occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]
             yield Occurrence(kind, row.key, row.rank, row.observed_at, row.raw_key, fields, row.stub)
 
 
-def _counts(summary: ValidationSummary, outcome: LoadOutcome) -> dict[str, KindCounts]:
+def _lists(lake: Lake, summary: ValidationSummary) -> Lists:
+    where = (summary.partition, summary.source)
+    entries = [
+        entry
+        for kind in ENTRY_KINDS.values()
+        if kind in summary.counts
+        for entry in read_entries(lake, keys.validated_key(*where, kind, summary.user))
+    ]
+    return Lists(
+        read_reads(lake, keys.lists_key(*where, summary.user)) if entries or summary.user else (), entries
+    )
+
+
+def _counts(summary: ValidationSummary, loaded: Mapping[str, MergedCounts]) -> dict[str, KindCounts]:
     counts = {}
     for kind, judged in summary.counts.items():
-        merged = outcome.kinds.get(kind)
+        merged = loaded.get(kind)
         counts[kind] = KindCounts(
             fetched=judged.fetched,
             loaded=merged.loaded if merged else 0,
@@ -124,7 +153,7 @@ def _counts(summary: ValidationSummary, outcome: LoadOutcome) -> dict[str, KindC
     return counts
 
 
-def _quarantined(lake: Lake, partition: date, source: str) -> list[ops.QuarantinedRecord]:
+def _quarantined(lake: Lake, partition: date, source: str, user: str | None) -> list[ops.QuarantinedRecord]:
     return [
         ops.QuarantinedRecord(
             source=source,
@@ -138,7 +167,7 @@ def _quarantined(lake: Lake, partition: date, source: str) -> list[ops.Quarantin
             message=record.message,
             seen_at=record.observed_at,
         )
-        for record in read_quarantine(lake, partition, source)
+        for record in read_quarantine(lake, partition, source, user)
     ]
 
 

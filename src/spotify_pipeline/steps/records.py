@@ -12,8 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
-from spotify_pipeline.contract.extract import Kind
-from spotify_pipeline.contract.rows import Groups, Row
+from spotify_pipeline.contract.rows import Groups, Row, RowKind
 from spotify_pipeline.lake import Lake
 
 NDJSON = "application/x-ndjson"
@@ -26,7 +25,7 @@ _Result = TypeVar("_Result")
 class ValidatedRow:
     """A row and where it came from. `observed_at` is the API's clock."""
 
-    kind: Kind
+    kind: RowKind
     key: str
     rank: int
     observed_at: datetime
@@ -58,7 +57,7 @@ class ValidatedRow:
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
     @classmethod
-    def from_line(cls, kind: Kind, line: bytes) -> ValidatedRow:
+    def from_line(cls, kind: RowKind, line: bytes) -> ValidatedRow:
         """Read a line back."""
         fields = orjson.loads(line)
         return cls(
@@ -93,7 +92,7 @@ class NdjsonFile:
         self._file.close()
 
 
-def read_rows(lake: Lake, kind: Kind, key: str) -> Iterator[ValidatedRow]:
+def read_rows(lake: Lake, kind: RowKind, key: str) -> Iterator[ValidatedRow]:
     """Read a validated object, row by row."""
     for line in lake.lines(key):
         yield ValidatedRow.from_line(kind, line)

@@ -74,6 +74,11 @@ class Runtime:
         """
         return login_store(self.lookup, self.settings, self.ingest, self.login_state)
 
+    @property
+    def user(self) -> str | None:
+        """Hash of the user who is logged in, None where nobody is."""
+        return None if self.login is None else self.login.read().user_hash
+
     def spotify_user(self) -> SpotifyClient:
         """A new client that reads as the user; close it, or use it as a context manager.
 

@@ -4,74 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import orjson
 
-from spotify_pipeline.contract import SCHEMA_VERSION, Found, SetAside, find_records, validate
-from spotify_pipeline.contract.extract import EXPECTED, KINDS, Kind
-from spotify_pipeline.contract.rows import rows
+from spotify_pipeline.contract import SCHEMA_VERSION, Found, SetAside, Verdict, find_records, validate
+from spotify_pipeline.contract.entries import (
+    ENTRY_KINDS,
+    PLAYLIST_RANK,
+    find_entries,
+    judge_entry,
+    playlist_groups,
+)
+from spotify_pipeline.contract.extract import EXPECTED, KINDS
+from spotify_pipeline.contract.rows import ROW_KINDS, Row, RowKind, rows
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import read_manifest, read_raw, sha256
 from spotify_pipeline.steps.completeness import AlbumsSeen, store_complete_albums
+from spotify_pipeline.steps.findings import Counts, QuarantinedRecord, ValidationSummary
+from spotify_pipeline.steps.lists import ListsSeen, entry_of, list_id_of, to_line
 from spotify_pipeline.steps.records import NdjsonFile, ValidatedRow, read_ahead
 
 RESPONSE = "response"  # the record kind of an answer that holds no records at all
-_PAGES = {"artist_albums", "album_tracks", "search"}
-
-
-@dataclass(slots=True)
-class Counts:
-    """Of one record kind: fetched = accepted + quarantined + set_aside."""
-
-    fetched: int = 0
-    accepted: int = 0
-    quarantined: int = 0
-    set_aside: int = 0
-
-
-@dataclass(frozen=True)
-class ValidationSummary:
-    """What a validation found, per record kind; reasons count violations by code."""
-
-    partition: date
-    source: str
-    schema_version: str
-    manifest_sha256: str
-    complete: bool
-    counts: dict[str, Counts]
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def quarantined_share(self) -> float:
-        """Bad records over all that could have been good; 0 when there were none."""
-        quarantined = sum(c.quarantined for c in self.counts.values())
-        judged = quarantined + sum(c.accepted for c in self.counts.values())
-        return quarantined / judged if judged else 0.0
-
-    def to_bytes(self) -> bytes:
-        """Stable text."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-
-
-def read_summary(lake: Lake, partition: date, source: str) -> ValidationSummary:
-    """Read the counts back.
-
-    Raises:
-        DamagedObject: the source was not validated, or the object cannot be read.
-    """
-    key = keys.summary_key(partition, source)
-    stored = lake.get(key)
-    try:
-        fields = orjson.loads(stored.data)
-        fields["partition"] = date.fromisoformat(fields["partition"])
-        fields["counts"] = {kind: Counts(**counts) for kind, counts in fields["counts"].items()}
-        return ValidationSummary(**fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise DamagedObject(f"'{key}' cannot be read ({error}): clear the validate task") from error
+_PAGES = {"artist_albums", "album_tracks", "search", *ENTRY_KINDS}
 
 
 def validate_source(lake: Lake, partition: date, source: str) -> ValidationSummary:
@@ -98,12 +56,15 @@ class _Validation:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._files: dict[Kind, NdjsonFile] = {kind: NdjsonFile() for kind in KINDS}
+        self._files: dict[str, NdjsonFile] = {
+            kind: NdjsonFile() for kind in (*ROW_KINDS, *ENTRY_KINDS.values())
+        }
         self._quarantine = NdjsonFile()
         self._counts: dict[str, Counts] = {}
         self._reasons: Counter[str] = Counter()
-        self._stubs: dict[tuple[Kind, str], ValidatedRow] = {}
+        self._stubs: dict[tuple[RowKind, str], ValidatedRow] = {}
         self._albums = AlbumsSeen()
+        self._lists = ListsSeen()
 
     def take(self, raw: RawObject, data: bytes) -> None:
         try:
@@ -115,7 +76,11 @@ class _Validation:
         if raw.kind in _PAGES and not _holds_page(body, raw.kind):
             self._refuse_body(raw, "response.no_page", "the answer holds no list of items")
             return
+        if raw.kind == "playlist":  # its entries are answers of their own
+            self._judge_playlist(raw, body)
+            return
         self._albums.take(raw, body)
+        self._take_entries(raw, body)
         album_id = raw.requested_id if raw.kind == "album_tracks" else None
         for item in find_records(body, expected=expected, album_id=album_id):
             counts = self._counts.setdefault(item.kind, Counts())
@@ -128,18 +93,7 @@ class _Validation:
     def _judge(self, raw: RawObject, item: Found, counts: Counts) -> None:
         verdict = validate(item.kind, item.record)
         if not verdict.valid:
-            counts.quarantined += 1
-            first = verdict.violations[0]
-            self._reasons.update(violation.code for violation in verdict.violations)
-            self._set_apart(
-                raw,
-                kind=item.kind,
-                key=_record_key(item, raw),
-                pointer=item.pointer,
-                code=first.code,
-                message=first.message,
-                violations=[asdict(violation) for violation in verdict.violations],
-            )
+            self._refuse(raw, counts, verdict, kind=item.kind, record=item.record, pointer=item.pointer)
             return
         counts.accepted += 1
         for row in rows(item.kind, item.record, item.album_id):
@@ -151,6 +105,54 @@ class _Validation:
             known = self._stubs.get((row.kind, row.key))
             if known is None or known.order < validated.order:
                 self._stubs[row.kind, row.key] = validated
+
+    def _judge_playlist(self, raw: RawObject, body: Any) -> None:
+        counts = self._counts.setdefault("playlist", Counts())
+        counts.fetched += 1
+        verdict = validate("playlist", body)
+        if not verdict.valid:
+            self._refuse(raw, counts, verdict, kind="playlist", record=body, pointer="")
+            return
+        counts.accepted += 1
+        row = Row("playlist", body["id"], PLAYLIST_RANK, playlist_groups(body))
+        validated = ValidatedRow.of(row, observed_at=raw.observed_at, raw_key=raw.key)
+        self._files["playlist"].write(validated.to_line())
+
+    def _take_entries(self, raw: RawObject, body: Any) -> None:
+        kind = ENTRY_KINDS.get(raw.kind)
+        if kind is None:
+            return
+        list_id = list_id_of(kind, raw, self._manifest.user)
+        self._lists.take(kind, list_id, raw, body)
+        counts = self._counts.setdefault(kind, Counts())
+        for entry in find_entries(raw.kind, body):
+            counts.fetched += 1
+            verdict = judge_entry(entry)
+            if isinstance(verdict, Verdict):
+                self._refuse(raw, counts, verdict, kind=kind, record=entry.record, pointer=entry.pointer)
+            elif verdict.item_kind != "track" and kind != "playlist_item":
+                counts.set_aside += 1
+            else:
+                # a playlist keeps the places of what is no track
+                counts.accepted += 1
+                row = entry_of(kind, list_id, entry.position, verdict, raw)
+                self._files[kind].write(to_line(row))
+
+    def _refuse(
+        self, raw: RawObject, counts: Counts, verdict: Verdict, *, kind: str, record: Any, pointer: str
+    ) -> None:
+        violations = verdict.violations
+        counts.quarantined += 1
+        self._reasons.update(violation.code for violation in violations)
+        self._set_apart(
+            raw,
+            kind=kind,
+            key=_record_key(record, pointer, raw),
+            pointer=pointer,
+            code=violations[0].code,
+            message=violations[0].message,
+            violations=[asdict(violation) for violation in violations],
+        )
 
     def _refuse_body(self, raw: RawObject, code: str, message: str) -> None:
         counts = self._counts.setdefault(RESPONSE, Counts())
@@ -189,12 +191,15 @@ class _Validation:
         manifest = self._manifest
         for (kind, _key), row in sorted(self._stubs.items(), key=lambda entry: entry[0]):
             self._files[kind].write(row.to_line())
-        for kind, file in self._files.items():
-            file.store(lake, keys.validated_key(manifest.partition, manifest.source, kind))
-        store_complete_albums(
-            lake, keys.complete_albums_key(manifest.partition, manifest.source), self._albums
-        )
-        self._quarantine.store(lake, keys.quarantine_key(manifest.partition, manifest.source))
+        where = (manifest.partition, manifest.source)
+        for name, file in self._files.items():
+            file.store(lake, keys.validated_key(*where, name, manifest.user))
+        lists = NdjsonFile()
+        for read in self._lists.reads():
+            lists.write(to_line(read))
+        lists.store(lake, keys.lists_key(*where, manifest.user))
+        store_complete_albums(lake, keys.complete_albums_key(*where, manifest.user), self._albums)
+        self._quarantine.store(lake, keys.quarantine_key(*where, manifest.user))
         summary = ValidationSummary(
             partition=manifest.partition,
             source=manifest.source,
@@ -203,36 +208,10 @@ class _Validation:
             complete=manifest.complete,
             counts=dict(sorted(self._counts.items())),
             reasons=dict(sorted(self._reasons.items())),
+            user=manifest.user,
         )
-        lake.put(keys.summary_key(manifest.partition, manifest.source), summary.to_bytes())
+        lake.put(keys.summary_key(*where, manifest.user), summary.to_bytes())
         return summary
-
-
-@dataclass(frozen=True)
-class QuarantinedRecord:
-    """A line of the quarantine zone; the record itself is in the raw object, at the pointer."""
-
-    record_kind: str
-    record_key: str
-    pointer: str
-    reason_code: str
-    message: str
-    schema_version: str
-    raw_key: str
-    observed_at: datetime
-    violations: list[dict[str, Any]]
-
-
-def read_quarantine(lake: Lake, partition: date, source: str) -> list[QuarantinedRecord]:
-    """All quarantined records of a source and partition; empty where there are none."""
-    stored = lake.find(keys.quarantine_key(partition, source))
-    if stored is None:
-        return []
-    lines = (orjson.loads(line) for line in stored.data.split(b"\n") if line)
-    return [
-        QuarantinedRecord(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})
-        for line in lines
-    ]
 
 
 def _parse(data: bytes) -> Any:
@@ -254,8 +233,8 @@ def _holds_page(body: Any, kind: str) -> bool:
     return any(isinstance(page, dict) and isinstance(page.get("items"), list) for page in pages)
 
 
-def _record_key(item: Found, raw: RawObject) -> str:
-    key = item.record.get("id") if isinstance(item.record, dict) else None
+def _record_key(record: Any, pointer: str, raw: RawObject) -> str:
+    key = record.get("id") if isinstance(record, dict) else None
     if isinstance(key, str) and 0 < len(key) <= 200 and key.isascii() and key.isprintable():
         return key
-    return f"{raw.key}#{item.pointer}"
+    return f"{raw.key}#{pointer}"

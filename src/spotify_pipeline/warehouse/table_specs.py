@@ -119,4 +119,5 @@ SPECS: Mapping[str, TableSpec] = {
     "track": _spec("track", staging.tracks, staging.track_observations),
     "album": _spec("album", staging.albums, staging.album_observations),
     "artist": _spec("artist", staging.artists, staging.artist_observations),
+    "playlist": _spec("playlist", staging.playlists, staging.playlist_observations),
 }

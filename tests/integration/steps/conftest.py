@@ -13,18 +13,21 @@ import pytest
 import yaml
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.local.objectstore import ObjectStore
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
+from spotify_pipeline.steps.clients import Clients
 from spotify_pipeline.steps.details import DETAILS, details_source
 from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
+from spotify_pipeline.steps.findings import ValidationSummary
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.load import load_source
 from spotify_pipeline.steps.plan import plan, register
 from spotify_pipeline.steps.reconcile import Verdict, reconcile
 from spotify_pipeline.steps.runtime import Attempt, Runtime
-from spotify_pipeline.steps.validate import ValidationSummary, validate_source
+from spotify_pipeline.steps.validate import validate_source
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import migrate
@@ -56,9 +59,15 @@ class World:
 
     def fetch(self, name: str, day: date = DAY) -> FetchOutcome:
         source = next(s for s in load_sources(self.sources_file) if s.name == name)
-        with self.runtime.spotify() as client:
-            skip = settled(self.runtime.ingest, day, name)
-            return fetch_source(self.lake, client, day, source, skip_album=skip)
+        with Clients(self.runtime) as clients:
+            return fetch_source(
+                self.lake,
+                clients.of(source),
+                day,
+                source,
+                skip_album=settled(self.runtime.ingest, day, name),
+                user=self.runtime.user if source.kind.needs_login else None,
+            )
 
     def validate(self, name: str, day: date = DAY) -> ValidationSummary:
         return validate_source(self.lake, day, name)
@@ -163,10 +172,18 @@ def world(empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, 
         "warehouse_ingest": warehouse("warehouse_ingest", "spotify_ingest"),
         "warehouse_reader": warehouse("warehouse_reader", "spotify_reader"),
     }
+
+    def lookup(conn_id: str) -> ConnectionInfo:
+        if conn_id not in connections:
+            raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+        return connections[conn_id]
+
     migrate(connections["warehouse_owner"])
     sources_file = tmp_path / "sources.yml"
     runtime = Runtime(
-        settings=Settings(sources=sources_file), lookup=connections.__getitem__, attempt=Attempt("test", 1)
+        settings=Settings(sources=sources_file, login_file=tmp_path / "login.json"),
+        lookup=lookup,
+        attempt=Attempt("test", 1),
     )
     Lake(connections["spotify_lake"]).create_bucket()
     made = World(runtime, sandbox, sources_file)

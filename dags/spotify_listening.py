@@ -1,0 +1,66 @@
+"""The listening history of the user who is logged in, every hour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+
+DOC = """
+### What it does
+Asks Spotify for the plays since the last known one, keeps the answer as it came, and upserts the plays into
+`staging.plays`. Spotify keeps about 50 plays, so a day is too long to wait. Emits no asset: the daily chain
+carries the plays to the marts.
+
+### Without a login
+The run ends as skipped. `spotify-pipeline auth login` gives the connection `spotify_user`.
+
+### Running it again
+Any time: overlaps, late and repeated runs lose nothing and double nothing.
+
+### A warning about lost plays
+A full answer whose oldest play is newer than the last known one: plays in between may be gone. The span is in
+`ops.play_gap`.
+"""
+
+
+@dag(
+    dag_id="spotify_listening",
+    schedule="5 * * * *",
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    doc_md=DOC,
+    tags=["spotify", "listening"],
+)
+def spotify_listening() -> None:
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.listening."""
+
+    @task
+    def fetch() -> dict[str, str]:
+        """Plays since the cursor → raw zone; skips where nobody is logged in."""
+        from spotify_pipeline.orchestration import listening
+
+        return listening.fetch()
+
+    @task
+    def validate(reading: dict[str, str]) -> dict[str, str]:
+        """Raw → validated plays, and quarantine with reasons."""
+        from spotify_pipeline.orchestration import listening
+
+        return listening.validate(reading)
+
+    @task
+    def load(reading: dict[str, str]) -> dict[str, Any]:
+        """Plays → staging, the cursor with them."""
+        from spotify_pipeline.orchestration import listening
+
+        return listening.load(reading)
+
+    load(validate(fetch()))
+
+
+spotify_listening()

@@ -1,0 +1,93 @@
+"""What a validation found: counts by record kind, and the records that it refused."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import Lake, keys
+
+
+@dataclass(slots=True)
+class Counts:
+    """Of one record kind: fetched = accepted + quarantined + set_aside."""
+
+    fetched: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    set_aside: int = 0
+
+
+@dataclass(frozen=True)
+class ValidationSummary:
+    """What a validation found, per record kind; reasons count violations by code."""
+
+    partition: date
+    source: str
+    schema_version: str
+    manifest_sha256: str
+    complete: bool
+    counts: dict[str, Counts]
+    reasons: dict[str, int] = field(default_factory=dict)
+    user: str | None = None
+
+    @property
+    def quarantined_share(self) -> float:
+        """Bad records over all that could have been good; 0 when there were none."""
+        quarantined = sum(c.quarantined for c in self.counts.values())
+        judged = quarantined + sum(c.accepted for c in self.counts.values())
+        return quarantined / judged if judged else 0.0
+
+    def to_bytes(self) -> bytes:
+        """Stable text."""
+        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def read_summary(lake: Lake, partition: date, source: str, user: str | None = None) -> ValidationSummary:
+    """Read the counts back.
+
+    Raises:
+        DamagedObject: the source was not validated, or the object cannot be read.
+    """
+    key = keys.summary_key(partition, source, user)
+    stored = lake.get(key)
+    try:
+        fields = orjson.loads(stored.data)
+        fields["partition"] = date.fromisoformat(fields["partition"])
+        fields["counts"] = {kind: Counts(**counts) for kind, counts in fields["counts"].items()}
+        return ValidationSummary(**fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedObject(f"'{key}' cannot be read ({error}): clear the validate task") from error
+
+
+@dataclass(frozen=True)
+class QuarantinedRecord:
+    """A line of the quarantine zone; the record itself is in the raw object, at the pointer."""
+
+    record_kind: str
+    record_key: str
+    pointer: str
+    reason_code: str
+    message: str
+    schema_version: str
+    raw_key: str
+    observed_at: datetime
+    violations: list[dict[str, Any]]
+
+
+def read_quarantine(
+    lake: Lake, partition: date, source: str, user: str | None = None
+) -> list[QuarantinedRecord]:
+    """All quarantined records of a source and partition; empty where there are none."""
+    stored = lake.find(keys.quarantine_key(partition, source, user))
+    if stored is None:
+        return []
+    lines = (orjson.loads(line) for line in stored.data.split(b"\n") if line)
+    return [
+        QuarantinedRecord(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})
+        for line in lines
+    ]

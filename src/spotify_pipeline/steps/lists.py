@@ -1,0 +1,116 @@
+"""Which lists a source read, and how far: collected while its answers are validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from spotify_pipeline.contract.entries import EntryFields, EntryKind
+from spotify_pipeline.lake import Lake, RawObject, keys
+from spotify_pipeline.warehouse.lists import LIST_OF_ENTRY, ListEntry, ListRead
+
+
+def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
+    """Which list a page belongs to: a playlist, or what of a user's account.
+
+    Raises:
+        ValueError: the page does not say.
+    """
+    if kind == "playlist_item":
+        if raw.requested_id is None:
+            raise ValueError("a page of a playlist without the playlist's id")
+        return raw.requested_id
+    if user is None:
+        raise ValueError("a page of an account without its user")
+    return f"{user}:{raw.query['time_range']}" if kind == "top_track" else user
+
+
+@dataclass
+class _Pages:
+    """Pages of one list so far."""
+
+    items: int = 0
+    begun: bool = False
+    ended: bool = False
+    observed_at: datetime | None = None
+    raw_key: str = ""
+
+
+class ListsSeen:
+    """Pages as a validation passes them, in any order."""
+
+    def __init__(self) -> None:
+        self._lists: dict[tuple[EntryKind, str], _Pages] = {}
+
+    def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
+        """Note one page of a list."""
+        pages = self._lists.setdefault((kind, list_id), _Pages())
+        pages.items += len(page["items"])
+        # pages are fetched one after the other, so the last one stands for all before it
+        pages.begun |= not page.get("offset")
+        pages.ended |= not page.get("next")
+        pages.observed_at = max(pages.observed_at or raw.observed_at, raw.observed_at)
+        pages.raw_key = max(pages.raw_key, raw.key)
+
+    def reads(self) -> list[ListRead]:
+        """One read for each list, sorted; a listening history is no list that something could leave."""
+        return [
+            ListRead(
+                list_kind=LIST_OF_ENTRY[kind],
+                list_id=list_id,
+                complete=pages.begun and pages.ended,
+                item_count=pages.items,
+                observed_at=pages.observed_at,
+                raw_key=pages.raw_key,
+            )
+            for (kind, list_id), pages in sorted(self._lists.items(), key=lambda item: item[0])
+            if kind in LIST_OF_ENTRY and pages.observed_at is not None
+        ]
+
+
+def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, raw: RawObject) -> ListEntry:
+    """A row to load."""
+    return ListEntry(
+        kind=kind,
+        list_id=list_id,
+        position=position,
+        item_kind=fields.item_kind,
+        track_id=fields.track_id,
+        at=fields.at,
+        context_type=fields.context_type,
+        context_id=fields.context_id,
+        observed_at=raw.observed_at,
+        raw_key=raw.key,
+    )
+
+
+def to_line(row: ListEntry | ListRead) -> bytes:
+    """One NDJSON line."""
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def read_entries(lake: Lake, key: str) -> list[ListEntry]:
+    """Entries of one kind; empty where there is no object."""
+    entries = (ListEntry(**orjson.loads(line)) for line in _lines(lake, key))
+    return [
+        replace(
+            entry,
+            at=None if entry.at is None else keys.parse_instant(str(entry.at)),
+            observed_at=keys.parse_instant(str(entry.observed_at)),
+        )
+        for entry in entries
+    ]
+
+
+def read_reads(lake: Lake, key: str) -> list[ListRead]:
+    """Reads of lists; empty where there is no object."""
+    reads = (ListRead(**orjson.loads(line)) for line in _lines(lake, key))
+    return [replace(read, observed_at=keys.parse_instant(str(read.observed_at))) for read in reads]
+
+
+def _lines(lake: Lake, key: str) -> list[bytes]:
+    stored = lake.find(key)
+    return stored.data.splitlines() if stored else []
