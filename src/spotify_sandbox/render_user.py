@@ -195,6 +195,7 @@ class UserRenderer:
             "name": name,
             "release_date": f"202{draw.below(6)}-0{draw.between(1, 9)}-{draw.between(10, 28)}",
             "release_date_precision": "day",
+            "resume_point": {"fully_played": draw.chance(0.3), "resume_position_ms": 0},
             "show": show,
             "track": False,
         }

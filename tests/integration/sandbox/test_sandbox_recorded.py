@@ -105,6 +105,108 @@ def test_search(recorded: Recordings, extended: RunningSandbox, extended_api: ht
     )
 
 
+# fields that the service has added since these were recorded; the OpenAPI description has them
+ADDED_TO_ALBUMS = {"artists", "available_markets", "release_date", "release_date_precision", "total_tracks"}
+ADDED_TO_TRACKS = {"is_local"}
+
+
+def without_newer(found: set[str], track: str) -> set[str]:
+    """Differences but for what a track and its album have gained since; track: its path."""
+    newer = {f"+{track}.album.{key}" for key in ADDED_TO_ALBUMS} | {
+        f"+{track}.{key}" for key in ADDED_TO_TRACKS
+    }
+    return found - newer
+
+
+def test_a_page_of_saved_tracks(recorded: Recordings, extended_user: httpx.Client) -> None:
+    real = recorded.read("JMPerez-spotify-web-api-js/user_saved_tracks.json")
+    assert without_newer(differences(get(extended_user, "/me/tracks"), real), ".items[].track") == set()
+
+
+def test_a_page_of_top_tracks(recorded: Recordings, extended_user: httpx.Client) -> None:
+    real = recorded.read("JMPerez-spotify-web-api-js/user_top_tracks.json")
+    found = without_newer(differences(get(extended_user, "/me/top/tracks"), real), ".items[]")
+    # recorded with the user's market, which swaps one for the other
+    assert found == {"+.items[].available_markets", "-.items[].is_playable"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spotify-web-api-java/GetCurrentUsersRecentlyPlayedTracksRequest.json",
+        "zmb3-spotify/player_recently_played.json",
+    ],
+)
+def test_a_page_of_plays(recorded: Recordings, extended_user: httpx.Client, name: str) -> None:
+    ours = get(extended_user, "/me/player/recently-played", limit=50)
+    ours["items"].sort(key=lambda play: (play["context"] is None, not play["track"]["external_ids"]))
+    assert without_newer(differences(ours, recorded.read(name)), ".items[].track") == set()
+
+
+def test_the_cursors_of_plays_are_texts_and_next_goes_back(
+    recorded: Recordings, extended_user: httpx.Client
+) -> None:
+    real = recorded.read("spotify-web-api-java/GetCurrentUsersRecentlyPlayedTracksRequest.json")
+    ours = get(extended_user, "/me/player/recently-played", limit=2)
+    for body in (ours, real):
+        assert all(isinstance(text, str) for text in body["cursors"].values())
+        assert f"before={body['cursors']['before']}&limit=2" in body["next"]
+
+
+def longest(sandbox: RunningSandbox) -> str:
+    playlists = sandbox.control.playlists()
+    playlist_id: str = max(playlists, key=lambda playlist: playlist["entries"])["id"]
+    return playlist_id
+
+
+def is_bare(entry: Any) -> bool:
+    """Whether an entry holds something else than a track with an ISRC, which the recorded ones hold."""
+    return not (entry["track"] or {}).get("external_ids")
+
+
+def test_a_playlist(recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client) -> None:
+    real = recorded.read("zmb3-spotify/get_playlist.json")
+    ours = get(extended_user, f"/playlists/{longest(extended)}")
+    ours["tracks"]["items"].sort(key=is_bare)
+    assert without_newer(differences(ours, real), ".tracks.items[].track") == set()
+
+
+def test_a_page_of_a_playlists_tracks(
+    recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
+) -> None:
+    real = recorded.read("zmb3-spotify/playlist_items_tracks.json")
+    ours = get(extended_user, f"/playlists/{longest(extended)}/tracks")
+    ours["items"].sort(key=is_bare)
+    assert without_newer(differences(ours, real), ".items[].track") == set()
+
+
+def test_an_entry_that_holds_an_episode(
+    recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
+) -> None:
+    real = recorded.read("zmb3-spotify/playlist_items_episodes.json")
+    entries = all_items(extended_user, f"/playlists/{longest(extended)}/tracks")
+    ours = next(entry for entry in entries if entry["track"] and entry["track"]["type"] == "episode")
+    assert differences(ours, real["items"][0]) == set()
+
+
+def test_an_entry_that_holds_nothing(
+    recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
+) -> None:
+    (real,) = recorded.read("transcribed-from-issues/playlist_page_null_track.json")["items"]
+    entries = all_items(extended_user, f"/playlists/{longest(extended)}/tracks")
+    assert differences(next(entry for entry in entries if entry["track"] is None), real) == set()
+
+
+@pytest.mark.parametrize("name", ["AuthorizationCodePKCERefresh", "AuthorizationCodeRefresh"])
+def test_a_refresh(recorded: Recordings, extended: RunningSandbox, name: str) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": extended.control.authorize("listener1")}
+    url = f"{extended.accounts_url}/api/token"
+    answers = [httpx.post(url, data=form | {"client_id": extended.client_id}).json() for _ in range(2)]
+    real = recorded.read(f"spotify-web-api-java/{name}.json")
+    # one of two rotates the refresh token
+    assert differences(answers["refresh_token" in real], real) == set()
+
+
 def test_a_token(recorded: Recordings, extended: RunningSandbox) -> None:
     credentials = (extended.client_id, extended.client_secret)
     url = f"{extended.accounts_url}/api/token"
