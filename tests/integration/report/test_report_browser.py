@@ -48,8 +48,9 @@ def report(warehouse: psycopg.Connection, reader: ConnectionInfo, tmp_path: Path
         seen = LAST - timedelta(days=number % 2)
         marts.add_artist(warehouse, f"ar{number}", name, seen)
         marts.add_album(warehouse, f"al{number}", name, f"ar{number}", seen, primary_artist_name=name)
-        marts.add_track(warehouse, f"t{number}", name, f"al{number}", [f"ar{number}"], seen)
-        row = {"track_id": f"t{number}", "observed_on": seen, "popularity": 10 * number}
+        popularity = {"popularity": 10 * number}
+        marts.add_track(warehouse, f"t{number}", name, f"al{number}", [f"ar{number}"], seen, **popularity)
+        row = {"track_id": f"t{number}", "observed_on": seen} | popularity
         marts.insert(warehouse, "marts.fct_track_daily", row)
     for day in (LAST - timedelta(days=1), LAST):
         marts.add_day(warehouse, day, tracks_observed=2, new_tracks=2)

@@ -28,8 +28,10 @@ def three_days(warehouse: psycopg.Connection) -> psycopg.Connection:
         warehouse, "al1", "Ágætis byrjun", "ar1", FIRST, release_date=date(1999, 6, 1), release_year=1999
     )
     marts.add_album(warehouse, "al2", "Homogenic", "ar2", SECOND, album_type=None)
-    marts.add_track(warehouse, "t1", "Svefn-g-englar", "al1", ["ar1"], FIRST, duration_ms=29_999)
-    marts.add_track(warehouse, "t2", "Starálfur", "al1", ["ar1"], FIRST, duration_ms=30_000)
+    marts.add_track(
+        warehouse, "t1", "Svefn-g-englar", "al1", ["ar1"], FIRST, duration_ms=29_999, popularity=1
+    )
+    marts.add_track(warehouse, "t2", "Starálfur", "al1", ["ar1"], FIRST, duration_ms=30_000, popularity=100)
     marts.add_track(warehouse, "t3", "Jóga", "al2", ["ar2", "ar1"], SECOND, duration_ms=3_600_000)
     marts.add_track(warehouse, "t4", "Bachelorette", "al2", ["ar2"], THIRD, duration_ms=None)
     for track, day, popularity in (
