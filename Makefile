@@ -14,6 +14,8 @@ DAYS ?= 3
 MODE ?= development
 FROM ?=
 CATALOG ?=
+CMD ?= build
+STATE ?= build/dbt-state
 STORE ?=
 # Go installs itself there; a shell that does not have it on its PATH is common
 GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
@@ -88,6 +90,26 @@ build/bin/compose-spec:
 .PHONY: dbt-manifest
 dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/manifest.json
 	@$(BIN)/python -m spotify_pipeline.local.manifest
+
+.PHONY: dbt
+dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
+	@$(BIN)/spotify-pipeline dbt -- $(CMD)
+
+.PHONY: dbt-changed
+dbt-changed: .venv dbt-manifest ## build only what differs from the manifest in STATE=folder, and what follows it
+	@$(BIN)/spotify-pipeline dbt -- build --select state:modified+ --state "$(abspath $(STATE))"
+
+.PHONY: dbt-diagram
+dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md anew
+	@$(BIN)/python -m spotify_pipeline.local.entity_diagram
+
+.PHONY: dbt-tour
+dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, over the seeded catalogue
+	@WRITE_TOUR=1 $(BIN)/python -m pytest -q tests/integration/dbt/test_tour.py -k seeded
+
+.PHONY: benchmark-queries
+benchmark-queries: .venv dbt-manifest ## time the documented queries over 5 million observations
+	@$(BIN)/python benchmarks/query_benchmark.py
 
 .PHONY: lock
 lock: .venv ## write requirements.lock anew from pyproject.toml

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("spotify_pipeline.local.commands", "up", "Start the embedded stack, or print its addresses."),
     "down": ("spotify_pipeline.local.commands", "down", "Stop the embedded stack; what it holds stays."),
     "status": ("spotify_pipeline.local.commands", "status", "Tell how each service of the stack is."),
+    "dbt": ("spotify_pipeline.local.dbt_command", "dbt", "Run dbt against the running stack's warehouse."),
     "doctor": ("spotify_pipeline.doctor.command", "doctor", "Tell what would keep it from running."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
     "auth": ("spotify_pipeline.spotify.cli", "app", "Log a Spotify user in, and see how long that lasts."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from psycopg import sql
 
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.warehouse.roles import ROLES
 
 PASSWORD = "of-these-tests"
 DAY = date(2026, 11, 5)
@@ -39,10 +41,11 @@ class Warehouse:
     target: Path
     database: str
     load_seq: int = field(default=0)
+    passwords: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(ROLES, PASSWORD))
 
     def url(self, role: str) -> str:
         parts = urlsplit(self.admin_url)
-        return f"postgresql://{role}:{PASSWORD}@{parts.hostname}:{parts.port}/{self.database}"
+        return f"postgresql://{role}:{self.passwords[role]}@{parts.hostname}:{parts.port}/{self.database}"
 
     def query(self, statement: str, *parameters: Any, role: str = "spotify_reader") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(role)) as connection:

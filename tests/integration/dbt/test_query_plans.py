@@ -1,0 +1,55 @@
+"""At five million observations no documented query, and none of the report's, reads a large table whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.integration.dbt.dbt_warehouse import Warehouse
+from tests.integration.dbt.observations import FIRST_DAY, fill_marts
+from tests.integration.dbt.tour import PAGE, queries
+
+from spotify_pipeline.report import queries as report
+
+pytestmark = pytest.mark.integration
+
+TRACKS, DAYS = 50_000, 100
+# as many observations, and the windows of ten changes per track
+LARGE = {"fct_track_daily": TRACKS * DAYS, "dim_track_history": TRACKS * 10}
+LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
+PARAMETERS = {"partition": LAST_DAY, "partitions": 30, "rows": 15, "width": 5, "last": 20}
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+def test_no_query_of_the_report_or_the_tour_reads_a_large_table_whole(warehouse: Warehouse) -> None:
+    assert warehouse.dbt("run").success
+    of_report = {name: text for name, text in vars(report).items() if "from marts." in str(text)}
+    asked = enumerate(queries(PAGE.read_text(encoding="utf-8")), start=1)
+    of_tour = {f"query {number} of the tour": query for number, query in asked}
+    assert len(of_report) >= 8
+    assert len(of_tour) >= 20
+
+    with psycopg.connect(warehouse.admin_url) as connection:
+        fill_marts(connection, tracks=TRACKS, days=DAYS)
+        for table, rows in LARGE.items():
+            counted = connection.execute(f"select count(*) from marts.{table}".encode()).fetchone()
+            assert counted == (rows,)
+        read_whole = []
+        for name, query in (of_report | of_tour).items():
+            parameters = PARAMETERS if name in of_report else None
+            [[[explained]]] = connection.execute(
+                f"explain (format json) {query}".encode(), parameters
+            ).fetchall()
+            read_whole += [
+                f"{name}: {node['Node Type']} of {node['Relation Name']}"
+                for node in nodes(explained["Plan"])
+                if node.get("Relation Name") in LARGE
+                and (node["Node Type"] == "Seq Scan" or node["Plan Rows"] >= TRACKS * DAYS / 10)
+            ]
+
+    assert read_whole == []

@@ -1,0 +1,113 @@
+"""docs/warehouse.md keeps its word: every query runs for a reader and gives the answer that stands there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
+from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
+from tests.integration.steps.conftest import PASSWORDS, World, world  # noqa: F401 - world is a fixture
+
+from spotify_pipeline.local.demo_sources import artist_entries
+from spotify_sandbox.testing import RunningSandbox, running
+
+pytestmark = pytest.mark.integration
+
+SEEDED_DAYS = [date(2026, 11, day) for day in (20, 21, 22)]
+REFERENCE_DAYS = [date(2021, 2, 26), date(2021, 3, 19)]
+
+
+@pytest.fixture
+def sandbox(request: pytest.FixtureRequest) -> Iterator[RunningSandbox]:
+    """Spotify for an Extended app: the seeded catalogue, or the reference one where a test asks for it."""
+    if "reference_data" in request.fixturenames:
+        folder: Path | None = request.getfixturevalue("reference_data") / "catalogue"
+        first = REFERENCE_DAYS[0]
+    else:
+        folder, first = None, SEEDED_DAYS[0]
+    with running(mode="extended", catalog=folder, size=300, clock=f"{first}T06:00:00Z") as started:
+        yield started
+
+
+def run_days(world: World, days: list[date]) -> None:  # noqa: F811 - the value of the fixture
+    """Every artist of each day through the steps, and what the detail queue holds, as an Extended app."""
+    lookup = world.runtime.lookup
+    api = lookup("spotify_api")
+    extended = replace(api, extra={**api.extra, "app_class": "extended"})
+    world.runtime = replace(
+        world.runtime, lookup=lambda conn_id: extended if conn_id == "spotify_api" else lookup(conn_id)
+    )
+    for day in days:
+        world.go_to(day)
+        world.list_sources(*artist_entries(found for found, _ in world.sandbox.control.catalog().artists))
+        assert world.run(day).failed == {}
+        world.run_details(day)
+
+
+@pytest.fixture
+def tour(
+    world: World,  # noqa: F811 - the value of the fixture
+    empty_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Warehouse:
+    """The warehouse of that world for dbt and readers, without rows."""
+    info = world.runtime.lookup("warehouse_owner")
+    monkeypatch.setenv("WAREHOUSE_HOST", str(info.host))
+    monkeypatch.setenv("WAREHOUSE_PORT", str(info.port))
+    monkeypatch.setenv("WAREHOUSE_DATABASE", str(info.schema))
+    monkeypatch.setenv("DBT_ENV_SECRET_WAREHOUSE_PASSWORD", PASSWORDS["spotify_dbt"])
+    return Warehouse(empty_database, tmp_path / "target", str(info.schema), passwords=PASSWORDS)
+
+
+def build(tour: Warehouse, days: list[date]) -> None:
+    tour.execute(lists_and_plays(days))
+    outcome = statuses(tour.dbt("build", "--exclude", "test_type:unit"))
+    assert {name: status for name, status in outcome.items() if status not in {"success", "pass"}} == {}
+
+
+def ask(tour: Warehouse, query: str) -> Answer:
+    with psycopg.connect(tour.url("spotify_reader")) as connection:
+        cursor = connection.execute(query.encode())
+        return [column.name for column in cursor.description or []], cursor.fetchall()
+
+
+def test_the_tour_over_the_seeded_catalogue(tour: Warehouse, world: World) -> None:  # noqa: F811
+    run_days(world, SEEDED_DAYS)
+    build(tour, SEEDED_DAYS)
+
+    page = PAGE.read_text(encoding="utf-8")
+    renewed = answered(page, lambda query: ask(tour, query))
+    if os.environ.get("WRITE_TOUR"):
+        PAGE.write_text(renewed, encoding="utf-8")
+        page = renewed
+
+    assert len(queries(page)) >= 20
+    assert renewed == page
+
+
+def test_the_tour_over_the_reference_catalogue(
+    reference_data: Path,
+    tour: Warehouse,
+    world: World,  # noqa: F811
+) -> None:
+    run_days(world, REFERENCE_DAYS)
+    build(tour, REFERENCE_DAYS)
+
+    for query in queries(PAGE.read_text(encoding="utf-8")):
+        ask(tour, query)
+
+    # most tracks that are in both dates have another popularity
+    [(risers, fallers)] = ask(
+        tour,
+        "select count(*) filter (where popularity_change > 0), count(*) filter (where popularity_change < 0)"
+        " from marts.mart_popularity_movers",
+    )[1]
+    assert risers > 100
+    assert fallers > 100

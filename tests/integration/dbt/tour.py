@@ -1,0 +1,80 @@
+"""The tour of docs/warehouse.md: its queries, and their answers as the page shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time
+from typing import Any
+
+from tests.integration.dbt.dbt_warehouse import LISTENER
+
+from spotify_pipeline.settings import PROJECT_ROOT
+
+PAGE = PROJECT_ROOT / "docs" / "warehouse.md"
+_QUERY = re.compile(r"```sql\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
+
+Answer = tuple[list[str], list[tuple[Any, ...]]]
+
+
+def queries(page: str) -> list[str]:
+    """Every query of the page, in its order."""
+    return [match[1] for match in _QUERY.finditer(page)]
+
+
+def answered(page: str, ask: Callable[[str], Answer]) -> str:
+    """The page with each answer that it shows given anew; a query without one is asked all the same."""
+
+    def renew(match: re.Match[str]) -> str:
+        columns, rows = ask(match[1])
+        shown = f"```text\n{table(columns, rows)}```\n" if match[2] is not None else ""
+        return f"```sql\n{match[1]}```\n{shown}"
+
+    return _QUERY.sub(renew, page)
+
+
+def table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+    """Rows as text in columns; no value is a dash."""
+    if not rows:
+        return "(none)\n"
+    lines = [columns, *(["-" if value is None else str(value) for value in row] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    padded = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in padded)
+
+
+def lists_and_plays(days: list[date]) -> str:
+    """SQL that makes up a playlist and a listener out of the tracks in staging, the same for equal tracks.
+
+    Thirty tracks in the order of their ids: each day the playlist holds twelve, two further on than the day
+    before. The listener plays one every two hours from eight, on all days.
+    """
+    playlist = "EveningPlaylist0000000"
+    statements = [
+        "create temporary table chosen as select track_id, row_number() over (order by track_id) as place"
+        " from (select track_id from staging.tracks order by track_id limit 30) as tracks",
+        "insert into staging.playlists (playlist_id, name, listing_observed_at, listing_rank,"
+        " listing_raw_key, first_seen_on, last_seen_on, load_seq)"
+        f" values ('{playlist}', 'Evening', '{days[0]}', 0, 'raw/any.json', '{days[0]}', '{days[-1]}', 1)",
+    ]
+    for number, day in enumerate(days):
+        statements += [
+            "insert into staging.list_reads"
+            " (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)"
+            f" values ('playlist', '{playlist}', '{day}', true, 12, '{day}', 'raw/any.json', 1)",
+            "insert into staging.playlist_membership"
+            " (playlist_id, observed_on, position, track_id, item_kind, complete, load_seq)"
+            f" select '{playlist}', '{day}', place, track_id, 'track', true, 1"
+            f" from chosen where place between {2 * number + 1} and {2 * number + 12}",
+        ]
+        statements += [
+            "insert into staging.plays"
+            " (user_hash, played_at, track_id, observed_at, raw_key, first_seen_on, load_seq)"
+            f" select '{LISTENER}', '{at}', track_id, '{at}', 'raw/any.json', '{day}', 1"
+            f" from chosen where place = {1 + (hour * (number + 3)) % 30}"
+            for hour in range(8, 24, 2)
+            for at in [datetime.combine(day, time(hour))]
+        ]
+    return ";\n".join(statements)
