@@ -4,6 +4,7 @@
     ├── TransientError            trying again later can succeed
     │   ├── ApiUnavailable        Spotify cannot be reached, or answers 5xx
     │   ├── BodyCutShort          an answer that ended early or is not JSON
+    │   ├── CallBudgetSpent       this run has made all the calls that its settings allow
     │   ├── RateLimited           429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable       the object store cannot be reached
     │   └── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
@@ -62,6 +63,24 @@ class RateLimited(TransientError):
         self.bucket = bucket
         self.deadline = deadline
         self.reason = reason
+
+
+class CallBudgetSpent(TransientError):
+    """This run has made all the calls to `bucket` (or `total`) that its settings allow."""
+
+    def __init__(self, message: str, *, bucket: str) -> None:
+        super().__init__(message)
+        self.bucket = bucket
+
+    @classmethod
+    def of(cls, bucket: str, limit: int) -> CallBudgetSpent:
+        """The error for a budget of `limit` calls."""
+        what = "in all" if bucket == "total" else f"to {bucket}"
+        return cls(
+            f"this run's budget of {limit} calls {what} is spent: the next partition goes on, or raise "
+            "SPOTIFY_PIPELINE_CALL_BUDGET",
+            bucket=bucket,
+        )
 
 
 class LakeUnavailable(TransientError):

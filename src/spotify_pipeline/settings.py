@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.spotify.endpoints import ENDPOINTS
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "SPOTIFY_PIPELINE_"
@@ -29,12 +30,21 @@ class Settings(BaseSettings):
     fetch_tasks: int = Field(
         default=8, ge=1, le=256, description="mapped task groups that plan makes at most"
     )
-    fetch_concurrency: int = Field(default=4, ge=1, le=32, description="requests in flight within one source")
+    fetch_concurrency: int = Field(default=8, ge=1, le=32, description="requests in flight within one source")
     quarantine_share: float = Field(
         default=0.05, ge=0, le=1, description="bad share of a source that fails it"
     )
     retry_after_wait_max: int = Field(
         default=60, ge=0, le=600, description="seconds of Retry-After waited in place"
+    )
+    calls_per_window: int | None = Field(
+        default=None,
+        ge=0,
+        description="calls of all tasks in any 30 s; 0: no bound; unset: 150, no bound for a sandbox here",
+    )
+    call_budget: dict[str, int] = Field(
+        default_factory=dict,
+        description='calls of a run, as JSON: {"total": 5000, "GET /albums/{id}": 2000}; unset: no bound',
     )
     cooldown_wait_max: int = Field(
         default=7200, ge=0, description="seconds of cool-down waited outside the worker"
@@ -55,6 +65,17 @@ class Settings(BaseSettings):
     )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
 
+    @field_validator("call_budget")
+    @classmethod
+    def _known_buckets(cls, value: dict[str, int]) -> dict[str, int]:
+        known = {"total", *(endpoint.bucket for endpoint in ENDPOINTS.values())}
+        for name, calls in value.items():
+            if name not in known:
+                raise ValueError(f"{name!r} is no bucket; allowed: {', '.join(sorted(known))}")
+            if calls < 0:
+                raise ValueError(f"{name!r} is below 0")
+        return value
+
     @classmethod
     def load(cls) -> Settings:
         """Read the environment.
@@ -64,6 +85,9 @@ class Settings(BaseSettings):
         """
         try:
             return cls()
+        except SettingsError as error:
+            # not JSON: its message names the field and repeats no value
+            raise ConfigurationError(f"a setting {PREFIX}… cannot be read: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper()

@@ -18,7 +18,9 @@ from spotify_pipeline.spotify.auth import AccessToken, Bearer, ClientCredentials
 from spotify_pipeline.spotify.endpoints import AppClass, bucket_of, is_plain_path
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED, retry_after
 from spotify_pipeline.spotify.limits import (
+    CallBudget,
     CooldownGate,
+    MemoryCallBudget,
     MemoryCooldownGate,
     Pacer,
     RollingWindowPacer,
@@ -64,6 +66,7 @@ class SpotifyClient:
         retry_after_wait_max: float = 60,
         gate: CooldownGate | None = None,
         pacer: Pacer | None = None,
+        budget: CallBudget | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.app_class = app_class
@@ -72,6 +75,7 @@ class SpotifyClient:
         self._wait_max = retry_after_wait_max
         self._gate = gate or MemoryCooldownGate()
         self._pacer = pacer or RollingWindowPacer()
+        self._budget = budget or MemoryCallBudget()
 
     @classmethod
     def from_connection(
@@ -81,6 +85,7 @@ class SpotifyClient:
         *,
         gate: CooldownGate | None = None,
         pacer: Pacer | None = None,
+        budget: CallBudget | None = None,
         retries: RetryPolicy | None = None,
         login: LoginStore | None = None,
         hide_secret: Callable[[str], None] = lambda _secret: None,
@@ -120,6 +125,7 @@ class SpotifyClient:
             retry_after_wait_max=settings.retry_after_wait_max,
             gate=gate,
             pacer=pacer,
+            budget=budget,
         )
 
     def __enter__(self) -> Self:
@@ -131,8 +137,10 @@ class SpotifyClient:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, those of the pacer and the budget too."""
         self._transport.close()
+        self._pacer.close()
+        self._budget.close()
 
     def calls(self) -> Counter[str]:
         """Requests sent so far by bucket, repeats and token requests included."""
@@ -160,6 +168,7 @@ class SpotifyClient:
 
         Raises:
             RateLimited: the bucket is closed; also without a call, when the gate says so.
+            CallBudgetSpent: the run has made all the calls that it may; without a call.
             ApiUnavailable, BodyCutShort: no whole answer after all attempts.
             AuthenticationError, PermissionDenied, NotFound, RequestRefused, UnsafeLink: Spotify's refusals.
             ConfigurationError: the answer has no usable Date, or is larger than allowed.
@@ -192,6 +201,8 @@ class SpotifyClient:
             # the pacer first: a bucket may be closed while this call waits for its turn
             self._pacer.acquire(bucket)
             self._gate.check(bucket, self._transport.api_now())
+            # last: only a call that is really made is counted
+            self._budget.spend(bucket)
 
         return self._transport.send(
             "GET", self.api_url + path, bucket=bucket, auth=Bearer(token), params=pairs, admit=admit

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from spotify_pipeline.errors import RateLimited
+from spotify_pipeline.errors import CallBudgetSpent, RateLimited
+
+TOTAL = "total"
+"""In a budget: all buckets together."""
 
 WINDOW_SECONDS = 30.0
 """Length of Spotify's rolling rate-limit window."""
+
+CALLS_PER_WINDOW = 150
+"""Calls in a window that a task may count on. Spotify does not publish its limit; this is five a second."""
 
 
 class CooldownGate(Protocol):
@@ -25,6 +31,16 @@ class CooldownGate(Protocol):
         """Keep every caller from `bucket` until `deadline`."""
 
 
+class CallBudget(Protocol):
+    """Calls that a run may make. Implementations are thread-safe."""
+
+    def spend(self, bucket: str) -> None:
+        """Count one call; raise CallBudgetSpent when there is none left."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
 class Pacer(Protocol):
     """Spreads the calls of one account. Implementations are thread-safe."""
 
@@ -33,6 +49,9 @@ class Pacer(Protocol):
 
     def pause(self, seconds: float) -> None:
         """Let no call through for so long: Spotify has answered 429."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
 def closed_message(bucket: str, deadline: datetime, reason: str | None) -> str:
@@ -63,6 +82,31 @@ class MemoryCooldownGate:
             known = self._closed.get(bucket)
             if known is None or known[0] < deadline:
                 self._closed[bucket] = (deadline, reason)
+
+
+class MemoryCallBudget:
+    """A budget of this process alone; `limits` are calls by bucket, and `total` for all of them."""
+
+    def __init__(self, limits: Mapping[str, int] | None = None) -> None:
+        self._limits = dict(limits or {})
+        self._lock = threading.Lock()
+        self._spent: Counter[str] = Counter()
+
+    def spend(self, bucket: str) -> None:
+        """Count one call.
+
+        Raises:
+            CallBudgetSpent: there is none left of this bucket, or of all; nothing was counted.
+        """
+        with self._lock:
+            limited = [name for name in (bucket, TOTAL) if name in self._limits]
+            for name in limited:
+                if self._spent[name] >= self._limits[name]:
+                    raise CallBudgetSpent.of(name, self._limits[name])
+            self._spent.update(limited)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class RollingWindowPacer:
@@ -96,6 +140,9 @@ class RollingWindowPacer:
         """Hold every caller back for `seconds` from now."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _try(self, now: float) -> float:
         """Take a place and give 0, or give the seconds until it is worth asking again."""

@@ -18,6 +18,7 @@ class StopReason(StrEnum):
     DATE_PASSED = "date passed"
     RATE_LIMITED = "rate limited"
     QUOTA_EXCEEDED = "quota exceeded"
+    BUDGET_SPENT = "call budget spent"
     UNREADABLE = "unreadable answer"
     OUTAGE = "outage"
 

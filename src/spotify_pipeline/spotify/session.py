@@ -15,6 +15,7 @@ import orjson
 from spotify_pipeline.errors import (
     ApiUnavailable,
     BodyCutShort,
+    CallBudgetSpent,
     DamagedObject,
     NotFound,
     PermissionDenied,
@@ -24,6 +25,7 @@ from spotify_pipeline.errors import (
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
+from spotify_pipeline.spotify.limits import TOTAL
 from spotify_pipeline.spotify.pages import UnreadableAnswer
 from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 
@@ -31,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 OUTAGES_TOLERATED = 3
 """Walks that may end in an outage before the crawl leaves the rest for another time."""
+
+
+_OF_ONE_BUCKET = {StopReason.QUOTA_EXCEEDED, StopReason.BUDGET_SPENT}
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -132,6 +138,13 @@ class CrawlSession:
         except RateLimited as limit:
             self._close(limit)
             raise WalkEnded from None
+        except CallBudgetSpent as spent:
+            stop = Stop(StopReason.BUDGET_SPENT, str(spent), spent.bucket)
+            if spent.bucket == TOTAL:
+                self._halt(stop)
+            else:
+                self._note(stop)
+            raise WalkEnded from None
         except NotFound as absent:
             # of the next day, it says nothing about this one
             if absent.observed_at is not None:
@@ -186,14 +199,21 @@ class CrawlSession:
             # not of this bucket alone, as far as anybody can tell: asking elsewhere could lengthen it
             self._halt(stop)
             return
+        self._note(stop)
+
+    def _note(self, stop: Stop) -> None:
+        """Remember what closed a bucket: the latest deadline tells most."""
         with self._lock:
-            if self._stop is None or (self._stop.deadline and limit.deadline > self._stop.deadline):
+            known = self._stop
+            if known is None or (
+                known.reason in _OF_ONE_BUCKET and (stop.deadline or _NEVER) > (known.deadline or _NEVER)
+            ):
                 self._stop = stop
 
     def _halt(self, stop: Stop) -> None:
         with self._lock:
             self._halted = True
-            if self._stop is None or self._stop.reason is StopReason.QUOTA_EXCEEDED:
+            if self._stop is None or self._stop.reason in _OF_ONE_BUCKET:
                 self._stop = stop
 
 

@@ -24,6 +24,11 @@ logger = logging.getLogger(__name__)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Whether an address is a stand-in here rather than Spotify."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """Capped exponential backoff with jitter for 5xx, lost connections and cut answers; times in seconds."""
@@ -63,7 +68,7 @@ class Transport:
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
             follow_redirects=False,
             # a proxy of the environment is meant for the world outside, not for a stand-in on this machine
-            trust_env=urlsplit(api_url).hostname not in _LOOPBACK,
+            trust_env=not is_on_this_machine(api_url),
             headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
         )
         self._lock = threading.Lock()

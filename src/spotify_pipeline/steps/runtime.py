@@ -11,9 +11,12 @@ from spotify_pipeline.connections import ConnectionInfo, ConnectionLookup
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.client import DEFAULT_API_URL, SpotifyClient, address_of
+from spotify_pipeline.spotify.limits import CALLS_PER_WINDOW
 from spotify_pipeline.spotify.login_store import LoginState, LoginStore
+from spotify_pipeline.spotify.transport import is_on_this_machine
 from spotify_pipeline.steps.cooldown import WarehouseCooldownGate
+from spotify_pipeline.steps.pacing import WarehouseBudget, WarehousePacer
 from spotify_pipeline.steps.users import login_store
 
 
@@ -93,10 +96,26 @@ class Runtime:
 
     def _client(self, login: LoginStore | None) -> SpotifyClient:
         # Spotify counts the calls of an app, whoever it reads for
-        gate = WarehouseCooldownGate(self.ingest, account=self.api.require("login"))
+        account = self.api.require("login")
         return SpotifyClient.from_connection(
-            self.api, self.settings, gate=gate, login=login, hide_secret=self.hide_secret
+            self.api,
+            self.settings,
+            gate=WarehouseCooldownGate(self.ingest, account),
+            pacer=self._pacer(account),
+            budget=self._budget(account),
+            login=login,
+            hide_secret=self.hide_secret,
         )
+
+    def _pacer(self, account: str) -> WarehousePacer | None:
+        calls = self.settings.calls_per_window
+        if calls is None and not is_on_this_machine(address_of(self.api, "api_url", DEFAULT_API_URL)):
+            calls = CALLS_PER_WINDOW
+        return WarehousePacer(self.ingest, account, calls) if calls else None
+
+    def _budget(self, account: str) -> WarehouseBudget | None:
+        limits = self.settings.call_budget
+        return WarehouseBudget(self.ingest, account, self.attempt.run_id, limits) if limits else None
 
     @cached_property
     def ingest(self) -> ConnectionInfo:

@@ -104,7 +104,7 @@ def test_own_playlists_are_read_and_those_of_others_listed_as_missing(
 ) -> None:
     playlists = sandbox.control.playlists()
     own = [p["id"] for p in playlists if p["owner"] == "listener1"]
-    foreign = next(p["id"] for p in playlists if p["owner"] != "listener1" and not p["collaborative"])
+    foreign = next(p["id"] for p in playlists if p["owner"] != "listener1" and p["public"])
     store = Store()
     source = Source("lists", SourceKind.PLAYLIST, (*own, foreign, UNKNOWN))
     result = store.crawl(as_user("listener1"), source)

@@ -8,7 +8,17 @@ other groups are null until an answer carried the group.
 
 from __future__ import annotations
 
-from spotify_pipeline.warehouse.tables import crawl, lists, ops, staging
+from spotify_pipeline.warehouse.tables import crawl, lists, ops, pace, staging
 from spotify_pipeline.warehouse.tables.parts import ENTRY_KINDS, JUDGED_KINDS, RECORD_KINDS, metadata
 
-__all__ = ["ENTRY_KINDS", "JUDGED_KINDS", "RECORD_KINDS", "crawl", "lists", "metadata", "ops", "staging"]
+__all__ = [
+    "ENTRY_KINDS",
+    "JUDGED_KINDS",
+    "RECORD_KINDS",
+    "crawl",
+    "lists",
+    "metadata",
+    "ops",
+    "pace",
+    "staging",
+]

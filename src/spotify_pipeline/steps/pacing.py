@@ -1,0 +1,158 @@
+"""The pace of an account's calls and the budget of a run, shared by all tasks through the warehouse."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TypeVar
+
+import psycopg
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import CallBudgetSpent
+from spotify_pipeline.spotify.limits import TOTAL, WINDOW_SECONDS
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+# now() would be when the transaction began, before the row's lock was waited for
+_TAKE = """
+INSERT INTO ops.api_pace AS stored (account, next_at, paused_until)
+VALUES (%(account)s, clock_timestamp() + %(apart)s * interval '1 second', '-infinity')
+ON CONFLICT (account) DO UPDATE
+    SET next_at = greatest(stored.next_at, clock_timestamp()) + %(apart)s * interval '1 second'
+RETURNING extract(epoch FROM next_at - %(ahead)s * interval '1 second' - clock_timestamp())::float8,
+    CASE WHEN paused_until > clock_timestamp()
+        THEN extract(epoch FROM paused_until - clock_timestamp())::float8 ELSE 0 END
+"""
+_PAUSED = """
+SELECT extract(epoch FROM paused_until - clock_timestamp())::float8 FROM ops.api_pace
+WHERE account = %s AND paused_until > clock_timestamp()
+"""
+_PAUSE = """
+INSERT INTO ops.api_pace AS stored (account, next_at, paused_until)
+VALUES (%(account)s, clock_timestamp(), clock_timestamp() + %(seconds)s * interval '1 second')
+ON CONFLICT (account) DO UPDATE SET paused_until = greatest(stored.paused_until, excluded.paused_until)
+"""
+_SPEND = """
+INSERT INTO ops.api_calls AS stored (account, run_id, bucket, calls, first_call_at)
+SELECT %(account)s, %(run_id)s, %(bucket)s, 1, clock_timestamp() WHERE %(limit)s > 0
+ON CONFLICT (account, run_id, bucket) DO UPDATE SET calls = stored.calls + 1 WHERE stored.calls < %(limit)s
+RETURNING calls
+"""
+
+
+Result = TypeVar("Result")
+
+
+class _Kept:
+    """One connection for many short statements, opened when first used and anew after it was lost."""
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self._info = info
+        self._lock = threading.Lock()
+        self._conn: psycopg.Connection | None = None
+
+    def run(self, work: Callable[[psycopg.Connection], Result]) -> Result:
+        with self._lock, naming_the_server(self._info):
+            if self._conn is None or self._conn.closed:
+                self._conn = connect(self._info, autocommit=True)
+                # a call that is forgotten in a crash of the server costs nothing
+                self._conn.execute("SET synchronous_commit = off")
+            try:
+                return work(self._conn)
+            except psycopg.OperationalError:
+                self._conn.close()
+                raise
+
+    def close(self) -> None:
+        with self._lock, suppress(psycopg.Error):
+            if self._conn is not None:
+                self._conn.close()
+
+
+class WarehousePacer:
+    """At most `calls` of an account in any `window` seconds, by all tasks together. Thread-safe.
+
+    A cell-rate limiter (GCRA): a fifth of the calls may go at once, the others are spread. Each call reserves
+    its moment with one statement and waits for it by itself, so no task holds a lock while it waits, and one
+    that dies gives nothing back but its own turn. The database's clock counts, not those of the machines.
+    """
+
+    def __init__(
+        self,
+        info: ConnectionInfo,
+        account: str,
+        calls: int,
+        window: float = WINDOW_SECONDS,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        burst = max(1, calls // 5)
+        apart = window / (calls - burst + 1)
+        self._terms = {"account": account, "apart": apart, "ahead": burst * apart}
+        self._account = account
+        self._sleep = sleep
+        self._kept = _Kept(info)
+
+    def acquire(self, bucket: str) -> None:
+        """Wait for this call's turn, and for the end of a pause.
+
+        Raises:
+            WarehouseUnavailable: the pace cannot be read.
+        """
+        turn, paused = self._kept.run(self._take)
+        wait = max(turn, paused)
+        while wait > 0:
+            self._sleep(wait)
+            # another task may have been told to pause meanwhile
+            wait = self._kept.run(self._paused)
+
+    def pause(self, seconds: float) -> None:
+        """Let no task of the account through for `seconds`."""
+        terms = {"account": self._account, "seconds": seconds}
+        self._kept.run(lambda conn: conn.execute(_PAUSE, terms))
+
+    def close(self) -> None:
+        """Close the connection to the warehouse."""
+        self._kept.close()
+
+    def _take(self, conn: psycopg.Connection) -> tuple[float, float]:
+        row = conn.execute(_TAKE, self._terms).fetchone()
+        assert row is not None  # noqa: S101 - an upsert without a condition returns its row
+        return float(row[0]), float(row[1])
+
+    def _paused(self, conn: psycopg.Connection) -> float:
+        row = conn.execute(_PAUSED, (self._account,)).fetchone()
+        return float(row[0]) if row else 0.0
+
+
+class WarehouseBudget:
+    """Calls that one run may still make, `total` and by bucket, counted over all its tasks. Thread-safe."""
+
+    def __init__(self, info: ConnectionInfo, account: str, run_id: str, limits: Mapping[str, int]) -> None:
+        self._terms = {"account": account, "run_id": run_id}
+        self._limits = limits
+        self._kept = _Kept(info)
+
+    def spend(self, bucket: str) -> None:
+        """Count one call.
+
+        Raises:
+            CallBudgetSpent: there is none left of this bucket, or of all; nothing was counted.
+            WarehouseUnavailable: the count cannot be read.
+        """
+        limits = {name: self._limits[name] for name in (bucket, TOTAL) if name in self._limits}
+        if limits:
+            self._kept.run(lambda conn: self._count(conn, limits))
+
+    def close(self) -> None:
+        """Close the connection to the warehouse."""
+        self._kept.close()
+
+    def _count(self, conn: psycopg.Connection, limits: Mapping[str, int]) -> None:
+        with conn.transaction():
+            for name, limit in limits.items():
+                terms = self._terms | {"bucket": name, "limit": limit}
+                if conn.execute(_SPEND, terms).fetchone() is None:
+                    raise CallBudgetSpent.of(name, limit)
