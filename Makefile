@@ -60,6 +60,11 @@ test: .venv dbt-manifest ## run all tests: unit, integration, end to end
 test-fast: .venv dbt-manifest ## run the unit tests only
 	@$(BIN)/python -m pytest tests/unit
 
+.PHONY: bench
+bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST
+	@$(BIN)/python benchmarks/api_benchmark.py
+	@if test -n "$${AIRFLOW_CONN_WAREHOUSE_INGEST:-}"; then $(BIN)/python benchmarks/load_benchmark.py; fi
+
 .PHONY: lint
 lint: .venv ## check style and deprecated Airflow names
 	@$(BIN)/ruff check .
