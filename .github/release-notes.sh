@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Print what CHANGELOG.md says of a version: release-notes.sh 1.2.3 [CHANGELOG]. Fails where it says nothing.
+set -euo pipefail
+version="$1"
+changelog="${2:-$(dirname "$0")/../CHANGELOG.md}"
+
+notes="$(awk -v version="$version" '
+    /^## / {
+        heading = $2
+        gsub(/[][]/, "", heading)
+        inside = (heading == version)
+        next
+    }
+    inside
+' "$changelog")"
+if [[ -z "${notes//[[:space:]]/}" ]]; then
+    echo "CHANGELOG.md has no text under '## ${version}': write it, then tag again" >&2
+    exit 1
+fi
+printf '%s\n' "$notes"

@@ -1,0 +1,185 @@
+"""The workflows: least privilege, pinned actions, and no step that `make` on one's own machine does not do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z.][\w.-]*):", MAKEFILE, re.MULTILINE))
+
+
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text())
+    return document
+
+
+def jobs() -> list[tuple[str, dict[str, Any]]]:
+    return [(f"{path.stem}.{name}", job) for path in WORKFLOWS for name, job in read(path)["jobs"].items()]
+
+
+def steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = job.get("steps", [])
+    return found
+
+
+def made(text: str) -> set[str]:
+    """Targets that a script asks make for."""
+    calls = re.findall(r"\bmake ((?:[\w.=$\"-]+ ?)+)", text)
+    words = [word for call in calls for word in call.split()]
+    return {word for word in words if re.fullmatch(r"[a-z.][\w.-]*", word)}
+
+
+def test_zizmor_has_nothing_to_say() -> None:
+    zizmor = str(Path(sys.executable).parent / "zizmor")
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [zizmor, "--offline", "--no-progress", str(GITHUB)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:
+    hadolint = str(Path(sys.executable).parent / "hadolint")
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [hadolint, "--failure-threshold", "style", str(ROOT / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "path", [*WORKFLOWS, GITHUB / "actions/deploy/action.yml"], ids=lambda path: path.stem
+)
+def test_actions_of_others_are_pinned_by_commit_and_say_which_release_that_is(path: Path) -> None:
+    for line in re.findall(r"uses: (.+)", path.read_text()):
+        if not line.startswith("$/"):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+@pytest.mark.parametrize(("name", "job"), jobs(), ids=[name for name, _ in jobs()])
+def test_a_job_ends_and_may_do_no_more_than_it_says(name: str, job: dict[str, Any]) -> None:
+    assert 0 < job["timeout-minutes"] <= 60
+    may_write = {"contents", "packages", "pull-requests"} & {
+        scope for scope, right in job.get("permissions", {}).items() if right == "write"
+    }
+    allowed = {
+        "ci.comment": {"pull-requests"},
+        "release.release": {"contents"},
+        "deploy.staging": {"packages"},
+        "deploy.production": {"packages"},
+    }
+    assert may_write == allowed.get(name, set())
+    for step in steps(job):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_gives_nothing_by_default_but_reading(path: Path) -> None:
+    document = read(path)
+    assert document["permissions"] in ({}, {"contents": "read"})
+    assert document["concurrency"]["group"]
+    # in YAML 1.1, which this reader follows, `on` is true
+    assert not {"pull_request_target", "workflow_run"} & set(document[True])
+
+
+def test_the_job_that_may_write_comments_runs_nothing_of_the_pull_request() -> None:
+    job = read(GITHUB / "workflows/ci.yml")["jobs"]["comment"]
+    assert not [
+        step for step in steps(job) if "checkout" in step.get("uses", "") or "make" in step.get("run", "")
+    ]
+    assert "head.repo.full_name == github.repository" in job["if"]
+
+
+def test_secrets_reach_only_jobs_behind_an_environment() -> None:
+    for name, job in jobs():
+        text = yaml.safe_dump(job)
+        if "secrets." in text:
+            assert name in {"deploy.staging", "deploy.production"}
+            assert job["environment"] == name.partition(".")[2]
+
+
+def test_production_comes_after_staging_and_behind_its_own_environment() -> None:
+    deploy = read(GITHUB / "workflows/deploy.yml")["jobs"]
+    assert "staging" in deploy["production"]["needs"]
+    ours, theirs = deploy["staging"]["steps"], deploy["production"]["steps"]
+    assert ours == theirs, "what production gets is what staging got"
+    assert read(GITHUB / "workflows/deploy.yml")["concurrency"]["cancel-in-progress"] is False
+
+
+def test_every_python_is_tested_that_the_project_claims() -> None:
+    matrix = read(GITHUB / "workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert matrix == ["3.11", "3.12", "3.13"]
+    assert '">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_each_step_of_ci_is_a_target_of_make_and_make_ci_does_them_all() -> None:
+    asked: set[str] = set()
+    for job in read(GITHUB / "workflows/ci.yml")["jobs"].values():
+        asked |= made("\n".join(step.get("run", "") for step in steps(job)))
+    assert {"lint", "types", "test", "audit", "workflows", "dags", "dbt-changes", "image", "demo"} <= asked
+    assert asked <= TARGETS
+    recipe = MAKEFILE.split("\nci: ")[1].split("\n.PHONY")[0].replace("$(MAKE)", "make")
+    assert asked - {".venv"} <= made(recipe)
+
+
+@pytest.mark.parametrize(
+    ("paths", "mode"),
+    [
+        ([], "none"),
+        (["README.md", "docs/a.md", "tests/unit/x.py", ".github/x.yml"], "none"),
+        (["dags/spotify_ingest.py", "docs/a.md"], "dags"),
+        (["include/sources.yml"], "dags"),
+        (["dbt/models/marts/dim_track.sql"], "image"),
+        (["dbt/models/marts/dim_track.sql", "dags/spotify_transform.py"], "full"),
+        (["src/spotify_pipeline/cli.py", "dags/spotify_ingest.py"], "full"),
+        (["requirements.txt"], "full"),
+        (["a name with spaces"], "full"),
+    ],
+)
+def test_a_deployment_is_as_small_as_the_change(paths: list[str], mode: str) -> None:
+    done = subprocess.run(  # noqa: S603 - our own script
+        [str(GITHUB / "deploy-mode.sh")],
+        input="".join(f"{path}\n" for path in paths),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{mode}\n"
+
+
+def notes(version: str, changelog: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own script
+        [str(GITHUB / "release-notes.sh"), version, str(changelog)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_release_s_text_is_its_part_of_the_changelog(tmp_path: Path) -> None:
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text(
+        "# Changelog\n\n## Unreleased\n\n## [1.2.0] - 2026-11-01\n\n- new\n\n## [1.1.0]\n\n- old\n"
+    )
+    assert notes("1.2.0", changelog).stdout.strip() == "- new"
+    missing = notes("1.3.0", changelog)
+    assert missing.returncode == 1
+    assert "CHANGELOG.md has no text under '## 1.3.0'" in missing.stderr
+
+
+def test_dependency_updates_cover_what_is_pinned_and_wait_a_week() -> None:
+    updates = read(GITHUB / "dependabot.yml")["updates"]
+    assert {entry["package-ecosystem"] for entry in updates} == {"pip", "github-actions", "docker"}
+    assert all(entry["cooldown"]["default-days"] >= 7 for entry in updates)
