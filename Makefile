@@ -17,6 +17,9 @@ CATALOG ?=
 CMD ?= build
 STATE ?= build/dbt-state
 STORE ?=
+IMAGE ?= spotify-pipeline:local
+# the commit that `make dbt-changes` compares with
+BASE ?= HEAD~1
 # Go installs itself there; a shell that does not have it on its PATH is common
 GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
 
@@ -115,6 +118,42 @@ dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, ove
 .PHONY: benchmark-queries
 benchmark-queries: .venv dbt-manifest ## time the documented queries over 5 million observations
 	@$(BIN)/python benchmarks/query_benchmark.py
+
+.PHONY: dags
+dags: .venv dbt-manifest ## import every DAG file with nothing configured, as `astro dev parse` does
+	@mkdir -p build/parse
+	@env -i PATH="$$PATH" HOME="$(abspath build/parse)" AIRFLOW_HOME="$(abspath build/parse)" PYTHONPATH=src:config \
+		$(BIN)/python -m pytest --quiet .astro/test_dag_integrity_default.py
+
+.PHONY: dbt-changes
+dbt-changes: .venv ## build on a scratch Postgres what differs in dbt/ from commit BASE=HEAD~1
+	@$(BIN)/python -m spotify_pipeline.local.dbt_changes --base "$(BASE)"
+
+.PHONY: workflows
+workflows: .venv ## check .github and the Dockerfile
+	@$(BIN)/zizmor --offline --no-progress --quiet .github
+	@$(BIN)/hadolint Dockerfile
+
+.PHONY: audit
+audit: .venv ## look requirements.lock up for known vulnerabilities
+	@.github/audit.sh
+
+.PHONY: image
+image: ## build the image; needs Docker
+	@docker build --pull --tag "$(IMAGE)" .
+
+.PHONY: image-dags
+image-dags: ## import every DAG file in the image
+	@docker run --rm --entrypoint python "$(IMAGE)" -c \
+		'import sys; from airflow.dag_processing.dagbag import DagBag; bag = DagBag("dags"); sys.exit(str(bag.import_errors) if bag.import_errors else 0 if bag.dags else "no DAG")'
+
+.PHONY: ci
+ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image where Docker answers
+	@$(MAKE) lint types workflows audit dags dbt-changes
+	@$(MAKE) --keep-going compose-spec minio || echo "built without Go: the tests that want MinIO or the Compose reader are skipped"
+	@$(MAKE) test
+	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
+	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock
 lock: .venv ## write requirements.lock anew from pyproject.toml
