@@ -252,3 +252,39 @@ def test_the_selection_is_written_before_the_first_call(listed: World) -> None:
     assert listed.run_details(FIRST).status == "complete"
     done = listed.query("SELECT record_id FROM ops.detail_queue WHERE done_on IS NOT NULL ORDER BY 1")
     assert [row[0] for row in done] == sorted(chosen)
+
+
+def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_next_day(
+    world: World, reference_data: Path
+) -> None:
+    """Day one ends at its quota; day two fetches no album page that day one has, and misses no track."""
+    catalogue = reference_data / "catalogue"
+    days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())
+    with running(catalog=catalogue) as sandbox:
+        moved = connected(world, sandbox)
+        moved.go_to(days[0])
+        artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists]
+        moved.list_sources(*({"name": f"part{n}", "kind": "artist", "ids": artists[n::4]} for n in range(4)))
+        sandbox.control.exhaust_quota("/v1/albums/", after=100, times=1, retry_after=86_400)
+        assert moved.run(days[0]).partial
+        first = {key.rpartition("/")[2] for key in moved.lake.keys("raw/") if "/album" in key}
+        sandbox.control.clear_faults()
+        next_day = days[0] + timedelta(days=1)
+        moved.go_to(next_day, "07:00:00")
+        assert not moved.run(next_day).partial
+        second = {
+            key.rpartition("/")[2]
+            for key in moved.lake.keys(keys.partition_prefix(keys.RAW, next_day))
+            if "/album" in key
+        }
+        assert first
+        assert second
+        assert not first & second
+        served = sandbox.control.catalog()
+        assert moved.query("SELECT count(*) FROM staging.tracks") == [(served.track_count,)]
+        # the newest date of the catalogue: what its listings say has changed, and nothing else
+        moved.go_to(days[-1])
+        moved.run(days[-1])
+        assert moved.query("SELECT count(*) FROM staging.tracks") == [
+            (sandbox.control.catalog().track_count,)
+        ]

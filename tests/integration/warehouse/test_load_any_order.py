@@ -144,4 +144,5 @@ def test_every_group_of_every_kind_is_ordered_by_its_own_columns() -> None:
         "track": ["listing", "playability", "detail", "popularity"],
         "album": ["listing", "detail", "label", "popularity"],
         "artist": ["listing", "detail", "popularity"],
+        "playlist": ["listing"],
     }

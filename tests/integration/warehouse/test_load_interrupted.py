@@ -128,10 +128,10 @@ def test_no_load_draws_a_number_before_the_one_ahead_has_committed(warehouse: Wa
     """Whoever has seen a number has seen all the lower ones: what incremental models rely on."""
     seen: list[tuple[int, int | None]] = []
 
-    def look(conn: psycopg.Connection) -> None:
+    def look(conn: psycopg.Connection, load_seq: int) -> None:
         drawn = conn.execute("SELECT max(load_seq) FROM ops.load").fetchone()
         committed = warehouse.row("SELECT max(load_seq) FROM ops.load")[0]
-        assert drawn is not None
+        assert drawn == (load_seq,)
         seen.append((drawn[0], committed))
 
     with ThreadPoolExecutor(4) as pool:

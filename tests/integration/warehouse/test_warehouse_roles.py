@@ -26,6 +26,7 @@ FORBIDDEN = {
     ],
     roles.INGEST: [
         "DELETE FROM staging.tracks",
+        "DELETE FROM staging.plays",
         "TRUNCATE staging.tracks",
         "DROP TABLE staging.tracks",
         "ALTER TABLE staging.tracks ADD COLUMN a int",
@@ -46,12 +47,18 @@ FORBIDDEN = {
         "SELECT * FROM ops.step_lease",
         "SELECT * FROM ops.quarantined_record",
         "SELECT * FROM ops.api_cooldown",
+        "SELECT * FROM ops.play_cursor",
+        'SELECT * FROM ops."user"',
         "SELECT * FROM ops.dbt_result",
         "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
         "SELECT nextval('ops.load_seq_seq')",
     ],
     roles.READER: [
         "SELECT * FROM staging.tracks",
+        "SELECT * FROM staging.plays",
+        "SELECT * FROM staging.saved_tracks",
+        "SELECT * FROM staging.playlist_membership",
+        "SELECT * FROM ops.play_gap",
         "SELECT * FROM intermediate.probe",
         "SELECT * FROM ops.step_lease",
         "SELECT * FROM ops.api_cooldown",
@@ -67,8 +74,12 @@ ALLOWED = {
         "SELECT * FROM staging.tracks",
         "SELECT * FROM ops.dbt_result",
         "SELECT nextval('ops.load_seq_seq')",
+        # a playlist that is read again may have become shorter
+        "DELETE FROM staging.playlist_membership",
+        "INSERT INTO ops.play_cursor VALUES ('0123456789abcdef', 1, now())",
     ],
     roles.DBT: [
+        "SELECT * FROM staging.plays, staging.saved_tracks, staging.top_tracks, staging.list_reads",
         "SELECT * FROM staging.source_records, ops.load, ops.reconciliation, ops.source",
         "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES ('a', 'b', 'c')",
         "CREATE TABLE dbt_audit.t (a int)",
@@ -116,11 +127,11 @@ def test_ingest_loads_and_dbt_reads_what_it_loaded(warehouse: Warehouse) -> None
 
 def test_tables_of_later_migrations_are_granted_by_default(warehouse: Warehouse) -> None:
     with warehouse.connect(roles.OWNER) as conn:
-        conn.execute("CREATE TABLE staging.playlists (a int)")
+        conn.execute("CREATE TABLE staging.of_tomorrow (a int)")
     with warehouse.connect() as conn:
-        conn.execute("INSERT INTO staging.playlists VALUES (1)")
+        conn.execute("INSERT INTO staging.of_tomorrow VALUES (1)")
     with warehouse.connect(roles.DBT) as conn:
-        assert conn.execute("SELECT a FROM staging.playlists").fetchone() == (1,)
+        assert conn.execute("SELECT a FROM staging.of_tomorrow").fetchone() == (1,)
 
 
 def test_roles_are_plain_logins_and_nobody_else_gets_in(warehouse: Warehouse) -> None:

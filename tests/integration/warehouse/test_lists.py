@@ -1,0 +1,135 @@
+"""Lists in the warehouse: the winner of a date, whole reads and half ones, and plays by their natural key."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.integration.warehouse.warehouse_database import Warehouse
+
+from spotify_pipeline.warehouse.lists import ListEntry, ListRead, Lists
+from spotify_pipeline.warehouse.plays import advance_cursor, cursor_ms, moment_of, record_gap
+
+pytestmark = pytest.mark.integration
+AT = datetime(2026, 11, 5, 3, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
+USER = "0123456789abcdef"
+PLAYLIST = "p" * 22
+
+
+def entry(kind: str = "playlist_item", position: int = 0, **changes: Any) -> ListEntry:
+    made = ListEntry(
+        kind=kind,
+        list_id=PLAYLIST if kind == "playlist_item" else USER,
+        position=position,
+        item_kind="track",
+        track_id=f"track-{position}",
+        at=AT,
+        context_type=None,
+        context_id=None,
+        observed_at=AT,
+        raw_key="raw/a.json",
+    )
+    return replace(made, **changes)
+
+
+def read(items: int, *, at: datetime = AT, complete: bool = True, raw_key: str = "raw/a.json") -> ListRead:
+    return ListRead("playlist", PLAYLIST, complete, items, at, raw_key)
+
+
+def load(warehouse: Warehouse, reads: Sequence[ListRead], entries: Sequence[ListEntry]) -> Lists:
+    lists = Lists(reads, entries)
+    warehouse.load([], before_commit=lists.load)
+    return lists
+
+
+def membership(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return warehouse.rows("SELECT position, track_id, complete FROM staging.playlist_membership ORDER BY 1")
+
+
+def test_the_reads_of_a_date_end_the_same_in_any_order(warehouse: Warehouse) -> None:
+    whole = ([read(2)], [entry(position=0), entry(position=1)])
+    shorter = (
+        [read(1, at=LATER, raw_key="raw/b.json")],
+        [entry(position=0, track_id="new", observed_at=LATER)],
+    )
+    cut = ([read(3, at=LATER, complete=False, raw_key="raw/c.json")], [entry(position=p) for p in range(3)])
+    for order in itertools.permutations((whole, shorter, cut)):
+        warehouse.empty()
+        for reads, entries in (*order, order[0]):
+            load(warehouse, reads, entries)
+        # what was read to its end wins, then the later; nothing is left of the others
+        assert membership(warehouse) == [(0, "new", True)]
+        assert warehouse.rows("SELECT complete, item_count FROM staging.list_reads") == [(True, 1)]
+
+
+def test_an_emptied_playlist_leaves_a_read_and_no_member(warehouse: Warehouse) -> None:
+    load(warehouse, [read(1)], [entry()])
+    load(warehouse, [read(0, at=LATER)], [])
+    assert membership(warehouse) == []
+    assert warehouse.rows("SELECT complete, item_count FROM staging.list_reads") == [(True, 0)]
+    load(warehouse, [read(1)], [entry()])
+    assert membership(warehouse) == []
+
+
+def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) -> None:
+    entries = [
+        entry(),
+        entry("saved_track"),
+        entry("play"),
+        entry("top_track", list_id=f"{USER}:short_term"),
+    ]
+    tables = ("list_reads", "playlist_membership", "saved_tracks", "top_tracks", "plays")
+
+    def versions() -> list[Any]:
+        return [warehouse.rows(f"SELECT *, xmin::text FROM staging.{table}") for table in tables]
+
+    load(warehouse, [read(1)], entries)
+    before = versions()
+    assert all(len(rows) == 1 for rows in before)
+    load(warehouse, [read(1)], entries)
+    assert versions() == before
+
+
+def test_a_corrected_value_of_the_same_answer_replaces_the_old_one(warehouse: Warehouse) -> None:
+    load(warehouse, [read(1)], [entry(), entry("saved_track", at=None)])
+    load(warehouse, [read(1)], [entry(item_kind="local", track_id=None), entry("saved_track")])
+    assert membership(warehouse) == [(0, None, True)]
+    assert warehouse.rows("SELECT added_at FROM staging.saved_tracks") == [(AT,)]
+
+
+def test_overlapping_reads_of_a_history_keep_each_play_once(warehouse: Warehouse) -> None:
+    plays = [entry("play", at=AT + timedelta(minutes=n), track_id="same") for n in range(5)]
+    late = [replace(play, observed_at=LATER, raw_key="raw/b.json") for play in plays[2:]]
+    twice = load(warehouse, [], [*plays[:3], plays[0]])
+    assert (twice.counts["play"].loaded, twice.counts["play"].duplicates) == (3, 1)
+    load(warehouse, [], late)
+    load(warehouse, [], plays[:1])
+    assert warehouse.row("SELECT count(*), min(played_at), max(played_at) FROM staging.plays") == (
+        5, AT, AT + timedelta(minutes=4),
+    )  # fmt: skip
+
+
+def test_saved_tracks_keep_their_first_and_last_sighting_in_any_order(warehouse: Warehouse) -> None:
+    days = [AT + timedelta(days=n) for n in range(3)]
+    for order in itertools.permutations(days):
+        warehouse.empty()
+        for day in order:
+            load(warehouse, [], [entry("saved_track", observed_at=day, at=day)])
+        assert warehouse.row("SELECT first_seen_on, last_seen_on, added_at FROM staging.saved_tracks") == (
+            days[0].date(), days[2].date(), days[2],
+        )  # fmt: skip
+
+
+def test_a_cursor_only_moves_on_and_a_gap_is_noted_once(warehouse: Warehouse) -> None:
+    with warehouse.connect() as conn:
+        assert cursor_ms(conn, USER) is None
+        for newest in (1_000, 3_000, 2_000):
+            advance_cursor(conn, USER, newest, AT)
+        assert cursor_ms(conn, USER) == 3_000
+        assert record_gap(conn, USER, moment_of(1), moment_of(2), AT)
+        assert not record_gap(conn, USER, moment_of(1), moment_of(2), LATER)

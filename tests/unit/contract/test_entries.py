@@ -1,0 +1,147 @@
+"""Entries of lists: which an answer holds, what they say, and which break the contract."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from spotify_pipeline.contract.entries import (
+    ENTRY_KINDS,
+    EntryFields,
+    find_entries,
+    judge_entry,
+    playlist_groups,
+)
+from spotify_pipeline.contract.validator import Verdict, explain, schema, validate
+from spotify_pipeline.spotify.login import user_hash
+
+ID = "4uLU6hMCjMI75M1A2tKUQC"
+AT = "2026-11-05T03:00:00Z"
+PLAYED = datetime(2026, 11, 5, 3, tzinfo=UTC)
+TRACK = {"type": "track", "id": ID, "uri": f"spotify:track:{ID}"}
+LOCAL = {"type": "track", "id": None, "uri": "spotify:local:a:b:c:1"}
+
+
+def judged(request_kind: str, *items: Any, offset: Any = 0) -> list[EntryFields | Verdict]:
+    return [
+        judge_entry(entry) for entry in find_entries(request_kind, {"items": list(items), "offset": offset})
+    ]
+
+
+def fields(request_kind: str, item: Any) -> EntryFields:
+    (found,) = judged(request_kind, item)
+    assert isinstance(found, EntryFields), found
+    return found
+
+
+@pytest.mark.parametrize("kind", [*ENTRY_KINDS.values(), "playlist"])
+def test_each_schema_is_a_schema_and_every_property_has_a_sentence(kind: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema(kind))
+    for name, rule in schema(kind)["properties"].items():
+        assert rule.get("description"), f"{kind}.{name} has no sentence"
+
+
+def test_positions_count_through_the_pages() -> None:
+    page = {"items": [{"track": None}, None], "offset": 50}
+    assert [entry.position for entry in find_entries("playlist_items", page)] == [50, 51]
+    for odd in (None, -1, "50", True, 2**40):
+        assert [e.position for e in find_entries("saved_tracks", {"items": [None], "offset": odd})] == [0]
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"items": None}, {"items": {}}])
+def test_what_is_no_page_holds_no_entry(body: Any) -> None:
+    assert list(find_entries("playlist_items", body)) == []
+
+
+def test_an_answer_of_another_kind_holds_none() -> None:
+    assert list(find_entries("album_tracks", {"items": [TRACK]})) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "track_id"),
+    [
+        ({"added_at": AT, "item": TRACK}, "track", ID),
+        ({"added_at": AT, "track": TRACK}, "track", ID),
+        ({"added_at": AT, "item": TRACK, "track": True}, "track", ID),
+        ({"added_at": AT, "item": TRACK, "track": LOCAL}, "track", ID),
+        ({"added_at": AT, "item": None, "track": TRACK}, "track", ID),
+        ({"added_at": None, "item": LOCAL, "is_local": True}, "local", None),
+        ({"added_at": AT, "item": LOCAL}, "local", None),
+        ({"added_at": AT, "item": {"type": "episode", "id": ID}}, "episode", None),
+        ({"added_at": AT, "item": None}, "null", None),
+        ({"added_at": AT, "item": {"type": "track", "id": None}}, "null", None),
+        (None, "null", None),
+    ],
+)
+def test_what_a_place_of_a_playlist_holds(entry: Any, kind: str, track_id: str | None) -> None:
+    found = fields("playlist_items", entry)
+    assert (found.item_kind, found.track_id) == (kind, track_id)
+
+
+def test_a_play_has_its_moment_and_where_it_was_played_from() -> None:
+    context = {"type": "album", "uri": f"spotify:album:{ID}"}
+    play = fields(
+        "recently_played", {"played_at": "2026-11-05T03:00:00.123Z", "track": TRACK, "context": context}
+    )
+    assert play.at == PLAYED.replace(microsecond=123_000)
+    assert (play.context_type, play.context_id) == ("album", ID)
+    bare = fields("recently_played", {"played_at": AT, "track": TRACK, "context": None})
+    assert (bare.at, bare.context_type, bare.context_id) == (PLAYED, None, None)
+
+
+def test_a_top_track_is_the_track_itself() -> None:
+    assert fields("top_tracks", TRACK).track_id == ID
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "entry", "code"),
+    [
+        ("recently_played", {"track": TRACK}, "play.played_at.required"),
+        ("recently_played", {"track": TRACK, "played_at": None}, "play.played_at.type"),
+        ("recently_played", {"track": TRACK, "played_at": "2026-13-01T00:00:00Z"}, "play.instant"),
+        ("recently_played", {"track": TRACK, "played_at": "yesterday"}, "play.played_at.pattern"),
+        ("saved_tracks", {"added_at": AT}, "saved_track.track.required"),
+        (
+            "saved_tracks",
+            {"added_at": AT, "track": {"id": "'; DROP TABLE"}},
+            "saved_track.track.id.minLength",
+        ),
+        ("top_tracks", {"id": 5}, "top_track.id.type"),
+        ("playlist_items", "text", "playlist_item.type"),
+        ("playlist_items", {"item": [], "added_at": AT}, "playlist_item.item.type"),
+    ],
+)
+def test_a_broken_entry_says_which_rule(request_kind: str, entry: Any, code: str) -> None:
+    (verdict,) = judged(request_kind, entry)
+    assert isinstance(verdict, Verdict)
+    assert code in {violation.code for violation in verdict.violations}
+
+
+def test_a_playlist_s_owner_is_kept_as_a_hash_only() -> None:
+    playlist = {"id": ID, "name": "", "type": "playlist", "owner": {"id": "listener1"}, "public": None}
+    assert validate("playlist", playlist).valid
+    listing = playlist_groups(playlist)["listing"]
+    assert listing["owner_hash"] == user_hash("listener1")
+    assert "listener1" not in json.dumps(listing)
+    assert playlist_groups({"id": ID, "name": "x"})["listing"]["owner_hash"] is None
+
+
+def test_every_recorded_entry_has_a_verdict_and_both_validators_agree(reference_data: Path) -> None:
+    judgements = 0
+    for path in sorted((reference_data / "recorded").rglob("*.json")):
+        try:
+            body = json.loads(path.read_text("utf-8"))
+        except ValueError:
+            continue
+        for request_kind, kind in ENTRY_KINDS.items():
+            for entry in find_entries(request_kind, body):
+                judge_entry(entry)
+                if entry.record is not None:
+                    assert validate(kind, entry.record).valid == explain(kind, entry.record).valid, path
+                judgements += 1
+    assert judgements > 100
