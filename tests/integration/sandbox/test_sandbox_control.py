@@ -158,3 +158,38 @@ def test_a_wrong_control_call_says_what_is_wrong(
     assert response.status_code == 400
     assert complaint in response.json()["error"]
     assert development.control.faults() == [], "a list with one wrong fault adds none"
+
+
+def test_a_lapsed_subscription_answers_in_plain_text(
+    control: SandboxControl, development_api: httpx.Client, url: str
+) -> None:
+    control.lapse_premium()
+    refused = development_api.get(url)
+    assert (refused.status_code, len(refused.content)) == (403, 159)
+    assert refused.headers["content-type"].startswith("text/plain")
+    control.clear_faults()
+    assert development_api.get(url).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body", "complaint"),
+    [
+        ("PUT", "users", {"id": "nobody", "allowed": True}, "no user 'nobody'; there are listener1"),
+        ("PUT", "users", {"id": "listener1", "allowed": "no"}, "allowed must be true or false"),
+        ("PUT", "users", {"name": "listener1"}, "unknown key name; known are id, allowed"),
+        ("PUT", "consent", {"auto_approve": "nobody"}, "no user 'nobody'"),
+        ("PUT", "consent", {"auto_approve": None, "deny": 1}, "deny must be true or false"),
+        ("POST", "authorizations", {"user": "nobody"}, "no user 'nobody'"),
+        ("POST", "authorizations", {"user": "listener1", "scopes": ["all"]}, "scopes must be a list of"),
+        ("POST", "authorizations", {"user": "listener1", "authorized_at": "may"}, "Invalid isoformat"),
+        ("PUT", "tokens", {"expired": False}, "expired must be true"),
+        ("DELETE", "authorizations?user=nobody", None, "no user 'nobody'"),
+        ("PUT", "clock", [], "the body must be a JSON object"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_named(
+    development: RunningSandbox, method: str, name: str, body: object, complaint: str
+) -> None:
+    refused = httpx.request(method, f"{development.base_url}/_sandbox/{name}", json=body)
+    assert refused.status_code == 400
+    assert complaint in refused.json()["error"]

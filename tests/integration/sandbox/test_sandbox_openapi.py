@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,49 @@ def test_development_answers_differ_from_the_description_by_the_removed_fields_o
             assert not REMOVED.get(each.get("type", ""), set()) & set(each), (
                 f"{path}: a removed field in {each}"
             )
+
+
+def user_answers(api: httpx.Client) -> Iterator[tuple[str, Any]]:
+    """(path in the description, body) of what a user may read.
+
+    Where the description lets a list hold several kinds, its tracks are yielded one by one.
+    """
+    yield "/me", get(api, "/me")
+    yield "/me/tracks", get(api, "/me/tracks", limit=50)
+    plays = without_nulls(get(api, "/me/player/recently-played", limit=50))
+    yield (
+        "/me/player/recently-played",
+        plays | {"items": [each for each in plays["items"] if each["context"]]},
+    )
+    yield "/me/playlists", get(api, "/me/playlists")
+    for track in get(api, "/me/top/tracks", limit=50)["items"]:
+        yield "/tracks/{id}", track
+    for playlist in get(api, "/me/playlists")["items"]:
+        answer = api.get(f"/playlists/{playlist['id']}/items", params={"limit": 50})
+        for entry in answer.json().get("items", ()):
+            if entry["item"] and entry["item"]["type"] == "track" and not entry["is_local"]:
+                yield "/tracks/{id}", entry["item"]
+
+
+def without_nulls(page: dict[str, Any]) -> dict[str, Any]:
+    """The page without the nulls at its ends, of which the description knows nothing."""
+    return {key: value for key, value in page.items() if value is not None}
+
+
+def test_what_a_user_reads_in_development_differs_by_the_removed_fields_only(
+    description: Any, development_user: httpx.Client
+) -> None:
+    seen: Counter[str] = Counter()
+    for path, body in user_answers(development_user):
+        seen[path] += 1
+        for found in complaints(description, path, "200", body):
+            assert found.validator == "required", f"{path}: {found.json_path}: {found.message}"
+            missing = set(found.validator_value) - set(found.instance)
+            assert missing <= REMOVED[found.instance["type"]], f"{path}: {found.message}"
+        for each in objects(body):
+            assert not REMOVED.get(each.get("type", ""), set()) & set(each), f"{path}: a removed field"
+    assert set(seen) == {"/me", "/me/tracks", "/me/player/recently-played", "/me/playlists", "/tracks/{id}"}
+    assert seen["/tracks/{id}"] > 100
 
 
 def test_errors_keep_to_the_description(

@@ -179,3 +179,18 @@ def test_a_missing_file_or_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "2021-02-26" / "tracks.jsonl").unlink()
     with pytest.raises(CatalogError, match=r"tracks\.jsonl: no such file"):
         FolderSource(tmp_path).on(date(2021, 3, 1))
+
+
+def test_tracks_with_one_isrc_are_one_recording_however_it_is_written(tmp_path: Path) -> None:
+    tracks = [
+        track(1, isrc="SEZZZ2000001"),
+        track(2, isrc="se-zzz-20-00001"),
+        track(3, isrc="SEZZZ2000002"),
+        track(4),
+    ]
+    write(tmp_path, "2021-02-26", [artist()], [album()], tracks)
+    source = FolderSource(tmp_path)
+    catalog = source.on(source.first_day)
+    ids = {number: [each.id for each in catalog.same_recording(track_id(number))] for number in range(1, 6)}
+    both = [track_id(1), track_id(2)]
+    assert ids == {1: both, 2: both, 3: [track_id(3)], 4: [track_id(4)], 5: []}
