@@ -1,0 +1,157 @@
+"""The rules of dbt-project-evaluator, held over the manifest without the package.
+
+Left out on purpose: freshness on every source (the loads' own table answers for all of them) and model
+fan-out (a mart is there to be read by many).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.local.manifest import MANIFEST, build_manifest
+from spotify_pipeline.warehouse import tables
+
+LAYERS = ("staging", "intermediate", "marts")
+CHAIN_OF_VIEWS = 4  # the package's own limit
+
+Nodes = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
+    content: dict[str, Any] = json.loads(MANIFEST.read_bytes())
+    return content
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> Nodes:
+    return {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+
+
+def layer(node: dict[str, Any]) -> str:
+    return str(node["fqn"][1])
+
+
+def parents(node: dict[str, Any], kind: str) -> list[str]:
+    return [parent for parent in node["depends_on"]["nodes"] if parent.startswith(f"{kind}.")]
+
+
+def test_a_model_lies_in_the_folder_of_its_layer(models: Nodes) -> None:
+    assert {layer(node) for node in models.values()} == set(LAYERS)
+    for node in models.values():
+        assert node["original_file_path"] == f"models/{layer(node)}/{node['name']}.sql"
+
+
+def test_staging_reads_one_source_and_nothing_else_reads_any(models: Nodes) -> None:
+    for node in models.values():
+        expected = (1, 0) if layer(node) == "staging" else (0, len(parents(node, "model")))
+        assert (len(parents(node, "source")), len(parents(node, "model"))) == expected, node["name"]
+
+
+def test_no_layer_reads_a_later_one(models: Nodes) -> None:
+    for node in models.values():
+        for parent in parents(node, "model"):
+            assert LAYERS.index(layer(models[parent])) <= LAYERS.index(layer(node)), node["name"]
+
+
+def test_no_model_is_a_root_or_stands_for_nothing(manifest: dict[str, Any], models: Nodes) -> None:
+    used = {
+        parent
+        for found in (models, manifest["exposures"])
+        for node in found.values()
+        for parent in node["depends_on"]["nodes"]
+    }
+
+    assert [node["name"] for node in models.values() if not node["depends_on"]["nodes"]] == []
+    assert [node["name"] for key, node in models.items() if key not in used] == []
+
+
+def test_no_table_is_named_where_a_reference_belongs(models: Nodes) -> None:
+    written = re.compile(r"\b(?:from|join)\s+(?:staging|ops|dbt_staging|intermediate|marts)\.", re.IGNORECASE)
+
+    assert [node["name"] for node in models.values() if written.search(node["raw_code"])] == []
+
+
+def test_views_do_not_pile_up(models: Nodes) -> None:
+    def views_behind(key: str) -> int:
+        node = models[key]
+        if node["config"]["materialized"] != "view":
+            return 0
+        return 1 + max((views_behind(parent) for parent in parents(node, "model")), default=0)
+
+    assert max(map(views_behind, models)) <= CHAIN_OF_VIEWS
+
+
+def test_every_model_has_a_tested_or_enforced_key(manifest: dict[str, Any], models: Nodes) -> None:
+    """A table's key is tested; a view's is the primary key of the table that it renames."""
+    tested = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") in {"unique", "unique_combination"}
+    }
+    for key, node in models.items():
+        if layer(node) == "staging":
+            source = manifest["sources"][parents(node, "source")[0]]
+            table = tables.metadata.tables[f"{source['schema']}.{source['identifier']}"]
+            assert len(table.primary_key) > 0, node["name"]
+        else:
+            assert key in tested, node["name"]
+
+
+def test_a_source_table_is_declared_once(manifest: dict[str, Any]) -> None:
+    declared = Counter((source["schema"], source["identifier"]) for source in manifest["sources"].values())
+
+    assert max(declared.values()) == 1
+    assert [source["name"] for source in manifest["sources"].values() if not source["description"]] == []
+
+
+def test_exposures_read_tables_of_the_marts_and_all_of_them(manifest: dict[str, Any], models: Nodes) -> None:
+    exposed = {parent for exposure in manifest["exposures"].values() for parent in parents(exposure, "model")}
+
+    assert exposed == {key for key, node in models.items() if layer(node) == "marts"}
+    assert {models[key]["config"]["materialized"] for key in exposed} == {"table", "incremental"}
+    assert {exposure["owner"]["name"] for exposure in manifest["exposures"].values()} == {"data-platform"}
+    assert {exposure["owner"].get("email") for exposure in manifest["exposures"].values()} == {None}
+
+
+def test_the_report_is_exposed_with_the_marts_that_it_reads(manifest: dict[str, Any]) -> None:
+    queries = Path(__file__).parents[3] / "src" / "spotify_pipeline" / "report" / "queries.py"
+    read = set(re.findall(r"marts\.([a-z_]+)", queries.read_text(encoding="utf-8")))
+    exposure = manifest["exposures"]["exposure.spotify.catalogue_report"]
+
+    assert {parent.rpartition(".")[2] for parent in exposure["depends_on"]["nodes"]} == read
+
+
+def test_every_incremental_model_filters_by_load_seq_and_follows_deletions(models: Nodes) -> None:
+    incremental = [node for node in models.values() if node["config"]["materialized"] == "incremental"]
+
+    assert len(incremental) == 3
+    for node in incremental:
+        assert "load_seq" in node["columns"], node["name"]
+        assert "delete_vanished" in node["config"]["post-hook"][0]["sql"], node["name"]
+        assert not re.search(r"\b(?:now\(\)|current_(?:date|timestamp))", node["raw_code"]), node["name"]
+
+
+def test_logic_of_dates_codes_credits_windows_stays_and_streaks_has_unit_tests(
+    manifest: dict[str, Any],
+) -> None:
+    assert {test["model"] for test in manifest["unit_tests"].values()} >= {
+        "stg_albums",
+        "stg_tracks",
+        "bridge_track_artist",
+        "dim_track_history",
+        "dim_recording",
+        "fct_playlist_entry",
+        "mart_playlist_churn",
+        "fct_play",
+        "mart_listening_daily",
+        "mart_source_health",
+    }
