@@ -117,12 +117,8 @@ def serve(  # noqa: PLR0917  typer passes by name
             f"--clock {clock!r} is no ISO 8601 moment such as 2026-11-22T06:00:00Z"
         ) from error
     try:
-        limits = LimitSettings.of(
-            dict(_quota(each) for each in quota or ()),
-            rate=rate_limit,
-            quota_window=quota_window,
-            penalty=penalty,
-        )
+        quotas = dict(_quota(each) for each in quota or ())
+        limits = LimitSettings(rate_limit, quotas, quota_window, penalty)
         source: CatalogSource = FolderSource(catalog) if catalog else GeneratedSource(seed, size)
         authorizations = Authorizations(sandbox_clock, rotation)
         sandbox = Sandbox(

@@ -160,7 +160,7 @@ class SandboxControl:
         self._call("PUT", "users", json={"id": user_id, "allowed": allowed})
 
     def reset_users(self) -> None:
-        """As at the start: nobody has logged in, everyone is allowed, every page asks for consent."""
+        """As at the start: nobody has logged in, the allow-list is the first, every page asks for consent."""
         self._call("DELETE", "users")
 
     def playlists(self) -> list[dict[str, Any]]:

@@ -65,10 +65,10 @@ class UserControl:
         return await self.users(request)
 
     async def reset_users(self, request: Request) -> Response:
-        """As at the start: nobody has logged in, everyone is allowed, every page asks for consent."""
+        """As at the start: nobody has logged in, the allow-list is the first, every page asks for consent."""
         self._sandbox.tokens.authorizations.revoke()
         self._sandbox.tokens.authorizations.clear()
-        self._sandbox.users.allow_all()
+        self._sandbox.users.reset_allow_list()
         self._sandbox.consent.auto_user, self._sandbox.consent.denies = None, False
         return await self.users(request)
 
@@ -153,14 +153,16 @@ class UserControl:
     async def set_limits(self, request: Request) -> Response:
         """New settings, counts from 0: `{"rate_limit", "quotas": {bucket: n}, "quota_window", "penalty"}`."""
         body = await object_body(request, "rate_limit", "quotas", "quota_window", "penalty")
-        quotas = body.get("quotas", {})
-        if not isinstance(quotas, dict) or not all(_is_number(count) for count in quotas.values()):
-            raise ValueError("quotas must be an object of bucket and number")
-        numbers = {name: body.get(name) for name in ("rate_limit", "quota_window", "penalty")}
-        for name, value in numbers.items():
-            if value is not None and not _is_number(value):
-                raise ValueError(f"{name} must be a number")
-        settings = LimitSettings.of(quotas, rate=numbers.pop("rate_limit"), **numbers)
+        quotas, rate = body.get("quotas", {}), body.get("rate_limit")
+        if not isinstance(quotas, dict) or not all(_is_whole(count) for count in quotas.values()):
+            raise ValueError("quotas must be an object of bucket and whole number")
+        if rate is not None and not _is_whole(rate):
+            raise ValueError("rate_limit must be a whole number")
+        seconds = {name: body[name] for name in ("quota_window", "penalty") if name in body}
+        for name, value in seconds.items():
+            if not _is_whole(value) and not isinstance(value, float):
+                raise ValueError(f"{name} must be a number of seconds")
+        settings = LimitSettings(rate, quotas, **seconds)
         self._sandbox.limits.reset(settings)
         return await self.limits(request)
 
@@ -182,5 +184,5 @@ class UserControl:
         }
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

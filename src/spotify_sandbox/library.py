@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 from spotify_sandbox.churn import Churn
 from spotify_sandbox.ids import Draw, digest
-from spotify_sandbox.records import CatalogSource, Track
+from spotify_sandbox.records import CatalogError, CatalogSource, Track
 from spotify_sandbox.users import User
 
 PLAYS_KEPT = 50
@@ -63,13 +63,13 @@ class Library:
         self._pool: list[str] = []
 
     def pick(self, key: int) -> str:
-        """The id of some track of the catalogue. Raises ValueError when the catalogue has none."""
+        """The id of some track of the catalogue. Raises CatalogError when the catalogue has none."""
         if not self._pool:
             catalog = self._source.on(self._source.first_day)
             listed = chain.from_iterable(catalog.album_tracks(album.id) for album in catalog.albums())
             self._pool = [track.id for track in islice(listed, _POOL_TRACKS)]
         if not self._pool:
-            raise ValueError("the catalogue has no tracks")
+            raise CatalogError("the catalogue has no tracks for users to listen to")
         return self._pool[digest(self._seed, 32, key) % len(self._pool)]
 
     def saved(self, user: User, now: datetime) -> list[tuple[datetime, Track]]:

@@ -27,23 +27,18 @@ class LimitSettings:
     quota_window: float = 86_400.0
     penalty: float = 0.0
 
-    @classmethod
-    def of(cls, quotas: dict[str, int], **settings: float | None) -> LimitSettings:
-        """Checked settings. Raises ValueError naming the one that makes no sense."""
-        for bucket, count in quotas.items():
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the setting that makes no sense."""
+        for bucket, count in self.quotas.items():
             if not bucket.startswith("/v1/"):
                 raise ValueError(f"quota {bucket!r} is no bucket such as /v1/artists/{{id}}/albums")
             if count < 0:
                 raise ValueError(f"quota of {bucket} is {count}, which is below 0")
-        rate = settings.get("rate")
-        if rate is not None and rate < 1:
-            raise ValueError(f"rate {rate:g} is below 1")
-        for name in ("quota_window", "penalty"):
-            value = settings.get(name)
-            if value is not None and value < 0:
+        if self.rate is not None and self.rate < 1:
+            raise ValueError(f"rate {self.rate} is below 1")
+        for name, value in (("quota_window", self.quota_window), ("penalty", self.penalty)):
+            if value < 0:
                 raise ValueError(f"{name} {value:g} is below 0")
-        given = {name: value for name, value in settings.items() if value is not None and name != "rate"}
-        return cls(rate=None if rate is None else int(rate), quotas=dict(quotas), **given)
 
 
 @dataclass(slots=True)

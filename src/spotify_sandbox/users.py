@@ -8,6 +8,8 @@ from spotify_sandbox.ids import Draw
 from spotify_sandbox.names import person_name
 from spotify_sandbox.records import DEFAULT_MARKETS
 
+ALLOW_LIST_MAX = 5
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -20,11 +22,12 @@ class User:
 
 
 class Users:
-    """The users of one seed. Spotify lets a Development Mode app have five on its allow-list."""
+    """The users of one seed. A Development Mode app has five on its allow-list, at first the first five."""
 
     def __init__(self, seed: int, count: int) -> None:
         self._users = {f"listener{number}": _user(seed, number) for number in range(1, count + 1)}
-        self._refused: set[str] = set()
+        self._allowed: set[str] = set()
+        self.reset_allow_list()
 
     def everyone(self) -> list[User]:
         """All of them, by number."""
@@ -42,17 +45,19 @@ class Users:
         return found
 
     def is_allowed(self, user_id: str) -> bool:
-        """Whether the user is on the app's allow-list; everyone is until told otherwise."""
-        return user_id not in self._refused
+        """Whether the user is on the app's allow-list."""
+        return user_id in self._allowed
 
     def allow(self, user_id: str, allowed: bool) -> None:
-        """Put a user on the allow-list or take one off. Raises ValueError for an unknown one."""
+        """Put a user on the allow-list or take one off. Raises ValueError for an unknown one or a sixth."""
         name = self.get(user_id).id
-        (self._refused.discard if allowed else self._refused.add)(name)
+        if allowed and len(self._allowed | {name}) > ALLOW_LIST_MAX:
+            raise ValueError(f"the allow-list holds {ALLOW_LIST_MAX} users; take one off first")
+        (self._allowed.add if allowed else self._allowed.discard)(name)
 
-    def allow_all(self) -> None:
+    def reset_allow_list(self) -> None:
         """The allow-list as at the start."""
-        self._refused.clear()
+        self._allowed = set(list(self._users)[:ALLOW_LIST_MAX])
 
 
 def _user(seed: int, number: int) -> User:

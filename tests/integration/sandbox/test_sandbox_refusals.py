@@ -61,8 +61,9 @@ def test_limits_from_the_command_line() -> None:
     ("body", "complaint"),
     [
         ({"rate": 5}, "unknown key rate"),
-        ({"rate_limit": "5"}, "rate_limit must be a number"),
-        ({"quotas": {"/v1/me": True}}, "quotas must be an object of bucket and number"),
+        ({"rate_limit": "5"}, "rate_limit must be a whole number"),
+        ({"quotas": {"/v1/me": True}}, "quotas must be an object of bucket and whole number"),
+        ({"penalty": "5"}, "penalty must be a number of seconds"),
         ({"quotas": {"me": 5}}, "is no bucket"),
     ],
 )

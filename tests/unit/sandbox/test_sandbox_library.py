@@ -10,7 +10,7 @@ import pytest
 from spotify_sandbox.generated import GeneratedSource
 from spotify_sandbox.indexed import IndexedCatalog
 from spotify_sandbox.library import PLAYS_KEPT, Library, TimeRange
-from spotify_sandbox.records import Catalog
+from spotify_sandbox.records import Catalog, CatalogError
 from spotify_sandbox.users import User, Users
 
 NOW = datetime(2026, 11, 22, 20, 30, tzinfo=UTC)
@@ -90,5 +90,5 @@ def test_equal_seeds_give_equal_libraries(library: Library) -> None:
 
 
 def test_without_tracks_there_is_nothing_to_choose_from() -> None:
-    with pytest.raises(ValueError, match="the catalogue has no tracks"):
+    with pytest.raises(CatalogError, match="the catalogue has no tracks"):
         Library(OnlyOneDay(), 1).pick(5)
