@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
 
 
-def test_a_run_loads_every_source_and_its_counts_add_up(world: World) -> None:
+def test_promise_4_nothing_is_lost_nothing_is_invented(world: World) -> None:
     verdict = world.run()
     assert verdict.complete == ["first", "second"]
     assert not verdict.partial

@@ -104,7 +104,7 @@ def with_models(warehouse: Warehouse) -> Warehouse:
 
 
 @pytest.mark.parametrize("role", roles.ROLES)
-def test_each_role_is_refused_what_is_not_its_job(with_models: Warehouse, role: str) -> None:
+def test_promise_9_each_role_is_refused_what_is_not_its_job(with_models: Warehouse, role: str) -> None:
     with with_models.connect(role) as conn:
         for statement in FORBIDDEN[role]:
             with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():

@@ -1,0 +1,134 @@
+"""What the chain does when it is hit: killed processes, bad data. Through the real scheduler.
+
+The tests share one stack and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+import pytest
+
+from spotify_pipeline import connections
+from spotify_pipeline.local import processes
+from spotify_pipeline.local.health import NotReady, wait_until
+
+from .conftest import ALBUMS, ARTISTS, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+DAY = SECOND_DAY + timedelta(days=1)
+TRACK_COUNT = (ARTISTS + 1) * ALBUMS * TRACKS
+BAD_ID = "no Spotify id"
+
+
+def task_process(running: Running, task: dict[str, Any]) -> psutil.Process:
+    """The process that runs a task: not the one that supervises it, which has the id in its title too."""
+    found: list[psutil.Process] = []
+
+    def check() -> None:
+        for process in processes.of_stack(running.stack.paths):
+            title = " ".join(process.cmdline())
+            if task["id"] in title and "LocalExecutor" not in title:
+                found.append(process)
+        if not found:
+            raise NotReady("it has no process yet")
+
+    wait_until(check, timeout=60, what=f"process of {task['task_id']}", poll=0.1)
+    return found[-1]
+
+
+def running_task(running: Running, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = []
+
+    def check() -> None:
+        tasks = running.api.tasks(dag_id, run_id)
+        found[:] = [t for t in tasks if t["task_id"] == task_id and t["state"] == "running"]
+        if not found:
+            raise NotReady("it does not run yet")
+
+    wait_until(check, timeout=120, what=f"{task_id} of {run_id}", poll=0.2)
+    return found[0]
+
+
+def run_of(running: Running, dag_id: str, since: datetime) -> str:
+    def check() -> None:
+        if not running.api.runs(dag_id, DAY.isoformat(), queued_after=since):
+            raise NotReady("there is no such run")
+
+    wait_until(check, timeout=60, what=f"{dag_id} of {DAY}", poll=0.3)
+    return str(running.api.runs(dag_id, DAY.isoformat(), queued_after=since)[0]["dag_run_id"])
+
+
+def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
+    """kill -9 of a task in the middle of its calls, and of the warehouse while dbt works."""
+    running.set_day(DAY)
+    since = datetime.now(UTC)
+    running.control.add_fault("latency", path="/v1/albums/", seconds=2.0, times=40)
+    ingest = running.api.trigger(INGEST, DAY.isoformat())
+    fetch = running_task(running, INGEST, ingest, "sources.fetch")
+    task_process(running, fetch).send_signal(signal.SIGKILL)
+    running.control.clear_faults()
+    assert running.ended(INGEST, ingest)["state"] == "success"
+    again = [t for t in running.api.tasks(INGEST, ingest) if t["id"] == fetch["id"] or t["try_number"] > 1]
+    assert [t["try_number"] for t in again if t["task_id"] == "sources.fetch"] == [2]
+
+    transform = run_of(running, TRANSFORM, since)
+    running_task(running, TRANSFORM, transform, "dbt.models.staging.stg_tracks.run")
+    for process in processes.of_stack(running.stack.paths, service="warehouse-postgres"):
+        os.kill(process.pid, signal.SIGKILL)
+    assert running.ended(TRANSFORM, transform)["state"] == "success"
+    assert running.next_run(REPORT, DAY, since)["state"] == "success"
+
+    rows = {name: table["rows"] for name, table in running.checksums().items()}
+    assert rows["staging.tracks"] == rows["marts.dim_track"] == TRACK_COUNT
+    with running.warehouse() as connection:
+        wrong = connection.execute(
+            "SELECT count(*) FROM ops.reconciliation WHERE status <> 'complete' "
+            "OR fetched <> loaded + quarantined + duplicates + set_aside"
+        ).fetchone()
+    assert wrong == (0,)
+
+
+def publications(running: Running) -> list[tuple[Any, ...]]:
+    with running.warehouse(connections.WAREHOUSE_READER) as connection:
+        return connection.execute("SELECT * FROM ops.publication ORDER BY partition").fetchall()
+
+
+def test_promise_7_downstream_sees_only_tested_data(running: Running) -> None:
+    """One bad row: its tests fail at once, their siblings finish, nothing is published; then the repair."""
+    before = publications(running)
+    since = datetime.now(UTC)
+    with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
+        connection.execute(
+            "INSERT INTO staging.tracks (track_id, name, artist_ids, duration_ms, listing_observed_at, "
+            "listing_rank, listing_raw_key, first_seen_on, last_seen_on, load_seq) "
+            "SELECT %s, 'Bad', artist_ids, duration_ms, listing_observed_at, 0, 'raw/none', first_seen_on, "
+            "last_seen_on, load_seq FROM staging.tracks LIMIT 1",
+            [BAD_ID],
+        )
+    assert running.ended(INGEST, running.api.trigger(INGEST, DAY.isoformat()))["state"] == "success"
+    transform = run_of(running, TRANSFORM, since)
+    assert running.ended(TRANSFORM, transform)["state"] == "failed"
+    tasks = {t["task_id"]: t for t in running.api.tasks(TRANSFORM, transform)}
+    failed = [t for t in tasks.values() if t["state"] == "failed"]
+    assert failed
+    assert {t["operator_name"] for t in failed} == {"RunDataTest"}
+    assert {t["try_number"] for t in failed} == {1}, "bad data does not get better by trying again"
+    assert tasks["publish"]["state"] == "upstream_failed"
+    done = {name: t["start_date"] for name, t in tasks.items() if t["state"] == "success"}
+    assert len(done) > 20
+    assert running.api.runs(REPORT, DAY.isoformat(), queued_after=since) == []
+    assert publications(running) == before
+
+    with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
+        connection.execute("DELETE FROM staging.tracks WHERE track_id = %s", [BAD_ID])
+    running.api.clear_failed(TRANSFORM, transform)
+    assert running.ended(TRANSFORM, transform)["state"] == "success"
+    after = {t["task_id"]: t["start_date"] for t in running.api.tasks(TRANSFORM, transform)}
+    assert {name: after[name] for name in done} == done, "only what failed, and what follows it, ran again"
+    assert running.next_run(REPORT, DAY, since)["state"] == "success"
+    assert len(publications(running)) == len(before)
