@@ -15,7 +15,6 @@ MODE ?= development
 FROM ?=
 CATALOG ?=
 CMD ?= build
-STATE ?= build/dbt-state
 STORE ?=
 IMAGE ?= spotify-pipeline:local
 # the commit that `make dbt-changes` compares with
@@ -103,10 +102,6 @@ dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/man
 dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
 	@$(BIN)/spotify-pipeline dbt -- $(CMD)
 
-.PHONY: dbt-changed
-dbt-changed: .venv dbt-manifest ## build only what differs from the manifest in STATE=folder, and what follows it
-	@$(BIN)/spotify-pipeline dbt -- build --select state:modified+ --state "$(abspath $(STATE))"
-
 .PHONY: dbt-diagram
 dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md anew
 	@$(BIN)/python -m spotify_pipeline.local.entity_diagram
@@ -116,7 +111,7 @@ dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, ove
 	@WRITE_TOUR=1 $(BIN)/python -m pytest -q tests/integration/dbt/test_tour.py -k seeded
 
 .PHONY: benchmark-queries
-benchmark-queries: .venv dbt-manifest ## time the documented queries over 5 million observations
+benchmark-queries: .venv ## time the documented queries over 5 million observations
 	@$(BIN)/python benchmarks/query_benchmark.py
 
 .PHONY: dags
