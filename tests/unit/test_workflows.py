@@ -1,4 +1,4 @@
-"""The workflows: least privilege, pinned actions, and no step that `make` on one's own machine does not do."""
+"""The workflows: least privilege, pinned actions, and no step that `make` at home does not know."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ class Change:
         lines += [f"Building it on a scratch Postgres {outcome}.", ""]
         for title, nodes in (("Changed", self.modified), ("Affected by it", self.affected)):
             lines.append(f"**{title}**")
-            lines += [
-                f"- {kind}: {', '.join(f'`{name}`' for name in names)}" for kind, names in nodes.items()
-            ]
+            lines += [f"- {kind}: {_enumerated(kind, names)}" for kind, names in nodes.items()]
             lines += [] if nodes else ["- nothing"]
             lines.append("")
         return "\n".join(lines)

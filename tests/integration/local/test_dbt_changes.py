@@ -1,0 +1,65 @@
+"""The page on a change of the dbt project: a small project of two models, built on a real Postgres."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.local import dbt_changes
+from spotify_pipeline.local.dbt_changes import Change, base_project, compare
+from spotify_pipeline.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`first` and `second`, which reads it, and a test of `second`."""
+    project = tmp_path_factory.mktemp("base") / "dbt"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: spotify\nprofile: spotify\nmodel-paths: [models]\n")
+    shutil.copy(PROJECT_ROOT / "dbt" / "profiles.yml", project)
+    (project / "models" / "first.sql").write_text("select 1 as id")
+    (project / "models" / "second.sql").write_text("select id from {{ ref('first') }}")
+    (project / "models" / "_models.yml").write_text(
+        "models: [{name: second, columns: [{name: id, data_tests: [not_null]}]}]\n"
+    )
+    return project
+
+
+def changed(base: Path, folder: Path, sql: str) -> Path:
+    project = folder / "dbt"
+    shutil.copytree(base, project)
+    (project / "models" / "first.sql").write_text(sql)
+    return project
+
+
+def test_a_change_is_built_with_what_follows_from_it(base: Path, tmp_path: Path) -> None:
+    change = compare(base, changed(base, tmp_path, "select 2 as id"), tmp_path)
+    assert change == Change({"model": ["first"]}, {"model": ["second"], "test": ["not_null_second_id"]}, True)
+    page = change.markdown()
+    assert "Building it on a scratch Postgres succeeded." in page
+    assert "- model: `first`\n" in page
+    assert "- model: `second`\n- test: 1\n" in page
+
+
+def test_a_change_that_breaks_what_follows_is_told(base: Path, tmp_path: Path) -> None:
+    change = compare(base, changed(base, tmp_path, "select 2 as other_name"), tmp_path)
+    assert change.built is False
+    assert "**failed**" in change.markdown()
+
+
+def test_no_change_builds_nothing(base: Path, tmp_path: Path) -> None:
+    change = compare(base, changed(base, tmp_path, "select 1 as id"), tmp_path)
+    assert change == Change({}, {}, None)
+    assert change.markdown() == "The dbt project is the same.\n"
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_commit_that_git_does_not_know_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbt_changes, "PROJECT_ROOT", tmp_path)
+    with pytest.raises(ConfigurationError, match="'no-such-commit' cannot be had from git"):
+        base_project("no-such-commit", tmp_path)
