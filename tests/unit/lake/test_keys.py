@@ -38,6 +38,20 @@ def test_a_source_name_cannot_leave_its_folder(name: str) -> None:
         keys.manifest_key(DAY, name)
 
 
+def test_what_derives_from_an_account_lies_under_its_user() -> None:
+    prefix = keys.source_prefix(keys.RAW, DAY, "saved", "0123456789abcdef")
+    assert prefix == f"raw/ingest_date={DAY}/user=0123456789abcdef/source=saved/"
+    assert prefix.startswith(keys.users_prefix(keys.RAW, DAY))
+    assert keys.source_of(prefix + "x.json") == "saved"
+    assert not keys.source_prefix(keys.RAW, DAY, "saved").startswith(keys.users_prefix(keys.RAW, DAY))
+
+
+@pytest.mark.parametrize("user", ["", "listener1", "../../x", "0123456789ABCDEF", "0" * 15])
+def test_a_user_is_a_hash_and_nothing_else(user: str) -> None:
+    with pytest.raises(ConfigurationError, match="user_hash"):
+        keys.source_prefix(keys.RAW, DAY, "saved", user)
+
+
 @pytest.mark.parametrize(
     "text",
     [None, "", "today", "2026-02-30", "2026-1-1", "2026-11-22T00:00:00", "\uff12\uff10\uff12\uff16-01-01"],
