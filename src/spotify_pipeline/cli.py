@@ -35,7 +35,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         if isinstance(target, typer.Typer):
             root.add_typer(target, name=name, help=line)
         else:
-            root.command(name, help=line)(target)
+            # the command's own docstring says more, once it is loaded
+            root.command(name, help=line if target is _nothing else None)(target)
     return root
 
 
