@@ -142,3 +142,16 @@ def test_users_have_libraries_over_a_catalogue_folder_too(reference_data: Any) -
         assert len(get(api, PLAYED, limit=50)["items"]) == 50
         assert get(api, "/me/tracks")["total"] > 50
         assert get(api, "/me/top/tracks")["total"] == 60
+
+
+def test_a_users_own_country_as_the_market(
+    development: RunningSandbox, development_user: httpx.Client, development_api: httpx.Client
+) -> None:
+    country = next(user["country"] for user in development.control.users() if user["id"] == "listener1")
+    development.control.set_clock("2026-11-22T06:00:00Z", frozen=True)
+    own = get(development_user, "/me/tracks", market="from_token")["items"]
+    assert own == get(development_user, "/me/tracks", market=country)["items"]
+    assert all(isinstance(each["track"]["is_playable"], bool) for each in own)
+    url = f"/tracks/{own[0]['track']['id']}"
+    assert development_api.get(f"{url}?market=from_token").status_code == 401
+    assert development_api.get(f"{url}?market=Spain").json()["error"]["message"] == "Invalid market code"
