@@ -40,3 +40,25 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, n
 
 def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('{"GET /x": 5}', "'GET /x' is no bucket; allowed: GET /albums/{id}"),
+        ('{"total": -1}', "'total' is below 0"),
+        ("many", 'cannot be read: error parsing value for field "call_budget"'),
+    ],
+)
+def test_a_budget_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, words: str
+) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_CALL_BUDGET", value)
+    with pytest.raises(ConfigurationError) as error:
+        Settings.load()
+    assert words in str(error.value)
+
+
+def test_a_budget_is_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_CALL_BUDGET", '{"total": 500, "GET /albums/{id}": 20}')
+    assert Settings.load().call_budget == {"total": 500, "GET /albums/{id}": 20}

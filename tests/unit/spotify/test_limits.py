@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spotify_pipeline.errors import RateLimited
-from spotify_pipeline.spotify.limits import MemoryCooldownGate, RollingWindowPacer
+from spotify_pipeline.errors import CallBudgetSpent, RateLimited
+from spotify_pipeline.spotify.limits import TOTAL, MemoryCallBudget, MemoryCooldownGate, RollingWindowPacer
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -72,3 +72,21 @@ def test_an_unlimited_pacer_waits_only_for_a_pause() -> None:
     pacer.pause(2)
     pacer.acquire("other")
     assert clock.sleeps == [7]
+
+
+def test_a_budget_counts_a_bucket_and_all_of_them() -> None:
+    budget = MemoryCallBudget({"GET /search": 2, TOTAL: 3})
+    budget.spend("GET /search")
+    budget.spend("GET /search")
+    with pytest.raises(CallBudgetSpent, match="budget of 2 calls to GET /search is spent") as spent:
+        budget.spend("GET /search")
+    assert spent.value.bucket == "GET /search"
+    budget.spend("GET /albums/{id}")
+    with pytest.raises(CallBudgetSpent, match="budget of 3 calls in all is spent"):
+        budget.spend("GET /albums/{id}")
+
+
+def test_without_a_budget_every_call_goes() -> None:
+    budget = MemoryCallBudget()
+    for _ in range(1000):
+        budget.spend("GET /search")
