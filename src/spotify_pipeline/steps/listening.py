@@ -14,6 +14,7 @@ from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.load import load_source
 from spotify_pipeline.steps.plays import LISTENING, OVERLAP_MS
 from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.steps.users import note_user
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.plays import cursor_ms
@@ -49,10 +50,12 @@ def fetch_plays(runtime: Runtime) -> Reading:
         TransientError, TerminalError: see `fetch_source`.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
-    user = runtime.user
+    login = None if runtime.login is None else runtime.login.read()
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         require_current(conn)
-        known = None if user is None else cursor_ms(conn, user)
+        if login is not None:
+            note_user(conn, login)
+        known = None if login is None else cursor_ms(conn, login.user_hash)
     with Clients(runtime) as clients:
         # the app's token is always a new one, so its answer tells Spotify's time; the user's can be shared
         now = clients.app.api_now().astimezone(UTC)
@@ -62,7 +65,7 @@ def fetch_plays(runtime: Runtime) -> Reading:
             clients.user,
             reading.partition,
             Source(reading.source, SourceKind.RECENTLY_PLAYED),
-            user=user,
+            user=None if login is None else login.user_hash,
             after_ms=None if known is None else max(known - OVERLAP_MS, 0),
         )
     return reading

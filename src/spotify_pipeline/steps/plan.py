@@ -15,6 +15,7 @@ from spotify_pipeline.spotify.client import app_class_of
 from spotify_pipeline.steps.details import DETAILS
 from spotify_pipeline.steps.fetch import is_finished
 from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.steps.users import note_user
 from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
@@ -96,18 +97,19 @@ def _from_raw(lake: Lake, partition: date, today: date, fetch_tasks: int) -> Pla
 
 
 def register(runtime: Runtime, plan: Plan) -> None:
-    """Note in ops.source what is planned; a plan from raw alone changes nothing there.
+    """Note in ops.source what is planned, in ops.user as whom; a plan from raw alone changes nothing there.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     if not plan.fetch:
         return
-    planned = [
-        ops.PlannedSource(source.name, source.kind.value, source.definition_sha256)
-        for source in load_sources(runtime.settings.sources)
-    ]
+    sources = load_sources(runtime.settings.sources)
+    planned = [ops.PlannedSource(s.name, s.kind.value, s.definition_sha256) for s in sources]
+    login = runtime.login if any(source.kind.needs_login for source in sources) else None
     if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
         planned.append(ops.PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         ops.record_sources(conn, planned, plan.partition)
+        if login is not None:
+            note_user(conn, login.read())

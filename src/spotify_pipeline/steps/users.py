@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, ConnectionLookup
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.settings import Settings
@@ -17,6 +19,7 @@ from spotify_pipeline.spotify.login_store import (
     SeededLoginStore,
 )
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.users import record_user
 
 _LOCK_SECONDS = 120
 """Longer than any refresh takes, its retries included."""
@@ -39,6 +42,18 @@ def login_store(
     seed = Login.from_connection(connection)
     kept = state or FileState(settings.login_file.with_name(f"connection-{seed.user_hash}.json"))
     return SeededLoginStore(seed, kept, lambda: warehouse_lock(warehouse, f"login {seed.user_hash}"))
+
+
+def note_user(conn: psycopg.Connection, login: Login) -> None:
+    """Keep in ops.user who has logged in, and until when."""
+    record_user(
+        conn,
+        login.user_hash,
+        connection=SPOTIFY_USER,
+        scopes=login.scopes,
+        authorized_on=login.authorized_on,
+        token_expires_on=login.ends_on,
+    )
 
 
 @contextmanager

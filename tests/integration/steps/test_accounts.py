@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
@@ -102,6 +102,15 @@ def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(acc
         assert account.query(f"SELECT count(*) FROM staging.{table} AS t WHERE t::text LIKE '%{USER}%'") == [
             (0,)
         ]
+
+
+def test_who_has_logged_in_is_known_by_hash_and_until_when(account: World) -> None:
+    account.run()
+    known = account.query('SELECT user_hash, connection, token_expires_on, erased_at FROM ops."user"')
+    assert known == [(HASH, SPOTIFY_USER, date(2027, 5, 1), None)]
+    versions = account.query('SELECT xmin::text FROM ops."user"')
+    listen(account)
+    assert account.query('SELECT xmin::text FROM ops."user"') == versions
 
 
 def test_promise_1_and_2_hold_for_lists(account: World) -> None:
