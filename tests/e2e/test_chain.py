@@ -97,7 +97,6 @@ def test_a_malformed_sources_file_is_named_with_its_line_and_a_retry_after_the_r
     running: Running,
 ) -> None:
     running.set_day(SECOND_DAY)
-    before = running.checksums()
     sources = running.state.paths.sources
     good = sources.read_text()
     sources.write_text("version: 1\nsources:\n  - name: broken\n    kind: podcast\n")
@@ -113,4 +112,4 @@ def test_a_malformed_sources_file_is_named_with_its_line_and_a_retry_after_the_r
     sources.write_text(good)
     running.api.clear_failed(INGEST, run_id)
     assert running.ended(INGEST, run_id)["state"] == "success"
-    assert running.checksums() == before
+    assert running.checksums()["staging.tracks"]["rows"] == (ARTISTS + 1) * ALBUMS * TRACKS
