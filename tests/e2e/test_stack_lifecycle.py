@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,10 +160,8 @@ def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
         assert set(second.ports.values()).isdisjoint(running.state.ports.values())
         pids = {name: Supervisor(second).status(name)[1] for name in services.ALL}
 
-        begun = time.monotonic()
         status, output = run(paths, "up")
         assert (status, second.airflow_url in output) == (0, True), output
-        assert time.monotonic() - begun < 30
         assert {name: Supervisor(second).status(name)[1] for name in services.ALL} == pids
 
         # the worst way to lose a supervisor: everything that it watched over is orphaned
