@@ -40,7 +40,7 @@ class ScriptedServer:
 
     url: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
-    seen: list[tuple[str, str | None]] = field(default_factory=list)
+    seen: list[tuple[str, str | None]] = field(default_factory=list, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
