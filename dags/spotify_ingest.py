@@ -20,9 +20,9 @@ An observation date, `YYYY-MM-DD` in UTC. Spotify answers with today only, so a 
 its date is today; for another date the run uses raw that exists, or ends as skipped.
 
 ### Details and closed buckets
-Once the sources are loaded, `details` asks for ISRCs (and popularity, where the app gets it) within a budget of
-calls. A task that finds a bucket of the Web API closed for a while gives its slot back (`up_for_reschedule`) and
-goes on where it stopped; past two hours, or midnight, its source closes as partial and the next day goes on.
+Once the sources are loaded, `details` asks for ISRCs (and popularity, where the app gets it) within a
+budget of calls. A task that finds a bucket of the Web API closed gives its slot back (`up_for_reschedule`)
+and goes on where it stopped; past two hours, or midnight, its source is partial and the next day goes on.
 
 ### Running it again
 Any task, any run, any time: what is stored is not asked for again, and equal data changes no row. To run a
