@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from spotify_pipeline.local import memory
+from spotify_pipeline.local.health import NotReady, wait_until
 from spotify_pipeline.local.state import STACK_VARIABLE, StackPaths
 
 MEGABYTES = 60
@@ -27,6 +28,12 @@ def test_the_peak_holds_what_a_process_of_the_stack_took_and_gave_back(tmp_path:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         assert memory.used(paths) > MEGABYTES * 2**20
+
+        def seen() -> None:
+            if measured.peak <= MEGABYTES * 2**20:
+                raise NotReady("not measured yet")
+
+        wait_until(seen, timeout=30, what="a measurement", poll=0.02)
         process.communicate()
     assert MEGABYTES * 2**20 < measured.peak < 20 * MEGABYTES * 2**20
     assert memory.used(paths) == 0
