@@ -45,17 +45,26 @@ def recipes(manifest: DbtManifest) -> dict[str, Recipe]:
         kind, name = node["resource_type"], node["name"]
         if kind == "source":
             name = f"{node['source_name']}_{name}"
-        group = f"dbt.{'.'.join(PurePosixPath(node['original_file_path']).parent.parts)}.{name}"
+        folder = f"dbt.{'.'.join(PurePosixPath(node['original_file_path']).parent.parts)}"
+        group = f"{folder}.{name}"
         fqn = f"fqn:{'.'.join(node['fqn'])}"
+        tests = manifest.tests_of_one.get(unique_id, ())
+        # a node without tests of its own has no group either, and its task carries the name of both
+        joint = "." if tests else "_"
         if kind == "model":
-            found[f"{group}.run"] = Recipe(RunModel, fqn)
+            found[f"{group}{joint}run"] = Recipe(RunModel, fqn)
         elif kind == "seed":
-            found[f"{group}.seed"] = Recipe(LoadSeed, fqn)
-        elif kind == "source":
+            found[f"{group}{joint}seed"] = Recipe(LoadSeed, fqn)
+        elif _has_freshness(node):
             select = f"source:{node['source_name']}.{node['name']}"
-            found[f"{group}.freshness"] = Recipe(CheckFreshness, select)
-        for test in manifest.tests_of_one.get(unique_id, ()):
+            found[f"{group if tests else folder}.freshness"] = Recipe(CheckFreshness, select)
+        for test in tests:
             found[f"{group}.test.{test.label}"] = Recipe(RunDataTest, test.name)
     for test in manifest.tests_of_several:
         found[f"dbt.across_models.{test.label}"] = Recipe(RunDataTest, test.name)
     return found
+
+
+def _has_freshness(source: Mapping[str, Any]) -> bool:
+    limits = source.get("freshness") or {}
+    return any((limits.get(name) or {}).get("count") for name in ("warn_after", "error_after"))

@@ -32,7 +32,8 @@ def now():
 import airflow.settings
 from spotify_pipeline.orchestration import warm_workers
 before = now()
-warm_workers.warm_up()
+from pathlib import Path
+warm_workers.warm_up(Path(sys.argv[2]))
 found = {"before": before, "after": now(), "modules": sorted(sys.modules)}
 child = os.fork()
 if child == 0:
@@ -61,7 +62,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "TMPDIR": str(folder / "tmp"),
     }
     done = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-c", LOOK, str(folder / "found.json")],
+        [sys.executable, "-c", LOOK, str(folder / "found.json"), str(PROJECT_ROOT / "dbt")],
         env=environment,
         capture_output=True,
         text=True,
@@ -96,6 +97,8 @@ def test_none_of_our_own_code_is_loaded(warm: dict[str, Any]) -> None:
     assert ours <= {
         "spotify_pipeline",
         "spotify_pipeline.orchestration",
+        # what keeps the parsed project for the forks, and checks that its files are unchanged
+        "spotify_pipeline.orchestration.parsed_project",
         "spotify_pipeline.orchestration.warm_workers",
     }
 
@@ -105,7 +108,7 @@ def test_an_absent_package_does_not_stop_the_scheduler(
 ) -> None:
     monkeypatch.setattr(warm_workers, "MODULES", ("no_such_package", "json"))
     monkeypatch.setattr(warm_workers, "PACKAGES", ())
-    monkeypatch.setattr(warm_workers, "_parse", lambda: None)
+    monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
     warm_workers.warm_up()
     assert "workers stay cold for no_such_package" in caplog.text
 
@@ -114,7 +117,7 @@ def test_an_absent_package_does_not_stop_the_scheduler(
 def test_only_the_scheduler_is_warmed(tmp_path: Path, command: str | None, warms: bool) -> None:
     script = (
         "import sys; from spotify_pipeline.orchestration import warm_workers\n"
-        "warm_workers.warm_up = lambda: print('warm')\n"
+        "warm_workers.warm_up = lambda project: print('warm', project)\n"
         f"sys.argv = ['airflow', *{[command] if command else []!r}]\n"
         "import airflow_local_settings\n"
     )
@@ -125,4 +128,4 @@ def test_only_the_scheduler_is_warmed(tmp_path: Path, command: str | None, warms
         text=True,
         check=True,
     )
-    assert (shown.stdout.strip() == "warm") is warms
+    assert shown.stdout.strip() == (f"warm {PROJECT_ROOT / 'dbt'}" if warms else "")
