@@ -52,6 +52,22 @@ def own_stack(folder: Path) -> Iterator[StackPaths]:
         processes.end_survivors(paths, grace=0)
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs: an orphan that its new parent has not collected yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def title(process: psutil.Process) -> str:
+    """Its command line; nothing once it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def eventually(check: Callable[[], None], what: str, timeout: float = 90) -> None:
     wait_until(check, timeout=timeout, what=what, poll=0.2)
 
@@ -125,18 +141,27 @@ def test_a_killed_service_comes_back(running: Running, name: str) -> None:
         service.check()
 
     eventually(check, f"the new {name}")
-    assert not [worker for worker in workers if worker.is_running()], (
-        "workers of the killed scheduler are gone"
-    )
+
+    def gone() -> None:
+        if left := [worker.pid for worker in workers if lives(worker)]:
+            raise NotReady(f"workers {left} of the killed scheduler are still there")
+
+    eventually(gone, "the end of the old workers", timeout=30)
 
 
 def test_every_process_of_the_stack_is_recognised(running: Running) -> None:
     """By parentage from supervisord, and by the mark: both must give the same."""
-    marked = set(processes.of_stack(running.stack.paths))
-    supervisor = supervisor_of(running.stack.paths)
-    family = {supervisor, *supervisor.children(recursive=True)}
-    assert {process for process in family if process.is_running()} <= marked
-    workers = [process for process in marked if "LocalExecutor" in " ".join(process.cmdline())]
+    marked: set[psutil.Process] = set()
+
+    def both_agree() -> None:  # Airflow forks all the time, so between two looks there may be one more
+        supervisor = supervisor_of(running.stack.paths)
+        family = {supervisor, *supervisor.children(recursive=True)}
+        marked.update(processes.of_stack(running.stack.paths))
+        if unmarked := [process for process in family - marked if lives(process)]:
+            raise NotReady(f"not recognised: {unmarked}")
+
+    eventually(both_agree, "one look that finds all", timeout=30)
+    workers = [process for process in marked if "LocalExecutor" in title(process)]
     assert workers
     assert {process.environ().get(SERVICE_VARIABLE) for process in workers} == {services.SCHEDULER}
 
@@ -173,7 +198,7 @@ def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
         status, output = run(paths, "down")
         assert status == 0, output
         assert processes.of_stack(paths) == []
-        assert not any(process.is_running() for process in before)
+        assert not any(lives(process) for process in before)
         assert all(is_free(port) for port in second.ports.values())
     for service in services.all_services(running.state).values():
         service.check()
