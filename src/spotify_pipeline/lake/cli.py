@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
+from spotify_pipeline.complaints import one_sentence
 from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
-from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
 
@@ -21,7 +19,7 @@ ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 @app.command()
 def init() -> None:
     """Create the bucket of connection spotify_lake; an existing one is left as it is."""
-    with _one_sentence():
+    with one_sentence():
         lake = Lake(from_environment(SPOTIFY_LAKE))
         made = lake.create_bucket()
         typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'was there already'}")
@@ -34,19 +32,10 @@ def count(
     ] = None,
 ) -> None:
     """Show the number of objects in each zone."""
-    with _one_sentence():
+    with one_sentence():
         lake = Lake(from_environment(SPOTIFY_LAKE))
         for zone in ZONES:
             prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
             found = lake.keys(prefix)
             sources = Counter(keys.source_of(key) or "-" for key in found)
             typer.echo(f"{zone:12}{len(found):8}  in {len(sources)} sources")
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except PipelineError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.complaints import one_sentence
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources
@@ -24,12 +24,9 @@ def check(
     app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
 ) -> None:
     """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
-    try:
+    with one_sentence():
         settings = Settings.load()
         sources = load_sources(file or settings.sources)
-    except PipelineError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
     for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
         for source in group:
             calls = source.estimated_calls(app_class)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline import connections
-from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.complaints import one_sentence
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.authorization import AuthorizationRequest, exchange
 from spotify_pipeline.spotify.callback import CallbackServer
@@ -46,7 +44,7 @@ def login(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
 ) -> None:
     """Log a user in through the browser. The app is the one of connection spotify_api."""
-    with _telling_errors():
+    with one_sentence():
         settings = Settings.load()
         api = connections.from_environment(connections.SPOTIFY_API)
         api_url = address_of(api, "api_url", DEFAULT_API_URL)
@@ -75,7 +73,7 @@ def login(
 @app.command()
 def status(file: FileOption = None) -> None:
     """Tell who is logged in, what was allowed and how many days are left; exits with 1 when it is over."""
-    with _telling_errors():
+    with one_sentence():
         found = _store(file).read()
         left = found.days_left(datetime.now(UTC).date())
         typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
@@ -95,7 +93,7 @@ def connection(
     """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, a secret, and hand it over: it is forgotten
     here, since of two holders of one login the first to refresh it can lock the other out.
     """
-    with _telling_errors():
+    with one_sentence():
         store = _store(file)
         with store.locked():
             found: Login = store.read()
@@ -108,7 +106,7 @@ def connection(
 @app.command()
 def logout(file: FileOption = None) -> None:
     """Forget the login on this machine. Spotify forgets it when the user removes the app from the account."""
-    with _telling_errors():
+    with one_sentence():
         store = _store(file)
         with store.locked():
             known = store.remove()
@@ -119,12 +117,3 @@ def logout(file: FileOption = None) -> None:
 
 def _store(file: Path | None) -> FileLoginStore:
     return FileLoginStore(file or Settings.load().login_file)
-
-
-@contextmanager
-def _telling_errors() -> Iterator[None]:
-    try:
-        yield
-    except PipelineError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from spotify_pipeline import connections
+from spotify_pipeline.complaints import one_sentence
 from spotify_pipeline.connections import from_environment
-from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.warehouse import migrate as migrations
 from spotify_pipeline.warehouse import ops, roles
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -37,7 +35,7 @@ def bootstrap(
     ],
 ) -> None:
     """Make the database, roles and schemas; passwords come from the four warehouse connections."""
-    with _one_sentence():
+    with one_sentence():
         passwords = {
             role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
         }
@@ -49,7 +47,7 @@ def bootstrap(
 @app.command()
 def migrate() -> None:
     """Bring the tables to this release's schema revision."""
-    with _one_sentence():
+    with one_sentence():
         revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
         typer.echo(f"the warehouse has schema revision {revision}")
 
@@ -57,19 +55,10 @@ def migrate() -> None:
 @app.command()
 def status() -> None:
     """Show the schema revision and the newest load; exit 1 when a migration is due."""
-    with _one_sentence():
+    with one_sentence():
         info = from_environment(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
             revision = migrations.current_revision(conn)
             typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
             migrations.require_current(conn)
             typer.echo(f"newest load: {ops.highest_load_seq(conn) or 'none'}")
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except PipelineError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
