@@ -55,8 +55,12 @@ status: .venv ## tell how each service of the stack is
 	@$(BIN)/spotify-pipeline status
 
 .PHONY: test
-test: .venv dbt-manifest ## run all tests: unit, integration, end to end
-	@$(BIN)/python -m pytest
+test: .venv dbt-manifest ## run the tests: unit, integration, end to end
+	@$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: test-slow
+test-slow: .venv dbt-manifest ## run the slow tests: kills, the stack's life, query plans, dbt changes
+	@$(BIN)/python -m pytest -m slow
 
 .PHONY: test-fast
 test-fast: .venv dbt-manifest ## run the unit tests only
@@ -146,7 +150,7 @@ image-dags: ## import every DAG file in the image
 ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image where Docker answers
 	@$(MAKE) lint types workflows audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio || echo "built without Go: the tests that want MinIO or the Compose reader are skipped"
-	@$(MAKE) test
+	@$(MAKE) test test-slow
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 

@@ -19,7 +19,7 @@ from spotify_pipeline.local.health import NotReady, wait_until
 
 from .conftest import ALBUMS, ARTISTS, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=1)
 TRACK_COUNT = (ARTISTS + 1) * ALBUMS * TRACKS
 BAD_ID = "no Spotify id"

@@ -21,7 +21,7 @@ from spotify_pipeline.local.supervision import SUPERVISOR, Supervisor
 
 from .conftest import Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
 START_SECONDS = 300
 

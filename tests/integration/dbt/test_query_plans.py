@@ -13,7 +13,7 @@ from tests.integration.dbt.tour import PAGE, queries
 
 from spotify_pipeline.report import queries as report
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TRACKS, DAYS = 50_000, 100
 # as many observations, and the windows of ten changes per track

@@ -12,7 +12,7 @@ from spotify_pipeline.local import dbt_changes
 from spotify_pipeline.local.dbt_changes import Change, base_project, compare
 from spotify_pipeline.settings import PROJECT_ROOT
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
