@@ -116,9 +116,16 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
 
 
 def supervisor_of(paths: StackPaths) -> psutil.Process:
-    marked = processes.of_stack(paths)
-    [found] = [process for process in marked if process.environ().get(SERVICE_VARIABLE) == SUPERVISOR]
+    [found] = [process for process in processes.of_stack(paths) if service_of(process) == SUPERVISOR]
     return found
+
+
+def service_of(process: psutil.Process) -> str | None:
+    """The service that a process belongs to; none once it has ended."""
+    try:
+        return process.environ().get(SERVICE_VARIABLE)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def pid_of(running: Running, name: str) -> int:
@@ -163,7 +170,7 @@ def test_every_process_of_the_stack_is_recognised(running: Running) -> None:
     eventually(both_agree, "one look that finds all", timeout=30)
     workers = [process for process in marked if "LocalExecutor" in title(process)]
     assert workers
-    assert {process.environ().get(SERVICE_VARIABLE) for process in workers} == {services.SCHEDULER}
+    assert {service_of(process) for process in workers} == {services.SCHEDULER}
 
 
 def test_nothing_listens_beyond_this_machine(running: Running) -> None:
