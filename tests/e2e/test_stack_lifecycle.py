@@ -116,8 +116,11 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
 
 
 def supervisor_of(paths: StackPaths) -> psutil.Process:
-    [found] = [process for process in processes.of_stack(paths) if service_of(process) == SUPERVISOR]
-    return found
+    found = [process for process in processes.of_stack(paths) if service_of(process) == SUPERVISOR]
+    if not found:
+        raise NotReady("no supervisor was found")
+    # it forks before each service that it starts: the oldest is itself
+    return min(found, key=lambda process: process.create_time())
 
 
 def service_of(process: psutil.Process) -> str | None:
