@@ -26,6 +26,7 @@ from spotify_pipeline.warehouse.tables.parts import (
     one_of,
     required,
     seen,
+    user_hash_form,
 )
 
 LIST_KINDS = ("playlist", "saved_tracks", "top_tracks")
@@ -36,10 +37,6 @@ TIME_RANGES = ("short_term", "medium_term", "long_term")
 def _observed() -> list[SchemaItem]:
     """Where a row comes from: the greatest wins."""
     return [required("observed_at", TIMESTAMP), required("raw_key", Text(collation="C"))]
-
-
-def _user_hash() -> CheckConstraint:
-    return CheckConstraint("user_hash ~ '^[0-9a-f]{16}$'", name="user_hash")
 
 
 # one row per list and date: which read of it counts. A list that was read to its end and had no entry has a
@@ -93,7 +90,7 @@ saved_tracks = Table(
     *seen(),
     required("load_seq", BigInteger),
     PrimaryKeyConstraint("user_hash", "track_id"),
-    _user_hash(),
+    user_hash_form(),
     Index(None, "load_seq"),
     schema="staging",
 )
@@ -112,7 +109,7 @@ top_tracks = Table(
     PrimaryKeyConstraint("user_hash", "time_range", "observed_on", "rank"),
     one_of("time_range", *TIME_RANGES),
     CheckConstraint("rank >= 1", name="rank"),
-    _user_hash(),
+    user_hash_form(),
     Index(None, "load_seq"),
     schema="staging",
 )
@@ -129,7 +126,7 @@ plays = Table(
     required("first_seen_on", Date),
     required("load_seq", BigInteger),
     PrimaryKeyConstraint("user_hash", "played_at", "track_id"),
-    _user_hash(),
+    user_hash_form(),
     Index(None, "load_seq"),
     Index(None, "track_id"),
     schema="staging",

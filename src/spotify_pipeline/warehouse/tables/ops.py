@@ -126,6 +126,8 @@ quarantined_record = Table(
     required("message", Text),
     required("first_seen_at", TIMESTAMP),
     required("last_seen_at", TIMESTAMP),
+    # when it passed after all, in the very answer that it was refused in
+    Column("resolved_at", TIMESTAMP),
     PrimaryKeyConstraint("source", "record_kind", "record_key", "pointer", "reason_code"),
     one_of("record_kind", *JUDGED_KINDS),
     CheckConstraint("first_seen_at <= last_seen_at", name="seen"),

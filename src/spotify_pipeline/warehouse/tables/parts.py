@@ -71,3 +71,8 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     """Check that a text column holds one of `values`."""
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def user_hash_form() -> CheckConstraint:
+    """Check of a user's name in tables: 16 hex digits."""
+    return CheckConstraint("user_hash ~ '^[0-9a-f]{16}$'", name="user_hash")
