@@ -1,0 +1,249 @@
+"""What must hold after any fault and its retries: the same rows, the same objects, nothing left behind.
+
+`capture` reads a whole warehouse and bucket, `differences` compares two of them and counts lost and wrong
+rows, `at_rest` looks for what a crash leaves behind. None of them uses the pipeline's own checksums, so that
+an error in those cannot hide a loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.warehouse.connection import connect
+
+# which run wrote a row, and when
+BOOKKEEPING = re.compile(
+    r"^(load_seq|run_id|try_number|fence|holder|id"
+    r"|(loaded|recorded|checked|published|started|finished|built|updated|acquired|replayed|resolved)_at)$"
+)
+# what the API's clock put there: equal only where that clock stands still
+CLOCK = re.compile(
+    r"^(raw_key|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
+    r"|([a-z]+_)?(observed_at|rank|raw_key))$"
+)
+# reservations and counters that a repeated call moves on, and the log of attempts
+NO_RESULT = {"ops.alembic_version", "ops.api_calls", "ops.api_pace", "ops.load", "ops.step_lease"}
+_LAST_LOADS = """
+SELECT DISTINCT ON (partition, source) 'ops.load (last)', ROW(partition, source, complete)::text
+FROM ops.load ORDER BY partition, source, load_seq DESC
+"""
+_VOLATILE = {"calls", "manifest_sha256"}
+_VOLATILE_CLOCK = {"observed_at", "resume_after", "stopped_by", "raw_key"}
+SETTLE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be. `oracle` is who found it, `lost` and `wrong` count rows."""
+
+    oracle: str
+    subject: str
+    detail: str
+    lost: int = 0
+    wrong: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.oracle}: {self.subject}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class State:
+    """Rows by table as text, and digests of objects by key."""
+
+    tables: Mapping[str, Counter[str]]
+    objects: Mapping[str, str] = field(default_factory=dict)
+
+    def rows_only(self) -> State:
+        """The same without objects."""
+        return State(self.tables)
+
+
+def capture(
+    owner: ConnectionInfo,
+    lake: Lake | None,
+    *,
+    exact: bool = False,
+    schemas: Sequence[str] = ("staging", "ops"),
+) -> State:
+    """Read everything that counts as a result, rows in one snapshot.
+
+    `exact` compares the API's instants too: only where its clock stood still in both runs.
+    """
+    with connect(owner) as conn:
+        tables = capture_tables(conn, exact=exact, schemas=schemas)
+    return State(tables, {} if lake is None else capture_objects(lake, exact=exact))
+
+
+def capture_tables(
+    conn: psycopg.Connection, *, exact: bool = False, schemas: Sequence[str] = ("staging", "ops")
+) -> dict[str, Counter[str]]:
+    """Rows of every table of `schemas` as text, without bookkeeping; of ops.load only who was loaded."""
+    columns: dict[str, list[str]] = {}
+    for table, column in conn.execute(
+        """
+        SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(a.attname)
+        FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+            AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY 1, a.attname
+        """,
+        [list(schemas)],
+    ):
+        if table not in NO_RESULT:
+            kept = columns.setdefault(table, [])
+            if not BOOKKEEPING.match(column) and (exact or not CLOCK.match(column)):
+                kept.append(column)
+    parts = [
+        f"SELECT '{table}', ROW({', '.join(kept)})::text FROM {table}" for table, kept in columns.items()
+    ]
+    if "ops" in schemas:
+        parts.append(f"({_LAST_LOADS})")
+    tables: dict[str, Counter[str]] = {table: Counter() for table in columns}
+    conn.execute("SET LOCAL timezone TO 'UTC'")
+    for table, row in conn.execute(" UNION ALL ".join(parts).encode()):
+        tables.setdefault(table, Counter())[row] += 1
+    return tables
+
+
+def capture_objects(lake: Lake, *, exact: bool = False, zones: Sequence[str] = ()) -> dict[str, str]:
+    """Digest of each object; of what the pipeline writes about its answers, without counts of attempts."""
+    found = {}
+    for zone in zones or ("raw/", "validated/", "quarantine/"):
+        for key, etag in listed(lake, zone).items():
+            if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
+                found[key] = etag  # an answer, byte for byte
+            else:
+                found[key] = _digest(key, etag, lake, exact)
+    return found
+
+
+def listed(lake: Lake, prefix: str) -> dict[str, str]:
+    """Keys and entity tags (the MD5 of an object written whole) below a prefix."""
+    found = lake._client.list_objects(bucket_name=lake.bucket, prefix=prefix, recursive=True)
+    return {item.object_name: str(item.etag).strip('"') for item in found if not item.is_dir}
+
+
+_digests: dict[tuple[str, str, bool], str] = {}
+
+
+def _digest(key: str, etag: str, lake: Lake, exact: bool) -> str:
+    known = _digests.get((key, etag, exact))
+    if known is None:
+        drop = _VOLATILE if exact else _VOLATILE | _VOLATILE_CLOCK
+        data = lake.get(key).data
+        lines = data.splitlines() if key.endswith(".ndjson") else [data]
+        stripped = [
+            orjson.dumps(_without(orjson.loads(line), drop), option=orjson.OPT_SORT_KEYS) for line in lines
+        ]
+        known = hashlib.sha256(b"\n".join(stripped if exact else sorted(stripped))).hexdigest()
+        _digests[key, etag, exact] = known
+    return known
+
+
+def _without(value: Any, names: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner, names) for name, inner in value.items() if name not in names}
+    return [_without(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def differences(expected: State, actual: State) -> list[Finding]:
+    """What an undisturbed run has and this one lacks (lost), and what only this one has (wrong)."""
+    findings = []
+    for table in sorted(expected.tables.keys() | actual.tables.keys()):
+        there, here = expected.tables.get(table, Counter()), actual.tables.get(table, Counter())
+        lost, wrong = there - here, here - there
+        if lost or wrong:
+            sample = next(iter(wrong or lost))
+            text = f"{lost.total()} rows lost, {wrong.total()} wrong, such as {sample[:200]}"
+            findings.append(Finding("rows", table, text, lost.total(), wrong.total()))
+    for key in sorted(expected.objects.keys() | actual.objects.keys()):
+        if expected.objects.get(key) != actual.objects.get(key):
+            what = "is absent" if key not in actual.objects else "is too much"
+            what = "differs" if key in expected.objects.keys() & actual.objects.keys() else what
+            findings.append(Finding("objects", key, what))
+    return findings
+
+
+def at_rest(owner: ConnectionInfo, lake: Lake | None, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
+    """What a crash may leave behind, once the server has had `settle` seconds to notice it."""
+    deadline = time.monotonic() + settle
+    while True:
+        with connect(owner, autocommit=True) as conn:
+            findings = list(_left_behind(conn))
+        if not findings or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    with connect(owner, autocommit=True) as conn:
+        findings += _unbalanced(conn)
+    return findings + ([] if lake is None else half_manifests(lake))
+
+
+def _left_behind(conn: psycopg.Connection) -> Iterator[Finding]:
+    for kind, count in conn.execute(
+        "SELECT locktype, count(*) FROM pg_locks WHERE locktype IN ('advisory', 'tuple')"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND pid <> pg_backend_pid() GROUP BY 1"
+    ):
+        yield Finding("locks", kind, f"{count} still held")
+    for state, count in conn.execute(
+        "SELECT state, count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND (state LIKE 'idle in transaction%' OR state = 'active')"
+        " AND application_name LIKE 'spotify-pipeline%' GROUP BY 1"
+    ):
+        yield Finding("sessions", str(state), f"{count} sessions")
+    for (name,) in conn.execute("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"):
+        yield Finding("temporary tables", name, "was left behind")
+
+
+def _unbalanced(conn: psycopg.Connection) -> list[Finding]:
+    """Counts that do not add up; promise 4."""
+    rows = conn.execute(
+        "SELECT partition, source, record_kind, fetched, loaded + quarantined + duplicates + set_aside"
+        " FROM ops.reconciliation WHERE fetched <> loaded + quarantined + duplicates + set_aside"
+    ).fetchall()
+    return [
+        Finding("counts", f"{source} on {day}", f"{kind}: {fetched} fetched, {found} accounted for",
+                lost=max(fetched - found, 0), wrong=max(found - fetched, 0))
+        for day, source, kind, fetched, found in rows
+    ]  # fmt: skip
+
+
+def half_manifests(lake: Lake) -> list[Finding]:
+    """Manifests whose objects are absent or altered: the partition would be visible half-written."""
+    findings = []
+    etags = listed(lake, "raw/")
+    for key in etags:
+        if not key.endswith("/_manifest.json"):
+            continue
+        try:
+            objects = [(item["key"], item["sha256"]) for item in orjson.loads(lake.get(key).data)["objects"]]
+        except (ValueError, KeyError, TypeError) as error:
+            findings.append(Finding("manifests", key, f"cannot be read: {error}"))
+            continue
+        for name, sha256 in objects:
+            if name not in etags:
+                findings.append(Finding("manifests", key, f"lists {name}, which is absent", lost=1))
+            elif _sha256(lake, name, etags[name]) != sha256:
+                findings.append(Finding("manifests", key, f"lists other bytes than {name} has", wrong=1))
+    return findings
+
+
+_sums: dict[tuple[str, str], str] = {}
+
+
+def _sha256(lake: Lake, key: str, etag: str) -> str:
+    if (key, etag) not in _sums:
+        _sums[key, etag] = hashlib.sha256(lake.get(key).data).hexdigest()
+    return _sums[key, etag]
