@@ -90,6 +90,7 @@ ALLOWED = {
     roles.READER: [
         "SELECT * FROM marts.probe",
         "SELECT * FROM ops.publication, ops.load, ops.reconciliation, ops.source, ops.dbt_result",
+        "SELECT * FROM ops.alert",
     ],
 }
 

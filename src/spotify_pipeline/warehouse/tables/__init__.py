@@ -8,13 +8,14 @@ other groups are null until an answer carried the group.
 
 from __future__ import annotations
 
-from spotify_pipeline.warehouse.tables import crawl, lists, ops, pace, removals, staging
+from spotify_pipeline.warehouse.tables import alerts, crawl, lists, ops, pace, removals, staging
 from spotify_pipeline.warehouse.tables.parts import ENTRY_KINDS, JUDGED_KINDS, RECORD_KINDS, metadata
 
 __all__ = [
     "ENTRY_KINDS",
     "JUDGED_KINDS",
     "RECORD_KINDS",
+    "alerts",
     "crawl",
     "lists",
     "metadata",
