@@ -8,7 +8,7 @@ other groups are null until an answer carried the group.
 
 from __future__ import annotations
 
-from spotify_pipeline.warehouse.tables import alerts, crawl, lists, ops, pace, removals, staging
+from spotify_pipeline.warehouse.tables import alerts, crawl, lists, ops, pace, removals, shapes, staging
 from spotify_pipeline.warehouse.tables.parts import ENTRY_KINDS, JUDGED_KINDS, RECORD_KINDS, metadata
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "ops",
     "pace",
     "removals",
+    "shapes",
     "staging",
 ]
