@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from spotify_sandbox.clock import SandboxClock
@@ -41,7 +41,9 @@ class Rotation(StrEnum):
 
 @dataclass(slots=True)
 class Authorization:
-    """A user's consent. Its refresh tokens die six months after authorized_at, however often refreshed."""
+    """A user's consent. Its refresh tokens die six months after authorized_at, however often refreshed; one
+    that was given from outside (`keeps_token`) neither changes nor dies.
+    """
 
     number: int
     client_id: str
@@ -58,6 +60,8 @@ class Authorization:
     @property
     def expires_at(self) -> datetime:
         """When its refresh token dies."""
+        if self.keeps_token:
+            return datetime.max.replace(tzinfo=UTC)
         return months_after(self.authorized_at, REFRESH_TOKEN_MONTHS)
 
 

@@ -68,7 +68,7 @@ def serve(  # noqa: PLR0917  typer passes by name
     refresh_token: Annotated[
         str | None,
         typer.Option(
-            help="A refresh token of listener1, good from the start and never rotated.",
+            help="A refresh token of listener1, good from the start: it is never rotated and does not die.",
             rich_help_panel=_USERS,
         ),
     ] = None,

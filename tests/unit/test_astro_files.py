@@ -15,14 +15,23 @@ from spotify_pipeline.connections import (
     CONNECTION_IDS,
     SPOTIFY_API,
     SPOTIFY_LAKE,
+    SPOTIFY_USER,
     ConnectionInfo,
     from_environment,
 )
 from spotify_pipeline.lake import Lake
+from spotify_pipeline.local.airflow_environment import SANDBOX_USER
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_pipeline.sources import load_sources
+from spotify_pipeline.sources.model import SourceKind
+from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.spotify.endpoints import AppClass
+from spotify_pipeline.spotify.login import Login, user_hash
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from spotify_sandbox.generated import GeneratedSource
+from spotify_sandbox.library import Library
+from spotify_sandbox.playlists import Playlists
+from spotify_sandbox.users import Users
 
 ROOT = Path(__file__).resolve().parents[2]
 # the services of the CLI's own compose template for Airflow 3, and those of them that run our code
@@ -69,7 +78,7 @@ def own(services: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_ids_are_those_that_the_code_asks_for(connections: dict[str, ConnectionInfo]) -> None:
-    assert sorted(connections) == sorted(CONNECTION_IDS)
+    assert sorted(connections) == sorted([*CONNECTION_IDS, SPOTIFY_USER])
 
 
 def test_no_connection_has_a_second_definition(services: dict[str, Any]) -> None:
@@ -92,6 +101,8 @@ def test_each_connection_leads_to_a_service_and_its_own_port(
         if conn_id == SPOTIFY_API:
             host, port = re.fullmatch(r"http://([a-z]+):(\d+)/v1", info.require("api_url")).groups()  # type: ignore[union-attr]
             assert info.require("accounts_url") == f"http://{host}:{port}"
+        if conn_id == SPOTIFY_USER:  # a login at the address of spotify_api
+            continue
         assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}
 
 
@@ -134,9 +145,25 @@ def test_the_sandboxs_sources_are_in_its_catalogue() -> None:
     catalogue = GeneratedSource(seed=1, size=2000).on(date(2026, 11, 22))
     known = {artist.id for artist in catalogue.artists()}
     sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
-    ids = [entry for source in sources for entry in source.ids]
+    ids = [entry for source in sources for entry in source.ids if source.kind is SourceKind.ARTIST]
     assert len(ids) >= 10
     assert set(ids) <= known
+
+
+def test_the_sandboxs_user_is_logged_in_and_may_read_what_is_listed(
+    connections: dict[str, ConnectionInfo], services: dict[str, Any]
+) -> None:
+    login = Login.from_connection(connections[SPOTIFY_USER])
+    assert login.user_hash == user_hash(SANDBOX_USER)
+    assert login.client_id == connections[SPOTIFY_API].login
+    assert f"--refresh-token {login.refresh_token}" in services["sandbox"]["command"][-1]
+    sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
+    assert unreadable(sources, AppClass.DEVELOPMENT, login.scopes) == []
+    users = Users(1, 3)
+    playlists = Playlists(users, Library(GeneratedSource(seed=1, size=2000), 1), 1)
+    asked = [entry for source in sources for entry in source.ids if source.kind is SourceKind.PLAYLIST]
+    assert asked
+    assert all(found is not None and found.owner_id == SANDBOX_USER for found in map(playlists.find, asked))
 
 
 def test_names_added_to_the_clis_services_cannot_be_mistaken_for_them(services: dict[str, Any]) -> None:

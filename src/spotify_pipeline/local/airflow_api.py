@@ -58,9 +58,13 @@ class AirflowApi:
         """Let a DAG run."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str, partition_key: str) -> str:
-        """Start a run for a partition and give its run id."""
-        body = {"logical_date": None, "partition_key": partition_key}
+    def pause(self, dag_id: str) -> None:
+        """Let a DAG start no run by itself."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
+
+    def trigger(self, dag_id: str, partition_key: str | None = None) -> str:
+        """Start a run, for a partition where the DAG has them, and give its run id."""
+        body = {"logical_date": None} | ({} if partition_key is None else {"partition_key": partition_key})
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

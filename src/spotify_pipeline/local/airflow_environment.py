@@ -11,6 +11,7 @@ from spotify_pipeline import connections as ids
 from spotify_pipeline.local.s3_server import BUCKET, REGION
 from spotify_pipeline.local.state import StackState
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
+from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
 
 METADATA_DATABASE = "airflow"
 METADATA_USER = "airflow"
@@ -22,6 +23,8 @@ WAREHOUSE_LOGINS = {
     ids.WAREHOUSE_DBT: ("spotify_dbt", "warehouse_dbt"),
     ids.WAREHOUSE_READER: ("spotify_reader", "warehouse_reader"),
 }
+# whose login `spotify_sandbox --refresh-token` is
+SANDBOX_USER = "listener1"
 PARALLELISM = 6
 # left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
@@ -39,7 +42,7 @@ def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def connections(state: StackState) -> dict[str, dict[str, object]]:
-    """The six connections by id, in the fields of Airflow's JSON notation."""
+    """The six connections by id, in the fields of Airflow's JSON notation, and that of the sandbox's user."""
     host = "127.0.0.1"
     found: dict[str, dict[str, object]] = {
         ids.SPOTIFY_API: {
@@ -62,6 +65,17 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
             "extra": {"secure": False, "region": REGION},
         },
     }
+    if state.user_token:
+        found[ids.SPOTIFY_USER] = {
+            "conn_type": "generic",
+            "login": state.secrets["spotify_client_id"],
+            "password": state.user_token,
+            "extra": {
+                "scopes": " ".join(ALL_SCOPES),
+                "authorized_on": state.made_on,
+                "user_hash": user_hash(SANDBOX_USER),
+            },
+        }
     for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():
         found[conn_id] = {
             "conn_type": "postgres",
@@ -75,10 +89,12 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
 
 
 def connection_variables(state: StackState) -> dict[str, str]:
-    """`AIRFLOW_CONN_…` for each connection; a `spotify_api` of the user's own stands for the sandbox's."""
+    """`AIRFLOW_CONN_…` for each connection; those of the user's own stand for the sandbox's."""
     found = {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
     if state.own_app:
         found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
+        if state.own_user:
+            found[ids.variable_name(ids.SPOTIFY_USER)] = state.own_user
     return found
 
 
@@ -150,10 +166,13 @@ def environment(state: StackState) -> dict[str, str]:
         for section, pairs in configuration(state).items()
         for name, value in pairs.items()
     }
+    # the login that the command line keeps is one at Spotify, and nothing for a sandbox
+    login_file = {} if state.own_app else {f"{PREFIX}LOGIN_FILE": str(state.paths.root / "login.json")}
     return {
         "AIRFLOW_HOME": str(state.paths.airflow_home),
         **options,
         **connection_variables(state),
+        **login_file,
         f"{PREFIX}SOURCES": str(state.paths.sources),
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spotify_pipeline.connections import SPOTIFY_API, variable_name
+from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.local import services
 from spotify_pipeline.local.health import NotReady
@@ -73,7 +73,8 @@ def up(
         if mode or catalog:
             options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
         own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
-        state = stack.up(Wanted(options, own_app, sources, store))
+        own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
+        state = stack.up(Wanted(options, own_app, own_user, sources, store))
         console.print(addresses(state), soft_wrap=True)
         console.print("[bold]make down[/] stops it.")
 

@@ -24,6 +24,7 @@ from spotify_pipeline.local.state import StackState
 from spotify_sandbox.control import SandboxControl
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
+LISTENING = "spotify_listening"
 HOUR_OF_RUN = "T06:00:00Z"
 # an asset event becomes a run within seconds; minutes mean that it will not
 HANDOVER_SECONDS = 180
@@ -63,7 +64,8 @@ class Demo:
             stale.unlink(missing_ok=True)
         with AirflowApi(self._state.airflow_url) as api:
             self._require_dags(api)
-            runs = [self._partition(api, day) for day in days]
+            with self._listening_by_hand(api):
+                runs = [self._partition(api, day) for day in days]
             if days[-1] == datetime.now(UTC).date():
                 # back in step with the world, so that tomorrow's scheduled run finds its date
                 self._set_clock(datetime.now(UTC).isoformat())
@@ -76,11 +78,26 @@ class Demo:
 
     def _require_dags(self, api: AirflowApi) -> None:
         known = {dag["dag_id"] for dag in api.dags()}
-        if missing := [dag_id for dag_id in CHAIN if dag_id not in known]:
+        wanted = CHAIN if self._state.user_token is None else (LISTENING, *CHAIN)
+        if missing := [dag_id for dag_id in wanted if dag_id not in known]:
             errors = "; ".join(f"{file}: {message}" for file, message in api.import_errors().items())
             raise PipelineError(f"Airflow has no DAG {', '.join(missing)}: {errors or 'see make status'}")
         for dag_id in CHAIN:
             api.unpause(dag_id)
+
+    @contextmanager
+    def _listening_by_hand(self, api: AirflowApi) -> Iterator[None]:
+        """Where a user is logged in, the hourly DAG runs once a day of the demo and then rests.
+
+        By itself it would bring the plays of other hours, and the same demo would not give the same tables.
+        """
+        if self._state.user_token is not None:
+            api.unpause(LISTENING)
+        try:
+            yield
+        finally:
+            if self._state.user_token is not None:
+                api.pause(LISTENING)
 
     def _set_clock(self, moment: str) -> None:
         with SandboxControl(self._state.sandbox_url) as control:
@@ -97,10 +114,15 @@ class Demo:
         demo_sources.write(self._state, entries)
         done.sources = [entry["name"] for entry in entries]
         with SandboxControl(self._state.sandbox_url) as control, self._progress(key) as show:
+            if self._state.user_token is not None:
+                self._ended(api, day, LISTENING, api.trigger(LISTENING), show)
             before = control.calls(recent=1).last_number
             run_id = api.trigger(INGEST, key)
             for dag_id, following in zip(CHAIN, (*CHAIN[1:], None), strict=True):
-                self._follow(api, done, dag_id, run_id, show)
+                run = self._ended(api, day, dag_id, run_id, show)
+                done.run_ids[dag_id] = run_id
+                done.states[dag_id] = run["state"]
+                done.seconds[dag_id] = _seconds(run["start_date"], run["end_date"])
                 if dag_id == INGEST:
                     done.api_calls = control.calls(since=before, recent=1).api_total
                 if following is not None:
@@ -109,14 +131,10 @@ class Demo:
         self._console.print(f"  {key}: {took}; {done.api_calls} calls of the Web API", soft_wrap=True)
         return done
 
-    def _follow(
-        self,
-        api: AirflowApi,
-        done: PartitionRun,
-        dag_id: str,
-        run_id: str,
-        show: Callable[[str, int, int], None],
-    ) -> None:
+    def _ended(
+        self, api: AirflowApi, day: date, dag_id: str, run_id: str, show: Callable[[str, int, int], None]
+    ) -> dict[str, Any]:
+        """The run, once it has succeeded."""
         deadline = time.monotonic() + RUN_SECONDS
         while True:
             run = api.run(dag_id, run_id)
@@ -125,15 +143,13 @@ class Demo:
                 break
             if time.monotonic() > deadline:
                 raise PipelineError(
-                    f"{dag_id} of {done.day} did not end within {RUN_SECONDS // 60} minutes: "
+                    f"{dag_id} of {day} did not end within {RUN_SECONDS // 60} minutes: "
                     f"look at {self._url(dag_id, run_id)}"
                 )
             time.sleep(POLL_SECONDS)
-        done.run_ids[dag_id] = run_id
-        done.states[dag_id] = run["state"]
-        done.seconds[dag_id] = _seconds(run["start_date"], run["end_date"])
         if run["state"] == "failed":
-            raise PipelineError(self._failure(api, done, dag_id, run_id))
+            raise PipelineError(self._failure(api, day, dag_id, run_id))
+        return run
 
     def _next_run(self, api: AirflowApi, done: PartitionRun, dag_id: str, following: str) -> str:
         """Id of the run that the one of `dag_id` has started. A partition may have older ones."""
@@ -156,14 +172,14 @@ class Demo:
         wait_until(check, timeout=HANDOVER_SECONDS, what=what, given_up=given_up, poll=POLL_SECONDS)
         return found[-1]
 
-    def _failure(self, api: AirflowApi, done: PartitionRun, dag_id: str, run_id: str) -> str:
+    def _failure(self, api: AirflowApi, day: date, dag_id: str, run_id: str) -> str:
         """One sentence with the first task that failed, its last error and its log."""
         failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
         if not failed:
-            return f"{dag_id} of {done.day} failed without a failed task: look at {self._url(dag_id, run_id)}"
+            return f"{dag_id} of {day} failed without a failed task: look at {self._url(dag_id, run_id)}"
         first = min(failed, key=lambda task: task["end_date"] or "")
         log = task_log(self._state, dag_id, first)
-        return f"{dag_id} of {done.day} failed in task {first['task_id']}: {last_error(log)} (log: {log})"
+        return f"{dag_id} of {day} failed in task {first['task_id']}: {last_error(log)} (log: {log})"
 
     def _url(self, dag_id: str, run_id: str) -> str:
         return f"{self._state.airflow_url}/dags/{dag_id}/runs/{run_id}"

@@ -10,6 +10,7 @@ import yaml
 
 from spotify_pipeline import connections
 from spotify_pipeline.local import airflow_environment
+from spotify_pipeline.local.airflow_environment import SANDBOX_USER
 from spotify_pipeline.local.state import StackState
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
@@ -25,10 +26,12 @@ SourceEntry = dict[str, Any]
 def of_sandbox(state: StackState) -> list[SourceEntry]:
     """Entries of sources.yml for the date that the sandbox serves now.
 
-    A catalogue folder is listed by artist only, whole; the seeded catalogue also by album and by search.
+    A catalogue folder is listed by artist only, whole; the seeded catalogue also by album and by search, and
+    with what belongs to the user who is logged in.
     """
     with SandboxControl(state.sandbox_url) as control:
         artists = control.catalog().artists
+        playlists = control.playlists()
     entries = artist_entries(artist_id for artist_id, _ in artists)
     if state.sandbox.catalog is None and artists:
         first_id, first_name = min(artists)
@@ -42,7 +45,20 @@ def of_sandbox(state: StackState) -> list[SourceEntry]:
                 "max_results": SEARCH_RESULTS,
             }
         )
+    if state.user_token and artists:
+        own = (playlist["id"] for playlist in playlists if playlist["owner"] == SANDBOX_USER)
+        entries += user_entries(own)
     return entries
+
+
+def user_entries(playlist_ids: Iterable[str]) -> list[SourceEntry]:
+    """One source of each kind that belongs to a user."""
+    return [
+        {"name": "my-playlists", "kind": "playlist", "ids": sorted(playlist_ids)},
+        {"name": "my-saved-tracks", "kind": "saved_tracks"},
+        {"name": "my-top-tracks", "kind": "top_tracks"},
+        {"name": "my-plays", "kind": "recently_played"},
+    ]
 
 
 def artist_entries(artist_ids: Iterable[str]) -> list[SourceEntry]:

@@ -115,6 +115,8 @@ def _sandbox(state: StackState) -> Service:
     # they open nothing but this sandbox
     command += ["--client-id", state.secrets["spotify_client_id"]]
     command += ["--client-secret", state.secrets["spotify_client_secret"]]
+    if token := state.secrets.get("spotify_refresh_token"):
+        command += ["--refresh-token", token]
     if options.catalog:
         command += ["--catalog", options.catalog]
     if options.clock:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import bootstrap, minio, processes, services
+from spotify_pipeline.local import airflow_environment, bootstrap, minio, processes, services
 from spotify_pipeline.local.airflow_api import AirflowApi
 from spotify_pipeline.local.health import NotReady, wait_until
 from spotify_pipeline.local.ports import PortReservation
@@ -41,12 +41,13 @@ class Wanted:
     """What a stack is to serve.
 
     `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead
-    of the sandbox; "" for the sandbox. `sources`: a sources.yml. `store`: one of `state.STORES`. None is
-    always: as it was the last time.
+    of the sandbox; "" for the sandbox. `own_user`: connection `spotify_user` to go with it. `sources`: a
+    sources.yml. `store`: one of `state.STORES`. None is always: as it was the last time.
     """
 
     sandbox: SandboxOptions | None = None
     own_app: str | None = None
+    own_user: str | None = None
     sources: Path | None = None
     store: str | None = None
 
@@ -106,7 +107,9 @@ class Stack:
             state = create_or_load(self.paths, reservation)
             # a clock that a demo left behind would keep the daily run from ever being on time
             sandbox = wanted.sandbox or replace(state.sandbox, clock=None)
-            state = state.changed(sandbox=sandbox, own_app=wanted.own_app, store=wanted.store)
+            state = state.changed(
+                sandbox=sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+            )
             state.save()
             bootstrap.data_folders(state)
             everything = services.all_services(state)
@@ -123,15 +126,18 @@ class Stack:
         """Bring a running stack to what is asked: start what is missing, exchange Spotify or the store."""
         supervisor = Supervisor(state)
         before = state
-        state = before.changed(sandbox=wanted.sandbox, own_app=wanted.own_app, store=wanted.store)
+        state = before.changed(
+            sandbox=wanted.sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+        )
         state.save()
         if state.store != before.store:
             # the new one takes over port and key pair
             supervisor.stop([services.STORE], timeout=STOP_SECONDS)
         if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
-        if (state.sandbox.mode, state.own_app) != (before.sandbox.mode, before.own_app):
-            # both stand in the connection that Airflow's processes were started with
+        variables = airflow_environment.connection_variables
+        if variables(state) != variables(before):
+            # Airflow's processes have those that they were started with
             supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
         everything = services.all_services(state)
         missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]

@@ -9,6 +9,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ STACK_VARIABLE = "SPOTIFY_PIPELINE_STACK"
 SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
 OWN_APP = "own_spotify_api"
+OWN_USER = "own_spotify_user"
 APP_CLASSES = ("development", "extended")
 SEAWEEDFS, MINIO = STORES = ("seaweedfs", "minio")
 
@@ -47,6 +49,7 @@ SECRETS = {
     "s3_secret_key": 24,
     "spotify_client_id": 16,
     "spotify_client_secret": 24,
+    "spotify_refresh_token": 48,
     "airflow_jwt": 48,
     "airflow_api": 32,
     "airflow_fernet": 32,
@@ -123,6 +126,10 @@ class SandboxOptions:
             raise ConfigurationError(f"mode '{self.mode}' is unknown: choose {' or '.join(APP_CLASSES)}")
 
 
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
 @dataclass(frozen=True)
 class StackState:
     """One stack, ready to be turned into services."""
@@ -132,6 +139,8 @@ class StackState:
     secrets: Mapping[str, str] = field(repr=False)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     store: str = SEAWEEDFS
+    # date on which the stack was made, and its sandbox's user agreed to be read
+    made_on: str = field(default_factory=_today)
 
     def __post_init__(self) -> None:
         if self.store not in STORES:
@@ -152,8 +161,25 @@ class StackState:
         """Connection `spotify_api` of the user's own, as Airflow reads it; None with the sandbox."""
         return self.secrets.get(OWN_APP) or None
 
+    @property
+    def own_user(self) -> str | None:
+        """Connection `spotify_user` that goes with `own_app`, as Airflow reads it."""
+        return self.secrets.get(OWN_USER) or None
+
+    @property
+    def user_token(self) -> str | None:
+        """Refresh token of the sandbox's user; None with a catalogue folder, or an app of the user's own."""
+        if self.own_app or self.sandbox.catalog:
+            return None
+        return self.secrets.get("spotify_refresh_token")
+
     def changed(
-        self, *, sandbox: SandboxOptions | None, own_app: str | None, store: str | None = None
+        self,
+        *,
+        sandbox: SandboxOptions | None,
+        own_app: str | None,
+        own_user: str | None = None,
+        store: str | None = None,
     ) -> StackState:
         """The same stack with another Spotify or object store.
 
@@ -163,11 +189,18 @@ class StackState:
         kept = dict(self.secrets)
         if own_app is not None:
             kept[OWN_APP] = own_app
+        if own_user is not None:
+            kept[OWN_USER] = own_user
         return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
 
     def save(self) -> None:
         """Write the files of the stack; a reader sees the old or the new content, never half of it."""
-        public = {"ports": dict(self.ports), "sandbox": asdict(self.sandbox), "store": self.store}
+        public = {
+            "ports": dict(self.ports),
+            "sandbox": asdict(self.sandbox),
+            "store": self.store,
+            "made_on": self.made_on,
+        }
         _write(self.paths.state, json.dumps(public, indent=2), mode=0o644)
         _write(self.paths.secrets, json.dumps(dict(self.secrets), indent=2), mode=0o600)
 
@@ -182,7 +215,8 @@ def load(paths: StackPaths) -> StackState:
     if state is None or kept is None:
         raise ConfigurationError(f"there is no stack in {paths.root}: start one with 'make up'")
     sandbox = SandboxOptions(**state["sandbox"])
-    return StackState(paths, state["ports"], kept, sandbox, state.get("store", SEAWEEDFS))
+    made_on = state.get("made_on") or _today()
+    return StackState(paths, state["ports"], kept, sandbox, state.get("store", SEAWEEDFS), made_on)
 
 
 def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
@@ -208,7 +242,8 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         chosen = reservation.choose_or_none(port, offsets=offsets)
         ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets)
     sandbox = SandboxOptions(**before.get("sandbox", {}))
-    state = StackState(paths, ports, kept, sandbox, before.get("store", SEAWEEDFS))
+    made_on = before.get("made_on") or _today()
+    state = StackState(paths, ports, kept, sandbox, before.get("store", SEAWEEDFS), made_on)
     state.save()
     return state
 

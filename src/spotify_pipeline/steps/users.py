@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 
-from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, ConnectionLookup
+from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, ConnectionInfo, ConnectionLookup
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
@@ -21,6 +22,7 @@ from spotify_pipeline.spotify.login_store import (
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.users import record_user
 
+log = logging.getLogger(__name__)
 _LOCK_SECONDS = 120
 """Longer than any refresh takes, its retries included."""
 
@@ -30,7 +32,8 @@ def login_store(
 ) -> LoginStore | None:
     """Where the login of this run is: connection `spotify_user`, else the command line's file; None: nowhere.
 
-    `state` keeps the successors of the connection's tokens; None: a file beside the command line's.
+    `state` keeps the successors of the connection's tokens; None: a file beside the command line's. A login
+    that another app has got is of no use to this one: it counts as nobody's.
 
     Raises:
         ConfigurationError: the connection or the file cannot be used.
@@ -40,6 +43,14 @@ def login_store(
     except ConnectionMissing:
         return FileLoginStore(settings.login_file) if settings.login_file.exists() else None
     seed = Login.from_connection(connection)
+    if seed.client_id != lookup(SPOTIFY_API).login:
+        log.warning(
+            "connection '%s' is left alone: its login, a client id, is not that of '%s', so it was made with "
+            "another app",
+            SPOTIFY_USER,
+            SPOTIFY_API,
+        )
+        return None
     kept = state or FileState(settings.login_file.with_name(f"connection-{seed.user_hash}.json"))
     return SeededLoginStore(seed, kept, lambda: warehouse_lock(warehouse, f"login {seed.user_hash}"))
 

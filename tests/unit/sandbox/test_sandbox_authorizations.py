@@ -101,9 +101,10 @@ def test_rotation(clock: SandboxClock, rotation: Rotation, expected: list[bool])
     assert known.find(token).refreshes == len(expected)
 
 
-def test_a_given_refresh_token_is_never_rotated(clock: SandboxClock) -> None:
+def test_a_given_refresh_token_is_never_rotated_and_does_not_die(clock: SandboxClock) -> None:
     known = Authorizations(clock, Rotation.ALWAYS)
     known.grant("app", "listener1", frozenset(), refresh_token="fixed")
+    clock.set(datetime(2031, 1, 1, tzinfo=UTC))
     assert known.refreshed(known.find("fixed")) is None
     assert known.find("fixed").user_id == "listener1"
 
