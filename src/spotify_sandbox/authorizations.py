@@ -15,6 +15,8 @@ from spotify_sandbox.clock import SandboxClock
 
 CODE_LIFETIME = timedelta(minutes=10)
 REFRESH_TOKEN_MONTHS = 6
+# what the sandbox issues can be told wherever it turns up: in a log, for example
+REFRESH_TOKEN_PREFIX = "AQsandbox-"  # noqa: S105  no token itself
 SCOPES = frozenset(
     (
         "app-remote-control", "playlist-modify-private", "playlist-modify-public",
@@ -125,7 +127,7 @@ class Authorizations:
             scopes=scopes,
             authorized_at=authorized_at or self._clock.now(),
             with_pkce=with_pkce,
-            refresh_token=refresh_token or secrets.token_urlsafe(96),
+            refresh_token=refresh_token or _new_refresh_token(),
             keeps_token=refresh_token is not None,
         )
         self._all.append(made)
@@ -153,7 +155,7 @@ class Authorizations:
         if not turn or known.keeps_token:
             return None
         known.retired.add(known.refresh_token)
-        known.refresh_token = secrets.token_urlsafe(96)
+        known.refresh_token = _new_refresh_token()
         return known.refresh_token
 
     def revoke(self, user_id: str | None = None) -> int:
@@ -179,6 +181,10 @@ def months_after(moment: datetime, months: int) -> datetime:
 def challenge_of(verifier: str) -> str:
     """The S256 challenge of a code verifier (RFC 7636, section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _new_refresh_token() -> str:
+    return REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(96)
 
 
 def _proves(verifier: str | None, challenge: str) -> bool:

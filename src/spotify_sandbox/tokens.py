@@ -19,6 +19,8 @@ from spotify_sandbox.clock import SandboxClock
 from spotify_sandbox.errors import ApiError, JsonResponse, token_error
 
 TOKEN_LIFETIME = timedelta(seconds=3600)
+# what the sandbox issues can be told wherever it turns up: in a log, for example
+ACCESS_TOKEN_PREFIX = "BQsandbox-"  # noqa: S105  no token itself
 _WITHOUT_SECRET = {"authorization_code", "refresh_token"}
 
 
@@ -83,7 +85,7 @@ class TokenService:
 
     def issue(self, grant: Grant) -> str:
         """A new access token for a grant."""
-        token = secrets.token_urlsafe(96)
+        token = ACCESS_TOKEN_PREFIX + secrets.token_urlsafe(96)
         self._grants[token] = grant
         return token
 
