@@ -10,6 +10,7 @@ from spotify_pipeline.orchestration.assets import MARTS, STAGING
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import step
 from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
+from spotify_pipeline.orchestration.transform_docs import write_docs
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 
@@ -25,13 +26,15 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 ### spotify_transform
 
 Runs for each partition of `spotify_staging`: freshness of the loads, then every dbt model, seed and data
-test as a task of its own, then `publish`.
+test as a task of its own, then `publish`, then `write_docs`.
 
 * **A failing test** stops the models behind it and `publish`, nothing else. Its failing rows lie in the
   schema `dbt_audit`. After a repair clear that one task: it and what follows run again.
 * **An outage** is tried again, five times over some minutes; a test that found bad rows is not.
 * **Running a partition again** builds whatever staging holds now; the marts end up the same.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test.
+* `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
+  It holds nothing back: when it cannot, it is skipped and says why.
 """,
 )
 def spotify_transform() -> None:
@@ -54,7 +57,7 @@ def spotify_transform() -> None:
             steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)
 
     covered = watermark()
-    covered >> dbt_task_group(DBT_PROJECT) >> publish(covered)
+    covered >> dbt_task_group(DBT_PROJECT) >> publish(covered) >> write_docs(DBT_PROJECT)
 
 
 spotify_transform()

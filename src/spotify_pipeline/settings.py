@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         default_factory=_login_file, description="where the command line keeps a user's login"
     )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
+    dbt_docs_dir: Path | None = Field(
+        default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"
+    )
 
     @field_validator("call_budget")
     @classmethod

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from spotify_pipeline.errors import ConfigurationError
 
 RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports"
+DOCS, DOCS_PAGE = "docs", "index.html"
 MANIFEST_NAME = "_manifest.json"
 SUMMARY_NAME = "_summary.json"
 SELECTION_NAME = "_selection.json"
@@ -47,6 +48,15 @@ def partition_prefix(zone: str, partition: date) -> str:
     return f"{zone}/ingest_date={partition.isoformat()}/"
 
 
+def partition_of_folder(name: str) -> date | None:
+    """Date of a folder `ingest_date=YYYY-MM-DD`, None for a folder that is none."""
+    found = re.fullmatch(r"ingest_date=(\d{4}-\d{2}-\d{2})", name)
+    try:
+        return date.fromisoformat(found.group(1)) if found else None
+    except ValueError:
+        return None
+
+
 def users_prefix(zone: str, partition: date) -> str:
     """Everything of one zone and partition that derives from users' accounts."""
     return f"{partition_prefix(zone, partition)}user="
@@ -70,6 +80,12 @@ def source_prefix(zone: str, partition: date, source: str, user: str | None = No
 def source_of(key: str) -> str | None:
     """Name of the source that a key belongs to."""
     found = re.search(r"/source=([^/]+)/", key)
+    return found.group(1) if found else None
+
+
+def user_of(key: str) -> str | None:
+    """Hash of the user whose account a key derives from, None for what belongs to nobody."""
+    found = re.search(r"/user=([^/]+)/", key)
     return found.group(1) if found else None
 
 
@@ -133,3 +149,8 @@ def quarantine_key(partition: date, source: str, user: str | None = None) -> str
 def report_key(partition: date) -> str:
     """Key of the report page."""
     return partition_prefix(REPORTS, partition) + "report.html"
+
+
+def docs_key(name: str = DOCS_PAGE) -> str:
+    """Key of a file of dbt's documentation; of no partition, since only the newest is kept."""
+    return f"{DOCS}/dbt/{name}"

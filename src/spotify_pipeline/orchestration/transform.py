@@ -63,13 +63,20 @@ def dbt_task_group(project: Path) -> DbtTaskGroup | BaseOperator:
         ConfigurationError: the manifest is missing; `make dbt-manifest` makes it.
     """
     manifest = DbtManifest.read(project / MANIFEST)
+    arguments = node_arguments(project)
+    return task_alone(project, manifest, arguments) or _whole_graph(
+        project, manifest, arguments["profile_config"]
+    )
+
+
+def node_arguments(project: Path) -> dict[str, Any]:
+    """What every operator of the project is made with, where Cosmos does not make it."""
     profile = ProfileConfig(
         profile_name=PROFILE,
         target_name=TARGET,
         profile_mapping=WarehouseProfileMapping(WAREHOUSE_DBT, profile_args=PROFILE_ARGS),
     )
-    alone = task_alone(project, manifest, COMMON | {"project_dir": project, "profile_config": profile})
-    return alone or _whole_graph(project, manifest, profile)
+    return COMMON | {"project_dir": project, "profile_config": profile}
 
 
 def _whole_graph(project: Path, manifest: DbtManifest, profile: ProfileConfig) -> DbtTaskGroup:

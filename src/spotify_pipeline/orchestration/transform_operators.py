@@ -38,7 +38,7 @@ STALE = "error"
 FAILED = frozenset({"fail", "error", "runtime error"})
 
 
-class _Node:
+class DbtNode:
     """What the operators below share."""
 
     dbt_cmd_global_flags: list[str]
@@ -130,19 +130,19 @@ def _said(outcome: Any) -> str:
     return str(getattr(outcome, "message", None) or f"status {outcome.status}")
 
 
-class RunModel(_Node, DbtRunLocalOperator):
+class RunModel(DbtNode, DbtRunLocalOperator):
     """One model."""
 
 
-class LoadSeed(_Node, DbtSeedLocalOperator):
+class LoadSeed(DbtNode, DbtSeedLocalOperator):
     """One seed."""
 
 
-class RunDataTest(_Node, DbtTestLocalOperator):
+class RunDataTest(DbtNode, DbtTestLocalOperator):
     """One data test."""
 
 
-class CheckFreshness(_Node, DbtSourceLocalOperator):
+class CheckFreshness(DbtNode, DbtSourceLocalOperator):
     """Freshness of one source table."""
 
     verdicts = frozenset({STALE})

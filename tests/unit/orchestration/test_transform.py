@@ -16,6 +16,7 @@ from spotify_pipeline.local.manifest import MANIFEST, build_manifest
 from spotify_pipeline.orchestration.assets import MARTS, STAGING
 from spotify_pipeline.orchestration.transform_operators import (
     CheckFreshness,
+    DbtNode,
     LoadSeed,
     RunDataTest,
     RunModel,
@@ -125,13 +126,18 @@ def test_a_failing_test_does_not_stop_its_siblings(dag: DAG) -> None:
         assert not tests & ancestors(dag, test)
 
 
-def test_publish_is_last_and_stands_behind_everything(dag: DAG) -> None:
-    others = {task.task_id for task in dag.tasks} - {"publish"}
+def test_publish_stands_behind_everything_but_the_documentation(dag: DAG) -> None:
+    others = {task.task_id for task in dag.tasks} - {"publish", "write_docs"}
 
     assert ancestors(dag, "publish") == others
     assert dag.get_task("publish").trigger_rule == "all_success"
     assert [task.task_id for task in dag.tasks if task.outlets] == ["publish"]
     assert dag.get_task("publish").outlets == [MARTS]
+
+
+def test_the_documentation_is_last(dag: DAG) -> None:
+    assert dag.get_task("publish").downstream_task_ids == {"write_docs"}
+    assert dag.get_task("write_docs").downstream_task_ids == set()
 
 
 def test_freshness_comes_before_every_other_node(dag: DAG) -> None:
@@ -163,9 +169,7 @@ def test_task_ids_fit_and_read_as_layer_model_task(
 
 def test_every_dbt_task_has_the_same_environment_and_variables(dag: DAG) -> None:
     """Else dbt parses the whole project again in each."""
-    nodes = [
-        task for task in dag.tasks if isinstance(task, RunModel | LoadSeed | RunDataTest | CheckFreshness)
-    ]
+    nodes = [task for task in dag.tasks if isinstance(task, DbtNode)]
 
     assert {(str(task.env or {}), str(task.vars or {})) for task in nodes} == {("{}", "{}")}
     assert {(task.profile_config.profile_name, task.profile_config.target_name) for task in nodes} == {

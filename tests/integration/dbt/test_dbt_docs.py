@@ -1,0 +1,108 @@
+"""dbt's documentation: made from a real warehouse, the same bytes whenever it is made, one page by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.integration.dbt.dbt_warehouse import Warehouse, fill
+
+from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.local.objectstore import HOST, ObjectStore
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.steps.dbt_docs import documentation, publish_docs
+from spotify_pipeline.steps.runtime import Runtime
+
+pytestmark = pytest.mark.integration
+KEYS = ["docs/dbt/index.html", "docs/dbt/manifest.json", "docs/dbt/catalog.json"]
+# as the task of spotify_transform has it
+GENERATE = ("docs", "generate", "--exclude", "resource_type:test", "resource_type:unit_test")
+
+
+@pytest.fixture
+def runtime(s3_server: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_DBT_DOCS_DIR", str(tmp_path / "docs"))
+    lake = ConnectionInfo(
+        conn_id=SPOTIFY_LAKE,
+        host=HOST,
+        port=s3_server.port,
+        login=s3_server.access_key,
+        password=s3_server.secret_key,
+        schema="spotify-lake",
+    )
+    runtime = Runtime(settings=Settings.load(), lookup={lake.conn_id: lake}.__getitem__)
+    for key in KEYS:
+        runtime.lake.delete(key)
+    return runtime
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """What dbt would leave behind, as small as can be."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    page = '<script>n=["MANIFEST.JSON INLINE DATA","CATALOG.JSON INLINE DATA"]</script>'
+    (folder / "index.html").write_text(page)
+    node = {"name": "ends </script>", "created_at": 1.5, "compiled_path": "/here/dim.sql"}
+    metadata = {"dbt_version": "1", "generated_at": "now", "env": {}}
+    artifact = {"metadata": metadata, "nodes": {"model.a": node}}
+    for name in ("manifest.json", "catalog.json"):
+        (folder / name).write_text(json.dumps(artifact))
+    return folder
+
+
+def test_what_differs_from_run_to_run_is_left_out_and_the_page_stands_alone(target: Path) -> None:
+    files = documentation(target)
+
+    kept = {"metadata": {"dbt_version": "1"}, "nodes": {"model.a": {"name": "ends </script>"}}}
+    assert json.loads(files["manifest.json"]) == json.loads(files["catalog.json"]) == kept
+    page = files["index.html"].decode()
+    assert page.count("</script>") == 1, "a name must not end the script that it stands in"
+    assert json.loads(page.removeprefix("<script>n=").removesuffix("</script>")) == [kept, kept]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "catalog.json", "index.html"])
+def test_an_artifact_that_is_missing_is_named(target: Path, name: str) -> None:
+    (target / name).unlink()
+    with pytest.raises(ConfigurationError, match=f"wrote no '{name}'"):
+        documentation(target)
+
+
+def test_an_artifact_that_was_cut_short_is_named(target: Path) -> None:
+    (target / "catalog.json").write_text('{"nodes": {')
+    with pytest.raises(ConfigurationError, match="'catalog.json' is no JSON"):
+        documentation(target)
+
+
+def test_documentation_made_again_changes_no_object(
+    warehouse: Warehouse, runtime: Runtime, tmp_path: Path
+) -> None:
+    """Promise 1 reaches the documentation too: the clock, the run and the folder leave no trace."""
+    fill(warehouse, extended=True)
+    assert warehouse.dbt("seed").success
+    assert warehouse.dbt("run").success
+    assert warehouse.dbt(*GENERATE).success
+    assert publish_docs(runtime, warehouse.target) == KEYS
+    before = {key: runtime.lake.get(key).data for key in KEYS}
+
+    warehouse.target = tmp_path / "another"
+    assert warehouse.dbt(*GENERATE).success
+    assert publish_docs(runtime, warehouse.target) == []
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()} == {
+        key.rpartition("/")[2]: data for key, data in before.items()
+    }
+    manifest, catalog = (json.loads(before[key]) for key in KEYS[1:])
+    models = {key for key, node in manifest["nodes"].items() if node["resource_type"] != "test"}
+    assert models == catalog["nodes"].keys(), "every model and the seed, and nothing that is not there"
+    assert catalog["sources"].keys() == manifest["sources"].keys()
+    mart = manifest["nodes"]["model.spotify.dim_track"]
+    assert mart["compiled_code"].lstrip().startswith("with")
+    assert str(tmp_path) not in before[KEYS[1]].decode()
+    assert catalog["nodes"]["model.spotify.dim_track"]["columns"].keys() == mart["columns"].keys()
+
+    warehouse.execute("alter table staging.tracks add column more text", role="spotify_owner")
+    assert warehouse.dbt(*GENERATE).success
+    assert publish_docs(runtime, warehouse.target) == [KEYS[0], KEYS[2]]
