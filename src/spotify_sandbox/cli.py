@@ -48,7 +48,10 @@ def serve(  # noqa: PLR0917  typer passes by name
         str, typer.Option(help="The app's client id.", rich_help_panel=_APP)
     ] = DEFAULT_CLIENT_ID,
     client_secret: Annotated[
-        str, typer.Option(help="The app's client secret.", rich_help_panel=_APP)
+        str,
+        typer.Option(
+            help="The app's client secret.", envvar="SPOTIFY_SANDBOX_CLIENT_SECRET", rich_help_panel=_APP
+        ),
     ] = DEFAULT_CLIENT_SECRET,
     catalog: Annotated[
         Path | None,
@@ -69,6 +72,7 @@ def serve(  # noqa: PLR0917  typer passes by name
         str | None,
         typer.Option(
             help="A refresh token of listener1, good from the start: it is never rotated and does not die.",
+            envvar="SPOTIFY_SANDBOX_REFRESH_TOKEN",
             rich_help_panel=_USERS,
         ),
     ] = None,

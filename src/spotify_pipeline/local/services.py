@@ -112,16 +112,16 @@ def _sandbox(state: StackState) -> Service:
     options = state.sandbox
     command = [sys.executable, "-m", "spotify_sandbox", "--port", str(state.ports["sandbox"])]
     command += ["--mode", options.mode]
-    # they open nothing but this sandbox
     command += ["--client-id", state.secrets["spotify_client_id"]]
-    command += ["--client-secret", state.secrets["spotify_client_secret"]]
-    if token := state.secrets.get("spotify_refresh_token"):
-        command += ["--refresh-token", token]
     if options.catalog:
         command += ["--catalog", options.catalog]
     if options.clock:
         command += ["--clock", options.clock]
-    return Service(SANDBOX, command, lambda: sandbox_check(state))
+    # everybody on this machine can read command lines
+    environment = {"SPOTIFY_SANDBOX_CLIENT_SECRET": state.secrets["spotify_client_secret"]}
+    if token := state.secrets.get("spotify_refresh_token"):
+        environment["SPOTIFY_SANDBOX_REFRESH_TOKEN"] = token
+    return Service(SANDBOX, command, lambda: sandbox_check(state), environment)
 
 
 def sandbox_check(state: StackState) -> None:

@@ -1,0 +1,147 @@
+"""Promise 9, over everything that a run leaves behind: no secret that was put in is found anywhere.
+
+It looks at the same stack as tests/e2e/test_chain.py, once runs have ended, failed ones among them.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from spotify_pipeline.local import processes, services
+from spotify_pipeline.local.state import SECRETS
+from spotify_pipeline.local.summary import lake
+from spotify_sandbox.authorizations import REFRESH_TOKEN_PREFIX
+from spotify_sandbox.tokens import ACCESS_TOKEN_PREFIX
+
+from .conftest import FIRST_DAY, INGEST, REPORT, TRANSFORM, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+# they say who somebody is and open nothing
+NAMES_ONLY = {"spotify_client_id", "s3_access_key"}
+# what must know them, readable by the owner only
+KEEPERS = {"secrets.json", "supervisord.conf"}
+# the servers' own files: what is in them is read through the servers
+DATA_FOLDERS = (services.METADATA, services.WAREHOUSE, services.STORE)
+
+
+@pytest.fixture(scope="module")
+def needles(running: Running) -> dict[str, bytes]:
+    """What to look for, by what it is: as it was put in, as a URL and a Basic header carry it."""
+    known = running.state.secrets
+    found = {name: known[name] for name in SECRETS if name not in NAMES_ONLY}
+    pairs = {
+        "Spotify's Basic authentication": (known["spotify_client_id"], known["spotify_client_secret"]),
+    }
+    found |= {name: base64.b64encode(":".join(pair).encode()).decode() for name, pair in pairs.items()}
+    found |= {f"{name}, quoted": quote(value, safe="") for name, value in found.items()}
+    # the sandbox marks all that it issues
+    found |= {"an access token": ACCESS_TOKEN_PREFIX, "a refresh token": REFRESH_TOKEN_PREFIX}
+    return {name: value.encode() for name, value in found.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def finished_runs(running: Running) -> None:
+    """A whole chain has run; tests/e2e/test_chain.py leaves failed runs with their tracebacks as well."""
+    if running.api.runs(REPORT, FIRST_DAY.isoformat()):
+        return
+    running.set_day(FIRST_DAY)
+    since = datetime.now(UTC)
+    run_id = running.api.trigger(INGEST, FIRST_DAY.isoformat())
+    assert running.ended(INGEST, run_id)["state"] == "success"
+    for follows in (TRANSFORM, REPORT):
+        assert running.next_run(follows, FIRST_DAY, since)["state"] == "success"
+
+
+def found_in(data: bytes, needles: dict[str, bytes]) -> list[str]:
+    return [name for name, needle in needles.items() if needle in data]
+
+
+def files(running: Running) -> Iterator[Path]:
+    root = running.state.paths.root
+    for path in sorted(root.rglob("*")):
+        apart = path.name in KEEPERS or path.relative_to(root).parts[0].startswith(DATA_FOLDERS)
+        if path.is_file() and not path.is_symlink() and not apart:
+            yield path
+
+
+def test_no_log_and_no_other_file_of_the_stack_holds_a_secret(
+    running: Running, needles: dict[str, bytes]
+) -> None:
+    looked_at = list(files(running))
+    task_logs = [path for path in looked_at if f"dag_id={TRANSFORM}" in str(path)]
+    assert len(task_logs) > 100, "the logs of tasks are elsewhere: this test looks at nothing"
+    assert {path: found for path in looked_at if (found := found_in(path.read_bytes(), needles))} == {}
+
+
+def test_what_keeps_the_secrets_is_the_owner_s_alone(running: Running) -> None:
+    keepers = [path for path in running.state.paths.root.rglob("*") if path.name in KEEPERS]
+    assert {path.name for path in keepers} == KEEPERS
+    assert {oct(path.stat().st_mode & 0o077) for path in keepers} == {oct(0)}
+
+
+def rows(connection: psycopg.Connection) -> Iterator[tuple[str, bytes]]:
+    """Every row of every table, as text, with the table's name."""
+    tables = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+        "AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    assert len(tables) > 20
+    for schema, table in tables:
+        copy = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))
+        with connection.cursor().copy(copy) as lines:
+            for line in lines:
+                yield f"{schema}.{table}", bytes(line)
+
+
+@pytest.mark.parametrize("server", [services.METADATA, services.WAREHOUSE])
+def test_no_row_of_a_database_holds_a_secret(
+    running: Running, needles: dict[str, bytes], server: str
+) -> None:
+    """XComs, rendered templates, serialised DAGs, audit logs; staging, ops and marts."""
+    state = running.state
+    if server == services.METADATA:
+        postgres, database = services.metadata_postgres(state), "airflow"
+    else:
+        postgres, database = services.warehouse_postgres(state), "warehouse"
+    seen: set[str] = set()
+    with psycopg.connect(postgres.url(database)) as connection:
+        for table, line in rows(connection):
+            seen.add(table)
+            assert found_in(line, needles) == [], table
+    wanted = (
+        {"public.xcom", "public.rendered_task_instance_fields"}
+        if server == services.METADATA
+        else {"staging.tracks", "ops.dbt_result"}
+    )
+    assert wanted <= seen
+
+
+def test_no_object_holds_a_secret(running: Running, needles: dict[str, bytes]) -> None:
+    store = lake(running.state)
+    keys = store.keys("")
+    assert any(key.startswith("raw/") for key in keys)
+    for key in keys:
+        stored = store.get(key)
+        told = "\n".join([key, *(f"{name}: {value}" for name, value in stored.metadata.items())])
+        assert found_in(stored.data, needles) + found_in(told.encode(), needles) == [], key
+
+
+def test_no_command_line_shows_a_secret(running: Running, needles: dict[str, bytes]) -> None:
+    """Everybody on a machine can read those of all processes."""
+    lines = {}
+    for process in processes.of_stack(running.state.paths):
+        try:
+            lines[process.pid] = "\0".join(process.cmdline()).encode()
+        except processes.psutil.NoSuchProcess:
+            continue
+    assert len(lines) >= len(services.ALL)
+    assert {line: found for line in lines.values() if (found := found_in(line, needles))} == {}
