@@ -7,9 +7,9 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 ENV PYTHONPATH=/usr/local/airflow/src:/usr/local/airflow/config${PYTHONPATH:+:${PYTHONPATH}} \
     AIRFLOW__CORE__MP_START_METHOD=fork \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
-    AIRFLOW__COSMOS__DBT_DOCS_DIR=/usr/local/airflow/dbt/target \
     DBT_SEND_ANONYMOUS_USAGE_STATS=false \
     DO_NOT_TRACK=1
 
-# Cosmos reads the manifest at parse, and dbt starts from partial_parse.msgpack. Neither needs a database.
-RUN dbt parse --project-dir dbt --profiles-dir dbt --no-use-colors
+# Cosmos reads the manifest at parse, and dbt starts from partial_parse.msgpack. Neither needs a database. The volume
+# of docker-compose.override.yml for dbt's documentation belongs to whom this folder does: the image's user.
+RUN dbt parse --project-dir dbt --profiles-dir dbt --no-use-colors && mkdir dbt-docs

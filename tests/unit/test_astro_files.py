@@ -224,6 +224,17 @@ def test_settings_are_ones_that_the_code_reads(services: dict[str, Any]) -> None
     assert (ROOT / sources.removeprefix(f"{PROJECT_IN_IMAGE}/")).is_file()
 
 
+def test_dbt_s_documentation_is_written_where_the_api_server_looks_for_it(services: dict[str, Any]) -> None:
+    for name in AIRFLOW:
+        variables = services[name]["environment"]
+        folder = variables[f"{PREFIX}DBT_DOCS_DIR"]
+        [project] = json.loads(variables["AIRFLOW__COSMOS__DBT_DOCS_PROJECTS"]).values()
+        assert project["dir"] == folder
+        assert f"dbt_docs:{folder}" in services[name]["volumes"]
+    # a volume takes its owner from the folder of the image
+    assert f"mkdir {Path(folder).name}" in (ROOT / "Dockerfile").read_text()
+
+
 def test_the_image_has_a_python_that_dbt_runs_on_and_carries_the_manifest() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert "FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12" in lines

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from spotify_pipeline import connections as ids
+from spotify_pipeline.lake.keys import DOCS_PAGE
 from spotify_pipeline.local.s3_server import BUCKET, REGION
 from spotify_pipeline.local.state import StackState
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
@@ -26,6 +27,8 @@ WAREHOUSE_LOGINS = {
 # whose login `spotify_sandbox --refresh-token` is
 SANDBOX_USER = "listener1"
 PARALLELISM = 6
+# part of the address under which Cosmos shows dbt's documentation
+DBT_DOCS = "spotify"
 # left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
 FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
@@ -98,6 +101,11 @@ def connection_variables(state: StackState) -> dict[str, str]:
     return found
 
 
+def dbt_docs_url(state: StackState) -> str:
+    """Where Airflow shows dbt's documentation; the page asks for no login."""
+    return f"{state.airflow_url}/cosmos/{DBT_DOCS}/dbt_docs_index.html"
+
+
 def metadata_url(state: StackState, driver: str) -> str:
     """SQLAlchemy URL of the metadata database."""
     password = quote(state.secrets["metadata_airflow"], safe="")
@@ -155,6 +163,9 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
         "cosmos": {
             "enable_telemetry": "False",
             "cache_dir": str(state.paths.root / "cosmos"),
+            "dbt_docs_projects": json.dumps(
+                {DBT_DOCS: {"dir": str(state.paths.dbt_docs), "index": DOCS_PAGE, "name": "dbt docs"}}
+            ),
         },
     }
 
@@ -175,6 +186,7 @@ def environment(state: StackState) -> dict[str, str]:
         **login_file,
         f"{PREFIX}SOURCES": str(state.paths.sources),
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
+        f"{PREFIX}DBT_DOCS_DIR": str(state.paths.dbt_docs),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),
         "PYTHONUNBUFFERED": "1",
         # Airflow's process titles are not to be written over the environment: by that a stack is recognised

@@ -94,6 +94,11 @@ class StackPaths:
         return self.root / "reports"
 
     @property
+    def dbt_docs(self) -> Path:
+        """dbt's documentation, for Airflow's UI."""
+        return self.root / "dbt-docs"
+
+    @property
     def airflow_home(self) -> Path:
         """AIRFLOW_HOME: the configuration, and the logs of tasks."""
         return self.root / "airflow"

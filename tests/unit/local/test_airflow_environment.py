@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_API, from_environment, variable_name
+from spotify_pipeline.lake import keys
 from spotify_pipeline.local import airflow_environment
 from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState, create_or_load
@@ -26,10 +28,19 @@ def airflow_options() -> dict[str, set[str]]:
 
 def test_every_option_exists_in_the_installed_airflow(state: StackState) -> None:
     known = airflow_options()
-    cosmos = {"enable_telemetry", "cache_dir"}  # a provider's own section, read in cosmos.settings
+    # a provider's own section, read in cosmos.settings and its plugin
+    cosmos = {"enable_telemetry", "cache_dir", "dbt_docs_projects"}
     for section, pairs in airflow_environment.configuration(state).items():
         options = known.get(section, cosmos if section == "cosmos" else set())
         assert set(pairs) <= options, f"[{section}] has no such option"
+
+
+def test_dbt_s_documentation_is_shown_from_where_it_is_written(state: StackState) -> None:
+    environ = airflow_environment.environment(state)
+    [(name, project)] = json.loads(environ["AIRFLOW__COSMOS__DBT_DOCS_PROJECTS"]).items()
+    assert project["dir"] == environ["SPOTIFY_PIPELINE_DBT_DOCS_DIR"]
+    assert project["index"] == keys.docs_key().rpartition("/")[2]
+    assert f"/{name}/" in airflow_environment.dbt_docs_url(state)
 
 
 def test_all_connections_are_there_and_readable(state: StackState) -> None:
