@@ -1,0 +1,1 @@
+"""Names of datasets and origins of columns: no Airflow in here."""
