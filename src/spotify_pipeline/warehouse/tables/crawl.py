@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Date,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -33,6 +34,25 @@ crawl_state = Table(
     schema="ops",
 )
 
+# by partition: a later one goes on from where one stopped, and a repeated one decides as it did before
+crawl_begun = Table(
+    "crawl_begun",
+    metadata,
+    required("source", Text),
+    required("record_kind", Text),
+    required("record_id", Text),
+    required("stopped_on", Date),
+    required("listing_sha256", Text),
+    # when the detail was answered
+    required("begun_at", TIMESTAMP),
+    # of the first page of tracks that is not there
+    required("next_offset", Integer),
+    PrimaryKeyConstraint("source", "record_kind", "record_id", "stopped_on"),
+    one_of("record_kind", "album"),
+    *not_negative("next_offset"),
+    schema="ops",
+)
+
 detail_queue = Table(
     "detail_queue",
     metadata,
@@ -41,6 +61,8 @@ detail_queue = Table(
     required("reason", Text),
     required("enqueued_on", Date),
     Column("done_on", Date),
+    # the last partition in which it was asked for and nothing came
+    Column("asked_on", Date),
     PrimaryKeyConstraint("record_kind", "record_id"),
     one_of("record_kind", "track"),
     Index(None, "enqueued_on", "record_id", postgresql_where=text("done_on IS NULL")),
