@@ -17,7 +17,7 @@ from rich.table import Table
 
 from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import services
+from spotify_pipeline.local import airflow_environment, services
 from spotify_pipeline.local.health import NotReady
 from spotify_pipeline.local.s3_server import BUCKET
 from spotify_pipeline.local.stack import Stack, Wanted
@@ -109,6 +109,7 @@ def addresses(state: StackState) -> str:
     )
     lines = {
         "Airflow": f"{state.airflow_url}  no login needed",
+        "dbt docs": f"{airflow_environment.dbt_docs_url(state)}  after a first run",
         "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse",
         "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}, {state.store}",
         "Spotify": spotify,
