@@ -6,8 +6,10 @@ from pathlib import Path
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
-from spotify_pipeline.orchestration.assets import MARTS, STAGING
+from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import default_args
+from spotify_pipeline.orchestration.model_assets import announce_models
 from spotify_pipeline.orchestration.runtime import step
 from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
 from spotify_pipeline.orchestration.transform_docs import write_docs
@@ -21,6 +23,7 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
     max_active_runs=1,
     catchup=False,
     default_args=default_args(),
+    **watched("spotify_transform"),
     tags=["spotify", "dbt"],
     doc_md="""
 ### spotify_transform
@@ -32,7 +35,8 @@ test as a task of its own, then `publish`, then `write_docs`.
   schema `dbt_audit`. After a repair clear that one task: it and what follows run again.
 * **An outage** is tried again, five times over some minutes; a test that found bad rows is not.
 * **Running a partition again** builds whatever staging holds now; the marts end up the same.
-* `spotify_marts` is emitted by `publish` alone, which stands behind every test.
+* `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
+  single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
 * `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
   It holds nothing back: when it cannot, it is skipped and says why.
 """,
@@ -46,7 +50,7 @@ def spotify_transform() -> None:
         with step() as (runtime, _):
             return steps.watermark(runtime)
 
-    @task(outlets=[MARTS])
+    @task(outlets=[MARTS, MODELS])
     def publish(load_seq: int) -> None:
         """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
         from spotify_pipeline.steps import publish as steps
@@ -55,6 +59,7 @@ def spotify_transform() -> None:
             # this task stands behind every test, so all of them have passed
             tests = number_of_tests(DBT_PROJECT)
             steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)
+            announce_models(DBT_PROJECT)
 
     covered = watermark()
     covered >> dbt_task_group(DBT_PROJECT) >> publish(covered) >> write_docs(DBT_PROJECT)

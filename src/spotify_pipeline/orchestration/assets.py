@@ -1,8 +1,10 @@
-"""The two assets any DAG may listen to."""
+"""The two assets any DAG may listen to, and the alias under which the single models are made known."""
 
 from __future__ import annotations
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 STAGING = Asset("spotify_staging")
 MARTS = Asset("spotify_marts")
+# for catalogues and lineage: one asset for each dbt model, updated when the model's tests have passed
+MODELS = AssetAlias("spotify_models")

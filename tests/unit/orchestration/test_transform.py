@@ -13,7 +13,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, IdentityMapper, PartitionedAssetTimetable
 
 from spotify_pipeline.local.manifest import MANIFEST, build_manifest
-from spotify_pipeline.orchestration.assets import MARTS, STAGING
+from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.transform_operators import (
     CheckFreshness,
     DbtNode,
@@ -132,7 +132,7 @@ def test_publish_stands_behind_everything_but_the_documentation(dag: DAG) -> Non
     assert ancestors(dag, "publish") == others
     assert dag.get_task("publish").trigger_rule == "all_success"
     assert [task.task_id for task in dag.tasks if task.outlets] == ["publish"]
-    assert dag.get_task("publish").outlets == [MARTS]
+    assert dag.get_task("publish").outlets == [MARTS, MODELS]
 
 
 def test_the_documentation_is_last(dag: DAG) -> None:
