@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -48,6 +48,14 @@ class MissingRecord:
 
 
 @dataclass(frozen=True)
+class ContinuedAlbum:
+    """An album whose detail (`begun_at`) and first pages an earlier partition has; this one has the rest."""
+
+    album_id: str
+    begun_at: datetime
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a source brought in one partition; `complete` when every page was followed to its end."""
 
@@ -63,6 +71,7 @@ class Manifest:
     calls: int = 0
     # hash of the user whose account the answers are from
     user: str | None = None
+    continued: tuple[ContinuedAlbum, ...] = ()
     version: int = field(default=MANIFEST_VERSION)
 
     @property
@@ -70,10 +79,18 @@ class Manifest:
         """Where it lies."""
         return keys.manifest_key(self.partition, self.source, self.user)
 
+    @property
+    def content_sha256(self) -> str:
+        """Digest of what was brought, however many attempts and calls it took."""
+        return sha256(replace(self, calls=0, stopped_by=None, resume_after=None).to_bytes())
+
     def to_bytes(self) -> bytes:
         """Stable text: the same manifest gives the same bytes."""
         style = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
-        return orjson.dumps(asdict(self), option=style)
+        fields = asdict(self)
+        if not self.continued:  # most have none, and those of older code say nothing of it
+            del fields["continued"]
+        return orjson.dumps(fields, option=style)
 
 
 def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
@@ -99,6 +116,10 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
             for item in fields["objects"]
         )
         fields["missing"] = tuple(MissingRecord(**item) for item in fields["missing"])
+        fields["continued"] = tuple(
+            ContinuedAlbum(item["album_id"], datetime.fromisoformat(item["begun_at"]))
+            for item in fields.get("continued", ())
+        )
         if fields["resume_after"]:
             fields["resume_after"] = datetime.fromisoformat(fields["resume_after"])
         return Manifest(**fields)

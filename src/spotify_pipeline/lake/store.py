@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
 _PART_SIZE = 10 * 2**20
 _ABSENT = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 
@@ -132,6 +134,28 @@ class Lake:
                 part_size=_PART_SIZE,
             )
 
+    def put_new(self, key: str, data: bytes, *, metadata: Mapping[str, str]) -> bool:
+        """Write a JSON object unless its key exists; False where it does.
+
+        Of two writers at the same time one wins, where the store honours `If-None-Match` (S3, MinIO and
+        SeaweedFS do); another store keeps the last.
+        """
+        headers = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+        with self._errors(key):
+            try:
+                # the SDK's own put_object has no argument for a condition
+                self._client._put_object(
+                    bucket_name=self.bucket,
+                    object_name=key,
+                    data=data,
+                    headers=headers | {"Content-Type": "application/json", "If-None-Match": "*"},
+                )
+            except S3Error as error:
+                if error.code in _EXISTS:
+                    return False
+                raise
+        return True
+
     def get(self, key: str) -> StoredObject:
         """Read an object whole.
 
@@ -154,17 +178,19 @@ class Lake:
         except DamagedObject:
             return None
 
-    def lines(self, key: str) -> Iterator[bytes]:
+    def lines(self, key: str, sha256: str | None = None) -> Iterator[bytes]:
         """Read an NDJSON object line by line, without holding all of it.
 
         Raises:
-            DamagedObject: there is none.
+            DamagedObject: there is none; after its last line, where its digest is not `sha256`.
         """
+        digest = hashlib.sha256()
         with self._errors(key):
             response = self._client.get_object(bucket_name=self.bucket, object_name=key)
             try:
                 rest = b""
                 for chunk in response.stream(2**20):
+                    digest.update(chunk)
                     *whole, rest = (rest + chunk).split(b"\n")
                     yield from whole
                 if rest:
@@ -172,12 +198,21 @@ class Lake:
             finally:
                 response.close()
                 response.release_conn()
+        if sha256 is not None and digest.hexdigest() != sha256:
+            raise DamagedObject(f"object '{key}' is not the one that was written")
 
     def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix, sorted."""
         with self._errors(prefix):
             found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True)
             return sorted(item.object_name for item in found if item.object_name and not item.is_dir)
+
+    def folders(self, prefix: str) -> list[str]:
+        """What keys have between a prefix and the next `/`, sorted; what lies deeper is not listed."""
+        with self._errors(prefix):
+            found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix)
+            names = (item.object_name or "" for item in found if item.is_dir)
+            return sorted(name.removeprefix(prefix).rstrip("/") for name in names)
 
     def delete(self, key: str) -> None:
         """Remove an object; none there is no error."""

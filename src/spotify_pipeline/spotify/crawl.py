@@ -15,7 +15,7 @@ from spotify_pipeline.spotify.result import CrawlResult, Missing, Plays, StopRea
 from spotify_pipeline.spotify.session import CrawlSession
 from spotify_pipeline.spotify.source_walks import walks_of
 from spotify_pipeline.spotify.user_walks import plays_of
-from spotify_pipeline.spotify.walks import walk_album
+from spotify_pipeline.spotify.walks import walk_album, walk_album_from
 
 __all__ = ["CrawlResult", "Missing", "Plays", "StopReason", "StoredBody", "crawl"]
 
@@ -28,9 +28,10 @@ def crawl(
     *,
     partition: date,
     have: Callable[[Request], StoredBody | None],
-    keep: Callable[[Request, ApiResponse], None],
+    keep: Callable[[Request, ApiResponse], StoredBody | None],
     concurrency: int = 4,
     skip_album: Callable[[Mapping[str, Any]], bool] | None = None,
+    resume_album: Callable[[Mapping[str, Any]], int | None] | None = None,
     after_ms: int | None = None,
 ) -> CrawlResult:
     """Fetch all that `source` names, as of `partition`.
@@ -41,12 +42,15 @@ def crawl(
     saved_tracks, top_tracks: their pages. recently_played: the plays after `after_ms`, unix milliseconds.
 
     `skip_album` is asked once for each album that a listing names, with the listing's entry, in their order
-    and in the calling thread; an album for which it says yes is not fetched, and is listed in `skipped`.
+    and in the calling thread; an album for which it says yes is not fetched, and is listed in `skipped`. Of
+    the others `resume_album` gives the offset from which on the tracks are wanted, None for the whole album;
+    the former are listed in `continued`.
 
-    A request whose body `have` returns is walked through and not sent again. `keep` gets each new answer;
-    both are called from up to `concurrency` threads. An answer observed on another date than `partition`
-    (UTC) is not kept and ends the crawl; a closed bucket ends the calls to it, and with another reason than
-    QUOTA_EXCEEDED all calls: both give `complete=False`. An id that Spotify does not know is listed in
+    A request whose body `have` returns is walked through and not sent again. `keep` gets each new answer,
+    and gives the one to walk through instead where that request was answered before; both are called from up
+    to `concurrency` threads. An answer observed on another date than `partition` (UTC) is not kept and ends
+    the crawl; a closed bucket ends the calls to it, and with another reason than QUOTA_EXCEEDED all calls:
+    both give `complete=False`. An id that Spotify does not know is listed in
     `missing`, and the others go on; so is a playlist that the user may not read, unless that is all of them.
     An answer that could not be had after all attempts is `outage`, and everything else that could is kept.
 
@@ -68,7 +72,13 @@ def crawl(
     skipped = tuple(album_id for album_id, entry in albums.items() if skip_album and skip_album(entry))
     for album_id in skipped:
         del albums[album_id]
-    wanted = [partial(walk_album, session, album_id) for album_id in albums]
+    offsets = {album_id: resume_album(entry) if resume_album else None for album_id, entry in albums.items()}
+    wanted = [
+        partial(walk_album, session, album_id)
+        if offset is None
+        else partial(walk_album_from, session, album_id, offset)
+        for album_id, offset in offsets.items()
+    ]
     trails += session.run(wanted, concurrency)
     session.raise_failure()
 
@@ -87,6 +97,7 @@ def crawl(
         calls=sum(count for bucket, count in spent.items() if bucket.startswith("GET ")),
         requests=tuple(dict.fromkeys(request for trail in trails for request in trail.requests)),
         skipped=skipped,
+        continued=tuple(album_id for album_id, offset in offsets.items() if offset is not None),
         outage=session.outage,
         plays=plays,
     )

@@ -73,7 +73,7 @@ class CrawlSession:
         client: SpotifyClient,
         partition: date,
         have: Callable[[Request], StoredBody | None],
-        keep: Callable[[Request, ApiResponse], None],
+        keep: Callable[[Request, ApiResponse], StoredBody | None],
     ) -> None:
         self.client = client
         self._partition = partition
@@ -122,13 +122,7 @@ class CrawlSession:
         """
         stored = self._have(request)
         if stored is not None:
-            try:
-                document = orjson.loads(stored.body)
-            except orjson.JSONDecodeError:
-                raise DamagedObject(
-                    f"the stored answer of {request.method} {request.target} is no JSON: remove that raw "
-                    "object and run the partition again"
-                ) from None
+            document = _parsed(request, stored)
             trail.requests.append(request)
             return document
         if self._halted:
@@ -151,9 +145,10 @@ class CrawlSession:
                 self._check_date(absent.observed_at)
             raise
         self._check_date(response.observed_at)
-        self._keep(request, response)
+        first = self._keep(request, response)
+        document = response.document if first is None else _parsed(request, first)
         trail.requests.append(request)
-        return response.document
+        return document
 
     def _check_date(self, observed_at: datetime) -> None:
         observed_on = observed_at.astimezone(UTC).date()
@@ -215,6 +210,16 @@ class CrawlSession:
             self._halted = True
             if self._stop is None or self._stop.reason in _OF_ONE_BUCKET:
                 self._stop = stop
+
+
+def _parsed(request: Request, stored: StoredBody) -> Any:
+    try:
+        return orjson.loads(stored.body)
+    except orjson.JSONDecodeError:
+        raise DamagedObject(
+            f"the stored answer of {request.method} {request.target} is no JSON: remove that raw "
+            "object and run the partition again"
+        ) from None
 
 
 def note_missing(trail: Trail, requested_id: str, error: NotFound) -> None:

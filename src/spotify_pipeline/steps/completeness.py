@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
 from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.lake import Lake, RawObject, keys
-from spotify_pipeline.warehouse.crawl_state import CompleteAlbum
+from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.steps.records import NDJSON
+from spotify_pipeline.warehouse.crawl_state import BegunAlbum, CompleteAlbum
 
 
 class AlbumsSeen:
-    """Listings, details and track pages as a validation passes them, in any order."""
+    """Listings, details and track pages as a validation passes them, in any order.
 
-    def __init__(self) -> None:
+    `continued`: albums whose detail and first pages an earlier partition has, with the detail's instant.
+    """
+
+    def __init__(self, continued: Mapping[str, datetime] | None = None) -> None:
         # the greatest (observed_at, raw key) wins, as everywhere
         self._listings: dict[str, tuple[datetime, str, str]] = {}
-        self._details: dict[str, datetime] = {}
+        self._details: dict[str, datetime] = dict(continued or {})
         self._ended: set[str] = set()
+        self._next: dict[str, int] = {}
 
     def take(self, raw: RawObject, body: Any) -> None:
         """Note what one answer says; a shape that cannot be read says nothing."""
@@ -34,38 +41,59 @@ class AlbumsSeen:
                     self._listings[item["id"]] = max(self._listings.get(item["id"], seen), seen)
         elif raw.kind == "album" and raw.requested_id:
             self._details[raw.requested_id] = raw.observed_at
-            self._note_end(raw.requested_id, body.get("tracks"))
+            self._note_page(raw.requested_id, body.get("tracks"))
         elif raw.kind == "album_tracks" and raw.requested_id:
-            self._note_end(raw.requested_id, body)
+            self._note_page(raw.requested_id, body)
 
-    def _note_end(self, album_id: str, page: Any) -> None:
+    def _note_page(self, album_id: str, page: Any) -> None:
         # pages are fetched one after the other, so the last one stands for all before it
-        if isinstance(page, dict) and isinstance(page.get("items"), list) and not page.get("next"):
+        if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+            return
+        link = page.get("next")
+        if not link:
             self._ended.add(album_id)
+        elif (offset := _offset_of(link)) is not None:
+            self._next[album_id] = max(self._next.get(album_id, 0), offset)
 
     def complete(self) -> Iterator[CompleteAlbum]:
         """Albums that were listed, and of which the detail and the last page of tracks are there."""
         for album_id in sorted(self._listings.keys() & self._details.keys() & self._ended):
             yield CompleteAlbum(album_id, self._listings[album_id][2], self._details[album_id])
 
+    def begun(self) -> Iterator[BegunAlbum]:
+        """Albums that were listed, and of which the detail is there but not the last page of tracks."""
+        stopped = (self._listings.keys() & self._details.keys() & self._next.keys()) - self._ended
+        for album_id in sorted(stopped):
+            listing = self._listings[album_id][2]
+            yield BegunAlbum(album_id, listing, self._details[album_id], self._next[album_id])
 
-def store_complete_albums(lake: Lake, key: str, albums: AlbumsSeen) -> None:
-    """Write the object, or remove an old one where no album is whole."""
-    lines = b"".join(
-        orjson.dumps(a, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for a in albums.complete()
-    )
+
+def _offset_of(link: Any) -> int | None:
+    try:
+        return int(parse_qs(urlsplit(link).query)["offset"][0])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def store_albums(lake: Lake, key: str, albums: Iterable[CompleteAlbum | BegunAlbum]) -> str | None:
+    """Write the object and give its SHA-256, or remove an old one where there is no album."""
+    lines = b"".join(orjson.dumps(a, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for a in albums)
     if lines:
-        lake.put(key, lines, content_type="application/x-ndjson")
-    else:
-        lake.delete(key)
+        lake.put(key, lines, content_type=NDJSON)
+        return sha256(lines)
+    lake.delete(key)
+    return None
 
 
-def read_complete_albums(lake: Lake, key: str) -> list[CompleteAlbum]:
-    """Read the object back; empty where there is none."""
-    stored = lake.find(key)
-    if stored is None:
-        return []
-    fields = (orjson.loads(line) for line in stored.data.splitlines())
+def parse_complete_albums(data: bytes) -> list[CompleteAlbum]:
+    """Read the object's lines back."""
+    fields = (orjson.loads(line) for line in data.splitlines())
     return [
         CompleteAlbum(**line | {"observed_at": keys.parse_instant(line["observed_at"])}) for line in fields
     ]
+
+
+def parse_begun_albums(data: bytes) -> list[BegunAlbum]:
+    """Read the object's lines back."""
+    fields = (orjson.loads(line) for line in data.splitlines())
+    return [BegunAlbum(**line | {"begun_at": keys.parse_instant(line["begun_at"])}) for line in fields]

@@ -24,7 +24,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class ValidationSummary:
-    """What a validation found, per record kind; reasons count violations by code."""
+    """What a validation found, per record kind; `reasons` count violations by code, `objects` are SHA-256."""
 
     partition: date
     source: str
@@ -32,6 +32,8 @@ class ValidationSummary:
     manifest_sha256: str
     complete: bool
     counts: dict[str, Counts]
+    # what was written, by key: a load takes these bytes or none
+    objects: dict[str, str]
     reasons: dict[str, int] = field(default_factory=dict)
     user: str | None = None
 
@@ -79,14 +81,9 @@ class QuarantinedRecord:
     violations: list[dict[str, Any]]
 
 
-def read_quarantine(
-    lake: Lake, partition: date, source: str, user: str | None = None
-) -> list[QuarantinedRecord]:
-    """All quarantined records of a source and partition; empty where there are none."""
-    stored = lake.find(keys.quarantine_key(partition, source, user))
-    if stored is None:
-        return []
-    lines = (orjson.loads(line) for line in stored.data.split(b"\n") if line)
+def parse_quarantine(data: bytes) -> list[QuarantinedRecord]:
+    """The quarantined records of a source and partition, read back."""
+    lines = (orjson.loads(line) for line in data.split(b"\n") if line)
     return [
         QuarantinedRecord(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})
         for line in lines

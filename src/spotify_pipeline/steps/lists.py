@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from spotify_pipeline.contract.entries import EntryFields, EntryKind
-from spotify_pipeline.lake import Lake, RawObject, keys
+from spotify_pipeline.lake import RawObject, keys
 from spotify_pipeline.warehouse.lists import LIST_OF_ENTRY, ListEntry, ListRead
 
 
@@ -92,9 +92,9 @@ def to_line(row: ListEntry | ListRead) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
-def read_entries(lake: Lake, key: str) -> list[ListEntry]:
-    """Entries of one kind; empty where there is no object."""
-    entries = (ListEntry(**orjson.loads(line)) for line in _lines(lake, key))
+def parse_entries(data: bytes) -> list[ListEntry]:
+    """Entries of one kind, read back."""
+    entries = (ListEntry(**orjson.loads(line)) for line in data.splitlines())
     return [
         replace(
             entry,
@@ -105,12 +105,7 @@ def read_entries(lake: Lake, key: str) -> list[ListEntry]:
     ]
 
 
-def read_reads(lake: Lake, key: str) -> list[ListRead]:
-    """Reads of lists; empty where there is no object."""
-    reads = (ListRead(**orjson.loads(line)) for line in _lines(lake, key))
+def parse_reads(data: bytes) -> list[ListRead]:
+    """Reads of lists, read back."""
+    reads = (ListRead(**orjson.loads(line)) for line in data.splitlines())
     return [replace(read, observed_at=keys.parse_instant(str(read.observed_at))) for read in reads]
-
-
-def _lines(lake: Lake, key: str) -> list[bytes]:
-    stored = lake.find(key)
-    return stored.data.splitlines() if stored else []

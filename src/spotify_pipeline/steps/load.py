@@ -13,14 +13,14 @@ from spotify_pipeline.contract.entries import ENTRY_KINDS
 from spotify_pipeline.contract.rows import ROW_KINDS
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
-from spotify_pipeline.lake.manifest import read_manifest, sha256
-from spotify_pipeline.steps.completeness import read_complete_albums
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.steps.completeness import parse_complete_albums
 from spotify_pipeline.steps.details import DETAILS, asked_ids
-from spotify_pipeline.steps.findings import ValidationSummary, read_quarantine, read_summary
+from spotify_pipeline.steps.findings import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.steps.group import KindCounts, SourceState
-from spotify_pipeline.steps.lists import read_entries, read_reads
+from spotify_pipeline.steps.lists import parse_entries, parse_reads
 from spotify_pipeline.steps.plays import is_listening, note_plays
-from spotify_pipeline.steps.records import read_rows
+from spotify_pipeline.steps.records import read_rows, read_whole
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease, ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -43,12 +43,13 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
 
     Raises:
         QuarantineShareExceeded: too much of the source is bad; its refusals are noted, nothing is loaded.
-        DamagedObject: the source was not validated, or was fetched again since.
+        DamagedObject: the source was not validated, was fetched again since, or an object of the validation
+            is absent or was altered.
         LeaseLost, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_partition`.
     """
     lake, attempt = runtime.lake, runtime.attempt
     manifest, summary = _inputs(lake, partition, source)
-    quarantined = _quarantined(lake, partition, source, manifest.user)
+    quarantined = _quarantined(lake, summary)
     lists = _lists(lake, summary)
     limit = runtime.settings.quarantine_share
     if summary.quarantined_share > limit:
@@ -80,8 +81,12 @@ def _notes(
     runtime: Runtime, manifest: Manifest, summary: ValidationSummary, lists: Lists
 ) -> Callable[[psycopg.Connection, int], None]:
     """Lists, and what the next crawl goes by, written with the rows that they speak of."""
-    albums = read_complete_albums(
-        runtime.lake, keys.complete_albums_key(manifest.partition, manifest.source, manifest.user)
+    albums = parse_complete_albums(
+        _validated(
+            runtime.lake,
+            summary,
+            keys.complete_albums_key(manifest.partition, manifest.source, manifest.user),
+        )
     )
 
     def note(conn: psycopg.Connection, load_seq: int) -> None:
@@ -106,22 +111,26 @@ def _inputs(lake: Lake, partition: date, source: str) -> tuple[Manifest, Validat
             f"source '{source}' has no manifest for {partition}: nothing was fetched; clear its fetch task"
         )
     summary = read_summary(lake, partition, source, manifest.user)
-    if summary.manifest_sha256 != sha256(manifest.to_bytes()):
+    if summary.manifest_sha256 != manifest.content_sha256:
         raise DamagedObject(
             f"source '{source}' was fetched again since {partition} was validated: clear its validate task"
         )
     return manifest, summary
 
 
+def _validated(lake: Lake, summary: ValidationSummary, key: str) -> bytes:
+    """An object of the validation; empty where it wrote none."""
+    digest = summary.objects.get(key)
+    return b"" if digest is None else read_whole(lake, key, digest)
+
+
 def _occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]:
-    stored = set(
-        lake.keys(keys.source_prefix(keys.VALIDATED, summary.partition, summary.source, summary.user))
-    )
     for kind in ROW_KINDS:
         key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
-        if key not in stored:  # no record of that kind, and none was mentioned
+        digest = summary.objects.get(key)
+        if digest is None:  # no record of that kind, and none was mentioned
             continue
-        for row in read_rows(lake, kind, key):
+        for row in read_rows(lake, kind, key, digest):
             fields = {name: value for group in row.groups.values() for name, value in group.items()}
             yield Occurrence(kind, row.key, row.rank, row.observed_at, row.raw_key, fields, row.stub)
 
@@ -132,11 +141,9 @@ def _lists(lake: Lake, summary: ValidationSummary) -> Lists:
         entry
         for kind in ENTRY_KINDS.values()
         if kind in summary.counts
-        for entry in read_entries(lake, keys.validated_key(*where, kind, summary.user))
+        for entry in parse_entries(_validated(lake, summary, keys.validated_key(*where, kind, summary.user)))
     ]
-    return Lists(
-        read_reads(lake, keys.lists_key(*where, summary.user)) if entries or summary.user else (), entries
-    )
+    return Lists(parse_reads(_validated(lake, summary, keys.lists_key(*where, summary.user))), entries)
 
 
 def _counts(summary: ValidationSummary, loaded: Mapping[str, MergedCounts]) -> dict[str, KindCounts]:
@@ -153,21 +160,22 @@ def _counts(summary: ValidationSummary, loaded: Mapping[str, MergedCounts]) -> d
     return counts
 
 
-def _quarantined(lake: Lake, partition: date, source: str, user: str | None) -> list[ops.QuarantinedRecord]:
+def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.QuarantinedRecord]:
+    key = keys.quarantine_key(summary.partition, summary.source, summary.user)
     return [
         ops.QuarantinedRecord(
-            source=source,
+            source=summary.source,
             record_kind=record.record_kind,
             record_key=record.record_key,
             pointer=record.pointer,
             reason_code=record.reason_code,
-            partition=partition,
+            partition=summary.partition,
             schema_version=record.schema_version,
             raw_key=record.raw_key,
             message=record.message,
             seen_at=record.observed_at,
         )
-        for record in read_quarantine(lake, partition, source, user)
+        for record in parse_quarantine(_validated(lake, summary, key))
     ]
 
 

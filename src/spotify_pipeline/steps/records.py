@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,9 @@ from typing import Any, BinaryIO, TypeVar
 import orjson
 
 from spotify_pipeline.contract.rows import Groups, Row, RowKind
+from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake
+from spotify_pipeline.lake.manifest import sha256
 
 NDJSON = "application/x-ndjson"
 _SPOOL_BYTES = 16 * 2**20
@@ -76,26 +79,57 @@ class NdjsonFile:
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # type: ignore[assignment]  # noqa: SIM115
+        self._digest = hashlib.sha256()
         self.lines = 0
 
     def write(self, line: bytes) -> None:
         """Add a line that ends in a line feed."""
         self._file.write(line)
+        self._digest.update(line)
         self.lines += 1
 
-    def store(self, lake: Lake, key: str) -> None:
-        """Write the object, or remove an old one where there is no line."""
+    def store(self, lake: Lake, key: str) -> str | None:
+        """Write the object and give its SHA-256, or remove an old one where there is no line."""
         if self.lines:
             lake.put(key, self._file, content_type=NDJSON)
         else:
             lake.delete(key)
         self._file.close()
+        return self._digest.hexdigest() if self.lines else None
 
 
-def read_rows(lake: Lake, kind: RowKind, key: str) -> Iterator[ValidatedRow]:
-    """Read a validated object, row by row."""
-    for line in lake.lines(key):
-        yield ValidatedRow.from_line(kind, line)
+def read_rows(lake: Lake, kind: RowKind, key: str, digest: str) -> Iterator[ValidatedRow]:
+    """Read a validated object, row by row; the last row comes before its digest is known.
+
+    Raises:
+        DamagedObject: absent, unreadable, or other bytes than were written.
+    """
+    try:
+        for line in lake.lines(key, digest):
+            yield ValidatedRow.from_line(kind, line)
+    except (DamagedObject, ValueError, TypeError, KeyError) as error:
+        raise _damaged(key, error) from error
+
+
+def read_whole(lake: Lake, key: str, digest: str) -> bytes:
+    """Read a small object that a validation wrote.
+
+    Raises:
+        DamagedObject: absent, or other bytes than were written.
+    """
+    try:
+        data = lake.get(key).data
+    except DamagedObject as error:
+        raise _damaged(key, error) from error
+    if sha256(data) != digest:
+        raise _damaged(key, "its digest is another")
+    return data
+
+
+def _damaged(key: str, why: object) -> DamagedObject:
+    return DamagedObject(
+        f"'{key}' is not as its validation wrote it ({why}): clear the validate task, which writes it anew"
+    )
 
 
 def read_ahead(

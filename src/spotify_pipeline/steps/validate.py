@@ -22,8 +22,8 @@ from spotify_pipeline.contract.extract import EXPECTED, KINDS
 from spotify_pipeline.contract.rows import ROW_KINDS, Row, RowKind, rows
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
-from spotify_pipeline.lake.manifest import read_manifest, read_raw, sha256
-from spotify_pipeline.steps.completeness import AlbumsSeen, store_complete_albums
+from spotify_pipeline.lake.manifest import read_manifest, read_raw
+from spotify_pipeline.steps.completeness import AlbumsSeen, store_albums
 from spotify_pipeline.steps.findings import Counts, QuarantinedRecord, ValidationSummary
 from spotify_pipeline.steps.lists import ListsSeen, entry_of, list_id_of, to_line
 from spotify_pipeline.steps.records import NdjsonFile, ValidatedRow, read_ahead
@@ -63,7 +63,7 @@ class _Validation:
         self._counts: dict[str, Counts] = {}
         self._reasons: Counter[str] = Counter()
         self._stubs: dict[tuple[RowKind, str], ValidatedRow] = {}
-        self._albums = AlbumsSeen()
+        self._albums = AlbumsSeen({album.album_id: album.begun_at for album in manifest.continued})
         self._lists = ListsSeen()
 
     def take(self, raw: RawObject, data: bytes) -> None:
@@ -192,21 +192,29 @@ class _Validation:
         for (kind, _key), row in sorted(self._stubs.items(), key=lambda entry: entry[0]):
             self._files[kind].write(row.to_line())
         where = (manifest.partition, manifest.source)
+        written: dict[str, str | None] = {}
         for name, file in self._files.items():
-            file.store(lake, keys.validated_key(*where, name, manifest.user))
+            key = keys.validated_key(*where, name, manifest.user)
+            written[key] = file.store(lake, key)
         lists = NdjsonFile()
         for read in self._lists.reads():
             lists.write(to_line(read))
-        lists.store(lake, keys.lists_key(*where, manifest.user))
-        store_complete_albums(lake, keys.complete_albums_key(*where, manifest.user), self._albums)
-        self._quarantine.store(lake, keys.quarantine_key(*where, manifest.user))
+        key = keys.lists_key(*where, manifest.user)
+        written[key] = lists.store(lake, key)
+        key = keys.complete_albums_key(*where, manifest.user)
+        written[key] = store_albums(lake, key, self._albums.complete())
+        key = keys.begun_albums_key(*where, manifest.user)
+        written[key] = store_albums(lake, key, self._albums.begun())
+        key = keys.quarantine_key(*where, manifest.user)
+        written[key] = self._quarantine.store(lake, key)
         summary = ValidationSummary(
             partition=manifest.partition,
             source=manifest.source,
             schema_version=SCHEMA_VERSION,
-            manifest_sha256=sha256(manifest.to_bytes()),
+            manifest_sha256=manifest.content_sha256,
             complete=manifest.complete,
             counts=dict(sorted(self._counts.items())),
+            objects={key: digest for key, digest in written.items() if digest},
             reasons=dict(sorted(self._reasons.items())),
             user=manifest.user,
         )
