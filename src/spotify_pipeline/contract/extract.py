@@ -7,14 +7,22 @@ mentions is no record (`rows` makes stubs of those).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["track", "album", "artist"]
 KINDS: tuple[Kind, ...] = ("track", "album", "artist")
 _PLURALS: dict[str, Kind] = {"tracks": "track", "albums": "album", "artists": "artist"}
-_SINGLE_KEYS = ("currently_playing",)
+# what wraps a record has one of these, and neither a type nor an id of its own
+_ENTRY_MARKS = frozenset({"added_at", "added_by", "played_at"})
+# what an entry of a library can hold that is no record of ours
+_OTHER_MEDIA = ("show", "audiobook", "chapter")
+_RECORD_MARKS = frozenset({"id", "uri", "name", "href", "type"})
+# objects that mention a record without being its answer
+_MENTIONS = frozenset({"context", "linked_from", "owner", "error", "actions", "seeds"})
+_LOCAL = "spotify:local:"
+_DEPTH_MAX = 24
 # which record kind an answer holds, by the kind of request
 EXPECTED: dict[str, Kind | None] = {
     "artist": "artist",
@@ -50,37 +58,38 @@ class SetAside:
     reason: Literal["null", "local", "episode"]
 
 
-def find_records(
-    body: Any, *, expected: Kind | None = None, album_id: str | None = None
-) -> Iterator[Found | SetAside]:
+Item = Found | SetAside
+
+
+def find_records(body: Any, *, expected: Kind | None = None, album_id: str | None = None) -> Iterator[Item]:
     """Walk a parsed answer and give its records in document order.
 
     `expected` is the kind that the request asks for, where it is known: then an object of another type is
     given as that kind too, for the contract to refuse, so that nothing is lost. Without it the object's own
-    `type` decides, and a shape that is no record gives nothing.
+    `type` decides, then its `uri`; a shape that is no record gives nothing.
     """
     yield from _walk(body, "", expected, album_id)
 
 
-def _walk(value: Any, pointer: str, kind: Kind | None, album_id: str | None) -> Iterator[Found | SetAside]:
-    if isinstance(value, dict):
+def _walk(value: Any, pointer: str, kind: Kind | None, album_id: str | None) -> Iterator[Item]:
+    shallow = pointer.count("/") <= _DEPTH_MAX
+    if isinstance(value, dict) and shallow:
         yield from _object(value, pointer, kind, album_id)
+    elif isinstance(value, list) and kind is None and shallow:
+        yield from _members(value, pointer, None, album_id)
     elif kind is not None:
         yield SetAside(kind, pointer, "null") if value is None else Found(kind, pointer, value, album_id)
 
 
-def _object(
-    value: dict[str, Any], pointer: str, kind: Kind | None, album_id: str | None
-) -> Iterator[Found | SetAside]:
-    own_type = value.get("type")
-    if own_type == "episode":
+def _object(value: dict[str, Any], pointer: str, kind: Kind | None, album_id: str | None) -> Iterator[Item]:
+    own = own_type(value)
+    if own == "episode":
         yield SetAside(kind or "track", pointer, "episode")
-    elif own_type in KINDS and (kind is None or kind == own_type):
-        yield from _record(own_type, value, pointer, album_id)
-    elif own_type not in KINDS and isinstance(value.get("items"), list):
-        for index, item in enumerate(value["items"]):
-            yield from _walk(item, f"{pointer}/items/{index}", kind or _page_kind(value), album_id)
-    elif _is_entry(value):
+    elif own in KINDS and (kind is None or kind == own):
+        yield from _record(own, value, pointer, album_id)
+    elif own not in KINDS and isinstance(value.get("items"), list):
+        yield from _members(value["items"], f"{pointer}/items", kind, album_id)
+    elif is_entry(value):
         yield from _entry(value, pointer)
     elif kind is not None:
         yield from _record(kind, value, pointer, album_id)
@@ -88,72 +97,109 @@ def _object(
         yield from _containers(value, pointer)
 
 
-def _record(
-    kind: Kind, value: dict[str, Any], pointer: str, album_id: str | None
-) -> Iterator[Found | SetAside]:
+def _members(values: list[Any], pointer: str, kind: Kind | None, album_id: str | None) -> Iterator[Item]:
+    kind = kind or _kind_of_members(values)
+    for index, value in enumerate(values):
+        yield from _walk(value, f"{pointer}/{index}", kind, album_id)
+
+
+def own_type(value: dict[str, Any]) -> Any:
+    """What an object says it is; a projection by `fields=` can leave `type` out and keep the `uri`."""
+    if "type" in value or not isinstance(value.get("uri"), str) or is_entry(value):
+        return value.get("type")
+    scheme, _, rest = value["uri"].partition(":")
+    return rest.partition(":")[0] if scheme == "spotify" and not value["uri"].startswith(_LOCAL) else None
+
+
+def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | None) -> Iterator[Item]:
     uri = value.get("uri")
-    if kind == "track" and (
-        value.get("is_local") is True or (isinstance(uri, str) and uri.startswith("spotify:local:"))
-    ):
+    if kind == "track" and (value.get("is_local") is True or (isinstance(uri, str) and uri.startswith(_LOCAL))):
         yield SetAside(kind, pointer, "local")
         return
     yield Found(kind, pointer, value, album_id)
-    tracks = value.get("tracks")
-    if kind == "album" and isinstance(tracks, dict):
-        own_id = value.get("id")
-        yield from _walk(tracks, f"{pointer}/tracks", "track", own_id if isinstance(own_id, str) else None)
+    if kind != "album":
+        return
+    own_id, tracks = value.get("id"), value.get("tracks")
+    where = f"{pointer}/tracks"
+    if isinstance(tracks, dict):
+        where, tracks = f"{where}/items", tracks.get("items")
+    if isinstance(tracks, list):
+        yield from _members(tracks, where, "track", own_id if isinstance(own_id, str) else None)
 
 
-def _is_entry(value: dict[str, Any]) -> bool:
-    """Playlist, saved and play entries wrap their record; `item` and `track` can both be there."""
-    if "type" in value:
+def is_entry(value: dict[str, Any]) -> bool:
+    """Whether this wraps its record: an entry of a playlist, a library or a listening history."""
+    if "type" in value or "id" in value:
         return False
-    return any(key in value and isinstance(value[key], dict | None) for key in ("item", "track")) or (
-        "added_at" in value and isinstance(value.get("album"), dict)
-    )
+    if not _ENTRY_MARKS.isdisjoint(value):
+        return True
+    held = [value[key] for key in ("item", "track") if key in value]
+    return any(inner is None or _looks_like_record(inner) for inner in held)
 
 
-def _entry(value: dict[str, Any], pointer: str) -> Iterator[Found | SetAside]:
+def _looks_like_record(value: Any) -> bool:
+    return isinstance(value, dict) and not _RECORD_MARKS.isdisjoint(value)
+
+
+def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
     if isinstance(value.get("album"), dict):
         yield from _walk(value["album"], f"{pointer}/album", "album", None)
         return
-    key = "item" if value.get("item") is not None or "track" not in value else "track"
+    keys = [key for key in ("item", "track", "episode") if key in value]
+    # `item` and `track` can both be there and say the same: they count once
+    key = next((key for key in keys if isinstance(value[key], dict)), None)
+    if key is None and any(name in value for name in _OTHER_MEDIA):
+        return
     if value.get("is_local") is True:
-        yield SetAside("track", f"{pointer}/{key}", "local")
-    else:
+        yield SetAside("track", f"{pointer}/{key or (keys or [''])[0]}".rstrip("/"), "local")
+    elif key is not None:
         yield from _walk(value[key], f"{pointer}/{key}", "track", None)
+    elif odd := next((name for name in keys if value[name] is not None and value[name] is not True), None):
+        yield Found("track", f"{pointer}/{odd}", value[odd])
+    else:
+        yield SetAside("track", f"{pointer}/{keys[0]}" if keys else pointer, "null")
 
 
-def _containers(value: dict[str, Any], pointer: str) -> Iterator[Found | SetAside]:
-    for key, kind in _PLURALS.items():
-        inner = value.get(key)
+def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
+    """What holds records under names: a search, several by id, a playlist, a queue, or a shape of another day."""
+    for key, inner in _parts(value):
+        where = f"{pointer}/{_escaped(key)}"
+        kind = _PLURALS.get(key)
+        if key in ("queue", "currently_playing") and isinstance(inner, list | dict):
+            kind = "track"
         if isinstance(inner, list):
-            for index, item in enumerate(inner):
-                yield from _walk(item, f"{pointer}/{key}/{index}", kind, None)
+            yield from _members(inner, where, kind, None)
         elif isinstance(inner, dict):
-            yield from _walk(inner, f"{pointer}/{key}", kind, None)
-    if isinstance(value.get("items"), dict):  # a playlist of 2026 calls its page `items`
-        yield from _walk(value["items"], f"{pointer}/items", None, None)
-    for key in _SINGLE_KEYS:
-        if isinstance(value.get(key), dict):
-            yield from _walk(value[key], f"{pointer}/{key}", "track", None)
-    if isinstance(value.get("queue"), list):
-        for index, item in enumerate(value["queue"]):
-            yield from _walk(item, f"{pointer}/queue/{index}", "track", None)
+            yield from _walk(inner, where, kind if kind and _holds(inner, key) else None, None)
 
 
-def _page_kind(page: dict[str, Any]) -> Kind | None:
-    """Kind of a page's members, for its null entries: the first member that says."""
-    for item in page["items"]:
-        if isinstance(item, dict):
-            if item.get("type") in KINDS:
-                kind: Kind = item["type"]
+def _holds(value: dict[str, Any], key: str) -> bool:
+    """A playlist in a list says of its tracks only where they are."""
+    return key == "currently_playing" or isinstance(value.get("items"), list)
+
+
+def _parts(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    # a playlist of 2026 calls its page `items`; where it has the old `tracks` too, both are the same
+    both = isinstance(value.get("items"), dict) and isinstance(value.get("tracks"), dict)
+    skipped = _MENTIONS | {"tracks"} if both else _MENTIONS
+    return ((key, inner) for key, inner in value.items() if key not in skipped)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _kind_of_members(values: list[Any]) -> Kind | None:
+    """Kind of a list's members, for its null entries: the first member that says."""
+    for value in values:
+        if isinstance(value, dict):
+            own = own_type(value)
+            if own in KINDS:
+                kind: Kind = own
                 return kind
-            return _entry_kind(item)
+            if own == "episode":
+                return "track"
+            if is_entry(value):
+                return "album" if isinstance(value.get("album"), dict) else "track"
+            return None
     return None
-
-
-def _entry_kind(item: dict[str, Any]) -> Kind | None:
-    if not _is_entry(item):
-        return None
-    return "album" if isinstance(item.get("album"), dict) else "track"

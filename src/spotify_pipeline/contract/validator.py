@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
+from spotify_pipeline.contract.reading import Flaw
+
 SCHEMA_VERSION = "1"
 
 
@@ -37,6 +39,8 @@ class Verdict:
 
 
 _VALID = Verdict()
+TOO_DEEP = "the record is nested too deeply to be read"
+NOT_JSON = "the record holds half of a surrogate pair, which no text can hold"
 
 
 @cache
@@ -60,16 +64,17 @@ def _reference(kind: str) -> jsonschema.Draft202012Validator:
 def validate(kind: str, record: Any) -> Verdict:
     """Check a record; all violations are given, in the order of their pointers.
 
-    Raises nothing: a value that cannot even be read as JSON (a lone surrogate) is a violation too.
+    Raises nothing: a value that cannot even be written as JSON (a lone surrogate) is a violation too.
     """
     try:
         if _compiled(kind).is_valid(record):
             return _VALID
         return explain(kind, record)
     except RecursionError:
-        return Verdict((Violation(f"{kind}.too_deep", "", "the record is nested too deeply to be read"),))
-    except ValueError as error:  # a lone surrogate, a number that no JSON text can write
-        return Verdict((Violation(f"{kind}.not_json", "", f"the record is no JSON value: {error}"[:500]),))
+        return Verdict((Violation(f"{kind}.too_deep", "", TOO_DEEP),))
+    except ValueError:  # a lone surrogate, or a flaw of the text (see `reading`)
+        explained = explain(kind, record)
+        return explained if not explained.valid else Verdict((Violation(f"{kind}.not_json", "", NOT_JSON),))
 
 
 def explain(kind: str, record: Any) -> Verdict:
@@ -100,5 +105,12 @@ def _violation(kind: str, keyword: str, path: list[str | int], message: str) -> 
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    """At most 80 characters, whatever the value."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} names"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, Flaw):
+        return str(value)
+    text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=True)
     return text if len(text) <= 80 else f"{text[:77]}..."
