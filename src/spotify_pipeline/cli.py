@@ -18,6 +18,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dbt": ("spotify_pipeline.local.dbt_command", "dbt", "Run dbt against the running stack's warehouse."),
     "doctor": ("spotify_pipeline.doctor.command", "doctor", "Tell what would keep it from running."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
+    "validate": (
+        "spotify_pipeline.contract.validate_command",
+        "validate",
+        "Hold files with answers of the Web API against the contract.",
+    ),
     "auth": ("spotify_pipeline.spotify.cli", "app", "Log a Spotify user in, and see how long that lasts."),
     "sources": ("spotify_pipeline.sources.cli", "app", "What is fetched: check sources.yml."),
     "lake": ("spotify_pipeline.lake.cli", "app", "The object store: make the bucket, count objects."),

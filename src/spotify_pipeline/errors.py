@@ -7,7 +7,8 @@
     │   ├── CallBudgetSpent       this run has made all the calls that its settings allow
     │   ├── RateLimited           429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable       the object store cannot be reached
-    │   └── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
+    │   ├── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
+    │   └── PartitionBusy         another run loads this partition now, and goes before
     └── TerminalError             the same call fails again until somebody repairs something
         ├── ConfigurationError    a setting or connection is missing or wrong
         │   ├── ConnectionMissing a connection is not defined
@@ -18,12 +19,14 @@
         ├── NotFound              404: Spotify knows no such id
         ├── RequestRefused        another 4xx: the request itself is wrong
         ├── UnsafeLink            a `next` link or redirect that leaves the API's own host
+        ├── NothingRetained       a range of dates that no raw is kept of, or that is none
         ├── PastPartition         the partition's date is not the API's date, and no raw exists
         ├── QuarantineShareExceeded  too large a share of a source is bad
         ├── SourcesFailed         a source failed, the others were loaded
         ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
         ├── RowRefused            Postgres refuses a record that the contract let pass
         ├── LeaseLost             a newer attempt holds the step's lease
+        ├── UnreadableFile        a file given on the command line is absent or no JSON
         ├── DamagedObject         a stored object is absent or differs from its manifest
         └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
 
@@ -91,6 +94,10 @@ class WarehouseUnavailable(TransientError):
     """Postgres cannot be reached, or lost the connection."""
 
 
+class PartitionBusy(TransientError):
+    """Another run loads this partition now, and goes before."""
+
+
 class ConfigurationError(TerminalError):
     """A setting or connection is missing or wrong."""
 
@@ -133,6 +140,10 @@ class PastPartition(TerminalError):
     """The partition's date is not the API's date, and no raw exists: Spotify keeps no history."""
 
 
+class NothingRetained(TerminalError):
+    """A range of dates cannot be replayed: it is none, lies ahead, or no raw of it is kept."""
+
+
 class QuarantineShareExceeded(TerminalError):
     """More than the set share of a source is bad; nothing of it was loaded."""
 
@@ -151,6 +162,10 @@ class RowRefused(TerminalError):
 
 class LeaseLost(TerminalError):
     """A newer attempt holds the lease of this step; this attempt wrote nothing."""
+
+
+class UnreadableFile(TerminalError):
+    """A file given on the command line is absent, may not be read, or is not what it should be."""
 
 
 class DamagedObject(TerminalError):

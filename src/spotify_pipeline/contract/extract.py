@@ -113,7 +113,9 @@ def own_type(value: dict[str, Any]) -> Any:
 
 def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | None) -> Iterator[Item]:
     uri = value.get("uri")
-    if kind == "track" and (value.get("is_local") is True or (isinstance(uri, str) and uri.startswith(_LOCAL))):
+    if kind == "track" and (
+        value.get("is_local") is True or (isinstance(uri, str) and uri.startswith(_LOCAL))
+    ):
         yield SetAside(kind, pointer, "local")
         return
     yield Found(kind, pointer, value, album_id)

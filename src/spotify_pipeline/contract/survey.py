@@ -1,0 +1,183 @@
+"""Judge whatever a file holds, as the pipeline would judge it, without knowing what was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from spotify_pipeline.contract.entries import find_entries, judge_entry
+from spotify_pipeline.contract.extract import Found, find_records, is_entry, own_type
+from spotify_pipeline.contract.validator import Verdict, Violation, validate
+
+FINDINGS_MAX = 10_000
+"""Findings that are kept of one file; the codes count all of them."""
+_DEPTH_MAX = 8
+_RECORDS = ("track", "album", "artist", "episode")
+
+
+@dataclass(slots=True)
+class Tally:
+    """records = valid + quarantined + set_aside."""
+
+    valid: int = 0
+    quarantined: int = 0
+    set_aside: int = 0
+
+    @property
+    def records(self) -> int:
+        """All that were found."""
+        return self.valid + self.quarantined + self.set_aside
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule; `record` and `pointer` are JSON Pointers into the document, `line` counts from 1."""
+
+    kind: str
+    code: str
+    pointer: str
+    record: str
+    message: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What is no record of ours: `reason` is null, local or episode."""
+
+    kind: str
+    reason: str
+    pointer: str
+    line: int | None = None
+
+
+@dataclass
+class Survey:
+    """What a file holds, by record kind and, apart, by kind of list entry."""
+
+    kinds: dict[str, Tally] = field(default_factory=lambda: {"track": Tally(), "album": Tally()})
+    entries: dict[str, Tally] = field(default_factory=dict)
+    codes: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    set_aside: list[Aside] = field(default_factory=list)
+    omitted: int = 0
+
+    def take(self, body: Any, line: int | None = None) -> None:
+        """Judge one document."""
+        for item in find_records(body):
+            if isinstance(item, Found):
+                self._judge(self.kinds, item.kind, item.pointer, validate(item.kind, item.record), line)
+            else:
+                self._put_aside(item.kind, item.reason, item.pointer, line)
+        for pointer, playlist in _playlists(body, "", 0):
+            if playlist is None:
+                self._put_aside("playlist", "null", pointer, line)
+            else:
+                self._judge(self.kinds, "playlist", pointer, validate("playlist", playlist), line)
+        for pointer, page in _pages(body, "", 0):
+            self._take_entries(pointer, page, line)
+
+    def _take_entries(self, pointer: str, page: dict[str, Any], line: int | None) -> None:
+        request = _request_of(page)
+        if request is None:
+            return
+        for entry in find_entries(request, page):
+            verdict = judge_entry(entry)
+            if isinstance(verdict, Verdict):
+                self._judge(self.entries, entry.kind, pointer + entry.pointer, verdict, line)
+            elif verdict.item_kind != "track" and entry.kind != "playlist_item":
+                self.entries.setdefault(entry.kind, Tally()).set_aside += 1
+            else:  # a playlist keeps the places of what is no track
+                self.entries.setdefault(entry.kind, Tally()).valid += 1
+
+    def _judge(
+        self, tallies: dict[str, Tally], kind: str, pointer: str, verdict: Verdict, line: int | None
+    ) -> None:
+        tally = tallies.setdefault(kind, Tally())
+        if verdict.valid:
+            tally.valid += 1
+            return
+        tally.quarantined += 1
+        for violation in verdict.violations:
+            self._note(kind, pointer, violation, line)
+
+    def _note(self, kind: str, record: str, violation: Violation, line: int | None) -> None:
+        self.codes[violation.code] += 1
+        if len(self.findings) < FINDINGS_MAX:
+            where = record + violation.pointer
+            self.findings.append(Finding(kind, violation.code, where, record, violation.message, line))
+        else:
+            self.omitted += 1
+
+    def _put_aside(self, kind: str, reason: str, pointer: str, line: int | None) -> None:
+        self.kinds.setdefault(kind, Tally()).set_aside += 1
+        if len(self.set_aside) < FINDINGS_MAX:
+            self.set_aside.append(Aside(kind, reason, pointer, line))
+
+
+def _playlists(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Playlists, and null where a list of playlists has one."""
+    if depth > _DEPTH_MAX:
+        return
+    if isinstance(value, list):
+        of_playlists = any(_is_playlist(member) for member in value)
+        for index, member in enumerate(value):
+            if member is None and of_playlists:
+                yield f"{pointer}/{index}", None
+            else:
+                yield from _playlists(member, f"{pointer}/{index}", depth + 1)
+    elif isinstance(value, dict) and own_type(value) not in _RECORDS and not is_entry(value):
+        if _is_playlist(value):
+            yield pointer, value
+            return
+        for name, inner in value.items():
+            if isinstance(inner, dict | list) and name != "context":
+                yield from _playlists(inner, f"{pointer}/{name}", depth + 1)
+
+
+def _is_playlist(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") == "playlist"
+
+
+def _pages(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Whatever has a list of items and is no record; a bare list of entries is taken for one too."""
+    if depth > _DEPTH_MAX:
+        return
+    if isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _pages(member, f"{pointer}/{index}", depth + 1)
+    elif isinstance(value, dict) and own_type(value) not in _RECORDS and not is_entry(value):
+        if isinstance(value.get("items"), list):
+            yield pointer, value
+            return
+        # a playlist of 2026 calls its page `items`; where it has the old `tracks` too, both are the same
+        both = isinstance(value.get("items"), dict) and isinstance(value.get("tracks"), dict)
+        for name, inner in value.items():
+            if isinstance(inner, dict | list) and not (both and name == "tracks"):
+                yield from _pages(inner, f"{pointer}/{name}", depth + 1)
+
+
+_LISTS = {
+    "/me/tracks": "saved_tracks",
+    "/me/top/tracks": "top_tracks",
+    "/recently-played": "recently_played",
+}
+
+
+def _request_of(page: dict[str, Any]) -> str | None:
+    """The kind of request whose entries a page holds, by its address, else by its first entry."""
+    first = next((member for member in page["items"] if isinstance(member, dict)), {})
+    href = page.get("href")
+    path = href.partition("?")[0] if isinstance(href, str) else ""
+    listed = next((request for ending, request in _LISTS.items() if path.endswith(ending)), None)
+    if listed is not None:
+        return listed
+    if "played_at" in first:
+        return "recently_played"
+    if not is_entry(first) or "album" in first or "episode" in first:
+        return None
+    if "/playlists/" in path or not {"item", "added_by", "is_local"}.isdisjoint(first):
+        return "playlist_items"
+    return "saved_tracks" if "added_at" in first and "track" in first else None
