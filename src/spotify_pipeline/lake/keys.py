@@ -126,6 +126,11 @@ def complete_albums_key(partition: date, source: str, user: str | None = None) -
     return source_prefix(VALIDATED, partition, source, user) + "_complete_albums.ndjson"
 
 
+def begun_albums_key(partition: date, source: str, user: str | None = None) -> str:
+    """Key of the albums that a source holds in part, NDJSON."""
+    return source_prefix(VALIDATED, partition, source, user) + "_begun_albums.ndjson"
+
+
 def lists_key(partition: date, source: str, user: str | None = None) -> str:
     """Key of which lists a source read and how far, NDJSON."""
     return source_prefix(VALIDATED, partition, source, user) + "_lists.ndjson"

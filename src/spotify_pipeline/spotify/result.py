@@ -69,8 +69,9 @@ class CrawlResult:
     `complete` means that every list was paged until `next` was null (missing ids do not count against it).
     When it is False, `stopped_by` and `message` say why; `bucket` and `deadline` (UTC) are set for a rate
     limit, `outage` where some answers could not be had (all others were). `problems` are answers that were
-    kept but could not be walked on from. `skipped` are listed albums that the caller wanted left out. `plays`
-    is set for recently_played. `calls` are GETs sent, repeats included.
+    kept but could not be walked on from. `skipped` are listed albums that the caller wanted left out,
+    `continued` those of which the caller wanted the rest. `plays` is set for recently_played.
+    `calls` are GETs sent, repeats included.
     """
 
     complete: bool
@@ -83,5 +84,6 @@ class CrawlResult:
     calls: int
     requests: tuple[Request, ...]
     skipped: tuple[str, ...] = ()
+    continued: tuple[str, ...] = ()
     outage: TransientError | None = None
     plays: Plays | None = None

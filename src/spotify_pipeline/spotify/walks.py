@@ -46,6 +46,18 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail) -> None:
         note_missing(trail, album_id, error)
 
 
+def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
+    """The pages of an album's tracks from `offset` on: what is before is known."""
+    pages = ENDPOINTS[RequestKind.ALBUM_TRACKS]
+    params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
+    first = Request.get(pages.kind, pages.path(album_id), params, album_id)
+    try:
+        for _ in walk_pages(session, first, trail):
+            pass
+    except NotFound as error:
+        note_missing(trail, album_id, error)
+
+
 def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
     """One track."""
     track = ENDPOINTS[RequestKind.TRACK]

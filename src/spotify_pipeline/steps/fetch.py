@@ -68,8 +68,8 @@ def fetch_source(
     to stop (a closed bucket, midnight) leaves a manifest with `complete` false and what it has. So does one
     that met an outage when no tries are left, if it has anything at all: an album that answers 500 for weeks
     does not keep its source away for as long. `skip_album` says of a listed album that it need not be fetched
-    (see `settled`), `begun` which listed ones are gone on with (see `begun_before`). `user` is the hash of the user as whom `client` reads, for a source of an account;
-    `after_ms` the last play known.
+    (see `settled`), `begun` which ones are gone on with (see `begun_before`). `user` is the hash of the user
+    as whom `client` reads, for a source of an account; `after_ms` the last play known.
 
     Raises:
         TransientError: some answer could not be had; what was had is stored and not asked for again.
@@ -93,7 +93,8 @@ def fetch_source(
 
     def resume_album(entry: Mapping[str, Any]) -> int | None:
         album = known.get(str(entry.get("id")))
-        return album.next_offset if album is not None and listing_sha256(entry) == album.listing_sha256 else None
+        unchanged = album is not None and listing_sha256(entry) == album.listing_sha256
+        return album.next_offset if album is not None and unchanged else None
 
     result = crawl(
         client,

@@ -1,4 +1,5 @@
-"""Rows of ops.crawl_state: which albums a source holds whole, under which listing, and until when.
+"""Rows of ops.crawl_state and ops.crawl_begun: which albums a source holds whole, under which listing, and
+until when; and where the reading of those stopped that it holds in part.
 
 An album is fetched again when its listing changes or its refresh is due. States are kept by source: a record
 in two sources counts in each, so what one has fetched is still new to the other.
@@ -25,6 +26,38 @@ WHERE excluded.refreshed_at > stored.refreshed_at
         AND (excluded.listing_sha256, excluded.refresh_due_on)
             IS DISTINCT FROM (stored.listing_sha256, stored.refresh_due_on))
 """
+
+_UPSERT_BEGUN = """
+INSERT INTO ops.crawl_begun AS stored
+    (source, record_kind, record_id, stopped_on, listing_sha256, begun_at, next_offset)
+VALUES (%s, 'album', %s, %s, %s, %s, %s)
+ON CONFLICT (source, record_kind, record_id, stopped_on) DO UPDATE SET
+    listing_sha256 = excluded.listing_sha256, begun_at = excluded.begun_at, next_offset = excluded.next_offset
+WHERE (excluded.listing_sha256, excluded.begun_at, excluded.next_offset)
+    IS DISTINCT FROM (stored.listing_sha256, stored.begun_at, stored.next_offset)
+"""
+_BEGUN = """
+SELECT DISTINCT ON (record_id) record_id, listing_sha256, begun_at, next_offset
+FROM ops.crawl_begun AS begun
+WHERE source = %(source)s AND record_kind = 'album'
+    AND stopped_on < %(partition)s AND begun_at >= %(oldest)s
+    AND NOT EXISTS (
+        SELECT FROM ops.crawl_state AS whole
+        WHERE whole.source = begun.source AND whole.record_kind = begun.record_kind
+            AND whole.record_id = begun.record_id AND whole.refreshed_at >= begun.begun_at
+            AND whole.complete_on < %(partition)s)
+ORDER BY record_id, begun_at DESC, stopped_on DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunAlbum:
+    """An album of which the detail was answered (`begun_at`), and the tracks before `next_offset`."""
+
+    album_id: str
+    listing_sha256: str
+    begun_at: datetime
+    next_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +113,26 @@ def settled_albums(conn: psycopg.Connection, source: str, partition: date) -> di
         {"source": source, "partition": partition},
     )
     return {row[0]: row[1] for row in rows}
+
+
+def record_begun_albums(
+    conn: psycopg.Connection, source: str, partition: date, albums: Iterable[BegunAlbum]
+) -> None:
+    """Keep where a partition stopped inside albums; what is stored already writes nothing."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            _UPSERT_BEGUN,
+            [
+                (source, album.album_id, partition, album.listing_sha256, album.begun_at, album.next_offset)
+                for album in albums
+            ],
+        )
+
+
+def begun_albums(
+    conn: psycopg.Connection, source: str, partition: date, *, refresh_days: int
+) -> dict[str, BegunAlbum]:
+    """Give the albums that an earlier partition began and none has finished, none older than a refresh."""
+    oldest = datetime.combine(partition - timedelta(days=refresh_days), datetime.min.time(), UTC)
+    rows = conn.execute(_BEGUN, {"source": source, "partition": partition, "oldest": oldest})
+    return {row[0]: BegunAlbum(*row) for row in rows}

@@ -20,11 +20,16 @@ SELECT record_id FROM ops.detail_queue AS queued
 WHERE done_on IS NULL AND record_kind = 'track' AND {_WANTED.format(track_id="queued.record_id")}
 ORDER BY enqueued_on, record_id LIMIT %(limit)s
 """  # noqa: S608 - the parts are constants
+# one that Spotify has answered with nothing waits as long as one that was answered
 _STALE = f"""
-SELECT track_id FROM staging.tracks AS track
+SELECT track_id
+FROM staging.tracks AS track
+LEFT JOIN ops.detail_queue AS queued ON queued.record_kind = 'track' AND queued.record_id = track.track_id
 WHERE (popularity_observed_at IS NULL OR popularity_observed_at < %(midnight)s)
+    AND (asked_on IS NULL OR asked_on < %(partition)s)
     AND {_WANTED.format(track_id="track.track_id")}
-ORDER BY detail_observed_at IS NOT NULL, popularity_observed_at NULLS FIRST, first_seen_on, track_id
+ORDER BY detail_observed_at IS NOT NULL OR asked_on IS NOT NULL,
+    greatest(popularity_observed_at, asked_on AT TIME ZONE 'UTC') NULLS FIRST, first_seen_on, track_id
 LIMIT %(limit)s
 """  # noqa: S608 - the parts are constants
 
@@ -64,6 +69,21 @@ def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -
     )
 
 
+def note_unanswered(conn: psycopg.Connection, track_ids: Collection[str], asked_on: date) -> None:
+    """Mark ids that were asked for and came back as nothing: the next days ask for others first."""
+    conn.execute(
+        """
+        INSERT INTO ops.detail_queue AS stored
+            (record_kind, record_id, reason, enqueued_on, done_on, asked_on)
+        SELECT 'track', track_id, 'unanswered', %(on)s, %(on)s, %(on)s
+        FROM unnest(%(ids)s::text[]) AS track_id ORDER BY track_id
+        ON CONFLICT (record_kind, record_id) DO UPDATE SET asked_on = excluded.asked_on
+        WHERE stored.asked_on IS NULL OR stored.asked_on < excluded.asked_on
+        """,
+        {"on": asked_on, "ids": list(track_ids)},
+    )
+
+
 def queued_tracks(conn: psycopg.Connection, limit: int) -> list[str]:
     """Give the tracks without detail, those that were seen first before the others."""
     return [row[0] for row in conn.execute(_QUEUED, {"limit": limit})]
@@ -72,4 +92,5 @@ def queued_tracks(conn: psycopg.Connection, limit: int) -> list[str]:
 def stale_tracks(conn: psycopg.Connection, partition: date, limit: int) -> list[str]:
     """Give the tracks whose popularity is unknown or of an earlier date; those without detail come first."""
     midnight = f"{partition.isoformat()}T00:00:00+00:00"
-    return [row[0] for row in conn.execute(_STALE, {"midnight": midnight, "limit": limit})]
+    terms = {"midnight": midnight, "partition": partition, "limit": limit}
+    return [row[0] for row in conn.execute(_STALE, terms)]

@@ -20,7 +20,7 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.steps.clients import Clients
 from spotify_pipeline.steps.details import DETAILS, details_source
-from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
+from spotify_pipeline.steps.fetch import FetchOutcome, begun_before, fetch_source, settled
 from spotify_pipeline.steps.findings import ValidationSummary
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.load import load_source
@@ -66,6 +66,7 @@ class World:
                 day,
                 source,
                 skip_album=settled(self.runtime.ingest, day, name),
+                begun=begun_before(self.runtime.ingest, day, name, refresh_days=28),
                 user=self.runtime.user if source.kind.needs_login else None,
             )
 
