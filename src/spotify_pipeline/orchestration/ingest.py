@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
 from spotify_pipeline.sources import Source, load_sources
 from spotify_pipeline.spotify.client import SpotifyClient
@@ -44,6 +45,7 @@ def plan_groups() -> list[Group]:
     with step() as (runtime, partition):
         plan = planning.plan(runtime, partition)
         planning.register(runtime, plan)
+        lineage.wrote_tables(runtime.lookup, partition, "ops.source")
         return [
             {
                 "label": group.label,
@@ -71,6 +73,7 @@ def fetch_group(group: Group) -> Group:
                 return _state_of(outcomes[-1])
 
             done = _each(group, fetch)
+            lineage.fetched(runtime.lookup, partition, _states(done))
             _give_way(runtime, clients.app, outcomes)
             return done
 
@@ -93,6 +96,7 @@ def fetch_details(planned: list[Group] | None) -> Group:
             return _state_of(outcomes[-1])
 
         done = _each({**group, "states": [SourceState(DETAILS).to_dict()]}, fetch)
+        lineage.fetched(runtime.lookup, partition, _states(done))
         _give_way(runtime, client, outcomes)
         return done
 
@@ -146,22 +150,28 @@ def validate_group(group: Group) -> Group:
             validate_source(runtime.lake, partition, state.source)
             return state
 
-        return _each(group, validate)
+        done = _each(group, validate)
+        lineage.validated(runtime.lookup, partition, _states(done))
+        return done
 
 
 def load_group(group: Group) -> Group:
     """Staging rows of a group's sources."""
     with step() as (runtime, partition):
-        return _each(group, lambda state: load_source(runtime, partition, state.source))
+        done = _each(group, lambda state: load_source(runtime, partition, state.source))
+        lineage.loaded(runtime.lookup, partition, _states(done))
+        return done
 
 
 def _each(group: Group, work: Callable[[SourceState], SourceState]) -> Group:
     # read by map_index_template: the group's name in the grid
     get_current_context()["label"] = group["label"]
-    states = for_each(
-        [SourceState.from_dict(fields) for fields in group["states"]], work, tries_left=tries_are_left()
-    )
+    states = for_each(_states(group), work, tries_left=tries_are_left())
     return {**group, "states": [state.to_dict() for state in states]}
+
+
+def _states(group: Group) -> list[SourceState]:
+    return [SourceState.from_dict(fields) for fields in group["states"]]
 
 
 def reconcile_groups(
@@ -184,6 +194,7 @@ def reconcile_groups(
             for fields in group["states"]
         ]
         verdict = reconcile(runtime, partition, names, states)
+        lineage.wrote_tables(runtime.lookup, partition, "ops.reconciliation")
         summary = {
             "complete": verdict.complete,
             "partial": verdict.partial,

@@ -29,6 +29,7 @@ from spotify_pipeline.orchestration.runtime import from_airflow
 from spotify_pipeline.orchestration.transform_results import node_results, write_results
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
@@ -99,6 +100,15 @@ class DbtNode:
         if openlineage.is_disabled():
             return False
         return bool(super().calculate_openlineage_events_completes(*args, **kwargs))  # type: ignore[misc]
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+        """What Cosmos knows of inputs and outputs, and the columns of models; only called where it is on."""
+        from spotify_pipeline.orchestration.lineage_columns import add_columns  # noqa: PLC0415 - heavy
+
+        lineage: OperatorLineage = super().get_openlineage_facets_on_complete(task_instance)  # type: ignore[misc]
+        statement = lineage.job_facets.get("sql")
+        add_columns(lineage.outputs, getattr(statement, "query", None), Path(self.project_dir))
+        return lineage
 
 
 def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: str) -> dbtRunnerResult:
