@@ -30,6 +30,8 @@ from spotify_pipeline.warehouse.load import load_partition
 from spotify_pipeline.warehouse.merge import KindCounts as MergedCounts
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
+LOAD, REPLAY = "load", "replay"
+"""Steps that take a lease."""
 _KNOWN_IDS: dict[str, LiteralString] = {
     "artist": "SELECT artist_id FROM staging.artists WHERE artist_id = ANY(%s)",
     "track": "SELECT track_id FROM staging.tracks WHERE track_id = ANY(%s)",
@@ -38,10 +40,16 @@ _KNOWN_IDS: dict[str, LiteralString] = {
 }
 
 
-def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
+def load_source(
+    runtime: Runtime, partition: date, source: str, *, beside_fence: int | None = None
+) -> SourceState:
     """Load what the validation of a source accepted, and note what it refused.
 
+    With `beside_fence` (see `lease.fence_of`) it gives way: it takes the lease from no other load, and writes
+    nothing if one began since the fence was read.
+
     Raises:
+        PartitionBusy: such a load began.
         QuarantineShareExceeded: too much of the source is bad; its refusals are noted, nothing is loaded.
         DamagedObject: the source was not validated, was fetched again since, or an object of the validation
             is absent or was altered.
@@ -53,9 +61,10 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     lists = _lists(lake, summary)
     limit = runtime.settings.quarantine_share
     if summary.quarantined_share > limit:
-        _note_refusals(runtime.ingest, quarantined)
+        _note_refusals(runtime.ingest, partition, source, quarantined)
         raise QuarantineShareExceeded(_share_message(summary, limit))
-    held = lease.acquire(runtime.ingest, "load", partition, source, attempt.holder)
+    step = LOAD if beside_fence is None else REPLAY
+    held = lease.acquire(runtime.ingest, step, partition, source, attempt.holder)
     outcome = load_partition(
         runtime.ingest,
         partition,
@@ -66,7 +75,7 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
         try_number=attempt.try_number,
         complete=manifest.complete,
         quarantined=quarantined,
-        before_commit=_notes(runtime, manifest, summary, lists),
+        before_commit=_notes(runtime, manifest, summary, lists, beside_fence),
     )
     counts = _counts(summary, {**outcome.kinds, **lists.counts})
     unknown = _never_seen(runtime.ingest, manifest.missing)
@@ -78,7 +87,7 @@ def load_source(runtime: Runtime, partition: date, source: str) -> SourceState:
 
 
 def _notes(
-    runtime: Runtime, manifest: Manifest, summary: ValidationSummary, lists: Lists
+    runtime: Runtime, manifest: Manifest, summary: ValidationSummary, lists: Lists, beside_fence: int | None
 ) -> Callable[[psycopg.Connection, int], None]:
     """Lists, and what the next crawl goes by, written with the rows that they speak of."""
     albums = parse_complete_albums(
@@ -100,6 +109,8 @@ def _notes(
             note_plays(conn, manifest, fetched, lists.played_at)
         if manifest.source == DETAILS:
             detail_queue.close(conn, asked_ids(manifest), manifest.partition)
+        if beside_fence is not None:
+            lease.check_untouched(conn, LOAD, manifest.partition, manifest.source, beside_fence)
 
     return note
 
@@ -179,9 +190,12 @@ def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.Quarantined
     ]
 
 
-def _note_refusals(info: ConnectionInfo, quarantined: Sequence[ops.QuarantinedRecord]) -> None:
+def _note_refusals(
+    info: ConnectionInfo, partition: date, source: str, quarantined: Sequence[ops.QuarantinedRecord]
+) -> None:
     with naming_the_server(info), connect(info) as conn:
         ops.record_quarantined(conn, quarantined)
+        ops.resolve_quarantined(conn, source, partition, quarantined)
 
 
 def _share_message(summary: ValidationSummary, limit: float) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import LiteralString
 
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import LeaseLost
+from spotify_pipeline.errors import LeaseLost, PartitionBusy
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 
@@ -76,3 +77,36 @@ def check(conn: psycopg.Connection, lease: Lease) -> None:
             f"'{lease.holder}' lost the lease of {lease.step} for source '{lease.source}' on "
             f"{lease.partition}: {newer}, and this attempt wrote nothing"
         )
+
+
+def fence_of(info: ConnectionInfo, step: str, partition: date, source: str) -> int:
+    """Fence of the newest attempt, taken from nobody; 0 before the first.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    with naming_the_server(info), connect(info, autocommit=True) as conn:
+        return _fence(conn, step, partition, source)
+
+
+def check_untouched(conn: psycopg.Connection, step: str, partition: date, source: str, fence: int) -> None:
+    """Make sure that nobody took the lease since `fence_of` gave `fence`, and keep it so until COMMIT.
+
+    Raises:
+        PartitionBusy: somebody did; the transaction must be rolled back.
+    """
+    if _fence(conn, step, partition, source, "FOR UPDATE") != fence:
+        raise PartitionBusy(
+            f"another run has begun to {step} source '{source}' of {partition}, which goes before: "
+            "nothing was written; try again when it has ended"
+        )
+
+
+def _fence(
+    conn: psycopg.Connection, step: str, partition: date, source: str, locking: LiteralString = ""
+) -> int:
+    statement: LiteralString = (
+        "SELECT fence FROM ops.step_lease WHERE (step, partition, source) = (%s, %s, %s) "
+    )
+    row = conn.execute(statement + locking, [step, partition, source]).fetchone()
+    return int(row[0]) if row else 0

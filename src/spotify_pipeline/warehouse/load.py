@@ -54,7 +54,8 @@ def load_partition(
         run_id: of the run, for the log.
         try_number: of the task, for the log.
         complete: False when the source was not fetched to its end.
-        quarantined: records refused in this partition, kept in the same transaction.
+        quarantined: all records refused in this partition, kept in the same transaction; those that an
+            earlier load refused and this one does not are marked as resolved.
         before_commit: more to do in the same transaction, called with its load_seq right before the lease
             is checked.
 
@@ -86,7 +87,9 @@ def load_partition(
                 try_number=try_number,
             ),
         )
-        ops.record_quarantined(conn, quarantined)
+        refused = list(quarantined)
+        ops.record_quarantined(conn, refused)
+        ops.resolve_quarantined(conn, source, partition, refused)
         if before_commit is not None:
             before_commit(conn, outcome.load_seq)
         leases.check(conn, lease)

@@ -13,7 +13,11 @@ from typing import Literal
 import psycopg
 
 _SOURCES_LOCK = 0x5350_4F54_0004
-_NEWER = "(excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key)"
+# a sighting that passes by now says nothing any more
+_NEWER = (
+    "(stored.resolved_at IS NOT NULL"
+    " OR (excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key))"
+)
 # the parts are constants
 _QUARANTINE = f"""
 INSERT INTO ops.quarantined_record AS stored (source, record_kind, record_key, pointer, reason_code,
@@ -26,8 +30,10 @@ ON CONFLICT (source, record_kind, record_key, pointer, reason_code) DO UPDATE SE
     raw_key = CASE WHEN {_NEWER} THEN excluded.raw_key ELSE stored.raw_key END,
     message = CASE WHEN {_NEWER} THEN excluded.message ELSE stored.message END,
     first_seen_at = least(stored.first_seen_at, excluded.first_seen_at),
-    last_seen_at = greatest(stored.last_seen_at, excluded.last_seen_at)
-WHERE excluded.first_seen_at < stored.first_seen_at
+    last_seen_at = CASE WHEN {_NEWER} THEN excluded.last_seen_at ELSE stored.last_seen_at END,
+    resolved_at = NULL
+WHERE stored.resolved_at IS NOT NULL
+    OR excluded.first_seen_at < stored.first_seen_at
     OR ({_NEWER} AND (excluded.last_seen_at, excluded.raw_key, excluded.partition, excluded.schema_version,
             excluded.message)
         IS DISTINCT FROM (stored.last_seen_at, stored.raw_key, stored.partition, stored.schema_version,
@@ -204,6 +210,24 @@ def record_quarantined(conn: psycopg.Connection, records: Iterable[QuarantinedRe
     """Keep who was refused and why; what describes it comes from the newest sighting, in any order."""
     with conn.cursor() as cursor:
         cursor.executemany(_QUARANTINE, [asdict(record) for record in records])
+
+
+def resolve_quarantined(
+    conn: psycopg.Connection, source: str, partition: date, refused: Iterable[QuarantinedRecord]
+) -> None:
+    """Mark what was refused in a source's partition and is not among `refused`, which is all of it now."""
+    keys = [(r.record_kind, r.record_key, r.pointer, r.reason_code) for r in refused]
+    conn.execute(
+        """
+        UPDATE ops.quarantined_record AS stored SET resolved_at = clock_timestamp()
+        WHERE source = %s AND partition = %s AND resolved_at IS NULL AND NOT EXISTS (
+            SELECT FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+                AS refused (kind, key, pointer, code)
+            WHERE (refused.kind, refused.key, refused.pointer, refused.code)
+                = (stored.record_kind, stored.record_key, stored.pointer, stored.reason_code))
+        """,
+        [source, partition, *([list(part) for part in zip(*keys, strict=True)] or [[], [], [], []])],
+    )
 
 
 def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:

@@ -31,7 +31,7 @@ COUNTS = """
 """
 
 
-def _logged_in(world: World, scopes: tuple[Scope, ...] = tuple(Scope)) -> World:
+def logged_in(world: World, scopes: tuple[Scope, ...] = tuple(Scope)) -> World:
     token = world.sandbox.control.authorize(USER, scopes, authorized_at="2026-11-01T08:00:00Z")
     login = Login(world.sandbox.client_id, token, HASH, scopes, DAY.replace(day=1))
     fields = json.loads(login.to_connection())
@@ -47,17 +47,22 @@ def _logged_in(world: World, scopes: tuple[Scope, ...] = tuple(Scope)) -> World:
     return replace(world, runtime=runtime)
 
 
-@pytest.fixture
-def account(world: World) -> Iterator[World]:
-    """A world whose sources are one user's."""
+def own_sources(world: World) -> list[dict[str, object]]:
+    """One source of each kind that belongs to the user."""
     own = [p["id"] for p in world.sandbox.control.playlists() if p["owner"] == USER]
-    world.list_sources(
+    return [
         {"name": "lists", "kind": "playlist", "ids": own},
         {"name": "saved", "kind": "saved_tracks"},
         {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term", "long_term"]},
         {"name": "plays", "kind": "recently_played"},
-    )
-    yield _logged_in(world)
+    ]
+
+
+@pytest.fixture
+def account(world: World) -> Iterator[World]:
+    """A world whose sources are one user's."""
+    world.list_sources(*own_sources(world))
+    yield logged_in(world)
     world.sandbox.control.reset_users()
 
 
@@ -223,6 +228,6 @@ def test_a_possible_gap_is_noted_once_and_warned_of(account: World, caplog: pyte
 
 def test_nobody_to_listen_to_is_a_sentence(world: World) -> None:
     assert "define connection 'spotify_user'" in str(why_not(world.runtime))
-    without = _logged_in(world, (Scope.LIBRARY,))
+    without = logged_in(world, (Scope.LIBRARY,))
     assert str(Scope.RECENTLY_PLAYED) in str(why_not(without.runtime))
-    assert why_not(_logged_in(world).runtime) is None
+    assert why_not(logged_in(world).runtime) is None
