@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_group
 
 from spotify_pipeline.orchestration.assets import STAGING
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -41,6 +42,7 @@ clear the `fetch` task of that source's group.
     catchup=False,
     max_active_runs=4,
     default_args=default_args(),
+    **watched("spotify_ingest"),
     doc_md=DOC,
     tags=["spotify", "ingest"],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -33,6 +34,7 @@ A full answer whose oldest play is newer than the last known one: plays in betwe
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
+    **watched("spotify_listening"),
     doc_md=DOC,
     tags=["spotify", "listening"],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
 from spotify_pipeline.orchestration.assets import MARTS
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import step
 
@@ -15,6 +16,7 @@ from spotify_pipeline.orchestration.runtime import step
     max_active_runs=1,
     catchup=False,
     default_args=default_args(),
+    **watched("spotify_report"),
     tags=["spotify", "report"],
     doc_md="""
 ### spotify_report

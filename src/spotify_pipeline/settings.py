@@ -63,6 +63,26 @@ class Settings(BaseSettings):
     login_file: Path = Field(
         default_factory=_login_file, description="where the command line keeps a user's login"
     )
+    quarantine_warning_share: float = Field(
+        default=0.01, ge=0, le=1, description="bad share of a source that is told, and does not fail it"
+    )
+    alerts_file: Path | None = Field(default=None, description="file that gets a line of JSON per alert")
+    alerts_email_to: str | None = Field(
+        default=None, description="addresses that get a mail per alert, with commas between them"
+    )
+    alerts_smtp_connection: str = Field(
+        default="smtp_default", description="connection of the mail server; its from_email is the sender"
+    )
+    alerts_slack_connection: str | None = Field(
+        default=None, description="connection of the Slack webhook that gets a message per alert"
+    )
+    deadline_ingest: int = Field(
+        default=4 * 3600, ge=0, description="seconds from its start in which spotify_ingest must end; 0: none"
+    )
+    deadline_transform: int = Field(
+        default=3600, ge=0, description="the same of spotify_transform, its wait for another run included"
+    )
+    deadline_report: int = Field(default=1800, ge=0, description="the same of spotify_report")
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
     dbt_docs_dir: Path | None = Field(
         default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"

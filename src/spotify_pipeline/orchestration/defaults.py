@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from spotify_pipeline.orchestration.alerting import on_task_failure
+
 # no partition is older than Spotify itself
 START_DATE = datetime(2008, 10, 7, tzinfo=UTC)
 OWNER = "data-platform"
@@ -18,4 +20,5 @@ def default_args() -> dict[str, Any]:
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=5),
+        "on_failure_callback": on_task_failure,
     }

@@ -11,8 +11,11 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
+from spotify_pipeline.errors import ReconciliationError
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration import lineage
+from spotify_pipeline.orchestration.alerting import mark_told
+from spotify_pipeline.orchestration.ingest_alerts import tell_verdict, telling
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
 from spotify_pipeline.sources import Source, load_sources
 from spotify_pipeline.spotify.client import SpotifyClient
@@ -20,7 +23,7 @@ from spotify_pipeline.steps import plan as planning
 from spotify_pipeline.steps.clients import Clients
 from spotify_pipeline.steps.cooldown import time_to_resume
 from spotify_pipeline.steps.details import DETAILS, details_source
-from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, reuse, settled
+from spotify_pipeline.steps.fetch import FetchOutcome, begun_before, fetch_source, reuse, settled
 from spotify_pipeline.steps.group import SourceState, for_each
 from spotify_pipeline.steps.load import load_source
 from spotify_pipeline.steps.reconcile import Verdict, reconcile
@@ -110,6 +113,9 @@ def _fetch(runtime: Runtime, client: SpotifyClient, partition: date, source: Sou
         concurrency=runtime.settings.fetch_concurrency,
         tries_left=tries_are_left(),
         skip_album=settled(runtime.ingest, partition, source.name),
+        begun=begun_before(
+            runtime.ingest, partition, source.name, refresh_days=runtime.settings.album_refresh_days
+        ),
         user=runtime.user if source.kind.needs_login else None,
     )
 
@@ -166,7 +172,12 @@ def load_group(group: Group) -> Group:
 def _each(group: Group, work: Callable[[SourceState], SourceState]) -> Group:
     # read by map_index_template: the group's name in the grid
     get_current_context()["label"] = group["label"]
-    states = for_each(_states(group), work, tries_left=tries_are_left())
+    tries_left = tries_are_left()
+    states = for_each(
+        _states(group),
+        telling(work, tries_left=tries_left),
+        tries_left=tries_left,
+    )
     return {**group, "states": [state.to_dict() for state in states]}
 
 
@@ -193,7 +204,12 @@ def reconcile_groups(
             if group is not None
             for fields in group["states"]
         ]
-        verdict = reconcile(runtime, partition, names, states)
+        try:
+            verdict = reconcile(runtime, partition, names, states)
+        except ReconciliationError as error:
+            mark_told(error)  # each of the sources that it names is
+            raise
+        tell_verdict(runtime, partition, verdict, states)
         lineage.wrote_tables(runtime.lookup, partition, "ops.reconciliation")
         summary = {
             "complete": verdict.complete,

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration.ingest_alerts import tell_gaps, tell_login
 from spotify_pipeline.orchestration.runtime import running
 from spotify_pipeline.steps.listening import Reading, fetch_plays, load_plays, why_not
 from spotify_pipeline.steps.validate import validate_source
@@ -22,6 +23,7 @@ def fetch() -> dict[str, str]:
             raise AirflowSkipException(reason)
         migrate(runtime.lookup(WAREHOUSE_OWNER))
         reading = fetch_plays(runtime)
+        tell_login(runtime, reading.partition)
         return {"partition": reading.partition.isoformat(), "source": reading.source}
 
 
@@ -36,7 +38,10 @@ def validate(reading: dict[str, str]) -> dict[str, str]:
 def load(reading: dict[str, str]) -> dict[str, Any]:
     """Plays in staging, the cursor moved on, a possible gap noted."""
     with running() as runtime:
-        return load_plays(runtime, _reading(reading)).to_dict()
+        where = _reading(reading)
+        state = load_plays(runtime, where)
+        tell_gaps(runtime, where.partition)
+        return state.to_dict()
 
 
 def _reading(fields: dict[str, str]) -> Reading:

@@ -27,6 +27,7 @@ from spotify_pipeline.errors import TerminalError
 from spotify_pipeline.orchestration.parsed_project import manifest_for
 from spotify_pipeline.orchestration.runtime import from_airflow
 from spotify_pipeline.orchestration.transform_results import node_results, write_results
+from spotify_pipeline.orchestration.transform_verdicts import BadData, log_queries, note_warnings
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -81,18 +82,20 @@ class DbtNode:
             run_id=run.run_id,
             try_number=context["ti"].try_number,
         )
+        note_warnings(_outcomes(result), context)
         return result
 
     def handle_exception_dbt_runner(self, result: dbtRunnerResult) -> None:
         """Raise what the result asks for.
 
         Raises:
-            AirflowFailException: every node that went wrong has a verdict against the data.
+            BadData: every node that went wrong has a verdict against the data.
             CosmosDbtRunError: something else went wrong; the task is tried again.
         """
         wrong = [node for node in _outcomes(result) if str(node.status) in FAILED]
         if not result.success and wrong and all(str(node.status) in self.verdicts for node in wrong):
-            raise AirflowFailException("; ".join(f"{node.node.name}: {_said(node)}" for node in wrong))
+            log_queries(wrong)
+            raise BadData(wrong)
         super().handle_exception_dbt_runner(result)  # type: ignore[misc]
 
     def calculate_openlineage_events_completes(self, *args: Any, **kwargs: Any) -> bool:
@@ -134,10 +137,6 @@ def _calling_module() -> str:
 def _outcomes(result: dbtRunnerResult) -> list[Any]:
     """Results per node; none when dbt ended before it came to any."""
     return list(getattr(result.result, "results", None) or [])
-
-
-def _said(outcome: Any) -> str:
-    return str(getattr(outcome, "message", None) or f"status {outcome.status}")
 
 
 class RunModel(DbtNode, DbtRunLocalOperator):

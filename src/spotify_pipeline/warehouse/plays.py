@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 
@@ -46,3 +46,12 @@ def record_gap(
         [user_hash, start, end, noticed_at],
     )
     return written.rowcount == 1
+
+
+def recent_gaps(conn: psycopg.Connection, today: date) -> list[tuple[str, datetime, datetime]]:
+    """Give user, start and end of each gap that was noticed since yesterday."""
+    return conn.execute(
+        "SELECT user_hash, from_played_at, to_played_at FROM ops.play_gap WHERE noticed_at >= %s "
+        "ORDER BY from_played_at",
+        [datetime.combine(today - timedelta(days=1), datetime.min.time(), UTC)],
+    ).fetchall()

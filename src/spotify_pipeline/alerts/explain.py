@@ -1,0 +1,103 @@
+"""What each of our errors means to an operator, and what is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spotify_pipeline import errors
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`wide`: every task that meets the cause has the same trouble, so one alert speaks for all of them."""
+
+    meaning: str
+    action: str
+    wide: bool = False
+
+
+_GO_ON = "then clear the failed tasks in the grid: they go on from what is stored"
+_NOTHING_LOST = "Nothing is lost and nothing half-written is visible"
+_LOADED = "The other sources of the day are loaded and passed on"
+
+UNKNOWN = Explanation(
+    f"The task's downstream waits. {_NOTHING_LOST}.",
+    "Read the last error in the log, mend the cause, then clear the task: it and what follows run again.",
+)
+DIED = Explanation(
+    f"Its process ended without a word: killed, or out of memory. {_NOTHING_LOST}.",
+    "See what restarted and whether memory ran out, then clear the task: it goes on from what is stored.",
+)
+
+_BY_ERROR: dict[type[BaseException], Explanation] = {
+    errors.WarehouseUnavailable: Explanation(
+        f"Postgres did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
+        f"See that the server of the named connection runs and is reachable, {_GO_ON}.",
+        wide=True,
+    ),
+    errors.LakeUnavailable: Explanation(
+        f"The object store did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
+        f"See that the store of connection 'spotify_lake' runs and is reachable, {_GO_ON}.",
+        wide=True,
+    ),
+    errors.ApiUnavailable: Explanation(
+        "Spotify did not answer for all tries of the task. What was fetched is kept.",
+        "Look at Spotify's status page; clear the fetch task while its date is today, later there is no "
+        "history to fetch.",
+        wide=True,
+    ),
+    errors.RateLimited: Explanation(
+        "A bucket of the Web API is closed. What was fetched is kept.",
+        "Nothing needs doing: the next run goes on. If it happens every day, read less or make an own app.",
+    ),
+    errors.AuthenticationError: Explanation(
+        "Spotify refuses the client or the login, so nothing can be read with it. What is stored stays.",
+        "Run `spotify-pipeline auth login` for a user's login, or correct connection 'spotify_api'; "
+        "then clear the failed tasks.",
+        wide=True,
+    ),
+    errors.SchemaVersionError: Explanation(
+        f"Code and warehouse are of different releases. {_NOTHING_LOST}.",
+        "Install the release that the message names or run `spotify-pipeline warehouse migrate`, then clear "
+        "the failed tasks.",
+        wide=True,
+    ),
+    errors.ConfigurationError: Explanation(
+        f"Nothing can run before it is set right. {_NOTHING_LOST}.",
+        "Correct what the message names (`spotify-pipeline doctor` checks all of it), then clear the "
+        "failed tasks.",
+    ),
+    errors.QuarantineShareExceeded: Explanation(
+        f"Nothing of this source was loaded, so that bad data does not replace good. {_LOADED}.",
+        "Read ops.quarantined_record: if Spotify's answers changed, mend the contract; if they are rubbish, "
+        "wait. Then clear the source's validate task.",
+    ),
+    errors.PermissionDenied: Explanation(
+        f"The app or login may not read what this source asks for. {_LOADED}.",
+        "Take it out of sources.yml, or log in as a user who may read it; then clear its fetch task.",
+    ),
+    errors.NotFound: Explanation(
+        f"Spotify knows no such id. {_LOADED}.",
+        "Correct the id in sources.yml, then clear the source's fetch task.",
+    ),
+    errors.ReconciliationError: Explanation(
+        "Records are not accounted for, or no source was loaded: nothing of the day is passed on.",
+        "Read which source the message names and clear its validate task; the raw answers are all there.",
+    ),
+    errors.DamagedObject: Explanation(
+        f"A stored object is absent or not what its manifest says. {_LOADED}.",
+        "Clear the source's fetch task while its date is today; for a past date restore the object.",
+    ),
+    errors.LeaseLost: Explanation(
+        "A newer attempt holds this step's lease, so this one wrote nothing: usually an orphan of a killed "
+        "worker.",
+        "Nothing where the newer attempt is green; else clear the task.",
+    ),
+}
+
+
+def explain(error: BaseException | None) -> Explanation:
+    """The explanation of an error, or of the nearest class above it; None stands for a killed process."""
+    if error is None:
+        return DIED
+    return next((_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR), UNKNOWN)

@@ -1,0 +1,78 @@
+"""The deadlines of the daily chain: a run that is not through in time is told.
+
+Counted from the moment a run is queued. The runs of a partitioned DAG have no logical date, so a deadline
+that refers to it would never be made (Airflow only logs that).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
+
+from spotify_pipeline.orchestration.alerting import on_run_failure, tell
+from spotify_pipeline.settings import PREFIX, Settings
+
+log = logging.getLogger(__name__)
+
+
+def watched(dag_id: str) -> dict[str, Any]:
+    """Arguments of a DAG whose red runs and missed deadline are told."""
+    return {"on_failure_callback": on_run_failure, "deadline": deadline(dag_id)}
+
+
+def deadline(dag_id: str) -> DeadlineAlert | None:
+    """The deadline of `spotify_<stage>`, from the setting `deadline_<stage>`; None where there is none, or 0.
+
+    Read at parse, so nothing can be refused here: a value that is no number leaves the default, and fails
+    every task of the run with the name of the variable.
+    """
+    name = f"deadline_{dag_id.removeprefix('spotify_')}"
+    if name not in Settings.model_fields:
+        return None
+    default = int(Settings.model_fields[name].default)
+    text = os.environ.get(PREFIX + name.upper(), "")
+    seconds = int(text) if text.isdecimal() else default
+    if seconds == 0:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(seconds=seconds),
+        # in the triggerer, which every executor has beside it
+        callback=AsyncCallback(missed),
+        name=f"{dag_id} within {timedelta(seconds=seconds)}",
+    )
+
+
+async def missed(context: Mapping[str, Any]) -> None:
+    """Tell that the run in `context` missed its deadline; called in the triggerer."""
+    # the event loop is shared by all triggers: what may block goes elsewhere
+    await asyncio.to_thread(_tell, context)
+
+
+def _tell(context: Mapping[str, Any]) -> None:
+    from spotify_pipeline.alerts import causes  # noqa: PLC0415
+
+    run = context["dag_run"]
+    moment = context["deadline"]["deadline_time"]
+    when = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
+    place = causes.Place(
+        partition=run.get("partition_key") or str(run.get("run_after") or "")[:10],
+        dag_id=run["dag_id"],
+        run_id=run["dag_run_id"],
+        links={"Run": _address(run["dag_id"], run["dag_run_id"])},
+    )
+    tell(causes.deadline_missed(place, when.astimezone(UTC), str(run.get("state") or "unknown")))
+
+
+def _address(dag_id: str, run_id: str) -> str:
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    base = str(conf.get("api", "base_url", fallback="http://localhost:8080/")).rstrip("/")
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}"

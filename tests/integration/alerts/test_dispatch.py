@@ -1,0 +1,175 @@
+"""One telling per cause and partition, over a real warehouse and a real store, whichever of them is down."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+
+from spotify_pipeline.alerts.alert import Alert
+from spotify_pipeline.alerts.dispatch import FileChannel, dispatch
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.local.s3_server import S3Server
+from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.migrate import migrate
+
+pytestmark = pytest.mark.integration
+ALERT = Alert(
+    "DataTestFailed", "a test failed", "dbt says so", "nothing published", "mend it", "2026-11-05", "t"
+)
+
+
+class Recording:
+    """A channel that keeps what it gets, or is down."""
+
+    def __init__(self, name: str, *, down: bool = False, before: Callable[[], object] = lambda: None) -> None:
+        self.name = name
+        self.down = down
+        self.got: list[Alert] = []
+        self._before = before
+
+    def send(self, alert: Alert) -> None:
+        self._before()
+        if self.down:
+            raise OSError("https://hooks.example/SECRET-PATH is down")
+        self.got.append(alert)
+
+
+@pytest.fixture
+def warehouse(empty_database: str) -> Warehouse:
+    made = Warehouse(empty_database)
+    roles.bootstrap(empty_database, PASSWORDS, database=made.database)
+    migrate(made.info(roles.OWNER))
+    return made
+
+
+@pytest.fixture
+def lake_info(s3_server: S3Server) -> ConnectionInfo:
+    return ConnectionInfo(
+        "spotify_lake",
+        host="127.0.0.1",
+        port=s3_server.port,
+        login=s3_server.access_key,
+        password=s3_server.secret_key,
+        schema=f"alerts-{uuid.uuid4().hex[:8]}",
+    )
+
+
+@pytest.fixture
+def lake(lake_info: ConnectionInfo) -> Lake:
+    made = Lake(lake_info)
+    made.create_bucket()
+    return made
+
+
+def no_warehouse() -> ConnectionInfo:
+    raise ConnectionMissing("connection 'warehouse_ingest' is not defined")
+
+
+def no_lake() -> Lake:
+    raise ConnectionMissing("connection 'spotify_lake' is not defined")
+
+
+def test_a_cause_is_told_once_and_counted_after_that(warehouse: Warehouse, lake: Lake) -> None:
+    channel = Recording("file")
+    for _ in range(3):
+        dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake)
+    assert len(channel.got) == 1
+    assert warehouse.rows("SELECT cause, subject, times_seen, delivered_to FROM ops.alert") == [
+        ("DataTestFailed", "t", 3, ["file"])
+    ]
+
+
+def test_another_partition_cause_or_subject_is_told_too(warehouse: Warehouse, lake: Lake) -> None:
+    channel = Recording("file")
+    others = [{"partition": "2026-11-06"}, {"cause": "Other"}, {"subject": "u"}, {"partition": ""}]
+    for other in [{}, *others]:
+        dispatch(replace(ALERT, **other), [channel], warehouse=warehouse.info, lake=lambda: lake)
+    assert len(channel.got) == 5
+
+
+def test_of_many_tasks_at_once_one_tells(warehouse: Warehouse, lake: Lake) -> None:
+    """The first is held in the middle of its delivery until the others have begun."""
+    begun = threading.Barrier(4, timeout=60)
+    channel = Recording("file", before=begun.wait)
+
+    def one(first: bool) -> None:
+        if not first:
+            begun.wait()
+        dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, [True, False, False, False]))
+    assert len(channel.got) == 1
+    assert warehouse.row("SELECT times_seen FROM ops.alert") == (4,)
+
+
+def test_a_channel_that_was_down_gets_it_the_next_time_and_the_others_not_again(
+    warehouse: Warehouse, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail, slack = Recording("email"), Recording("slack", down=True)
+    with caplog.at_level(logging.WARNING):
+        told = dispatch(ALERT, [mail, slack], warehouse=warehouse.info, lake=lambda: lake)
+    assert told == ["email"]
+    said = [record.message for record in caplog.records if "slack cannot be used" in record.message]
+    assert len(said) == 1
+    assert "SECRET-PATH" not in caplog.text, "an address of a webhook is a secret"
+    slack.down = False
+    assert dispatch(ALERT, [mail, slack], warehouse=warehouse.info, lake=lambda: lake) == ["slack"]
+    assert (len(mail.got), len(slack.got)) == (1, 1)
+    assert warehouse.row("SELECT delivered_to FROM ops.alert") == (["email", "slack"],)
+
+
+def test_without_a_channel_the_table_has_it(warehouse: Warehouse, lake: Lake) -> None:
+    assert dispatch(ALERT, [], warehouse=warehouse.info, lake=lambda: lake) == []
+    assert warehouse.row("SELECT title, delivered_to FROM ops.alert") == ("a test failed", [])
+
+
+def test_while_the_warehouse_is_down_the_lake_remembers(lake: Lake) -> None:
+    channel = Recording("file")
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(dispatch, ALERT, [channel], warehouse=no_warehouse, lake=lambda: lake)
+    dispatch(replace(ALERT, partition="2026-11-06"), [channel], warehouse=no_warehouse, lake=lambda: lake)
+    assert sorted(alert.partition for alert in channel.got) == ["2026-11-05", "2026-11-06"]
+
+
+def test_while_both_are_down_it_is_told_all_the_same() -> None:
+    channel = Recording("file")
+    assert dispatch(ALERT, [channel], warehouse=no_warehouse, lake=no_lake) == ["file"]
+
+
+def test_an_alert_that_was_told_is_not_told_again_because_the_row_could_not_be_kept(
+    warehouse: Warehouse, lake: Lake
+) -> None:
+    """The warehouse ends the connection while the channel sends."""
+
+    def cut() -> None:
+        warehouse.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE usename = 'spotify_ingest' AND datname = current_database()"
+        )
+
+    channel = Recording("file", before=cut)
+    assert dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake) == ["file"]
+    assert len(channel.got) == 1
+
+
+def test_the_file_gets_a_whole_line_per_alert_from_several_writers(tmp_path: Path) -> None:
+    file = tmp_path / "not yet there" / "alerts.ndjson"
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(40):
+            pool.submit(FileChannel(file).send, replace(ALERT, subject=f"{n}", happened="x" * 1_900))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {line["subject"] for line in lines} == {f"{n}" for n in range(40)}
+    assert set(lines[0]) >= {"raised_at", "cause", "partition", "happened", "meaning", "action", "links"}
