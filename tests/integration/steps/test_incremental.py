@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,7 +14,6 @@ from tests.integration.steps.conftest import World, connected
 
 from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.lake import keys
-from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import settled_albums
 from spotify_sandbox.testing import RunningSandbox, running
@@ -157,30 +157,73 @@ def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: World) -
     assert run_on(listed, BETWEEN) == whole
 
 
-def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_twice(listed: World) -> None:
+@pytest.mark.parametrize("spoilt", ["/v1/albums/", "/v1/albums/[^/]+/tracks"], ids=["albums", "their pages"])
+def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_twice(
+    listed: World, spoilt: str
+) -> None:
+    listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", n) for n in range(ARTISTS)]})
     listed.go_to(FIRST)
-    listed.sandbox.control.exhaust_quota("/v1/albums/", after=20, times=1, retry_after=86_400)
-    verdict = listed.run(FIRST)
-    assert set(verdict.partial) == {"first", "second"}
-    fetched = _album_pages(listed, FIRST)
-    assert fetched
-    listed.sandbox.control.clear_faults()
+    control = listed.sandbox.control
+    control.reset_calls()
+    control.exhaust_quota(spoilt, after=9, retry_after=86_400)
+    assert set(listed.run(FIRST).partial) == {"all"}
+    begun = listed.query("SELECT record_id, next_offset FROM ops.crawl_begun ORDER BY 1")
+    assert begun
+    assert {row[1] for row in begun} == {50}
+    fetched = album_pages(listed)
+    assert 9 <= fetched.total() < 2 * ARTISTS * ALBUMS_EACH
+    control.clear_faults()
     # past the day's quota, at the same catalogue
     listed.go_to(BETWEEN, "07:00:00")
-    assert listed.run(BETWEEN).complete == ["first", "second"]
-    assert not fetched & _album_pages(listed, BETWEEN)
+    assert listed.run(BETWEEN).complete == ["all"]
+    assert set(album_pages(listed).values()) == {1}
+    assert album_pages(listed).total() == 2 * ARTISTS * ALBUMS_EACH
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(ARTISTS * ALBUMS_EACH * TRACKS_EACH,)]
+    # a repeated partition decides as it did; the day after fetches the two albums that have grown alone
+    control.reset_calls()
+    listed.run(BETWEEN)
+    assert album_calls(listed) == 0
+    assert run_on(listed, SECOND) == 2 * 2
 
 
-def _album_pages(world: World, day: date) -> set[tuple[str, str]]:
-    """Sources and paths of the albums whose every page was fetched; a half one has to be begun again."""
-    found = set()
-    for name in ("first", "second"):
-        manifest = read_manifest(world.lake, day, name)
-        assert manifest is not None
-        requested = [raw.requested_id for raw in manifest.objects if raw.kind in ("album", "album_tracks")]
-        found |= {(name, album_id) for album_id in requested if album_id and requested.count(album_id) == 2}
-    return found
+def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads(listed: World) -> None:
+    listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
+    listed.go_to(FIRST)
+    listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", after=2, retry_after=86_400)
+    listed.run(FIRST)
+    listed.sandbox.control.clear_faults()
+    listed.go_to(BETWEEN, "07:00:00")
+    listed.run(BETWEEN)
+    state = "SELECT * FROM ops.crawl_state ORDER BY record_id"
+    begun = "SELECT * FROM ops.crawl_begun ORDER BY record_id"
+    known = listed.query(state), listed.query(begun)
+    assert len(known[0]) == ALBUMS_EACH
+    with connect(listed.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("TRUNCATE ops.crawl_state, ops.crawl_begun")
+    for day in (BETWEEN, FIRST):
+        listed.validate("all", day)
+        listed.load("all", day)
+    assert (listed.query(state), listed.query(begun)) == known
+
+
+def test_an_album_whose_listing_changed_meanwhile_is_fetched_whole(listed: World) -> None:
+    listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
+    listed.go_to(FIRST)
+    listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", retry_after=86_400)
+    listed.run(FIRST)
+    listed.sandbox.control.clear_faults()
+    # of the artist's albums the first has one track more
+    assert run_on(listed, SECOND) == 2 + (ALBUMS_EACH - 1)
+    assert listed.query("SELECT count(*) FROM staging.tracks") == [(ALBUMS_EACH * TRACKS_EACH + 1,)]
+
+
+def album_pages(world: World) -> Counter[tuple[str, str]]:
+    """Pages of albums and of their tracks that Spotify has answered, by path and query, with how often."""
+    return Counter(
+        (call["path"], call["query"])
+        for call in world.sandbox.control.calls(recent=200_000).recent
+        if call["bucket"] in (ALBUM, MORE_TRACKS) and call["status"] == 200
+    )
 
 
 def test_only_an_earlier_date_s_state_settles_an_album(listed: World) -> None:
@@ -266,19 +309,18 @@ def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_
         _list_all_artists(moved)
         sandbox.control.exhaust_quota("/v1/albums/", after=100, times=1, retry_after=86_400)
         assert moved.run(days[0]).partial
-        first = {key.rpartition("/")[2] for key in moved.lake.keys("raw/") if "/album" in key}
+        first = album_pages(moved)
         sandbox.control.clear_faults()
         next_day = days[0] + timedelta(days=1)
         moved.go_to(next_day, "07:00:00")
         assert not moved.run(next_day).partial
-        second = {
-            key.rpartition("/")[2]
-            for key in moved.lake.keys(keys.partition_prefix(keys.RAW, next_day))
-            if "/album" in key
-        }
-        assert first
-        assert second
-        assert not first & second
+        both = album_pages(moved)
+        assert first.total() >= 100
+        assert both.total() > first.total()
+        # by the calls that the server has seen: each source that lists an album asks for its pages once
+        shared = "SELECT record_id, count(*) FROM ops.crawl_state GROUP BY record_id"
+        sources = {f"/v1/albums/{album_id}": count for album_id, count in moved.query(shared)}
+        assert {page: n for page, n in both.items() if n != sources[page[0].removesuffix("/tracks")]} == {}
         served = sandbox.control.catalog()
         assert moved.query("SELECT count(*) FROM staging.tracks") == [(served.track_count,)]
         # the newest date of the catalogue: what its listings say has changed, and nothing else

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.lake import RawObject
@@ -74,3 +76,38 @@ def test_the_state_is_of_the_listing_seen_and_of_the_detail_s_time() -> None:
         seen.take(*answer)
     (album,) = seen.complete()
     assert (album.listing_sha256, album.observed_at) == (listing_sha256(LISTED), AT)
+
+
+def at_offset(offset: int) -> str:
+    return f"https://api.spotify.com/v1/albums/{ALBUM}/tracks?limit=50&offset={offset}"
+
+
+def test_an_album_that_was_not_read_to_its_end_says_where_it_stopped_in_any_order() -> None:
+    first = (raw("album"), LISTED | {"tracks": page(at_offset(50))})
+    second = (raw("album_tracks"), page(at_offset(100)))
+    for order in itertools.permutations((LISTING, first, second)):
+        seen = AlbumsSeen()
+        for answer in order:
+            seen.take(*answer)
+        assert [(a.album_id, a.next_offset, a.begun_at) for a in seen.begun()] == [(ALBUM, 100, AT)]
+        seen.take(*LAST)
+        assert list(seen.begun()) == []
+        assert len(list(seen.complete())) == 1
+
+
+def test_the_rest_of_an_album_completes_it_with_the_detail_s_time_of_the_earlier_day() -> None:
+    earlier = AT - timedelta(days=1)
+    seen = AlbumsSeen({ALBUM: earlier})
+    for answer in (LISTING, (raw("album_tracks"), page(at_offset(150)))):
+        seen.take(*answer)
+    assert [(a.next_offset, a.begun_at) for a in seen.begun()] == [(150, earlier)]
+    seen.take(*LAST)
+    assert [a.observed_at for a in seen.complete()] == [earlier]
+
+
+@pytest.mark.parametrize("link", ["more", at_offset(50).replace("offset", "page"), "http://[", 7])
+def test_a_link_without_an_offset_says_nothing_of_where_it_stopped(link: Any) -> None:
+    seen = AlbumsSeen()
+    for answer in (LISTING, (raw("album"), LISTED | {"tracks": page(link)})):
+        seen.take(*answer)
+    assert list(seen.begun()) == []
