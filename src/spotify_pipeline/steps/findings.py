@@ -23,6 +23,23 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class RecordShape:
+    """Which fields the records of one kind had in the answers of one request kind (see `contract.shape`)."""
+
+    request_kind: str
+    record_kind: str
+    records: int
+    fields: dict[str, int]
+    new_fields: list[str]
+
+    @property
+    def drift(self) -> str:
+        """What is new, in words."""
+        shown = ", ".join(f"{name} ({self.fields[name]} of {self.records})" for name in self.new_fields)
+        return f"fields of {self.record_kind} that the contract does not describe: {shown}"
+
+
+@dataclass(frozen=True)
 class ValidationSummary:
     """What a validation found, per record kind; `reasons` count violations by code, `objects` are SHA-256."""
 
@@ -36,6 +53,7 @@ class ValidationSummary:
     objects: dict[str, str]
     reasons: dict[str, int] = field(default_factory=dict)
     user: str | None = None
+    shapes: list[RecordShape] = field(default_factory=list)
 
     @property
     def quarantined_share(self) -> float:
@@ -61,6 +79,7 @@ def read_summary(lake: Lake, partition: date, source: str, user: str | None = No
         fields = orjson.loads(stored.data)
         fields["partition"] = date.fromisoformat(fields["partition"])
         fields["counts"] = {kind: Counts(**counts) for kind, counts in fields["counts"].items()}
+        fields["shapes"] = [RecordShape(**shape) for shape in fields["shapes"]]
         return ValidationSummary(**fields)
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedObject(f"'{key}' cannot be read ({error}): clear the validate task") from error

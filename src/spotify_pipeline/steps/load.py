@@ -14,7 +14,7 @@ from spotify_pipeline.contract.rows import ROW_KINDS
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.steps.completeness import parse_complete_albums
+from spotify_pipeline.steps.completeness import parse_begun_albums, parse_complete_albums
 from spotify_pipeline.steps.details import DETAILS, asked_ids
 from spotify_pipeline.steps.findings import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.steps.group import KindCounts, SourceState
@@ -24,10 +24,11 @@ from spotify_pipeline.steps.records import read_rows, read_whole
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease, ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.crawl_state import record_complete_albums
+from spotify_pipeline.warehouse.crawl_state import record_begun_albums, record_complete_albums
 from spotify_pipeline.warehouse.lists import Lists
 from spotify_pipeline.warehouse.load import load_partition
 from spotify_pipeline.warehouse.merge import KindCounts as MergedCounts
+from spotify_pipeline.warehouse.shapes import record_shapes
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
 LOAD, REPLAY = "load", "replay"
@@ -61,7 +62,7 @@ def load_source(
     lists = _lists(lake, summary)
     limit = runtime.settings.quarantine_share
     if summary.quarantined_share > limit:
-        _note_refusals(runtime.ingest, partition, source, quarantined)
+        _note_refusals(runtime.ingest, summary, quarantined)
         raise QuarantineShareExceeded(_share_message(summary, limit))
     step = LOAD if beside_fence is None else REPLAY
     held = lease.acquire(runtime.ingest, step, partition, source, attempt.holder)
@@ -90,25 +91,25 @@ def _notes(
     runtime: Runtime, manifest: Manifest, summary: ValidationSummary, lists: Lists, beside_fence: int | None
 ) -> Callable[[psycopg.Connection, int], None]:
     """Lists, and what the next crawl goes by, written with the rows that they speak of."""
-    albums = parse_complete_albums(
-        _validated(
-            runtime.lake,
-            summary,
-            keys.complete_albums_key(manifest.partition, manifest.source, manifest.user),
-        )
-    )
+    where = (manifest.partition, manifest.source, manifest.user)
+    albums = parse_complete_albums(_validated(runtime.lake, summary, keys.complete_albums_key(*where)))
+    begun = parse_begun_albums(_validated(runtime.lake, summary, keys.begun_albums_key(*where)))
 
     def note(conn: psycopg.Connection, load_seq: int) -> None:
         lists.load(conn, load_seq)
+        record_shapes(conn, summary.partition, summary.source, summary.shapes)
         record_complete_albums(
             conn, manifest.source, albums, refresh_days=runtime.settings.album_refresh_days
         )
+        record_begun_albums(conn, manifest.source, manifest.partition, begun)
         detail_queue.enqueue(conn, load_seq)
         if is_listening(manifest.source):
             fetched = summary.counts["play"].fetched if "play" in summary.counts else 0
             note_plays(conn, manifest, fetched, lists.played_at)
         if manifest.source == DETAILS:
             detail_queue.close(conn, asked_ids(manifest), manifest.partition)
+            missing = [record.requested_id for record in manifest.missing]
+            detail_queue.note_unanswered(conn, missing, manifest.partition)
         if beside_fence is not None:
             lease.check_untouched(conn, LOAD, manifest.partition, manifest.source, beside_fence)
 
@@ -191,11 +192,12 @@ def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.Quarantined
 
 
 def _note_refusals(
-    info: ConnectionInfo, partition: date, source: str, quarantined: Sequence[ops.QuarantinedRecord]
+    info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[ops.QuarantinedRecord]
 ) -> None:
     with naming_the_server(info), connect(info) as conn:
         ops.record_quarantined(conn, quarantined)
-        ops.resolve_quarantined(conn, source, partition, quarantined)
+        ops.resolve_quarantined(conn, summary.source, summary.partition, quarantined)
+        record_shapes(conn, summary.partition, summary.source, summary.shapes)
 
 
 def _share_message(summary: ValidationSummary, limit: float) -> str:
@@ -203,9 +205,9 @@ def _share_message(summary: ValidationSummary, limit: float) -> str:
     shown = ", ".join(f"{code} ({count})" for code, count in reasons)
     return (
         f"{summary.quarantined_share:.1%} of source '{summary.source}' on {summary.partition} breaks the "
-        f"contract, more than the {limit:.0%} allowed, so nothing of it was loaded: {shown}; read "
-        "ops.quarantined_record, mend the contract or raise SPOTIFY_PIPELINE_QUARANTINE_SHARE, and clear its "
-        "validate task"
+        f"contract, more than the {limit:.0%} allowed, so nothing of it was loaded: {shown}; see "
+        f"`spotify-pipeline quarantine list --source {summary.source}`, mend the contract or raise "
+        "SPOTIFY_PIPELINE_QUARANTINE_SHARE, and clear its validate task"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
@@ -19,17 +19,20 @@ from spotify_pipeline.contract.entries import (
     playlist_groups,
 )
 from spotify_pipeline.contract.extract import EXPECTED, KINDS
+from spotify_pipeline.contract.reading import read_json
 from spotify_pipeline.contract.rows import ROW_KINDS, Row, RowKind, rows
+from spotify_pipeline.contract.shape import Shape
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import read_manifest, read_raw
 from spotify_pipeline.steps.completeness import AlbumsSeen, store_albums
-from spotify_pipeline.steps.findings import Counts, QuarantinedRecord, ValidationSummary
+from spotify_pipeline.steps.findings import Counts, QuarantinedRecord, RecordShape, ValidationSummary
 from spotify_pipeline.steps.lists import ListsSeen, entry_of, list_id_of, to_line
 from spotify_pipeline.steps.records import NdjsonFile, ValidatedRow, read_ahead
 
+log = logging.getLogger(__name__)
 RESPONSE = "response"  # the record kind of an answer that holds no records at all
-_PAGES = {"artist_albums", "album_tracks", "search", *ENTRY_KINDS}
+_PAGES = {"artist_albums", "album_tracks", "tracks", "search", *ENTRY_KINDS}
 
 
 def validate_source(lake: Lake, partition: date, source: str) -> ValidationSummary:
@@ -65,11 +68,13 @@ class _Validation:
         self._stubs: dict[tuple[RowKind, str], ValidatedRow] = {}
         self._albums = AlbumsSeen({album.album_id: album.begun_at for album in manifest.continued})
         self._lists = ListsSeen()
+        # by request kind, because a listing shows less than a detail
+        self._shapes: dict[tuple[str, str], Shape] = {}
 
     def take(self, raw: RawObject, data: bytes) -> None:
         try:
-            body = _parse(data)
-        except (ValueError, RecursionError) as error:
+            body = read_json(data)
+        except ValueError as error:
             self._refuse_body(raw, "response.not_json", f"the answer is no JSON: {error}"[:500])
             return
         expected = EXPECTED.get(raw.kind)
@@ -88,6 +93,7 @@ class _Validation:
             if isinstance(item, SetAside):
                 counts.set_aside += 1
             else:
+                self._note_shape(raw, item.kind, item.record)
                 self._judge(raw, item, counts)
 
     def _judge(self, raw: RawObject, item: Found, counts: Counts) -> None:
@@ -109,6 +115,7 @@ class _Validation:
     def _judge_playlist(self, raw: RawObject, body: Any) -> None:
         counts = self._counts.setdefault("playlist", Counts())
         counts.fetched += 1
+        self._note_shape(raw, "playlist", body)
         verdict = validate("playlist", body)
         if not verdict.valid:
             self._refuse(raw, counts, verdict, kind="playlist", record=body, pointer="")
@@ -127,6 +134,7 @@ class _Validation:
         counts = self._counts.setdefault(kind, Counts())
         for entry in find_entries(raw.kind, body):
             counts.fetched += 1
+            self._note_shape(raw, kind, entry.record)
             verdict = judge_entry(entry)
             if isinstance(verdict, Verdict):
                 self._refuse(raw, counts, verdict, kind=kind, record=entry.record, pointer=entry.pointer)
@@ -137,6 +145,9 @@ class _Validation:
                 counts.accepted += 1
                 row = entry_of(kind, list_id, entry.position, verdict, raw)
                 self._files[kind].write(to_line(row))
+
+    def _note_shape(self, raw: RawObject, kind: str, record: Any) -> None:
+        self._shapes.setdefault((raw.kind, kind), Shape()).add(kind, record)
 
     def _refuse(
         self, raw: RawObject, counts: Counts, verdict: Verdict, *, kind: str, record: Any, pointer: str
@@ -217,26 +228,23 @@ class _Validation:
             objects={key: digest for key, digest in written.items() if digest},
             reasons=dict(sorted(self._reasons.items())),
             user=manifest.user,
+            shapes=[
+                RecordShape(request_kind, kind, shape.records, dict(shape.fields), shape.new_fields(kind))
+                for (request_kind, kind), shape in sorted(self._shapes.items())
+            ],
         )
+        for shape in summary.shapes:
+            if shape.new_fields:
+                log.warning("source %s: %s", manifest.source, shape.drift)
         lake.put(keys.summary_key(*where, manifest.user), summary.to_bytes())
         return summary
-
-
-def _parse(data: bytes) -> Any:
-    """Parse JSON; what only Python's own parser takes (a lone surrogate) is left to the contract."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return json.loads(data, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _holds_page(body: Any, kind: str) -> bool:
     if not isinstance(body, dict):
         return False
+    if kind == "tracks":
+        return isinstance(body.get("tracks"), list)
     pages: list[Any] = [body] if kind != "search" else [body.get(f"{name}s") for name in KINDS]
     return any(isinstance(page, dict) and isinstance(page.get("items"), list) for page in pages)
 
