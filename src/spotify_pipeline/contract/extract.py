@@ -163,7 +163,7 @@ def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 
 
 def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
-    """What holds records under names: a search, several by id, a playlist, a queue, or a shape of another day."""
+    """What holds records under names: a search, several by id, a playlist, a queue, or a shape unknown."""
     for key, inner in _parts(value):
         where = f"{pointer}/{_escaped(key)}"
         kind = _PLURALS.get(key)

@@ -1,7 +1,7 @@
 """JSON of a stranger → Python values: whatever one record holds, the others of the answer stay readable.
 
-What no JSON value can be, or what cannot be told, becomes a `Flaw` in its place. A flaw is of no JSON type, so
-a record that the pipeline would load it from breaks its contract, and the records beside it do not.
+What no JSON value can be, or what cannot be told, becomes a `Flaw` in its place. A flaw is of no JSON type,
+so a record that it would be loaded from breaks its contract, and the records beside it do not.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def _show(path: Path, survey: Survey) -> None:
     if reasons:
         typer.echo("  set aside: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
     for code, count in survey.codes.most_common():
-        typer.echo(f"  {count} × {code}")
+        typer.echo(f"  {count} times {code}")
     for finding in survey.findings:
         line = "" if finding.line is None else f"line {finding.line} "
         typer.echo(f"    {finding.code}  {line}{_plain(finding.pointer) or '(the whole)'}  {finding.message}")

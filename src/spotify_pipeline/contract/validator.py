@@ -91,17 +91,22 @@ def _violations(kind: str, error: jsonschema.ValidationError) -> Iterator[Violat
         record: dict[str, Any] = error.instance  # type: ignore[assignment]
         for name in names:
             if name not in record:
-                yield _violation(kind, "required", [*path, name], f"{name} is required and absent")
+                code = _code(kind, [*path, name], "required")
+                # the pointer is to what lacks it: one to what is absent would lead nowhere
+                yield Violation(code, _pointer(path), f"{name} is required and absent")
         return
     rule = error.schema.get("description") if isinstance(error.schema, dict) else None
     message = f"{rule or error.message}; found {_shown(error.instance)}"
-    yield _violation(kind, str(error.validator), path, message)
+    yield Violation(_code(kind, path, str(error.validator)), _pointer(path), message)
 
 
-def _violation(kind: str, keyword: str, path: list[str | int], message: str) -> Violation:
+def _code(kind: str, path: list[str | int], keyword: str) -> str:
     field = ".".join(str(part) for part in path if isinstance(part, str))
-    pointer = "".join(f"/{part}" for part in path)
-    return Violation(".".join(part for part in (kind, field, keyword) if part), pointer, message)
+    return ".".join(part for part in (kind, field, keyword) if part)
+
+
+def _pointer(path: list[str | int]) -> str:
+    return "".join(f"/{part}" for part in path)
 
 
 def _shown(value: Any) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import orjson
 import stamina
 
+from spotify_pipeline.contract.reading import read_json
 from spotify_pipeline.errors import ApiUnavailable, BodyCutShort, ConfigurationError
 from spotify_pipeline.spotify.headers import observed_at
 
@@ -191,8 +191,9 @@ class Transport:
         if not 200 <= answer.status < 300:
             return answer
         try:
-            document = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            # what one record holds must not keep its whole page away
+            document = read_json(answer.body)
+        except ValueError:
             start = answer.body[:60].decode("utf-8", "replace")
             raise BodyCutShort(
                 f"{what}: {len(answer.body)} bytes that are not whole JSON, starting {start!r}, "

@@ -55,7 +55,7 @@ def test_what_development_mode_leaves_out_may_be_absent_or_null() -> None:
         ({"duration_ms": 1.5}, "track.duration_ms.type", "/duration_ms"),
         ({"duration_ms": True}, "track.duration_ms.type", "/duration_ms"),
         ({"popularity": 101}, "track.popularity.maximum", "/popularity"),
-        ({"artists": [{"id": ID}]}, "track.artists.name.required", "/artists/0/name"),
+        ({"artists": [{"id": ID}]}, "track.artists.name.required", "/artists/0"),
         ({"type": "episode"}, "track.type.const", "/type"),
         ({"external_ids": {"isrc": 5}}, "track.external_ids.isrc.type", "/external_ids/isrc"),
     ],
