@@ -27,6 +27,8 @@ WAREHOUSE_LOGINS = {
 # whose login `spotify_sandbox --refresh-token` is
 SANDBOX_USER = "listener1"
 PARALLELISM = 6
+# 1 writes lineage events as files, a URL sends them to an OpenLineage server; read when the stack starts
+LINEAGE_VARIABLE = f"{PREFIX}LINEAGE"
 # part of the address under which Cosmos shows dbt's documentation
 DBT_DOCS = "spotify"
 # left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
@@ -119,6 +121,7 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
     return {
         "core": {
             "dags_folder": str(PROJECT_ROOT / "dags"),
+            "plugins_folder": str(PROJECT_ROOT / "plugins"),
             "executor": "LocalExecutor",
             "parallelism": str(PARALLELISM),
             "load_examples": "False",
@@ -170,11 +173,30 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
     }
 
 
+def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """Options of Airflow's OpenLineage provider where LINEAGE_VARIABLE asks for events, else none."""
+    wanted = (os.environ if environ is None else environ).get(LINEAGE_VARIABLE, "")
+    if not wanted or wanted == "0":
+        return {}
+    to_server = {"type": "http", "url": wanted}
+    to_files = {"type": "file", "log_file_path": str(state.paths.lineage / "event")}
+    # each task event names its run; those of the runs themselves would take a process pool in the scheduler
+    policy = [{"scope": {}, "controls": {"emit_dag_events": False, "include_source_code": False}}]
+    return {
+        "openlineage": {
+            "transport": json.dumps(to_server if wanted.startswith(("http://", "https://")) else to_files),
+            "namespace": "spotify",
+            "execute_in_thread": "True",
+            "emission_policy": json.dumps(policy),
+        }
+    }
+
+
 def environment(state: StackState) -> dict[str, str]:
     """Everything an Airflow process, or a command-line tool beside it, needs to know."""
     options = {
         f"AIRFLOW__{section.upper()}__{name.upper()}": value
-        for section, pairs in configuration(state).items()
+        for section, pairs in (configuration(state) | lineage(state)).items()
         for name, value in pairs.items()
     }
     # the login that the command line keeps is one at Spotify, and nothing for a sandbox
@@ -186,6 +208,7 @@ def environment(state: StackState) -> dict[str, str]:
         **login_file,
         f"{PREFIX}SOURCES": str(state.paths.sources),
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
+        f"{PREFIX}ALERTS_FILE": str(state.paths.alerts),
         f"{PREFIX}DBT_DOCS_DIR": str(state.paths.dbt_docs),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),
         "PYTHONUNBUFFERED": "1",

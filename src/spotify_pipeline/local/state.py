@@ -99,6 +99,16 @@ class StackPaths:
         return self.root / "dbt-docs"
 
     @property
+    def lineage(self) -> Path:
+        """Lineage events, a file each, of a stack that was started with them."""
+        return self.root / "lineage"
+
+    @property
+    def alerts(self) -> Path:
+        """What operators are told, a line of JSON each; absent before the first alert."""
+        return self.root / "alerts.ndjson"
+
+    @property
     def airflow_home(self) -> Path:
         """AIRFLOW_HOME: the configuration, and the logs of tasks."""
         return self.root / "airflow"
@@ -233,7 +243,14 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         ConfigurationError: no free port, or a file of the stack cannot be read.
     """
     shutil.rmtree(paths.temporary, ignore_errors=True)
-    for folder in (paths.root, paths.logs, paths.reports, paths.airflow_home, paths.temporary):
+    for folder in (
+        paths.root,
+        paths.logs,
+        paths.reports,
+        paths.lineage,
+        paths.airflow_home,
+        paths.temporary,
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     kept = _read(paths.secrets) or {}
     kept |= {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}

@@ -80,3 +80,25 @@ def test_another_airflow_dbt_or_postgres_of_the_shell_does_not_leak_in() -> None
 
 def test_everything_listens_on_this_machine_only(state: StackState) -> None:
     assert airflow_environment.configuration(state)["api"]["host"] == "127.0.0.1"
+
+
+def test_lineage_is_off_unless_it_is_asked_for(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(airflow_environment.LINEAGE_VARIABLE, raising=False)
+    assert not [name for name in airflow_environment.environment(state) if "OPENLINEAGE" in name]
+    assert airflow_environment.lineage(state, {airflow_environment.LINEAGE_VARIABLE: "0"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "transport"),
+    [("1", "file"), ("http://127.0.0.1:5000", "http"), ("https://ol.example", "http")],
+)
+def test_lineage_goes_to_files_of_the_stack_or_to_a_server(
+    state: StackState, monkeypatch: pytest.MonkeyPatch, wanted: str, transport: str
+) -> None:
+    monkeypatch.setenv(airflow_environment.LINEAGE_VARIABLE, wanted)
+    environ = airflow_environment.environment(state)
+    sent = json.loads(environ["AIRFLOW__OPENLINEAGE__TRANSPORT"])
+    assert sent["type"] == transport
+    assert sent.get("url", wanted) == wanted
+    assert Path(sent.get("log_file_path", state.paths.lineage / "event")).parent.is_dir()
+    assert environ["AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD"] == "True"

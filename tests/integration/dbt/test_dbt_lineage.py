@@ -1,0 +1,83 @@
+"""Columns in the lineage: from what dbt compiled down to the columns of the tables that ingest fills."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.integration.dbt.dbt_warehouse import Warehouse
+
+from spotify_pipeline.lineage.columns import Column, Relation, column_origins
+from spotify_pipeline.orchestration.lineage_columns import known_columns
+from spotify_pipeline.orchestration.transform_nodes import DbtManifest
+
+pytestmark = pytest.mark.integration
+Origins = dict[Column, list[Column]]
+# made of no column: counts of rows, and the days of a generated series
+OF_NOTHING = {
+    "int_active_records.active_source_count",
+    "dim_recording.track_count",
+    "mart_listening_daily.plays",
+}
+
+
+@pytest.fixture
+def origins(warehouse: Warehouse) -> tuple[Origins, DbtManifest]:
+    assert warehouse.dbt("compile", "--select", "resource_type:model").success
+    manifest = DbtManifest(json.loads((warehouse.target / "manifest.json").read_bytes()))
+    known = known_columns(manifest, warehouse.database)
+    found: Origins = {}
+    for node in manifest.raw["nodes"].values():
+        if node["resource_type"] == "model":
+            relation = Relation(warehouse.database, node["schema"], node["alias"])
+            for name, columns in column_origins(node["compiled_code"], known).items():
+                found[Column(relation, name)] = columns
+    return found, manifest
+
+
+def to_the_tables(origins: Origins, column: Column) -> set[str]:
+    """Columns of staging and ops that a column is made of in the end."""
+    if column not in origins:
+        return {f"{column.relation.schema}.{column.relation.name}.{column.name}"}
+    return set().union(*(to_the_tables(origins, origin) for origin in origins[column]))
+
+
+def test_every_column_of_every_model_is_known_and_comes_from_known_columns(
+    origins: tuple[Origins, DbtManifest], warehouse: Warehouse
+) -> None:
+    found, manifest = origins
+    documented = {
+        Column(Relation(warehouse.database, node["schema"], node["alias"]), name)
+        for node in manifest.raw["nodes"].values()
+        if node["resource_type"] == "model"
+        for name in node["columns"]
+    }
+    assert documented == found.keys()
+    known = known_columns(manifest, warehouse.database)
+    strangers = {c for columns in found.values() for c in columns if c.name not in known.get(c.relation, ())}
+    assert strangers == set()
+    # counts of rows and generated dates; a model that the parser cannot read would add all of its columns
+    empty = {f"{column.relation.name}.{column.name}" for column, made_of in found.items() if not made_of}
+    assert empty >= OF_NOTHING
+    assert [name for name in empty if not (name.startswith("dim_date.") or counts(name))] == []
+
+
+def counts(name: str) -> bool:
+    """Whether a column, `model.column`, is a number of rows by its name."""
+    column = name.partition(".")[2]
+    number = column.startswith(("new_", "partitions", "plays", "albums_")) or column.endswith("_observed")
+    return number or "count" in column
+
+
+def test_a_column_of_a_mart_leads_to_the_column_that_ingest_writes(
+    origins: tuple[Origins, DbtManifest], warehouse: Warehouse
+) -> None:
+    found, _ = origins
+
+    def tables(model: str, column: str) -> set[str]:
+        return to_the_tables(found, Column(Relation(warehouse.database, "marts", model), column))
+
+    assert tables("dim_track", "duration_ms") == {"staging.tracks.duration_ms"}
+    assert tables("dim_track", "album_name") == {"staging.albums.name"}
+    assert tables("dim_artist", "artist_name") == {"staging.artists.name"}
+    assert tables("fct_track_daily", "popularity") == {"staging.track_observations.popularity"}
