@@ -29,8 +29,8 @@ BOOKKEEPING = re.compile(
 )
 # what the API's clock put there: equal only where that clock stands still
 CLOCK = re.compile(
-    r"^(raw_key|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
-    r"|([a-z]+_)?(observed_at|rank|raw_key))$"
+    r"^(raw_key|observed_at|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
+    r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
 )
 # reservations and counters that a repeated call moves on, and the log of attempts
 NO_RESULT = {"ops.alembic_version", "ops.api_calls", "ops.api_pace", "ops.load", "ops.step_lease"}
@@ -63,10 +63,6 @@ class State:
 
     tables: Mapping[str, Counter[str]]
     objects: Mapping[str, str] = field(default_factory=dict)
-
-    def rows_only(self) -> State:
-        """The same without objects."""
-        return State(self.tables)
 
 
 def capture(

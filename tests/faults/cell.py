@@ -1,0 +1,130 @@
+"""One cell of the exhaustive part: a step with its n-th call going wrong, then its retries, then the oracles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.faults.attempt import Attempt, Prepare, attempt
+from tests.faults.driver import Step
+from tests.faults.interpose import Way
+from tests.faults.oracle import Finding, State, at_rest, differences, half_manifests
+from tests.faults.world import Saved, World
+
+TRIES = 3
+"""Attempts in all: the one that is hit, its retry, and one more that should not be needed."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step of an undisturbed run, the world before and after it."""
+
+    step: Step
+    before: Saved
+    after: Saved
+    calls: int
+    api_calls: int
+
+
+@dataclass
+class Cell:
+    """What became of one injection. `struck` names the call; None: the step has fewer than `n` of them."""
+
+    step: Step
+    way: Way
+    n: int
+    struck: str | None = None
+    seconds: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """Enough to run it again."""
+        return f"{self.step.day} {self.step}, call {self.n} ({self.struck}) {self.way}"
+
+
+def run_cell(world: World, moment: Moment, way: Way, n: int, *, prepare: Prepare | None = None) -> Cell:
+    """Put the world back to before the step, hit its n-th call, try again, and look at everything."""
+    step = moment.step
+    cell = Cell(step, way, n)
+    world.put_back(moment.before, rows=step.writes_rows)
+    asks_spotify = moment.api_calls > 0
+    if asks_spotify:
+        world.sandbox.control.reset_calls()
+    hit = attempt(world, step, moment.before.carried, strike=n, way=way, prepare=prepare)
+    cell.struck = hit.struck
+    cell.findings += _of_attempt(hit, way)
+    if hit.struck is not None:
+        cell.findings += half_written(world, moment)
+    last = hit
+    for number in range(2, TRIES + 1):
+        if last.is_done:
+            break
+        last = attempt(world, step, moment.before.carried, number=number, prepare=prepare)
+        cell.seconds += last.seconds
+        if not last.is_done:
+            cell.findings.append(Finding("recovery", f"try {number}", f"{last.ended}: {last.error}"))
+    cell.findings += _at_the_end(world, moment, last)
+    if asks_spotify:
+        made = world.sandbox.control.calls(recent=1).api_total
+        # the answer that was in hand when the fault came may be lost with it, and no other
+        allowed = moment.api_calls + (hit.struck is not None)
+        if made > allowed:
+            detail = f"{made} calls of the Web API where {allowed} are enough"
+            cell.findings.append(Finding("calls", str(step), detail))
+    return cell
+
+
+def _of_attempt(hit: Attempt, way: Way) -> Iterator[Finding]:
+    if hit.ended == "hanging":
+        yield Finding("bounds", "first attempt", hit.error)
+    elif hit.ended == "fatal":
+        # an outage is never a reason to give up, and never without a name
+        yield Finding("errors", "first attempt", hit.error)
+    elif hit.struck is not None and way is Way.KILLED and hit.ended != "killed":
+        yield Finding("harness", "first attempt", f"should have been killed, and ended {hit.ended}")
+
+
+def half_written(world: World, moment: Moment) -> list[Finding]:
+    """What can be seen between a fault and its retry: all of a step or nothing of it."""
+    now, before, after = world.state(), moment.before.state, moment.after.state
+    findings = half_manifests(world.lake)
+    if now.tables not in (before.tables, after.tables):
+        changed = differences(State(before.tables), State(now.tables))
+        text = "rows of a step that has not ended: " + "; ".join(map(str, changed))[:500]
+        findings.append(Finding("half-written", str(moment.step), text))
+    for key, digest in now.objects.items():
+        if key in before.objects and before.objects[key] == digest:
+            continue
+        if (
+            key.endswith("/_manifest.json")
+            and _says_complete(world, key)
+            and digest != after.objects.get(key)
+        ):
+            findings.append(Finding("half-written", key, "says that it is complete, and is not"))
+        if key.endswith("/_summary.json"):
+            findings += _unfinished_validation(key, now, after)
+    return findings
+
+
+def _says_complete(world: World, key: str) -> bool:
+    return bool(json.loads(world.lake.get(key).data)["complete"])
+
+
+def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
+    """Counts are written last: where they are, the rest is."""
+    folder = key.removesuffix("_summary.json")
+    folders = (folder, folder.replace("validated/", "quarantine/", 1))
+    keys = [each for each in after.objects if each.startswith(folders)]
+    wrong = [each for each in keys if now.objects.get(each) != after.objects[each]]
+    return [Finding("half-written", key, f"is there, and {each} is not as it should be") for each in wrong]
+
+
+def _at_the_end(world: World, moment: Moment, last: Attempt) -> list[Finding]:
+    findings = at_rest(world.owner, world.lake)
+    findings += differences(moment.after.state, world.state())
+    expected = moment.after.carried[moment.step.key]
+    if last.is_done and last.result != expected:
+        findings.append(Finding("result", str(moment.step), f"hands on {last.result}, not {expected}"))
+    return findings

@@ -1,0 +1,117 @@
+"""The steps of a partition, one call each as its task makes it, without Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from spotify_pipeline.sources import Source, load_sources
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.steps import plan as planning
+from spotify_pipeline.steps.clients import Clients
+from spotify_pipeline.steps.details import DETAILS, details_source
+from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
+from spotify_pipeline.steps.group import SourceState, for_each
+from spotify_pipeline.steps.listening import Reading, fetch_plays, load_plays
+from spotify_pipeline.steps.load import load_source
+from spotify_pipeline.steps.reconcile import reconcile
+from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.steps.validate import validate_source
+
+LISTENING = "_listening"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task of one partition; `source` is empty where it is about all of them."""
+
+    day: date
+    task: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.task, self.source)))
+
+    @property
+    def key(self) -> str:
+        """Its name among what steps hand on."""
+        return f"{self.day}/{self}"
+
+    @property
+    def writes_rows(self) -> bool:
+        """Whether the warehouse may differ after it."""
+        return self.task not in {"fetch", "validate"}
+
+
+def steps_of(day: date, sources: tuple[str, ...]) -> list[Step]:
+    """A partition's steps in the order of the DAG, with the hour's listening history before the join."""
+    steps = [Step(day, "plan")]
+    for source in (*sources, DETAILS):
+        steps += [Step(day, task, source) for task in ("fetch", "validate", "load")]
+    steps += [Step(day, task, LISTENING) for task in ("listen", "validate", "load")]
+    return [*steps, Step(day, "reconcile")]
+
+
+def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_left: bool = True) -> Any:
+    """Do a step; gives what it hands on, plain values. Errors as the task would see them."""
+    if step.task == "plan":
+        plan = planning.plan(runtime, step.day)
+        planning.register(runtime, plan)
+        return sorted(name for group in plan.groups for name in group.sources)
+    if step.task == "listen":
+        return fetch_plays(runtime).source
+    if step.task == "reconcile":
+        return _reconcile(runtime, step, carried)
+    if step.source == LISTENING:
+        reading = Reading(step.day, carried[f"{step.day}/listen {LISTENING}"])
+        if step.task == "validate":
+            return asdict(validate_source(runtime.lake, step.day, reading.source))["counts"]
+        return load_plays(runtime, reading).to_dict()
+    work = {"fetch": _fetch, "validate": _validate, "load": load_source}[step.task]
+    state = SourceState(step.source)
+    done = for_each([state], lambda _: work(runtime, step.day, step.source), tries_left=tries_left)
+    return done[0].to_dict()
+
+
+def _fetch(runtime: Runtime, day: date, name: str) -> SourceState:
+    if name == DETAILS:
+        with runtime.spotify() as client:
+            source = details_source(runtime, client, day)
+            assert source is not None
+            return _state(_fetch_source(runtime, client, day, source))
+    source = next(source for source in load_sources(runtime.settings.sources) if source.name == name)
+    with Clients(runtime) as clients:
+        return _state(_fetch_source(runtime, clients.of(source), day, source))
+
+
+def _fetch_source(runtime: Runtime, client: SpotifyClient, day: date, source: Source) -> FetchOutcome:
+    return fetch_source(
+        runtime.lake,
+        client,
+        day,
+        source,
+        concurrency=runtime.settings.fetch_concurrency,
+        skip_album=settled(runtime.ingest, day, source.name),
+        user=runtime.user if source.kind.needs_login else None,
+    )
+
+
+def _state(outcome: FetchOutcome) -> SourceState:
+    return SourceState(outcome.source, "complete" if outcome.complete else "partial", outcome.message)
+
+
+def _validate(runtime: Runtime, day: date, name: str) -> SourceState:
+    validate_source(runtime.lake, day, name)
+    return SourceState(name)
+
+
+def _reconcile(runtime: Runtime, step: Step, carried: Mapping[str, Any]) -> Any:
+    planned = [*carried[f"{step.day}/plan"], DETAILS]
+    states = [carried.get(f"{step.day}/load {name}") for name in planned]
+    known = [SourceState.from_dict(fields) for fields in states if fields is not None]
+    return asdict(reconcile(runtime, step.day, planned, known))
+
+
+Work = Callable[[Runtime, Step, Mapping[str, Any]], Any]

@@ -1,0 +1,133 @@
+"""Every I/O call of every step goes wrong once in each way, as SQLite tests itself: n = 1, 2, 3, …
+
+A step runs from the state that an undisturbed run had before it, and must end in the state that the
+undisturbed run had after it; so what follows it cannot differ either.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.attempt import Prepare, attempt
+from tests.faults.cell import Cell, Moment, run_cell
+from tests.faults.driver import steps_of
+from tests.faults.interpose import Way
+from tests.faults.table import Row, merged
+from tests.faults.world import DAYS, SOURCES, World
+
+_MOST_CALLS = 2_000
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """All calls of one step in one way, or of them `every`-th from `start` on."""
+
+    moment: int
+    way: Way
+    start: int = 1
+    every: int = 1
+
+
+def undisturbed(world: World, days: Sequence[Any] = DAYS) -> list[Moment]:
+    """Run the days once without a fault, saving the world before and after each step."""
+    moments: list[Moment] = []
+    saved = world.save("start", {})
+    for day in days:
+        world.go_to(day)
+        carried: dict[str, Any] = {}
+        for step in steps_of(day, SOURCES):
+            world.sandbox.control.reset_calls()
+            done = attempt(world, step, carried)
+            if not done.is_done:
+                raise RuntimeError(f"{day} {step} fails without any fault: {done.error}")
+            carried[step.key] = done.result
+            after = world.save(str(len(moments)), carried)
+            api_calls = world.sandbox.control.calls(recent=1).api_total
+            moments.append(Moment(step, saved, after, len(done.labels), api_calls))
+            saved = after
+        saved = moments[-1].after
+    return moments
+
+
+def cells_of(
+    world: World, moments: Sequence[Moment], unit: Unit, prepare: Prepare | None = None
+) -> Iterator[Cell]:
+    """The cells of a unit, up to and with the first run that passes untouched."""
+    moment = moments[unit.moment]
+    world.go_to(moment.step.day)
+    world.put_back(moment.before)
+    for n in range(unit.start, _MOST_CALLS, unit.every):
+        cell = run_cell(world, moment, unit.way, n, prepare=prepare)
+        yield cell
+        if cell.struck is None:
+            return
+    raise RuntimeError(f"{moment.step} has more than {_MOST_CALLS} calls")
+
+
+def run(
+    all_worlds: Sequence[World], moments: Sequence[Moment], units: Sequence[Unit], report: Report
+) -> list[Row]:
+    """Run units side by side, one world for each worker; one row for each fault and step."""
+    context = multiprocessing.get_context("fork")
+    free = context.SimpleQueue()
+    for number in range(len(all_worlds)):
+        free.put(number)
+    rows: list[Row] = []
+    began, cells = time.monotonic(), 0
+    _Worker.worlds, _Worker.moments = all_worlds, moments
+    longest_first = sorted(units, key=lambda unit: -moments[unit.moment].calls // unit.every)
+    with ProcessPoolExecutor(len(all_worlds), context, initializer=_Worker.start, initargs=(free,)) as pool:
+        jobs = [pool.submit(_Worker.work, unit) for unit in longest_first]
+        for number, job in enumerate(as_completed(jobs), 1):
+            found = job.result()
+            rows += found
+            cells += sum(row.injected for row in found)
+            report(f"{number}/{len(jobs)} units, {cells} faults, {time.monotonic() - began:.0f} s")
+    order = {(str(m.step), way): (i, way) for i, m in reversed(list(enumerate(moments))) for way in Way}
+    return sorted(merged(rows), key=lambda row: str(order.get((row.step, row.fault), row.step)))
+
+
+class _Worker:
+    """State of a worker process, inherited by fork."""
+
+    worlds: Sequence[World] = ()
+    moments: Sequence[Moment] = ()
+    world: World
+
+    @classmethod
+    def start(cls, free: Any) -> None:
+        cls.world = cls.worlds[free.get()]
+
+    @classmethod
+    def work(cls, unit: Unit) -> list[Row]:
+        return rows_of(cells_of(cls.world, cls.moments, unit))
+
+
+def rows_of(cells: Iterator[Cell]) -> list[Row]:
+    """One row for each door and way; a run that passed untouched is no injection."""
+    rows = []
+    for cell in cells:
+        door = cell.struck.split(" ")[0] if cell.struck else "untouched"
+        rows.append(
+            Row(
+                fault=f"{door} call {cell.way}" if cell.struck else "none",
+                step=str(cell.step),
+                injected=1,
+                lost=sum(finding.lost for finding in cell.findings),
+                wrong=sum(finding.wrong for finding in cell.findings),
+                seconds=[cell.seconds],
+                findings=[f"{cell.where}: {finding}" for finding in cell.findings],
+            )
+        )
+    return merged(rows)
+
+
+def all_units(moments: Sequence[Moment]) -> list[Unit]:
+    """Everything."""
+    return [Unit(number, way) for number in range(len(moments)) for way in Way]

@@ -1,0 +1,204 @@
+"""Every I/O call of a step has a number; the one with a chosen number goes wrong.
+
+Three doors are watched, each the last Python call before the network: httpx' transport (Spotify's API),
+urllib3's pool manager (the object store), and psycopg's connect and `Connection.wait`, through which every
+exchange with Postgres goes: statements, batches, COPY, COMMIT, ROLLBACK. For use in a child process only:
+what is patched stays patched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+import httpx
+import psycopg
+import urllib3
+from psycopg.waiting import Ready, Wait
+
+
+class Way(StrEnum):
+    """How a call goes wrong."""
+
+    REFUSED = "fails before"  # it never reaches the server, and the connection is gone
+    LOST = "answer lost"  # it took effect, and nobody hears so
+    KILLED = "process killed"  # SIGKILL with the call on its way
+
+
+Announce = Callable[[str], None]
+
+
+class Interposer:
+    """Counts calls; strikes the call number `strike` (from 1) in the given way, and no other."""
+
+    def __init__(
+        self, strike: int = 0, way: Way = Way.REFUSED, announce: Announce = lambda _label: None
+    ) -> None:
+        self.strike = strike
+        self.way = way
+        self.labels: list[str] = []
+        self._announce = announce
+        self._lock = threading.Lock()
+
+    @property
+    def struck(self) -> str | None:
+        """Label of the call that went wrong, None where there were fewer."""
+        return self.labels[self.strike - 1] if 0 < self.strike <= len(self.labels) else None
+
+    def _is_struck(self, label: str) -> bool:
+        with self._lock:
+            self.labels.append(label)
+            mine = len(self.labels) == self.strike
+        if mine:
+            self._announce(label)
+        return mine
+
+    def install(self) -> None:
+        """Watch all three doors from now on."""
+        self._watch_api()
+        self._watch_store()
+        self._watch_warehouse()
+
+    def _watch_api(self) -> None:
+        send = httpx.HTTPTransport.handle_request
+
+        def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+            if not self._is_struck(f"api {request.method} {_without_ids(request.url.path)}"):
+                return send(transport, request)
+            if self.way is Way.REFUSED:
+                raise httpx.ConnectError("[Errno 111] Connection refused")
+            response = send(transport, request)
+            body = b"".join(response.iter_raw())
+            response.close()
+            if self.way is Way.KILLED:
+                _die()
+            # a body that breaks off is noticed later than an answer that never comes: half of each
+            if self.strike % 2:
+                raise httpx.ReadError("[Errno 104] Connection reset by peer")
+            return httpx.Response(response.status_code, headers=response.headers, stream=_BrokenBody(body))
+
+        httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
+
+    def _watch_store(self) -> None:
+        send = urllib3.PoolManager.urlopen
+
+        def urlopen(pool: urllib3.PoolManager, method: str, url: str, **options: Any) -> Any:
+            if not self._is_struck(f"store {method} {_object(url)}"):
+                return send(pool, method, url, **options)
+            if self.way is Way.REFUSED:
+                raise _store_gone(url, urllib3.exceptions.ConnectTimeoutError("Connection refused"))
+            response = send(pool, method, url, **options)
+            if self.way is Way.KILLED:
+                _die()
+            response.drain_conn()
+            response.release_conn()
+            raise _store_gone(url, urllib3.exceptions.ProtocolError("Connection aborted."))
+
+        urllib3.PoolManager.urlopen = urlopen  # type: ignore[method-assign]
+
+    def _watch_warehouse(self) -> None:
+        open_, wait = psycopg.connect, psycopg.Connection.wait
+
+        def connect(*arguments: Any, **options: Any) -> Any:
+            where = f'connection to server at "{options.get("host")}", port {options.get("port")} failed'
+            if not self._is_struck("warehouse connect"):
+                return open_(*arguments, **options)
+            if self.way is Way.REFUSED:
+                raise psycopg.OperationalError(f"{where}: Connection refused")
+            conn = open_(*arguments, **options)
+            if self.way is Way.KILLED:
+                _die()
+            conn.close()
+            raise psycopg.OperationalError(f"{where}: server closed the connection unexpectedly")
+
+        def wait_for(conn: psycopg.Connection, gen: Any, *arguments: Any, **options: Any) -> Any:
+            # entering psycopg's pipeline mode exchanges nothing with the server
+            statement = _statement(gen)
+            if statement == "enter_gen" or not self._is_struck(f"warehouse {statement}"):
+                return wait(conn, gen, *arguments, **options)
+            if self.way is Way.KILLED:
+                _send_only(conn, gen)
+                _die()
+            if self.way is Way.LOST:
+                wait(conn, gen, *arguments, **options)
+            _cut(conn)
+            if self.way is Way.REFUSED:
+                return wait(conn, gen, *arguments, **options)  # libpq finds out by itself
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        psycopg.connect = connect
+        psycopg.Connection.wait = wait_for  # type: ignore[method-assign, assignment]
+
+
+class _BrokenBody(httpx.SyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body[: len(self._body) // 2]
+        raise httpx.ReadError("[Errno 104] Connection reset by peer")
+
+
+def _die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("SIGKILL cannot be survived")
+
+
+def _store_gone(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError:
+    # as after urllib3's own retries
+    return urllib3.exceptions.MaxRetryError(None, url, reason)  # type: ignore[arg-type]
+
+
+def _cut(conn: psycopg.Connection) -> None:
+    """Break the TCP connection under libpq, so that everything after this fails as it does in life."""
+    own = socket.socket(fileno=os.dup(conn.pgconn.socket))
+    own.shutdown(socket.SHUT_RDWR)
+    own.close()
+
+
+def _send_only(conn: psycopg.Connection, gen: Any) -> None:
+    """Put a statement on its way without waiting for the answer."""
+    try:
+        wanted = next(gen)
+        while wanted & Wait.W:
+            _, writable, _ = select.select([], [conn.pgconn.socket], [], 5.0)
+            wanted = gen.send(Ready.W if writable else Ready.NONE)
+    except StopIteration:
+        return
+
+
+def _without_ids(path: str) -> str:
+    return re.sub(r"/[0-9A-Za-z]{22}(?=/|$)", "/{id}", path)
+
+
+def _object(url: str) -> str:
+    """Zone and kind of the object that a URL names, or that it is about a listing or the bucket."""
+    path, _, query = unquote(url).partition("?")
+    name = path.rpartition("/")[2]
+    if "/ingest_date=" not in path:
+        return "listing" if "prefix=" in query else "bucket"
+    zone = re.sub(r"^.*/(raw|validated|quarantine|reports)/ingest_date=.*$", r"\1", path)
+    return f"{zone}/{re.sub(r'-[0-9a-f]{32}', '', name)}"
+
+
+def _statement(gen: Any) -> str:
+    """What a psycopg generator is about to send: the first words of its SQL, or the generator's own name."""
+    frame = getattr(gen, "gi_frame", None)
+    known = frame.f_locals if frame is not None else {}
+    text = known.get("query") or known.get("statement") or known.get("command")
+    if isinstance(text, bytes):
+        text = text.decode()
+    if not isinstance(text, str):
+        name: str = getattr(gen, "__name__", type(gen).__name__)
+        return {"_commit_gen": "COMMIT", "_rollback_gen": "ROLLBACK"}.get(name, name.strip("_"))
+    words = " ".join(text.split())
+    tables = re.findall(r"\b(?:staging|ops)\.\w+|\bincoming_\w+|\bfolded_\w+", words)
+    return f"{words.split(' ')[0].upper()} {tables[0] if tables else words.split(' ', 1)[-1][:24]}".strip()

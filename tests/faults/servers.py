@@ -1,0 +1,58 @@
+"""Postgres and SeaweedFS for the suite, as children of this process; the tests' own fixtures have the same."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from spotify_pipeline.local.child import running
+from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.postgres import PostgresServer
+
+FIRST_PORT = 15_700
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What every world shares: one Postgres, one object store."""
+
+    postgres: PostgresServer
+    store: ObjectStore
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Servers]:
+    """Start both below `folder`; they are gone when the block ends."""
+    with PortReservation() as reservation:
+        postgres = PostgresServer(
+            folder / "postgres", reservation.choose(FIRST_PORT), password="superuser-of-tests", durable=False
+        )
+        ports = reservation.choose_all(
+            {part: FIRST_PORT + 100 + number for number, part in enumerate(PARTS)},
+            offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
+        )
+        store = ObjectStore(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
+        postgres.initialise()
+        store.initialise()
+        with (
+            running(
+                postgres.command(),
+                check=postgres.check,
+                log=folder / "postgres.log",
+                what="Postgres of the faults suite",
+                stop_signal=signal.SIGINT,
+            ),
+            running(
+                store.command(),
+                check=store.check,
+                log=folder / "store.log",
+                what="object store of the faults suite",
+                environment=store.environment(),
+            ),
+        ):
+            yield Servers(postgres, store)
+        store.remove_sockets()

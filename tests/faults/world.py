@@ -1,0 +1,263 @@
+"""A small world of one's own: a database, a bucket, a sandbox; it can be saved and put back quickly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+import yaml
+
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.lake.store import StoredObject
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.endpoints import Scope
+from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.steps.runtime import Attempt, Runtime
+from spotify_pipeline.warehouse.migrate import migrate
+from spotify_pipeline.warehouse.roles import ROLES, bootstrap
+from spotify_sandbox.testing import RunningSandbox, running
+from tests.faults.oracle import State, capture, listed
+from tests.faults.servers import Servers
+
+DAY = date(2026, 11, 22)
+DAYS = (DAY, DAY + timedelta(days=1))
+USER = "listener1"
+REFRESH_TOKEN = "refresh-token-of-the-faults-suite"
+PASSWORDS = {role: f"{role}-of-tests" for role in ROLES}
+SOURCES = ("band", "found", "lists")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A moment of a world: its rows in a schema of their own, its objects, what its steps have handed on."""
+
+    schema: str
+    objects: dict[str, tuple[str, StoredObject]]
+    state: State
+    carried: dict[str, Any]
+
+
+@dataclass
+class World:
+    """Its steps run in child processes; this object only prepares and inspects."""
+
+    name: str
+    servers: Servers
+    sandbox: RunningSandbox
+    folder: Path
+    connections: dict[str, ConnectionInfo] = field(default_factory=dict)
+    _tables: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        address = urlsplit(self.servers.postgres.url())
+        for role in ROLES:
+            conn_id = role.replace("spotify", "warehouse")
+            self.connections[conn_id] = ConnectionInfo(
+                conn_id, "postgres", address.hostname, address.port, role, PASSWORDS[role], self.name
+            )
+        store = self.servers.store
+        self.connections["spotify_lake"] = ConnectionInfo(
+            "spotify_lake",
+            host="127.0.0.1",
+            port=store.port,
+            login=store.access_key,
+            password=store.secret_key,
+            schema=self.name.replace("_", "-"),
+        )
+        self.connections["spotify_api"] = ConnectionInfo(
+            "spotify_api",
+            login=self.sandbox.client_id,
+            password=self.sandbox.client_secret,
+            extra={"api_url": self.sandbox.api_url, "accounts_url": self.sandbox.accounts_url},
+        )
+        login = Login(self.sandbox.client_id, REFRESH_TOKEN, user_hash(USER), tuple(Scope), DAY)
+        fields = json.loads(login.to_connection())
+        self.connections[SPOTIFY_USER] = ConnectionInfo(
+            SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
+        )
+        self.lake = Lake(self.connections["spotify_lake"])
+
+    @property
+    def owner(self) -> ConnectionInfo:
+        """Connection of the role that reads everything."""
+        return self.connections["warehouse_owner"]
+
+    def lookup(self, conn_id: str) -> ConnectionInfo:
+        if conn_id not in self.connections:
+            raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+        return self.connections[conn_id]
+
+    def runtime(self, try_number: int = 1, run_id: str = "faults") -> Runtime:
+        """What one attempt of a task gets. One request at a time, so that calls have numbers."""
+        settings = Settings(
+            sources=self.folder / "sources.yml",
+            login_file=self.folder / "login.json",
+            fetch_concurrency=1,
+            detail_calls_development=4,
+            quarantine_share=0.2,
+        )
+        return Runtime(settings=settings, lookup=self.lookup, attempt=Attempt(run_id, try_number))
+
+    def create(self) -> None:
+        """Database, bucket and sources.yml, from nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.administrator() as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
+        bootstrap(self.servers.postgres.url(), PASSWORDS, database=self.name)
+        migrate(self.owner)
+        self.lake.create_bucket()
+        self.put_back_objects({})
+        self.write_sources()
+
+    def write_sources(self) -> None:
+        """One small source of each sort, the same in every world of a seed."""
+        playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER and p["entries"] > 0]
+        playlist = min(playlists, key=lambda p: (p["entries"], p["id"]))
+        artist, query, album = self._choose()
+        self._spoil(album)
+        entries = [
+            {"name": "band", "kind": "artist", "ids": [artist]},
+            {"name": "found", "kind": "search", "queries": [query]},
+            {"name": "lists", "kind": "playlist", "ids": [playlist["id"]]},
+        ]
+        text = yaml.safe_dump({"version": 1, "sources": entries})
+        (self.folder / "sources.yml").write_text(text)
+
+    def _choose(self) -> tuple[str, str, str]:
+        """The artist with the fewest albums, two at least; a query for another one; an album to spoil."""
+        found = []
+        for artist_id, name in self.sandbox.control.catalog().artists:
+            listing = self._ask(f"/artists/{artist_id}/albums?limit=10")
+            if listing["total"] >= 2:
+                found.append((listing["total"], artist_id, name, listing["items"][0]["id"]))
+        (_, artist_id, _, album), (_, _, other, _), *_ = sorted(found)
+        return artist_id, f"artist:{other}", album
+
+    def _ask(self, path: str) -> Any:
+        token = self.sandbox.access_token()
+        return httpx.get(self.sandbox.api_url + path, headers={"Authorization": f"Bearer {token}"}).json()
+
+    def _spoil(self, album_id: str) -> None:
+        """From now on one track of this album breaks the contract."""
+        album = self._ask(f"/albums/{album_id}")
+        album["tracks"]["items"][0]["explicit"] = "no"
+        self.sandbox.control.add_fault(
+            "status", status=200, path=f"^/v1/albums/{album_id}$", body=album, times=None
+        )
+
+    def go_to(self, day: date) -> None:
+        """Spotify's clock stands still at six in the morning of `day`."""
+        self.sandbox.control.set_clock(f"{day.isoformat()}T06:00:00Z", frozen=True)
+
+    @contextmanager
+    def superuser(self) -> Iterator[psycopg.Connection]:
+        """A superuser's connection to this world's database."""
+        with psycopg.connect(self.servers.postgres.url(self.name), autocommit=True) as conn:
+            yield conn
+
+    @contextmanager
+    def administrator(self) -> Iterator[psycopg.Connection]:
+        """A superuser's connection, beside all worlds."""
+        with psycopg.connect(self.servers.postgres.url(), autocommit=True) as conn:
+            yield conn
+
+    def state(self) -> State:
+        """Rows and objects now; instants count, since the clock stands still."""
+        return capture(self.owner, self.lake, exact=True)
+
+    def save(self, label: str, carried: dict[str, Any]) -> Saved:
+        """Remember this moment: its rows in schema `saved_LABEL` beside them, its objects in memory."""
+        schema = f"saved_{label}"
+        with self.superuser() as conn:
+            copies = [f"CREATE TABLE {schema}.{_flat(t)} AS TABLE {t}" for t in self.tables(conn)]
+            drawn = f"CREATE TABLE {schema}.load_seq AS SELECT last_value, is_called FROM ops.load_seq_seq"
+            conn.execute("; ".join([f"CREATE SCHEMA {schema}", *copies, drawn]).encode())
+        objects = {key: (tag, self.lake.get(key)) for key, tag in listed(self.lake, "").items()}
+        return Saved(schema, objects, self.state(), dict(carried))
+
+    def put_back(self, saved: Saved, *, rows: bool = True) -> None:
+        """Make everything as it was; without `rows` the warehouse is left as it is."""
+        if rows:
+            with self.superuser() as conn:
+                self._disconnect(conn)
+                statements = ["SET LOCAL session_replication_role = replica"]
+                for table in self.tables(conn):
+                    statements.append(f"DELETE FROM {table}")
+                    copy = f"SELECT * FROM {saved.schema}.{_flat(table)}"
+                    statements.append(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE {copy}")
+                statements.append(
+                    f"SELECT setval('ops.load_seq_seq', last_value, is_called) FROM {saved.schema}.load_seq"
+                )
+                conn.execute("; ".join(["BEGIN", *statements, "COMMIT"]).encode())
+        self.put_back_objects(saved.objects)
+        for file in self.folder.glob("*.json"):
+            file.unlink()  # a refreshed login
+
+    def become(self, other: World, saved: Saved) -> None:
+        """Take over another world's rows, with all that is saved beside them, and a saved bucket."""
+        with self.administrator() as admin:
+            for name in (self.name, other.name):
+                self._disconnect(admin, name)
+            admin.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
+            admin.execute(f"CREATE DATABASE {self.name} TEMPLATE {other.name}".encode())
+        self.put_back_objects(saved.objects)
+
+    def tables(self, conn: psycopg.Connection) -> list[str]:
+        """Tables of the pipeline's own schemas, qualified; never its migrations' version."""
+        if not self._tables:
+            rows = conn.execute(
+                "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('staging', 'ops')"
+                " AND tablename <> 'alembic_version' ORDER BY 1"
+            )
+            self._tables = [row[0] for row in rows]
+        return self._tables
+
+    def put_back_objects(self, objects: dict[str, tuple[str, StoredObject]]) -> None:
+        """Make the bucket hold exactly these."""
+        there = listed(self.lake, "")
+        for key in there.keys() - objects.keys():
+            self.lake.delete(key)
+        for key, (tag, stored) in objects.items():
+            if there.get(key) != tag:
+                self.lake.put(key, stored.data, metadata=stored.metadata)
+
+    def _disconnect(self, conn: psycopg.Connection, name: str = "") -> None:
+        conn.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            [name or self.name],
+        )
+
+
+def _flat(table: str) -> str:
+    return table.replace(".", "_")
+
+
+@contextmanager
+def worlds(
+    servers: Servers, folder: Path, count: int, *, name: str = "w", seed: int = 1
+) -> Iterator[list[World]]:
+    """Some equal worlds, each with a sandbox of its own, all at the beginning."""
+    with ExitStack() as stack:
+        made = []
+        for number in range(count):
+            sandbox = stack.enter_context(
+                running(
+                    size=60, seed=seed, arguments=["--refresh-token", REFRESH_TOKEN, "--rotation", "never"]
+                )
+            )
+            world = World(f"{name}_{number}", servers, sandbox, folder / f"{name}_{number}")
+            world.go_to(DAY)
+            world.create()
+            made.append(world)
+        yield made
