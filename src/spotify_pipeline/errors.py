@@ -8,6 +8,7 @@
     │   ├── RateLimited           429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable       the object store cannot be reached
     │   ├── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
+    │   ├── LeaseLost             another attempt has begun the step since, and goes before
     │   └── PartitionBusy         another run loads this partition now, and goes before
     └── TerminalError             the same call fails again until somebody repairs something
         ├── ConfigurationError    a setting or connection is missing or wrong
@@ -25,7 +26,6 @@
         ├── SourcesFailed         a source failed, the others were loaded
         ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
         ├── RowRefused            Postgres refuses a record that the contract let pass
-        ├── LeaseLost             a newer attempt holds the step's lease
         ├── UnreadableFile        a file given on the command line is absent or no JSON
         ├── DamagedObject         a stored object is absent or differs from its manifest
         └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
@@ -94,6 +94,14 @@ class WarehouseUnavailable(TransientError):
     """Postgres cannot be reached, or lost the connection."""
 
 
+class LeaseLost(TransientError):
+    """A newer attempt holds the lease of this step; this attempt wrote nothing.
+
+    Of an orphan nobody asks any more. Of two runs of one partition the later goes before, and the next try
+    of the other finds its work done.
+    """
+
+
 class PartitionBusy(TransientError):
     """Another run loads this partition now, and goes before."""
 
@@ -158,10 +166,6 @@ class SourcesFailed(TerminalError):
 
 class RowRefused(TerminalError):
     """Postgres refuses a record that the contract let pass; nothing of its source was loaded."""
-
-
-class LeaseLost(TerminalError):
-    """A newer attempt holds the lease of this step; this attempt wrote nothing."""
 
 
 class UnreadableFile(TerminalError):

@@ -89,9 +89,9 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         "Clear the source's fetch task while its date is today; for a past date restore the object.",
     ),
     errors.LeaseLost: Explanation(
-        "A newer attempt holds this step's lease, so this one wrote nothing: usually an orphan of a killed "
-        "worker.",
-        "Nothing where the newer attempt is green; else clear the task.",
+        "Again and again another attempt took this step's lease, so this one wrote nothing: several runs of "
+        "one partition get in each other's way.",
+        "Let one of the runs end, then clear the task: it finds most of its work done.",
     ),
 }
 

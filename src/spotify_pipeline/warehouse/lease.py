@@ -75,7 +75,7 @@ def check(conn: psycopg.Connection, lease: Lease) -> None:
         newer = f"'{row[1]}' took it" if row else "it was removed"
         raise LeaseLost(
             f"'{lease.holder}' lost the lease of {lease.step} for source '{lease.source}' on "
-            f"{lease.partition}: {newer}, and this attempt wrote nothing"
+            f"{lease.partition}: {newer}, and this attempt wrote nothing; the task tries again"
         )
 
 

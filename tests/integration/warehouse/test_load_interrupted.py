@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse, track
 
-from spotify_pipeline.errors import LeaseLost, WarehouseUnavailable
+from spotify_pipeline.errors import LeaseLost, TransientError, WarehouseUnavailable
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
@@ -45,6 +45,22 @@ def test_an_orphan_writes_nothing_once_its_retry_has_started(warehouse: Warehous
         warehouse.load(retry_starts_meanwhile(), lease=orphan)
     assert warehouse.checksums()["staging.tracks"]["rows"] == 0
     assert warehouse.rows("SELECT * FROM ops.load") == []
+
+
+def test_of_two_runs_at_the_same_time_both_end_well(warehouse: Warehouse) -> None:
+    """A scheduled run and one by hand, of the same partition: the one overtaken is tried again."""
+    overtaken = acquire(warehouse, "by hand")
+
+    def the_other_begins() -> Iterator[Occurrence]:
+        yield from many()
+        warehouse.load(many(), lease=acquire(warehouse, "scheduled"))
+
+    with pytest.raises(TransientError, match="the task tries again"):
+        warehouse.load(the_other_begins(), lease=overtaken)
+    loaded = warehouse.checksums()
+    warehouse.load(many(), lease=acquire(warehouse, "by hand, second try"))
+    assert warehouse.checksums() == loaded
+    assert loaded["staging.tracks"]["rows"] == 6_000
 
 
 def test_a_retry_waits_for_an_attempt_that_is_committing(warehouse: Warehouse) -> None:
