@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "auth": ("spotify_pipeline.spotify.cli", "app", "Log a Spotify user in, and see how long that lasts."),
     "sources": ("spotify_pipeline.sources.cli", "app", "What is fetched: check sources.yml."),
     "lake": ("spotify_pipeline.lake.cli", "app", "The object store: make the bucket, count objects."),
+    "replay": ("spotify_pipeline.steps.replay_command", "replay", "Load stored raw again, without Spotify."),
     "warehouse": ("spotify_pipeline.warehouse.cli", "app", "Roles and migrations of the warehouse."),
 }
 

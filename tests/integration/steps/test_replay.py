@@ -1,4 +1,4 @@
-"""Stored raw to staging again: nothing asked of Spotify, nothing changed by equal code, corrections overwrite."""
+"""Stored raw to staging again: no call to Spotify, nothing changed by equal code, corrections overwrite."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+"""Stored raw → staging again, for any range of dates that raw is kept of. No call to Spotify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
+
+from spotify_pipeline.orchestration.assets import STAGING
+from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+
+DOC = """
+### What it does
+Validates the stored answers of each date again, with today's schemas and code, and loads them. Nothing is
+asked of Spotify. What today's code reads otherwise replaces what the same answer gave before; records that
+pass by now leave the quarantine. Emits `spotify_staging` with one key per date, and each key starts
+`spotify_transform`.
+
+### When to run it
+After a mended contract or transformation; after a restored warehouse; for records in quarantine that are
+good after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RAW_DAYS`).
+
+### Running it again
+Any task, any run, any time, in any order: equal raw and code change no row and no object. An ingest of the
+same partition goes before: the replay of that source writes nothing and tries again.
+
+### When it is red
+`plan` says in one sentence what is wrong with the range. `conclude` names each failed source of a date and
+the way out; the others are loaded. Mend the cause, then clear that date's `replay` task.
+"""
+
+
+@dag(
+    dag_id="spotify_replay",
+    schedule=PartitionedAtRuntime(),
+    start_date=START_DATE,
+    catchup=False,
+    # the dates of one run are done side by side; two runs over the same dates would only wait for each other
+    max_active_runs=1,
+    default_args=default_args(),
+    params={
+        "from": Param(type="string", format="date", title="From", description="first date, YYYY-MM-DD"),
+        "to": Param(type="string", format="date", title="To", description="last date, YYYY-MM-DD"),
+        "sources": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Sources",
+            description="names, one a line; none: all sources of each date",
+        ),
+        "engine": Param("local", type="string", enum=["local"], title="Engine"),
+    },
+    doc_md=DOC,
+    tags=["spotify", "replay"],
+)
+def spotify_replay() -> None:
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.replay."""
+
+    @task
+    def plan() -> list[dict[str, Any]]:
+        """What raw is kept of the range, one unit a date."""
+        from spotify_pipeline.orchestration import replay as steps
+
+        return steps.plan()
+
+    @task_group
+    def dates(unit: dict[str, Any]) -> None:
+        @task(map_index_template="{{ label }}")
+        def replay(unit: dict[str, Any]) -> dict[str, Any]:
+            """Raw → validated → staging, source by source."""
+            from spotify_pipeline.orchestration import replay as steps
+
+            return steps.replay(unit)
+
+        @task(map_index_template="{{ label }}", outlets=[STAGING])
+        def reconcile(unit: dict[str, Any]) -> dict[str, Any]:
+            """Does the date add up? Emits `spotify_staging` with its key."""
+            from spotify_pipeline.orchestration import replay as steps
+
+            return steps.reconcile(unit, STAGING)
+
+        @task(map_index_template="{{ label }}")
+        def conclude(unit: dict[str, Any]) -> str:
+            """Red where a source failed."""
+            from spotify_pipeline.orchestration import replay as steps
+
+            return steps.conclude(unit)
+
+        conclude(reconcile(replay(unit)))
+
+    dates.expand(unit=plan())
+
+
+spotify_replay()
