@@ -1,0 +1,220 @@
+"""How each fault of a schedule is brought about, and what an operator does where the system asks for one.
+
+A fault ends in one of two ways, never in a third: everything equals an undisturbed run in the end, by retries
+alone; or a step stops with an error that names the way out (`WAYS_OUT`), and after that way out everything
+equals an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+
+from spotify_pipeline.lake import keys
+from spotify_pipeline.steps.details import DETAILS
+from tests.faults.random_proxy import Poison, Toxic
+from tests.faults.random_schedule import Fault, Kind
+from tests.faults.random_servers import API, STORE, WAREHOUSE, Scene
+
+At = Callable[[float, Callable[[], None]], None]
+_TOXICS = {
+    Kind.REFUSED: Toxic.REFUSED,
+    Kind.RESET: Toxic.RESET,
+    Kind.LOST: Toxic.LOST,
+    Kind.HOLE: Toxic.HOLE,
+    Kind.LATENCY: Toxic.LATENCY,
+    Kind.CUT: Toxic.CUT,
+}
+LONG_SECONDS = 1200
+# kind -> what the error must say, and the task of the same source that is cleared after the mending
+WAYS_OUT: dict[Kind, tuple[str, str]] = {
+    Kind.RAW_LOST: (r"is absent.*fetch", "fetch"),
+    Kind.RAW_CORRUPT: (r"differs from its manifest: delete the object and the manifest", "fetch"),
+    Kind.MANIFEST_LOST: (r"no manifest.*clear its fetch task", "fetch"),
+    Kind.VALIDATED_LOST: (r"clear (its|the) validate task", "validate"),
+    Kind.VALIDATED_CORRUPT: (r"clear (its|the) validate task", "validate"),
+    Kind.SELECTION_CORRUPT: (r"delete it, and the queue is asked again", "fetch"),
+}
+
+
+@dataclass
+class Strike:
+    """A fault that is brought about: what it needs, and what an operator has to undo."""
+
+    scene: Scene
+    fault: Fault
+    day: date
+    at: At
+    dice: random.Random
+    threads: list[threading.Thread] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """Which source the step is about."""
+        return self.fault.step.partition(" ")[2]
+
+    def before(self) -> bool:
+        """Prepare it before the first attempt of its step; False where there is nothing to hit."""
+        fault, control = self.fault, self.scene.sandbox.control
+        script = _SCRIPTS.get(fault.kind)
+        if script is not None:
+            control.add_fault(**script(fault))
+        elif fault.kind is Kind.PAGE_SHIFTED:
+            self._shift_pages()
+        elif fault.kind in WAYS_OUT:
+            return self._damage()
+        return True
+
+    def now(self) -> None:
+        """Bring it about while the step runs; faults of the worker itself are the chain's."""
+        fault, scene = self.fault, self.scene
+        if fault.kind in _TOXICS:
+            proxy = scene.proxies[fault.target]
+            limited = fault.kind in {Kind.RESET, Kind.LOST, Kind.CUT}
+            proxy.poison(
+                Poison(_TOXICS[fault.kind], fault.size, fault.window / 20, fault.times if limited else None)
+            )
+            self.at(fault.window, proxy.heal)
+        elif fault.kind is Kind.STORE_FULL:
+            scene.proxies[STORE].poison(Poison(Toxic.FULL))
+            self.at(fault.window, scene.proxies[STORE].heal)
+        elif fault.kind is Kind.POSTGRES_FULL:
+            scene.postgres.limit_files(2**13)
+            self.at(fault.window, lambda: scene.postgres.limit_files(-1))
+        elif fault.kind in {Kind.POSTGRES_KILLED, Kind.STORE_KILLED}:
+            server = scene.server(WAREHOUSE if fault.kind is Kind.POSTGRES_KILLED else STORE)
+            self.threads.append(threading.Thread(target=server.kill))
+            self.threads[-1].start()
+        elif fault.kind in {Kind.POSTGRES_STOPPED, Kind.STORE_STOPPED}:
+            server = scene.server(WAREHOUSE if fault.kind is Kind.POSTGRES_STOPPED else STORE)
+            server.signal(signal.SIGSTOP)
+            self.at(fault.window, lambda: server.signal(signal.SIGCONT))
+        elif fault.kind is Kind.API_STOPPED:
+            scene.stop_sandbox(signal.SIGSTOP)
+            self.at(fault.window, lambda: scene.stop_sandbox(signal.SIGCONT))
+        elif fault.kind is Kind.BACKEND_KILLED:
+            self._kill_backend()
+        elif fault.kind is Kind.TOKENS_EXPIRED:
+            scene.sandbox.control.expire_tokens()
+        elif fault.kind is Kind.MIDNIGHT:
+            scene.world.go_to(self.day + timedelta(days=1))
+
+    def mend(self, error: str) -> str | None:
+        """Do what the error asks an operator for; the task to clear, None where it does not ask well."""
+        expected, task = WAYS_OUT.get(self.fault.kind, ("", ""))
+        if not task or not re.search(expected, error):
+            return None
+        if self.fault.kind in {Kind.RAW_CORRUPT, Kind.SELECTION_CORRUPT}:
+            for key in self.damaged:
+                self.scene.world.lake.delete(key)
+        if self.fault.kind is Kind.RAW_CORRUPT:
+            self.scene.world.lake.delete(keys.manifest_key(self.day, self.source, _user_of(self.damaged[0])))
+        return task
+
+    def _damage(self) -> bool:
+        """Lose or alter one object of the source."""
+        lake, kind = self.scene.world.lake, self.fault.kind
+        if kind is Kind.SELECTION_CORRUPT:
+            self.damaged = [keys.selection_key(self.day, DETAILS)]
+            lake.put(self.damaged[0], b'{"ids": ["')
+            return True
+        raw = kind in {Kind.RAW_LOST, Kind.RAW_CORRUPT, Kind.MANIFEST_LOST}
+        zone = keys.partition_prefix(keys.RAW if raw else keys.VALIDATED, self.day)
+        found = [key for key in lake.keys(zone) if keys.source_of(key) == self.source]
+        if raw:
+            found = [k for k in found if k.endswith(keys.MANIFEST_NAME) == (kind is Kind.MANIFEST_LOST)]
+            found = [k for k in found if not k.endswith(keys.SELECTION_NAME)]
+        if not found:
+            return False
+        key = self.dice.choice(found)
+        self.damaged = [key]
+        stored = lake.get(key)
+        if kind in {Kind.RAW_CORRUPT, Kind.VALIDATED_CORRUPT}:
+            place = self.dice.randrange(len(stored.data))
+            flipped = bytes([stored.data[place] ^ (1 << self.dice.randrange(7))])
+            data = stored.data[:place] + flipped + stored.data[place + 1 :]
+            lake.put(key, data, metadata=stored.metadata)
+        else:
+            lake.delete(key)
+        return True
+
+    def _kill_backend(self) -> None:
+        with suppress(psycopg.OperationalError), self.scene.world.administrator() as admin:
+            found = [
+                int(pid)
+                for (pid,) in admin.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'spotify-pipeline%%'"
+                )
+            ]
+        if found:
+            chosen = self.dice.choice(found)
+            for process in self.scene.postgres.processes():
+                if process.pid == chosen:
+                    process.kill()
+
+    def _shift_pages(self) -> None:
+        """An album comes in while the list is paged: what was last on a page is first on the next."""
+        world, api = self.scene.world, self.scene.connections["spotify_api"].extra["api_url"]
+        artist = re.search(r"ids:\s*-\s*(\w{22})", (world.folder / "sources.yml").read_text())
+        assert artist is not None
+        headers = {"Authorization": f"Bearer {world.sandbox.access_token()}"}
+        url = f"{api}/artists/{artist[1]}/albums"
+        page: dict[str, Any] = httpx.get(url, params={"limit": 10}, headers=headers).json()
+        first = page | {"next": f"{url}?limit=10&offset=10", "total": page["total"] + 1}
+        again = page | {"items": page["items"][-1:], "next": None, "offset": 10}
+        path = f"^/v1/artists/{artist[1]}/albums"
+        control = world.sandbox.control
+        control.add_fault("status", status=200, path=f"{path}.*offset=10", body=again, times=None)
+        control.add_fault("status", status=200, path=path, body=first, times=None)
+
+
+def _user_of(key: str) -> str | None:
+    found = re.search(r"/user=([0-9a-f]{16})/", key)
+    return found[1] if found else None
+
+
+def _limited(seconds: int, body: object) -> Callable[[Fault], dict[str, Any]]:
+    def script(fault: Fault) -> dict[str, Any]:
+        times = min(fault.times, 2) if seconds < 60 else 1
+        return {
+            "kind": "status", "status": 429, "path": "^/v1/", "after": fault.size, "times": times,
+            "headers": {"Retry-After": str(seconds)}, "body": body,
+        }  # fmt: skip
+
+    return script
+
+
+def _broken(kind: str) -> Callable[[Fault], dict[str, Any]]:
+    def script(fault: Fault) -> dict[str, Any]:
+        common = {"kind": kind, "path": "^/v1/", "after": fault.size, "times": fault.times}
+        return common | ({"status": 500 + fault.size % 4} if kind == "status" else {})
+
+    return script
+
+
+def _error(reason: dict[str, str]) -> dict[str, Any]:
+    return {"error": {"status": 429, "message": "Too many requests", **reason}}
+
+
+_SCRIPTS: dict[Kind, Callable[[Fault], dict[str, Any]]] = {
+    Kind.SHORT_LIMIT: _limited(1, _error({})),
+    Kind.PLAIN_TEXT: _limited(1, "Too many requests"),
+    Kind.LONG_LIMIT: _limited(LONG_SECONDS, _error({})),
+    Kind.QUOTA: _limited(LONG_SECONDS, _error({"reason": "QUOTA_EXCEEDED"})),
+    Kind.SERVER_ERROR: _broken("status"),
+    Kind.BODY_CUT: _broken("cut"),
+    Kind.NOT_JSON: _broken("not_json"),
+}
+assert API
+_ = datetime

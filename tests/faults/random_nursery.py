@@ -1,0 +1,214 @@
+"""Attempts of steps, each a process of its own, forked from one that has imported everything.
+
+The nursery reads jobs on its standard input and forks; who waits for an attempt reads its end from the
+nursery's standard output, its result from a file that is complete when it exists.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import select
+import struct
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import stamina
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing, TerminalError, TransientError
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify import transport
+from spotify_pipeline.steps import runtime
+from spotify_pipeline.warehouse import load
+from tests.faults.driver import Step, perform
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt. `clock_off`: how wrong this machine's clock is; `result`: the file to write."""
+
+    connections: Mapping[str, ConnectionInfo]
+    folder: Path
+    step: Step
+    carried: Mapping[str, Any]
+    number: int
+    last: bool
+    clock_off: timedelta
+    result: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`ended`: done, transient, terminal, crashed (an error of no kind that the project knows), killed."""
+
+    ended: str
+    result: Any = None
+    error: str = ""
+
+
+class Nursery:
+    """The parent's side. Use it as a context manager."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._ends: list[int] = []
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.random_nursery"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                bufsize=0,
+            )
+        _read(self._stdout)  # ready
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait(20)
+
+    @property
+    def _stdout(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def start(self, job: Job) -> int:
+        """Fork an attempt; its process id. Ends that come in between are told by the next `ended`."""
+        assert self._process.stdin is not None
+        _write(self._process.stdin, job)
+        while True:
+            what, pid = _read(self._stdout)
+            if what == "began":
+                return int(pid)
+            self._ends.append(int(pid))
+
+    def ended(self, seconds: float) -> list[int]:
+        """Attempts that have ended since, waiting up to `seconds` for the first."""
+        while select.select([self._stdout], [], [], 0 if self._ends else seconds)[0]:
+            self._ends.append(int(_read(self._stdout)[1]))
+        found, self._ends = self._ends, []
+        return found
+
+
+def outcome(job: Job) -> Outcome:
+    """What an attempt that has ended left behind."""
+    try:
+        return Outcome(*pickle.loads(job.result.read_bytes()))  # noqa: S301 - our own child wrote it
+    except FileNotFoundError:
+        return Outcome("killed")
+
+
+def _attempt(job: Job) -> tuple[str, Any, str]:
+    if job.clock_off:
+
+        class Wrong(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.now(tz) + job.clock_off
+
+        for module in (transport, load):
+            module.datetime = Wrong  # type: ignore[attr-defined]
+
+    def lookup(conn_id: str) -> ConnectionInfo:
+        if conn_id not in job.connections:
+            raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+        return job.connections[conn_id]
+
+    settings = Settings(
+        sources=job.folder / "sources.yml",
+        login_file=job.folder / "login.json",
+        fetch_concurrency=3,
+        detail_calls_development=4,
+        quarantine_share=0.2,
+        request_timeout=4,
+    )
+    attempt = runtime.Attempt("faults", job.number)
+    made = runtime.Runtime(settings=settings, lookup=lookup, attempt=attempt)
+    try:
+        return "done", perform(made, job.step, job.carried, tries_left=not job.last), ""
+    except TransientError as error:
+        return "transient", None, f"{type(error).__name__}: {error}"
+    except TerminalError as error:
+        return "terminal", None, f"{type(error).__name__}: {error}"
+    except Exception as error:
+        return "crashed", None, f"{type(error).__name__}: {error}"
+
+
+def _child(job: Job) -> None:
+    try:
+        told = _attempt(job)
+        unfinished = job.result.with_suffix(".unfinished")
+        unfinished.write_bytes(pickle.dumps(told))
+        unfinished.rename(job.result)
+    finally:
+        os._exit(0)
+
+
+def _write(pipe: IO[bytes], value: Any) -> None:
+    data = pickle.dumps(value)
+    data = struct.pack("I", len(data)) + data
+    while data:
+        data = data[pipe.write(data) or 0 :]
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    length = struct.unpack("I", _exactly(pipe, 4))[0]
+    return pickle.loads(_exactly(pipe, length))  # noqa: S301 - our own pipe
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = pipe.read(size - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+def main() -> None:
+    """The nursery's side: fork on demand, tell who has ended, until standard input is closed."""
+    logging.disable(logging.CRITICAL)
+    # retries within an attempt stay, their waits do not
+    stamina.set_testing(True, attempts=3, cap=True)
+    jobs = os.fdopen(0, "rb", buffering=0, closefd=False)
+    told = os.fdopen(1, "wb", buffering=0, closefd=False)
+    _write(told, ("ready", 0))
+    living: set[int] = set()
+    while True:
+        if select.select([jobs], [], [], 0.004 if living else 1.0)[0]:
+            try:
+                job = _read(jobs)
+            except EOFError:
+                return
+            pid = os.fork()
+            if pid == 0:
+                os.close(0)
+                _child(job)
+            living.add(pid)
+            _write(told, ("began", pid))
+        for pid in list(living):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                living.discard(pid)
+                _write(told, ("ended", pid))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Servers that can be killed, stopped and started again, each behind a proxy that can be poisoned."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from subprocess import Popen
+from urllib.parse import urlsplit
+
+import psutil
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.local.child import running
+from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.local.postgres import PostgresServer
+from spotify_sandbox.testing import RunningSandbox
+from spotify_sandbox.testing import running as sandbox_running
+from tests.faults.random_proxy import FaultProxy
+from tests.faults.servers import Servers
+from tests.faults.world import REFRESH_TOKEN, World
+
+FIRST_PORT = 16_200
+API, STORE, WAREHOUSE = "api", "store", "warehouse"
+
+
+class Kept:
+    """A server process that is started again after it was killed."""
+
+    def __init__(self, start: Callable[[], AbstractContextManager[Popen[bytes]]]) -> None:
+        self._start = start
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = self._stack.enter_context(self._start())
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._stack.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """The server and its children, which may have sessions of their own."""
+        with suppress(psutil.NoSuchProcess):
+            leader = psutil.Process(self._process.pid)
+            return [leader, *leader.children(recursive=True)]
+        return []
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all of its processes."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL to all of it, then start it again: what a supervisor would do."""
+        killed = self.processes()
+        self.signal(signal.SIGKILL)
+        psutil.wait_procs(killed, timeout=10)
+        self._stack.close()
+        self.start()
+
+    def limit_files(self, size: int) -> None:
+        """Let none of its processes write beyond `size` bytes in any file; -1: as far as they like.
+
+        The kernel answers EFBIG where a full disk answers ENOSPC; it needs no file system of its own.
+        """
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+                hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard if size < 0 else size, hard))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A world whose steps reach its servers through proxies."""
+
+    world: World
+    postgres: Kept
+    store: Kept
+    proxies: dict[str, FaultProxy]
+    connections: dict[str, ConnectionInfo]
+
+    @property
+    def sandbox(self) -> RunningSandbox:
+        """Spotify."""
+        return self.world.sandbox
+
+    def server(self, name: str) -> Kept:
+        """The process behind a proxy, the sandbox's excepted."""
+        return {STORE: self.store, WAREHOUSE: self.postgres}[name]
+
+    def stop_sandbox(self, number: signal.Signals) -> None:
+        """A signal to the sandbox."""
+        os.kill(self.sandbox.process.pid, number)
+
+
+@contextmanager
+def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
+    """All servers, their proxies and one world at its beginning."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with PortReservation() as reservation, ExitStack() as stack:
+        postgres = PostgresServer(
+            folder / "postgres", reservation.choose(FIRST_PORT), password="superuser-of-tests"
+        )
+        ports = reservation.choose_all(
+            {part: FIRST_PORT + 100 + number for number, part in enumerate(PARTS)},
+            offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
+        )
+        store = ObjectStore(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
+        postgres.initialise()
+        store.initialise()
+        kept = {
+            # a crash of a process loses nothing that the kernel has: only the wait for the disk is left out
+            WAREHOUSE: Kept(
+                lambda: running(
+                    [*postgres.command(), "-c", "fsync=off", "-c", "full_page_writes=off"],
+                    check=postgres.check,
+                    log=folder / "postgres.log",
+                    what="Postgres of the faults suite",
+                    stop_signal=signal.SIGINT,
+                )
+            ),
+            STORE: Kept(
+                lambda: running(
+                    store.command(),
+                    check=store.check,
+                    log=folder / "store.log",
+                    what="object store of the faults suite",
+                    environment=store.environment(),
+                )
+            ),
+        }
+        stack.callback(store.remove_sockets)
+        for server in kept.values():
+            stack.callback(server.stop)
+            server.start()
+        sandbox = stack.enter_context(
+            sandbox_running(
+                size=60,
+                seed=seed,
+                port=reservation.choose(FIRST_PORT + 200),
+                arguments=["--refresh-token", REFRESH_TOKEN, "--rotation", "never"],
+            )
+        )
+        targets = {API: urlsplit(sandbox.base_url).port or 0, STORE: store.port, WAREHOUSE: postgres.port}
+        proxies = {
+            name: stack.enter_context(FaultProxy(reservation.choose(FIRST_PORT + 300 + number), target))
+            for number, (name, target) in enumerate(targets.items())
+        }
+        world = World("random", Servers(postgres, store), sandbox, folder / "world")
+        yield Scene(world, kept[WAREHOUSE], kept[STORE], proxies, _through(world, proxies))
+
+
+def _through(world: World, proxies: dict[str, FaultProxy]) -> dict[str, ConnectionInfo]:
+    api = f"http://127.0.0.1:{proxies[API].port}"
+    connections = {}
+    for conn_id, info in world.connections.items():
+        if conn_id.startswith("warehouse"):
+            connections[conn_id] = replace(info, port=proxies[WAREHOUSE].port)
+        elif conn_id == "spotify_lake":
+            connections[conn_id] = replace(info, port=proxies[STORE].port)
+        elif conn_id == "spotify_api":
+            extra = dict(info.extra) | {"api_url": f"{api}/v1", "accounts_url": api}
+            connections[conn_id] = replace(info, extra=extra)
+        else:
+            connections[conn_id] = info
+    return connections
