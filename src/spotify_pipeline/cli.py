@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "validate",
         "Hold files with answers of the Web API against the contract.",
     ),
+    "contract": ("spotify_pipeline.contract.cli", "app", "The contract's rules, and how Spotify drifts."),
+    "quarantine": ("spotify_pipeline.quarantine.cli", "app", "Records that broke the contract."),
     "auth": ("spotify_pipeline.spotify.cli", "app", "Log a Spotify user in, and see how long that lasts."),
     "sources": ("spotify_pipeline.sources.cli", "app", "What is fetched: check sources.yml."),
     "lake": ("spotify_pipeline.lake.cli", "app", "The object store: make the bucket, count objects."),

@@ -27,6 +27,7 @@
         ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
         ├── RowRefused            Postgres refuses a record that the contract let pass
         ├── UnreadableFile        a file given on the command line is absent or no JSON
+        ├── UnknownRecord         no quarantined record has that id
         ├── DamagedObject         a stored object is absent or differs from its manifest
         └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
 
@@ -170,6 +171,10 @@ class RowRefused(TerminalError):
 
 class UnreadableFile(TerminalError):
     """A file given on the command line is absent, may not be read, or is not what it should be."""
+
+
+class UnknownRecord(TerminalError):
+    """No quarantined record has that id, or several have."""
 
 
 class DamagedObject(TerminalError):

@@ -7,6 +7,7 @@ mentions is no record (`rows` makes stubs of those).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ _RECORD_MARKS = frozenset({"id", "uri", "name", "href", "type"})
 _MENTIONS = frozenset({"context", "linked_from", "owner", "error", "actions", "seeds"})
 _LOCAL = "spotify:local:"
 _DEPTH_MAX = 24
+_NAME = re.compile(r"[0-9A-Za-z_.-]{1,32}")
 # which record kind an answer holds, by the kind of request
 EXPECTED: dict[str, Kind | None] = {
     "artist": "artist",
@@ -165,7 +167,7 @@ def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
     """What holds records under names: a search, several by id, a playlist, a queue, or a shape unknown."""
     for key, inner in _parts(value):
-        where = f"{pointer}/{_escaped(key)}"
+        where = f"{pointer}/{key}"
         kind = _PLURALS.get(key)
         if key in ("queue", "currently_playing") and isinstance(inner, list | dict):
             kind = "track"
@@ -184,11 +186,8 @@ def _parts(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     # a playlist of 2026 calls its page `items`; where it has the old `tracks` too, both are the same
     both = isinstance(value.get("items"), dict) and isinstance(value.get("tracks"), dict)
     skipped = _MENTIONS | {"tracks"} if both else _MENTIONS
-    return ((key, inner) for key, inner in value.items() if key not in skipped)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    # a pointer is kept in the warehouse: a name that is not one Spotify would choose is not followed
+    return ((key, inner) for key, inner in value.items() if key not in skipped and _NAME.fullmatch(key))
 
 
 def _kind_of_members(values: list[Any]) -> Kind | None:

@@ -12,9 +12,10 @@ from spotify_pipeline.contract.validator import NOT_JSON, TOO_DEEP, schema
 
 RECORD_KINDS = (*KINDS, "playlist")
 SCHEMA_KINDS = (*RECORD_KINDS, *dict.fromkeys(ENTRY_KINDS.values()))
+ALL_KINDS = (*SCHEMA_KINDS, "response")
 RESPONSE_RULES = {
-    "response.not_json": "an answer is JSON",
-    "response.no_page": "an answer of pages holds a list of items",
+    "response.not_json": ("is JSON", "an answer can be read, in UTF-8, UTF-16 or UTF-32"),
+    "response.no_page": ("has a list of items", "an answer of pages holds a page"),
 }
 _KEYWORDS = {
     "type": "is {}",
@@ -41,8 +42,8 @@ class Rule:
 def rules(kind: str) -> list[Rule]:
     """Rules of a record or entry kind, sorted by code; those of `response` are of a whole answer."""
     if kind == "response":
-        return [Rule(code, sentence, sentence) for code, sentence in sorted(RESPONSE_RULES.items())]
-    found = [*_rules(kind, schema(kind), f"a {kind.replace('_', ' ')} is an object")]
+        return [Rule(code, *words) for code, words in sorted(RESPONSE_RULES.items())]
+    found = [*_rules(kind, schema(kind))]
     found.append(Rule(f"{kind}.not_json", "is text that can be written", NOT_JSON))
     found.append(Rule(f"{kind}.too_deep", "is nested less than a thousand levels deep", TOO_DEEP))
     if kind in ENTRY_KINDS.values() and kind != "top_track":
@@ -52,7 +53,7 @@ def rules(kind: str) -> list[Rule]:
 
 def reason_codes() -> list[str]:
     """Every code that a record, an entry or an answer can be refused with."""
-    return sorted({rule.code for kind in (*SCHEMA_KINDS, "response") for rule in rules(kind)})
+    return sorted({rule.code for kind in ALL_KINDS for rule in rules(kind)})
 
 
 def nullable(rule: dict[str, Any]) -> bool:
@@ -61,18 +62,17 @@ def nullable(rule: dict[str, Any]) -> bool:
     return "null" in types if isinstance(types, list) else None in rule.get("enum", ())
 
 
-def _rules(path: str, rule: dict[str, Any], sentence: str) -> Iterator[Rule]:
-    sentence = rule.get("description", sentence)
+def _rules(path: str, rule: dict[str, Any]) -> Iterator[Rule]:
+    sentence = rule["description"]
     for keyword, words in _KEYWORDS.items():
         if keyword in rule:
             yield Rule(f"{path}.{keyword}", words.format(_listed(rule[keyword])), sentence)
     for name in rule.get("required", ()):
-        inner = rule["properties"][name].get("description", sentence)
-        yield Rule(f"{path}.{name}.required", "is there", inner)
+        yield Rule(f"{path}.{name}.required", "is there", rule["properties"][name]["description"])
     for name, inner in rule.get("properties", {}).items():
-        yield from _rules(f"{path}.{name}", inner, sentence)
+        yield from _rules(f"{path}.{name}", inner)
     if "items" in rule:  # the place in a list is in the pointer, not in the code
-        yield from _rules(path, rule["items"], f"each: {sentence}")
+        yield from _rules(path, rule["items"])
 
 
 def _listed(value: Any) -> str:

@@ -96,7 +96,8 @@ def _violations(kind: str, error: jsonschema.ValidationError) -> Iterator[Violat
                 yield Violation(code, _pointer(path), f"{name} is required and absent")
         return
     rule = error.schema.get("description") if isinstance(error.schema, dict) else None
-    message = f"{rule or error.message}; found {_shown(error.instance)}"
+    # not the validator's own words: they repeat the whole value
+    message = f"{rule or f'{error.validator} is broken'}; found {_shown(error.instance)}"
     yield Violation(_code(kind, path, str(error.validator)), _pointer(path), message)
 
 
