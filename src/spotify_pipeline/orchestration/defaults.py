@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from spotify_pipeline.errors import TerminalError
 from spotify_pipeline.orchestration.alerting import on_task_failure
 
 # no partition is older than Spotify itself
@@ -20,5 +23,9 @@ def default_args() -> dict[str, Any]:
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=5),
+        # no try is wasted on a 401, 403 or 404: what comes of it is a TerminalError
+        "retry_policy": ExceptionRetryPolicy(
+            rules=[RetryRule(TerminalError, RetryAction.FAIL, reason="the same call would fail again")]
+        ),
         "on_failure_callback": on_task_failure,
     }

@@ -17,6 +17,7 @@ from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.alerting import mark_told
 from spotify_pipeline.orchestration.ingest_alerts import tell_verdict, telling
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
+from spotify_pipeline.orchestration.settled import SettledSources
 from spotify_pipeline.sources import Source, load_sources
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.steps import plan as planning
@@ -75,7 +76,9 @@ def fetch_group(group: Group) -> Group:
                 outcomes.append(_fetch(runtime, clients.of(source), partition, source))
                 return _state_of(outcomes[-1])
 
-            done = _each(group, fetch)
+            settled_before = SettledSources(get_current_context())
+            with settled_before.kept_for_a_retry():
+                done = _each(group, settled_before.once(fetch))
             lineage.fetched(runtime.lookup, partition, _states(done))
             _give_way(runtime, clients.app, outcomes)
             return done

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -60,8 +60,9 @@ def partition_of(context: Any) -> date:
 def running() -> Iterator[Runtime]:
     """Runtime for one step; its errors become Airflow's.
 
-    A TerminalError fails the task at once, without the tries that are left: the same call would fail again.
-    PastPartition ends it as skipped. Everything else is tried again as the task is set.
+    A TerminalError is let through: the tasks' retry policy reads it and fails the task without the tries that
+    are left, for the same call would fail again. PastPartition ends it as skipped. Everything else is tried
+    again as the task is set.
     """
     context = get_current_context()
     try:
@@ -73,7 +74,7 @@ def running() -> Iterator[Runtime]:
         raise AirflowSkipException(str(error)) from None
     except TerminalError as error:
         log.error("%s: %s", type(error).__name__, error)  # one sentence, no stack
-        raise AirflowFailException(str(error)) from error
+        raise
 
 
 @contextmanager
