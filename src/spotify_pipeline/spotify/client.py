@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -11,7 +12,14 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from spotify_pipeline.connections import SPOTIFY_API, ConnectionInfo
-from spotify_pipeline.errors import ConfigurationError, NotFound, PipelineError, RateLimited, RequestRefused
+from spotify_pipeline.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFound,
+    PipelineError,
+    RateLimited,
+    RequestRefused,
+)
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.answers import refusal, said
 from spotify_pipeline.spotify.auth import AccessToken, Bearer, ClientCredentials, TokenProvider
@@ -67,11 +75,13 @@ class SpotifyClient:
         gate: CooldownGate | None = None,
         pacer: Pacer | None = None,
         budget: CallBudget | None = None,
+        time_tokens: TokenProvider | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.app_class = app_class
         self._transport = transport
         self._tokens = tokens
+        self._time_tokens = time_tokens or tokens
         self._wait_max = retry_after_wait_max
         self._gate = gate or MemoryCooldownGate()
         self._pacer = pacer or RollingWindowPacer()
@@ -106,16 +116,15 @@ class SpotifyClient:
             max_response_bytes=settings.max_response_bytes,
             retries=retries,
         )
-        tokens: TokenProvider
-        if login is None:
-            tokens = ClientCredentials(
-                transport,
-                accounts_url,
-                connection.require("login"),
-                connection.require("password"),
-                hide_secret=hide_secret,
-            )
-        else:
+        app_tokens = ClientCredentials(
+            transport,
+            accounts_url,
+            connection.require("login"),
+            connection.require("password") if login is None else connection.password or "",
+            hide_secret=hide_secret,
+        )
+        tokens: TokenProvider = app_tokens
+        if login is not None:
             tokens = UserLogin(transport, accounts_url, login, hide_secret=hide_secret)
         return cls(
             transport,
@@ -126,6 +135,7 @@ class SpotifyClient:
             gate=gate,
             pacer=pacer,
             budget=budget,
+            time_tokens=app_tokens,
         )
 
     def __enter__(self) -> Self:
@@ -152,7 +162,13 @@ class SpotifyClient:
         Raises:
             AuthenticationError, TransientError: the token endpoint refuses or cannot serve.
         """
-        self._tokens.token()
+        if not self._transport.knows_api_time:
+            self._tokens.token()
+        if not self._transport.knows_api_time:
+            # a user's token that another task has got came without an answer, so without a Date; that of a
+            # refusal will do, since a user is read without the app's secret
+            with suppress(AuthenticationError):
+                self._time_tokens.token()
         return self._transport.api_now()
 
     def follow(self, url: str) -> Link:
@@ -200,7 +216,7 @@ class SpotifyClient:
         def admit() -> None:
             # the pacer first: a bucket may be closed while this call waits for its turn
             self._pacer.acquire(bucket)
-            self._gate.check(bucket, self._transport.api_now())
+            self._gate.check(bucket, self.api_now())
             # last: only a call that is really made is counted
             self._budget.spend(bucket)
 
