@@ -1,5 +1,6 @@
-"""The daily report: one self-contained HTML page per partition, read from the marts."""
+"""The daily report and the page of the week: self-contained HTML, read from the marts."""
 
 from spotify_pipeline.report.build import build_report, publish_report
+from spotify_pipeline.report.week import build_week, publish_week
 
-__all__ = ["build_report", "publish_report"]
+__all__ = ["build_report", "build_week", "publish_report", "publish_week"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -30,12 +32,24 @@ def build_report(connection: ConnectionInfo, partition: date) -> str:
         ConfigurationError: the warehouse refuses the login, or does not let it read the marts.
         SchemaVersionError: the marts are not there yet, or are older than this code.
     """
+    with reading_marts(connection, str(partition)) as warehouse:
+        data = read_report(warehouse, partition)
+    return render_page(data)
+
+
+@contextmanager
+def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.Connection]:
+    """The warehouse, for the pages of what is `wanted`: a partition or a week.
+
+    Raises:
+        WarehouseUnavailable, ConfigurationError, SchemaVersionError: see `build_report`.
+    """
     try:
         with (
             naming_the_server(connection),
             connect(connection, application_name="spotify-report") as warehouse,
         ):
-            data = read_report(warehouse, partition)
+            yield warehouse
     except (
         psycopg.errors.UndefinedTable,
         psycopg.errors.UndefinedColumn,
@@ -43,9 +57,8 @@ def build_report(connection: ConnectionInfo, partition: date) -> str:
     ) as error:
         raise SchemaVersionError(
             f"the warehouse has not what the report reads ({error.diag.message_primary}): "
-            f"run spotify_transform for {partition} first"
+            f"run spotify_transform for {wanted} first"
         ) from error
-    return render_page(data)
 
 
 def publish_report(runtime: Runtime, partition: date) -> str:

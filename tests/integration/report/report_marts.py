@@ -14,22 +14,28 @@ from sqlalchemy.schema import CreateTable
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.warehouse import tables
 
-CONTRACTS = PROJECT_ROOT / "dbt" / "models" / "marts" / "_marts.yml"
+MARTS = PROJECT_ROOT / "dbt" / "models" / "marts"
+CONTRACTS = (MARTS / "_marts.yml", MARTS / "_marts_listening.yml")
 
 
 def create(connection: psycopg.Connection) -> None:
     """Create the empty tables: the marts by their dbt contracts, ops.publication as the migrations do."""
     connection.execute("create schema marts")
     connection.execute("create schema ops")
-    for model in yaml.safe_load(CONTRACTS.read_text("utf-8"))["models"]:
+    for model in (model for path in CONTRACTS for model in yaml.safe_load(path.read_text("utf-8"))["models"]):
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
             for column in model["columns"]
         ]
         table = sql.Identifier("marts", model["name"])
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
-    publication = tables.metadata.tables["ops.publication"]
-    connection.execute(str(CreateTable(publication).compile(dialect=postgresql.dialect())).encode())
+    for name in ("ops.publication", "ops.play_gap"):
+        table = tables.metadata.tables[name]
+        connection.execute(str(CreateTable(table).compile(dialect=postgresql.dialect())).encode())
+    connection.execute(
+        "create view ops.listening_gap as select (noticed_at at time zone 'UTC')::date as noticed_on,"
+        " from_played_at, to_played_at from ops.play_gap"
+    )
 
 
 def insert(connection: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:
@@ -120,6 +126,24 @@ def add_day(connection: psycopg.Connection, day: date, **counts: int) -> None:
             "run_id": f"run-{day}",
             "load_seq": 1,
             "tests_passed": 70,
+        },
+    )
+
+
+def add_play(connection: psycopg.Connection, user: str, track_id: str, artist_id: str, day: date) -> None:
+    """Insert a play of 200 seconds, the user's first of neither track nor artist."""
+    insert(
+        connection,
+        "marts.fct_play",
+        {
+            "user_hash": user,
+            "played_at": f"{day}T12:00:00Z",
+            "track_id": track_id,
+            "primary_artist_id": artist_id,
+            "played_on": day,
+            "duration_ms": 200_000,
+            "is_first_listen_of_track": False,
+            "is_first_listen_of_artist": False,
         },
     )
 

@@ -1,0 +1,86 @@
+"""What the page of a week shows, as plain typed rows. Dates are UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from spotify_pipeline.lake.weeks import days, week_name
+from spotify_pipeline.report.model import MoverRow, ReleaseRow
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """One day of the week; counts are None where the catalogue has no observation of that day."""
+
+    day: date
+    is_published: bool
+    tracks_observed: int | None
+    new_tracks: int | None
+    new_albums: int | None
+    new_artists: int | None
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What a user played in the week; `listened_ms` is the length of the tracks, an upper bound."""
+
+    plays: int
+    listened_ms: int
+    tracks: int
+    artists: int
+    new_tracks: int
+    new_artists: int
+
+
+@dataclass(frozen=True)
+class PlayedRow:
+    """A track or an artist with the number of its plays; `artist_names` only of a track."""
+
+    name: str | None
+    spotify_url: str | None
+    artist_names: str | None
+    plays: int
+
+
+@dataclass(frozen=True)
+class WeekData:
+    """Everything of one page. Equal warehouse contents give equal data; `listening` only on a user's page."""
+
+    monday: date
+    days: list[DayRow]
+    releases: list[ReleaseRow] = field(default_factory=list)
+    movers: list[MoverRow] = field(default_factory=list)
+    listening: Listening | None = None
+    top_tracks: list[PlayedRow] = field(default_factory=list)
+    top_artists: list[PlayedRow] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """`2026-W47`."""
+        return week_name(self.monday)
+
+    @property
+    def sunday(self) -> date:
+        """The last day."""
+        return days(self.monday)[-1]
+
+    @property
+    def unpublished(self) -> list[date]:
+        """Days whose marts have not passed all tests, or that were never fetched."""
+        return [row.day for row in self.days if not row.is_published]
+
+    @property
+    def new_tracks(self) -> int:
+        """Tracks first seen in the week."""
+        return sum(row.new_tracks or 0 for row in self.days)
+
+    @property
+    def new_albums(self) -> int:
+        """Albums first seen in the week."""
+        return sum(row.new_albums or 0 for row in self.days)
+
+    @property
+    def new_artists(self) -> int:
+        """Artists first seen in the week."""
+        return sum(row.new_artists or 0 for row in self.days)

@@ -1,0 +1,141 @@
+"""SQL of the page of a week: nothing later than its Sunday, every order total."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from spotify_pipeline.lake.weeks import days
+from spotify_pipeline.report import week_model as model
+from spotify_pipeline.report.model import MoverRow, ReleaseRow
+
+RELEASE_ROWS = 25
+MOVER_ROWS = 10
+PLAYED_ROWS = 10
+
+Row = TypeVar("Row")
+
+_DAYS = """
+select calendar.day::date as day,
+       publication.partition is not null as is_published,
+       observed.tracks_observed, observed.new_tracks, observed.new_albums, observed.new_artists
+from generate_series(%(monday)s::date, %(sunday)s::date, interval '1 day') as calendar (day)
+left join ops.publication publication on publication.partition = calendar.day::date
+left join marts.fct_catalogue_daily observed on observed.observed_on = calendar.day::date
+order by calendar.day
+"""
+
+_RELEASES = """
+select album.album_id, album.album_name, album.spotify_url,
+       album.primary_artist_name as artist_name, artist.spotify_url as artist_url,
+       album.album_type, album.release_date, album.release_date_precision, album.total_tracks,
+       album.first_seen_on
+from marts.dim_album album
+left join marts.dim_artist artist on artist.artist_id = album.primary_artist_id
+where album.release_date between %(monday)s and %(sunday)s
+  -- a year or a month is no day to be released on
+  and album.release_date_precision = 'day'
+  and album.first_seen_on <= %(sunday)s
+order by album.release_date desc, album.total_tracks desc nulls last, album.album_id
+limit %(rows)s
+"""
+
+# against the last observation before the week or, in the first week of all, the first one in it
+_MOVERS = """
+with newest as (
+    select distinct on (track_id) track_id, observed_on, popularity
+    from marts.fct_track_daily
+    where observed_on between %(monday)s and %(sunday)s and popularity is not null
+    order by track_id, observed_on desc
+)
+select track_id, track.track_name, track.spotify_url, track.artist_names,
+       newest.popularity::int as popularity, (newest.popularity - before.popularity)::int as change
+from newest
+join lateral (
+    select popularity
+    from marts.fct_track_daily earlier
+    where earlier.track_id = newest.track_id
+      and earlier.observed_on < newest.observed_on
+      and earlier.popularity is not null
+    order by earlier.observed_on >= %(monday)s, abs(earlier.observed_on - %(monday)s::date)
+    limit 1
+) before on before.popularity <> newest.popularity
+join marts.dim_track track using (track_id)
+order by abs(newest.popularity - before.popularity) desc, newest.popularity desc, track_id
+limit %(rows)s
+"""
+
+_USERS = """
+select distinct user_hash from marts.fct_play
+where played_on between %(monday)s and %(sunday)s order by user_hash
+"""
+
+_LISTENING = """
+select count(*) as plays, coalesce(sum(duration_ms), 0)::bigint as listened_ms,
+       count(distinct track_id) as tracks, count(distinct primary_artist_id) as artists,
+       count(*) filter (where is_first_listen_of_track) as new_tracks,
+       count(*) filter (where is_first_listen_of_artist) as new_artists
+from marts.fct_play
+where user_hash = %(user)s and played_on between %(monday)s and %(sunday)s
+"""
+
+_TOP_TRACKS = """
+select max(track.track_name) as name, max(track.spotify_url) as spotify_url,
+       max(track.artist_names) as artist_names, count(*) as plays
+from marts.fct_play play
+left join marts.dim_track track using (track_id)
+where play.user_hash = %(user)s and play.played_on between %(monday)s and %(sunday)s
+group by play.track_id
+order by plays desc, play.track_id
+limit %(rows)s
+"""
+
+_TOP_ARTISTS = """
+select max(artist.artist_name) as name, max(artist.spotify_url) as spotify_url,
+       null::text as artist_names, count(*) as plays
+from marts.fct_play play
+join marts.dim_artist artist on artist.artist_id = play.primary_artist_id
+where play.user_hash = %(user)s and play.played_on between %(monday)s and %(sunday)s
+group by play.primary_artist_id
+order by plays desc, play.primary_artist_id
+limit %(rows)s
+"""
+
+
+def read_week(connection: psycopg.Connection, monday: date) -> dict[str | None, model.WeekData]:
+    """A week's pages in one snapshot: the catalogue's under None, each listener's under their hash.
+
+    Raises:
+        psycopg.Error: the marts or ops.publication cannot be read.
+    """
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    week = {"monday": monday, "sunday": days(monday)[-1]}
+    with connection.transaction():
+        catalogue = model.WeekData(
+            monday=monday,
+            days=_read(connection, model.DayRow, _DAYS, **week),
+            releases=_read(connection, ReleaseRow, _RELEASES, rows=RELEASE_ROWS, **week),
+            movers=_read(connection, MoverRow, _MOVERS, rows=MOVER_ROWS, **week),
+        )
+        pages: dict[str | None, model.WeekData] = {None: catalogue}
+        for (user,) in connection.execute(_USERS, week).fetchall():
+            bounds = {"user": user, "rows": PLAYED_ROWS, **week}
+            pages[user] = model.WeekData(
+                monday=monday,
+                days=catalogue.days,
+                releases=catalogue.releases,
+                movers=catalogue.movers,
+                listening=_read(connection, model.Listening, _LISTENING, **bounds)[0],
+                top_tracks=_read(connection, model.PlayedRow, _TOP_TRACKS, **bounds),
+                top_artists=_read(connection, model.PlayedRow, _TOP_ARTISTS, **bounds),
+            )
+    return pages
+
+
+def _read(connection: psycopg.Connection, row: type[Row], sql: str, **parameters: object) -> list[Row]:
+    with connection.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(sql, parameters).fetchall()

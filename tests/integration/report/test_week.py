@@ -1,0 +1,152 @@
+"""The page of a week, from marts in a real Postgres into a real object store."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from tests.integration.report import report_marts as marts
+
+from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
+from spotify_pipeline.errors import SchemaVersionError
+from spotify_pipeline.lake.weeks import days, week_page_key
+from spotify_pipeline.local.objectstore import HOST, ObjectStore
+from spotify_pipeline.report import build_week, publish_week
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.steps.runtime import Runtime
+
+pytestmark = pytest.mark.integration
+MONDAY = date(2021, 3, 15)
+WEEK = days(MONDAY)
+USER, OTHER = "0123456789abcdef", "fedcba9876543210"
+
+
+def day_of_artist(warehouse: psycopg.Connection) -> None:
+    """An artist, an album released in the week, and a track on it, all first seen on Tuesday."""
+    marts.add_artist(warehouse, "ar1", "Sigur Rós", WEEK[1])
+    marts.add_album(warehouse, "al1", "Ágætis byrjun", "ar1", WEEK[1])
+    marts.add_track(warehouse, "tr1", "Starálfur", "al1", ["ar1"], WEEK[1])
+
+
+def observed(warehouse: psycopg.Connection, day: date, popularity: int) -> None:
+    row = {"track_id": "tr1", "observed_on": day, "popularity": popularity}
+    marts.insert(warehouse, "marts.fct_track_daily", row)
+
+
+def test_a_whole_week_says_what_came_out_and_what_is_new(
+    warehouse: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    day_of_artist(warehouse)
+    marts.add_album(warehouse, "al2", "Of the week before", "ar1", MONDAY - timedelta(days=1))
+    marts.add_album(
+        warehouse, "al3", "Known next week", "ar1", WEEK[6] + timedelta(days=1), release_date=WEEK[2]
+    )
+    marts.add_album(warehouse, "al4", "Some day in March", "ar1", WEEK[1], release_date_precision="month")
+    for number, day in enumerate(WEEK):
+        marts.add_day(warehouse, day, tracks_observed=10, new_tracks=number, new_albums=1)
+
+    pages = build_week(reader, MONDAY)
+
+    assert list(pages) == [None]
+    page = pages[None] or ""
+    assert "Week 2021-W11" in page
+    assert "missing" not in page
+    assert "Ágætis byrjun" in page
+    assert not [title for title in ("Of the week before", "Known next week", "Some day") if title in page]
+    assert '<dd class="value">21</dd><dd class="change">first seen this week</dd>' in page
+    assert "https://open.spotify.com/album/al1" in page
+
+
+def test_a_week_with_missing_days_names_them(warehouse: psycopg.Connection, reader: ConnectionInfo) -> None:
+    for day in (*WEEK[:2], *WEEK[3:]):
+        marts.add_day(warehouse, day)
+
+    page = build_week(reader, MONDAY)[None]
+
+    assert "1 day of this week is missing" in page
+    assert f"Wednesday, {WEEK[2]}" in page
+
+
+def test_popularity_is_compared_with_the_week_before(
+    warehouse: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    day_of_artist(warehouse)
+    for day, popularity in ((-9, 10), (-2, 40), (1, 41), (5, 47), (8, 99)):
+        observed(warehouse, MONDAY + timedelta(days=day), popularity)
+
+    page = build_week(reader, MONDAY)[None]
+
+    assert '<td class="num" data-label="popularity">47</td>' in page
+    assert '<td class="num" data-label="change">+7</td>' in page
+
+
+def test_the_first_week_is_compared_with_its_first_observation(
+    warehouse: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    day_of_artist(warehouse)
+    for day, popularity in ((1, 41), (2, 50), (5, 47)):
+        observed(warehouse, MONDAY + timedelta(days=day), popularity)
+
+    assert '<td class="num" data-label="change">+6</td>' in build_week(reader, MONDAY)[None]
+
+
+def test_each_listener_has_a_page_and_nobody_else_s_plays(
+    warehouse: psycopg.Connection, reader: ConnectionInfo
+) -> None:
+    day_of_artist(warehouse)
+    for day in (WEEK[0], WEEK[6]):
+        marts.add_play(warehouse, USER, "tr1", "ar1", day)
+    marts.add_play(warehouse, USER, "tr1", "ar1", WEEK[6] + timedelta(days=1))
+    marts.add_play(warehouse, OTHER, "quarantined", "unknown", WEEK[3])
+
+    pages = build_week(reader, MONDAY)
+
+    assert list(pages) == [None, USER, OTHER]
+    assert "played" not in (pages[None] or "")
+    assert "Starálfur" in pages[USER]
+    assert '<dd class="value">2</dd><dd class="change">in seven days</dd>' in pages[USER]
+    assert "(no name)" in pages[OTHER]
+    assert "Starálfur" not in pages[OTHER]
+
+
+def test_marts_that_are_not_there_yet_are_named(empty_database: str, reader: ConnectionInfo) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("drop table marts.fct_play")
+    with pytest.raises(SchemaVersionError, match=r"fct_play.*the week of 2021-03-15"):
+        build_week(reader, MONDAY)
+
+
+def test_run_twice_same_objects(
+    warehouse: psycopg.Connection,
+    reader: ConnectionInfo,
+    s3_server: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Promise 1: a second run writes nothing, a changed mart replaces the page."""
+    lake = ConnectionInfo(
+        conn_id=SPOTIFY_LAKE,
+        host=HOST,
+        port=s3_server.port,
+        login=s3_server.access_key,
+        password=s3_server.secret_key,
+        schema="spotify-lake",
+    )
+    runtime = Runtime(
+        settings=Settings.load(), lookup={lake.conn_id: lake, reader.conn_id: reader}.__getitem__
+    )
+    keys = [week_page_key(MONDAY), week_page_key(MONDAY, USER)]
+    for key in keys:
+        runtime.lake.delete(key)
+    marts.add_play(warehouse, USER, "tr1", "ar1", WEEK[0])
+    written: list[str] = []
+    put = runtime.lake.put
+    monkeypatch.setattr(runtime.lake, "put", lambda key, *a, **k: (written.append(key), put(key, *a, **k)))
+
+    assert publish_week(runtime, MONDAY) == keys
+    assert publish_week(runtime, MONDAY) == keys
+    assert written == keys
+    marts.add_day(warehouse, WEEK[0], new_tracks=3)
+    publish_week(runtime, MONDAY)
+    assert written == keys * 2
+    assert runtime.lake.get(keys[0]).data.startswith(b"<!doctype html>")
