@@ -1,7 +1,7 @@
 """JSON of a stranger → Python values: whatever one record holds, the others of the answer stay readable.
 
-What no JSON value can be, or what cannot be told, becomes a `Flaw` in its place. A flaw is of no JSON type,
-so a record that it would be loaded from breaks its contract, and the records beside it do not.
+What no JSON value can be, or what cannot be told, becomes a `Flaw` in its place, and the objects around it
+are `Flawed`: the record that holds it breaks its contract, and the records beside it do not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isinf
 from typing import Any
@@ -18,6 +19,8 @@ import orjson
 DEPTH_MAX = 200
 """Nesting that is read; what lies deeper is a flaw. Real answers have ten levels."""
 _DIGITS_MAX = 400
+_PARTS_MAX = 8
+_PLAIN = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _NAME = re.compile(rb'"\s*:')
 # escapes that could be a quote, a colon or white space: then names cannot be counted in the raw text
 _ESCAPED = re.compile(rb"\\u00(?:22|3[aA]|20|0[9aAdD])")
@@ -36,12 +39,34 @@ class Flaw:
         return self.reason
 
 
+class Flawed(dict[str, Any]):
+    """An object with a flaw somewhere inside."""
+
+
+def flaw_in(value: Any, besides: frozenset[str] = frozenset()) -> tuple[str, Flaw] | None:
+    """The first flaw of a value, with its JSON Pointer; not looked for under the names `besides`."""
+    if isinstance(value, Flaw):
+        return "", value
+    inside: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, Flawed):
+        inside = ((name, inner) for name, inner in value.items() if name not in besides)
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    for name, inner in inside:
+        found = flaw_in(inner)
+        if found is not None:
+            # a pointer is kept and printed: it ends before a name that Spotify would not choose
+            plain = isinstance(name, int) or _PLAIN.fullmatch(name)
+            return (f"/{name}{found[0]}" if plain and found[0].count("/") < _PARTS_MAX else ""), found[1]
+    return None
+
+
 def read_json(data: bytes) -> Any:
     """Parse an answer's body: UTF-8, with or without a byte order mark, or UTF-16 or UTF-32.
 
     `Flaw` stands for NaN, an infinite number, a number of more than 400 digits, what is nested more than 200
-    levels deep where the whole cannot be read otherwise, and the value of a name that an object holds twice
-    with different values. A lone surrogate stays in its string.
+    levels deep where the whole cannot be read otherwise, a string with half of a surrogate pair, and the value
+    of a name that an object holds twice with different values.
 
     Raises:
         ValueError: this is no JSON, or its encoding is none of these.
@@ -87,8 +112,30 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     for name, value in pairs:
         if name == _CUT:
             return Flaw(f"a value nested more than {DEPTH_MAX} levels deep")
-        made[name] = _REPEATED if name in made and not _same(made[name], value) else value
-    return made
+        if not _is_text(name):
+            name, value = "(unprintable)", _HALF  # noqa: PLW2901
+        made[name] = _REPEATED if name in made and not _same(made[name], value) else _checked(value)
+    return Flawed(made) if any(_is_flawed(value) for value in made.values()) else made
+
+
+def _checked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_checked(member) for member in value]
+    return _HALF if isinstance(value, str) and not _is_text(value) else value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_flawed(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_is_flawed(member) for member in value)
+    return isinstance(value, Flaw | Flawed)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -97,6 +144,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 _REPEATED = Flaw("two values under one name")
+_HALF = Flaw("half of a surrogate pair")
 
 
 def _float(text: str) -> float | Flaw:

@@ -44,8 +44,8 @@ def rules(kind: str) -> list[Rule]:
     if kind == "response":
         return [Rule(code, *words) for code, words in sorted(RESPONSE_RULES.items())]
     found = [*_rules(kind, schema(kind))]
-    found.append(Rule(f"{kind}.not_json", "is text that can be written", NOT_JSON))
-    found.append(Rule(f"{kind}.too_deep", "is nested less than a thousand levels deep", TOO_DEEP))
+    found.append(Rule(f"{kind}.not_json", "can be written as JSON", NOT_JSON))
+    found.append(Rule(f"{kind}.too_deep", "can be walked through", TOO_DEEP))
     if kind in ENTRY_KINDS.values() and kind != "top_track":
         found.append(Rule(f"{kind}.instant", "is a day of the calendar", "an instant is one that exists"))
     return sorted(set(found), key=lambda rule: (rule.code, rule.demand))

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
-from spotify_pipeline.contract.reading import Flaw
+from spotify_pipeline.contract.reading import Flaw, Flawed, flaw_in
 
 SCHEMA_VERSION = "1"
 
@@ -39,8 +39,10 @@ class Verdict:
 
 
 _VALID = Verdict()
-TOO_DEEP = "the record is nested too deeply to be read"
-NOT_JSON = "the record holds half of a surrogate pair, which no text can hold"
+TOO_DEEP = "a record is nested less than a thousand levels deep"
+NOT_JSON = "a record holds values of JSON, and text that can be written"
+# where a record holds others, which are judged on their own
+_RECORDS_INSIDE = frozenset({"tracks", "items", "track", "item"})
 
 
 @cache
@@ -67,14 +69,23 @@ def validate(kind: str, record: Any) -> Verdict:
     Raises nothing: a value that cannot even be written as JSON (a lone surrogate) is a violation too.
     """
     try:
-        if _compiled(kind).is_valid(record):
-            return _VALID
-        return explain(kind, record)
+        if isinstance(record, Flawed):
+            return _explain_flawed(kind, record)
+        return _VALID if _compiled(kind).is_valid(record) else explain(kind, record)
     except RecursionError:
         return Verdict((Violation(f"{kind}.too_deep", "", TOO_DEEP),))
-    except ValueError:  # a lone surrogate, or a flaw of the text (see `reading`)
+    except ValueError:  # the compiled validator takes no lone surrogate
         explained = explain(kind, record)
-        return explained if not explained.valid else Verdict((Violation(f"{kind}.not_json", "", NOT_JSON),))
+        return explained if not explained.valid else _not_json(kind, "", "half of a surrogate pair")
+
+
+def _explain_flawed(kind: str, record: Flawed) -> Verdict:
+    explained, flaw = explain(kind, record), flaw_in(record, _RECORDS_INSIDE)
+    return explained if flaw is None or not explained.valid else _not_json(kind, *map(str, flaw))
+
+
+def _not_json(kind: str, pointer: str, found: str) -> Verdict:
+    return Verdict((Violation(f"{kind}.not_json", pointer, f"{NOT_JSON}; found {found}"),))
 
 
 def explain(kind: str, record: Any) -> Verdict:
