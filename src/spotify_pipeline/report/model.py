@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
+class ListeningGap:
+    """A span of the listening history whose plays may be lost; instants in UTC."""
+
+    from_played_at: datetime
+    to_played_at: datetime
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything of one page. Equal warehouse contents give equal data."""
 
@@ -125,6 +133,7 @@ class ReportData:
     releases: list[ReleaseRow] = field(default_factory=list)
     movers: list[MoverRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
+    listening_gaps: list[ListeningGap] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:

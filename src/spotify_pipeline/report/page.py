@@ -46,10 +46,8 @@ def render_page(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers: dict[str, Callable[..., object]] = {
-        name: getattr(text, name)
-        for name in ("artist_name", "title", "spotify_link", "number", "signed", "plural", "playing_time")
-    }
+    names = ("artist_name", "title", "spotify_link", "number", "signed", "plural", "playing_time", "utc")
+    helpers: dict[str, Callable[..., object]] = {name: getattr(text, name) for name in names}
     environment.filters.update(helpers, release_date=text.release_date, clean=text.clean)
     sources = group_sources(data.sources)
     return environment.get_template("report.html.j2").render(

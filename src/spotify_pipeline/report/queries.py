@@ -144,6 +144,14 @@ where partition = %(partition)s
 order by source, record_kind
 """
 
+# those that a reading of this day has noticed
+_LISTENING_GAPS = """
+select from_played_at, to_played_at
+from ops.listening_gap
+where noticed_on = %(partition)s
+order by from_played_at, to_played_at
+"""
+
 
 def read_report(connection: psycopg.Connection, partition: date) -> model.ReportData:
     """Read everything of one page in one snapshot, so that its figures agree with each other.
@@ -180,6 +188,7 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
             releases=_read(connection, model.ReleaseRow, _RELEASES, **rows),
             movers=_read(connection, model.MoverRow, _MOVERS, partition=partition, rows=MOVER_ROWS),
             sources=_read(connection, model.SourceRow, _SOURCES, **rows),
+            listening_gaps=_read(connection, model.ListeningGap, _LISTENING_GAPS, partition=partition),
         )
 
 

@@ -108,6 +108,18 @@ def test_a_later_partition_does_not_change_an_earlier_page(
     assert build_report(reader, SECOND) == before
 
 
+def test_a_gap_is_told_on_the_day_on_which_it_was_noticed(three_days: psycopg.Connection) -> None:
+    gap = {
+        "user_hash": "a" * 16,
+        "from_played_at": "2021-03-17T22:00:00Z",
+        "to_played_at": "2021-03-19T05:00:00Z",
+        "noticed_at": "2021-03-19T06:05:00Z",
+    }
+    marts.insert(three_days, "ops.play_gap", gap)
+    noticed = {day: len(read_report(three_days, day).listening_gaps) for day in (FIRST, SECOND, THIRD)}
+    assert noticed == {FIRST: 0, SECOND: 1, THIRD: 0}
+
+
 def test_publishing_again_at_another_time_gives_the_same_bytes(
     three_days: psycopg.Connection, reader: ConnectionInfo
 ) -> None:

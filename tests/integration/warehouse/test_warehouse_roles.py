@@ -91,6 +91,7 @@ ALLOWED = {
         "SELECT * FROM marts.probe",
         "SELECT * FROM ops.publication, ops.load, ops.reconciliation, ops.source, ops.dbt_result",
         "SELECT * FROM ops.alert",
+        "SELECT * FROM ops.listening_gap",
     ],
 }
 

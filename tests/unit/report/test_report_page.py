@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from spotify_pipeline.report.model import (
     ArtistRow,
     Bin,
     GrowthDay,
+    ListeningGap,
     MoverRow,
     ReleaseRow,
     ReportData,
@@ -189,6 +190,18 @@ def test_popularity_is_one_sentence_where_spotify_does_not_give_it() -> None:
     shown = Reader(render_page(replace(FULL, popularity=[], movers=[]))).text
     assert "Popularity is not shown: Spotify gives it to apps with extended quota only." in shown
     assert "Popularity of tracks" not in shown
+
+
+def test_a_gap_in_the_listening_history_has_a_banner_with_its_span() -> None:
+    gap = ListeningGap(
+        datetime(2021, 3, 18, 22, 5, tzinfo=UTC),
+        datetime(2021, 3, 19, 9, 30, tzinfo=timezone(timedelta(hours=2))),
+    )
+    page = render_page(replace(FULL, listening_gaps=[gap]))
+    assert "Plays may be missing" in page
+    assert 'between <time datetime="2021-03-18T22:05:00+00:00">2021-03-18 22:05 UTC</time>' in page
+    assert "2021-03-19 07:30 UTC" in page
+    assert "Plays may be missing" not in render_page(FULL)
 
 
 def test_partial_and_failed_sources_have_a_banner_each() -> None:
