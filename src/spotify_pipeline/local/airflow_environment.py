@@ -29,6 +29,8 @@ SANDBOX_USER = "listener1"
 PARALLELISM = 6
 # 1 writes lineage events as files, a URL sends them to an OpenLineage server; read when the stack starts
 LINEAGE_VARIABLE = f"{PREFIX}LINEAGE"
+# URL of an OTLP receiver (HTTP) that gets Airflow's metrics and ours; read when the stack starts
+METRICS_VARIABLE = f"{PREFIX}METRICS"
 # part of the address under which Cosmos shows dbt's documentation
 DBT_DOCS = "spotify"
 # left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
@@ -192,6 +194,18 @@ def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict
     }
 
 
+def metrics(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables that send metrics to the receiver that METRICS_VARIABLE names, none where it is not set."""
+    receiver = (os.environ if environ is None else environ).get(METRICS_VARIABLE, "").rstrip("/")
+    if not receiver:
+        return {}
+    return {
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{receiver}/v1/metrics",
+        "OTEL_SERVICE_NAME": "spotify-pipeline",
+    }
+
+
 def environment(state: StackState) -> dict[str, str]:
     """Everything an Airflow process, or a command-line tool beside it, needs to know."""
     options = {
@@ -204,6 +218,7 @@ def environment(state: StackState) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(state.paths.airflow_home),
         **options,
+        **metrics(),
         **connection_variables(state),
         **login_file,
         f"{PREFIX}SOURCES": str(state.paths.sources),

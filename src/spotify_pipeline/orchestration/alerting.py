@@ -49,9 +49,11 @@ def tell(alert: Alert) -> None:
         from spotify_pipeline.alerts.dispatch import dispatch  # noqa: PLC0415
         from spotify_pipeline.lake import Lake  # noqa: PLC0415
         from spotify_pipeline.orchestration.alert_channels import channels  # noqa: PLC0415
+        from spotify_pipeline.orchestration.metrics import count_alert  # noqa: PLC0415
         from spotify_pipeline.orchestration.runtime import from_airflow  # noqa: PLC0415
         from spotify_pipeline.settings import Settings  # noqa: PLC0415
 
+        count_alert(alert.cause, alert.severity)
         dispatch(
             _redacted(alert),
             channels(Settings.load()),

@@ -16,6 +16,7 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.alerting import mark_told
 from spotify_pipeline.orchestration.ingest_alerts import tell_verdict, telling
+from spotify_pipeline.orchestration.metrics import count_sources
 from spotify_pipeline.orchestration.runtime import step, tries_are_left
 from spotify_pipeline.orchestration.settled import SettledSources
 from spotify_pipeline.sources import Source, load_sources
@@ -213,6 +214,7 @@ def reconcile_groups(
             mark_told(error)  # each of the sources that it names is
             raise
         tell_verdict(runtime, partition, verdict, states)
+        count_sources(states, verdict)
         lineage.wrote_tables(runtime.lookup, partition, "ops.reconciliation")
         summary = {
             "complete": verdict.complete,

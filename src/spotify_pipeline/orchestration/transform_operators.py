@@ -24,6 +24,7 @@ from cosmos.operators.local import (
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
 from spotify_pipeline.errors import TerminalError
+from spotify_pipeline.orchestration.metrics import count_nodes
 from spotify_pipeline.orchestration.parsed_project import manifest_for
 from spotify_pipeline.orchestration.runtime import from_airflow
 from spotify_pipeline.orchestration.transform_results import node_results, write_results
@@ -75,9 +76,11 @@ class DbtNode:
             else _invoke(manifest, command, env, cwd)
         )
         run = context["dag_run"]
+        results = node_results(_outcomes(result))
+        count_nodes(results)
         write_results(
             warehouse,
-            node_results(_outcomes(result)),
+            results,
             partition=run.partition_key,
             run_id=run.run_id,
             try_number=context["ti"].try_number,

@@ -1,0 +1,70 @@
+"""The pipeline's own counts, through the metrics of Airflow, which are off by default.
+
+| metric | attributes |
+|---|---|
+| `airflow.spotify.records` | `outcome`: fetched, loaded, quarantined, duplicates, set_aside |
+| `airflow.spotify.sources` | `status`: complete, partial, failed |
+| `airflow.spotify.dbt_nodes` | `resource_type`, `status` |
+| `airflow.spotify.dbt_node.duration` | `resource_type`; a histogram in milliseconds |
+| `airflow.spotify.alerts` | `cause`, `severity` |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import timedelta
+
+from airflow.sdk.observability import stats
+
+from spotify_pipeline.orchestration.transform_results import NodeResult
+from spotify_pipeline.steps.group import SourceState
+from spotify_pipeline.steps.reconcile import Verdict
+
+log = logging.getLogger(__name__)
+
+
+def count_sources(states: Iterable[SourceState], verdict: Verdict) -> None:
+    """Counts of a partition, once its sources are joined."""
+    records: Counter[str] = Counter()
+    for state in states:
+        for counts in state.counts.values():
+            records.update(asdict(counts))
+    for outcome, count in records.items():
+        _count("spotify.records", count, {"outcome": outcome})
+    for status, names in (
+        ("complete", verdict.complete),
+        ("partial", verdict.partial),
+        ("failed", verdict.failed),
+    ):
+        _count("spotify.sources", len(names), {"status": status})
+
+
+def count_nodes(results: Iterable[NodeResult]) -> None:
+    """Results of dbt, one node after the other."""
+    for result in results:
+        _count("spotify.dbt_nodes", 1, {"resource_type": result.resource_type, "status": result.status})
+        try:
+            stats.timing(
+                "spotify.dbt_node.duration",
+                timedelta(seconds=result.execution_time),
+                tags={"resource_type": result.resource_type},
+            )
+        except Exception as error:
+            log.debug("a metric is lost: %s", type(error).__name__)
+
+
+def count_alert(cause: str, severity: str) -> None:
+    """An alert that came up, told or not."""
+    _count("spotify.alerts", 1, {"cause": cause, "severity": severity})
+
+
+def _count(name: str, count: int, attributes: Mapping[str, str]) -> None:
+    if not count:
+        return
+    try:  # a task must not fail because of what is measured of it
+        stats.incr(name, count, tags=dict(attributes))
+    except Exception as error:
+        log.debug("metric %s is lost: %s", name, type(error).__name__)
