@@ -64,9 +64,9 @@ def flaw_in(value: Any, besides: frozenset[str] = frozenset()) -> tuple[str, Fla
 def read_json(data: bytes) -> Any:
     """Parse an answer's body: UTF-8, with or without a byte order mark, or UTF-16 or UTF-32.
 
-    `Flaw` stands for NaN, an infinite number, a number of more than 400 digits, what is nested more than 200
-    levels deep where the whole cannot be read otherwise, a string with half of a surrogate pair, and the value
-    of a name that an object holds twice with different values.
+    `Flaw` stands for NaN, an infinite number, a number of more than 400 digits, a string with half of a
+    surrogate pair, what is nested more than 200 levels deep where the whole cannot be read otherwise, and the
+    value of a name that an object holds twice with different values.
 
     Raises:
         ValueError: this is no JSON, or its encoding is none of these.
