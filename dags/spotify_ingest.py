@@ -31,12 +31,17 @@ day by hand, trigger with that date as partition key.
 
 ### When it is red
 `conclude` names each failed source and the way out; the other sources are loaded. Mend the cause, then
-clear the `fetch` task of that source's group.
+clear the `fetch` task of that source's group. *Raw answers* on a task's page shows what was fetched.
+
+### What is told
+Each source that fails, partial sources, a quarantine above its warning level, a login near its end, a run
+not through in four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause and partition.
 """
 
 
 @dag(
     dag_id="spotify_ingest",
+    description="Spotify → raw → validated → staging, a partition a day",
     schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_offset=0),
     start_date=START_DATE,
     catchup=False,

@@ -23,12 +23,16 @@ Any time: overlaps, late and repeated runs lose nothing and double nothing.
 
 ### A warning about lost plays
 A full answer whose oldest play is newer than the last known one: plays in between may be gone. The span is in
-`ops.play_gap`.
+`ops.play_gap`, and told once.
+
+### When it is red
+The log says what to repair; the next hour goes on from the last known play, so clearing is rarely needed.
 """
 
 
 @dag(
     dag_id="spotify_listening",
+    description="Recently played, every hour → staging.plays",
     schedule="5 * * * *",
     start_date=START_DATE,
     catchup=False,

@@ -11,6 +11,7 @@ from spotify_pipeline.orchestration.runtime import step
 
 
 @dag(
+    description="The page of a partition, once its marts are tested",
     schedule=PartitionedAssetTimetable(assets=MARTS, default_partition_mapper=IdentityMapper()),
     # two runs of one partition would write the same object
     max_active_runs=1,
@@ -19,17 +20,18 @@ from spotify_pipeline.orchestration.runtime import step
     **watched("spotify_report"),
     tags=["spotify", "report"],
     doc_md="""
-### spotify_report
-
+### What it does
 Runs for each partition of `spotify_marts`, which is emitted only when every data test has passed, and
-writes one self-contained page to the lake: `reports/ingest_date=<partition>/report.html`.
+writes one self-contained page to the lake: `reports/ingest_date=<partition>/report.html`. *Report* on the
+task's page opens it. It calls the warehouse (as `warehouse_reader`) and the object store, nothing else.
 
-* **Running a partition again** reads the marts as they are now, but only rows observed on or before the
-  partition, and leaves the page alone when nothing on it changed. Clear `write_report`, or trigger the DAG
-  with the same key.
-* **An outage** of warehouse or store is tried again. A refused login or an absent bucket fails at once with
-  the name of its connection; clear the task after the repair.
-* It calls the warehouse (as `warehouse_reader`) and the object store, nothing else.
+### Running it again
+Any time: it reads the marts as they are now, but only rows observed on or before the partition, and leaves
+the page alone when nothing on it changed. Clear `write_report`, or trigger the DAG with the same key.
+
+### When it is red
+An outage of warehouse or store was tried again before. A refused login or an absent bucket fails at once
+with the name of its connection; clear the task after the repair.
 """,
 )
 def spotify_report() -> None:

@@ -18,6 +18,7 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 
 
 @dag(
+    description="dbt: every model, seed and data test a task; publishes what passed",
     schedule=PartitionedAssetTimetable(assets=STAGING, default_partition_mapper=IdentityMapper()),
     # dbt builds each table beside the old one under a fixed name: two runs at once would collide
     max_active_runs=1,
@@ -26,19 +27,26 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
     **watched("spotify_transform"),
     tags=["spotify", "dbt"],
     doc_md="""
-### spotify_transform
-
+### What it does
 Runs for each partition of `spotify_staging`: freshness of the loads, then every dbt model, seed and data
 test as a task of its own, then `publish`, then `write_docs`.
 
-* **A failing test** stops the models behind it and `publish`, nothing else. Its failing rows lie in the
-  schema `dbt_audit`. After a repair clear that one task: it and what follows run again.
-* **An outage** is tried again, five times over some minutes; a test that found bad rows is not.
-* **Running a partition again** builds whatever staging holds now; the marts end up the same.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
   single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
 * `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
   It holds nothing back: when it cannot, it is skipped and says why.
+
+### Running it again
+Any task, any run, any time: it builds whatever staging holds now, and the marts end up the same. A cleared
+model or test runs by itself, then what follows it.
+
+### When it is red
+A failing test stops the models behind it and `publish`, nothing else. Its log has the compiled SQL and the
+table of `dbt_audit` that holds the failing rows. After a repair clear that one task. An outage was tried
+five times over some minutes before; a test that found bad rows is not tried again.
+
+### When a test only warns
+Its task is green, has the button *Warning*, and is told once a day; `ops.dbt_result` has its status `warn`.
 """,
 )
 def spotify_transform() -> None:
