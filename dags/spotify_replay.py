@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
 
 from spotify_pipeline.orchestration.assets import STAGING
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -32,12 +33,14 @@ the way out; the others are loaded. Mend the cause, then clear that date's `repl
 
 @dag(
     dag_id="spotify_replay",
+    description="Stored raw → staging again, for a range of dates, by hand",
     schedule=PartitionedAtRuntime(),
     start_date=START_DATE,
     catchup=False,
     # the dates of one run are done side by side; two runs over the same dates would only wait for each other
     max_active_runs=1,
     default_args=default_args(),
+    **watched("spotify_replay"),
     params={
         "from": Param(type="string", format="date", title="From", description="first date, YYYY-MM-DD"),
         "to": Param(type="string", format="date", title="To", description="last date, YYYY-MM-DD"),
