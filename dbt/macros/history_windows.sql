@@ -5,8 +5,8 @@
     says nothing, and the last value that was said still holds.
 
     Incremental over whole ids. An id is built again when an observation that the table has not seen (load_seq)
-    lies in no window or in one of other values, or when the observation that opened a window is gone. Everything
-    else would give the same windows, however late or repeated it came.
+    lies in no window, in one of other values, or where one begins, or when the observation that opened a window
+    is gone. Everything else would give the same windows, however late or repeated it came.
 #}
 {% macro history_windows(relation, id, always, sometimes) -%}
 with
@@ -25,6 +25,8 @@ contradicted as (
         observation.load_seq > (select coalesce(max(load_seq), 0) from {{ this }})
         and (
             history.{{ id }} is null
+            -- what opened a window was corrected: it may say less than before
+            or observation.observed_on = history.valid_from
             {%- for column in always %}
             or observation.{{ column }} is distinct from history.{{ column }}
             {%- endfor %}

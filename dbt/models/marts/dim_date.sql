@@ -10,7 +10,7 @@ with dates as (
     union all
     select played_on as date_day from {{ ref('stg_plays') }}
     union all
-    select observed_on as date_day from {{ ref('stg_playlist_reads') }}
+    select observed_on as date_day from {{ ref('stg_list_reads') }}
 
 ),
 

@@ -8,14 +8,14 @@ with playlists as (
 
 last_complete_reads as (
 
-    select distinct on (playlist_id)
-        playlist_id,
+    select distinct on (list_id)
+        list_id as playlist_id,
         observed_on as last_complete_on,
         item_count
 
-    from {{ ref('stg_playlist_reads') }}
-    where is_complete
-    order by playlist_id, observed_on desc
+    from {{ ref('stg_list_reads') }}
+    where list_kind = 'playlist' and is_complete
+    order by list_id, observed_on desc
 
 ),
 

@@ -15,20 +15,21 @@
 with reads as (
 
     select
-        playlist_id,
+        list_id as playlist_id,
         observed_on,
         is_complete,
         count(*) filter (where is_complete) over earlier as complete_reads_before,
         min(observed_on) filter (where is_complete) over later as next_complete_on
 
-    from {{ ref('stg_playlist_reads') }}
+    from {{ ref('stg_list_reads') }}
+    where list_kind = 'playlist'
     window
         earlier as (
-            partition by playlist_id
+            partition by list_id
             order by observed_on rows between unbounded preceding and 1 preceding
         ),
         later as (
-            partition by playlist_id
+            partition by list_id
             order by observed_on rows between 1 following and unbounded following
         )
 

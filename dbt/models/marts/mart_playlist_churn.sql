@@ -6,12 +6,12 @@
 with readings as (
 
     select
-        playlist_id,
+        list_id as playlist_id,
         observed_on,
-        lag(observed_on) over (partition by playlist_id order by observed_on) as previous_observed_on
+        lag(observed_on) over (partition by list_id order by observed_on) as previous_observed_on
 
-    from {{ ref('stg_playlist_reads') }}
-    where is_complete
+    from {{ ref('stg_list_reads') }}
+    where list_kind = 'playlist' and is_complete
 
 ),
 

@@ -7,14 +7,14 @@ with source as (
 renamed as (
 
     select
-        list_id as playlist_id,
+        list_kind,
+        list_id,
         observed_on,
         complete as is_complete,
         item_count,
         load_seq
 
     from source
-    where list_kind = 'playlist'
 
 )
 
