@@ -66,6 +66,10 @@ test-slow: .venv dbt-manifest ## run the slow tests: kills, the stack's life, qu
 test-fast: .venv dbt-manifest ## run the unit tests only
 	@$(BIN)/python -m pytest tests/unit
 
+.PHONY: runbook-shots
+runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md anew; needs Chromium
+	@RUNBOOK_SHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_operations.py
+
 .PHONY: bench
 bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST
 	@$(BIN)/python benchmarks/api_benchmark.py

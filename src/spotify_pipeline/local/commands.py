@@ -114,6 +114,7 @@ def addresses(state: StackState) -> str:
         "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}, {state.store}",
         "Spotify": spotify,
         "Passwords": str(state.paths.secrets),
+        "Alerts": f"{state.paths.alerts}  {'there are some' if state.paths.alerts.exists() else 'none yet'}",
         "Logs": str(state.paths.logs),
     }
     return "\n".join(f"  {name:<10} {text}" for name, text in lines.items())
