@@ -15,13 +15,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.steps.details import DETAILS
 from tests.faults.driver import LISTENING, Step
 from tests.faults.random_faults import WAYS_OUT, Strike
 from tests.faults.random_nursery import Job, Nursery, Outcome, outcome
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import Scene
+
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.steps.details import DETAILS
 
 TRIES = 6
 AT_ONCE = 4

@@ -19,12 +19,12 @@ from typing import Any
 
 import httpx
 import psycopg
-
-from spotify_pipeline.lake import keys
-from spotify_pipeline.steps.details import DETAILS
 from tests.faults.random_proxy import Poison, Toxic
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import API, STORE, WAREHOUSE, Scene
+
+from spotify_pipeline.lake import keys
+from spotify_pipeline.steps.details import DETAILS
 
 At = Callable[[float, Callable[[], None]], None]
 _TOXICS = {

@@ -15,12 +15,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import stamina
+from tests.faults.driver import Step, perform
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing, TerminalError, TransientError
@@ -28,7 +29,6 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify import transport
 from spotify_pipeline.steps import runtime
 from spotify_pipeline.warehouse import load
-from tests.faults.driver import Step, perform
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -189,7 +189,8 @@ def main() -> None:
     # retries within an attempt stay, their waits do not
     stamina.set_testing(True, attempts=3, cap=True)
     jobs = os.fdopen(0, "rb", buffering=0, closefd=False)
-    told = os.fdopen(1, "wb", buffering=0, closefd=False)
+    told = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever a library prints must not come in between
     _write(told, ("ready", 0))
     living: set[int] = set()
     while True:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from spotify_pipeline.steps.details import DETAILS
 from tests.faults.driver import LISTENING, Step, steps_of
 from tests.faults.oracle import Finding, State, at_rest, capture, differences
 from tests.faults.random_chain import Chain
@@ -22,6 +21,8 @@ from tests.faults.random_schedule import Kind, Schedule, draw
 from tests.faults.random_servers import Scene, scene
 from tests.faults.table import Row, commit
 from tests.faults.world import DAY, SOURCES, Saved
+
+from spotify_pipeline.steps.details import DETAILS
 
 SCHEDULES = 200
 # the API's clock moves on while a bucket is closed

@@ -6,10 +6,11 @@ import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from spotify_pipeline.steps.details import DETAILS
 from tests.faults.driver import LISTENING
 from tests.faults.random_servers import API, STORE, WAREHOUSE
 from tests.faults.world import SOURCES
+
+from spotify_pipeline.steps.details import DETAILS
 
 
 class Kind(StrEnum):
@@ -165,7 +166,7 @@ def _fault(dice: random.Random, kind: Kind, days: int) -> Fault:
 
 
 def _reaches(step: str) -> set[str]:
-    task = step.split()[0]
+    task = step.split(maxsplit=1)[0]
     return {
         "plan": {API, STORE, WAREHOUSE},
         "fetch": {API, STORE, WAREHOUSE},

@@ -13,6 +13,9 @@ from subprocess import Popen
 from urllib.parse import urlsplit
 
 import psutil
+from tests.faults.random_proxy import FaultProxy
+from tests.faults.servers import Servers
+from tests.faults.world import REFRESH_TOKEN, World
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.local.child import running
@@ -21,9 +24,6 @@ from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.postgres import PostgresServer
 from spotify_sandbox.testing import RunningSandbox
 from spotify_sandbox.testing import running as sandbox_running
-from tests.faults.random_proxy import FaultProxy
-from tests.faults.servers import Servers
-from tests.faults.world import REFRESH_TOKEN, World
 
 FIRST_PORT = 16_200
 API, STORE, WAREHOUSE = "api", "store", "warehouse"
