@@ -19,7 +19,7 @@ pass by now leave the quarantine. Emits `spotify_staging` with one key per date,
 
 ### When to run it
 After a mended contract or transformation; after a restored warehouse; for records in quarantine that are
-good after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RAW_DAYS`).
+good after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RETAIN_RAW_DAYS`).
 
 ### Running it again
 Any task, any run, any time, in any order: equal raw and code change no row and no object. An ingest of the

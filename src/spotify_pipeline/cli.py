@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sources": ("spotify_pipeline.sources.cli", "app", "What is fetched: check sources.yml."),
     "lake": ("spotify_pipeline.lake.cli", "app", "The object store: make the bucket, count objects."),
     "replay": ("spotify_pipeline.steps.replay_command", "replay", "Load stored raw again, without Spotify."),
+    "maintenance": ("spotify_pipeline.maintenance.command", "maintenance", "Remove what is past its age."),
+    "erase-user": ("spotify_pipeline.maintenance.command", "erase", "Remove all of a user, everywhere."),
     "warehouse": ("spotify_pipeline.warehouse.cli", "app", "Roles and migrations of the warehouse."),
 }
 

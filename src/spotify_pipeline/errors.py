@@ -17,6 +17,7 @@
         │   └── BucketMissing     the object store has no such bucket
         ├── AuthenticationError   Spotify refuses the client id, secret or login
         ├── PermissionDenied      403: this app or login may not read that
+        ├── UserErased            the user's data was erased, and no newer login was given
         ├── NotFound              404: Spotify knows no such id
         ├── RequestRefused        another 4xx: the request itself is wrong
         ├── UnsafeLink            a `next` link or redirect that leaves the API's own host
@@ -129,6 +130,10 @@ class AuthenticationError(TerminalError):
 
 class PermissionDenied(TerminalError):
     """403: this app or login may not read that."""
+
+
+class UserErased(TerminalError):
+    """The user's data was erased, and no newer login was given."""
 
 
 class NotFound(TerminalError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from spotify_pipeline.errors import ConfigurationError
@@ -83,6 +84,26 @@ class Settings(BaseSettings):
         default=3600, ge=0, description="the same of spotify_transform, its wait for another run included"
     )
     deadline_report: int = Field(default=1800, ge=0, description="the same of spotify_report")
+    # how long things are kept, counted from the date of their answers: docs/retention.md
+    retain_raw_days: int = Field(
+        default=90, ge=7, le=3650, description="days that raw answers are kept: how far a replay reaches back"
+    )
+    retain_validated_days: int = Field(
+        default=30, ge=7, le=3650, description="days that validated objects are kept; raw gives them again"
+    )
+    retain_quarantine_days: int = Field(
+        default=90, ge=7, le=3650, description="days that quarantined records are kept, objects and rows"
+    )
+    retain_report_days: int = Field(default=365, ge=7, le=3650, description="days that report pages are kept")
+    retain_history_days: int = Field(
+        default=730, ge=7, le=3650, description="days that observations, playlists' and top lists are kept"
+    )
+    retain_play_days: int = Field(
+        default=730, ge=7, le=3650, description="days that plays, and tracks saved no longer, are kept"
+    )
+    retain_log_days: int = Field(
+        default=365, ge=7, le=3650, description="days that rows of ops about past runs are kept"
+    )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
     dbt_docs_dir: Path | None = Field(
         default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"
@@ -99,6 +120,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is below 0")
         return value
 
+    @model_validator(mode="after")
+    def _raw_is_not_kept_longer_than_what_it_gives(self) -> Self:
+        for name in ("retain_history_days", "retain_play_days"):
+            if getattr(self, name) < self.retain_raw_days:
+                raise ValueError(
+                    f"{PREFIX}{name.upper()} is below {PREFIX}RETAIN_RAW_DAYS: a replay of old raw would "
+                    "bring back what was removed; raise the one or lower the other"
+                )
+        return self
+
     @classmethod
     def load(cls) -> Settings:
         """Read the environment.
@@ -113,5 +144,7 @@ class Settings(BaseSettings):
             raise ConfigurationError(f"a setting {PREFIX}… cannot be read: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
+            if not first["loc"]:  # of two settings together, which its own words name
+                raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from None
             name = PREFIX + str(first["loc"][0]).upper()
             raise ConfigurationError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None

@@ -9,7 +9,7 @@ from spotify_pipeline.lake.store import Lake
 
 
 def partitions(lake: Lake, zone: str) -> list[date]:
-    """Dates below a zone, oldest first, also those that only a part is left of.
+    """Dates below a zone, oldest first, also those that only a part, or (in some stores) nothing is left of.
 
     Raises:
         LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -218,6 +219,20 @@ class Lake:
         """Remove an object; none there is no error."""
         with self._errors(key):
             self._client.remove_object(bucket_name=self.bucket, object_name=key)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove many objects, a thousand a request; one that is not there is no error."""
+        with self._errors(keys[0] if keys else ""):
+            failed = list(
+                self._client.remove_objects(
+                    bucket_name=self.bucket, delete_object_list=[DeleteObject(key) for key in keys]
+                )
+            )
+        if failed:
+            raise LakeUnavailable(
+                f"the object store at {self.address} did not remove {len(failed)} objects, among them "
+                f"'{failed[0].name}' ({failed[0].code}): run it again"
+            )
 
     def check(self) -> None:
         """Make sure that the store answers and the bucket is there."""

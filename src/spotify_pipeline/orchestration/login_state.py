@@ -19,3 +19,7 @@ class VariableState:
     def write(self, text: str) -> None:
         """Replace it."""
         Variable.set(KEY, text, description="Written by the pipeline: successors of connection spotify_user")
+
+    def remove(self) -> None:
+        """Forget it."""
+        Variable.delete(KEY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date
 
-from spotify_pipeline.errors import ReconciliationError
+from spotify_pipeline.errors import ReconciliationError, UserErased
 from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.steps.clients import Clients
@@ -34,9 +34,13 @@ def why_not(runtime: Runtime) -> str | None:
     Raises:
         ConfigurationError: the login cannot be used.
     """
-    if runtime.login is None:
+    try:
+        login = runtime.login
+    except UserErased as error:
+        return str(error)
+    if login is None:
         return "nobody is logged in, so no listening history is read: define connection 'spotify_user'"
-    if Scope.RECENTLY_PLAYED not in runtime.login.read().scopes:
+    if Scope.RECENTLY_PLAYED not in login.read().scopes:
         return f"the login of connection 'spotify_user' does not have the scope {Scope.RECENTLY_PLAYED}"
     return None
 

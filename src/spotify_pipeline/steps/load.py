@@ -16,6 +16,7 @@ from spotify_pipeline.lake import Lake, Manifest, MissingRecord, keys
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.steps.completeness import parse_begun_albums, parse_complete_albums
 from spotify_pipeline.steps.details import DETAILS, asked_ids
+from spotify_pipeline.steps.erased import refuse_data_of_erased
 from spotify_pipeline.steps.findings import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.steps.group import KindCounts, SourceState
 from spotify_pipeline.steps.lists import parse_entries, parse_reads
@@ -54,6 +55,7 @@ def load_source(
         QuarantineShareExceeded: too much of the source is bad; its refusals are noted, nothing is loaded.
         DamagedObject: the source was not validated, was fetched again since, or an object of the validation
             is absent or was altered.
+        UserErased: it is of an account whose data was erased.
         LeaseLost, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_partition`.
     """
     lake, attempt = runtime.lake, runtime.attempt
@@ -96,6 +98,8 @@ def _notes(
     begun = parse_begun_albums(_validated(runtime.lake, summary, keys.begun_albums_key(*where)))
 
     def note(conn: psycopg.Connection, load_seq: int) -> None:
+        if manifest.user is not None:
+            refuse_data_of_erased(conn, manifest.user)
         lists.load(conn, load_seq)
         record_shapes(conn, summary.partition, summary.source, summary.shapes)
         record_complete_albums(

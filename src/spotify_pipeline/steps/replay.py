@@ -159,7 +159,7 @@ def _named(source: str, names: Collection[str]) -> bool:
 
 
 def _nothing(lake: Lake, first: date, last: date, names: Collection[str]) -> str:
-    kept = partitions(lake, keys.RAW)
+    kept = retained_partitions(lake, date.min, date.max)
     what = f"of {', '.join(sorted(names))} " if names else ""
     where = f"the oldest raw is of {kept[0]}, the newest of {kept[-1]}" if kept else "no raw is kept at all"
     return f"nothing {what}is kept from {first} to {last}: {where}"

@@ -16,6 +16,7 @@ from spotify_pipeline.spotify.limits import CALLS_PER_WINDOW
 from spotify_pipeline.spotify.login_store import LoginState, LoginStore
 from spotify_pipeline.spotify.transport import is_on_this_machine
 from spotify_pipeline.steps.cooldown import WarehouseCooldownGate
+from spotify_pipeline.steps.erased import refuse_login_of_erased
 from spotify_pipeline.steps.pacing import WarehouseBudget, WarehousePacer
 from spotify_pipeline.steps.users import login_store
 
@@ -74,8 +75,12 @@ class Runtime:
 
         Raises:
             ConfigurationError: connection `spotify_user` or the command line's file cannot be used.
+            UserErased: the user's data was erased after this login was given.
         """
-        return login_store(self.lookup, self.settings, self.ingest, self.login_state)
+        store = login_store(self.lookup, self.settings, self.ingest, self.login_state)
+        if store is not None:
+            refuse_login_of_erased(self.ingest, store.read())
+        return store
 
     @property
     def user(self) -> str | None:

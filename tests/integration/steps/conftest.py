@@ -110,14 +110,18 @@ class World:
         return {key: self.lake.get(key).data for key in self.lake.keys(f"{zone}/")}
 
 
-def connected(world: World, sandbox: RunningSandbox) -> World:
+def connected(world: World, sandbox: RunningSandbox, app_class: str = "development") -> World:
     """The same world with another sandbox as Spotify."""
     lookup = world.runtime.lookup
     api = ConnectionInfo(
         "spotify_api",
         login=sandbox.client_id,
         password=sandbox.client_secret,
-        extra={"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url},
+        extra={
+            "api_url": sandbox.api_url,
+            "accounts_url": sandbox.accounts_url,
+            "app_class": app_class,
+        },
     )
     runtime = Runtime(
         settings=world.runtime.settings,
@@ -171,6 +175,7 @@ def world(empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, 
         ),
         "warehouse_owner": warehouse("warehouse_owner", "spotify_owner"),
         "warehouse_ingest": warehouse("warehouse_ingest", "spotify_ingest"),
+        "warehouse_dbt": warehouse("warehouse_dbt", "spotify_dbt"),
         "warehouse_reader": warehouse("warehouse_reader", "spotify_reader"),
     }
 

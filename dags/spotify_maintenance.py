@@ -1,0 +1,74 @@
+"""Once a week: what is past its age is removed, and the warehouse is tidied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+
+DOC = """
+### What it does
+Removes raw, validated and quarantine objects, reports, observations, plays and logs that are older than the
+settings `SPOTIFY_PIPELINE_RETAIN_…` allow: Spotify's terms do not let content be kept for ever. Then gives
+the space back to the tables. The counts are in `ops.maintenance_run`; `dry_run` only counts, in the XCom of
+`retention`. The marts follow with the next run of `spotify_transform`.
+
+### Running it again
+Any time: a run that was cut off is completed by the next one. A partition that a load or a replay has touched
+within a day is left for the next time; raw that was never loaded is kept for twice its time.
+
+### When it is red
+`retention` asks Spotify for its date. Where the app is gone, give `as_of`.
+"""
+
+
+@dag(
+    dag_id="spotify_maintenance",
+    schedule="30 3 * * 0",
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    params={
+        "dry_run": Param(False, type="boolean", title="Dry run", description="only count what would go"),
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="As of",
+            description="date to count ages from, YYYY-MM-DD; none: Spotify's own",
+        ),
+    },
+    doc_md=DOC,
+    tags=["spotify", "maintenance"],
+)
+def spotify_maintenance() -> None:
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.maintenance."""
+
+    @task
+    def retention() -> dict[str, Any]:
+        """Remove what is past its age."""
+        from spotify_pipeline.orchestration import maintenance
+
+        return maintenance.retention()
+
+    @task
+    def upkeep() -> None:
+        """Vacuum and analyze."""
+        from spotify_pipeline.orchestration import maintenance
+
+        maintenance.upkeep()
+
+    @task
+    def forget_erased_login() -> bool:
+        """Tokens of a user whose data was erased."""
+        from spotify_pipeline.orchestration import maintenance
+
+        return maintenance.forget_erased_login()
+
+    [retention(), forget_erased_login()] >> upkeep()
+
+
+spotify_maintenance()

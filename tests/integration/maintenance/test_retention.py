@@ -1,0 +1,242 @@
+"""Retention over a real store and warehouse: what goes, what stays, and what a crash leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from tests.integration.maintenance.conftest import Build
+from tests.integration.steps.commands import call
+from tests.integration.steps.conftest import DAY, World
+from tests.integration.steps.test_accounts import listen, logged_in, own_sources
+
+from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, NothingRetained, PastPartition
+from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.maintenance.command import maintenance
+from spotify_pipeline.maintenance.retention import apply_retention, upkeep
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.steps.plan import plan
+from spotify_pipeline.steps.replay import plan_replay, retained_partitions
+from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.warehouse.connection import connect
+
+pytestmark = pytest.mark.integration
+NEXT_DAY = DAY + timedelta(days=1)
+RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past its 90 days
+
+
+def at(world: World, **settings: int) -> World:
+    """The world with other settings, and nothing of it in use any more."""
+    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
+    fields = world.runtime.settings.model_dump() | settings
+    runtime = Runtime(
+        settings=Settings.model_construct(**fields),
+        lookup=world.runtime.lookup,
+        attempt=world.runtime.attempt,
+    )
+    return replace(world, runtime=runtime)
+
+
+@pytest.fixture(autouse=True)
+def _the_clock_is_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These dates have come."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> Later:  # type: ignore[override]
+            return cls(2040, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr("spotify_pipeline.maintenance.retention.datetime", Later)
+
+
+@pytest.fixture
+def days(world: World) -> Iterator[World]:
+    """Two partitions of an artist and of a user's account, reports beside them."""
+    artist = world.sandbox.control.catalog().artists[0][0]
+    world.list_sources({"name": "first", "kind": "artist", "ids": [artist]}, *own_sources(world))
+    account = logged_in(world)
+    account.run()
+    listen(account)
+    account.go_to(NEXT_DAY)
+    account.run(NEXT_DAY)
+    for day in (DAY, NEXT_DAY):
+        account.lake.put(keys.report_key(day), b"<html></html>")
+    yield account
+    world.sandbox.control.reset_users()
+
+
+def zones(world: World, day: date) -> set[str]:
+    return {
+        zone for zone in ("raw", "validated", "reports") if world.lake.keys(keys.partition_prefix(zone, day))
+    }
+
+
+def test_each_zone_keeps_its_own_time(days: World) -> None:
+    world = at(days)
+    expected = [
+        (DAY + timedelta(days=30), {"raw", "validated", "reports"}),
+        (DAY + timedelta(days=31), {"raw", "reports"}),
+        (DAY + timedelta(days=90), {"raw", "reports"}),
+        (RAW_GONE, {"reports"}),
+        (DAY + timedelta(days=366), set()),
+    ]
+    for as_of, left in expected:
+        apply_retention(world.runtime, as_of)
+        assert zones(world, DAY) == left, as_of
+    assert zones(world, NEXT_DAY) == {"reports"}
+
+
+def test_a_dry_run_counts_what_a_run_removes_and_removes_nothing(days: World) -> None:
+    world = at(days)
+    before = world.checksums(), set(world.lake.keys(""))
+    far = DAY + timedelta(days=2_000)
+    counted = apply_retention(world.runtime, far, dry_run=True)
+    assert (world.checksums(), set(world.lake.keys(""))) == before
+    assert world.query("SELECT count(*) FROM ops.maintenance_run") == [(0,)]
+    done = apply_retention(world.runtime, far)
+    assert done.removed == counted.removed
+    assert done.removed["raw objects"] > 10
+    assert done.removed["staging.plays"] > 0
+    assert world.lake.keys("") == []
+    assert world.query("SELECT as_of, removed ->> 'staging.plays' FROM ops.maintenance_run") == [
+        (far, str(done.removed["staging.plays"]))
+    ]
+    # again: nothing is left to go
+    assert not +apply_retention(world.runtime, far).removed
+
+
+def test_history_and_plays_go_by_their_dates_and_what_is_known_now_stays(days: World) -> None:
+    world = at(days, retain_history_days=100, retain_play_days=100)
+    tracks = world.query("SELECT count(*) FROM staging.tracks")
+    apply_retention(world.runtime, DAY + timedelta(days=101))
+    for table in (
+        "track_observations",
+        "artist_observations",
+        "playlist_membership",
+        "list_reads",
+        "top_tracks",
+    ):
+        assert world.query(f"SELECT DISTINCT observed_on FROM staging.{table}") == [(NEXT_DAY,)], table
+    assert world.query(f"SELECT bool_and(played_at >= '{NEXT_DAY}') IS NOT FALSE FROM staging.plays") == [
+        (True,)
+    ]
+    assert world.query("SELECT count(*) FROM staging.tracks") == tracks
+    # the newest load of a source is what freshness goes by
+    apply_retention(world.runtime, DAY + timedelta(days=3_000))
+    assert world.query("SELECT count(*) > 0, count(*) = count(DISTINCT source) FROM ops.load") == [
+        (True, True)
+    ]
+
+
+def test_a_partition_without_its_raw_is_neither_complete_nor_fetched_again(days: World) -> None:
+    world = at(days)
+    world.sandbox.control.reset_calls()
+    assert retained_partitions(world.lake, DAY, NEXT_DAY) == [DAY, NEXT_DAY]
+    apply_retention(world.runtime, RAW_GONE)
+    assert retained_partitions(world.lake, DAY, NEXT_DAY) == [NEXT_DAY]
+    assert read_manifest(world.lake, DAY, "first") is None
+    with pytest.raises(PastPartition):
+        plan(world.runtime, DAY)
+    with pytest.raises(NothingRetained, match=f"the oldest raw is of {NEXT_DAY}"):
+        plan_replay(world.runtime, DAY, DAY)
+    assert world.sandbox.control.calls().api_total == 0
+
+
+def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
+    days: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away after each number of requests; manifests are the first to go."""
+    world = at(days)
+    whole = Lake.delete_all
+    stops = 0
+    for allowed in range(100):
+        calls = iter(range(allowed))
+
+        def cut(lake: Lake, doomed: list[str], calls: Iterator[int] = calls) -> None:
+            if next(calls, None) is None:
+                whole(lake, doomed[: len(doomed) // 2])
+                raise LakeUnavailable("gone")
+            whole(lake, doomed)
+
+        monkeypatch.setattr(Lake, "delete_all", cut)
+        try:
+            apply_retention(world.runtime, RAW_GONE)
+        except LakeUnavailable:
+            stops += 1
+            left = world.lake.keys(keys.partition_prefix(keys.RAW, DAY))
+            manifests = [key for key in left if key.endswith(keys.MANIFEST_NAME)]
+            answers = [key for key in left if re.search(r"/[a-z_]+-[0-9a-f]{32}\.json$", key)]
+            # each manifest that is there has all its answers
+            for key in manifests:
+                manifest = read_manifest(world.lake, DAY, str(keys.source_of(key)))
+                assert manifest is not None
+                assert {raw.key for raw in manifest.objects} <= set(answers)
+            continue
+        break
+    assert stops >= 4
+    assert "raw" not in zones(world, DAY)
+
+
+def test_what_is_in_use_or_was_never_loaded_is_left(days: World) -> None:
+    world = at(days)
+    world.fetch("first", NEXT_DAY)
+    plan_replay(world.runtime, DAY, DAY)  # somebody replays that date
+    kept = apply_retention(world.runtime, RAW_GONE).kept
+    assert f"raw of {DAY}: a load or a replay touched it within a day" in kept
+    assert zones(world, DAY) == {"raw", "validated", "reports"}
+
+    world = at(days)
+    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("DELETE FROM ops.load WHERE source = 'first'")
+    removal = apply_retention(world.runtime, RAW_GONE)
+    assert removal.kept == [f"raw of first on {DAY}: it was never loaded"]
+    assert {keys.source_of(key) for key in world.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {"first"}
+    # nor for ever
+    apply_retention(world.runtime, DAY + timedelta(days=181))
+    assert "raw" not in zones(world, DAY)
+
+
+def test_marts_after_retention_are_what_a_full_refresh_gives(days: World, build: Build) -> None:
+    build()
+    world = at(days, retain_history_days=100, retain_play_days=100)
+    removal = apply_retention(world.runtime, DAY + timedelta(days=101))
+    assert removal.removed["staging.track_observations"] > 0
+    incremental = build()
+    assert incremental == build("--full-refresh")
+    assert world.query("SELECT min(observed_on) FROM marts.fct_track_daily") == [(NEXT_DAY,)]
+    assert world.query("SELECT min(valid_from) FROM marts.dim_artist_history") == [(NEXT_DAY,)]
+
+
+def test_upkeep_leaves_no_dead_rows_behind(days: World) -> None:
+    with connect(days.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("DELETE FROM staging.track_observations")
+    upkeep(days.runtime)
+    assert days.query(
+        "SELECT reltuples::int FROM pg_class WHERE oid = 'staging.track_observations'::regclass"
+    ) == [(0,)]
+
+
+def test_the_command_counts_from_spotify_s_date_or_a_given_one(days: World) -> None:
+    with connect(days.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
+    days.go_to(RAW_GONE)
+    done = call(maintenance, days, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "would be removed" in done.stdout
+    assert zones(days, DAY) == {"raw", "validated", "reports"}
+    assert call(maintenance, days, "--as-of", str(NEXT_DAY)).exit_code == 0
+    assert zones(days, DAY) == {"raw", "validated", "reports"}
+    done = call(maintenance, days)
+    assert f"raw of {DAY}: " in done.stdout
+    assert zones(days, DAY) == {"reports"}
+
+
+def test_a_date_ahead_of_the_clock_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(ConfigurationError, match="cannot be counted from 2140-01-01"):
+        apply_retention(world.runtime, date(2140, 1, 1))
