@@ -195,6 +195,7 @@ class SpotifyClient:
         bucket = bucket_of("GET", path)
         waits = 0
         renewed = False
+        self.api_now()  # known before the first call: a bucket's deadline and a login's end are told by it
         while True:
             token = self._tokens.token()
             answer = self._send(path, pairs, bucket, token)

@@ -134,9 +134,7 @@ def test_from_two_weeks_before_the_end_every_run_warns(
     store = MemoryStore(login_of(sandbox, authorized_on=authorized_on))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            client = sandbox_client(login=store)
-            client.get("/me")
-            client.get("/me")
+            sandbox_client(login=store).get("/me")
     words = [record.message for record in caplog.records if "the login at Spotify ends on" in record.message]
     # once for each run, whether it refreshed or took the shared token
     assert len(words) == (2 if warned else 0)

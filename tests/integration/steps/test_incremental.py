@@ -16,6 +16,7 @@ from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import settled_albums
+from spotify_pipeline.warehouse.detail_queue import note_unanswered, stale_tracks
 from spotify_sandbox.testing import RunningSandbox, running
 
 pytestmark = pytest.mark.integration
@@ -295,6 +296,40 @@ def test_the_selection_is_written_before_the_first_call(listed: World) -> None:
     assert listed.run_details(FIRST).status == "complete"
     done = listed.query("SELECT record_id FROM ops.detail_queue WHERE done_on IS NOT NULL ORDER BY 1")
     assert [row[0] for row in done] == sorted(chosen)
+
+
+def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refresh(
+    world: World, tmp_path: Path
+) -> None:
+    """An Extended app asks for 50 tracks a call, and gets null for one that is gone."""
+    _write(tmp_path / FIRST.isoformat())
+    _write(tmp_path / BETWEEN.isoformat())
+    gone = [_id("track", position) for position in range(30)]
+    tracks = tmp_path / BETWEEN.isoformat() / "tracks.jsonl"
+    lines = [line for line in tracks.read_bytes().splitlines(True) if orjson.loads(line)["id"] not in gone]
+    tracks.write_bytes(b"".join(lines))
+    with running(mode="extended", catalog=tmp_path) as sandbox:
+        moved = connected(world, sandbox, "extended")
+        settings = moved.runtime.settings.model_copy(update={"detail_calls_extended": 1})
+        moved = replace(moved, runtime=replace(moved.runtime, settings=settings))
+        moved.go_to(FIRST)
+        moved.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
+        moved.run(FIRST)
+        moved.go_to(BETWEEN)
+        moved.run(BETWEEN)
+        assert moved.run_details(BETWEEN).status == "complete"
+        asked = "SELECT record_id FROM ops.detail_queue WHERE asked_on IS NOT NULL ORDER BY 1"
+        assert [row[0] for row in moved.query(asked)] == gone
+        with connect(moved.runtime.ingest) as conn:
+            total = ALBUMS_EACH * TRACKS_EACH
+            # not again on the same day, and on the next one behind all that nobody has asked for
+            assert not set(gone) & set(stale_tracks(conn, BETWEEN, total))
+            order = stale_tracks(conn, SECOND, total)
+            assert len(order) == total
+            assert set(order[-50:]) > set(gone)
+            # an older partition that is loaded later takes nothing back
+            note_unanswered(conn, gone[:1], FIRST)
+            assert stale_tracks(conn, SECOND, total) == order
 
 
 def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_next_day(
