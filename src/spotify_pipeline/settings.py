@@ -131,6 +131,15 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
+    def at_parse(cls, name: str) -> int:
+        """One whole number for a DAG file, which must be parsed whatever the environment holds.
+
+        A value that cannot be used leaves the default; `load` refuses it in every task of the run.
+        """
+        text = os.environ.get(PREFIX + name.upper(), "")
+        return int(text) if text.isdecimal() else int(cls.model_fields[name].default)
+
+    @classmethod
     def load(cls) -> Settings:
         """Read the environment.
 

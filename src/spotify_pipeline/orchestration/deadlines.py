@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from urllib.parse import quote
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 
 from spotify_pipeline.orchestration.alerting import on_run_failure, tell
-from spotify_pipeline.settings import PREFIX, Settings
+from spotify_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +29,12 @@ def watched(dag_id: str) -> dict[str, Any]:
 def deadline(dag_id: str) -> DeadlineAlert | None:
     """The deadline of `spotify_<stage>`, from the setting `deadline_<stage>`; None where there is none, or 0.
 
-    Read at parse, so nothing can be refused here: a value that is no number leaves the default, and fails
-    every task of the run with the name of the variable.
+    Read at parse, so nothing can be refused here: see `Settings.at_parse`.
     """
     name = f"deadline_{dag_id.removeprefix('spotify_')}"
     if name not in Settings.model_fields:
         return None
-    default = int(Settings.model_fields[name].default)
-    text = os.environ.get(PREFIX + name.upper(), "")
-    seconds = int(text) if text.isdecimal() else default
+    seconds = Settings.at_parse(name)
     if seconds == 0:
         return None
     return DeadlineAlert(
