@@ -1,8 +1,8 @@
 """What a change does to the dbt project: `python -m spotify_pipeline.local.dbt_changes --base REF`.
 
-Compares the project with that of another commit by dbt's own `state:` selectors, builds what is modified,
-what that needs and what follows from it on a scratch Postgres, and writes a page for a pull request. Staging
-is migrated and empty there: SQL, contracts and the tests' SQL are proved, not data.
+Compares the project with that of another commit by dbt's own `state:` selectors, builds the tables of both
+over the same staging rows on a scratch Postgres, tests what is modified and what follows from it, and writes
+a page for a pull request: which nodes, and what becomes of the data.
 """
 
 from __future__ import annotations
@@ -13,52 +13,59 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import psycopg
 import typer
 
-from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
+from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.local import sample, table_diff
 from spotify_pipeline.local.airflow_environment import inherited
-from spotify_pipeline.local.child import running
 from spotify_pipeline.local.commands import orderly_exit
-from spotify_pipeline.local.ports import HOST, PortReservation
-from spotify_pipeline.local.postgres import PostgresServer
+from spotify_pipeline.local.scratch_warehouse import ScratchWarehouse, scratch_warehouse
+from spotify_pipeline.local.table_diff import TableDiff
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_pipeline.warehouse import migrate, roles
 
-FIRST_PORT = 15_900
-DATABASE = "warehouse"
-# opens a server that lives for some seconds, on loopback
-SCRATCH = "scratch"
+Warehouses = Mapping[str, ConnectionInfo]
+# put before the names of the schemas that the other commit was built in
+BEFORE = "before_"
+NOT_COMPARED = "Not compared: one of the two could not be built over the tables of this commit."
 NOTHING = "The dbt project is the same."
 
 
 @dataclass(frozen=True)
 class Change:
-    """Names of nodes by resource type, and whether building them succeeded (None: nothing was built)."""
+    """Names of nodes by resource type, whether building them succeeded, and what became of the data.
+
+    `built` is None where there was nothing to build; `data` is None where there was nothing to compare with.
+    """
 
     modified: Mapping[str, list[str]]
     affected: Mapping[str, list[str]]
     built: bool | None
+    removed: Mapping[str, list[str]] = field(default_factory=dict)
+    data: Sequence[TableDiff] | None = None
 
     def markdown(self) -> str:
         """A page for people."""
-        if not self.modified:
+        if not self.modified and not self.removed:
             return NOTHING + "\n"
         lines = ["### dbt", ""]
-        outcome = "succeeded" if self.built else "**failed**: see the job's log"
+        outcome = "succeeded" if self.built is not False else "**failed**: see the job's log"
         lines += [f"Building it on a scratch Postgres {outcome}.", ""]
-        for title, nodes in (("Changed", self.modified), ("Affected by it", self.affected)):
+        shown = {"Changed": self.modified, "Affected by it": self.affected}
+        for title, nodes in (shown | {"Removed": self.removed} if self.removed else shown).items():
             lines.append(f"**{title}**")
             lines += [f"- {kind}: {_enumerated(kind, names)}" for kind, names in nodes.items()]
             lines += [] if nodes else ["- nothing"]
             lines.append("")
+        lines += ["**Data**, over some days of the sandbox's catalogue", ""]
+        lines.append(NOT_COMPARED + "\n" if self.data is None else table_diff.markdown(self.data))
         return "\n".join(lines)
 
 
@@ -88,52 +95,89 @@ def base_project(ref: str, folder: Path) -> Path:
     return folder / "dbt"
 
 
-def compare(base: Path, project: Path, folder: Path) -> Change:
-    """Compare two dbt projects and build the difference; `folder` is for what dbt and Postgres write.
+def compare(
+    base: Path, project: Path, folder: Path, *, fill: Callable[[Warehouses, Path], None] = sample.fill
+) -> Change:
+    """Compare two dbt projects and build the difference; `folder` is for what dbt and the servers write.
+
+    `fill` puts the rows into staging that both are built over.
 
     Raises:
         ConfigurationError: dbt cannot read one of the projects; its words are on the terminal.
     """
-    state = folder / "state"
+    state, target = folder / "state", folder / "target"
     _dbt(["parse"], base, state)
-    target = folder / "target"
     selected = ["--state", str(state), "--select"]
     modified = _listed([*selected, "state:modified"], project, target)
-    if not modified:
-        return Change({}, {}, None)
-    following = _listed([*selected, "state:modified+"], project, target)
+    following = _listed([*selected, "state:modified+"], project, target) if modified else {}
     affected = {
         kind: rest
         for kind, names in following.items()
         if (rest := [name for name in names if name not in modified.get(kind, [])])
     }
-    with _warehouse(folder) as environment:
-        # what is modified needs its parents, which a scratch database has not; "cautious" leaves out tests
-        # that ask for a parent beside these
-        command = ["build", "--indirect-selection", "cautious", *selected, "+state:modified+"]
-        built = _run(command, project, target, environment).returncode == 0
-    return Change(modified, affected, built)
+    removed = _without(_names(state), _names(target))
+    if not modified:
+        return Change({}, {}, None, removed)
+    with scratch_warehouse(folder) as warehouse:
+        fill(warehouse.connections, folder)
+        tables = ["build", "--resource-type", "model", "--resource-type", "seed"]
+        comparable = _succeeds(tables, base, folder / "base-target", warehouse)
+        warehouse.set_aside(BEFORE)
+        # all tables first, since a test may ask for any; then, on top of these, what differs and its tests
+        built = _succeeds(tables, project, target, warehouse) and _succeeds(
+            ["build", *selected, "state:modified+"], project, target, warehouse
+        )
+        models = following.get("model", [])
+        data = _diffs(warehouse.url, state, target, models) if comparable and built else None
+    return Change(modified, affected, built, removed, data)
 
 
-@contextmanager
-def _warehouse(folder: Path) -> Iterator[dict[str, str]]:
-    """A scratch warehouse: the variables with which dbt reaches it."""
-    with PortReservation() as reservation:
-        port = reservation.choose(FIRST_PORT)
-        server = PostgresServer(folder / "postgres", port, SCRATCH, durable=False)
-        server.initialise()
-        log = folder / "postgres.log"
-        with running(server.command(), check=server.check, log=log, what="scratch Postgres"):
-            roles.bootstrap(server.url(), dict.fromkeys(roles.ROLES, SCRATCH), database=DATABASE)
-            owner = ConnectionInfo(WAREHOUSE_OWNER, "postgres", HOST, port, roles.OWNER, SCRATCH, DATABASE)
-            migrate.migrate(owner)
-            yield {
-                "WAREHOUSE_HOST": HOST,
-                "WAREHOUSE_PORT": str(port),
-                "WAREHOUSE_DATABASE": DATABASE,
-                "WAREHOUSE_USER": roles.DBT,
-                "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": SCRATCH,
-            }
+def _succeeds(command: list[str], project: Path, target: Path, warehouse: ScratchWarehouse) -> bool:
+    return _run(command, project, target, warehouse.environment).returncode == 0
+
+
+def _diffs(url: str, state: Path, target: Path, models: Iterable[str]) -> list[TableDiff]:
+    """The tables that both projects have, by the key that their unique index names."""
+    before, after = _tables(state), _tables(target)
+    with psycopg.connect(url) as connection:
+        return [
+            table_diff.diff_tables(
+                connection,
+                name,
+                before=BEFORE + before[name]["schema"],
+                after=after[name]["schema"],
+                key=_key(after[name]),
+            )
+            for name in models
+            if name in before and name in after
+        ]
+
+
+def _tables(folder: Path) -> dict[str, dict[str, Any]]:
+    nodes = json.loads((folder / "manifest.json").read_bytes())["nodes"].values()
+    return {
+        node["name"]: node
+        for node in nodes
+        if node["resource_type"] == "model" and node["config"]["materialized"] != "view"
+    }
+
+
+def _key(model: Mapping[str, Any]) -> list[str]:
+    indexes = model["config"].get("indexes") or []
+    return next((index["columns"] for index in indexes if index.get("unique")), [])
+
+
+def _names(folder: Path) -> dict[str, set[str]]:
+    """Names of all nodes by resource type."""
+    found: dict[str, set[str]] = {}
+    for node in json.loads((folder / "manifest.json").read_bytes())["nodes"].values():
+        found.setdefault(node["resource_type"], set()).add(node["name"])
+    return found
+
+
+def _without(before: Mapping[str, set[str]], after: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    gone = {kind: sorted(names - after.get(kind, set())) for kind, names in sorted(before.items())}
+    return {kind: names for kind, names in gone.items() if names}
 
 
 def _listed(selection: list[str], project: Path, target: Path) -> dict[str, list[str]]:

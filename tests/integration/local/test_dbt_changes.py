@@ -1,4 +1,4 @@
-"""The page on a change of the dbt project: a small project of two models, built on a real Postgres."""
+"""The page on a change of the dbt project: a small project, and ours, built on a real Postgres."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.local import dbt_changes
 from spotify_pipeline.local.dbt_changes import Change, base_project, compare
+from spotify_pipeline.local.manifest import OUTPUT_FOLDERS
 from spotify_pipeline.settings import PROJECT_ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -30,6 +31,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
+def nothing(*_: object) -> None:
+    """No row for staging: the small project reads none."""
+
+
 def changed(base: Path, folder: Path, sql: str) -> Path:
     project = folder / "dbt"
     shutil.copytree(base, project)
@@ -38,17 +43,21 @@ def changed(base: Path, folder: Path, sql: str) -> Path:
 
 
 def test_a_change_is_built_with_what_follows_from_it(base: Path, tmp_path: Path) -> None:
-    change = compare(base, changed(base, tmp_path, "select 2 as id"), tmp_path)
-    assert change == Change({"model": ["first"]}, {"model": ["second"], "test": ["not_null_second_id"]}, True)
+    change = compare(base, changed(base, tmp_path, "select 2 as id"), tmp_path, fill=nothing)
+    assert change == Change(
+        {"model": ["first"]}, {"model": ["second"], "test": ["not_null_second_id"]}, True, {}, []
+    )
     page = change.markdown()
     assert "Building it on a scratch Postgres succeeded." in page
     assert "- model: `first`\n" in page
     assert "- model: `second`\n- test: 1\n" in page
+    assert "No table is affected." in page, "both are views"
 
 
 def test_a_change_that_breaks_what_follows_is_told(base: Path, tmp_path: Path) -> None:
-    change = compare(base, changed(base, tmp_path, "select 2 as other_name"), tmp_path)
+    change = compare(base, changed(base, tmp_path, "select 2 as other_name"), tmp_path, fill=nothing)
     assert change.built is False
+    assert change.data is None
     assert "**failed**" in change.markdown()
 
 
@@ -57,6 +66,39 @@ def test_no_change_builds_nothing(base: Path, tmp_path: Path) -> None:
     assert change == Change({}, {}, None)
     assert change.markdown() == "The dbt project is the same.\n"
     assert not (tmp_path / "postgres").exists()
+
+
+def test_a_model_that_is_gone_is_told(base: Path, tmp_path: Path) -> None:
+    project = changed(base, tmp_path, "select 1 as id")
+    (project / "models" / "second.sql").unlink()
+    (project / "models" / "_models.yml").unlink()
+    change = compare(base, project, tmp_path, fill=nothing)
+    assert change == Change({}, {}, None, {"model": ["second"], "test": ["not_null_second_id"]})
+    assert "**Removed**\n- model: `second`\n- test: 1\n" in change.markdown()
+
+
+def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
+    """Another link for each recording: nothing else becomes different."""
+    base, project = PROJECT_ROOT / "dbt", tmp_path / "dbt"
+    shutil.copytree(base, project, ignore=shutil.ignore_patterns(*OUTPUT_FOLDERS))
+    model = project / "models" / "marts" / "dim_recording.sql"
+    sql = model.read_text()
+    assert "canonical.spotify_url," in sql
+    model.write_text(sql.replace("canonical.spotify_url,", "upper(canonical.spotify_url) as spotify_url,"))
+
+    change = compare(base, project, tmp_path)
+
+    assert change.built
+    assert change.data is not None
+    [diff] = change.data
+    assert (diff.table, diff.added, diff.removed) == ("dim_recording", 0, 0)
+    assert diff.rows[0] == diff.rows[1] > 500
+    assert diff.changes == {"spotify_url": diff.changed}
+    assert 0 < diff.changed <= diff.rows[0]
+    assert all(
+        before.upper() == after for example in diff.examples for before, after in example.values.values()
+    )
+    assert f"- changed: `spotify_url` in {diff.changed} rows" in change.markdown()
 
 
 def test_a_commit_that_git_does_not_know_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
