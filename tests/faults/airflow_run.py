@@ -1,0 +1,252 @@
+"""Random blows at a whole Airflow, one partition a schedule, and three parties that must agree afterwards.
+
+Airflow's states, dbt's results and the tables: every run ends as success within its tries, every test task
+that is green has a result of dbt that passed, a partition is published only behind all of them, and staging
+and marts hold the rows of an undisturbed run.
+
+    python -m tests.faults.airflow_run --seed 0 --schedules 3 --stack /tmp/faults-stack
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
+from tests.faults.airflow_disturb import Blow, draw, strike
+from tests.faults.airflow_reference import Undisturbed
+from tests.faults.oracle import Finding
+from tests.faults.table import Row, commit
+
+from spotify_pipeline import connections
+from spotify_pipeline.local import demo_sources
+from spotify_pipeline.local.airflow_api import AirflowApi
+from spotify_pipeline.local.health import NotReady, wait_until
+from spotify_pipeline.local.manifest import MANIFEST
+from spotify_pipeline.local.stack import Stack, Wanted
+from spotify_pipeline.local.state import SandboxOptions, StackPaths
+from spotify_pipeline.local.summary import TEST_OPERATOR, dbt_nodes
+from spotify_sandbox.control import SandboxControl
+
+SCHEDULES = 10
+FIRST_DAY = date(2021, 3, 1)
+# what each takes undisturbed on two idle cores; the runner measures it with its first partition
+USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
+WAIT_SECONDS = 420
+Say = Callable[[str], None]
+
+
+class Artists(Running):
+    """A stack whose sources are the catalogue's artists: what belongs to a user is none of this suite."""
+
+    def set_day(self, day: date) -> None:
+        moment = f"{day.isoformat()}T06:00:00Z"
+        self.control.set_clock(moment)
+        artists = [artist_id for artist_id, _ in self.control.catalog().artists]
+        demo_sources.write(self.state, demo_sources.artist_entries(artists))
+
+
+@dataclass
+class Result:
+    """One schedule: its blows that hit somebody, what is wrong, and how long the chain took."""
+
+    seed: int
+    day: date
+    blows: list[Blow]
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, {self.day}: {'; '.join(map(str, self.blows)) or 'undisturbed'}"
+
+
+@contextmanager
+def stack_running(folder: Path, say: Say) -> Iterator[Running]:
+    """The stack in `folder`, made where there is none; ended afterwards, its data kept."""
+    catalogue = folder / "catalogue"
+    if not catalogue.exists():
+        write_catalogue(catalogue, FIRST_DAY)
+    stack = Stack(StackPaths(folder / "stack"), report=say)
+    options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
+    started_at = datetime.now().astimezone()
+    try:
+        state = stack.up(Wanted(options, own_app=""))
+        with AirflowApi(state.airflow_url) as api, SandboxControl(state.sandbox_url) as control:
+            api.pause("spotify_listening")
+            yield Artists(stack, state, api, control, started_at)
+    finally:
+        stack.down()
+
+
+def chain(running: Running, day: date, blows: list[Blow]) -> Result:
+    """One partition through the chain while the blows fall."""
+    result = Result(-1, day, [])
+    running.set_day(day)
+    since, began = datetime.now(UTC), time.monotonic()
+    running.api.trigger(INGEST, day.isoformat())
+    for dag_id in CHAIN:
+        run_id = _begun(running, dag_id, day, since)
+        hitting = threading.Thread(target=_hit, args=[running, dag_id, run_id, blows, result])
+        hitting.start()
+        run = _ended(running, dag_id, run_id)
+        hitting.join(120)
+        if run["state"] != "success":
+            failed = [t for t in running.api.tasks(dag_id, run_id) if t["state"] == "failed"]
+            names = ", ".join(f"{t['task_id']} (try {t['try_number']})" for t in failed)
+            result.findings.append(Finding("recovery", dag_id, f"ended as {run['state']}: {names}"))
+            break
+    result.seconds = time.monotonic() - began
+    running.control.clear_faults()
+    if not result.findings:
+        result.findings += agree(running, day)
+    return result
+
+
+def _hit(running: Running, dag_id: str, run_id: str, blows: list[Blow], result: Result) -> None:
+    began = time.monotonic()
+    for blow in blows:
+        if blow.dag_id != dag_id:
+            continue
+        time.sleep(max(began + blow.delay * USUAL[dag_id] - time.monotonic(), 0))
+        for _ in range(20):  # between two tasks there is nobody to hit
+            try:
+                if strike(running, blow, run_id):
+                    result.blows.append(blow)
+                    break
+            except NotReady:
+                pass
+            time.sleep(0.2)
+
+
+def _begun(running: Running, dag_id: str, day: date, since: datetime) -> str:
+    found: list[str] = []
+
+    def check() -> None:
+        runs = running.api.runs(dag_id, day.isoformat(), queued_after=since)
+        if not runs:
+            raise NotReady("there is no such run")
+        found.append(runs[0]["dag_run_id"])
+
+    wait_until(check, timeout=120, what=f"{dag_id} of {day}", poll=0.3)
+    return found[-1]
+
+
+def _ended(running: Running, dag_id: str, run_id: str) -> dict[str, Any]:
+    return running.ended(dag_id, run_id, timeout=WAIT_SECONDS)
+
+
+def agree(running: Running, day: date) -> list[Finding]:
+    """Airflow's states, dbt's results and ops.publication, of each transform run of a day."""
+    found: list[Finding] = []
+    wanted = dbt_nodes(MANIFEST)["tests"]
+    with running.warehouse(connections.WAREHOUSE_OWNER) as conn:
+        published = conn.execute(
+            "SELECT run_id, tests_passed, published_at FROM ops.publication WHERE partition = %s", [day]
+        ).fetchone()
+        runs = running.api.runs(TRANSFORM, day.isoformat())
+        for run in runs:
+            run_id = run["dag_run_id"]
+            green = [
+                task["task_id"]
+                for task in running.api.tasks(TRANSFORM, run_id)
+                if task["operator_name"] == TEST_OPERATOR and task["state"] == "success"
+            ]
+            last = conn.execute(
+                "SELECT DISTINCT ON (unique_id) unique_id, status, recorded_at FROM ops.dbt_result"
+                " WHERE run_id = %s AND resource_type = 'test' ORDER BY unique_id, id DESC",
+                [run_id],
+            ).fetchall()
+            passed = [row for row in last if row[1] in {"pass", "warn"}]
+            if not len(green) == len(passed) == len(last) == wanted:
+                text = (
+                    f"{len(green)} green tasks, {len(passed)} of {len(last)} results passed, {wanted} tests"
+                )
+                found.append(Finding("false green", run_id, text))
+            if published and published[0] == run_id and max(row[2] for row in last) > published[2]:
+                found.append(Finding("false green", run_id, "published before its last test"))
+    if published is None or published[1] != wanted or published[0] not in {r["dag_run_id"] for r in runs}:
+        found.append(Finding("publication", str(day), f"{published} for {wanted} tests"))
+    return found
+
+
+def schedules(first: int, count: int, folder: Path, say: Say) -> Iterator[Result]:
+    """Run schedules on partitions that the stack in `folder` has not had; compare once, at their end."""
+    done = folder / "days.json"
+    days = json.loads(done.read_text()) if done.exists() else []
+    with stack_running(folder, say) as running:
+        reference = Undisturbed(running)
+        reference.create()
+        results: list[Result] = []
+        new = []
+        for seed in range(first - (not days), first + count):
+            day = FIRST_DAY + timedelta(days=len(days) + len(new))
+            new.append(day)
+            result = chain(running, day, draw(seed) if seed >= first else [])
+            result.seed = seed
+            results.append(result)
+            say(f"{'FAILED' if result.findings else 'agreed'} {result.seconds:.0f} s  {result}")
+            if seed < first:
+                _measure(running, day)
+        reference.run(new)
+        done.write_text(json.dumps([*days, *(day.isoformat() for day in new)]))
+        different = reference.findings()
+        for result in results:
+            # rows do not say whose they are: those of the days are told with each of them
+            result.findings += different
+            if result.findings:
+                say(f"FAILED at {commit()}: {result}")
+                for finding in result.findings[:12]:
+                    say(f"    {finding}")
+            if result.seed >= first:
+                yield result
+
+
+def _measure(running: Running, day: date) -> None:
+    for dag_id in CHAIN:
+        run = running.api.runs(dag_id, day.isoformat())[-1]
+        begun, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+        USUAL[dag_id] = max((ended - begun).total_seconds(), 1.0)
+
+
+def rows_of(result: Result) -> list[Row]:
+    """One row for each blow."""
+    rows = [Row(f"Airflow: {b.hit}", b.dag_id, 1, seconds=[result.seconds]) for b in result.blows]
+    if not rows:
+        rows = [Row("Airflow: nobody was hit", "", 0, seconds=[result.seconds])]
+    rows[0].findings = [str(finding) for finding in result.findings]
+    rows[0].lost = sum(finding.lost for finding in result.findings)
+    rows[0].wrong = sum(finding.wrong for finding in result.findings)
+    return rows
+
+
+def run(scale: float, seed: int, folder: Path) -> list[Row]:
+    """Rows for the table; `scale` 1 is ten schedules."""
+    count = max(1, round(SCHEDULES * scale))
+    return [row for result in schedules(seed, count, folder, print) for row in rows_of(result)]
+
+
+def main() -> int:
+    """Run some, for example in turns over a stack that is kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--schedules", type=int, default=SCHEDULES)
+    parser.add_argument("--stack", type=Path, required=True, help="folder for the stack; kept afterwards")
+    asked = parser.parse_args()
+    asked.stack.mkdir(parents=True, exist_ok=True)
+    results = list(schedules(asked.seed, asked.schedules, asked.stack, lambda line: print(line, flush=True)))
+    failed = sum(bool(result.findings) for result in results)
+    print(f"{len(results) - failed} of {len(results)} schedules agreed, at {commit()}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
