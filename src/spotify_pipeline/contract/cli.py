@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.shapes import drift as read_drift
 
 app = typer.Typer(no_args_is_help=True, help="The contract's rules, and how Spotify drifts from them.")
-console = Console(highlight=False, soft_wrap=True)
+_WIDE = 240
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
 
@@ -70,4 +71,9 @@ def drift(
             f"{change.records} of {change.of_records}",
             str(change.compared_with or "-"),
         )
-    console.print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    # in a file or a pipe one record is one line
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

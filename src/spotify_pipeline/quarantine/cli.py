@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections import Counter
 from dataclasses import asdict
@@ -25,7 +26,7 @@ from spotify_pipeline.steps.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 app = typer.Typer(no_args_is_help=True, help="Records that broke the contract.")
-console = Console(highlight=False, soft_wrap=True)
+_WIDE = 240
 _BYTES_SHOWN = 2000
 
 Partition = Annotated[str | None, typer.Option(help="Newest date on which it was seen, YYYY-MM-DD.")]
@@ -55,7 +56,7 @@ def list_(
     if not found:
         typer.echo("nothing is quarantined" + ("" if resolved else ", or it is resolved: --all shows that"))
         return
-    console.print(_table(found[:limit]))
+    _console().print(_table(found[:limit]))
     for code, count in Counter(record.reason_code for record in found).most_common():
         typer.echo(f"  {count:6} {code}")
     if len(found) > limit:
@@ -171,3 +172,8 @@ def _printable(raw: Any) -> Any:
 def _dump(value: Any) -> str:
     # flaws and dates as words; in ASCII, since a stranger's text may hold what no encoding can
     return json.dumps(value, indent=2, default=str)
+
+
+def _console() -> Console:
+    # in a file or a pipe one record is one line
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
