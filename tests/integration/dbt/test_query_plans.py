@@ -1,4 +1,4 @@
-"""At five million observations no documented query, and none of the report's, reads a large table whole."""
+"""At five million observations no documented query, and none of the pages', reads a large table whole."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.integration.dbt.dbt_warehouse import Warehouse
+from tests.integration.dbt.dbt_warehouse import LISTENER, Warehouse
 from tests.integration.dbt.observations import FIRST_DAY, fill_marts
 from tests.integration.dbt.tour import PAGE, queries
 
 from spotify_pipeline.report import queries as report
+from spotify_pipeline.report import week_queries as week
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -19,7 +20,16 @@ TRACKS, DAYS = 50_000, 100
 # as many observations, and the windows of ten changes per track
 LARGE = {"fct_track_daily": TRACKS * DAYS, "dim_track_history": TRACKS * 10}
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
-PARAMETERS = {"partition": LAST_DAY, "partitions": 30, "rows": 15, "width": 5, "last": 20}
+PARAMETERS = {
+    "partition": LAST_DAY,
+    "partitions": 30,
+    "rows": 15,
+    "width": 5,
+    "last": 20,
+    "monday": LAST_DAY - timedelta(days=6),
+    "sunday": LAST_DAY,
+    "user": LISTENER,
+}
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -28,10 +38,15 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_no_query_of_the_report_or_the_tour_reads_a_large_table_whole(warehouse: Warehouse) -> None:
     assert warehouse.dbt("run").success
-    of_report = {name: text for name, text in vars(report).items() if "from marts." in str(text)}
+    of_report = {
+        f"{page.__name__}.{name}": text
+        for page in (report, week)
+        for name, text in vars(page).items()
+        if isinstance(text, str) and "from marts." in text
+    }
     asked = enumerate(queries(PAGE.read_text(encoding="utf-8")), start=1)
     of_tour = {f"query {number} of the tour": query for number, query in asked}
-    assert len(of_report) >= 8
+    assert len(of_report) >= 13
     assert len(of_tour) >= 20
 
     with psycopg.connect(warehouse.admin_url) as connection:

@@ -122,10 +122,15 @@ def test_exposures_read_tables_of_the_marts_and_all_of_them(manifest: dict[str, 
     assert {exposure["owner"].get("email") for exposure in manifest["exposures"].values()} == {None}
 
 
-def test_the_report_is_exposed_with_the_marts_that_it_reads(manifest: dict[str, Any]) -> None:
-    queries = Path(__file__).parents[3] / "src" / "spotify_pipeline" / "report" / "queries.py"
-    read = set(re.findall(r"marts\.([a-z_]+)", queries.read_text(encoding="utf-8")))
-    exposure = manifest["exposures"]["exposure.spotify.catalogue_report"]
+@pytest.mark.parametrize(
+    ("exposed", "module"), [("catalogue_report", "queries.py"), ("weekly_page", "week_queries.py")]
+)
+def test_a_page_is_exposed_with_the_marts_that_it_reads(
+    manifest: dict[str, Any], exposed: str, module: str
+) -> None:
+    queries = Path(__file__).parents[3] / "src" / "spotify_pipeline" / "report" / module
+    read = set(re.findall(r"(?:from|join) marts\.([a-z_]+)", queries.read_text(encoding="utf-8")))
+    exposure = manifest["exposures"][f"exposure.spotify.{exposed}"]
 
     assert {parent.rpartition(".")[2] for parent in exposure["depends_on"]["nodes"]} == read
 
@@ -154,4 +159,6 @@ def test_logic_of_dates_codes_credits_windows_stays_and_streaks_has_unit_tests(
         "fct_play",
         "mart_listening_daily",
         "mart_source_health",
+        "fct_saved_track",
+        "fct_top_track",
     }
