@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,17 @@ def test_without_a_connection_the_command_lines_login_counts(world: World, runti
     FileLoginStore(runtime.settings.login_file).write(login_of(world))
     with runtime_of(None).spotify_user() as client:
         assert client.get("/me").document["id"] == "listener1"
+
+
+def test_a_login_that_another_app_has_got_is_nobody_s(
+    world: World, runtime_of: MakeRuntime, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.list_sources({"name": "mine", "kind": "saved_tracks"})
+    runtime = runtime_of(replace(login_of(world), client_id="another-app"))
+    with caplog.at_level(logging.WARNING), pytest.raises(PermissionDenied, match="nobody is logged in"):
+        plan(runtime, DAY)
+    assert "was made with another app" in caplog.text
+    assert runtime.user is None
 
 
 def test_one_holder_at_a_time_has_the_lock(world: World) -> None:

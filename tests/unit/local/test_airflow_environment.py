@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
-from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_API, from_environment, variable_name
+from spotify_pipeline.connections import (
+    CONNECTION_IDS,
+    SPOTIFY_API,
+    SPOTIFY_USER,
+    from_environment,
+    variable_name,
+)
 from spotify_pipeline.lake import keys
 from spotify_pipeline.local import airflow_environment
 from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState, create_or_load
+from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
 
 
 @pytest.fixture
@@ -61,6 +69,42 @@ def test_a_user_s_own_app_stands_for_the_sandbox(state: StackState) -> None:
     own = '{"conn_type": "generic", "login": "my-app", "password": "secret"}'
     environ = airflow_environment.environment(state.changed(sandbox=None, own_app=own))
     assert from_environment(SPOTIFY_API, environ).login == "my-app"
+
+
+def test_the_sandbox_s_user_is_logged_in_with_the_generated_catalogue(state: StackState) -> None:
+    info = from_environment(SPOTIFY_USER, airflow_environment.connection_variables(state))
+    login = Login.from_connection(info)
+    assert (
+        login.client_id
+        == from_environment(SPOTIFY_API, airflow_environment.connection_variables(state)).login
+    )
+    assert login.user_hash == user_hash("listener1")
+    assert login.scopes == ALL_SCOPES
+    assert login.authorized_on == datetime.now(UTC).date()
+    assert state.user_token == login.refresh_token
+    # the command line's own login is none of the sandbox's
+    environ = airflow_environment.environment(state)
+    assert environ["SPOTIFY_PIPELINE_LOGIN_FILE"] == str(state.paths.root / "login.json")
+
+
+def test_a_catalogue_folder_and_an_app_of_one_s_own_have_no_user_of_the_sandbox(state: StackState) -> None:
+    own = '{"conn_type": "generic", "login": "my-app", "password": "secret"}'
+    user = '{"conn_type": "generic", "login": "my-app", "password": "my-token"}'
+    folder = state.changed(sandbox=SandboxOptions(catalog="folder"), own_app=None)
+    mine = state.changed(sandbox=None, own_app=own)
+    both = state.changed(sandbox=None, own_app=own, own_user=user)
+    for other in (folder, mine):
+        assert variable_name(SPOTIFY_USER) not in airflow_environment.connection_variables(other)
+    assert (
+        from_environment(SPOTIFY_USER, airflow_environment.connection_variables(both)).password == "my-token"
+    )
+    assert "SPOTIFY_PIPELINE_LOGIN_FILE" not in airflow_environment.environment(mine)
+    # back with the sandbox, its user is too
+    again = both.changed(sandbox=None, own_app="")
+    assert (
+        from_environment(SPOTIFY_USER, airflow_environment.connection_variables(again)).password
+        == state.user_token
+    )
 
 
 def test_another_airflow_dbt_or_postgres_of_the_shell_does_not_leak_in() -> None:

@@ -8,6 +8,10 @@ from spotify_pipeline.local import demo_sources
 from spotify_pipeline.local.ports import PortReservation
 from spotify_pipeline.local.state import StackPaths, StackState, create_or_load
 from spotify_pipeline.sources import load_sources
+from spotify_pipeline.sources.model import SourceKind
+from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.spotify.endpoints import AppClass
+from spotify_pipeline.spotify.login import ALL_SCOPES
 
 IDS = [f"{number:022d}" for number in range(200)]
 
@@ -32,6 +36,13 @@ def test_an_artist_stays_in_its_source_when_others_come() -> None:
 
     few, many = places(IDS[:20]), places(IDS)
     assert few == {artist: many[artist] for artist in few}
+
+
+def test_what_belongs_to_a_user_is_one_source_of_each_kind(state: StackState) -> None:
+    demo_sources.write(state, demo_sources.user_entries(IDS[:3]))
+    loaded = load_sources(state.paths.sources)
+    assert {source.kind for source in loaded} == {kind for kind in SourceKind if kind.needs_login}
+    assert unreadable(loaded, AppClass.DEVELOPMENT, ALL_SCOPES) == []
 
 
 def test_no_source_is_empty() -> None:

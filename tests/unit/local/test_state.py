@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,10 @@ def test_the_default_folder_is_ignored_by_git_and_can_be_moved(
     assert "/build/" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     assert StackPaths.default().root == tmp_path
+
+
+def test_a_stack_remembers_when_it_was_made(paths: StackPaths) -> None:
+    made = create(paths)
+    assert made.made_on == datetime.now(UTC).date().isoformat()
+    replace(made, made_on="2026-01-31").save()
+    assert create(paths).made_on == load(paths).made_on == "2026-01-31"
