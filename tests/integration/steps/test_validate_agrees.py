@@ -90,7 +90,7 @@ def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_
             body = files[name].read_bytes()
             variants = {name: body, f"spoiled {name}": _spoiled(body)}
             if kind == "playlist_items":
-                variants[f"2026 {name}"] = re.sub(rb\'"track"\s*:\', b\'"item":\', body)
+                variants[f"2026 {name}"] = re.sub(rb'"track"\s*:', b'"item":', body)
             for variant, data in variants.items():
                 compared += 1
                 file = tmp_path / "answer.json"
