@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
+from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, dag, task
 
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.deadlines import watched
@@ -12,6 +12,7 @@ from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.model_assets import announce_models
 from spotify_pipeline.orchestration.runtime import step
 from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
+from spotify_pipeline.orchestration.transform_again import require_newer_load
 from spotify_pipeline.orchestration.transform_docs import write_docs
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
@@ -69,8 +70,15 @@ def spotify_transform() -> None:
             steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)
             announce_models(DBT_PROJECT)
 
+    @task(outlets=[STAGING], trigger_rule=TriggerRule.ONE_FAILED)
+    def build_again(load_seq: int) -> int:
+        """Ask for this partition again, where loads came in and a test may have compared old with new."""
+        return require_newer_load(load_seq)
+
     covered = watermark()
-    covered >> dbt_task_group(DBT_PROJECT) >> publish(covered) >> write_docs(DBT_PROJECT)
+    nodes = dbt_task_group(DBT_PROJECT)
+    covered >> nodes >> publish(covered) >> write_docs(DBT_PROJECT)
+    nodes >> build_again(covered)
 
 
 spotify_transform()

@@ -127,12 +127,23 @@ def test_a_failing_test_does_not_stop_its_siblings(dag: DAG) -> None:
 
 
 def test_publish_stands_behind_everything_but_the_documentation(dag: DAG) -> None:
-    others = {task.task_id for task in dag.tasks} - {"publish", "write_docs"}
+    others = {task.task_id for task in dag.tasks} - {"publish", "write_docs", "build_again"}
 
     assert ancestors(dag, "publish") == others
     assert dag.get_task("publish").trigger_rule == "all_success"
-    assert [task.task_id for task in dag.tasks if task.outlets] == ["publish"]
+    assert sorted(task.task_id for task in dag.tasks if task.outlets) == ["build_again", "publish"]
     assert dag.get_task("publish").outlets == [MARTS, MODELS]
+
+
+def test_a_failure_may_ask_for_another_run_but_publishes_nothing(dag: DAG) -> None:
+    again = dag.get_task("build_again")
+    assert again.trigger_rule == "one_failed"
+    assert again.outlets == [STAGING]
+    assert again.downstream_task_ids == set()
+    assert "publish" not in ancestors(dag, "build_again")
+    assert {task.task_id for task in dag.tasks if isinstance(task, RunDataTest)} <= ancestors(
+        dag, "build_again"
+    )
 
 
 def test_the_documentation_is_last(dag: DAG) -> None:
