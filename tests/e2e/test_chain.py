@@ -5,11 +5,14 @@ The tests share one stack and run in the order of this file.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from spotify_pipeline.local.airflow_environment import dbt_docs_url
 from spotify_pipeline.local.demo import last_error, task_log
 from spotify_pipeline.local.manifest import MANIFEST
 from spotify_pipeline.local.summary import dbt_nodes, lake
@@ -66,11 +69,30 @@ def test_every_data_test_is_an_airflow_task_of_its_own(running: Running) -> None
     assert {task["state"] for task in of_tests} == {"success"}
 
 
+def test_dbt_s_documentation_is_in_the_lake_and_airflow_shows_it(running: Running) -> None:
+    run = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())[0]
+    assert running.task_states(TRANSFORM, run["dag_run_id"])["write_docs"] == "success"
+    stored = documentation(running)
+    address = dbt_docs_url(running.state)
+    page = httpx.get(address, trust_env=False)
+    assert page.status_code == 200
+    assert len(page.text) >= len(stored["docs/dbt/index.html"].decode())
+    catalog = httpx.get(address.replace("dbt_docs_index.html", "catalog.json"), trust_env=False).json()
+    assert catalog == json.loads(stored["docs/dbt/catalog.json"])
+    assert len(catalog["nodes"]) == sum(dbt_nodes(MANIFEST)[kind] for kind in ("models", "seeds"))
+
+
+def documentation(running: Running) -> dict[str, bytes]:
+    found = lake(running.state)
+    return {key: found.get(key).data for key in found.keys("docs/")}
+
+
 def test_run_twice_same_result(running: Running, tmp_path: Path) -> None:
-    """Promise 1, through Airflow: no row changes and nothing is asked of Spotify."""
-    before = running.checksums()
+    """Promise 1, through Airflow: no row changes, no page either, and nothing is asked of Spotify."""
+    before, described = running.checksums(), documentation(running)
     summary = running.demo(FIRST_DAY, tmp_path)
     assert summary["warehouse"] == before
+    assert documentation(running) == described
     assert summary["partitions"][0]["api_calls"] == 0
     assert len(running.api.runs(TRANSFORM, FIRST_DAY.isoformat())) == 2
 

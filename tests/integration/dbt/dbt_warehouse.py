@@ -155,16 +155,7 @@ class Warehouse:
 
     def reading(self, word: str, day: date, tracks: list[str | None], *, complete: bool = True) -> None:
         """A reading of a playlist and what stood on it; None is an episode."""
-        self.insert(
-            "staging.list_reads",
-            list_kind="playlist",
-            list_id=spotify_id(word),
-            observed_on=day,
-            complete=complete,
-            item_count=len(tracks),
-            observed_at=datetime.combine(day, time(), UTC),
-            raw_key="raw/any.json",
-        )
+        self.read("playlist", spotify_id(word), day, len(tracks), complete=complete)
         for position, track in enumerate(tracks):
             self.insert(
                 "staging.playlist_membership",
@@ -174,6 +165,47 @@ class Warehouse:
                 track_id=track and spotify_id(track),
                 item_kind="track" if track else "episode",
                 complete=complete,
+            )
+
+    def read(self, kind: str, list_id: str, day: date, items: int, *, complete: bool = True) -> None:
+        """That a list was read, and how far."""
+        self.insert(
+            "staging.list_reads",
+            list_kind=kind,
+            list_id=list_id,
+            observed_on=day,
+            complete=complete,
+            item_count=items,
+            observed_at=datetime.combine(day, time(), UTC),
+            raw_key="raw/any.json",
+        )
+
+    def saved(self, word: str, first_day: date, last_day: date) -> None:
+        """A track of the one listener's library, seen from one day to another."""
+        self.insert(
+            "staging.saved_tracks",
+            user_hash=LISTENER,
+            track_id=spotify_id(word),
+            added_at=datetime.combine(first_day, time(), UTC),
+            observed_at=datetime.combine(last_day, time(), UTC),
+            raw_key="raw/any.json",
+            first_seen_on=first_day,
+            last_seen_on=last_day,
+        )
+
+    def top(self, day: date, words: list[str]) -> None:
+        """The listener's top tracks of the last weeks, the first ranks first."""
+        self.read("top_tracks", f"{LISTENER}:short_term", day, len(words))
+        for rank, word in enumerate(words, start=1):
+            self.insert(
+                "staging.top_tracks",
+                user_hash=LISTENER,
+                time_range="short_term",
+                observed_on=day,
+                rank=rank,
+                track_id=spotify_id(word),
+                observed_at=datetime.combine(day, time(), UTC),
+                raw_key="raw/any.json",
             )
 
     def play(self, word: str, at: datetime) -> None:
@@ -218,7 +250,10 @@ def statuses(result: dbtRunnerResult) -> dict[str, str]:
 
 
 def fill(warehouse: Warehouse, *, extended: bool) -> None:
-    """A day of two artists, two albums, three tracks, a playlist and a listener, as the app would get it."""
+    """A day of two artists, two albums, three tracks, a playlist and a listener, as the app would get it.
+
+    The listener's library and top tracks are of two days.
+    """
     popularity = {"popularity": 50} | group("popularity") if extended else {}
     label = {"label": "Blue Note"} | group("label") if extended else {}
     followers = {"followers": 1_000} if extended else {}
@@ -256,6 +291,11 @@ def fill(warehouse: Warehouse, *, extended: bool) -> None:
     warehouse.reading("evening", DAY + timedelta(days=2), ["ruby", "stray"])
     for hours in (0, 1, 23, 72):
         warehouse.play("ruby", datetime.combine(DAY, time(1), UTC) + timedelta(hours=hours))
+    for number, words in enumerate([["ruby", "nutty"], ["nutty", "ruby", "stray"]]):
+        warehouse.read("saved_tracks", LISTENER, DAY + timedelta(days=number), 2 - number)
+        warehouse.top(DAY + timedelta(days=number), words)
+    warehouse.saved("ruby", DAY, DAY + timedelta(days=1))
+    warehouse.saved("nutty", DAY, DAY)
     for kind, fetched, loaded in (("track", 5, 3), ("album", 2, 2), ("artist", 1, 1)):
         warehouse.insert(
             "ops.reconciliation",

@@ -100,6 +100,30 @@ def test_marts_about_lists_and_listening(warehouse: Warehouse) -> None:
     ) == [(69, None, 0), (69, None, 1), (69, None, 2)]
 
 
+def test_marts_about_a_library_and_top_tracks(warehouse: Warehouse) -> None:
+    fill(warehouse, extended=False)
+    assert warehouse.dbt("run", "--select", "+fct_saved_track", "+fct_top_track").success
+
+    saved = warehouse.query(
+        "select track_id, last_seen_on, unsaved_on, is_saved from marts.fct_saved_track order by 1"
+    )
+    second = DAY + timedelta(days=1)
+    assert [(row[0].rstrip("0"), *row[1:]) for row in saved] == [
+        ("nutty", DAY, second, False),
+        ("ruby", second, None, True),
+    ]
+    top = warehouse.query(
+        "select track_id, rank, previous_rank, rank_change, is_new_entry from marts.fct_top_track"
+        " where observed_on = %s order by rank",
+        second,
+    )
+    assert [(row[0].rstrip("0"), *row[1:]) for row in top] == [
+        ("nutty", 1, 2, 1, False),
+        ("ruby", 2, 1, -1, False),
+        ("stray", 3, None, None, True),
+    ]
+
+
 def test_history_and_health_of_a_first_day(warehouse: Warehouse) -> None:
     fill(warehouse, extended=True)
     assert warehouse.dbt("run").success

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.dbt.dbt_warehouse import Warehouse, fill
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import set_current_context
+from dbt.adapters.factory import reset_adapters
+from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.local.objectstore import HOST, ObjectStore
-from spotify_pipeline.settings import Settings
+from spotify_pipeline.local.ports import PortReservation
+from spotify_pipeline.orchestration.transform_docs import write_docs
+from spotify_pipeline.settings import PROJECT_ROOT, Settings
 from spotify_pipeline.steps.dbt_docs import documentation, publish_docs
 from spotify_pipeline.steps.runtime import Runtime
 
@@ -106,3 +115,45 @@ def test_documentation_made_again_changes_no_object(
     warehouse.execute("alter table staging.tracks add column more text", role="spotify_owner")
     assert warehouse.dbt(*GENERATE).success
     assert publish_docs(runtime, warehouse.target) == [KEYS[0], KEYS[2]]
+
+
+def run_task(warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, *, port: int) -> None:
+    """The task as spotify_transform has it, with its connections."""
+    login = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "schema": warehouse.database}
+    warehouse_dbt = login | {"login": "spotify_dbt", "password": warehouse.passwords["spotify_dbt"]}
+    store = runtime.lookup(SPOTIFY_LAKE)
+    lake = {"conn_type": "generic", "host": store.host, "port": store.port, "schema": store.schema}
+    lake |= {"login": store.login, "password": store.password}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DBT", json.dumps(warehouse_dbt))
+    monkeypatch.setenv("AIRFLOW_CONN_SPOTIFY_LAKE", json.dumps(lake))
+    run = SimpleNamespace(partition_key=str(DAY), run_id="run")
+    context: Any = {"dag_run": run, "ti": SimpleNamespace(try_number=1), "run_id": "run"}
+    with DAG("documented", schedule=None):
+        task = write_docs(PROJECT_ROOT / "dbt")
+    try:
+        with set_current_context(context):
+            task.execute(context)
+    finally:
+        reset_adapters()
+
+
+def test_the_task_writes_what_the_run_has_built(
+    warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert warehouse.dbt("run", "--select", "stg_albums").success
+    run_task(warehouse, runtime, monkeypatch, port=urlsplit(warehouse.admin_url).port or 0)
+
+    assert json.loads(runtime.lake.get("docs/dbt/catalog.json").data)["nodes"].keys() == {
+        "model.spotify.stg_albums"
+    }
+    assert "model.spotify.dim_track" in json.loads(runtime.lake.get("docs/dbt/manifest.json").data)["nodes"]
+
+
+def test_an_outage_skips_the_task_and_leaves_what_was_written(
+    warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.lake.put("docs/dbt/catalog.json", b"of the run before")
+    with PortReservation() as reservation, pytest.raises(AirflowSkipException, match="no documentation"):
+        run_task(warehouse, runtime, monkeypatch, port=reservation.choose(16_900))
+
+    assert runtime.lake.get("docs/dbt/catalog.json").data == b"of the run before"

@@ -165,3 +165,31 @@ def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
         if name != "load_seq"
     ]
     return warehouse.query(f"select {', '.join(columns)} from marts.{model} order by 1, 2")
+
+
+def test_an_observation_that_was_corrected_to_say_less_is_noticed(warehouse: Warehouse) -> None:
+    """A window began with an ISRC; the answer, validated again, has none, and the window is gone."""
+    fill(warehouse, extended=False)
+    isrcs = "select valid_from - %s, isrc from marts.dim_track_history where track_id = %s order by 1"
+    warehouse.begin_load(DAY + timedelta(days=1))
+    observe(warehouse, "stray", 1, 180_000)
+    correct(warehouse, "isrc = 'USRC17607839'")
+    assert warehouse.dbt("run", "--select", *VIEWS, "dim_track_history").success
+    before = warehouse.query(isrcs, DAY, spotify_id("stray"))
+    assert [isrc for _, isrc in before] == [None, "USRC17607839"]
+
+    warehouse.begin_load(DAY + timedelta(days=2))
+    correct(warehouse, "isrc = null")
+    assert warehouse.dbt("run", "--select", "dim_track_history").success
+
+    after = warehouse.query(isrcs, DAY, spotify_id("stray"))
+    assert [isrc for _, isrc in after] == [None, None], "the album is another on that day"
+
+
+def correct(warehouse: Warehouse, change: str) -> None:
+    """The newest observation of the stray track, as a later load has it."""
+    warehouse.execute(
+        f"update staging.track_observations set {change}, load_seq = {int(warehouse.load_seq)}"
+        f" where track_id = '{spotify_id('stray')}' and observed_on = '{DAY + timedelta(days=1)}'",
+        role="spotify_ingest",
+    )
