@@ -179,7 +179,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterat
     started_at = datetime.now().astimezone()
     options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
     try:
-        state = stack.up(Wanted(options, own_app=""))
+        with pytest.MonkeyPatch.context() as environ:
+            # every report misses it, so that a missed deadline is seen without waiting for one
+            environ.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "1")
+            state = stack.up(Wanted(options, own_app=""))
         with AirflowApi(state.airflow_url) as api, SandboxControl(state.sandbox_url) as control:
             yield Running(stack, state, api, control, started_at)
     finally:

@@ -1,0 +1,217 @@
+"""What operators are told and can open, through the real scheduler, triggerer and API server.
+
+The tests share one stack and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from spotify_pipeline import connections
+from spotify_pipeline.local.demo import task_log
+from spotify_pipeline.local.health import NotReady, wait_until
+
+from .browsing import browser_page, chromium, shoot
+from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+DAY = SECOND_DAY + timedelta(days=3)
+LATE = date(2021, 2, 1)
+BAD_ID = "no Spotify id"
+TEST = "dbt.models.staging.staging_tracks.test.spotify_id_track_id"
+
+
+def alerts(running: Running, partition: date, cause: str | None = None) -> list[dict[str, Any]]:
+    file = running.state.paths.alerts
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [
+        line
+        for line in lines
+        if line["partition"] == partition.isoformat() and cause in (None, line["cause"])
+    ]
+
+
+def told(running: Running, partition: date, cause: str, *, timeout: float = 120) -> list[dict[str, Any]]:
+    """The alerts of a cause, once there is one."""
+
+    def check() -> None:
+        if not alerts(running, partition, cause):
+            raise NotReady("nothing was told yet")
+
+    wait_until(check, timeout=timeout, what=f"alert {cause} of {partition}", poll=0.5)
+    return alerts(running, partition, cause)
+
+
+def times_seen(running: Running, partition: date, cause: str, at_least: int) -> int:
+    found: list[int] = []
+
+    def check() -> None:
+        with running.warehouse(connections.WAREHOUSE_READER) as connection:
+            row = connection.execute(
+                "SELECT sum(times_seen) FROM ops.alert WHERE partition = %s AND cause = %s",
+                [partition.isoformat(), cause],
+            ).fetchone()
+        found[:] = [int(row[0] or 0) if row else 0]
+        if found[0] < at_least:
+            raise NotReady(f"it was seen {found[0]} times")
+
+    wait_until(check, timeout=60, what=f"{at_least} sightings of {cause}", poll=0.5)
+    return found[0]
+
+
+def test_a_missed_deadline_is_told_once(running: Running) -> None:
+    """The stack gives reports a second (conftest); these runs have no logical date to count from."""
+    for _ in range(2):
+        run_id = running.api.trigger(REPORT, LATE.isoformat())
+        assert running.ended(REPORT, run_id)["logical_date"] is None
+    [alert] = told(running, LATE, "DeadlineMissed")
+    assert alert["subject"] == REPORT
+    assert urlsplit(alert["links"]["Run"]).path.startswith(f"/dags/{REPORT}/runs/")
+    assert times_seen(running, LATE, "DeadlineMissed", at_least=2) == 2
+    assert len(alerts(running, LATE, "DeadlineMissed")) == 1
+
+
+@pytest.fixture(scope="module")
+def failed(running: Running) -> Iterator[str]:
+    """A transform run whose staging holds one bad row, ended red; the row goes away with the fixture."""
+    if not running.checksums().get("staging.tracks", {"rows": 0})["rows"]:
+        running.set_day(DAY)
+        assert running.ended(INGEST, running.api.trigger(INGEST, DAY.isoformat()))["state"] == "success"
+    break_staging(running)
+    run_id = running.api.trigger(TRANSFORM, DAY.isoformat())
+    assert running.ended(TRANSFORM, run_id)["state"] == "failed"
+    yield run_id
+    repair_staging(running)
+
+
+def break_staging(running: Running) -> None:
+    with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
+        connection.execute(
+            "INSERT INTO staging.tracks (track_id, name, artist_ids, duration_ms, listing_observed_at, "
+            "listing_rank, listing_raw_key, first_seen_on, last_seen_on, load_seq) "
+            "SELECT %s, 'Bad', artist_ids, duration_ms, listing_observed_at, 0, 'raw/none', first_seen_on, "
+            "last_seen_on, load_seq FROM staging.tracks LIMIT 1",
+            [BAD_ID],
+        )
+
+
+def repair_staging(running: Running) -> None:
+    with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
+        connection.execute("DELETE FROM staging.tracks WHERE track_id = %s", [BAD_ID])
+
+
+@pytest.mark.slow
+def test_a_failing_data_test_is_told_once_however_often_it_is_cleared(running: Running, failed: str) -> None:
+    red = [task for task in running.api.tasks(TRANSFORM, failed) if task["state"] == "failed"]
+    assert [task["task_id"] for task in red] == [TEST]
+    [alert] = told(running, DAY, "DataTestFailed")
+    for round_number in (2, 3):
+        running.api.clear_failed(TRANSFORM, failed)
+        assert running.ended(TRANSFORM, failed)["state"] == "failed"
+        times_seen(running, DAY, "DataTestFailed", at_least=round_number)
+    assert alerts(running, DAY, "DataTestFailed") == [alert]
+    assert not alerts(running, DAY, "RunFailed"), "the run is red because of the test, which is told"
+
+    assert alert["severity"] == "error"
+    assert alert["task_id"] == TEST
+    assert "dbt_audit" in alert["action"], "where the bad rows are"
+    assert urlsplit(alert["links"]["Log"]).path == f"/dags/{TRANSFORM}/runs/{quote(failed)}/tasks/{TEST}"
+    log = task_log(running.state, TRANSFORM, red[0])
+    assert "compiled SQL of" in log
+    with running.warehouse() as connection:
+        table = alert["action"].split("rows in ")[1].split(";")[0]
+        [row] = connection.execute(f"SELECT * FROM {table}").fetchall()
+    assert BAD_ID in str(row)
+
+
+@pytest.mark.slow
+def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
+    """From the alert to a green run, in a browser; `make runbook-shots` keeps the pictures."""
+    if chromium() is None:
+        pytest.skip("no Chromium or Chrome on PATH")
+    base = running.state.airflow_url
+    run_url = f"{base}/dags/{TRANSFORM}/runs/{quote(failed)}"
+    with browser_page(base, running.state.paths.logs) as page:
+        alert_page(page, alerts(running, DAY, "DataTestFailed")[0])
+        page.goto(run_url)
+        expect(page.get_by_text("spotify_id_track_id").first).to_be_visible()
+        shoot(page, "1-grid")
+        page.goto(f"{run_url}/tasks/{TEST}")
+        expect(page.get_by_text("compiled SQL of").first).to_be_visible()
+        shoot(page, "2-log")
+        expect(page.get_by_role("link", name="Compiled SQL")).to_be_visible()
+        page.get_by_role("link", name="Compiled SQL").first.click()
+        page.goto(f"{run_url}/tasks/{TEST}/rendered_templates")
+        expect(page.get_by_text("compiled_sql").first).to_be_visible()
+        shoot(page, "3-compiled-sql")
+        repair_staging(running)
+        page.goto(f"{run_url}/tasks/{TEST}")
+        page.get_by_role("button", name="Clear").first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        shoot(page, "4-clear")
+        before = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}
+        page.get_by_role("button", name="Confirm").click()
+        until(lambda: running.api.run(TRANSFORM, failed)["state"] in {"queued", "running"})
+        assert running.ended(TRANSFORM, failed)["state"] == "success"
+        after = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}
+        again = {name for name in after if after[name] != before[name]}
+        assert TEST in again
+        assert "dbt.models.staging.staging_albums.test.spotify_id_album_id" not in again
+        page.goto(run_url)
+        expect(page.get_by_text("spotify_id_track_id").first).to_be_visible()
+        shoot(page, "5-green")
+
+
+def alert_page(page: Page, alert: dict[str, Any]) -> None:
+    """The line of the file, as a person reads it."""
+    from spotify_pipeline.alerts.alert import Alert, render
+
+    text = render(Alert(**{name: value for name, value in alert.items() if name != "raised_at"}))
+    page.set_content(
+        "<body style='font:15px/1.5 monospace;padding:24px;max-width:1180px;white-space:pre-wrap'></body>"
+    )
+    page.evaluate("text => { document.body.textContent = text }", text)
+    shoot(page, "0-alert")
+
+
+def until(check: Callable[[], bool], seconds: float = 60) -> None:
+    limit = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_links_open_what_a_task_wrote(running: Running, failed: str) -> None:
+    ingest = [
+        run for run in running.api._pages(f"/dags/{INGEST}/dagRuns", "dag_runs") if run["state"] == "success"
+    ]
+    loaded = next(
+        run for run in ingest if running.task_states(INGEST, run["dag_run_id"])["reconcile"] == "success"
+    )
+    with httpx.Client(trust_env=False, follow_redirects=True, timeout=60) as client:
+        client.get(running.state.airflow_url)
+        links = client.get(
+            f"{running.state.airflow_url}/api/v2/dags/{INGEST}/dagRuns/{quote(loaded['dag_run_id'])}"
+            "/taskInstances/reconcile/links"
+        ).json()["extra_links"]
+        assert links["Report"] is None
+        page = client.get(links["Raw answers"], headers=token(client, running))
+        assert page.status_code == 200, page.text
+        assert "_manifest.json" in page.text
+        assert page.headers["content-security-policy"].startswith("sandbox")
+        assert httpx.get(links["Raw answers"], trust_env=False).status_code == 401
+
+
+def token(client: httpx.Client, running: Running) -> dict[str, str]:
+    found = client.get(f"{running.state.airflow_url}/auth/token").json()["access_token"]
+    return {"Authorization": f"Bearer {found}"}
