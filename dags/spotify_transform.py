@@ -71,7 +71,7 @@ def spotify_transform() -> None:
             announce_models(DBT_PROJECT)
 
     @task(outlets=[STAGING], trigger_rule=TriggerRule.ONE_FAILED)
-    def build_again(load_seq: int) -> int:
+    def build_again(load_seq: int | None) -> int:
         """Ask for this partition again, where loads came in and a test may have compared old with new."""
         return require_newer_load(load_seq)
 

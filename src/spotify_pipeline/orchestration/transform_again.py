@@ -14,13 +14,15 @@ from spotify_pipeline.orchestration.runtime import running
 from spotify_pipeline.steps.publish import watermark
 
 
-def require_newer_load(load_seq: int) -> int:
+def require_newer_load(load_seq: int | None) -> int:
     """Give the newest load, where it is newer than `load_seq`, the watermark of this run.
 
     Raises:
-        AirflowSkipException: nothing was loaded since.
+        AirflowSkipException: nothing was loaded since, or the run did not come as far as its watermark.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
+    if load_seq is None:
+        raise AirflowSkipException("no model was built")
     with running() as runtime:
         newest = watermark(runtime)
     if newest <= load_seq:

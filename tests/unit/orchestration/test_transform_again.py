@@ -30,6 +30,11 @@ def test_what_failed_stands_where_nothing_was_loaded(newest: list[int]) -> None:
         transform_again.require_newer_load(7)
 
 
+def test_a_run_that_never_took_its_watermark_is_not_asked_for_again(newest: list[int]) -> None:
+    with pytest.raises(AirflowSkipException):
+        transform_again.require_newer_load(None)
+
+
 def test_a_load_in_between_is_a_reason_to_build_again(newest: list[int]) -> None:
     newest[0] = 9
     assert transform_again.require_newer_load(7) == 9
