@@ -148,7 +148,13 @@ def read_raw(lake: Lake, raw: RawObject) -> bytes:
     Raises:
         DamagedObject: absent, or other bytes than were stored.
     """
-    data = lake.get(raw.key).data
+    stored = lake.find(raw.key)
+    if stored is None:
+        raise DamagedObject(
+            f"object '{raw.key}' of its manifest is absent: clear the fetch task, which fetches it again "
+            "while the date is its own"
+        )
+    data = stored.data
     if sha256(data) != raw.sha256:
         raise DamagedObject(
             f"object '{raw.key}' differs from its manifest: delete the object and the manifest, and run the "

@@ -74,7 +74,9 @@ def read_summary(lake: Lake, partition: date, source: str, user: str | None = No
         DamagedObject: the source was not validated, or the object cannot be read.
     """
     key = keys.summary_key(partition, source, user)
-    stored = lake.get(key)
+    stored = lake.find(key)
+    if stored is None:
+        raise DamagedObject(f"'{key}' is absent: clear the validate task, which writes it anew")
     try:
         fields = orjson.loads(stored.data)
         fields["partition"] = date.fromisoformat(fields["partition"])
