@@ -40,6 +40,8 @@ FROM ops.load ORDER BY partition, source, load_seq DESC
 """
 _VOLATILE = {"calls", "manifest_sha256"}
 _VOLATILE_CLOCK = {"observed_at", "resume_after", "stopped_by", "raw_key"}
+# digests of files that hold instants
+_VOLATILE_SUMMARY = {"objects"}
 SETTLE_SECONDS = 15.0
 
 
@@ -138,6 +140,8 @@ def _digest(key: str, etag: str, lake: Lake, exact: bool) -> str:
     known = _digests.get((key, etag, exact))
     if known is None:
         drop = _VOLATILE if exact else _VOLATILE | _VOLATILE_CLOCK
+        if not exact and key.endswith("/_summary.json"):
+            drop = drop | _VOLATILE_SUMMARY
         data = lake.get(key).data
         lines = data.splitlines() if key.endswith(".ndjson") else [data]
         stripped = [

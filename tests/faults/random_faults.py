@@ -14,16 +14,19 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import psycopg
 from tests.faults.random_proxy import Poison, Toxic
 from tests.faults.random_schedule import Fault, Kind
-from tests.faults.random_servers import API, STORE, WAREHOUSE, Scene
+from tests.faults.random_servers import STORE, WAREHOUSE, Scene
 
 from spotify_pipeline.lake import keys
+from spotify_pipeline.sources import load_sources
+from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.steps.details import DETAILS
 
 At = Callable[[float, Callable[[], None]], None]
@@ -38,7 +41,7 @@ _TOXICS = {
 LONG_SECONDS = 1200
 # kind -> what the error must say, and the task of the same source that is cleared after the mending
 WAYS_OUT: dict[Kind, tuple[str, str]] = {
-    Kind.RAW_LOST: (r"is absent.*fetch", "fetch"),
+    Kind.RAW_LOST: (r"is absent: clear the fetch task", "fetch"),
     Kind.RAW_CORRUPT: (r"differs from its manifest: delete the object and the manifest", "fetch"),
     Kind.MANIFEST_LOST: (r"no manifest.*clear its fetch task", "fetch"),
     Kind.VALIDATED_LOST: (r"clear (its|the) validate task", "validate"),
@@ -166,14 +169,14 @@ class Strike:
     def _shift_pages(self) -> None:
         """An album comes in while the list is paged: what was last on a page is first on the next."""
         world, api = self.scene.world, self.scene.connections["spotify_api"].extra["api_url"]
-        artist = re.search(r"ids:\s*-\s*(\w{22})", (world.folder / "sources.yml").read_text())
-        assert artist is not None
+        band = next(s for s in load_sources(world.folder / "sources.yml") if s.kind is SourceKind.ARTIST)
         headers = {"Authorization": f"Bearer {world.sandbox.access_token()}"}
-        url = f"{api}/artists/{artist[1]}/albums"
-        page: dict[str, Any] = httpx.get(url, params={"limit": 10}, headers=headers).json()
-        first = page | {"next": f"{url}?limit=10&offset=10", "total": page["total"] + 1}
+        url = f"{api}/artists/{band.ids[0]}/albums"
+        query = {"include_groups": ",".join(band.include_groups), "limit": "10"}
+        page: dict[str, Any] = httpx.get(url, params=query, headers=headers).json()
+        first = page | {"next": f"{url}?{urlencode(query)}&offset=10", "total": page["total"] + 1}
         again = page | {"items": page["items"][-1:], "next": None, "offset": 10}
-        path = f"^/v1/artists/{artist[1]}/albums"
+        path = f"^/v1/artists/{band.ids[0]}/albums"
         control = world.sandbox.control
         control.add_fault("status", status=200, path=f"{path}.*offset=10", body=again, times=None)
         control.add_fault("status", status=200, path=path, body=first, times=None)
@@ -216,5 +219,3 @@ _SCRIPTS: dict[Kind, Callable[[Fault], dict[str, Any]]] = {
     Kind.BODY_CUT: _broken("cut"),
     Kind.NOT_JSON: _broken("not_json"),
 }
-assert API
-_ = datetime

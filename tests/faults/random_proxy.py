@@ -159,24 +159,16 @@ class FaultProxy:
             return False
         if poison.toxic is Toxic.LATENCY:
             time.sleep(poison.seconds)
+        if not _concerns(poison, data, passed, answers) or not self._spend(poison):
             return False
-        if poison.toxic is Toxic.FULL:
-            if answers or not data.startswith(b"PUT ") or not self._spend(poison):
-                return False
-            with suppress(OSError):
+        with suppress(OSError):
+            if poison.toxic is Toxic.FULL:
                 source.sendall(_FULL % (len(_FULL_BODY), _FULL_BODY))
                 source.shutdown(socket.SHUT_WR)
-            _abort(sink)
-            return True
-        if poison.toxic not in {Toxic.RESET, Toxic.LOST, Toxic.CUT} or not answers:
-            return False
-        if poison.toxic is not Toxic.LOST and passed + len(data) <= poison.after:
-            return False
-        if not self._spend(poison):
-            return False
-        rest = b"" if poison.toxic is Toxic.LOST else data[: max(poison.after - passed, 0)]
-        with suppress(OSError):
-            sink.sendall(rest)
+                _abort(sink)
+                return True
+            if poison.toxic is not Toxic.LOST:
+                sink.sendall(data[: max(poison.after - passed, 0)])
             if poison.toxic is Toxic.CUT:
                 sink.shutdown(socket.SHUT_WR)
                 _abort(source)
@@ -194,6 +186,15 @@ class FaultProxy:
                 if poison.times <= 0:
                     self._poison = None
         return True
+
+
+def _concerns(poison: Poison, data: bytes, passed: int, answers: bool) -> bool:
+    """Whether these bytes end their connection."""
+    if poison.toxic is Toxic.FULL:
+        return not answers and data.startswith(b"PUT ")
+    if poison.toxic is Toxic.LOST:
+        return answers
+    return poison.toxic in {Toxic.RESET, Toxic.CUT} and answers and passed + len(data) > poison.after
 
 
 def _abort(end: socket.socket) -> None:

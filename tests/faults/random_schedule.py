@@ -90,7 +90,7 @@ _DAILY = [f"{{}} {name}" for name in (*SOURCES, DETAILS)]
 
 @dataclass(frozen=True)
 class Fault:
-    """`kind` at the first attempt of `step` on day number `day`, `delay` of its usual duration after it began.
+    """`kind` at the first attempt of `step` on day `day`, `delay` of its usual duration after it began.
 
     `target`: the server; `window`: seconds it lasts; `size`: bytes or calls let through; `times`: how often.
     """
@@ -149,7 +149,7 @@ def _fault(dice: random.Random, kind: Kind, days: int) -> Fault:
     elif kind in ANSWERS:
         step, size, times, delay = dice.choice(_CALLS[:3]), dice.randrange(4), dice.choice((1, 2, 4, 8)), 0.0
     elif kind is Kind.PAGE_SHIFTED:
-        step, delay = "fetch found", 0.0
+        step, delay = "fetch band", 0.0
     elif kind in {Kind.API_STOPPED, Kind.LOCAL_CLOCK}:
         step = dice.choice(_CALLS)
     elif kind in {Kind.STORE_KILLED, Kind.STORE_STOPPED, Kind.STORE_FULL}:
