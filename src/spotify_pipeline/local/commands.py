@@ -15,10 +15,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
+from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, ConnectionInfo, variable_name
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import airflow_environment, services
+from spotify_pipeline.local import airflow_environment, partition_status, services
 from spotify_pipeline.local.health import NotReady
+from spotify_pipeline.local.lookup import environment_or_stack
 from spotify_pipeline.local.s3_server import BUCKET
 from spotify_pipeline.local.stack import Stack, Wanted
 from spotify_pipeline.local.state import SandboxOptions, StackPaths, StackState
@@ -87,16 +88,36 @@ def down() -> None:
 
 
 def status() -> None:
-    """Tell how each service of the embedded stack is; exit status 1 unless all are well."""
+    """Tell how the stack's services are and how the newest partitions came out.
+
+    Connection warehouse_reader may name another warehouse; then no stack need run here. Exit status 1 unless
+    all services are well and what the newest partition holds adds up.
+    """
     with orderly_exit():
         state = Stack(StackPaths.default()).state()
+        reader = partition_status.reader_of(environment_or_stack)
+        well = True
         if state is None:
             console.print("The stack is not running: 'make up' starts it.")
-            sys.exit(1)
-        table, well = _status_table(state)
-        console.print(table)
-        console.print(addresses(state), soft_wrap=True)
+            well = reader is not None
+        else:
+            table, well = _status_table(state)
+            console.print(table)
+            console.print(addresses(state), soft_wrap=True)
+        if reader is not None:
+            well &= _print_partitions(reader)
         sys.exit(0 if well else 1)
+
+
+def _print_partitions(reader: ConnectionInfo) -> bool:
+    found = partition_status.read_progress(reader)
+    if not found:
+        console.print("No partition was loaded yet.")
+        return True
+    console.print(partition_status.progress_table(found))
+    for line in partition_status.unfinished_lines(found):
+        console.print(line, soft_wrap=True, markup=False)
+    return found[0].adds_up
 
 
 def addresses(state: StackState) -> str:

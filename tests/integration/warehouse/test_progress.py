@@ -1,0 +1,104 @@
+"""How the newest partitions came out, and `spotify-pipeline status` over a warehouse of somebody else's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+import typer
+from click.testing import Result
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse
+from typer.testing import CliRunner
+
+from spotify_pipeline.connections import WAREHOUSE_READER, variable_name
+from spotify_pipeline.local.commands import status
+from spotify_pipeline.warehouse import ops, roles
+from spotify_pipeline.warehouse.progress import newest_partitions
+
+pytestmark = pytest.mark.integration
+
+
+def reconcile(
+    warehouse: Warehouse,
+    partition: date,
+    source: str,
+    fetched: int,
+    loaded: int,
+    *,
+    outcome: str = "complete",
+) -> None:
+    row = ops.Reconciliation(
+        partition=partition,
+        source=source,
+        record_kind="track",
+        fetched=fetched,
+        loaded=loaded,
+        quarantined=1,
+        duplicates=2,
+        set_aside=3,
+        complete=outcome == "complete",
+        status=outcome,  # type: ignore[arg-type]
+        message=None if outcome == "complete" else f"{source} [stopped]",
+    )
+    with warehouse.connect() as conn:
+        ops.record_reconciliation(conn, [row])
+
+
+def call(warehouse: Warehouse | None) -> Result:
+    environment = {"SPOTIFY_PIPELINE_STACK_DIR": "/nonexistent/stack-of-tests", "COLUMNS": "200"}
+    if warehouse is not None:
+        fields = {k: v for k, v in asdict(warehouse.info(roles.READER)).items() if k != "conn_id"}
+        environment[variable_name(WAREHOUSE_READER)] = json.dumps(fields)
+    app = typer.Typer()
+    app.command()(status)
+    return CliRunner().invoke(app, [], env=environment)
+
+
+def test_counts_states_and_publications_of_the_newest_partitions(warehouse: Warehouse) -> None:
+    for number in range(12):
+        reconcile(warehouse, DAY + timedelta(days=number), "one", 16, 10)
+    newest = DAY + timedelta(days=11)
+    reconcile(warehouse, newest, "two", 11, 5, outcome="partial")
+    reconcile(warehouse, newest, "three", 99, 5, outcome="failed")
+    with warehouse.connect() as conn:
+        ops.record_publication(conn, ops.Publication(newest - timedelta(days=1), "run", 5, 70))
+    with warehouse.connect(roles.READER) as conn:
+        found = newest_partitions(conn)
+    assert [progress.partition for progress in found] == [newest - timedelta(days=back) for back in range(10)]
+    assert (found[0].complete, found[0].number("partial"), found[0].number("failed")) == (1, 1, 1)
+    assert (found[0].fetched, found[0].loaded, found[0].quarantined) == (126, 20, 3)
+    assert (found[0].adds_up, found[1].adds_up) == (False, True)
+    assert (found[0].published_at, found[1].tests_passed) == (None, 70)
+    assert found[0].unfinished["two"] == ("partial", "two [stopped]")
+
+
+def test_a_warehouse_that_was_never_migrated_has_none(bootstrapped: Warehouse) -> None:
+    with psycopg.connect(bootstrapped.admin_url) as conn:
+        assert newest_partitions(conn) == []
+
+
+def test_the_command_shows_another_warehouse_where_no_stack_runs(warehouse: Warehouse) -> None:
+    assert "No partition was loaded yet." in call(warehouse).stdout
+    reconcile(warehouse, DAY, "one", 16, 10)
+    reconcile(warehouse, DAY, "two", 11, 5, outcome="failed")
+    done = call(warehouse)
+    assert done.exit_code == 0, done.output
+    row = next(line for line in done.stdout.splitlines() if line.startswith(f"│ {DAY}"))
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        str(DAY), "1", "0", "1", "27", "15", "2", "4", "6", "yes", "not yet",
+    ]  # fmt: skip
+    assert f"{DAY} two: failed: two [stopped]" in done.stdout
+
+
+def test_the_command_fails_where_the_newest_partition_does_not_add_up(warehouse: Warehouse) -> None:
+    reconcile(warehouse, DAY, "one", 99, 10)
+    assert call(warehouse).exit_code == 1
+
+
+def test_without_stack_and_connection_it_says_how_to_start(warehouse: Warehouse) -> None:
+    done = call(None)
+    assert done.exit_code == 1
+    assert "'make up' starts it" in done.stdout
