@@ -148,18 +148,21 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         page.goto(f"{run_url}/tasks/{TEST}")
         expect(page.get_by_text("compiled SQL of").first).to_be_visible()
         shoot(page, "2-log")
-        expect(page.get_by_role("link", name="Compiled SQL")).to_be_visible()
-        page.get_by_role("link", name="Compiled SQL").first.click()
-        page.goto(f"{run_url}/tasks/{TEST}/rendered_templates")
+        compiled = page.get_by_role("link", name="Compiled SQL")
+        expect(compiled).to_be_visible()
+        address = compiled.get_attribute("href")
+        assert address is not None
+        page.goto(address)
         expect(page.get_by_text("compiled_sql").first).to_be_visible()
         shoot(page, "3-compiled-sql")
         repair_staging(running)
         page.goto(f"{run_url}/tasks/{TEST}")
-        page.get_by_role("button", name="Clear").first.click()
+        expect(page.get_by_role("link", name="Compiled SQL")).to_be_visible()
+        page.keyboard.press("Shift+C")
         expect(page.get_by_role("dialog")).to_be_visible()
         shoot(page, "4-clear")
         before = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}
-        page.get_by_role("button", name="Confirm").click()
+        page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
         until(lambda: running.api.run(TRANSFORM, failed)["state"] in {"queued", "running"})
         assert running.ended(TRANSFORM, failed)["state"] == "success"
         after = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.alerts.explain import explain
 
+_LONGEST_SUBJECT = 120
+
 
 @dataclass(frozen=True)
 class Place:
@@ -30,11 +32,11 @@ def task_failed(place: Place, error: BaseException | None, *, about: str | None 
     cause = "ProcessDied" if error is None else type(error).__name__
     words = "the process of the task ended without saying why" if error is None else str(error)
     what = f"source {about}" if about else f"{place.dag_id}.{place.task_id}"
-    subject = "" if explained.wide else what
+    subjects = {"task": what, "message": words[:_LONGEST_SUBJECT], "all": ""}
     return _at(
         place,
         cause=cause,
-        subject=subject,
+        subject=subjects[explained.about],
         title=f"{what} failed: {cause}",
         happened=words or cause,
         meaning=explained.meaning,

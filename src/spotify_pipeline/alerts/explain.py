@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from spotify_pipeline import errors
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`wide`: every task that meets the cause has the same trouble, so one alert speaks for all of them."""
+    """`about`: what makes two of them the same alert beside cause and partition.
+
+    `task`: the task or source that met it; `message`: the error's words, whichever task met it; `all`: nothing,
+    since every task that meets it has the same trouble in words of its own.
+    """
 
     meaning: str
     action: str
-    wide: bool = False
+    about: Literal["task", "message", "all"] = "task"
 
 
 _GO_ON = "then clear the failed tasks in the grid: they go on from what is stored"
@@ -33,18 +38,18 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
     errors.WarehouseUnavailable: Explanation(
         f"Postgres did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
         f"See that the server of the named connection runs and is reachable, {_GO_ON}.",
-        wide=True,
+        about="all",
     ),
     errors.LakeUnavailable: Explanation(
         f"The object store did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
         f"See that the store of connection 'spotify_lake' runs and is reachable, {_GO_ON}.",
-        wide=True,
+        about="all",
     ),
     errors.ApiUnavailable: Explanation(
         "Spotify did not answer for all tries of the task. What was fetched is kept.",
         "Look at Spotify's status page; clear the fetch task while its date is today, later there is no "
         "history to fetch.",
-        wide=True,
+        about="all",
     ),
     errors.RateLimited: Explanation(
         "A bucket of the Web API is closed. What was fetched is kept.",
@@ -54,18 +59,19 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         "Spotify refuses the client or the login, so nothing can be read with it. What is stored stays.",
         "Run `spotify-pipeline auth login` for a user's login, or correct connection 'spotify_api'; "
         "then clear the failed tasks.",
-        wide=True,
+        about="all",
     ),
     errors.SchemaVersionError: Explanation(
         f"Code and warehouse are of different releases. {_NOTHING_LOST}.",
         "Install the release that the message names or run `spotify-pipeline warehouse migrate`, then clear "
         "the failed tasks.",
-        wide=True,
+        about="all",
     ),
     errors.ConfigurationError: Explanation(
         f"Nothing can run before it is set right. {_NOTHING_LOST}.",
         "Correct what the message names (`spotify-pipeline doctor` checks all of it), then clear the "
         "failed tasks.",
+        about="message",
     ),
     errors.QuarantineShareExceeded: Explanation(
         f"Nothing of this source was loaded, so that bad data does not replace good. {_LOADED}.",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, WAREHOUSE_INGEST
-from spotify_pipeline.errors import SourcesFailed
+from spotify_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from spotify_pipeline.alerts.alert import Alert
@@ -91,15 +91,16 @@ def _of_failed_task(context: Mapping[str, Any]) -> Alert | None:
 
     error = context.get("exception")
     chain = _chain(error if isinstance(error, BaseException) else None)
-    if any(isinstance(link, SourcesFailed) or link.__dict__.get("alert_told") for link in chain):
+    if any(link.__dict__.get("alert_told") for link in chain):
         return None
     place = place_of(context)
     verdict = next((link.alert_of for link in chain if hasattr(link, "alert_of")), None)
     if verdict is not None:
         made: Alert = verdict(place)
         return made
-    # Airflow's own class wraps ours, which says more
-    root = chain[-1] if chain else None
+    # Airflow's own class wraps ours, and ours what a library said: ours is the sentence for a reader
+    ours = next((link for link in chain if isinstance(link, PipelineError)), None)
+    root = ours or (chain[-1] if chain else None)
     if root is not None and type(root).__name__ == "CosmosDbtRunError":
         return causes.model_failed(place, str(place.task_id), str(root))
     return causes.task_failed(place, root)

@@ -11,7 +11,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
-from spotify_pipeline.errors import ReconciliationError
+from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.alerting import mark_told
@@ -228,5 +228,9 @@ def reconcile_groups(
 def conclude(summary: dict[str, Any]) -> str:
     """End the run red where a source failed; the others are loaded and passed on."""
     with step() as (_, partition):
-        Verdict(**summary).raise_failures(partition.isoformat())
+        try:
+            Verdict(**summary).raise_failures(partition.isoformat())
+        except SourcesFailed as error:
+            mark_told(error)  # each source is, by the task that it failed in
+            raise
         return f"{len(summary['complete'])} sources complete, {len(summary['partial'])} partial"

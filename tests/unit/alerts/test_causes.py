@@ -24,6 +24,13 @@ def test_an_outage_is_one_alert_whichever_task_meets_it() -> None:
     assert causes.task_failed(HERE, down, about="mine").key == causes.task_failed(THERE, gone).key
 
 
+def test_a_wrong_setting_is_one_alert_whichever_task_meets_it() -> None:
+    missing = errors.ConnectionMissing("connection 'warehouse_dbt' is not defined")
+    other = errors.ConnectionMissing("connection 'spotify_lake' is not defined")
+    assert causes.task_failed(HERE, missing).key == causes.task_failed(THERE, missing).key
+    assert causes.task_failed(HERE, missing).key != causes.task_failed(HERE, other).key
+
+
 def test_of_two_sources_and_two_tasks_each_has_its_own() -> None:
     bad = errors.QuarantineShareExceeded("too much")
     assert causes.task_failed(HERE, bad, about="a").key != causes.task_failed(HERE, bad, about="b").key

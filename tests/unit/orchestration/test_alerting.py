@@ -68,8 +68,14 @@ def test_what_is_told_already_is_not_told_by_the_task_that_fails_of_it(told: lis
     error = errors.DamagedObject("absent")
     alerting.mark_told(error)
     alerting.on_task_failure(context(raised(error)))
-    alerting.on_task_failure(context(raised(errors.SourcesFailed("2 of the sources failed"))))
     assert told == []
+
+
+def test_our_own_sentence_goes_before_what_a_library_said(told: list[Alert]) -> None:
+    ours = errors.ConfigurationError("the warehouse has no marts yet: run spotify_transform")
+    ours.__cause__ = ValueError("relation does not exist")
+    alerting.on_task_failure(context(raised(ours)))
+    assert told[0].happened == str(ours)
 
 
 def test_a_verdict_of_dbt_makes_its_own_alert(told: list[Alert]) -> None:
