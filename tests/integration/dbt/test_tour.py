@@ -15,6 +15,7 @@ from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, 
 from tests.integration.steps.conftest import PASSWORDS, World, world  # noqa: F401 - world is a fixture
 
 from spotify_pipeline.local.demo_sources import artist_entries
+from spotify_pipeline.report.build import build_report
 from spotify_sandbox.testing import RunningSandbox, running
 
 pytestmark = pytest.mark.integration
@@ -111,3 +112,6 @@ def test_the_tour_over_the_reference_catalogue(
     )[1]
     assert risers > 100
     assert fallers > 100
+    page = build_report(world.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
+    assert "Popularity on the move" in page
+    assert "Popularity is not shown" not in page

@@ -49,7 +49,8 @@ def lists_and_plays(days: list[date]) -> str:
     """SQL that makes up a playlist and a listener out of the tracks in staging, the same for equal tracks.
 
     Thirty tracks in the order of their ids: each day the playlist holds twelve, two further on than the day
-    before. The listener plays one every two hours from eight, on all days.
+    before. The listener plays one every two hours from eight, on all days, has saved the first twenty, one
+    less each day, and has five top tracks, which take turns.
     """
     playlist = "EveningPlaylist0000000"
     statements = [
@@ -70,6 +71,21 @@ def lists_and_plays(days: list[date]) -> str:
             f" from chosen where place between {2 * number + 1} and {2 * number + 12}",
         ]
         statements += [
+            "insert into staging.list_reads"
+            " (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)"
+            f" values ('{kind}', '{list_id}', '{day}', true, {items}, '{day}', 'raw/any.json', 1)"
+            for kind, list_id, items in (
+                ("saved_tracks", LISTENER, 20 - number),
+                ("top_tracks", f"{LISTENER}:short_term", 5),
+            )
+        ]
+        statements += [
+            "insert into staging.top_tracks"
+            " (user_hash, time_range, observed_on, rank, track_id, observed_at, raw_key, load_seq)"
+            f" select '{LISTENER}', 'short_term', '{day}', (place * {number + 1}) % 7, track_id, '{day}',"
+            f" 'raw/any.json', 1 from chosen where place < 7 and (place * {number + 1}) % 7 < 6",
+        ]
+        statements += [
             "insert into staging.plays"
             " (user_hash, played_at, track_id, observed_at, raw_key, first_seen_on, load_seq)"
             f" select '{LISTENER}', '{at}', track_id, '{at}', 'raw/any.json', '{day}', 1"
@@ -77,4 +93,11 @@ def lists_and_plays(days: list[date]) -> str:
             for hour in range(8, 24, 2)
             for at in [datetime.combine(day, time(hour))]
         ]
+    last = f"date '{days[-1]}' - greatest(place - {21 - len(days)}, 0)::integer"
+    statements += [
+        "insert into staging.saved_tracks"
+        " (user_hash, track_id, added_at, observed_at, raw_key, first_seen_on, last_seen_on, load_seq)"
+        f" select '{LISTENER}', track_id, timestamptz '2020-01-01 12:00Z' + place * interval '40 days',"
+        f" '{days[-1]}', 'raw/any.json', '{days[0]}', {last}, 1 from chosen where place <= 20"
+    ]
     return ";\n".join(statements)
