@@ -12,8 +12,8 @@ from spotify_pipeline import errors
 class Explanation:
     """`about`: what makes two of them the same alert beside cause and partition.
 
-    `task`: the task or source that met it; `message`: the error's words, whichever task met it; `all`: nothing,
-    since every task that meets it has the same trouble in words of its own.
+    `task`: the task or source that met it; `message`: the error's words, whoever met it; `all`: nothing,
+    since every task meets the same trouble in words of its own.
     """
 
     meaning: str

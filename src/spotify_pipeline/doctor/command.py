@@ -66,3 +66,4 @@ def examine(way: Way, project: Path) -> Findings:
     else:
         yield from reach.check_settings()
         yield from reach.check_connections()
+        yield from reach.check_alert_channels()

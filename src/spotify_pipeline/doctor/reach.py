@@ -42,6 +42,27 @@ def check_connections(environ: Mapping[str, str] | None = None) -> Findings:
             yield Finding(subject)
 
 
+def check_alert_channels(environ: Mapping[str, str] | None = None) -> Findings:
+    """Connections that the alerts are set to go through are defined; nothing is sent."""
+    try:
+        settings = Settings.load()
+    except PipelineError:
+        return  # said already
+    wanted = {
+        settings.alerts_smtp_connection: settings.alerts_email_to,
+        settings.alerts_slack_connection: settings.alerts_slack_connection,
+    }
+    for conn_id, used in wanted.items():
+        if conn_id is None or not used:
+            continue
+        try:
+            from_environment(conn_id, environ)
+        except PipelineError as error:
+            yield Finding(f"alerts through {conn_id}", f"alerts cannot be sent: {error}")
+        else:
+            yield Finding(f"alerts through {conn_id}")
+
+
 def _reach(info: ConnectionInfo) -> None:
     reachers: dict[str, Callable[[ConnectionInfo], None]] = {
         connections.SPOTIFY_API: _spotify,

@@ -196,3 +196,15 @@ def test_the_command_s_status_says_whether_all_is_well(tools: Path, tmp_path: Pa
 
 def test_each_way_has_checks() -> None:
     assert all(list(examine(way, PROJECT_ROOT)) for way in Way)
+
+
+def test_a_channel_of_alerts_without_its_connection_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(reach.check_alert_channels({})) == [], "none is set"
+    monkeypatch.setenv("SPOTIFY_PIPELINE_ALERTS_SLACK_CONNECTION", "slack_alerts")
+    monkeypatch.setenv("SPOTIFY_PIPELINE_ALERTS_EMAIL_TO", "ops@example.com")
+    found = {
+        finding.subject: finding.problem
+        for finding in reach.check_alert_channels({"AIRFLOW_CONN_SMTP_DEFAULT": "smtp://mail.example.com"})
+    }
+    assert not found["alerts through smtp_default"]
+    assert "AIRFLOW_CONN_SLACK_ALERTS" in found["alerts through slack_alerts"]
