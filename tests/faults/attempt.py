@@ -11,16 +11,18 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import stamina
-
-from spotify_pipeline.errors import TransientError
 from tests.faults.driver import Step, Work, perform
 from tests.faults.interpose import Interposer, Way
 from tests.faults.world import World
 
+from spotify_pipeline.errors import TransientError
+
 LIMIT_SECONDS = 90.0
+_MARK = b"\0\n"
 Prepare = Callable[[], None]
 
 
@@ -41,7 +43,54 @@ class Attempt:
         return self.ended == "done"
 
 
-def attempt(
+@dataclass
+class Running:
+    """An attempt that may not have ended yet."""
+
+    pid: int
+    reading: int
+    began: float
+    told: bytes = b""
+
+    def is_stopped(self, limit: float = LIMIT_SECONDS) -> bool:
+        """Wait until it has stopped itself (Way.STOPPED) or ended; whether it is stopped."""
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            options = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+            changed = os.waitid(os.P_PID, self.pid, options)
+            if changed is not None:
+                return changed.si_code == os.CLD_STOPPED
+            time.sleep(0.002)
+        return False
+
+    def has_ended(self) -> bool:
+        """Whether it has come to its end, in whatever way."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def wake(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def finish(self, limit: float = LIMIT_SECONDS) -> Attempt:
+        """Wait for its end, at most `limit` seconds from its beginning, and tell what became of it."""
+        told, in_time = _read(self.reading, self.began + limit)
+        os.close(self.reading)
+        if not in_time:
+            os.kill(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        seconds = time.monotonic() - self.began
+        *announced, last = told.split(_MARK)
+        struck = announced[0].decode() if announced else None
+        if not in_time:
+            error = f"not at its end after {limit:g} s"
+            return Attempt("hanging", error=error, struck=struck, seconds=seconds)
+        if os.WIFSIGNALED(status):
+            return Attempt("killed", struck=struck, seconds=seconds)
+        ended, result, error, labels = pickle.loads(last)  # noqa: S301 - our own child wrote it
+        return Attempt(ended, result, error, struck, labels, seconds)
+
+
+def start(
     world: World,
     step: Step,
     carried: Mapping[str, Any],
@@ -51,64 +100,50 @@ def attempt(
     way: Way = Way.REFUSED,
     prepare: Prepare | None = None,
     work: Work = perform,
-    limit: float = LIMIT_SECONDS,
-) -> Attempt:
-    """Fork, do the step there, and tell how it ended; at most `limit` seconds.
+) -> Running:
+    """Fork and do the step there, as try `number`; its call number `strike` goes wrong in that way.
 
     `prepare` runs in the child first: that is where planted bugs are planted.
     """
-    began = time.monotonic()
     reading, writing = os.pipe()
     gc.freeze()
+    began = time.monotonic()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _child(world, step, carried, number, strike, way, prepare, work, writing)
+        tell = partial(_tell, writing)
+        interposer = Interposer(strike, way, lambda label: tell(label.encode() + _MARK))
+        _child(tell, interposer, prepare, lambda: work(world.runtime(number), step, carried))
     os.close(writing)
-    told, in_time = _read(reading, began + limit)
-    os.close(reading)
-    if not in_time:
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    seconds = time.monotonic() - began
-    *announced, last = told.split(b"\0\n") if told else [b""]
-    struck = announced[0].decode() if announced else None
-    if not in_time:
-        return Attempt("hanging", error=f"not at its end after {limit:g} s", struck=struck, seconds=seconds)
-    if os.WIFSIGNALED(status):
-        return Attempt("killed", struck=struck, seconds=seconds)
-    ended, result, error, labels = pickle.loads(last)  # noqa: S301 - our own child wrote it
-    return Attempt(ended, result, error, struck, labels, seconds)
+    return Running(pid, reading, began)
+
+
+def attempt(
+    world: World, step: Step, carried: Mapping[str, Any], *, limit: float = LIMIT_SECONDS, **more: Any
+) -> Attempt:
+    """`start` and `finish`, within `limit` seconds."""
+    return start(world, step, carried, **more).finish(limit)
 
 
 def _child(
-    world: World,
-    step: Step,
-    carried: Mapping[str, Any],
-    number: int,
-    strike: int,
-    way: Way,
-    prepare: Prepare | None,
-    work: Work,
-    writing: int,
+    tell: Callable[[bytes], None], interposer: Interposer, prepare: Prepare | None, do: Callable[[], Any]
 ) -> None:
     status = 1
     try:
         logging.disable(logging.CRITICAL)
         # the retries within an attempt would hide what the retry of the task has to repair
         stamina.set_testing(True, attempts=1)
-        interposer = Interposer(strike, way, lambda label: _tell(writing, label.encode() + b"\0\n"))
         interposer.install()
         if prepare is not None:
             prepare()
         ended, result, error = "done", None, ""
         try:
-            result = work(world.runtime(number), step, carried)
+            result = do()
         except TransientError as failure:
             ended, error = "transient", f"{type(failure).__name__}: {failure}"
         except Exception as failure:
             ended, error = "fatal", f"{type(failure).__name__}: {failure}"
-        _tell(writing, pickle.dumps((ended, result, error, interposer.labels)))
+        tell(pickle.dumps((ended, result, error, interposer.labels)))
         status = 0
     finally:
         # no handler of the parent's, no flushing of its buffers

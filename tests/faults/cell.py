@@ -1,9 +1,10 @@
-"""One cell of the exhaustive part: a step with its n-th call going wrong, then its retries, then the oracles."""
+"""One cell of the exhaustive part: a step whose n-th call goes wrong, its retries, and all oracles."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.attempt import Attempt, Prepare, attempt
@@ -18,13 +19,22 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of an undisturbed run, the world before and after it."""
+    """A step of an undisturbed run, the world before and after it, and its I/O calls in their order."""
 
     step: Step
     before: Saved
     after: Saved
-    calls: int
+    labels: Sequence[str]
     api_calls: int
+
+    @property
+    def calls(self) -> int:
+        """How many I/O calls it makes."""
+        return len(self.labels)
+
+    def numbers(self, pattern: str) -> list[int]:
+        """Numbers of the calls whose label matches."""
+        return [n for n, label in enumerate(self.labels, 1) if re.search(pattern, label)]
 
 
 @dataclass

@@ -49,7 +49,7 @@ def undisturbed(world: World, days: Sequence[Any] = DAYS) -> list[Moment]:
             carried[step.key] = done.result
             after = world.save(str(len(moments)), carried)
             api_calls = world.sandbox.control.calls(recent=1).api_total
-            moments.append(Moment(step, saved, after, len(done.labels), api_calls))
+            moments.append(Moment(step, saved, after, done.labels, api_calls))
             saved = after
         saved = moments[-1].after
     return moments
@@ -89,8 +89,8 @@ def run(
             rows += found
             cells += sum(row.injected for row in found)
             report(f"{number}/{len(jobs)} units, {cells} faults, {time.monotonic() - began:.0f} s")
-    order = {(str(m.step), way): (i, way) for i, m in reversed(list(enumerate(moments))) for way in Way}
-    return sorted(merged(rows), key=lambda row: str(order.get((row.step, row.fault), row.step)))
+    order = {str(moment.step): number for number, moment in reversed(list(enumerate(moments)))}
+    return sorted(merged(rows), key=lambda row: (order[row.step], row.fault))
 
 
 class _Worker:
@@ -113,12 +113,14 @@ def rows_of(cells: Iterator[Cell]) -> list[Row]:
     """One row for each door and way; a run that passed untouched is no injection."""
     rows = []
     for cell in cells:
-        door = cell.struck.split(" ")[0] if cell.struck else "untouched"
+        if cell.struck is None and not cell.findings:
+            continue
+        fault = f"{cell.struck.split(' ')[0]} call {cell.way}" if cell.struck else "none"
         rows.append(
             Row(
-                fault=f"{door} call {cell.way}" if cell.struck else "none",
+                fault=fault,
                 step=str(cell.step),
-                injected=1,
+                injected=int(cell.struck is not None),
                 lost=sum(finding.lost for finding in cell.findings),
                 wrong=sum(finding.wrong for finding in cell.findings),
                 seconds=[cell.seconds],
@@ -126,8 +128,3 @@ def rows_of(cells: Iterator[Cell]) -> list[Row]:
             )
         )
     return merged(rows)
-
-
-def all_units(moments: Sequence[Moment]) -> list[Unit]:
-    """Everything."""
-    return [Unit(number, way) for number in range(len(moments)) for way in Way]

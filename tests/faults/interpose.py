@@ -31,6 +31,10 @@ class Way(StrEnum):
     REFUSED = "fails before"  # it never reaches the server, and the connection is gone
     LOST = "answer lost"  # it took effect, and nobody hears so
     KILLED = "process killed"  # SIGKILL with the call on its way
+    STOPPED = "overtaken"  # SIGSTOP before it: an orphan that wakes up beside its own retry
+
+
+WAYS = (Way.REFUSED, Way.LOST, Way.KILLED)
 
 
 Announce = Callable[[str], None]
@@ -59,6 +63,9 @@ class Interposer:
             mine = len(self.labels) == self.strike
         if mine:
             self._announce(label)
+            if self.way is Way.STOPPED:
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return False  # woken up, it goes on as if nothing had been
         return mine
 
     def install(self) -> None:

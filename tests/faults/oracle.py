@@ -179,13 +179,11 @@ def differences(expected: State, actual: State) -> list[Finding]:
 def at_rest(owner: ConnectionInfo, lake: Lake | None, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
     """What a crash may leave behind, once the server has had `settle` seconds to notice it."""
     deadline = time.monotonic() + settle
-    while True:
-        with connect(owner, autocommit=True) as conn:
-            findings = list(_left_behind(conn))
-        if not findings or time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
     with connect(owner, autocommit=True) as conn:
+        while findings := list(_left_behind(conn)):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
         findings += _unbalanced(conn)
     return findings + ([] if lake is None else half_manifests(lake))
 

@@ -1,4 +1,4 @@
-"""Postgres and SeaweedFS for the suite, as children of this process; the tests' own fixtures have the same."""
+"""Postgres and SeaweedFS for the suite, as children of this process, like those of the tests' fixtures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def serving(folder: Path) -> Iterator[Servers]:
         store.initialise()
         with (
             running(
-                postgres.command(),
+                # each step logs in several times: a costly password hash would be most of its time
+                [*postgres.command(), "-c", "scram_iterations=1"],
                 check=postgres.check,
                 log=folder / "postgres.log",
                 what="Postgres of the faults suite",

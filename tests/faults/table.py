@@ -28,8 +28,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Texts of the printed columns."""
         times = sorted(self.seconds)
-        median = f"{times[len(times) // 2]:.2f}" if times else "–"
-        most = f"{times[-1]:.2f}" if times else "–"
+        median = f"{times[len(times) // 2]:.2f}" if times else "-"
+        most = f"{times[-1]:.2f}" if times else "-"
         return (self.fault, self.step, str(self.injected), str(self.lost), str(self.wrong), median, most)
 
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import yaml
+from tests.faults.oracle import State, capture, listed
+from tests.faults.servers import Servers
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
@@ -22,12 +24,11 @@ from spotify_pipeline.lake.store import StoredObject
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login_store import FileState
 from spotify_pipeline.steps.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.faults.oracle import State, capture, listed
-from tests.faults.servers import Servers
 
 DAY = date(2026, 11, 22)
 DAYS = (DAY, DAY + timedelta(days=1))
@@ -45,6 +46,7 @@ class Saved:
     objects: dict[str, tuple[str, StoredObject]]
     state: State
     carried: dict[str, Any]
+    files: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,8 +123,8 @@ class World:
 
     def write_sources(self) -> None:
         """One small source of each sort, the same in every world of a seed."""
-        playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER and p["entries"] > 0]
-        playlist = min(playlists, key=lambda p: (p["entries"], p["id"]))
+        playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER]
+        playlist = max(playlists, key=lambda p: p["entries"])  # of several pages
         artist, query, album = self._choose()
         self._spoil(album)
         entries = [
@@ -183,7 +185,8 @@ class World:
             drawn = f"CREATE TABLE {schema}.load_seq AS SELECT last_value, is_called FROM ops.load_seq_seq"
             conn.execute("; ".join([f"CREATE SCHEMA {schema}", *copies, drawn]).encode())
         objects = {key: (tag, self.lake.get(key)) for key, tag in listed(self.lake, "").items()}
-        return Saved(schema, objects, self.state(), dict(carried))
+        files = {path: path.read_text() for path in self.folder.glob("*.json")}
+        return Saved(schema, objects, self.state(), dict(carried), files)
 
     def put_back(self, saved: Saved, *, rows: bool = True) -> None:
         """Make everything as it was; without `rows` the warehouse is left as it is."""
@@ -200,8 +203,10 @@ class World:
                 )
                 conn.execute("; ".join(["BEGIN", *statements, "COMMIT"]).encode())
         self.put_back_objects(saved.objects)
-        for file in self.folder.glob("*.json"):
-            file.unlink()  # a refreshed login
+        for path in self.folder.glob("*.json"):
+            path.unlink()
+        for path, text in saved.files.items():
+            FileState(self.folder / path.name).write(text)  # a login that was refreshed
 
     def become(self, other: World, saved: Saved) -> None:
         """Take over another world's rows, with all that is saved beside them, and a saved bucket."""

@@ -1,0 +1,68 @@
+"""`make test-faults`: the faults suite with its table; see docs/reliability.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults import exhaustive_run
+from tests.faults.table import Row, commit, markdown, write
+
+from spotify_pipeline.settings import PROJECT_ROOT
+
+KINDS = ("exhaustive", "schedules", "bugs", "random", "airflow")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--kinds", default=",".join(KINDS), help="which parts, separated by commas")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the schedules and cells to run")
+    parser.add_argument("--seed", type=int, default=1, help="where random schedules begin")
+    parser.add_argument("--workers", type=int, default=2, help="worlds side by side")
+    parser.add_argument("--steps", default="", help="only steps whose name matches this expression")
+    parser.add_argument(
+        "--folder", type=Path, default=PROJECT_ROOT / "build" / "faults", help="for the table"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the parts, print and write the table; 0 where nothing was found."""
+    asked = _arguments()
+    kinds = asked.kinds.split(",")
+    if unknown := set(kinds) - set(KINDS):
+        sys.exit(f"unknown part {sorted(unknown)[0]}: there are {', '.join(KINDS)}")
+    heading = (
+        f"Faults at commit {commit()}: parts {', '.join(kinds)}, seed {asked.seed}, scale {asked.scale:g}."
+    )
+    print(heading, flush=True)
+    began = time.monotonic()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # Postgres may run as another user
+        own = [kind for kind in kinds if kind in ("exhaustive", "schedules", "bugs")]
+        if own:
+            rows += exhaustive_run.run(
+                asked.scale, asked.seed, folder, kinds=own, workers=asked.workers, steps=asked.steps
+            )
+        for kind in kinds:
+            if kind in ("random", "airflow"):
+                part = importlib.import_module(f"tests.faults.{kind}_run")
+                rows += part.run(asked.scale, asked.seed, folder / kind)
+    seconds = time.monotonic() - began
+    path = write(rows, asked.folder, heading=heading, seconds=seconds)
+    print(f"\n{markdown(rows)}")
+    findings = [finding for row in rows for finding in row.findings]
+    for finding in findings:
+        print(f"FOUND {finding}")
+    print(f"{len(findings)} findings in {seconds:.0f} s; the table is in {path}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Planted bugs: what the suite must find, or it proves nothing. Each is planted at run time, in the child.
+
+A bug is the code as somebody might have written it. `BUGS` says what it breaks, and by which schedule it is
+looked for; the same schedule finds nothing without it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.faults import plants
+from tests.faults.attempt import Prepare
+from tests.faults.cell import Moment, run_cell
+from tests.faults.interpose import Way
+from tests.faults.oracle import Finding
+from tests.faults.rules import closed_bucket, mostly_bad, past_day
+from tests.faults.schedules import backwards, overtaken, side_by_side, twice
+from tests.faults.world import World
+
+Search = Callable[[World, Sequence[Moment], Prepare | None], Sequence[Finding]]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`what` is broken in `where`; `plant` breaks it; `search` looks for it."""
+
+    name: str
+    what: str
+    where: str
+    plant: Prepare
+    search: Search
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which oracles found a bug, with the first finding in words; none: the suite is blind to it."""
+
+    bug: Bug
+    oracles: tuple[str, ...]
+    first: str
+    seconds: float
+
+    @property
+    def is_found(self) -> bool:
+        """Whether any oracle said something."""
+        return bool(self.oracles)
+
+
+def hunt(world: World, moments: Sequence[Moment], bug: Bug, *, planted: bool = True) -> Verdict:
+    """Search for a bug that is planted, or make sure that nothing is found where it is not."""
+    began = time.monotonic()
+    findings = bug.search(world, moments, bug.plant if planted else None)
+    oracles = tuple(dict.fromkeys(finding.oracle for finding in findings))
+    return Verdict(bug, oracles, str(findings[0]) if findings else "", time.monotonic() - began)
+
+
+def moment_of(moments: Sequence[Moment], step: str, day: int = 0) -> Moment:
+    """The step of that name on the first day, or the second."""
+    return [moment for moment in moments if str(moment.step) == step][day]
+
+
+def calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> Search:
+    """The first calls of a step whose label matches go wrong, one at a time, until something is found."""
+
+    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+        moment = moment_of(moments, step, day)
+        world.go_to(moment.step.day)
+        world.put_back(moment.before)
+        for n in moment.numbers(pattern)[-most:]:
+            cell = run_cell(world, moment, way, n, prepare=prepare)
+            if cell.findings:
+                return cell.findings
+        return []
+
+    return search
+
+
+def plain(step: str, day: int = 0) -> Search:
+    """No fault at all: what it gives is wrong as it is."""
+
+    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+        moment = moment_of(moments, step, day)
+        world.go_to(moment.step.day)
+        world.put_back(moment.before)
+        return run_cell(world, moment, Way.REFUSED, 0, prepare=prepare).findings
+
+    return search
+
+
+def orphan_of(step: str) -> Search:
+    """An orphan of this step that wakes up beside its retry."""
+
+    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+        return overtaken(world, [moment_of(moments, step)], prepare, every=6).findings
+
+    return search
+
+
+def of(schedule: Callable[..., object]) -> Search:
+    """A schedule of its own."""
+
+    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+        findings: Sequence[Finding] = schedule(world, moments, prepare).findings  # type: ignore[attr-defined]
+        return findings
+
+    return search
+
+
+LOAD, FETCH = "load band", "fetch band"
+COMMIT = "warehouse COMMIT"
+BUGS = (
+    Bug("fence dropped", "an orphan's load commits beside its retry", "warehouse/load.py",
+        plants.fence_dropped, orphan_of(LOAD)),
+    Bug("fence shared", "a retry gets the orphan's own fence", "warehouse/lease.py",
+        plants.fence_shared, orphan_of(LOAD)),
+    Bug("manifest first", "the manifest says complete before the answers are there", "steps/fetch.py",
+        plants.manifest_first, calls(FETCH, Way.KILLED, "store PUT raw/album")),
+    Bug("partial says complete", "a crawl that an outage cut short is finished for good", "steps/fetch.py",
+        plants.partial_says_complete, calls(FETCH, Way.REFUSED, "api GET")),
+    Bug("key without query", "pages of one list have one key", "lake/keys.py",
+        plants.key_without_query, plain(FETCH)),
+    Bug("asks again", "a retry fetches what is stored", "steps/fetch.py",
+        plants.asks_again, calls(FETCH, Way.KILLED, "store PUT raw/album", most=1)),
+    Bug("bytes not kept", "answers are written anew instead of byte for byte", "steps/fetch.py",
+        plants.bytes_not_kept, plain(FETCH)),
+    Bug("local clock", "observed_at is this machine's", "spotify/transport.py",
+        plants.local_clock, plain(FETCH)),
+    Bug("summary first", "counts are there before the rows that they count", "steps/validate.py",
+        plants.summary_first, calls("validate band", Way.KILLED, "store PUT", most=4)),
+    Bug("bad record dropped", "a refused record is counted nowhere", "steps/validate.py",
+        plants.bad_record_dropped, plain("validate band")),
+    Bug("quarantine swallowed", "refused records do not reach ops.quarantined_record", "warehouse/ops.py",
+        plants.quarantine_swallowed, plain(LOAD)),
+    Bug("no transaction", "rows are committed before the log of the load", "warehouse/merge.py",
+        plants.no_transaction, calls(LOAD, Way.KILLED, "ops.load")),
+    Bug("commit believed", "a COMMIT that failed is taken for success", "warehouse/connection.py",
+        plants.commit_believed, calls(LOAD, Way.REFUSED, COMMIT, most=2)),
+    Bug("crawl state first", "albums count as complete before they are loaded", "steps/load.py",
+        plants.crawl_state_first, calls(LOAD, Way.REFUSED, COMMIT, most=2)),
+    Bug("number without lock", "load numbers are drawn in another order than commits", "warehouse/merge.py",
+        plants.number_without_lock, of(side_by_side)),
+    Bug("watermark too high", "a reader's mark counts loads that have not committed", "warehouse/ops.py",
+        plants.watermark_too_high, of(side_by_side)),
+    Bug("last one wins", "the upsert lets whatever comes last win", "warehouse/merge_sql.py",
+        plants.last_one_wins, of(backwards)),
+    Bug("simplified wins", "a record without detail erases the detail", "warehouse/merge_sql.py",
+        plants.simplified_wins, of(backwards)),
+    Bug("seen backwards", "last_seen_on goes back when an older day is loaded", "warehouse/merge_sql.py",
+        plants.seen_backwards, of(backwards)),
+    Bug("rows rewritten", "equal rows are written again", "warehouse/merge_sql.py",
+        plants.rows_rewritten, of(twice)),
+    Bug("queue drawn again", "each run takes other ids from the detail queue", "steps/details.py",
+        plants.queue_drawn_again, of(twice)),
+    Bug("duplicates forgotten", "repeats within a source are not counted", "warehouse/merge.py",
+        plants.duplicates_forgotten, plain(LOAD)),
+    Bug("kind forgotten", "the reconciliation leaves out tracks", "steps/reconcile.py",
+        plants.kind_forgotten, plain("reconcile")),
+    Bug("cursor ahead", "the listening cursor moves before the plays are loaded", "steps/listening.py",
+        plants.cursor_ahead, plain("listen _listening")),
+    Bug("absent means left", "a playlist of which pages are missing counts as whole", "steps/lists.py",
+        plants.absent_means_left, closed_bucket),
+    Bug("share unchecked", "a source that is mostly bad is loaded all the same", "steps/load.py",
+        plants.share_unchecked, mostly_bad),
+    Bug("past faked", "a past date is fetched with today's answers", "spotify/client.py",
+        plants.past_faked, past_day),
+)  # fmt: skip

@@ -1,0 +1,113 @@
+"""The parts of the suite without real schedules: every n-th call, the other orders, the planted bugs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults import exhaustive
+from tests.faults.bugs import BUGS, hunt
+from tests.faults.cell import Moment
+from tests.faults.exhaustive import Unit
+from tests.faults.interpose import WAYS
+from tests.faults.rules import closed_bucket, mostly_bad, past_day
+from tests.faults.schedules import Outcome, backwards, overtaken, side_by_side, twice
+from tests.faults.servers import Servers, serving
+from tests.faults.table import Row
+from tests.faults.world import DAYS, World, worlds
+
+PARTS = ("exhaustive", "schedules", "bugs")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Worlds that all know the same undisturbed run."""
+
+    worlds: Sequence[World]
+    moments: Sequence[Moment]
+
+
+@contextmanager
+def ground(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Ground]:
+    """Run the days once without a fault in the first world, and give the others its rows."""
+    with worlds(servers, folder, count) as made:
+        moments = exhaustive.undisturbed(made[0], days)
+        for world in made[1:]:
+            world.become(made[0], moments[0].before)
+        yield Ground(made, moments)
+
+
+def run(
+    scale: float,
+    seed: int,
+    folder: Path,
+    *,
+    kinds: Sequence[str] = PARTS,
+    workers: int = 2,
+    steps: str = "",
+) -> list[Row]:
+    """Rows of the parts asked for; with a `scale` below 1 that share of the calls, from number `seed` on."""
+    every = max(1, round(1 / scale))
+    with serving(folder) as servers, ground(servers, folder, workers) as made:
+        rows: list[Row] = []
+        if "exhaustive" in kinds:
+            units = [
+                Unit(number, way, 1 + (seed + number) % every, every)
+                for number, moment in enumerate(made.moments)
+                if re.search(steps, str(moment.step))
+                for way in WAYS
+            ]
+            rows += exhaustive.run(made.worlds, made.moments, units, _say)
+        if "schedules" in kinds:
+            rows += _schedules(made, every)
+        if "bugs" in kinds:
+            rows += _bugs(made, folder)
+        return rows
+
+
+def _schedules(made: Ground, every: int) -> list[Row]:
+    world, moments = made.worlds[0], made.moments
+    first = [
+        m for m in moments if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
+    ]
+    outcomes = {
+        "finished day again": ("all", twice(world, moments)),
+        "days backwards, from raw": ("all", backwards(world, moments)),
+        "loads side by side": ("load", side_by_side(world, moments)),
+        "orphan beside its retry": ("all", overtaken(world, first, every=3 * every)),
+    }
+    rules = {
+        "quota ends between two pages": ("lists", closed_bucket),
+        "more bad records than allowed": ("load band", mostly_bad),
+        "date that is over": ("plan", past_day),
+    }
+    for name, (step, rule) in rules.items():
+        outcomes[name] = (step, Outcome(rule(world, moments, None), 1))
+    rows = []
+    for name, (step, outcome) in outcomes.items():
+        lost = sum(finding.lost for finding in outcome.findings)
+        wrong = sum(finding.wrong for finding in outcome.findings)
+        findings = [f"{name}: {finding}" for finding in outcome.findings]
+        rows.append(Row(name, step, outcome.injected, lost, wrong, outcome.seconds, findings))
+        _say(f"{name}: {outcome.injected} times, {len(findings)} findings")
+    return rows
+
+
+def _bugs(made: Ground, folder: Path) -> list[Row]:
+    """Every planted bug has to be found: one that is not is the finding."""
+    rows = []
+    for bug in BUGS:
+        verdict = hunt(made.worlds[0], made.moments, bug)
+        found = ", ".join(verdict.oracles) or "NOBODY"
+        _say(f"planted: {bug.name} ({bug.what}; {bug.where}): found by {found}; {verdict.first[:160]}")
+        blind = [] if verdict.is_found else [f"planted bug '{bug.name}' was found by no oracle"]
+        found_by = f"found by {', '.join(verdict.oracles)}" if verdict.is_found else "NOT FOUND"
+        rows.append(Row(f"planted: {bug.name}", found_by, 1, 0, 0, [verdict.seconds], blind))
+    return rows
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

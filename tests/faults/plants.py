@@ -1,0 +1,256 @@
+"""The planted bugs' code: each function breaks one thing in the process that calls it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import psycopg
+from tests.faults.world import DAY
+
+from spotify_pipeline.lake import Lake, Manifest, keys
+from spotify_pipeline.spotify import transport
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.steps import details, fetch, listening, load, reconcile
+from spotify_pipeline.steps import validate as validation
+from spotify_pipeline.steps.findings import ValidationSummary
+from spotify_pipeline.steps.lists import ListsSeen
+from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, ops, plays
+from spotify_pipeline.warehouse import load as loading
+from spotify_pipeline.warehouse.connection import connect
+
+
+def _patch(target: Any, name: str, value: Any) -> None:
+    setattr(target, name, value)
+
+
+def fence_dropped() -> None:
+    _patch(loading.leases, "check", lambda conn, held: None)
+
+
+def fence_shared() -> None:
+    acquire = lease.acquire
+
+    def shared(info: Any, step: str, partition: Any, source: str, holder: str) -> Any:
+        with connect(info) as conn:
+            row = conn.execute(
+                "SELECT fence FROM ops.step_lease WHERE (step, partition, source) = (%s, %s, %s)",
+                [step, partition, source],
+            ).fetchone()
+        return (
+            lease.Lease(step, partition, source, row[0], holder)
+            if row
+            else acquire(info, step, partition, source, holder)
+        )
+
+    _patch(lease, "acquire", shared)
+
+
+def manifest_first() -> None:
+    crawl = fetch.crawl
+
+    def early(client: Any, source: Any, *, partition: Any, **more: Any) -> Any:
+        manifest = Manifest(partition, source.name, source.kind.value, source.definition_sha256, True, ())
+        more["keep"].__self__._lake.put(manifest.key, manifest.to_bytes())
+        return crawl(client, source, partition=partition, **more)
+
+    _patch(fetch, "crawl", early)
+
+
+def partial_says_complete() -> None:
+    _patch(fetch, "Manifest", lambda **fields: Manifest(**fields | {"complete": True}))
+
+
+def key_without_query() -> None:
+    request_hash = keys.request_hash
+    _patch(keys, "request_hash", lambda method, path, query: request_hash(method, path, {}))
+
+
+def asks_again() -> None:
+    _patch(fetch.RawZone, "have", lambda zone, request: None)
+
+
+def bytes_not_kept() -> None:
+    keep = fetch.RawZone.keep
+
+    def rewritten(zone: Any, request: Any, response: Any) -> None:
+        keep(
+            zone, request, replace(response, body=orjson.dumps(response.document, option=orjson.OPT_INDENT_2))
+        )
+
+    _patch(fetch.RawZone, "keep", rewritten)
+
+
+def local_clock() -> None:
+    _patch(transport, "observed_at", lambda headers: datetime.now(UTC).replace(microsecond=0))
+
+
+class _Later:
+    """A store whose writes are done at the end, in the opposite order."""
+
+    def __init__(self) -> None:
+        self.writes: list[Callable[[Lake], None]] = []
+
+    def put(self, key: str, data: Any, **more: Any) -> None:
+        whole = data if isinstance(data, bytes) else _read(data)
+        self.writes.append(lambda lake: lake.put(key, whole, **more))
+
+    def delete(self, key: str) -> None:
+        self.writes.append(lambda lake: lake.delete(key))
+
+
+def _read(file: Any) -> bytes:
+    file.seek(0)
+    data: bytes = file.read()
+    return data
+
+
+def summary_first() -> None:
+    store = validation._Validation.store
+
+    def reversed_store(work: Any, lake: Lake, *more: Any, **options: Any) -> Any:
+        later = _Later()
+        summary = store(work, later, *more, **options)  # type: ignore[arg-type]
+        for write in reversed(later.writes):
+            write(lake)
+        return summary
+
+    _patch(validation._Validation, "store", reversed_store)
+
+
+def bad_record_dropped() -> None:
+    _patch(validation._Validation, "_refuse", lambda *_arguments, **_options: None)
+
+
+def quarantine_swallowed() -> None:
+    _patch(ops, "record_quarantined", lambda conn, records: None)
+
+
+def no_transaction() -> None:
+    finish = merge.Merge.finish
+
+    def eager(work: Any) -> Any:
+        outcome = finish(work)
+        work._conn.commit()
+        return outcome
+
+    _patch(merge.Merge, "finish", eager)
+
+
+def commit_believed() -> None:
+    commit = psycopg.Connection.commit
+
+    def hopeful(conn: psycopg.Connection) -> None:
+        try:
+            commit(conn)
+        except psycopg.OperationalError:
+            return
+
+    _patch(psycopg.Connection, "commit", hopeful)
+
+
+def crawl_state_first() -> None:
+    read = load.read_complete_albums
+
+    def eager(lake: Lake, key: str) -> Any:
+        albums = read(lake, key)
+        with connect(eager.info) as conn:  # type: ignore[attr-defined]
+            crawl_state.record_complete_albums(conn, "band", albums, refresh_days=28)
+        return albums
+
+    acquire = lease.acquire
+
+    def noting(info: Any, *arguments: Any) -> Any:
+        eager.info = info  # type: ignore[attr-defined]
+        return acquire(info, *arguments)
+
+    _patch(lease, "acquire", noting)
+    _patch(load, "read_complete_albums", eager)
+
+
+def number_without_lock() -> None:
+    # each process holds a lock of its own
+    _patch(merge, "LOAD_LOCK", os.getpid())
+
+
+def watermark_too_high() -> None:
+    def drawn(conn: psycopg.Connection) -> int:
+        row = conn.execute("SELECT nextval('ops.load_seq_seq') - 1").fetchone()
+        return int(row[0]) if row else 0
+
+    _patch(ops, "highest_load_seq", drawn)
+
+
+def last_one_wins() -> None:
+    _patch(merge_sql, "_wins", lambda group: "true")
+
+
+def simplified_wins() -> None:
+    wins = merge_sql._wins
+    _patch(merge_sql, "_wins", lambda group: wins(group) if group.name == merge_sql.LISTING else "true")
+
+
+def seen_backwards() -> None:
+    _patch(
+        merge_sql,
+        "_SEEN_SET",
+        "first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),"
+        " last_seen_on = excluded.last_seen_on",
+    )
+
+
+def rows_rewritten() -> None:
+    merged = merge_sql._merge
+    _patch(
+        merge_sql,
+        "_merge",
+        lambda spec, **more: merged(spec, **more).replace(" WHERE ((", " WHERE true OR (("),
+    )
+
+
+def queue_drawn_again() -> None:
+    _patch(details, "_stored_selection", lambda lake, partition: None)
+
+
+def duplicates_forgotten() -> None:
+    _patch(merge.KindCounts, "duplicates", property(lambda counts: 0))
+
+
+def kind_forgotten() -> None:
+    rows = reconcile._rows
+    _patch(
+        reconcile,
+        "_rows",
+        lambda *arguments: (row for row in rows(*arguments) if row.record_kind != "track"),
+    )
+
+
+def cursor_ahead() -> None:
+    fetched = listening.fetch_source
+
+    def eager(lake: Lake, client: Any, *arguments: Any, **more: Any) -> Any:
+        outcome = fetched(lake, client, *arguments, **more)
+        info = client._gate._info
+        with connect(info) as conn:
+            plays.advance_cursor(conn, more["user"], 1_800_000_000_000, client.api_now())
+        return outcome
+
+    _patch(listening, "fetch_source", eager)
+
+
+def absent_means_left() -> None:
+    reads = ListsSeen.reads
+    _patch(ListsSeen, "reads", lambda seen: [replace(read, complete=True) for read in reads(seen)])
+
+
+def share_unchecked() -> None:
+    _patch(ValidationSummary, "quarantined_share", property(lambda summary: 0.0))
+
+
+def past_faked() -> None:
+    today = datetime(DAY.year, DAY.month, DAY.day, 6, tzinfo=UTC)
+    _patch(SpotifyClient, "api_now", lambda client: today)
