@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,7 +16,7 @@ from spotify_pipeline.contract.entries import (
     judge_entry,
     playlist_groups,
 )
-from spotify_pipeline.contract.validator import Verdict, explain, schema, validate
+from spotify_pipeline.contract.validator import Verdict, schema, validate
 from spotify_pipeline.spotify.login import user_hash
 
 ID = "4uLU6hMCjMI75M1A2tKUQC"
@@ -129,19 +128,3 @@ def test_a_playlist_s_owner_is_kept_as_a_hash_only() -> None:
     assert listing["owner_hash"] == user_hash("listener1")
     assert "listener1" not in json.dumps(listing)
     assert playlist_groups({"id": ID, "name": "x"})["listing"]["owner_hash"] is None
-
-
-def test_every_recorded_entry_has_a_verdict_and_both_validators_agree(reference_data: Path) -> None:
-    judgements = 0
-    for path in sorted((reference_data / "recorded").rglob("*.json")):
-        try:
-            body = json.loads(path.read_text("utf-8"))
-        except ValueError:
-            continue
-        for request_kind, kind in ENTRY_KINDS.items():
-            for entry in find_entries(request_kind, body):
-                judge_entry(entry)
-                if entry.record is not None:
-                    assert validate(kind, entry.record).valid == explain(kind, entry.record).valid, path
-                judgements += 1
-    assert judgements > 100
