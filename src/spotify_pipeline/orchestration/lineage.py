@@ -21,6 +21,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.lineage import names
 from spotify_pipeline.lineage.names import DatasetName
 from spotify_pipeline.lineage.tables import tables_of
+from spotify_pipeline.steps.plays import LISTENING, is_listening
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
@@ -37,7 +38,7 @@ def fetched(lookup: ConnectionLookup, partition: date, states: Iterable[SourceSt
     with _told() as tell:
         if tell is not None:
             lake = lookup(SPOTIFY_LAKE)
-            tell((), [names.zone(lake, keys.RAW, state.source) for state in _good(states)], partition)
+            tell((), [_zone(lake, keys.RAW, state.source) for state in _good(states)], partition)
 
 
 def validated(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
@@ -46,8 +47,8 @@ def validated(lookup: ConnectionLookup, partition: date, states: Iterable[Source
         if tell is not None:
             lake = lookup(SPOTIFY_LAKE)
             sources = [state.source for state in _good(states)]
-            read = [names.zone(lake, keys.RAW, source) for source in sources]
-            tell(read, [names.zone(lake, keys.VALIDATED, source) for source in sources], partition)
+            read = [_zone(lake, keys.RAW, source) for source in sources]
+            tell(read, [_zone(lake, keys.VALIDATED, source) for source in sources], partition)
 
 
 def loaded(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
@@ -56,9 +57,17 @@ def loaded(lookup: ConnectionLookup, partition: date, states: Iterable[SourceSta
         if tell is not None:
             lake = lookup(SPOTIFY_LAKE)
             good = list(_good(states))
-            kinds = {kind for state in good for kind, count in state.counts.items() if count.loaded}
-            read = [names.zone(lake, keys.VALIDATED, state.source) for state in good]
-            tell(read, _tables(lookup(WAREHOUSE_DBT), tables_of(kinds)), partition)
+            read = [_zone(lake, keys.VALIDATED, state.source) for state in good]
+            tell(read, _tables(lookup(WAREHOUSE_DBT), tables_of(_accepted(good))), partition)
+
+
+def replayed(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
+    """Raw was read again, the tables of what was accepted were written."""
+    with _told() as tell:
+        if tell is not None:
+            good = list(_good(states))
+            read = [_zone(lookup(SPOTIFY_LAKE), keys.RAW, state.source) for state in good]
+            tell(read, _tables(lookup(WAREHOUSE_DBT), tables_of(_accepted(good))), partition)
 
 
 def wrote_tables(lookup: ConnectionLookup, partition: date, *tables: str) -> None:
@@ -114,6 +123,15 @@ def _output(name: DatasetName, partition: date) -> OutputDataset:
 def _tables(warehouse: ConnectionInfo, tables: Iterable[str]) -> list[DatasetName]:
     split = (table.split(".") for table in tables)
     return [names.table(warehouse, schema, name) for schema, name in split]
+
+
+def _zone(lake: ConnectionInfo, zone: str, source: str) -> DatasetName:
+    # the readings of the listening history are sources of an hour each: one dataset all the same
+    return names.zone(lake, zone, LISTENING if is_listening(source) else source)
+
+
+def _accepted(states: Iterable[SourceState]) -> set[str]:
+    return {kind for state in states for kind, count in state.counts.items() if count.loaded}
 
 
 def _good(states: Iterable[SourceState]) -> Iterator[SourceState]:

@@ -8,8 +8,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.ingest_alerts import tell_gaps, tell_login
 from spotify_pipeline.orchestration.runtime import running
+from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.listening import Reading, fetch_plays, load_plays, why_not
 from spotify_pipeline.steps.validate import validate_source
 from spotify_pipeline.warehouse.migrate import migrate
@@ -24,6 +26,7 @@ def fetch() -> dict[str, str]:
         migrate(runtime.lookup(WAREHOUSE_OWNER))
         reading = fetch_plays(runtime)
         tell_login(runtime, reading.partition)
+        lineage.fetched(runtime.lookup, reading.partition, [SourceState(reading.source)])
         return {"partition": reading.partition.isoformat(), "source": reading.source}
 
 
@@ -32,6 +35,7 @@ def validate(reading: dict[str, str]) -> dict[str, str]:
     with running() as runtime:
         where = _reading(reading)
         validate_source(runtime.lake, where.partition, where.source)
+        lineage.validated(runtime.lookup, where.partition, [SourceState(where.source)])
         return reading
 
 
@@ -41,6 +45,7 @@ def load(reading: dict[str, str]) -> dict[str, Any]:
         where = _reading(reading)
         state = load_plays(runtime, where)
         tell_gaps(runtime, where.partition)
+        lineage.loaded(runtime.lookup, where.partition, [state])
         return state.to_dict()
 
 

@@ -9,6 +9,7 @@ from airflow.sdk import get_current_context
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.reconcile import Verdict
@@ -64,6 +65,7 @@ def replay(unit: Unit) -> Unit:
         for fields in unit["partitions"]:
             planned = Replay(keys.parse_partition(fields["partition"]), tuple(fields["sources"]))
             states = replay_partition(runtime, planned, tries_left=tries_are_left())
+            lineage.replayed(runtime.lookup, planned.partition, states)
             done.append({**fields, "states": [state.to_dict() for state in states]})
         return {**unit, "partitions": done}
 

@@ -18,6 +18,7 @@ from spotify_pipeline.lineage.tables import tables_of
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.steps.group import KindCounts, SourceState
+from spotify_pipeline.steps.plays import LISTENING
 
 DAY = date(2026, 11, 5)
 CONNECTIONS = {
@@ -63,6 +64,19 @@ def test_raw_validated_and_staging_join_by_name(task: Any) -> None:
     assert inputs == ["s3://music validated/source=jazz"]
     assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
     assert not [name for name in outputs if "plays" in name], "no play was accepted"
+
+
+def test_a_replay_leads_from_raw_to_staging_in_one_task(task: Any) -> None:
+    lineage.replayed(CONNECTIONS.__getitem__, DAY, STATES)
+    inputs, outputs = told(task)
+    assert inputs == ["s3://music raw/source=jazz"]
+    assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
+
+
+def test_the_hours_of_listening_are_one_dataset(task: Any) -> None:
+    for hour in ("06", "07"):
+        lineage.fetched(CONNECTIONS.__getitem__, DAY, [SourceState(f"{LISTENING}-{hour}")])
+    assert set(told(task)[1]) == {f"s3://music raw/source={LISTENING}"}
 
 
 def test_the_partition_is_in_the_facet_that_openlineage_has_for_it(task: Any) -> None:
