@@ -22,6 +22,8 @@ from tests.faults.random_servers import Scene, scene
 from tests.faults.table import Row, commit
 from tests.faults.world import DAY, SOURCES, Saved
 
+from spotify_pipeline.warehouse.connection import connect
+
 SCHEDULES = 200
 # the API's clock moves on while a bucket is closed
 _MOVES_CLOCK = {Kind.LONG_LIMIT, Kind.QUOTA, Kind.SHORT_LIMIT, Kind.PLAIN_TEXT, Kind.MIDNIGHT}
@@ -66,8 +68,8 @@ class Runner:
                 self._expected[days, exact] = capture(world.owner, world.lake, exact=exact)
         self._usual = chain.seconds
 
-    def run(self, schedule: Schedule) -> Result:
-        """Bring a schedule to its end and look at what is there."""
+    def run(self, schedule: Schedule, *, meddle: str = "") -> Result:
+        """Bring a schedule to its end and look at what is there; `meddle` is a statement to be found out."""
         assert self._begin is not None
         world, control = self._scene.world, self._scene.sandbox.control
         world.put_back(self._begin)
@@ -83,6 +85,9 @@ class Runner:
                 break
         if not chain.findings:
             self._after(chain, schedule, carried)
+        if meddle:
+            with connect(world.owner) as conn:
+                conn.execute(meddle.encode())
         findings = [Finding("chain", "", text) for text in chain.findings]
         findings += self._differences(schedule)
         seconds = time.monotonic() - began

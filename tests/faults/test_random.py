@@ -1,0 +1,123 @@
+"""A few random schedules over real processes, and what they are made with."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from tests.faults.random_proxy import FaultProxy, Poison, Toxic
+from tests.faults.random_run import Runner, runner
+from tests.faults.random_schedule import Kind, draw
+
+from spotify_pipeline.local.ports import PortReservation
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+# one of each sort: worker, twins, network, full disk, closed bucket, damaged objects
+SEEDS = (0, 7, 13, 14, 20, 30, 33)
+ANSWER = b"x" * 50_000
+
+
+@pytest.fixture(scope="module")
+def schedules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    with runner(tmp_path_factory.mktemp("random")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
+def test_promise_3_killed_anywhere_same_result(schedules: Runner, seed: int) -> None:
+    """Replay one with `python -m tests.faults.random_run --seed N --schedules 1`."""
+    schedule = draw(seed)
+    assert schedule.days == 1, "two days take twice as long"
+    result = schedules.run(schedule)
+    assert result.findings == [], f"{schedule} ends otherwise than an undisturbed run"
+    assert sum(row.injected for row in result.rows) == len(schedule.faults)
+
+
+def test_the_oracle_sees_what_one_row_too_few_and_one_too_many_look_like(schedules: Runner) -> None:
+    result = schedules.run(draw(0), meddle="DELETE FROM staging.artists WHERE name = (SELECT min(name) FROM"
+                           " staging.artists)")  # fmt: skip
+    assert result.lost >= 1
+    assert any("staging.artists" in finding for finding in result.findings)
+
+
+def test_a_seed_is_a_schedule_and_two_hundred_reach_every_kind_of_fault() -> None:
+    drawn = [draw(seed) for seed in range(200)]
+    assert drawn == [draw(seed) for seed in range(200)]
+    reached = {fault.kind for schedule in drawn for fault in schedule.faults}
+    assert reached | {schedule.order for schedule in drawn} - {None} == set(Kind)
+    assert len({str(schedule) for schedule in drawn}) == 200
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultProxy]:
+    """In front of a server that answers each line with `ANSWER`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, PortReservation() as ports:
+
+        def answer(client: socket.socket) -> None:
+            with suppress(OSError), client:
+                while client.recv(100):
+                    client.sendall(ANSWER)
+
+        def serve() -> None:
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    client, _ = listener.accept()
+                    threading.Thread(target=answer, args=[client], daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        with FaultProxy(ports.choose(15_990), listener.getsockname()[1]) as made:
+            yield made
+
+
+def ask(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> bytes:
+    """Everything that comes back before the connection ends; OSError where it is reset or refused."""
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=seconds) as client:
+        client.sendall(question)
+        answer = b""
+        while len(answer) < len(ANSWER):
+            part = client.recv(2**16)
+            if not part:
+                break
+            answer += part
+        return answer
+
+
+def test_the_proxy_passes_everything_on_before_it_is_poisoned_and_once_healed(
+    proxy: FaultProxy,
+) -> None:
+    assert ask(proxy) == ANSWER
+    proxy.poison(Poison(Toxic.REFUSED))
+    with pytest.raises(OSError, match="refused|reset"):
+        ask(proxy)
+    proxy.heal()
+    assert ask(proxy) == ANSWER
+
+
+@pytest.mark.parametrize("toxic", [Toxic.RESET, Toxic.LOST])
+def test_a_reset_spends_itself(proxy: FaultProxy, toxic: Toxic) -> None:
+    proxy.poison(Poison(toxic, after=1_000, times=1))
+    with pytest.raises(ConnectionResetError):
+        ask(proxy)
+    assert ask(proxy) == ANSWER
+
+
+def test_a_truncated_answer_ends_in_good_order(proxy: FaultProxy) -> None:
+    proxy.poison(Poison(Toxic.CUT, after=1_000, times=1))
+    assert ask(proxy) == ANSWER[:1_000]
+
+
+def test_a_black_hole_answers_nothing_and_closes_nothing(proxy: FaultProxy) -> None:
+    proxy.poison(Poison(Toxic.HOLE))
+    with pytest.raises(TimeoutError):
+        ask(proxy, seconds=0.2)
+    proxy.heal()
+    assert ask(proxy) == ANSWER
+
+
+def test_a_full_store_refuses_to_write_and_goes_on_reading(proxy: FaultProxy) -> None:
+    proxy.poison(Poison(Toxic.FULL))
+    assert ask(proxy, b"PUT /bucket/key HTTP/1.1\r\n").startswith(b"HTTP/1.1 507")
+    assert ask(proxy, b"GET /bucket/key HTTP/1.1\r\n") == ANSWER
