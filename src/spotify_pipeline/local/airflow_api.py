@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -62,9 +63,13 @@ class AirflowApi:
         """Let a DAG start no run by itself."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
 
-    def trigger(self, dag_id: str, partition_key: str | None = None) -> str:
-        """Start a run, for a partition where the DAG has them, and give its run id."""
-        body = {"logical_date": None} | ({} if partition_key is None else {"partition_key": partition_key})
+    def trigger(
+        self, dag_id: str, partition_key: str | None = None, *, conf: Mapping[str, Any] | None = None
+    ) -> str:
+        """Start a run, for a partition where the DAG has them, with parameters; give its run id."""
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf or {})}
+        if partition_key is not None:
+            body["partition_key"] = partition_key
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

@@ -173,17 +173,15 @@ def _erase_rows(owner: ConnectionInfo, receipt: Receipt, sources: set[str], *, d
         }
         names["sources"] = sorted(sources | found)
         conn.execute(erase_sql.FENCE_OFF, names)
-        # Postgres takes no parameters from outside in CREATE TABLE … AS
-        local = psycopg.ClientCursor(conn)
-        for table, statement in erase_sql.MARK.items():
-            local.execute(
-                f"CREATE TEMPORARY TABLE {table} (id) ON COMMIT DROP AS {statement}".encode(), names
-            )
+        for name, statement in erase_sql.FIND.items():
+            names[name] = _column(conn, statement, names)
         for table, statement in erase_sql.DELETE_LISTS.items():
             receipt.removed[table] += conn.execute(statement, names).rowcount
-        ids = _Ids(_column(conn, "SELECT id FROM erased_playlist"), *_erase_records(conn, receipt, names))
+        ids = _Ids(names["playlists"], *_erase_records(conn, receipt, names))
         for table, statement in erase_sql.CRAWL.items():
-            receipt.removed[table] += conn.execute(statement, {**names, "tracks": ids.tracks}).rowcount
+            receipt.removed[table] += conn.execute(
+                statement, {"sources": names["sources"], "gone": ids.tracks}
+            ).rowcount
         conn.execute(erase_sql.WORDS, names)
         for table in _column(conn, erase_sql.OTHER_TABLES_OF_OPS):
             # wherever a row names the user: cursors, gaps, quarantine, alerts, and what comes to be
@@ -201,7 +199,7 @@ def _erase_records(
     gone = {}
     for kind in ("track", "album", "artist"):
         spec = erase_sql.CATALOGUE[kind]
-        gone[kind] = _column(conn, erase_sql.ORPHANS[kind])
+        gone[kind] = _column(conn, erase_sql.ORPHANS[kind], names)
         for table, statement in erase_sql.delete_records(spec).items():
             receipt.removed[table] += conn.execute(statement.encode(), {"ids": gone[kind]}).rowcount
         for statement in erase_sql.take_out_hash(spec):
@@ -227,5 +225,5 @@ def _erase_marts(dbt: ConnectionInfo, receipt: Receipt, ids: _Ids, *, dry_run: b
             conn.rollback()
 
 
-def _column(conn: psycopg.Connection, statement: str) -> list[str]:
-    return [row[0] for row in conn.execute(statement.encode())]
+def _column(conn: psycopg.Connection, statement: str, names: dict[str, Any] | None = None) -> list[str]:
+    return [row[0] for row in conn.execute(statement.encode(), names)]

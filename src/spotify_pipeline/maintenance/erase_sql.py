@@ -49,36 +49,36 @@ FENCE_OFF: LiteralString = """
 UPDATE ops.step_lease SET fence = fence + 1, holder = 'erasure', acquired_at = clock_timestamp()
 WHERE source = ANY(%(sources)s) OR source LIKE '\\_listening-%%'
 """
-# what is to go, found before the first deletion
-MARK: Mapping[str, str] = {
-    "erased_playlist": (
-        "SELECT playlist_id AS id FROM staging.playlists WHERE owner_hash = %(user)s"
+# what is to go, found before the first deletion: each of these is the parameter of those that follow
+FIND: Mapping[str, str] = {
+    "playlists": (
+        "SELECT playlist_id FROM staging.playlists WHERE owner_hash = %(user)s"
         " UNION SELECT playlist_id FROM staging.playlist_observations WHERE owner_hash = %(user)s"
         " UNION SELECT list_id FROM staging.list_reads"
         " WHERE list_kind = 'playlist' AND raw_key LIKE %(from_user)s"
         f" UNION {_touched(SPECS['playlist'])}"
     ),
-    "touched_track": (
+    "tracks": (
         f"{_touched(SPECS['track'])}"
         " UNION SELECT track_id FROM staging.saved_tracks WHERE user_hash = %(user)s"
         " UNION SELECT track_id FROM staging.top_tracks WHERE user_hash = %(user)s"
         " UNION SELECT track_id FROM staging.plays WHERE user_hash = %(user)s"
         " UNION SELECT track_id FROM staging.playlist_membership"
-        " WHERE track_id IS NOT NULL AND playlist_id IN (SELECT id FROM erased_playlist)"
+        " WHERE track_id IS NOT NULL AND playlist_id = ANY(%(playlists)s)"
         " UNION SELECT record_id FROM staging.source_records"
         " WHERE record_kind = 'track' AND source = ANY(%(sources)s)"
     ),
-    "touched_album": (
+    "albums": (
         f"{_touched(SPECS['album'])}"
         " UNION SELECT album_id FROM staging.tracks"
-        " WHERE album_id IS NOT NULL AND track_id IN (SELECT id FROM touched_track)"
+        " WHERE album_id IS NOT NULL AND track_id = ANY(%(tracks)s)"
     ),
-    "touched_artist": (
+    "artists": (
         f"{_touched(SPECS['artist'])}"
         " UNION SELECT unnest(artist_ids) FROM staging.tracks"
-        " WHERE track_id IN (SELECT id FROM touched_track)"
+        " WHERE track_id = ANY(%(tracks)s)"
         " UNION SELECT unnest(artist_ids) FROM staging.albums"
-        " WHERE album_id IN (SELECT id FROM touched_album)"
+        " WHERE album_id = ANY(%(albums)s)"
     ),
 }
 DELETE_LISTS: Mapping[str, LiteralString] = {
@@ -86,25 +86,23 @@ DELETE_LISTS: Mapping[str, LiteralString] = {
     "staging.saved_tracks": "DELETE FROM staging.saved_tracks WHERE user_hash = %(user)s",
     "staging.top_tracks": "DELETE FROM staging.top_tracks WHERE user_hash = %(user)s",
     "staging.playlist_membership": (
-        "DELETE FROM staging.playlist_membership WHERE playlist_id IN (SELECT id FROM erased_playlist)"
+        "DELETE FROM staging.playlist_membership WHERE playlist_id = ANY(%(playlists)s)"
     ),
     "staging.list_reads": (
         "DELETE FROM staging.list_reads WHERE raw_key LIKE %(from_user)s"
         " OR split_part(list_id, ':', 1) = %(user)s"
-        " OR (list_kind = 'playlist' AND list_id IN (SELECT id FROM erased_playlist))"
+        " OR (list_kind = 'playlist' AND list_id = ANY(%(playlists)s))"
     ),
     "staging.playlist_observations": (
-        "DELETE FROM staging.playlist_observations WHERE playlist_id IN (SELECT id FROM erased_playlist)"
+        "DELETE FROM staging.playlist_observations WHERE playlist_id = ANY(%(playlists)s)"
     ),
-    "staging.playlists": (
-        "DELETE FROM staging.playlists WHERE playlist_id IN (SELECT id FROM erased_playlist)"
-    ),
+    "staging.playlists": ("DELETE FROM staging.playlists WHERE playlist_id = ANY(%(playlists)s)"),
     "staging.source_records": "DELETE FROM staging.source_records WHERE source = ANY(%(sources)s)",
 }
 # of what the account brought, all that nothing else holds; tracks first, albums and artists hang on them
 ORPHANS: Mapping[str, LiteralString] = {
     "track": """
-        SELECT id FROM touched_track WHERE NOT EXISTS (
+        SELECT id FROM unnest(%(tracks)s::text[]) AS id WHERE NOT EXISTS (
                 SELECT FROM staging.source_records WHERE record_kind = 'track' AND record_id = id)
             AND NOT EXISTS (SELECT FROM staging.playlist_membership WHERE track_id = id)
             AND NOT EXISTS (SELECT FROM staging.saved_tracks WHERE track_id = id)
@@ -112,19 +110,19 @@ ORPHANS: Mapping[str, LiteralString] = {
             AND NOT EXISTS (SELECT FROM staging.plays WHERE track_id = id)
     """,
     "album": """
-        SELECT id FROM touched_album WHERE NOT EXISTS (
+        SELECT id FROM unnest(%(albums)s::text[]) AS id WHERE NOT EXISTS (
                 SELECT FROM staging.source_records WHERE record_kind = 'album' AND record_id = id)
             AND NOT EXISTS (SELECT FROM staging.tracks WHERE album_id = id)
     """,
     "artist": """
-        SELECT id FROM touched_artist WHERE NOT EXISTS (
+        SELECT id FROM unnest(%(artists)s::text[]) AS id WHERE NOT EXISTS (
                 SELECT FROM staging.source_records WHERE record_kind = 'artist' AND record_id = id)
             AND NOT EXISTS (SELECT FROM staging.tracks WHERE artist_ids @> ARRAY[id])
             AND NOT EXISTS (SELECT FROM staging.albums WHERE artist_ids @> ARRAY[id])
     """,
 }
 CRAWL: Mapping[str, LiteralString] = {
-    "ops.detail_queue": "DELETE FROM ops.detail_queue WHERE record_id = ANY(%(tracks)s)",
+    "ops.detail_queue": "DELETE FROM ops.detail_queue WHERE record_id = ANY(%(gone)s)",
     "ops.crawl_state": "DELETE FROM ops.crawl_state WHERE source = ANY(%(sources)s)",
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE source = ANY(%(sources)s)",
 }

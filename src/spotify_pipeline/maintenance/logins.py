@@ -33,11 +33,12 @@ def forget_logins(
     """
     removed = {"login files": 0, "Airflow variables": 0}
     store = FileLoginStore(settings.login_file)
-    with store.locked():
-        if store.path.exists() and store.read().user_hash == user_hash:
-            removed["login files"] += 1
-            if not dry_run:
-                store.remove()
+    if store.path.exists():
+        with store.locked():
+            if store.read().user_hash == user_hash:
+                removed["login files"] += 1
+                if not dry_run:
+                    store.remove()
     successors = FileState(settings.login_file.with_name(f"connection-{user_hash}.json"))
     if successors.path.exists():
         removed["login files"] += 1

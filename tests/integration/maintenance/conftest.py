@@ -2,24 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
-from tests.integration.steps.conftest import PASSWORDS, World, sandbox, session_sandbox, world
+from tests.integration.steps.conftest import DAY, PASSWORDS, World, sandbox, session_sandbox, world
+from tests.integration.steps.test_accounts import USER, listen, logged_in
 
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 
 __all__ = ["sandbox", "session_sandbox", "world"]
-Build = Callable[..., dict[str, TableChecksum]]
+Dbt = Callable[..., dict[str, TableChecksum]]
+NEXT_DAY = DAY + timedelta(days=1)
+
+
+def albums_of(world: World) -> list[str]:
+    """Two albums of an artist who has some."""
+    sandbox = world.sandbox
+    with httpx.Client(auth=(sandbox.client_id, sandbox.client_secret)) as http:
+        grant = http.post(f"{sandbox.accounts_url}/api/token", data={"grant_type": "client_credentials"})
+    artist = sandbox.control.catalog().artists[3][0]
+    bearer = {"Authorization": f"Bearer {grant.json()['access_token']}"}
+    page = httpx.get(f"{sandbox.api_url}/artists/{artist}/albums", headers=bearer).json()
+    return [album["id"] for album in page["items"][:2]]
 
 
 @pytest.fixture
-def build(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Build:
-    """Run `dbt build` with more arguments: all is well, and the sums of the marts."""
+def account(world: World) -> Iterator[World]:
+    """Two days of two albums, and of a user's account."""
+    own = [p["id"] for p in world.sandbox.control.playlists() if p["owner"] == USER]
+    world.list_sources(
+        {"name": "first", "kind": "album", "ids": albums_of(world)},
+        {"name": "lists", "kind": "playlist", "ids": own[:1]},
+        {"name": "saved", "kind": "saved_tracks"},
+        {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term"]},
+        {"name": "plays", "kind": "recently_played"},
+    )
+    account = logged_in(world)
+    account.run()
+    listen(account)
+    account.go_to(NEXT_DAY)
+    account.run(NEXT_DAY)
+    yield account
+    world.sandbox.control.reset_users()
+
+
+@pytest.fixture
+def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These dates have come."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> Later:  # type: ignore[override]
+            return cls(2040, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr("spotify_pipeline.maintenance.retention.datetime", Later)
+
+
+@pytest.fixture
+def dbt(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Dbt:
+    """Call dbt: all is well, and the sums of the marts."""
     address = urlsplit(empty_database)
     database = address.path.lstrip("/")
     monkeypatch.setenv("WAREHOUSE_HOST", str(address.hostname))
@@ -29,7 +76,7 @@ def build(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     warehouse = Warehouse(empty_database, tmp_path / "target", database, passwords=PASSWORDS)
 
     def run(*arguments: str) -> dict[str, TableChecksum]:
-        outcome = statuses(warehouse.dbt("build", *arguments))
+        outcome = statuses(warehouse.dbt(*arguments))
         assert not {name: s for name, s in outcome.items() if s in ("error", "fail", "skipped")}
         with connect(world.runtime.lookup("warehouse_dbt")) as conn:
             return table_checksums(conn, schemas=("marts",))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
-from tests.integration.maintenance.conftest import Build
+from tests.integration.maintenance.conftest import NEXT_DAY
 from tests.integration.steps.commands import call
 from tests.integration.steps.conftest import DAY, World
-from tests.integration.steps.test_accounts import listen, logged_in, own_sources
 
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, NothingRetained, PastPartition
 from spotify_pipeline.lake import Lake, keys
@@ -24,8 +23,7 @@ from spotify_pipeline.steps.replay import plan_replay, retained_partitions
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect
 
-pytestmark = pytest.mark.integration
-NEXT_DAY = DAY + timedelta(days=1)
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("clock_far_ahead")]
 RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past its 90 days
 
 
@@ -42,32 +40,12 @@ def at(world: World, **settings: int) -> World:
     return replace(world, runtime=runtime)
 
 
-@pytest.fixture(autouse=True)
-def _the_clock_is_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These dates have come."""
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> Later:  # type: ignore[override]
-            return cls(2040, 1, 1, tzinfo=UTC)
-
-    monkeypatch.setattr("spotify_pipeline.maintenance.retention.datetime", Later)
-
-
 @pytest.fixture
-def days(world: World) -> Iterator[World]:
-    """Two partitions of an artist and of a user's account, reports beside them."""
-    artist = world.sandbox.control.catalog().artists[0][0]
-    world.list_sources({"name": "first", "kind": "artist", "ids": [artist]}, *own_sources(world))
-    account = logged_in(world)
-    account.run()
-    listen(account)
-    account.go_to(NEXT_DAY)
-    account.run(NEXT_DAY)
+def days(account: World) -> World:
+    """Two partitions, with their reports."""
     for day in (DAY, NEXT_DAY):
         account.lake.put(keys.report_key(day), b"<html></html>")
-    yield account
-    world.sandbox.control.reset_users()
+    return account
 
 
 def zones(world: World, day: date) -> set[str]:
@@ -199,17 +177,6 @@ def test_what_is_in_use_or_was_never_loaded_is_left(days: World) -> None:
     # nor for ever
     apply_retention(world.runtime, DAY + timedelta(days=181))
     assert "raw" not in zones(world, DAY)
-
-
-def test_marts_after_retention_are_what_a_full_refresh_gives(days: World, build: Build) -> None:
-    build()
-    world = at(days, retain_history_days=100, retain_play_days=100)
-    removal = apply_retention(world.runtime, DAY + timedelta(days=101))
-    assert removal.removed["staging.track_observations"] > 0
-    incremental = build()
-    assert incremental == build("--full-refresh")
-    assert world.query("SELECT min(observed_on) FROM marts.fct_track_daily") == [(NEXT_DAY,)]
-    assert world.query("SELECT min(valid_from) FROM marts.dim_artist_history") == [(NEXT_DAY,)]
 
 
 def test_upkeep_leaves_no_dead_rows_behind(days: World) -> None:

@@ -1,0 +1,227 @@
+"""erase-user over a real store, warehouse and dbt: of the user nothing is left but the receipt."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.integration.maintenance.conftest import NEXT_DAY, Dbt
+from tests.integration.maintenance.test_retention import at
+from tests.integration.steps.commands import call
+from tests.integration.steps.conftest import DAY, World
+from tests.integration.steps.test_accounts import HASH, USER, logged_in
+
+from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
+from spotify_pipeline.lake import keys
+from spotify_pipeline.maintenance.command import erase
+from spotify_pipeline.maintenance.erase import erase_user, receipts
+from spotify_pipeline.maintenance.retention import apply_retention
+from spotify_pipeline.spotify.login_store import FileLoginStore
+from spotify_pipeline.steps.listening import why_not
+from spotify_pipeline.steps.plan import plan, stored_sources
+from spotify_pipeline.steps.replay import plan_replay, replay_partition
+from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.merge import Merge
+
+pytestmark = pytest.mark.integration
+
+
+def no_logins(_user: str, _dry_run: bool) -> dict[str, int]:
+    return {}
+
+
+def rows_with(url: str, text: str) -> dict[str, int]:
+    """Number of rows that hold a text anywhere, by table, over the whole database."""
+    with psycopg.connect(url) as conn:
+        tables = conn.execute(
+            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        found = {}
+        for (table,) in tables:
+            row = conn.execute(
+                f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE %s".encode(), [f"%{text}%"]
+            ).fetchone()
+            assert row is not None
+            if row[0]:
+                found[table] = row[0]
+        return found
+
+
+def objects_with(world: World, text: str) -> list[str]:
+    """Keys of objects that hold a text, in their name or their bytes."""
+    return [k for k in world.lake.keys("") if text in k or text.encode() in world.lake.get(k).data]
+
+
+@pytest.mark.usefixtures("clock_far_ahead")
+def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it_back(
+    account: World, dbt: Dbt, empty_database: str
+) -> None:
+    dbt("run")
+    plays = account.query(
+        "SELECT to_char(played_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM staging.plays"
+    )
+    owned = account.query("SELECT playlist_id FROM staging.playlists")
+    catalogue = account.query(
+        "SELECT record_kind, record_id FROM staging.source_records WHERE source = 'first' ORDER BY 1, 2"
+    )
+    assert plays
+    assert owned
+    assert {"staging.plays", "marts.fct_play", "staging.tracks", "ops.play_cursor"} <= set(
+        rows_with(empty_database, HASH)
+    )
+
+    counted = erase_user(account.runtime, HASH, no_logins, dry_run=True)
+    assert rows_with(empty_database, HASH)["staging.plays"] == len(plays)
+    receipt = erase_user(account.runtime, HASH, no_logins)
+
+    assert receipt.removed == counted.removed
+    assert receipt.removed["staging.plays"] == receipt.removed["marts.fct_play"] == len(plays)
+    assert receipt.removed["raw objects"] > 5
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert objects_with(account, HASH) == []
+    for (played_at,) in plays[:3]:
+        assert set(rows_with(empty_database, str(played_at))) == set()
+    for (playlist_id,) in owned[:2]:
+        assert set(rows_with(empty_database, str(playlist_id))) == set()
+        assert objects_with(account, str(playlist_id)) == []
+    # the catalogue is not the user's
+    assert (
+        account.query("SELECT record_kind, record_id FROM staging.source_records ORDER BY 1, 2") == catalogue
+    )
+    # and what only the account had brought is gone from it
+    assert account.query(
+        "SELECT count(*) FROM staging.tracks LEFT JOIN staging.source_records"
+        " ON record_kind = 'track' AND record_id = track_id WHERE record_id IS NULL"
+    ) == [(0,)]
+
+    # deletions reach the marts, those by age too: a build that goes on gives what one from nothing gives
+    aged = at(account, retain_history_days=100, retain_play_days=100)
+    removal = apply_retention(aged.runtime, DAY + timedelta(days=101))
+    assert removal.removed["staging.track_observations"] > 0
+    incremental = dbt("build")
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    with connect(account.runtime.lookup("warehouse_dbt")) as conn:
+        assert conn.execute("SELECT min(observed_on) FROM marts.fct_track_daily").fetchone() == (NEXT_DAY,)
+    assert incremental == dbt("run", "--full-refresh")
+
+    again = erase_user(account.runtime, HASH, no_logins)
+    assert again.total == 0
+    assert [receipt.total > 0 for receipt in receipts(account.runtime.lookup("warehouse_owner"))] == [
+        False,
+        True,
+    ]
+
+    # neither what is stored nor the old login brings anything back
+    before = account.checksums()
+    assert stored_sources(account.lake, NEXT_DAY) == ["first"]
+    for planned in plan_replay(account.runtime, DAY, NEXT_DAY):
+        replay_partition(account.runtime, planned)
+    assert account.checksums() == before
+    renewed = logged_in(account)
+    with pytest.raises(UserErased, match=f"the data of user {HASH} was erased on"):
+        plan(renewed.runtime, NEXT_DAY)
+    assert "was erased on" in str(why_not(renewed.runtime))
+
+
+def test_a_load_under_way_and_raw_written_late_do_not_bring_it_back(
+    account: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Merge.finish
+
+    def slowly(merge: Merge) -> object:
+        # everything was read, nothing is merged yet
+        erase_user(account.runtime, HASH, no_logins)
+        return finish(merge)
+
+    monkeypatch.setattr(Merge, "finish", slowly)
+    with pytest.raises((UserErased, LeaseLost)):
+        account.load("plays", NEXT_DAY)
+    monkeypatch.undo()
+    assert account.query("SELECT count(*) FROM staging.plays") == [(0,)]
+
+    account.fetch("saved", NEXT_DAY)  # with a client that was open before
+    account.validate("saved", NEXT_DAY)
+    with pytest.raises(UserErased, match="run 'spotify-pipeline erase-user' again"):
+        account.load("saved", NEXT_DAY)
+    assert account.query("SELECT count(*) FROM staging.saved_tracks") == [(0,)]
+    again = erase_user(account.runtime, HASH, no_logins)
+    assert again.removed["raw objects"] > 0
+    assert objects_with(account, HASH) == []
+
+
+def test_cut_off_after_any_step_a_second_call_completes_it(
+    account: World, monkeypatch: pytest.MonkeyPatch, empty_database: str
+) -> None:
+    for step in ("_erase_rows", "_erase_marts", "_finish"):
+        with monkeypatch.context() as patched:
+
+            def cut(*_: object, **__: object) -> None:
+                raise KeyboardInterrupt
+
+            patched.setattr(f"spotify_pipeline.maintenance.erase.{step}", cut)
+            with pytest.raises(KeyboardInterrupt):
+                erase_user(account.runtime, HASH, no_logins)
+        with pytest.raises(UserErased):
+            plan(logged_in(account).runtime, NEXT_DAY)
+    erase_user(account.runtime, HASH, no_logins)
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 4}
+    assert objects_with(account, HASH) == []
+
+
+def test_a_new_consent_begins_anew(account: World) -> None:
+    erase_user(account.runtime, HASH, no_logins)
+    with connect(account.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("UPDATE ops.erasure SET erased_at = %s", [datetime(2026, 10, 1, tzinfo=UTC)])
+    account = logged_in(account)
+    with connect(account.runtime.ingest) as conn:
+        conn.execute(
+            'INSERT INTO ops."user" (user_hash, connection, scopes) VALUES (%s, %s, %s)',
+            [HASH, "spotify_user", ""],
+        )
+    account.run(NEXT_DAY)
+    assert account.query("SELECT count(*) > 0 FROM staging.plays") == [(True,)]
+
+
+def test_the_command_asks_tells_what_went_and_shows_receipts(account: World, tmp_path: Path) -> None:
+    store = FileLoginStore(account.runtime.settings.login_file)
+    assert account.runtime.login is not None
+    store.write(account.runtime.login.read())
+    before = account.checksums()
+    done = call(erase, account, HASH, answer="n\n")
+    assert done.exit_code == 1
+    assert (account.checksums(), store.path.exists()) == (before, True)
+
+    done = call(erase, account, "--me", "--dry-run")
+    assert "Nothing was removed." in done.stdout
+    assert (account.checksums(), store.path.exists()) == (before, True)
+
+    done = call(erase, account, "--me", "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"User {HASH} is erased" in done.stdout
+    assert "login files" in done.stdout
+    assert not store.path.exists()
+    assert USER not in done.stdout
+    assert objects_with(account, HASH) == []
+
+    shown = call(erase, account, "--receipts").stdout
+    assert HASH in shown
+    assert "staging.plays" in shown
+    assert call(erase, account).stderr.startswith("error: name one user")
+
+
+@pytest.mark.parametrize("user", ["listener1", "0123456789ABCDEF", "../../raw", "%", ""])
+def test_what_is_no_hash_is_refused_before_anything_is_touched(world: World, user: str) -> None:
+    with pytest.raises(ConfigurationError, match="16 hexadecimal digits"):
+        erase_user(world.runtime, user, no_logins)
+    assert world.query("SELECT count(*) FROM ops.erasure") == [(0,)]
+
+
+def test_another_user_s_objects_stay(world: World) -> None:
+    other = keys.source_prefix(keys.RAW, date(2026, 11, 1), "saved", "f" * 16) + "saved_tracks-0.json"
+    world.lake.put(other, b"{}")
+    erase_user(world.runtime, HASH, no_logins)
+    assert world.lake.keys("") == [other]

@@ -1,0 +1,81 @@
+"""Tokens of an erased user, in files and in Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.maintenance.logins import AIRFLOW_VARIABLE, forget_logins
+from spotify_pipeline.orchestration.login_state import KEY
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.login import Login
+from spotify_pipeline.spotify.login_store import FileLoginStore, FileState
+
+HASH, OTHER = "0123456789abcdef", "f" * 16
+
+
+class Airflow:
+    """An Airflow with one variable, and what it was asked for."""
+
+    def __init__(self, value: str | None, *, deletes: bool = True) -> None:
+        self.value = value
+        self.deletes = deletes
+        self.calls: list[str] = []
+
+    def __call__(self, arguments: Sequence[str]) -> str | None:
+        self.calls.append(arguments[1])
+        assert arguments[0] == "variables"
+        assert arguments[2] == AIRFLOW_VARIABLE == KEY
+        return self.value if arguments[1] == "get" or self.deletes else None
+
+
+def login(user_hash: str) -> Login:
+    return Login("client", "refresh-token", user_hash, (), date(2026, 11, 1))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    FileLoginStore(tmp_path / "login.json").write(login(HASH))
+    FileState(tmp_path / f"connection-{HASH}.json").write(login(HASH).to_json())
+    FileState(tmp_path / f"connection-{OTHER}.json").write(login(OTHER).to_json())
+    return Settings(login_file=tmp_path / "login.json")
+
+
+def files(settings: Settings) -> list[str]:
+    return sorted(path.name for path in settings.login_file.parent.glob("*.json"))
+
+
+def test_all_logins_of_the_user_go_and_those_of_others_stay(settings: Settings) -> None:
+    airflow = Airflow("[warning] a line of log\n" + login(HASH).to_json())
+    assert forget_logins(settings, airflow, HASH, False) == {"login files": 2, "Airflow variables": 1}
+    assert files(settings) == [f"connection-{OTHER}.json"]
+    assert airflow.calls == ["get", "delete"]
+    again = forget_logins(settings, Airflow(None), HASH, False)
+    assert again == {"login files": 0, "Airflow variables": 0}
+
+
+def test_a_dry_run_only_counts(settings: Settings) -> None:
+    before, airflow = files(settings), Airflow(login(HASH).to_json())
+    assert forget_logins(settings, airflow, HASH, True) == {"login files": 2, "Airflow variables": 1}
+    assert (files(settings), airflow.calls) == (before, ["get"])
+
+
+@pytest.mark.parametrize("value", [None, "no login", "{}", login(OTHER).to_json()])
+def test_a_variable_that_is_not_the_user_s_stays(settings: Settings, value: str | None) -> None:
+    airflow = Airflow(value)
+    assert forget_logins(settings, airflow, HASH, False)["Airflow variables"] == 0
+    assert airflow.calls == ["get"]
+
+
+def test_another_user_s_file_stays(settings: Settings) -> None:
+    assert forget_logins(settings, None, OTHER, False)["login files"] == 1
+    assert files(settings) == [f"connection-{HASH}.json", "login.json"]
+
+
+def test_a_variable_that_stays_is_said(settings: Settings) -> None:
+    with pytest.raises(ConfigurationError, match="Admin → Variables"):
+        forget_logins(settings, Airflow(login(HASH).to_json(), deletes=False), HASH, False)
