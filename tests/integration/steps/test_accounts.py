@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
-from tests.integration.steps.conftest import DAY, World
+from tests.integration.steps.conftest import DAY, World, connected
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.lake.manifest import read_manifest, sha256
@@ -20,6 +20,7 @@ from spotify_pipeline.steps.listening import Reading, fetch_plays, load_plays, w
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.steps.validate import validate_source
 from spotify_pipeline.warehouse.connection import connect
+from spotify_sandbox.testing import running
 
 pytestmark = pytest.mark.integration
 USER = "listener1"
@@ -95,6 +96,16 @@ def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account:
         " WHERE tracks IS NULL"
     ) == [(0,)]
     assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
+
+
+def test_an_app_with_extended_quota_reads_a_user_s_lists_too(world: World) -> None:
+    with running(mode="extended", size=300) as sandbox:
+        moved = logged_in(connected(world, sandbox, "extended"))
+        moved.list_sources(*own_sources(moved))
+        assert moved.run().complete == ["lists", "plays", "saved", "top"]
+        assert all(row[1] for row in moved.query(COUNTS))
+        for table in ("playlist_membership", "saved_tracks", "top_tracks", "plays"):
+            assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
 
 
 def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(account: World) -> None:
