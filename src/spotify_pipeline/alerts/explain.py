@@ -94,6 +94,15 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         f"A stored object is absent or not what its manifest says. {_LOADED}.",
         "Clear the source's fetch task while its date is today; for a past date restore the object.",
     ),
+    errors.SourcesFailed: Explanation(
+        f"Those sources are not loaded for this date. {_LOADED}.",
+        "Do what the message says of each source, then clear its task.",
+    ),
+    errors.RowRefused: Explanation(
+        f"A record that the contract let pass does not fit the warehouse; nothing of its source was loaded. "
+        f"{_LOADED}.",
+        "Read which record it is, make the contract stricter, then clear the source's validate task.",
+    ),
     errors.LeaseLost: Explanation(
         "Again and again another attempt took this step's lease, so this one wrote nothing: several runs of "
         "one partition get in each other's way.",
