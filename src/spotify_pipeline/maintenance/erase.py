@@ -29,7 +29,7 @@ from spotify_pipeline.warehouse.merge import LOAD_LOCK
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.roles import DBT_SCHEMAS
 
-ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE)
+ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 LOGIN_KINDS = [kind.value for kind in SourceKind if kind.needs_login]
 ForgetLogins = Callable[[str, bool], dict[str, int]]
 """Removes the tokens of a user (hash, dry run) wherever it can reach them; counts by place."""

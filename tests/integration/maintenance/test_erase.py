@@ -15,6 +15,7 @@ from tests.integration.steps.test_accounts import HASH, USER, logged_in
 
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.weeks import week_page_key
 from spotify_pipeline.maintenance.command import erase
 from spotify_pipeline.maintenance.erase import erase_user, receipts
 from spotify_pipeline.maintenance.retention import apply_retention
@@ -61,6 +62,7 @@ def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it
     account: World, dbt: Dbt, empty_database: str
 ) -> None:
     dbt("run")
+    account.lake.put(week_page_key(date(2026, 11, 16), HASH), b"<html>what was played</html>")
     plays = account.query(
         "SELECT to_char(played_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM staging.plays"
     )
@@ -81,6 +83,7 @@ def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it
     assert receipt.removed == counted.removed
     assert receipt.removed["staging.plays"] == receipt.removed["marts.fct_play"] == len(plays)
     assert receipt.removed["raw objects"] > 5
+    assert receipt.removed["reports objects"] == 1
     assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
     assert objects_with(account, HASH) == []
     for (played_at,) in plays[:3]:
