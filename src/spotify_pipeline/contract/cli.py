@@ -14,6 +14,7 @@ from rich.table import Table
 
 from spotify_pipeline import connections
 from spotify_pipeline.complaints import one_sentence
+from spotify_pipeline.contract import markdown
 from spotify_pipeline.contract.rules import ALL_KINDS, rules
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import keys
@@ -30,8 +31,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 def rules_(
     kind: Annotated[str | None, typer.Argument(help="track, album, play …; all kinds without it.")] = None,
     as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables of docs/contract.md instead.")
+    ] = False,
 ) -> None:
     """Show every rule: the reason code of a record that breaks it, and what it demands."""
+    if as_markdown:
+        typer.echo(markdown.tables(), nl=False)
+        return
     with one_sentence():
         if kind is not None and kind not in ALL_KINDS:
             raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")

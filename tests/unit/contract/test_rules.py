@@ -1,0 +1,90 @@
+"""One place says what is required, nullable and bounded; the page of the documentation says the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner
+
+from spotify_pipeline.contract import SCHEMA_VERSION, markdown
+from spotify_pipeline.contract.cli import app
+from spotify_pipeline.contract.rows import ROW_KINDS
+from spotify_pipeline.contract.rules import SCHEMA_KINDS, nullable, reason_codes, rules
+from spotify_pipeline.contract.validator import schema
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.warehouse.tables import JUDGED_KINDS
+
+PAGE = PROJECT_ROOT / "docs" / "contract.md"
+
+
+def parts(rule: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rule and all rules inside."""
+    yield path, rule
+    for name, inner in rule.get("properties", {}).items():
+        yield from parts(inner, f"{path}.{name}")
+    if "items" in rule:
+        yield from parts(rule["items"], f"{path}[]")
+
+
+def test_every_kind_that_is_judged_has_a_schema_of_the_current_version() -> None:
+    assert {*SCHEMA_KINDS, "response"} == set(JUDGED_KINDS) >= set(ROW_KINDS)
+    folder = files("spotify_pipeline.contract") / "schemas" / f"v{SCHEMA_VERSION}"
+    assert {path.name for path in folder.iterdir()} == {f"{kind}.schema.json" for kind in SCHEMA_KINDS}
+
+
+@pytest.mark.parametrize("kind", SCHEMA_KINDS)
+def test_each_schema_is_of_draft_2020_12_and_every_rule_in_it_has_a_sentence(kind: str) -> None:
+    own = schema(kind)
+    jsonschema.Draft202012Validator.check_schema(own)
+    assert own["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert own["$id"] == f"urn:spotify-pipeline:{kind}:{SCHEMA_VERSION}"
+    for path, rule in parts(own, kind):
+        assert rule["description"], path
+        # a flaw of the text must never pass for a value that is loaded
+        assert {"type", "const", "enum"} & set(rule), path
+
+
+@pytest.mark.parametrize("kind", SCHEMA_KINDS)
+def test_every_text_and_number_that_is_loaded_is_bounded(kind: str) -> None:
+    """Documented fields that are not loaded are held to their type only."""
+    for path, rule in parts(schema(kind), kind):
+        types = rule.get("type", [])
+        if "integer" in types:
+            assert {"minimum", "maximum"} <= set(rule), path
+        if "string" in types and path.rpartition(".")[2] not in UNLOADED:
+            assert "pattern" in rule, path
+
+
+UNLOADED = {"href", "uri", "preview_url", "album_group", "primary_color"}
+
+
+def test_what_development_mode_removed_is_neither_required_nor_never_null() -> None:
+    removed = {"popularity", "available_markets", "label", "followers", "linked_from", "album_group"}
+    for kind in ("track", "album", "artist"):
+        own = schema(kind)
+        for name in removed & set(own["properties"]):
+            assert name not in own["required"]
+            assert nullable(own["properties"][name]), f"{kind}.{name}"
+
+
+def test_every_reason_code_stands_on_the_page_with_its_sentence() -> None:
+    text = PAGE.read_text("utf-8")
+    assert len(reason_codes()) > 200
+    for code in reason_codes():
+        assert f"`{code}`" in text, code
+    written = text.partition(markdown.MARK)[2].strip()
+    assert written == markdown.tables().strip(), "run: spotify-pipeline contract rules --markdown"
+
+
+def test_the_command_lists_the_rules() -> None:
+    result = CliRunner().invoke(app, ["rules", "track", "--json"])
+    assert {rule["code"] for rule in json.loads(result.stdout)} == {rule.code for rule in rules("track")}
+    assert "track.id.pattern" in CliRunner().invoke(app, ["rules"]).stdout
+    assert markdown.tables() == CliRunner().invoke(app, ["rules", "--markdown"]).stdout
+    unknown = CliRunner().invoke(app, ["rules", "episode"])
+    assert (unknown.exit_code, "'episode' is unknown" in unknown.stderr) == (1, True)
