@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("spotify_pipeline.local.commands", "status", "Tell how each service of the stack is."),
     "dbt": ("spotify_pipeline.local.dbt_command", "dbt", "Run dbt against the running stack's warehouse."),
     "doctor": ("spotify_pipeline.doctor.command", "doctor", "Tell what would keep it from running."),
+    "alerts": ("spotify_pipeline.alerts.cli", "alerts", "Show what operators were told."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
     "validate": (
         "spotify_pipeline.contract.validate_command",
