@@ -18,6 +18,7 @@ from spotify_pipeline.local import processes
 from spotify_pipeline.local.health import NotReady, wait_until
 
 from .conftest import ALBUMS, ARTISTS, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
+from .test_chain_assets import asset_events
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=1)
@@ -63,6 +64,23 @@ def run_of(running: Running, dag_id: str, since: datetime) -> str:
     return str(running.api.runs(dag_id, DAY.isoformat(), queued_after=since)[0]["dag_run_id"])
 
 
+def models_built_beside_their_task(running: Running, run_id: str) -> dict[str, int]:
+    """Models that dbt built in a later try than their task ever had: another task's retry built them too."""
+    tries = {}
+    for task in running.api.tasks(TRANSFORM, run_id):
+        if task["operator_name"] == "RunModel":
+            name = task["task_id"].removesuffix("_run").removesuffix(".run").rpartition(".")[2]
+            tries[f"model.spotify.{name}"] = task["try_number"]
+    with running.warehouse(connections.WAREHOUSE_READER) as connection:
+        built = connection.execute(
+            "SELECT unique_id, max(try_number) FROM ops.dbt_result "
+            "WHERE run_id = %s AND resource_type = 'model' GROUP BY unique_id",
+            [run_id],
+        ).fetchall()
+    assert {node for node, _ in built} == tries.keys()
+    return {node: number for node, number in built if number > tries[node]}
+
+
 def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
     """kill -9 of a task in the middle of its calls, and of the warehouse while dbt works."""
     running.set_day(DAY)
@@ -81,6 +99,7 @@ def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
     for process in processes.of_stack(running.stack.paths, service="warehouse-postgres"):
         os.kill(process.pid, signal.SIGKILL)
     assert running.ended(TRANSFORM, transform)["state"] == "success"
+    assert models_built_beside_their_task(running, transform) == {}, "a retry builds its own model alone"
     assert running.next_run(REPORT, DAY, since)["state"] == "success"
 
     rows = {name: table["rows"] for name, table in running.checksums().items()}
@@ -123,6 +142,7 @@ def test_promise_7_downstream_sees_only_tested_data(running: Running) -> None:
     assert len(done) > 20
     assert running.api.runs(REPORT, DAY.isoformat(), queued_after=since) == []
     assert publications(running) == before
+    assert asset_events(running, source_dag_id=TRANSFORM, source_run_id=transform) == []
 
     with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
         connection.execute("DELETE FROM staging.tracks WHERE track_id = %s", [BAD_ID])
