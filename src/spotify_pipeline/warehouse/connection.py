@@ -35,7 +35,7 @@ def connect(
     """Open a connection; the time-outs are seconds, 0 for none.
 
     `info.extra` may hold `sslmode` and `sslrootcert`. A peer that vanished is noticed within a minute
-    (TCP keepalives), and the server ends a transaction that stays idle.
+    (TCP keepalives, TCP_USER_TIMEOUT), and the server ends a transaction that stays idle.
 
     Raises:
         WarehouseUnavailable: the server cannot be reached.
@@ -57,6 +57,8 @@ def connect(
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
+        # keepalives are not sent while something is on its way unanswered
+        "tcp_user_timeout": 60_000,
         "client_encoding": "UTF8",
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
     }

@@ -174,3 +174,13 @@ def wait_until_blocked(warehouse: Warehouse) -> None:
                 return
             conn.execute("SELECT pg_sleep(0.01)")
     pytest.fail("nobody waits")
+
+
+def test_a_peer_that_vanishes_is_noticed_within_a_minute_whatever_is_on_its_way(
+    warehouse: Warehouse,
+) -> None:
+    """Keepalives rest while data is on its way; TCP alone goes on trying for a quarter of an hour."""
+    with warehouse.connect() as conn:
+        parameters = conn.info.get_parameters()
+    assert parameters["tcp_user_timeout"] == "60000"
+    assert int(parameters["keepalives_idle"]) + 3 * int(parameters["keepalives_interval"]) <= 60
