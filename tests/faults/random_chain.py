@@ -4,69 +4,28 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import random
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.faults.driver import LISTENING, Step
+from tests.faults.driver import Step
 from tests.faults.random_faults import WAYS_OUT, Strike
 from tests.faults.random_nursery import Job, Nursery, Outcome, outcome
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import Scene
+from tests.faults.random_tasks import Task, alive, dag, go_on, send
 
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.steps.details import DETAILS
 
 TRIES = 6
 AT_ONCE = 4
 ATTEMPT_SECONDS = 25.0
 CHAIN_SECONDS = 60.0
 _numbers = itertools.count(1)
-
-
-@dataclass
-class Task:
-    """A step and how far it is. `due`: when its next attempt may begin; `live`: attempts by process."""
-
-    step: Step
-    needs: tuple[str, ...]
-    state: str = "waiting"
-    tries: int = 0
-    attempts: int = 0
-    due: float = 0.0
-    live: dict[int, tuple[Job, float]] = field(default_factory=dict)
-    strikes: list[Strike] = field(default_factory=list)
-    struck_at: float | None = None
-    seconds: float = 0.0
-
-
-def dag(steps: Iterable[Step]) -> dict[str, Task]:
-    """Tasks with what each waits for, as the DAG has them; what is not among `steps` is done."""
-    found = {str(step): step for step in steps}
-    tasks = {}
-    for name, step in found.items():
-        if step.task == "plan":
-            needs: list[str] = []
-        elif step.task in {"fetch", "listen"}:
-            needs = ["plan"]
-            if step.source in {DETAILS, LISTENING}:
-                needs = [n for n in found if n.startswith("load ") and n[5:] not in {DETAILS, LISTENING}]
-                needs.append("plan")
-        elif step.task == "validate":
-            needs = [f"{'listen' if step.source == LISTENING else 'fetch'} {step.source}"]
-        elif step.task == "load":
-            needs = [f"validate {step.source}"]
-        else:
-            needs = [n for n in found if n.startswith("load ")]
-        tasks[name] = Task(step, tuple(n for n in needs if n in found))
-    return tasks
 
 
 class Chain:
@@ -100,13 +59,13 @@ class Chain:
                 dice = random.Random(f"{seed} {number}")
                 task.strikes.append(Strike(self._scene, fault, day, self.at, dice))
         deadline = time.monotonic() + CHAIN_SECONDS
-        while any(task.state != "done" for task in tasks.values()) or self._events or _alive(tasks):
+        while any(task.state != "done" for task in tasks.values()) or self._events or alive(tasks):
             now = time.monotonic()
             if now > deadline:
                 left = [f"{name} ({task.state})" for name, task in tasks.items() if task.state != "done"]
                 self.findings.append(f"not at its end after {CHAIN_SECONDS:g} s: {', '.join(left)}")
                 break
-            if any(task.state == "failed" for task in tasks.values()) and not _alive(tasks):
+            if any(task.state == "failed" for task in tasks.values()) and not alive(tasks):
                 break
             self._begin(tasks, carried, now)
             self._happen(now)
@@ -121,7 +80,7 @@ class Chain:
 
     def _begin(self, tasks: dict[str, Task], carried: dict[str, Any], now: float) -> None:
         for task in tasks.values():
-            if len(_alive(tasks)) >= AT_ONCE:
+            if len(alive(tasks)) >= AT_ONCE:
                 return
             if task.state == "waiting" and all(tasks[name].state == "done" for name in task.needs):
                 task.state = "due"
@@ -162,14 +121,18 @@ class Chain:
         if fault.kind is Kind.DOUBLE_RUN:
             self._start(task, carried)
         elif fault.kind is Kind.WORKER_KILLED:
-            self.at(delay, lambda: _signal(pid, task, signal.SIGKILL))
+
+            def kill() -> None:
+                strike.hit = send(pid, task, signal.SIGKILL)
+
+            self.at(delay, kill)
         elif fault.kind in {Kind.WORKER_STOPPED, Kind.WORKER_ORPHANED}:
 
             def stop() -> None:
-                if pid not in task.live:
+                strike.hit = send(pid, task, signal.SIGSTOP)
+                if not strike.hit:
                     return
-                _signal(pid, task, signal.SIGSTOP)
-                self.at(fault.window, lambda: _signal(pid, task, signal.SIGCONT))
+                self.at(fault.window, lambda: go_on(pid, task))
                 if fault.kind is Kind.WORKER_ORPHANED and task.state == "running":
                     self._start(task, carried)
 
@@ -270,7 +233,7 @@ class Chain:
             for pid, (_, began) in task.live.items():
                 if time.monotonic() - began > ATTEMPT_SECONDS:
                     self.findings.append(f"{task.step} hangs: not at its end after {ATTEMPT_SECONDS:g} s")
-                    _signal(pid, task, signal.SIGKILL)
+                    send(pid, task, signal.SIGKILL)
 
     def _clean_up(self, tasks: dict[str, Task]) -> None:
         """All servers as they should be, no attempt left."""
@@ -281,14 +244,4 @@ class Chain:
                 thread.join(60)
         for task in tasks.values():
             for pid in task.live:
-                _signal(pid, task, signal.SIGKILL)
-
-
-def _alive(tasks: dict[str, Task]) -> list[int]:
-    return [pid for task in tasks.values() for pid in task.live]
-
-
-def _signal(pid: int, task: Task, number: signal.Signals) -> None:
-    if pid in task.live:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+                send(pid, task, signal.SIGKILL)

@@ -61,6 +61,7 @@ class Strike:
     dice: random.Random
     threads: list[threading.Thread] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    hit: bool = True
 
     @property
     def source(self) -> str:
@@ -174,8 +175,12 @@ class Strike:
         url = f"{api}/artists/{band.ids[0]}/albums"
         query = {"include_groups": ",".join(band.include_groups), "limit": "10"}
         page: dict[str, Any] = httpx.get(url, params=query, headers=headers).json()
-        first = page | {"next": f"{url}?{urlencode(query)}&offset=10", "total": page["total"] + 1}
-        again = page | {"items": page["items"][-1:], "next": None, "offset": 10}
+        following: dict[str, Any] = {"items": [], "next": None}
+        if page["next"]:
+            following = httpx.get(page["next"], headers=headers).json()
+        first = page | {"next": page["next"] or f"{url}?{urlencode(query)}&offset=10"}
+        items = page["items"][-1:] + following["items"]
+        again = page | following | {"items": items, "offset": 10}
         path = f"^/v1/artists/{band.ids[0]}/albums"
         control = world.sandbox.control
         control.add_fault("status", status=200, path=f"{path}.*offset=10", body=again, times=None)

@@ -155,7 +155,11 @@ def _rows(result: Result, chain: Chain) -> list[Row]:
     rows = []
     for number, strike in enumerate(chain.struck):
         fault = strike.fault
-        row = Row(f"{fault.kind}{f' ({fault.target})' if fault.target else ''}", fault.step.split()[0], 1)
+        row = Row(
+            f"{fault.kind}{f' ({fault.target})' if fault.target else ''}",
+            fault.step.split()[0],
+            int(strike.hit),
+        )
         if (seconds := chain.recoveries.get(id(strike))) is not None:
             row.seconds.append(seconds)
         if number == 0:

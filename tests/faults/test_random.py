@@ -33,7 +33,7 @@ def test_promise_3_killed_anywhere_same_result(schedules: Runner, seed: int) -> 
     assert schedule.days == 1, "two days take twice as long"
     result = schedules.run(schedule)
     assert result.findings == [], f"{schedule} ends otherwise than an undisturbed run"
-    assert sum(row.injected for row in result.rows) == len(schedule.faults)
+    assert sum(row.injected for row in result.rows) >= 1, "nobody was hit"
 
 
 def test_the_oracle_sees_what_one_row_too_few_and_one_too_many_look_like(schedules: Runner) -> None:
