@@ -62,3 +62,21 @@ def test_a_budget_that_cannot_be_used_is_named(
 def test_a_budget_is_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_CALL_BUDGET", '{"total": 500, "GET /albums/{id}": 20}')
     assert Settings.load().call_budget == {"total": 500, "GET /albums/{id}": 20}
+
+
+@pytest.mark.parametrize("name", ["RETAIN_HISTORY_DAYS", "RETAIN_PLAY_DAYS"])
+def test_nothing_is_kept_shorter_than_the_raw_that_would_bring_it_back(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", "60")
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name} is below {PREFIX}RETAIN_RAW_DAYS"):
+        Settings.load()
+    monkeypatch.setenv(f"{PREFIX}RETAIN_RAW_DAYS", "60")
+    assert Settings.load().retain_raw_days == 60
+
+
+def test_nothing_is_kept_for_ever_or_for_less_than_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    for days in ("0", "6", "3651"):
+        monkeypatch.setenv("SPOTIFY_PIPELINE_RETAIN_RAW_DAYS", days)
+        with pytest.raises(ConfigurationError, match=f"RETAIN_RAW_DAYS='{days}'"):
+            Settings.load()

@@ -83,12 +83,6 @@ def source_of(key: str) -> str | None:
     return found.group(1) if found else None
 
 
-def user_of(key: str) -> str | None:
-    """Hash of the user whose account a key derives from, None for what belongs to nobody."""
-    found = re.search(r"/user=([^/]+)/", key)
-    return found.group(1) if found else None
-
-
 def request_hash(method: str, path: str, query: Mapping[str, str]) -> str:
     """Identity of a request: 32 hex digits over method, path and sorted query."""
     text = f"{method.upper()} {path}?{urlencode(sorted(query.items()))}"

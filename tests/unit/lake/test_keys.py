@@ -69,3 +69,17 @@ def test_instants_have_a_time_zone() -> None:
     assert keys.parse_instant("2026-11-22T06:00:00+00:00") == datetime(2026, 11, 22, 6, tzinfo=UTC)
     with pytest.raises(ValueError, match="time zone"):
         keys.parse_instant("2026-11-22T06:00:00")
+
+
+@pytest.mark.parametrize(
+    ("folder", "partition"),
+    [
+        ("ingest_date=2026-11-22", date(2026, 11, 22)),
+        ("ingest_date=2026-11-31", None),
+        ("ingest_date=2026-11-22x", None),
+        ("dbt", None),
+        ("", None),
+    ],
+)
+def test_a_folder_is_a_partition_or_none(folder: str, partition: date | None) -> None:
+    assert keys.partition_of_folder(folder) == partition
