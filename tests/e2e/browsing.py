@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from spotify_pipeline.settings import PROJECT_ROOT
 
@@ -16,6 +16,7 @@ SHOTS_VARIABLE = "RUNBOOK_SHOTS"
 """Set by `make runbook-shots`: the tests that walk through Airflow then write docs/images/ anew."""
 IMAGES = PROJECT_ROOT / "docs" / "images"
 LARGEST = 150_000
+_MILLISECONDS = 90_000
 SIZE = {"width": 1280, "height": 760}
 
 
@@ -36,7 +37,9 @@ def browser_page(url: str, kept: Path) -> Iterator[Page]:
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
-        page.set_default_timeout(60_000)
+        # a page waits for an API server that shares two cores with a whole run
+        page.set_default_timeout(_MILLISECONDS)
+        expect.set_options(timeout=_MILLISECONDS)
         try:
             page.goto(url)
             page.get_by_text("Dags").first.wait_for()
