@@ -62,6 +62,14 @@ test: .venv dbt-manifest ## run the tests: unit, integration, end to end
 test-slow: .venv dbt-manifest ## run the slow tests: kills, the stack's life, query plans, dbt changes
 	@$(BIN)/python -m pytest -m slow
 
+# PARTS: exhaustive, schedules, bugs, random, airflow; SCALE: share of the calls and schedules
+PARTS ?= exhaustive,schedules,bugs,random,airflow
+SCALE ?= 1
+SEED ?= 1
+.PHONY: test-faults
+test-faults: .venv dbt-manifest ## break everything, PARTS= SCALE= SEED=, and print what was lost: docs/reliability.md
+	@$(BIN)/python -m tests.faults --kinds "$(PARTS)" --scale "$(SCALE)" --seed "$(SEED)"
+
 .PHONY: test-fast
 test-fast: .venv dbt-manifest ## run the unit tests only
 	@$(BIN)/python -m pytest tests/unit

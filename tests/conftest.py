@@ -38,7 +38,7 @@ TOOLS = (
     "supervisor",
 )
 ABSENT = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
-NEED_TOOLS = ("e2e", "integration", "unit/contract", "unit/local")
+NEED_TOOLS = ("e2e", "faults", "integration", "unit/contract", "unit/local")
 HERE = Path(__file__).parent
 
 

@@ -1,0 +1,76 @@
+"""What every `make test` runs of the faults suite: the calls that matter most, and some planted bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.faults.bugs import BUGS, hunt, moment_of
+from tests.faults.cell import run_cell
+from tests.faults.exhaustive_run import Ground, ground
+from tests.faults.interpose import WAYS, Way
+from tests.faults.schedules import twice
+from tests.faults.servers import Servers
+from tests.faults.world import DAYS
+
+from spotify_pipeline.local.objectstore import ObjectStore
+from spotify_pipeline.local.postgres import PostgresServer
+
+pytestmark = pytest.mark.integration
+# a step, and which of its calls: the last one that matches
+CALLS = (
+    ("plan", "warehouse COMMIT"),
+    ("fetch band", "api GET /v1/albums"),
+    ("fetch band", "store PUT raw/_manifest"),
+    ("validate band", "store PUT validated/_summary"),
+    ("load band", "ops.load_seq"),
+    ("load band", "warehouse COMMIT"),
+    ("load lists", "warehouse COMMIT"),
+    ("fetch _details", "store PUT raw/_selection"),
+    ("reconcile", "warehouse COMMIT"),
+)
+SOME_BUGS = (
+    "manifest first",
+    "asks again",
+    "quarantine swallowed",
+    "no transaction",
+    "commit believed",
+    "absent means left",
+)
+
+
+@pytest.fixture(scope="module")
+def made(
+    postgres_server: PostgresServer, s3_server: ObjectStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ground]:
+    folder = tmp_path_factory.mktemp("faults")
+    with ground(Servers(postgres_server, s3_server), folder, 1, DAYS[:1]) as made:
+        yield made
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("step", "call"), CALLS)
+def test_promise_3_killed_anywhere_same_result(made: Ground, step: str, call: str, way: Way) -> None:
+    (world,) = made.worlds
+    moment = moment_of(made.moments, step)
+    world.go_to(moment.step.day)
+    world.put_back(moment.before)
+    cell = run_cell(world, moment, way, moment.numbers(call)[-1])
+    assert cell.struck is not None
+    assert cell.findings == []
+
+
+def test_a_finished_partition_with_a_user_and_a_listening_history_runs_again_unchanged(made: Ground) -> None:
+    (world,) = made.worlds
+    assert twice(world, made.moments).findings == []
+
+
+@pytest.mark.parametrize("name", SOME_BUGS)
+def test_a_planted_bug_is_found(made: Ground, name: str) -> None:
+    (world,) = made.worlds
+    bug = next(bug for bug in BUGS if bug.name == name)
+    assert hunt(world, made.moments, bug).oracles != ()
+
+
+def test_there_are_twenty_planted_bugs_and_more() -> None:
+    assert len({bug.name for bug in BUGS}) == len(BUGS) >= 20
