@@ -37,6 +37,14 @@ def test_every_model_seed_and_column_is_described(manifest: dict[str, Any]) -> N
     ] == []
 
 
+def test_the_documentation_begins_with_words_of_our_own(manifest: dict[str, Any]) -> None:
+    text = manifest["docs"]["doc.spotify.__overview__"]["block_contents"]
+    named = set(re.findall(r"`([a-z_]+)`", text))
+
+    assert {prefix for prefix in named if prefix.endswith("_")} == {"dim_", "fct_", "mart_"}
+    assert named & {node["schema"] for node in manifest["nodes"].values()} == {"dbt_audit"}
+
+
 def test_each_layer_has_its_schema_and_prefix(models: dict[str, dict[str, Any]]) -> None:
     prefix = {"dbt_staging": "stg_", "intermediate": "int_", "marts": ("dim_", "fct_", "bridge_", "mart_")}
 
