@@ -1,0 +1,195 @@
+"""A user who is logged in, through the real scheduler: lists and plays in the marts, tokens nowhere.
+
+The tests share one stack and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from psycopg import sql
+
+from spotify_pipeline.connections import SPOTIFY_USER
+from spotify_pipeline.lake.keys import RAW, users_prefix
+from spotify_pipeline.local import demo_sources, services
+from spotify_pipeline.local.airflow_environment import METADATA_DATABASE, SANDBOX_USER
+from spotify_pipeline.local.demo import LISTENING, task_log
+from spotify_pipeline.local.summary import lake
+from spotify_pipeline.orchestration.login_state import KEY
+from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
+
+from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+DAY = SECOND_DAY + timedelta(days=10)
+# long enough for the user to listen to more than Spotify keeps
+EARLIER = DAY - timedelta(days=4)
+TOP_TRACKS = "/v1/me/top/tracks"
+
+
+@dataclass
+class LoggedIn:
+    """The stack with a login, and every token that has come up."""
+
+    running: Running
+    first: str
+    tokens: set[str] = field(default_factory=set)
+
+    def listen(self, day: date) -> dict[str, Any]:
+        """One run of the hourly DAG at six in the morning; the task that loads."""
+        self.running.set_day(day)
+        return self.listen_now()
+
+    def listen_now(self) -> dict[str, Any]:
+        run_id = self.running.api.trigger(LISTENING)
+        assert self.running.ended(LISTENING, run_id)["state"] == "success"
+        self.note_tokens()
+        return next(task for task in self.running.api.tasks(LISTENING, run_id) if task["task_id"] == "load")
+
+    def note_tokens(self) -> Login:
+        """What Airflow's Variable holds now, decrypted."""
+        with self.metadata() as conn:
+            [(value, is_encrypted)] = conn.execute(
+                "SELECT val, is_encrypted FROM variable WHERE key = %s", [KEY]
+            ).fetchall()
+        assert is_encrypted
+        text = Fernet(self.running.state.secrets["airflow_fernet"]).decrypt(value.encode()).decode()
+        login = Login.from_json(text, "the variable")
+        self.tokens |= {login.refresh_token, str(login.access_token)}
+        return login
+
+    def metadata(self) -> psycopg.Connection:
+        server = services.metadata_postgres(self.running.state)
+        return psycopg.connect(server.url(), dbname=METADATA_DATABASE, autocommit=True)
+
+    def refreshes(self) -> int:
+        return int(self.running.control.authorizations()[-1]["refreshes"])
+
+    def rows(self, table: str) -> int:
+        with self.running.warehouse() as conn:
+            [(count,)] = conn.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
+            ).fetchall()
+        return int(count)
+
+
+@pytest.fixture(scope="module")
+def logged_in(running: Running) -> Iterator[LoggedIn]:
+    """A user of the sandbox logs in, and the operator adds the connection in Airflow's UI."""
+    running.set_day(EARLIER)
+    token = running.control.authorize(SANDBOX_USER, ALL_SCOPES, authorized_at=f"{EARLIER}T05:00:00Z")
+    login = Login(
+        running.state.secrets["spotify_client_id"], token, user_hash(SANDBOX_USER), ALL_SCOPES, EARLIER
+    )
+    fields = json.loads(login.to_connection())
+    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:
+        body = fields | {"connection_id": SPOTIFY_USER, "extra": json.dumps(fields["extra"])}
+        http.post("/connections", json=body).raise_for_status()
+        yield LoggedIn(running, token, {token})
+        running.control.clear_faults()
+        http.delete(f"/connections/{SPOTIFY_USER}")
+        http.delete(f"/variables/{KEY}")
+    running.control.revoke_authorizations(SANDBOX_USER)
+
+
+def test_more_plays_than_spotify_keeps_are_told_as_a_gap(logged_in: LoggedIn) -> None:
+    logged_in.listen(EARLIER)
+    assert 0 < logged_in.rows("staging.plays") <= 50
+    task = logged_in.listen(DAY)
+    log = task_log(logged_in.running.state, LISTENING, task).read_text()
+    assert "may be lost: Spotify keeps 50" in log
+    with logged_in.running.warehouse("warehouse_owner") as conn:
+        [(start, end)] = conn.execute("SELECT from_played_at, to_played_at FROM ops.play_gap").fetchall()
+    assert EARLIER - timedelta(days=1) <= start.astimezone(UTC).date() < end.astimezone(UTC).date() <= DAY
+
+
+def test_lists_and_plays_reach_the_marts_and_tasks_side_by_side_refresh_once(
+    logged_in: LoggedIn,
+) -> None:
+    """Promise 6 on the way: one bucket is closed for a day, which leaves its source partial."""
+    running = logged_in.running
+    own = [p["id"] for p in running.control.playlists() if p["owner"] == SANDBOX_USER]
+    entries = [*demo_sources.of_sandbox(running.state), *demo_sources.user_entries(own)]
+    demo_sources.write(running.state, entries)
+    running.control.exhaust_quota(TOP_TRACKS, after=1, retry_after=86_400)
+    before, begun = logged_in.note_tokens(), logged_in.refreshes()
+    # the sandbox replaces it at every second refresh: the connection's own is dead
+    assert before.refresh_token != logged_in.first
+    # what every task finds in the Variable is refused: they all want a new one at once
+    running.control.expire_tokens()
+    since = datetime.now(UTC)
+    run_id = running.api.trigger(INGEST, DAY.isoformat())
+    assert running.ended(INGEST, run_id)["state"] == "success"
+    assert logged_in.refreshes() == begun + 1
+    assert logged_in.note_tokens().seed == before.seed
+
+    assert running.next_run(TRANSFORM, DAY, since)["state"] == "success"
+    assert running.next_run(REPORT, DAY, since)["state"] == "success"
+    marts = ("dim_playlist", "fct_playlist_entry", "fct_play", "mart_listening_daily")
+    assert {name: logged_in.rows(f"marts.{name}") > 0 for name in marts} == dict.fromkeys(marts, True)
+    assert logged_in.rows("marts.dim_playlist") == len(own)
+    assert logged_in.rows("marts.fct_play") == logged_in.rows("staging.plays")
+    assert logged_in.rows("staging.saved_tracks") > 0
+    page = lake(running.state).get(f"reports/ingest_date={DAY}/report.html").data.decode()
+    assert "Plays may be missing" in page
+    assert "1 source incomplete on this day" in page
+    assert "my-top-tracks" in page
+    assert "QUOTA_EXCEEDED" in page
+
+
+def test_the_replaced_token_is_used_from_then_on(logged_in: LoggedIn) -> None:
+    running = logged_in.running
+    running.control.set_clock(f"{DAY}T08:00:00Z")
+    running.control.expire_tokens()
+    begun = logged_in.refreshes()
+    logged_in.listen_now()
+    assert logged_in.refreshes() == begun + 1
+    known = running.control.authorizations()[-1]
+    assert (known["user"], known["revoked"]) == (SANDBOX_USER, False)
+
+
+def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) -> None:
+    """Promise 9."""
+    state = logged_in.running.state
+    assert len(logged_in.tokens) >= 5  # two refresh tokens, three access tokens
+    logs = [path for path in Path(state.paths.root).rglob("*.log") if path.is_file()]
+    assert any("dag_id=spotify_ingest" in str(path) for path in logs)
+    found = [
+        path for path in logs if any(token in path.read_text(errors="replace") for token in logged_in.tokens)
+    ]
+    assert found == []
+    for address in (f"variables/{KEY}", f"connections/{SPOTIFY_USER}"):
+        shown = httpx.get(f"{state.airflow_url}/api/v2/{address}", trust_env=False)
+        assert shown.status_code == 200
+        assert not any(token in shown.text for token in logged_in.tokens), address
+    patterns = [f"%{token}%" for token in logged_in.tokens]
+    with logged_in.metadata() as conn:
+        tables = conn.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+        ).fetchall()
+        assert ("rendered_task_instance_fields",) in tables
+        holding = [
+            name
+            for (name,) in tables
+            if conn.execute(
+                sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE t::text LIKE ANY(%s))").format(
+                    sql.Identifier(name)
+                ),
+                [patterns],
+            ).fetchone()
+            == (True,)
+        ]
+    assert holding == []
+    store = lake(state)
+    stored = store.keys(users_prefix(RAW, DAY))
+    assert stored
+    assert not any(token.encode() in store.get(key).data for key in stored for token in logged_in.tokens)
