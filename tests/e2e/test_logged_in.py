@@ -99,6 +99,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         http.delete(f"/connections/{SPOTIFY_USER}")
         http.delete(f"/variables/{KEY}")
     running.control.revoke_authorizations(SANDBOX_USER)
+    running.set_day(DAY)  # sources.yml without the user's
 
 
 def test_more_plays_than_spotify_keeps_are_told_as_a_gap(logged_in: LoggedIn) -> None:
