@@ -67,7 +67,7 @@ class Demo:
             with self._listening_by_hand(api):
                 runs = [self._partition(api, day) for day in days]
             if self._state.user_token is not None:
-                self._console.print(f"  {LISTENING} is paused now: unpause it in Airflow to listen every hour")
+                self._console.print(f"  {LISTENING} is paused now: unpause it to listen every hour")
             if days[-1] == datetime.now(UTC).date():
                 # back in step with the world, so that tomorrow's scheduled run finds its date
                 self._set_clock(datetime.now(UTC).isoformat())
