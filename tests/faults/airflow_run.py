@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import signal
 import sys
 import threading
 import time
@@ -19,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
 from tests.faults.airflow_disturb import Blow, draw, strike
@@ -28,6 +29,7 @@ from tests.faults.oracle import Finding
 from tests.faults.table import Row, commit
 
 from spotify_pipeline import connections
+from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.local import demo_sources
 from spotify_pipeline.local.airflow_api import AirflowApi
 from spotify_pipeline.local.health import NotReady, wait_until
@@ -39,7 +41,7 @@ from spotify_sandbox.control import SandboxControl
 
 SCHEDULES = 10
 FIRST_DAY = date(2021, 3, 1)
-# what each takes undisturbed on two idle cores; the runner measures it with its first partition
+# seconds that each takes undisturbed on two idle cores
 USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
 WAIT_SECONDS = 420
 Say = Callable[[str], None]
@@ -90,25 +92,35 @@ def stack_running(folder: Path, say: Say) -> Iterator[Running]:
 def chain(running: Running, day: date, blows: list[Blow]) -> Result:
     """One partition through the chain while the blows fall."""
     result = Result(-1, day, [])
+    began = time.monotonic()
+    try:
+        _run_chain(running, day, blows, result)
+        if not result.findings:
+            result.findings += agree(running, day)
+    except PipelineError as error:
+        result.findings.append(Finding("recovery", str(day), str(error)))
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _run_chain(running: Running, day: date, blows: list[Blow], result: Result) -> None:
     running.set_day(day)
-    since, began = datetime.now(UTC), time.monotonic()
+    since = datetime.now(UTC)
     running.api.trigger(INGEST, day.isoformat())
     for dag_id in CHAIN:
         run_id = _begun(running, dag_id, day, since)
         hitting = threading.Thread(target=_hit, args=[running, dag_id, run_id, blows, result])
         hitting.start()
-        run = _ended(running, dag_id, run_id)
-        hitting.join(120)
+        try:
+            run = running.ended(dag_id, run_id, timeout=WAIT_SECONDS)
+        finally:
+            hitting.join(120)
+            running.control.clear_faults()
         if run["state"] != "success":
             failed = [t for t in running.api.tasks(dag_id, run_id) if t["state"] == "failed"]
             names = ", ".join(f"{t['task_id']} (try {t['try_number']})" for t in failed)
             result.findings.append(Finding("recovery", dag_id, f"ended as {run['state']}: {names}"))
-            break
-    result.seconds = time.monotonic() - began
-    running.control.clear_faults()
-    if not result.findings:
-        result.findings += agree(running, day)
-    return result
+            return
 
 
 def _hit(running: Running, dag_id: str, run_id: str, blows: list[Blow], result: Result) -> None:
@@ -138,10 +150,6 @@ def _begun(running: Running, dag_id: str, day: date, since: datetime) -> str:
 
     wait_until(check, timeout=120, what=f"{dag_id} of {day}", poll=0.3)
     return found[-1]
-
-
-def _ended(running: Running, dag_id: str, run_id: str) -> dict[str, Any]:
-    return running.ended(dag_id, run_id, timeout=WAIT_SECONDS)
 
 
 def agree(running: Running, day: date) -> list[Finding]:
@@ -178,43 +186,68 @@ def agree(running: Running, day: date) -> list[Finding]:
     return found
 
 
-def schedules(first: int, count: int, folder: Path, say: Say) -> Iterator[Result]:
-    """Run schedules on partitions that the stack in `folder` has not had; compare once, at their end."""
-    done = folder / "days.json"
-    days = json.loads(done.read_text()) if done.exists() else []
+class Progress:
+    """Which partitions a stack has had, kept in its folder: a turn may end in the middle of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "days.json"
+        self._days: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    def note(self, day: date, state: str) -> None:
+        """`begun`, `done` or `compared`."""
+        self._days[day.isoformat()] = state
+        self._file.write_text(json.dumps(self._days))
+
+    def days(self, state: str) -> list[date]:
+        """Partitions in a state, oldest first."""
+        return [date.fromisoformat(day) for day, known in sorted(self._days.items()) if known == state]
+
+    def next_day(self) -> date:
+        """One that the stack has not had."""
+        return FIRST_DAY + timedelta(days=len(self._days))
+
+
+def schedules(
+    first: int, count: int, folder: Path, say: Say, *, seconds: float = math.inf
+) -> Iterator[Result]:
+    """Run schedules on partitions that the stack in `folder` has not had; compare once, at their end.
+
+    None begins later than `seconds` from now.
+    """
+    deadline = time.monotonic() + seconds
+    progress = Progress(folder)
     with stack_running(folder, say) as running:
         reference = Undisturbed(running)
         reference.create()
+        for day in progress.days("begun"):
+            chain(running, day, [])
+            progress.note(day, "done")
         results: list[Result] = []
-        new = []
-        for seed in range(first - (not days), first + count):
-            day = FIRST_DAY + timedelta(days=len(days) + len(new))
-            new.append(day)
-            result = chain(running, day, draw(seed) if seed >= first else [])
+        for seed in range(first, first + count):
+            if time.monotonic() > deadline:
+                say(f"no time is left for seed {seed} and those after it")
+                break
+            day = progress.next_day()
+            progress.note(day, "begun")
+            result = chain(running, day, draw(seed))
             result.seed = seed
             results.append(result)
+            progress.note(day, "done")
             say(f"{'FAILED' if result.findings else 'agreed'} {result.seconds:.0f} s  {result}")
-            if seed < first:
-                _measure(running, day)
-        reference.run(new)
-        done.write_text(json.dumps([*days, *(day.isoformat() for day in new)]))
+        done = progress.days("done")
+        reference.run(done)
         different = reference.findings()
+        for day in done:
+            progress.note(day, "compared")
+        say(f"{len(done)} partitions compared with undisturbed ones: {len(different)} differences")
         for result in results:
-            # rows do not say whose they are: those of the days are told with each of them
+            # a row does not say which blow it is owed to: it is told with each
             result.findings += different
             if result.findings:
                 say(f"FAILED at {commit()}: {result}")
                 for finding in result.findings[:12]:
                     say(f"    {finding}")
-            if result.seed >= first:
-                yield result
-
-
-def _measure(running: Running, day: date) -> None:
-    for dag_id in CHAIN:
-        run = running.api.runs(dag_id, day.isoformat())[-1]
-        begun, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
-        USUAL[dag_id] = max((ended - begun).total_seconds(), 1.0)
+            yield result
 
 
 def rows_of(result: Result) -> list[Row]:
@@ -239,10 +272,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--schedules", type=int, default=SCHEDULES)
+    parser.add_argument("--seconds", type=float, default=200, help="begin no schedule later than this")
     parser.add_argument("--stack", type=Path, required=True, help="folder for the stack; kept afterwards")
     asked = parser.parse_args()
     asked.stack.mkdir(parents=True, exist_ok=True)
-    results = list(schedules(asked.seed, asked.schedules, asked.stack, lambda line: print(line, flush=True)))
+    # the stack must end with this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
+    told = schedules(
+        asked.seed,
+        asked.schedules,
+        asked.stack,
+        lambda line: print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True),
+        seconds=asked.seconds,
+    )
+    results = list(told)
     failed = sum(bool(result.findings) for result in results)
     print(f"{len(results) - failed} of {len(results)} schedules agreed, at {commit()}")
     return 1 if failed else 0

@@ -23,8 +23,8 @@ from spotify_pipeline.lake.manifest import read_manifest
 
 TRIES = 6
 AT_ONCE = 4
-ATTEMPT_SECONDS = 25.0
-CHAIN_SECONDS = 60.0
+ATTEMPT_SECONDS = 60.0
+CHAIN_SECONDS = 240.0
 _numbers = itertools.count(1)
 
 

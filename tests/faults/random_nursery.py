@@ -82,7 +82,7 @@ class Nursery:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
-        self._process.wait(20)
+        self._process.wait(120)
 
     @property
     def _stdout(self) -> IO[bytes]:
