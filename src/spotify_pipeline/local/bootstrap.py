@@ -85,16 +85,16 @@ def manifest(state: StackState) -> None:
     build_manifest(lambda command: run_tool(state, "dbt-parse", command, environment={}))
 
 
-def sources(state: StackState, chosen: Path | None) -> None:
+def sources(state: StackState, chosen: Path | None, *, anew: bool = False) -> None:
     """Say what the stack reads from Spotify.
 
     With `chosen`, or with an app of the user's own, the stack's sources.yml is a link to that list: an edit
     counts from the next run on. With the sandbox, which does not know the ids of the user's list, it is a
-    list of what the sandbox serves, written here or by the demo.
+    list of what the sandbox serves, written here or by the demo; `anew` where it serves another catalogue now.
     """
     target = state.paths.sources
     if chosen is None and state.own_app is None:
-        if target.is_symlink() or not target.exists():
+        if anew or target.is_symlink() or not target.exists():
             demo_sources.write(state, demo_sources.of_sandbox(state))
         return
     link = target.with_name(f".{target.name}.link")

@@ -104,10 +104,10 @@ class Stack:
         if warning := bootstrap.nearly_full(self.paths.root):
             self._report(f"warning: {warning}")
         with PortReservation() as reservation:
-            state = create_or_load(self.paths, reservation)
+            before = create_or_load(self.paths, reservation)
             # a clock that a demo left behind would keep the daily run from ever being on time
-            sandbox = wanted.sandbox or replace(state.sandbox, clock=None)
-            state = state.changed(
+            sandbox = wanted.sandbox or replace(before.sandbox, clock=None)
+            state = before.changed(
                 sandbox=sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
             )
             state.save()
@@ -116,7 +116,7 @@ class Stack:
             supervisor = Supervisor(state)
             supervisor.start(everything.values())
             self._launch(supervisor, (everything[name] for name in services.SERVERS))
-            bootstrap.sources(state, wanted.sources)
+            bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
             self._prepare(state)
             self._launch_airflow(state, supervisor, everything)
         self._await_dags(state)
@@ -142,7 +142,7 @@ class Stack:
         everything = services.all_services(state)
         missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]
         self._launch(supervisor, (everything[name] for name in services.SERVERS if name in missing))
-        bootstrap.sources(state, wanted.sources)
+        bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
         # the dbt project may have changed since; databases are only migrated by a start from nothing
         bootstrap.manifest(state)
         if any(name in missing for name in services.AIRFLOW):
