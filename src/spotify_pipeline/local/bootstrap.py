@@ -90,7 +90,7 @@ def sources(state: StackState, chosen: Path | None, *, anew: bool = False) -> No
 
     With `chosen`, or with an app of the user's own, the stack's sources.yml is a link to that list: an edit
     counts from the next run on. With the sandbox, which does not know the ids of the user's list, it is a
-    list of what the sandbox serves, written here or by the demo; `anew` where it serves another catalogue now.
+    list of what the sandbox serves, written here or by the demo; `anew` where that is another catalogue now.
     """
     target = state.paths.sources
     if chosen is None and state.own_app is None:
