@@ -1,0 +1,76 @@
+"""The demo as it comes: its user's lists and plays, and the same again when it is repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.local.airflow_api import AirflowApi
+from spotify_pipeline.local.demo import LISTENING
+from spotify_pipeline.local.stack import Stack
+from spotify_pipeline.local.state import FOLDER_VARIABLE, StackPaths, load
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
+DAY = "2026-03-05"
+OF_THE_USER = (
+    "staging.playlists",
+    "staging.playlist_membership",
+    "staging.saved_tracks",
+    "staging.top_tracks",
+    "staging.plays",
+    "marts.dim_playlist",
+    "marts.fct_playlist_entry",
+    "marts.fct_saved_track",
+    "marts.fct_top_track",
+    "marts.fct_play",
+    "marts.mart_listening_daily",
+)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Iterator[StackPaths]:
+    made = StackPaths(tmp_path / "stack")
+    yield made
+    Stack(made).down()
+
+
+def demo(paths: StackPaths, output: Path) -> dict[str, Any]:
+    """The summary of one day over the generated catalogue."""
+    command = [str(Path(sys.executable).parent / "spotify-pipeline"), "demo", "--from", DAY, "--days", "1"]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [*command, "--output", str(output)],
+        env=os.environ | {FOLDER_VARIABLE: str(paths.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=580,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary: dict[str, Any] = json.loads((output / "summary.json").read_text())
+    return summary
+
+
+def test_the_demo_reads_as_its_user_and_a_repeated_one_gives_the_same(
+    paths: StackPaths, tmp_path: Path
+) -> None:
+    first = demo(paths, tmp_path / "first")
+    assert {name: first["warehouse"][name]["rows"] > 0 for name in OF_THE_USER} == dict.fromkeys(
+        OF_THE_USER, True
+    )
+    # eight of artists, albums, search, and four of the user
+    assert first["partitions"][0]["sources"] == 14
+    with AirflowApi(load(paths).airflow_url) as api:
+        resting = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]}
+    assert LISTENING in resting, "by itself it would bring the plays of other hours"
+
+    second = demo(paths, tmp_path / "second")
+    assert second["partitions"][0]["api_calls"] == 0
+    assert second["warehouse"] == first["warehouse"]
+    assert second["objects"] == first["objects"]
