@@ -116,6 +116,16 @@ def test_every_model_that_reads_another_says_so(told: Told) -> None:
         assert told.upstream((told.warehouse, name)), f"{name} comes from nowhere"
 
 
+def test_a_model_is_made_by_one_task_alone(told: Told) -> None:
+    """Not by publish, which updates the assets of all."""
+    makers = [
+        event["job"]["name"]
+        for event in told.events
+        if told.table("marts.dim_track") in names(event["outputs"])
+    ]
+    assert makers == [f"{TRANSFORM}.dbt.models.marts.dim_track.run"]
+
+
 def test_the_part_of_the_raw_zone_is_named_by_its_partition(told: Told) -> None:
     written = [
         output

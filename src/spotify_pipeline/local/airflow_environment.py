@@ -183,7 +183,14 @@ def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict
     to_server = {"type": "http", "url": wanted}
     to_files = {"type": "file", "log_file_path": str(state.paths.lineage / "event")}
     # each task event names its run; those of the runs themselves would take a process pool in the scheduler
-    policy = [{"scope": {}, "controls": {"emit_dag_events": False, "include_source_code": False}}]
+    policy: list[dict[str, object]] = [
+        {"scope": {}, "controls": {"emit_dag_events": False}},
+        # it updates the assets of all models, and makes none of them
+        {
+            "scope": {"dag_id": "spotify_transform", "task_id": "publish"},
+            "controls": {"extract_operator_metadata": False},
+        },
+    ]
     return {
         "openlineage": {
             "transport": json.dumps(to_server if wanted.startswith(("http://", "https://")) else to_files),
