@@ -15,9 +15,8 @@ from spotify_pipeline.settings import PROJECT_ROOT
 SHOTS_VARIABLE = "RUNBOOK_SHOTS"
 """Set by `make runbook-shots`: the tests that walk through Airflow then write docs/images/ anew."""
 IMAGES = PROJECT_ROOT / "docs" / "images"
-LARGEST = 150_000
 _MILLISECONDS = 90_000
-SIZE = {"width": 1280, "height": 760}
+SIZE = {"width": 1280, "height": 720}
 
 
 def chromium() -> str | None:
@@ -57,6 +56,4 @@ def shoot(page: Page, name: str, folder: Path = IMAGES) -> None:
     if not os.environ.get(SHOTS_VARIABLE):
         return
     page.wait_for_timeout(1_500)  # what a page draws after it has its data: no condition tells
-    target = folder / f"runbook-{name}.png"
-    page.screenshot(path=target)
-    assert target.stat().st_size < LARGEST, f"{target.name} has {target.stat().st_size} bytes"
+    page.screenshot(path=folder / f"runbook-{name}.png")
