@@ -119,6 +119,18 @@ class ListeningGap:
 
 
 @dataclass(frozen=True)
+class DriftRow:
+    """A field that the contract does not know, or that is gone since the partition before."""
+
+    source: str
+    record_kind: str
+    change: str
+    field: str
+    records: int
+    of_records: int
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything of one page. Equal warehouse contents give equal data."""
 
@@ -134,6 +146,7 @@ class ReportData:
     movers: list[MoverRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     listening_gaps: list[ListeningGap] = field(default_factory=list)
+    drift: list[DriftRow] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:

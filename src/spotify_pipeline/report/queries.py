@@ -152,6 +152,16 @@ where noticed_on = %(partition)s
 order by from_played_at, to_played_at
 """
 
+# the kinds of answer of a source are of no interest here
+_DRIFT = """
+select source, record_kind, change, field, sum(records)::bigint as records,
+       sum(of_records)::bigint as of_records
+from ops.contract_drift
+where partition = %(partition)s
+group by source, record_kind, change, field
+order by source, record_kind, change, field
+"""
+
 
 def read_report(connection: psycopg.Connection, partition: date) -> model.ReportData:
     """Read everything of one page in one snapshot, so that its figures agree with each other.
@@ -189,6 +199,7 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
             movers=_read(connection, model.MoverRow, _MOVERS, partition=partition, rows=MOVER_ROWS),
             sources=_read(connection, model.SourceRow, _SOURCES, **rows),
             listening_gaps=_read(connection, model.ListeningGap, _LISTENING_GAPS, partition=partition),
+            drift=_read(connection, model.DriftRow, _DRIFT, partition=partition),
         )
 
 

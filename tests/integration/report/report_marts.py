@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,9 +13,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_pipeline.warehouse import tables
+from spotify_pipeline.warehouse import migrations, tables
 
 MARTS = PROJECT_ROOT / "dbt" / "models" / "marts"
+VERSIONS = Path(migrations.__file__).parent / "versions"
 CONTRACTS = (MARTS / "_marts.yml", MARTS / "_marts_listening.yml")
 
 
@@ -29,13 +31,15 @@ def create(connection: psycopg.Connection) -> None:
         ]
         table = sql.Identifier("marts", model["name"])
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
-    for name in ("ops.publication", "ops.play_gap"):
+    for name in ("ops.publication", "ops.play_gap", "ops.record_shape"):
         table = tables.metadata.tables[name]
         connection.execute(str(CreateTable(table).compile(dialect=postgresql.dialect())).encode())
     connection.execute(
         "create view ops.listening_gap as select (noticed_at at time zone 'UTC')::date as noticed_on,"
         " from_played_at, to_played_at from ops.play_gap"
     )
+    drift = (VERSIONS / "r0007_record_shapes.sql").read_text("utf-8").partition("CREATE VIEW")[2]
+    connection.execute(f"CREATE VIEW{drift.partition(';')[0]}".encode())
 
 
 def insert(connection: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:

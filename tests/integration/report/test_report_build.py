@@ -7,6 +7,7 @@ from datetime import date
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -106,6 +107,24 @@ def test_a_later_partition_does_not_change_an_earlier_page(
     marts.add_album(three_days, "al9", "Later still", "ar1", date(2021, 3, 21))
     marts.add_day(three_days, date(2021, 3, 21), new_tracks=1)
     assert build_report(reader, SECOND) == before
+
+
+def test_drift_is_told_on_the_day_on_which_it_came(three_days: psycopg.Connection) -> None:
+    known = {"source": "north", "record_kind": "track", "records": 2, "new_fields": []}
+    for day, fields, new in (
+        (FIRST, {"id": 2, "uri": 2}, []),
+        (SECOND, {"id": 2, "mood": 1}, ["mood"]),
+        (THIRD, {"id": 2, "uri": 2}, []),
+    ):
+        for request_kind in ("album", "album_tracks"):
+            row = {"partition": day, "request_kind": request_kind, "fields": Jsonb(fields), "new_fields": new}
+            marts.insert(three_days, "ops.record_shape", known | row)
+    told = [
+        (row.change, row.field, row.records, row.of_records) for row in read_report(three_days, SECOND).drift
+    ]
+    assert told == [("gone", "uri", 4, 4), ("new", "mood", 2, 4)]
+    # mood was in half of the records only: that it is absent says nothing
+    assert read_report(three_days, THIRD).drift == read_report(three_days, FIRST).drift == []
 
 
 def test_a_gap_is_told_on_the_day_on_which_it_was_noticed(three_days: psycopg.Connection) -> None:

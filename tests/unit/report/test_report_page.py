@@ -14,6 +14,7 @@ import pytest
 from spotify_pipeline.report.model import (
     ArtistRow,
     Bin,
+    DriftRow,
     GrowthDay,
     ListeningGap,
     MoverRow,
@@ -190,6 +191,14 @@ def test_popularity_is_one_sentence_where_spotify_does_not_give_it() -> None:
     shown = Reader(render_page(replace(FULL, popularity=[], movers=[]))).text
     assert "Popularity is not shown: Spotify gives it to apps with extended quota only." in shown
     assert "Popularity of tracks" not in shown
+
+
+def test_drift_of_the_source_is_a_table_and_absent_without_any() -> None:
+    page = render_page(replace(FULL, drift=[DriftRow("north", "album", "new", HOSTILE, 2, 1300)]))
+    assert "What Spotify sends otherwise" in page
+    assert "2 of 1,300" in page
+    assert "<script>" not in page
+    assert "What Spotify sends otherwise" not in render_page(FULL)
 
 
 def test_a_gap_in_the_listening_history_has_a_banner_with_its_span() -> None:
