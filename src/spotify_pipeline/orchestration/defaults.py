@@ -23,6 +23,8 @@ def default_args() -> dict[str, Any]:
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=5),
+        # a peer that takes everything and never answers would hold a slot for ever: libpq sets no bound
+        "execution_timeout": timedelta(hours=6),
         # no try is wasted on a 401, 403 or 404: what comes of it is a TerminalError
         "retry_policy": ExceptionRetryPolicy(
             rules=[RetryRule(TerminalError, RetryAction.FAIL, reason="the same call would fail again")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from airflow.sdk import RetryAction
 
@@ -26,3 +28,8 @@ def test_the_retry_policy_reads_whether_an_error_is_terminal(kind: type[errors.P
 def test_what_is_no_error_of_ours_is_tried_again() -> None:
     decision = default_args()["retry_policy"].evaluate(OSError(), try_number=1, max_tries=5)
     assert decision.action is RetryAction.DEFAULT
+
+
+def test_no_task_holds_its_slot_for_ever() -> None:
+    """A day's calls at 150 per 30 s take less, and waits for a closed bucket give the slot back."""
+    assert timedelta(hours=1) < default_args()["execution_timeout"] < timedelta(days=1)
