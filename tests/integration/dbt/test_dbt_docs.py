@@ -116,6 +116,11 @@ def test_documentation_made_again_changes_no_object(
         }
         assert described == relation["columns"].keys(), key
 
+    # the manifest is one that dbt can compare with
+    unchanged = warehouse.dbt("ls", "--select", "state:modified", "--state", str(tmp_path / "docs"))
+    assert unchanged.success
+    assert not unchanged.result
+
     warehouse.execute("alter table staging.tracks add column more text", role="spotify_owner")
     assert warehouse.dbt(*GENERATE).success
     assert publish_docs(runtime, warehouse.target) == [KEYS[0], KEYS[2]]
