@@ -72,6 +72,7 @@ class Runner:
         """Bring a schedule to its end and look at what is there; `meddle` is a statement to be found out."""
         assert self._begin is not None
         world, control = self._scene.world, self._scene.sandbox.control
+        world.reconnect()
         world.put_back(self._begin)
         began = time.monotonic()
         spoilt = control.faults()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import yaml
-from tests.faults.oracle import State, capture, listed
+from tests.faults.oracle import Finding, State, answered, capture_objects, half_manifests, listed, question
 from tests.faults.servers import Servers
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
@@ -35,6 +36,7 @@ DAYS = (DAY, DAY + timedelta(days=1))
 USER = "listener1"
 REFRESH_TOKEN = "refresh-token-of-the-faults-suite"
 PASSWORDS = {role: f"{role}-of-tests" for role in ROLES}
+INSPECTOR = "inspector of the faults suite"
 SOURCES = ("band", "found", "lists")
 
 
@@ -59,6 +61,8 @@ class World:
     folder: Path
     connections: dict[str, ConnectionInfo] = field(default_factory=dict)
     _tables: list[str] = field(default_factory=list)
+    _question: str = ""
+    _inspecting: tuple[int, psycopg.Connection] | None = None
 
     def __post_init__(self) -> None:
         address = urlsplit(self.servers.postgres.url())
@@ -175,7 +179,32 @@ class World:
 
     def state(self) -> State:
         """Rows and objects now; instants count, since the clock stands still."""
-        return capture(self.owner, self.lake, exact=True)
+        return self.look()[0]
+
+    def look(self) -> tuple[State, list[Finding]]:
+        """The state, and the manifests in it that are half."""
+        conn = self.inspector()
+        if not self._question:
+            self._question = question(conn, exact=True)
+        tags = listed(self.lake, "")
+        state = State(answered(conn, self._question), capture_objects(self.lake, tags, exact=True))
+        return state, half_manifests(self.lake, tags)
+
+    def inspector(self) -> psycopg.Connection:
+        """A connection of this process that stays open for looking."""
+        if self._inspecting is None or self._inspecting[0] != os.getpid():
+            url = self.servers.postgres.url(self.name)
+            self._inspecting = (
+                os.getpid(),
+                psycopg.connect(url, autocommit=True, application_name=INSPECTOR),
+            )
+        return self._inspecting[1]
+
+    def reconnect(self) -> None:
+        """Forget the connection: a server that was killed has taken it along."""
+        if self._inspecting is not None:
+            self._inspecting[1].close()
+            self._inspecting = None
 
     def save(self, label: str, carried: dict[str, Any]) -> Saved:
         """Remember this moment: its rows in schema `saved_LABEL` beside them, its objects in memory."""
@@ -191,17 +220,14 @@ class World:
     def put_back(self, saved: Saved, *, rows: bool = True) -> None:
         """Make everything as it was; without `rows` the warehouse is left as it is."""
         if rows:
-            with self.superuser() as conn:
-                self._disconnect(conn)
-                statements = ["SET LOCAL session_replication_role = replica"]
-                for table in self.tables(conn):
-                    statements.append(f"DELETE FROM {table}")
-                    copy = f"SELECT * FROM {saved.schema}.{_flat(table)}"
-                    statements.append(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE {copy}")
-                statements.append(
-                    f"SELECT setval('ops.load_seq_seq', last_value, is_called) FROM {saved.schema}.load_seq"
-                )
-                conn.execute("; ".join(["BEGIN", *statements, "COMMIT"]).encode())
+            conn = self.inspector()
+            self._disconnect(conn)
+            statements = ["SET LOCAL session_replication_role = replica"]
+            for table in self.tables(conn):
+                copy = f"SELECT * FROM {saved.schema}.{_flat(table)}"
+                statements += [f"DELETE FROM {table}", f"INSERT INTO {table} OVERRIDING SYSTEM VALUE {copy}"]
+            drawn = f"SELECT setval('ops.load_seq_seq', last_value, is_called) FROM {saved.schema}.load_seq"
+            conn.execute("; ".join(["BEGIN", *statements, drawn, "COMMIT"]).encode())
         self.put_back_objects(saved.objects)
         for path in self.folder.glob("*.json"):
             path.unlink()
@@ -210,6 +236,9 @@ class World:
 
     def become(self, other: World, saved: Saved) -> None:
         """Take over another world's rows, with all that is saved beside them, and a saved bucket."""
+        for world in (self, other):
+            world.inspector().close()
+            world._inspecting = None
         with self.administrator() as admin:
             for name in (self.name, other.name):
                 self._disconnect(admin, name)
@@ -239,8 +268,8 @@ class World:
     def _disconnect(self, conn: psycopg.Connection, name: str = "") -> None:
         conn.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid <> pg_backend_pid()",
-            [name or self.name],
+            " WHERE datname = %s AND pid <> pg_backend_pid() AND application_name <> %s",
+            [name or self.name, INSPECTOR],
         )
 
 
