@@ -46,6 +46,7 @@ MODULES = (
     "cosmos.profiles",
     "dbt.cli.main",
     "dbt.adapters.postgres",
+    "dbt.task.docs.generate",
     "openlineage.client",
     "openlineage.common.provider.dbt.local",
     "alembic.command",
@@ -59,6 +60,13 @@ MODULES = (
     "pydantic_settings",
     "sqlalchemy.dialects.postgresql.psycopg",
     "stamina",
+)
+# what a task needs to tell its lineage, where somebody listens
+LINEAGE_MODULES = (
+    "airflow.providers.openlineage.extractors.manager",
+    "airflow.providers.openlineage.plugins.adapter",
+    "sqlglot.lineage",
+    "sqlglot.optimizer.qualify",
 )
 # every module below these is loaded: dbt picks the task of a command only when it runs
 PACKAGES = ("dbt.task",)
@@ -87,7 +95,7 @@ def warm_up(project: Path | None = None) -> None:
     start anyway.
     """
     started = time.monotonic()
-    for name in MODULES:
+    for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):
         _import(name)
     for name in PACKAGES:
         package = _import(name)
@@ -97,6 +105,14 @@ def warm_up(project: Path | None = None) -> None:
     if project is not None:
         _keep_parsed(project)
     log.info("workers are warm after %.1f s", time.monotonic() - started)
+
+
+def _lineage_is_on() -> bool:
+    try:  # in here: an Airflow without the provider has no lineage
+        from airflow.providers.openlineage import conf  # noqa: PLC0415
+    except ImportError:
+        return False
+    return not conf.is_disabled()
 
 
 def _import(name: str) -> object:
