@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.local import airflow_environment
-from spotify_pipeline.local.stack import Stack
-from spotify_pipeline.local.state import StackPaths
 
 
 def environment_or_stack(conn_id: str) -> ConnectionInfo:
@@ -18,9 +16,18 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
         ConnectionMissing: neither of them has it.
         ConfigurationError: the variable cannot be read.
     """
-    variable = connections.variable_name(conn_id)
-    if not os.environ.get(variable):
-        state = Stack(StackPaths.default()).state()
-        if state is not None:
-            return connections.from_environment(conn_id, airflow_environment.connection_variables(state))
-    return connections.from_environment(conn_id)
+    if os.environ.get(connections.variable_name(conn_id)):
+        return connections.from_environment(conn_id)
+    return connections.from_environment(conn_id, _of_stack())
+
+
+def _of_stack() -> Mapping[str, str] | None:
+    try:
+        # a deployment has these commands without the packages of the embedded stack
+        from spotify_pipeline.local import airflow_environment  # noqa: PLC0415
+        from spotify_pipeline.local.stack import Stack  # noqa: PLC0415
+        from spotify_pipeline.local.state import StackPaths  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return None
+    state = Stack(StackPaths.default()).state()
+    return None if state is None else airflow_environment.connection_variables(state)
