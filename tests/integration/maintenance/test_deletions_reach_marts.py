@@ -1,0 +1,39 @@
+"""Erasure and retention against real dbt: a build that goes on gives what one from nothing gives."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.integration.maintenance.conftest import NEXT_DAY, Dbt
+from tests.integration.maintenance.test_erase import no_logins, rows_with
+from tests.integration.maintenance.test_retention import at
+from tests.integration.steps.conftest import DAY, World
+from tests.integration.steps.test_accounts import HASH
+
+from spotify_pipeline.maintenance.erase import erase_user
+from spotify_pipeline.maintenance.retention import apply_retention
+from spotify_pipeline.warehouse.connection import connect
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("clock_far_ahead")]
+
+
+def test_deletions_reach_the_marts(account: World, dbt: Dbt, empty_database: str) -> None:
+    dbt("run")
+    assert "marts.fct_play" in rows_with(empty_database, HASH)
+    plays = account.query("SELECT count(*) FROM staging.plays")[0][0]
+    receipt = erase_user(account.runtime, HASH, no_logins)
+    # at once, before any model is built again
+    assert receipt.removed["marts.fct_play"] == plays
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+
+    aged = at(account, retain_history_days=100, retain_play_days=100)
+    removal = apply_retention(aged.runtime, DAY + timedelta(days=101))
+    assert removal.removed["staging.track_observations"] > 0
+
+    incremental = dbt("build")  # with every data test
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    with connect(account.runtime.lookup("warehouse_dbt")) as conn:
+        assert conn.execute("SELECT min(observed_on) FROM marts.fct_track_daily").fetchone() == (NEXT_DAY,)
+        assert conn.execute("SELECT min(valid_from) FROM marts.dim_track_history").fetchone() == (NEXT_DAY,)
+    assert incremental == dbt("run", "--full-refresh")
