@@ -28,6 +28,8 @@ SCHEDULES = 200
 # the API's clock moves on while a bucket is closed
 _MOVES_CLOCK = {Kind.LONG_LIMIT, Kind.QUOTA, Kind.SHORT_LIMIT, Kind.PLAIN_TEXT, Kind.MIDNIGHT}
 _CLOSES_BUCKETS = {Kind.LONG_LIMIT, Kind.QUOTA, Kind.SHORT_LIMIT, Kind.PLAIN_TEXT}
+# steps of the source that comes a day late
+_LATE = ("validate lists", "load lists")
 Say = Callable[[str], None]
 
 
@@ -147,9 +149,6 @@ class Runner:
             # it was fetched otherwise; what came of it is the same
             found = [finding for finding in found if finding.subject.startswith("staging.")]
         return found + at_rest(world.owner, world.lake)
-
-
-_LATE = ("validate lists", "load lists")
 
 
 def _rows(result: Result, chain: Chain) -> list[Row]:

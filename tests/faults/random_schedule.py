@@ -14,7 +14,7 @@ from spotify_pipeline.steps.details import DETAILS
 
 
 class Kind(StrEnum):
-    """What can go wrong; `equal` in the end, whatever else is said in `random_faults`."""
+    """What can go wrong; how each may end is said in `random_faults`."""
 
     WORKER_KILLED = "worker killed"
     WORKER_STOPPED = "worker stopped"
