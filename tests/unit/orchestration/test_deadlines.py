@@ -28,16 +28,26 @@ def test_a_deadline_counts_from_the_queue_since_partitioned_runs_have_no_logical
     found = deadlines.deadline("spotify_ingest")
     assert found is not None
     assert found.reference == DeadlineReference.DAGRUN_QUEUED_AT
-    assert found.interval == timedelta(hours=4)
+    assert found.interval == 4 * 3600
     assert isinstance(found.callback, AsyncCallback)
     assert found.callback.path == "spotify_pipeline.orchestration.deadlines.missed"
+
+
+def test_airflow_stores_what_its_own_clearing_can_read() -> None:
+    """`taskinstance._recalculate_dagrun_queued_at_deadlines` of 3.3.2 makes a timedelta of what is stored."""
+    from airflow.serialization.decoders import decode_deadline_alert
+    from airflow.serialization.encoders import encode_deadline_alert
+
+    stored = encode_deadline_alert(deadlines.deadline("spotify_ingest"))
+    assert timedelta(seconds=stored["interval"]) == timedelta(hours=4)
+    assert decode_deadline_alert(stored).interval == timedelta(hours=4)
 
 
 def test_a_setting_changes_it_and_0_takes_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "90")
     found = deadlines.deadline("spotify_report")
     assert found is not None
-    assert found.interval == timedelta(seconds=90)
+    assert found.interval == 90
     monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "0")
     assert deadlines.watched("spotify_report")["deadline"] is None
 
