@@ -39,8 +39,8 @@ def deadline(dag_id: str) -> DeadlineAlert | None:
         return None
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        # a number, as Airflow once took it and still does: clearing a task moves the deadline, and that code of
-        # 3.3.2 reads a number only; a timedelta is stored in another form, and every clear answers 500
+        # a number, as Airflow once took it and still does: clearing a task moves the deadline, and that part
+        # of 3.3.2 reads a number only; a timedelta is stored in another form, and every clear answers 500
         interval=seconds,
         # in the triggerer, which every executor has beside it
         callback=AsyncCallback(missed),
