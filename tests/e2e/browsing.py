@@ -16,7 +16,7 @@ SHOTS_VARIABLE = "RUNBOOK_SHOTS"
 """Set by `make runbook-shots`: the tests that walk through Airflow then write docs/images/ anew."""
 IMAGES = PROJECT_ROOT / "docs" / "images"
 _MILLISECONDS = 90_000
-SIZE = {"width": 1280, "height": 720}
+SIZE = {"width": 1180, "height": 660}
 
 
 def chromium() -> str | None:

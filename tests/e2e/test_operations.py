@@ -21,7 +21,7 @@ from spotify_pipeline import connections
 from spotify_pipeline.local.demo import task_log
 from spotify_pipeline.local.health import NotReady, wait_until
 
-from .browsing import browser_page, chromium, shoot
+from .browsing import SIZE, browser_page, chromium, shoot
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -163,6 +163,8 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         page.goto(f"{run_url}/tasks/{TEST}")
         said = re.compile("Got 1 result|compiled SQL of|alert: data test")
         expect(page.get_by_text(said).first).to_be_visible()
+        # the traceback folds: it names folders of whoever took the picture
+        page.get_by_text("BadData:").first.click()
         shoot(page, "2-log")
         page.goto(f"{run_url}/tasks/{TEST}/details")
         compiled = page.get_by_role("link", name="Compiled SQL")
@@ -198,7 +200,9 @@ def whole_grid(page: Page, run_url: str) -> None:
     expand = page.get_by_role("button", name="Expand all task groups")
     if expand.is_enabled():
         expand.click()
-    expect(page.get_by_text("spotify_id_track_id").first).to_be_visible()
+    test = page.get_by_text("spotify_id_track_id").first
+    expect(test).to_be_visible()
+    test.scroll_into_view_if_needed()
 
 
 def alert_page(page: Page, alert: dict[str, Any]) -> None:
@@ -210,7 +214,9 @@ def alert_page(page: Page, alert: dict[str, Any]) -> None:
         "<body style='font:15px/1.5 monospace;padding:24px;max-width:1180px;white-space:pre-wrap'></body>"
     )
     page.evaluate("text => { document.body.textContent = text }", text)
+    page.set_viewport_size({"width": SIZE["width"], "height": 250})
     shoot(page, "0-alert")
+    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
 
 
 def until(check: Callable[[], bool], seconds: float = 60) -> None:
