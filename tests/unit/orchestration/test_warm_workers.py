@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.openlineage import conf as openlineage
 
 from spotify_pipeline.orchestration import warm_workers
 from spotify_pipeline.settings import PROJECT_ROOT
@@ -111,6 +112,20 @@ def test_an_absent_package_does_not_stop_the_scheduler(
     monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
     warm_workers.warm_up()
     assert "workers stay cold for no_such_package" in caplog.text
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_lineage_takes_is_loaded_only_where_it_is_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: bool
+) -> None:
+    monkeypatch.setattr(warm_workers, "MODULES", ())
+    monkeypatch.setattr(warm_workers, "PACKAGES", ())
+    monkeypatch.setattr(warm_workers, "LINEAGE_MODULES", (*warm_workers.LINEAGE_MODULES, "no_such_lineage"))
+    monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
+    monkeypatch.setattr(openlineage, "is_disabled", lambda: not wanted)
+    warm_workers.warm_up()
+    cold = [line for line in caplog.messages if "stay cold" in line]
+    assert [line.partition(":")[0] for line in cold] == ["workers stay cold for no_such_lineage"] * wanted
 
 
 @pytest.mark.parametrize(("command", "warms"), [("scheduler", True), ("api-server", False), (None, False)])
