@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,8 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the parts, print and write the table; 0 where nothing was found."""
     asked = _arguments()
+    # so that servers and workers are ended on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kinds = asked.kinds.split(",")
     if unknown := set(kinds) - set(KINDS):
         sys.exit(f"unknown part {sorted(unknown)[0]}: there are {', '.join(KINDS)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.faults.attempt import Attempt, Prepare, attempt
 from tests.faults.driver import Step
 from tests.faults.interpose import Way
-from tests.faults.oracle import Finding, State, at_rest, differences, half_manifests
+from tests.faults.oracle import Finding, State, differences, warehouse_at_rest
 from tests.faults.world import Saved, World
 
 TRIES = 3
@@ -98,8 +98,8 @@ def _of_attempt(hit: Attempt, way: Way) -> Iterator[Finding]:
 
 def half_written(world: World, moment: Moment) -> list[Finding]:
     """What can be seen between a fault and its retry: all of a step or nothing of it."""
-    now, before, after = world.state(), moment.before.state, moment.after.state
-    findings = half_manifests(world.lake)
+    before, after = moment.before.state, moment.after.state
+    now, findings = world.look()
     if now.tables not in (before.tables, after.tables):
         changed = differences(State(before.tables), State(now.tables))
         text = "rows of a step that has not ended: " + "; ".join(map(str, changed))[:500]
@@ -132,8 +132,8 @@ def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
 
 
 def _at_the_end(world: World, moment: Moment, last: Attempt) -> list[Finding]:
-    findings = at_rest(world.owner, world.lake)
-    findings += differences(moment.after.state, world.state())
+    state, half = world.look()
+    findings = warehouse_at_rest(world.inspector()) + half + differences(moment.after.state, state)
     expected = moment.after.carried[moment.step.key]
     if last.is_done and last.result != expected:
         findings.append(Finding("result", str(moment.step), f"hands on {last.result}, not {expected}"))

@@ -10,6 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,8 @@ def undisturbed(world: World, days: Sequence[Any] = DAYS) -> list[Moment]:
             if not done.is_done:
                 raise RuntimeError(f"{day} {step} fails without any fault: {done.error}")
             carried[step.key] = done.result
-            after = world.save(str(len(moments)), carried)
+            rows_of = None if step.writes_rows else saved
+            after = world.save(str(len(moments)), carried, rows_of=rows_of)
             api_calls = world.sandbox.control.calls(recent=1).api_total
             moments.append(Moment(step, saved, after, done.labels, api_calls))
             saved = after
@@ -81,16 +83,32 @@ def run(
     rows: list[Row] = []
     began, cells = time.monotonic(), 0
     _Worker.worlds, _Worker.moments = all_worlds, moments
-    longest_first = sorted(units, key=lambda unit: -moments[unit.moment].calls // unit.every)
-    with ProcessPoolExecutor(len(all_worlds), context, initializer=_Worker.start, initargs=(free,)) as pool:
+    days = [moment.step.day for moment in moments]
+    # the first day first, of a day the longest first
+    longest_first = sorted(units, key=lambda unit: (days[unit.moment], -moments[unit.moment].calls))
+    with ExitStack() as stack:
+        workers = len(all_worlds)
+        pool = ProcessPoolExecutor(workers, context, initializer=_Worker.start, initargs=(free,))
         jobs = [pool.submit(_Worker.work, unit) for unit in longest_first]
+        stack.callback(_end, pool)
         for number, job in enumerate(as_completed(jobs), 1):
             found = job.result()
             rows += found
             cells += sum(row.injected for row in found)
+            for finding in (finding for row in found for finding in row.findings):
+                report(f"FOUND {finding}")
             report(f"{number}/{len(jobs)} units, {cells} faults, {time.monotonic() - began:.0f} s")
     order = {str(moment.step): number for number, moment in reversed(list(enumerate(moments)))}
     return sorted(merged(rows), key=lambda row: (order[row.step], row.fault))
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Wait for nothing: whoever interrupts the suite wants its servers and workers gone."""
+    workers = list(pool._processes.values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.kill()
+        worker.join()
 
 
 class _Worker:

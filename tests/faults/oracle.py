@@ -38,6 +38,7 @@ _LAST_LOADS = """
 SELECT DISTINCT ON (partition, source) 'ops.load (last)', ROW(partition, source, complete)::text
 FROM ops.load ORDER BY partition, source, load_seq DESC
 """
+_ZONES = ("raw/", "validated/", "quarantine/")
 _VOLATILE = {"calls", "manifest_sha256"}
 _VOLATILE_CLOCK = {"observed_at", "resume_after", "stopped_by", "raw_key"}
 # digests of files that hold instants
@@ -79,14 +80,15 @@ def capture(
     `exact` compares the API's instants too: only where its clock stood still in both runs.
     """
     with connect(owner) as conn:
-        tables = capture_tables(conn, exact=exact, schemas=schemas)
-    return State(tables, {} if lake is None else capture_objects(lake, exact=exact))
+        tables = answered(conn, question(conn, exact=exact, schemas=schemas))
+    return State(tables, {} if lake is None else capture_objects(lake, listed(lake, ""), exact=exact))
 
 
-def capture_tables(
+def question(
     conn: psycopg.Connection, *, exact: bool = False, schemas: Sequence[str] = ("staging", "ops")
-) -> dict[str, Counter[str]]:
-    """Rows of every table of `schemas` as text, without bookkeeping; of ops.load only who was loaded."""
+) -> str:
+    """One statement for every row of `schemas` without bookkeeping; of ops.load only who was loaded."""
+    conn.execute("SET timezone TO 'UTC'")
     columns: dict[str, list[str]] = {}
     for table, column in conn.execute(
         """
@@ -106,24 +108,25 @@ def capture_tables(
     parts = [
         f"SELECT '{table}', ROW({', '.join(kept)})::text FROM {table}" for table, kept in columns.items()
     ]
-    if "ops" in schemas:
-        parts.append(f"({_LAST_LOADS})")
-    tables: dict[str, Counter[str]] = {table: Counter() for table in columns}
-    conn.execute("SET LOCAL timezone TO 'UTC'")
-    for table, row in conn.execute(" UNION ALL ".join(parts).encode()):
+    return " UNION ALL ".join([*parts, *([f"({_LAST_LOADS})"] if "ops" in schemas else [])])
+
+
+def answered(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]]:
+    """Rows by table of a `question`."""
+    tables: dict[str, Counter[str]] = {}
+    for table, row in conn.execute(statement.encode(), prepare=True):
         tables.setdefault(table, Counter())[row] += 1
     return tables
 
 
-def capture_objects(lake: Lake, *, exact: bool = False, zones: Sequence[str] = ()) -> dict[str, str]:
+def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False) -> dict[str, str]:
     """Digest of each object; of what the pipeline writes about its answers, without counts of attempts."""
     found = {}
-    for zone in zones or ("raw/", "validated/", "quarantine/"):
-        for key, etag in listed(lake, zone).items():
-            if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
-                found[key] = etag  # an answer, byte for byte
-            else:
-                found[key] = _digest(key, etag, lake, exact)
+    for key, tag in tags.items():
+        if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
+            found[key] = tag  # an answer, byte for byte
+        elif key.startswith(_ZONES):
+            found[key] = _digest(key, tag, lake, exact)
     return found
 
 
@@ -178,14 +181,19 @@ def differences(expected: State, actual: State) -> list[Finding]:
 
 def at_rest(owner: ConnectionInfo, lake: Lake | None, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
     """What a crash may leave behind, once the server has had `settle` seconds to notice it."""
-    deadline = time.monotonic() + settle
     with connect(owner, autocommit=True) as conn:
-        while findings := list(_left_behind(conn)):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
-        findings += _unbalanced(conn)
-    return findings + ([] if lake is None else half_manifests(lake))
+        findings = warehouse_at_rest(conn, settle=settle)
+    return findings + ([] if lake is None else half_manifests(lake, listed(lake, "raw/")))
+
+
+def warehouse_at_rest(conn: psycopg.Connection, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
+    """The warehouse's part of `at_rest`; `conn` in autocommit."""
+    deadline = time.monotonic() + settle
+    while findings := list(_left_behind(conn)):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return findings + _unbalanced(conn)
 
 
 def _left_behind(conn: psycopg.Connection) -> Iterator[Finding]:
@@ -218,10 +226,9 @@ def _unbalanced(conn: psycopg.Connection) -> list[Finding]:
     ]  # fmt: skip
 
 
-def half_manifests(lake: Lake) -> list[Finding]:
+def half_manifests(lake: Lake, etags: Mapping[str, str]) -> list[Finding]:
     """Manifests whose objects are absent or altered: the partition would be visible half-written."""
     findings = []
-    etags = listed(lake, "raw/")
     for key in etags:
         if not key.endswith("/_manifest.json"):
             continue

@@ -129,8 +129,10 @@ class World:
         """One small source of each sort, the same in every world of a seed."""
         playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER]
         playlist = max(playlists, key=lambda p: p["entries"])  # of several pages
-        artist, query, album = self._choose()
-        self._spoil(album)
+        token = {"Authorization": f"Bearer {self.sandbox.access_token()}"}
+        with httpx.Client(base_url=self.sandbox.api_url, headers=token) as api:
+            artist, query, album = self._choose(api)
+            self._spoil(api, album)
         entries = [
             {"name": "band", "kind": "artist", "ids": [artist]},
             {"name": "found", "kind": "search", "queries": [query]},
@@ -139,23 +141,19 @@ class World:
         text = yaml.safe_dump({"version": 1, "sources": entries})
         (self.folder / "sources.yml").write_text(text)
 
-    def _choose(self) -> tuple[str, str, str]:
+    def _choose(self, api: httpx.Client) -> tuple[str, str, str]:
         """The artist with the fewest albums, two at least; a query for another one; an album to spoil."""
         found = []
         for artist_id, name in self.sandbox.control.catalog().artists:
-            listing = self._ask(f"/artists/{artist_id}/albums?limit=10")
+            listing = api.get(f"/artists/{artist_id}/albums", params={"limit": 10}).json()
             if listing["total"] >= 2:
                 found.append((listing["total"], artist_id, name, listing["items"][0]["id"]))
         (_, artist_id, _, album), (_, _, other, _), *_ = sorted(found)
         return artist_id, f"artist:{other}", album
 
-    def _ask(self, path: str) -> Any:
-        token = self.sandbox.access_token()
-        return httpx.get(self.sandbox.api_url + path, headers={"Authorization": f"Bearer {token}"}).json()
-
-    def _spoil(self, album_id: str) -> None:
+    def _spoil(self, api: httpx.Client, album_id: str) -> None:
         """From now on one track of this album breaks the contract."""
-        album = self._ask(f"/albums/{album_id}")
+        album = api.get(f"/albums/{album_id}").json()
         album["tracks"]["items"][0]["explicit"] = "no"
         self.sandbox.control.add_fault(
             "status", status=200, path=f"^/v1/albums/{album_id}$", body=album, times=None
@@ -206,10 +204,14 @@ class World:
             self._inspecting[1].close()
             self._inspecting = None
 
-    def save(self, label: str, carried: dict[str, Any]) -> Saved:
-        """Remember this moment: its rows in schema `saved_LABEL` beside them, its objects in memory."""
-        schema = f"saved_{label}"
-        with self.superuser() as conn:
+    def save(self, label: str, carried: dict[str, Any], *, rows_of: Saved | None = None) -> Saved:
+        """Remember this moment: its rows in schema `saved_LABEL` beside them, its objects in memory.
+
+        `rows_of`: a moment since which no row has changed.
+        """
+        schema = f"saved_{label}" if rows_of is None else rows_of.schema
+        if rows_of is None:
+            conn = self.inspector()
             copies = [f"CREATE TABLE {schema}.{_flat(t)} AS TABLE {t}" for t in self.tables(conn)]
             drawn = f"CREATE TABLE {schema}.load_seq AS SELECT last_value, is_called FROM ops.load_seq_seq"
             conn.execute("; ".join([f"CREATE SCHEMA {schema}", *copies, drawn]).encode())
