@@ -192,7 +192,7 @@ def test_an_odd_encoding_is_read_and_what_is_no_json_ends_in_a_clear_error(poiso
     poisoned.assert_zones_hold()
 
 
-def test_json_that_holds_no_record_is_quarantined_whole(poisoned: Poisoned) -> None:
+def test_promise_4_nothing_is_lost_where_an_answer_holds_no_record(poisoned: Poisoned) -> None:
     for number, (name, body) in enumerate(NO_RECORDS.items(), start=1):
         error = poisoned.process(name, number, body)
         # one bad record of one is more than the share allows: the source fails, and the record is kept

@@ -63,6 +63,7 @@ FORBIDDEN = {
         "SELECT * FROM ops.step_lease",
         "SELECT * FROM ops.api_cooldown",
         "SELECT * FROM ops.quarantined_record",
+        "SELECT * FROM ops.record_shape",
         "UPDATE marts.probe SET a = 1",
         "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
         "CREATE TEMPORARY TABLE t (a int)",
@@ -91,6 +92,7 @@ ALLOWED = {
         "SELECT * FROM marts.probe",
         "SELECT * FROM ops.publication, ops.load, ops.reconciliation, ops.source, ops.dbt_result",
         "SELECT * FROM ops.alert",
+        "SELECT * FROM ops.contract_drift",
         "SELECT * FROM ops.listening_gap",
     ],
 }
