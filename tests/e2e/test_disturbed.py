@@ -138,6 +138,7 @@ def test_promise_7_downstream_sees_only_tested_data(running: Running) -> None:
     assert {t["operator_name"] for t in failed} == {"RunDataTest"}
     assert {t["try_number"] for t in failed} == {1}, "bad data does not get better by trying again"
     assert tasks["publish"]["state"] == "upstream_failed"
+    assert tasks["build_again"]["state"] == "skipped", "nothing was loaded meanwhile: the data is bad"
     done = {name: t["start_date"] for name, t in tasks.items() if t["state"] == "success"}
     assert len(done) > 20
     assert running.api.runs(REPORT, DAY.isoformat(), queued_after=since) == []
