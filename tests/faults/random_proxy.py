@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK = 2**16
+_BIND_TRIES = 100
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 _FULL = (
     b"HTTP/1.1 507 Insufficient Storage\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
@@ -76,6 +77,9 @@ class FaultProxy:
         if poison.toxic is Toxic.HOLE:
             self._healed.clear()
         elif poison.toxic is Toxic.REFUSED:
+            # closing alone leaves it listening for as long as the other thread waits on it
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self.reset()
 
@@ -97,7 +101,14 @@ class FaultProxy:
     def _listen(self) -> socket.socket:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        for tries in range(_BIND_TRIES, -1, -1):
+            try:
+                listener.bind(("127.0.0.1", self.port))
+                break
+            except OSError:
+                if not tries:
+                    raise
+                time.sleep(0.05)
         listener.listen(64)
         listener.settimeout(0.2)
         return listener
