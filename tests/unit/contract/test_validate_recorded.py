@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.unit.contract.test_validate_command import counted, run
+
+from spotify_pipeline.contract.validate_command import survey_file
 
 # FOLDER/FILE, then valid, quarantined and set aside of tracks, then of albums
 RECORDED = """
@@ -89,3 +92,35 @@ def test_every_entry_of_the_recorded_responses_has_its_verdict(reference_data: P
     }
     assert len(found) == len(files)
     assert {name: counts for name, counts in found.items() if any(counts)} == expected
+
+
+REMOVED = {"popularity", "available_markets", "label", "followers", "linked_from", "album_group"}
+
+
+def of_2026(value: Any) -> Any:
+    """The same answer as a Development Mode app gets it since 2026: fields gone, playlists renamed."""
+    if isinstance(value, list):
+        return [of_2026(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {}
+    if "owner" in value and "tracks" in value:
+        renamed = {"tracks": "items"}
+    elif "added_by" in value and "track" in value:
+        renamed = {"track": "item"}
+    return {renamed.get(key, key): of_2026(inner) for key, inner in value.items() if key not in REMOVED}
+
+
+def test_the_shape_of_2026_gets_the_same_verdicts(reference_data: Path, tmp_path: Path) -> None:
+    changed = 0
+    for path in sorted((reference_data / "recorded").rglob("*.json")):
+        body = json.loads(path.read_bytes())
+        today = of_2026(body)
+        changed += today != body
+        file = tmp_path / path.name
+        file.write_text(json.dumps(today))
+        before, after = survey_file(path), survey_file(file)
+        assert before.kinds == after.kinds, path
+        assert before.entries == after.entries, path
+        assert before.codes == after.codes, path
+    assert changed > 50
