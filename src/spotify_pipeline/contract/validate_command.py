@@ -117,7 +117,7 @@ def _dump(value: Any) -> str:
 
 
 def _show(path: Path, survey: Survey) -> None:
-    typer.echo(str(path))
+    typer.echo(_plain(str(path)))
     for kind, tally in survey.kinds.items():
         _show_tally(kind, tally)
     for kind, tally in survey.entries.items():
