@@ -199,10 +199,6 @@ class Chain:
 
     def _stopped(self, tasks: dict[str, Task], task: Task, told: Outcome) -> None:
         """A TerminalError: no more tries, and somebody does what it says."""
-        if "LeaseLost" in told.error and (task.live or task.attempts > 1):
-            if not task.live:
-                self._again(task, told)
-            return
         struck = [s for s in self.struck if s.fault.kind in WAYS_OUT and s.source == task.step.source]
         for strike in struck:
             cleared = strike.mend(told.error)
