@@ -24,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the schedules and cells to run")
     parser.add_argument("--seed", type=int, default=1, help="where random schedules begin")
     parser.add_argument("--workers", type=int, default=2, help="worlds side by side")
+    parser.add_argument("--days", type=int, default=2, choices=(1, 2), help="days of the exhaustive part")
     parser.add_argument("--steps", default="", help="only steps whose name matches this expression")
     parser.add_argument(
         "--folder", type=Path, default=PROJECT_ROOT / "build" / "faults", help="for the table"
@@ -51,7 +52,13 @@ def main() -> int:
         own = [kind for kind in kinds if kind in ("exhaustive", "schedules", "bugs")]
         if own:
             rows += exhaustive_run.run(
-                asked.scale, asked.seed, folder, kinds=own, workers=asked.workers, steps=asked.steps
+                asked.scale,
+                asked.seed,
+                folder,
+                kinds=own,
+                workers=asked.workers,
+                steps=asked.steps,
+                days=asked.days,
             )
         for kind in kinds:
             if kind in ("random", "airflow"):

@@ -120,7 +120,11 @@ class _Worker:
 
     @classmethod
     def start(cls, free: Any) -> None:
-        cls.world = cls.worlds[free.get()]
+        number = free.get()
+        cls.world = cls.worlds[number]
+        if number:
+            # links and tokens are those of its own sandbox, and so is its undisturbed run
+            cls.moments = undisturbed(cls.world, sorted({moment.step.day for moment in cls.moments}))
 
     @classmethod
     def work(cls, unit: Unit) -> list[Row]:

@@ -24,7 +24,7 @@ PARTS = ("exhaustive", "schedules", "bugs")
 
 @dataclass(frozen=True)
 class Ground:
-    """Worlds that all know the same undisturbed run."""
+    """Worlds, and the undisturbed run of the first."""
 
     worlds: Sequence[World]
     moments: Sequence[Moment]
@@ -32,12 +32,9 @@ class Ground:
 
 @contextmanager
 def ground(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Ground]:
-    """Run the days once without a fault in the first world, and give the others its rows."""
+    """Some worlds; in the first the days are run once without a fault."""
     with worlds(servers, folder, count) as made:
-        moments = exhaustive.undisturbed(made[0], days)
-        for world in made[1:]:
-            world.become(made[0], moments[0].before)
-        yield Ground(made, moments)
+        yield Ground(made, exhaustive.undisturbed(made[0], days))
 
 
 def run(
@@ -48,10 +45,11 @@ def run(
     kinds: Sequence[str] = PARTS,
     workers: int = 2,
     steps: str = "",
+    days: int = len(DAYS),
 ) -> list[Row]:
     """Rows of the parts asked for; with a `scale` below 1 that share of the calls, from number `seed` on."""
     every = max(1, round(1 / scale))
-    with serving(folder) as servers, ground(servers, folder, workers) as made:
+    with serving(folder) as servers, ground(servers, folder, workers, DAYS[:days]) as made:
         rows: list[Row] = []
         if "exhaustive" in kinds:
             units = [

@@ -236,18 +236,6 @@ class World:
         for path, text in saved.files.items():
             FileState(self.folder / path.name).write(text)  # a login that was refreshed
 
-    def become(self, other: World, saved: Saved) -> None:
-        """Take over another world's rows, with all that is saved beside them, and a saved bucket."""
-        for world in (self, other):
-            world.inspector().close()
-            world._inspecting = None
-        with self.administrator() as admin:
-            for name in (self.name, other.name):
-                self._disconnect(admin, name)
-            admin.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
-            admin.execute(f"CREATE DATABASE {self.name} TEMPLATE {other.name}".encode())
-        self.put_back_objects(saved.objects)
-
     def tables(self, conn: psycopg.Connection) -> list[str]:
         """Tables of the pipeline's own schemas, qualified; never its migrations' version."""
         if not self._tables:
