@@ -51,14 +51,5 @@ def zone(lake: ConnectionInfo, name: str, source: str) -> DatasetName:
     return DatasetName(f"s3://{lake.require('schema')}", f"{name}/source={source}")
 
 
-def pages(lake: ConnectionInfo, name: str) -> DatasetName:
-    """Pages of one kind in the lake, on all dates: `reports/report.html`.
-
-    Raises:
-        ConfigurationError: the connection names no bucket.
-    """
-    return DatasetName(f"s3://{lake.require('schema')}", f"reports/{name}")
-
-
 def _server(warehouse: ConnectionInfo) -> str:
     return f"postgres://{warehouse.require('host')}:{warehouse.port or POSTGRES_PORT}"

@@ -12,6 +12,7 @@ from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import SchemaVersionError
 from spotify_pipeline.lake.weeks import days, week_page_key
 from spotify_pipeline.local.objectstore import HOST, ObjectStore
+from spotify_pipeline.maintenance.objects import objects_of_user
 from spotify_pipeline.report import build_week, publish_week
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.steps.runtime import Runtime
@@ -150,3 +151,4 @@ def test_run_twice_same_objects(
     publish_week(runtime, MONDAY)
     assert written == keys * 2
     assert runtime.lake.get(keys[0]).data.startswith(b"<!doctype html>")
+    assert keys[1] in objects_of_user(runtime.lake, USER)["reports"], "where the user's data is erased"

@@ -37,7 +37,6 @@ def test_the_asset_of_a_table_is_the_uri_that_cosmos_would_give() -> None:
 
 def test_a_zone_has_one_dataset_a_source_whatever_the_date_and_the_user() -> None:
     assert names.zone(LAKE, "raw", "jazz") == DatasetName("s3://music", "raw/source=jazz")
-    assert names.pages(LAKE, "report.html") == DatasetName("s3://music", "reports/report.html")
 
 
 def test_a_connection_without_a_host_is_named() -> None:
