@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
+from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -26,11 +27,13 @@ within a day is left for the next time; raw that was never loaded is kept for tw
 
 @dag(
     dag_id="spotify_maintenance",
+    description="Removes what is past its age, weekly, and tidies the warehouse",
     schedule="30 3 * * 0",
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
+    **watched("spotify_maintenance"),
     params={
         "dry_run": Param(False, type="boolean", title="Dry run", description="only count what would go"),
         "as_of": Param(
