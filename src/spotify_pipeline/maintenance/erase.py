@@ -18,10 +18,9 @@ from psycopg.types.json import Jsonb
 
 from spotify_pipeline.connections import WAREHOUSE_DBT, WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.lake import Lake, keys
-from spotify_pipeline.lake.partitions import partitions
+from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance import erase_sql
-from spotify_pipeline.maintenance.retention import remove_whole
+from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -29,7 +28,6 @@ from spotify_pipeline.warehouse.merge import LOAD_LOCK
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.roles import DBT_SCHEMAS
 
-ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 LOGIN_KINDS = [kind.value for kind in SourceKind if kind.needs_login]
 ForgetLogins = Callable[[str, bool], dict[str, int]]
 """Removes the tokens of a user (hash, dry run) wherever it can reach them; counts by place."""
@@ -94,7 +92,7 @@ def erase_user(
     number = None if dry_run else _begin(owner, user_hash)
     receipt.removed.update(forget_logins(user_hash, dry_run))
     sources: set[str] = set()
-    objects = _objects(runtime.lake, user_hash)
+    objects = objects_of_user(runtime.lake, user_hash)
     for zone, stored in objects.items():
         sources |= {source for key in stored if (source := keys.source_of(key))}
         receipt.removed[f"{zone} objects"] = len(stored)
@@ -106,7 +104,7 @@ def erase_user(
     _erase_marts(runtime.lookup(WAREHOUSE_DBT), receipt, ids, dry_run=dry_run)
     if number is not None:
         # a fetch that was under way may have written more
-        for zone, stored in _objects(runtime.lake, user_hash).items():
+        for zone, stored in objects_of_user(runtime.lake, user_hash).items():
             receipt.removed[f"{zone} objects"] += len(stored)
             remove_whole(runtime.lake, zone, stored)
         _finish(owner, number, receipt)
@@ -142,18 +140,6 @@ def _finish(owner: ConnectionInfo, number: int, receipt: Receipt) -> None:
             "UPDATE ops.erasure SET removed = %s, erased_at = clock_timestamp() WHERE id = %s",
             [Jsonb({name: count for name, count in sorted(receipt.removed.items()) if count}), number],
         )
-
-
-def _objects(lake: Lake, user_hash: str) -> dict[str, list[str]]:
-    """Keys of a user's objects by zone."""
-    return {
-        zone: [
-            key
-            for partition in partitions(lake, zone)
-            for key in lake.keys(f"{keys.users_prefix(zone, partition)}{user_hash}/")
-        ]
-        for zone in ZONES
-    }
 
 
 def _erase_rows(owner: ConnectionInfo, receipt: Receipt, sources: set[str], *, dry_run: bool) -> _Ids:

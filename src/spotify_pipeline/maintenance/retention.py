@@ -22,14 +22,13 @@ from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
 from spotify_pipeline.maintenance import retention_sql
+from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.steps.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
 
 log = logging.getLogger(__name__)
-SAYS_WHOLE = {keys.RAW: keys.MANIFEST_NAME, keys.VALIDATED: keys.SUMMARY_NAME}
-"""Object of a zone that says that the others are all there."""
 
 
 @dataclass
@@ -50,8 +49,9 @@ def apply_retention(
 ) -> Removal:
     """Remove all that is older than its setting allows on `as_of`; a dry run only counts.
 
-    A partition that a load or a replay has touched within a day is left for the next time. Raw of a source
-    that was never loaded is kept for twice the time, since nothing else holds what it says.
+    What is left of a user who was erased goes whatever its age. A partition that a load or a replay has
+    touched within a day is left for the next time. Raw of a source that was never loaded is kept for twice
+    the time, since nothing else holds what it says.
 
     Raises:
         ConfigurationError: `as_of` lies ahead of the clock.
@@ -68,25 +68,9 @@ def apply_retention(
         require_current(conn)
         busy = {row[0] for row in conn.execute(retention_sql.BUSY_PARTITIONS)}
         loaded = set(conn.execute(retention_sql.LOADED).fetchall())
-    for zone, days in _zones(runtime.settings).items():
-        for partition in partitions(runtime.lake, zone):
-            if partition >= as_of - timedelta(days=days):
-                break
-            if partition in busy:
-                removal.kept.append(f"{zone} of {partition}: a load or a replay touched it within a day")
-                continue
-            unloaded: set[str] = set()
-            if zone == keys.RAW and partition >= as_of - timedelta(days=_at_most(runtime.settings)):
-                stored = runtime.lake.keys(keys.partition_prefix(zone, partition))
-                unloaded = {
-                    s for key in stored if (s := keys.source_of(key)) and (partition, s) not in loaded
-                }
-            count = _empty(runtime.lake, zone, partition, unloaded, dry_run=dry_run)
-            removal.removed[f"{zone} objects"] += count
-            removal.kept += [
-                f"raw of {source} on {partition}: it was never loaded" for source in sorted(unloaded)
-            ]
-            report(f"{zone} of {partition}: {count} objects")
+        erased = [row[0] for row in conn.execute(retention_sql.ERASED_USERS)]
+    _remove_erased(runtime.lake, removal, erased, dry_run=dry_run)
+    _remove_objects(runtime, removal, busy, loaded, dry_run=dry_run, report=report)
     with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
         for table, count in _remove_rows(conn, runtime.settings, as_of).items():
             removal.removed[table] += count
@@ -97,6 +81,46 @@ def apply_retention(
         else:
             conn.execute(retention_sql.RECORD_RUN, [as_of, Jsonb(dict(removal.removed))])
     return removal
+
+
+def _remove_erased(lake: Lake, removal: Removal, erased: list[str], *, dry_run: bool) -> None:
+    """Remove what a fetch wrote that was under way when its user was erased."""
+    for user_hash in erased:
+        for zone, stored in objects_of_user(lake, user_hash).items():
+            removal.removed[f"{zone} objects"] += len(stored)
+            if not dry_run:
+                remove_whole(lake, zone, stored)
+
+
+def _remove_objects(
+    runtime: Runtime,
+    removal: Removal,
+    busy: set[date],
+    loaded: set[tuple[date, str]],
+    *,
+    dry_run: bool,
+    report: Callable[[str], None],
+) -> None:
+    """Remove what is past its age from each zone."""
+    for zone, days in _zones(runtime.settings).items():
+        for partition in partitions(runtime.lake, zone):
+            if partition >= removal.as_of - timedelta(days=days):
+                break
+            if partition in busy:
+                removal.kept.append(f"{zone} of {partition}: a load or a replay touched it within a day")
+                continue
+            unloaded: set[str] = set()
+            if zone == keys.RAW and partition >= removal.as_of - timedelta(days=_at_most(runtime.settings)):
+                stored = runtime.lake.keys(keys.partition_prefix(zone, partition))
+                unloaded = {
+                    s for key in stored if (s := keys.source_of(key)) and (partition, s) not in loaded
+                }
+            count = _empty(runtime.lake, zone, partition, unloaded, dry_run=dry_run)
+            removal.removed[f"{zone} objects"] += count
+            removal.kept += [
+                f"raw of {source} on {partition}: it was never loaded" for source in sorted(unloaded)
+            ]
+            report(f"{zone} of {partition}: {count} objects")
 
 
 def date_of_spotify(runtime: Runtime) -> date:
@@ -141,13 +165,6 @@ def _empty(lake: Lake, zone: str, partition: date, spared: set[str], *, dry_run:
     if not dry_run:
         remove_whole(lake, zone, doomed)
     return len(doomed)
-
-
-def remove_whole(lake: Lake, zone: str, doomed: list[str]) -> None:
-    """Remove objects of one zone, those first that say that the others are all there."""
-    first = SAYS_WHOLE.get(zone)
-    lake.delete_all([key for key in doomed if first and key.endswith(f"/{first}")])
-    lake.delete_all([key for key in doomed if not (first and key.endswith(f"/{first}"))])
 
 
 def _remove_rows(conn: psycopg.Connection, settings: Settings, as_of: date) -> dict[str, int]:

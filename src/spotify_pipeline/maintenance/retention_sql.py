@@ -12,6 +12,11 @@ from typing import LiteralString
 BUSY_PARTITIONS: LiteralString = """
 SELECT DISTINCT partition FROM ops.step_lease WHERE acquired_at > clock_timestamp() - interval '1 day'
 """
+# who logs in anew is in ops.user again
+ERASED_USERS: LiteralString = """
+SELECT DISTINCT user_hash FROM ops.erasure
+WHERE user_hash NOT IN (SELECT user_hash FROM ops."user") ORDER BY 1
+"""
 LOADED: LiteralString = "SELECT DISTINCT partition, source FROM ops.load"
 RECORD_RUN: LiteralString = """
 INSERT INTO ops.maintenance_run (as_of, finished_at, removed) VALUES (%s, clock_timestamp(), %s)
