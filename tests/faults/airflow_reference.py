@@ -86,7 +86,7 @@ class Undisturbed:
             "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": str(info.password),
             "DBT_TARGET_PATH": str(self.running.state.paths.root / "undisturbed-target"),
         }
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command line
             [str(Path(sys.executable).parent / "dbt"), "--no-use-colors", "build"],
             env=os.environ | environment,
             capture_output=True,
