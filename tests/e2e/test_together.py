@@ -31,7 +31,7 @@ def test_two_partitions_come_in_while_the_marts_are_built(running: Running) -> N
     def at_rest() -> None:
         runs = [running.api.runs(TRANSFORM, day.isoformat(), queued_after=since) for day in BOTH]
         newest = [of_day[-1]["state"] if of_day else None for of_day in runs]
-        if newest != ["success", "success"]:
+        if newest != ["success", "success"]:  # a failed one is followed by the run that it asked for
             raise NotReady(f"the newest runs are {newest}")
 
     wait_until(at_rest, timeout=600, what="transforms of both partitions", poll=1)
