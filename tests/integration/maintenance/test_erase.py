@@ -163,6 +163,7 @@ def test_cut_off_after_any_step_a_second_call_completes_it(
     assert objects_with(account, HASH) == []
 
 
+@pytest.mark.slow
 def test_a_new_consent_begins_anew(account: World) -> None:
     erase_user(account.runtime, HASH, no_logins)
     with connect(account.runtime.lookup("warehouse_owner")) as conn:
