@@ -137,7 +137,7 @@ dags: .venv dbt-manifest ## import every DAG file with nothing configured, as `a
 		$(BIN)/python -m pytest --quiet .astro/test_dag_integrity_default.py
 
 .PHONY: dbt-changes
-dbt-changes: .venv ## build on a scratch Postgres what differs in dbt/ from commit BASE=HEAD~1
+dbt-changes: .venv ## build what differs in dbt/ from commit BASE=HEAD~1 on a scratch Postgres, and compare the rows
 	@$(BIN)/python -m spotify_pipeline.local.dbt_changes --base "$(BASE)"
 
 .PHONY: workflows

@@ -20,18 +20,17 @@ every record against the contract, and upserts the good ones into `staging`. Emi
 An observation date, `YYYY-MM-DD` in UTC. Spotify answers with today only, so a partition is fetched while
 its date is today; for another date the run uses raw that exists, or ends as skipped.
 
-### Details and closed buckets
+### Details, closed buckets
 Once the sources are loaded, `details` asks for ISRCs (and popularity, where the app gets it) within a
-budget of calls. A task that finds a bucket of the Web API closed gives its slot back (`up_for_reschedule`)
-and goes on where it stopped; past two hours, or midnight, its source is partial and the next day goes on.
+budget of calls. A task that finds a bucket closed gives its slot back (`up_for_reschedule`) and goes on where
+it stopped; past two hours, or midnight, its source is partial and the next day goes on.
 
 ### Running it again
-Any task, any run, any time: what is stored is not asked for again, and equal data changes no row. To run a
-day by hand, trigger with that date as partition key.
+Any task, any run, any time: equal data changes no row. By hand, trigger with the date as partition key.
 
 ### When it is red
-`conclude` names each failed source and the way out; the other sources are loaded. Mend the cause, then
-clear the `fetch` task of that source's group. *Raw answers* on a task's page shows what was fetched.
+`conclude` names each failed source and the way out; the others are loaded. Mend the cause, then clear the
+`fetch` task of that source's group. *Raw answers* on a task's page shows what was fetched.
 
 ### What is told
 Each source that fails, partial sources, a quarantine above its warning level, a login near its end, a run
@@ -52,8 +51,6 @@ not through in four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause a
     tags=["spotify", "ingest"],
 )
 def spotify_ingest() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.ingest."""
-
     @task
     def migrate() -> str:
         """Bring the warehouse to this code's schema."""

@@ -17,7 +17,8 @@ from spotify_pipeline import cli
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 LINE = re.compile(r"^AIRFLOW__([A-Z_]+?)__([A-Z_]+)=(.+)$", re.MULTILINE)
-# options of providers that this project does not install: celery 3.26.0, cncf.kubernetes 10.25.0
+# options that Airflow's own list does not have: of Cosmos 1.15.1, and of providers that this project does not
+# install: celery 3.26.0, cncf.kubernetes 10.25.0
 OF_PROVIDERS = {
     "celery": {
         "broker_url",
@@ -26,6 +27,7 @@ OF_PROVIDERS = {
         "worker_prefetch_multiplier",
         "task_acks_late",
     },
+    "cosmos": {"dbt_docs_projects"},
     "celery_broker_transport_options": {"visibility_timeout"},
     "kubernetes_executor": {
         "namespace",
