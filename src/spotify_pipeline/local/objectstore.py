@@ -82,6 +82,8 @@ class ObjectStore:
             "-admin.ui=false",
             "-master.telemetry=false",
             "-volume.preStopSeconds=0",
+            # left to itself it runs out of buckets where the disk has little space left
+            "-volume.max=1000",
             *ports,
         ]
 

@@ -11,6 +11,7 @@ from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.progress import Progress, newest_partitions
 
+_HEADINGS = {"quarantined": "quaran-\ntined", "duplicates": "dupli-\ncates", "set_aside": "set\naside"}
 _SHOWN = 3
 """Sources that are not complete, of one partition; the others are counted."""
 
@@ -40,11 +41,15 @@ def read_progress(reader: ConnectionInfo) -> list[Progress]:
 def progress_table(found: list[Progress]) -> Table:
     """One row a partition."""
     counts = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
-    table = Table("partition", "complete", "partial", "failed")
+    # narrow, so that a terminal of 80 columns cuts nothing off; headings may take two lines
+    table = Table(padding=(0, 1, 0, 0), box=None)
+    table.add_column("partition", no_wrap=True)
+    for name in ("com-\nplete", "par-\ntial", "failed"):
+        table.add_column(name, justify="right")
     for name in counts:
-        table.add_column(name.replace("_", " "), justify="right")
-    table.add_column("adds up")
-    table.add_column("published (UTC)")
+        table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
+    table.add_column("adds\nup")
+    table.add_column("published\n(UTC), tests", no_wrap=True)
     for progress in found:
         at = progress.published_at
         table.add_row(
@@ -54,7 +59,7 @@ def progress_table(found: list[Progress]) -> Table:
             _marked(progress.number("failed"), "red"),
             *(f"{getattr(progress, name):,}" for name in counts),
             "yes" if progress.adds_up else "[red]no[/]",
-            f"{at.astimezone(UTC):%Y-%m-%d %H:%M}, {progress.tests_passed} tests" if at else "not yet",
+            f"{at.astimezone(UTC):%m-%d %H:%M}, {progress.tests_passed}" if at else "not yet",
         )
     return table
 
