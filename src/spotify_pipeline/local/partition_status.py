@@ -11,7 +11,7 @@ from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.progress import Progress, newest_partitions
 
-_HEADINGS = {"quarantined": "quaran-\ntined", "duplicates": "dupli-\ncates", "set_aside": "set\naside"}
+_HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
 _SHOWN = 3
 """Sources that are not complete, of one partition; the others are counted."""
 
@@ -41,22 +41,19 @@ def read_progress(reader: ConnectionInfo) -> list[Progress]:
 def progress_table(found: list[Progress]) -> Table:
     """One row a partition."""
     counts = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
-    # narrow, so that a terminal of 80 columns cuts nothing off; headings may take two lines
+    # narrow, so that a terminal of 80 columns cuts nothing off
     table = Table(padding=(0, 1, 0, 0), box=None)
     table.add_column("partition", no_wrap=True)
-    for name in ("com-\nplete", "par-\ntial", "failed"):
-        table.add_column(name, justify="right")
+    table.add_column("sources", justify="right", no_wrap=True)
     for name in counts:
         table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
-    table.add_column("adds\nup")
-    table.add_column("published\n(UTC), tests", no_wrap=True)
+    table.add_column("adds up")
+    table.add_column("published, tests", no_wrap=True)
     for progress in found:
         at = progress.published_at
         table.add_row(
             str(progress.partition),
-            str(progress.complete),
-            _marked(progress.number("partial"), "yellow"),
-            _marked(progress.number("failed"), "red"),
+            _sources(progress),
             *(f"{getattr(progress, name):,}" for name in counts),
             "yes" if progress.adds_up else "[red]no[/]",
             f"{at.astimezone(UTC):%m-%d %H:%M}, {progress.tests_passed}" if at else "not yet",
@@ -78,5 +75,9 @@ def unfinished_lines(found: list[Progress]) -> list[str]:
     return lines
 
 
-def _marked(number: int, colour: str) -> str:
-    return f"[{colour}]{number}[/]" if number else "0"
+def _sources(progress: Progress) -> str:
+    """How many are complete; `unfinished_lines` says what the others are."""
+    if not progress.unfinished:
+        return str(progress.complete)
+    colour = "red" if progress.number("failed") else "yellow"
+    return f"[{colour}]{progress.complete} of {progress.complete + len(progress.unfinished)}[/]"

@@ -44,8 +44,9 @@ def test_a_terminal_of_80_columns_cuts_nothing_off() -> None:
 
 
 def test_what_is_wrong_stands_out() -> None:
-    text = shown(progress(adds_up=False, published_at=None))
+    text = shown(progress(adds_up=False, published_at=None, unfinished={"artists-1": ("failed", "why")}))
     assert "no" in text.split()
+    assert "14 of 15" in text
     assert "not yet" in text
 
 
