@@ -144,7 +144,7 @@ def test_a_failing_data_test_is_told_once_however_often_it_is_cleared(running: R
     assert alert["task_id"] == TEST
     assert "dbt_audit" in alert["action"], "where the bad rows are"
     assert urlsplit(alert["links"]["Log"]).path == f"/dags/{TRANSFORM}/runs/{quote(failed)}/tasks/{TEST}"
-    log = task_log(running.state, TRANSFORM, red[0])
+    log = task_log(running.state, TRANSFORM, red[0]).read_text()
     assert "compiled SQL of" in log
     with running.warehouse() as connection:
         table = alert["action"].split("rows in ")[1].split(";")[0]
@@ -203,9 +203,15 @@ def whole_grid(page: Page, run_url: str) -> None:
     expand = page.get_by_role("button", name="Expand all task groups")
     if expand.is_enabled():
         expand.click()
+    # the grid makes only the rows that are in sight
+    page.mouse.move(180, 500)
     test = page.get_by_text("spotify_id_track_id").first
+    for _ in range(40):
+        if test.is_visible():
+            return
+        page.mouse.wheel(0, 250)
+        page.wait_for_timeout(250)
     expect(test).to_be_visible()
-    test.scroll_into_view_if_needed()
 
 
 def alert_page(page: Page, alert: dict[str, Any]) -> None:

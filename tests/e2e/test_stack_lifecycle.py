@@ -178,13 +178,20 @@ def test_every_process_of_the_stack_is_recognised(running: Running) -> None:
     assert {service_of(process) for process in workers} == {services.SCHEDULER}
 
 
+def listens(process: psutil.Process) -> set[tuple[str, str]]:
+    """Addresses that it listens on, with its name; none once it has ended."""
+    try:
+        return {
+            (connection.laddr.ip, process.name())
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+    except psutil.NoSuchProcess:
+        return set()
+
+
 def test_nothing_listens_beyond_this_machine(running: Running) -> None:
-    listening = {
-        (connection.laddr.ip, process.name())
-        for process in processes.of_stack(running.stack.paths)
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    listening = set().union(*map(listens, processes.of_stack(running.stack.paths)))
     assert {address for address, _ in listening} == {"127.0.0.1"}, listening
 
 
