@@ -1,7 +1,7 @@
 """The SQL of retention: which rows are past their age. Parameters are dates (UTC): what is older goes.
 
-What is known now of a track, album, artist or playlist stays, since a takedown is never a deletion; so do
-sources, publications, the crawl's state and the queue, which hold no content.
+What is known now of a track, album, artist or playlist stays, since a takedown is never a deletion; so does
+what `KEPT` names.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ DELETE: Mapping[str, LiteralString] = {
     "ops.record_shape": "DELETE FROM ops.record_shape WHERE partition < %(log)s",
     "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE partition < %(log)s",
     "ops.dbt_result": "DELETE FROM ops.dbt_result WHERE recorded_at < %(log)s",
+    "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE stopped_on < %(log)s",
     "ops.api_calls": "DELETE FROM ops.api_calls WHERE first_call_at < %(log)s",
     "ops.api_cooldown": "DELETE FROM ops.api_cooldown WHERE deadline < %(log)s",
     "ops.alert": "DELETE FROM ops.alert WHERE last_seen_at < %(log)s",
@@ -54,3 +55,20 @@ DELETE: Mapping[str, LiteralString] = {
     """,
     "ops.step_lease": "DELETE FROM ops.step_lease WHERE acquired_at < %(log)s",
 }
+KEPT: Mapping[str, str] = {
+    "staging.artists": "what is known now",
+    "staging.albums": "what is known now",
+    "staging.tracks": "what is known now",
+    "staging.playlists": "what is known now",
+    "staging.source_records": "which source holds which record, also one that is inactive",
+    "ops.source": "the sources there were: a few rows",
+    "ops.publication": "one row a partition",
+    "ops.crawl_state": "which albums need not be fetched: one row an album",
+    "ops.detail_queue": "one row a record",
+    "ops.play_cursor": "one row a user",
+    "ops.user": "consents, removed with their user",
+    "ops.api_pace": "one row an endpoint bucket",
+    "ops.erasure": "receipts",
+    "ops.maintenance_run": "one row a week",
+}
+"""Tables that retention leaves alone, and why: they hold no content that ages, or grow with the catalogue."""
