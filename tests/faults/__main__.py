@@ -8,6 +8,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.faults import exhaustive_run
@@ -32,6 +34,21 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _parts(
+    asked: argparse.Namespace, kinds: list[str], folder: Path
+) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
+    if own := [kind for kind in kinds if kind in exhaustive_run.PARTS]:
+        options = {name: getattr(asked, name) for name in ("workers", "steps", "days")}
+        yield (
+            ", ".join(own),
+            partial(exhaustive_run.run, asked.scale, asked.seed, folder, kinds=own, **options),
+        )
+    for kind in kinds:
+        if kind not in exhaustive_run.PARTS:
+            part = importlib.import_module(f"tests.faults.{kind}_run")
+            yield kind, partial(part.run, asked.scale, asked.seed, folder / kind)
+
+
 def main() -> int:
     """Run the parts, print and write the table; 0 where nothing was found."""
     asked = _arguments()
@@ -49,23 +66,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user
-        own = [kind for kind in kinds if kind in ("exhaustive", "schedules", "bugs")]
-        if own:
-            rows += exhaustive_run.run(
-                asked.scale,
-                asked.seed,
-                folder,
-                kinds=own,
-                workers=asked.workers,
-                steps=asked.steps,
-                days=asked.days,
-            )
-        for kind in kinds:
-            if kind in ("random", "airflow"):
-                part = importlib.import_module(f"tests.faults.{kind}_run")
-                rows += part.run(asked.scale, asked.seed, folder / kind)
+        for title, part in _parts(asked, kinds, folder):
+            print(f"part {title}, {time.monotonic() - began:.0f} s from the beginning", flush=True)
+            rows += part()
+            # what is known stays known, whatever becomes of the parts that follow
+            path = write(rows, asked.folder, heading=heading, seconds=time.monotonic() - began)
     seconds = time.monotonic() - began
-    path = write(rows, asked.folder, heading=heading, seconds=seconds)
     print(f"\n{markdown(rows)}")
     findings = [finding for row in rows for finding in row.findings]
     for finding in findings:

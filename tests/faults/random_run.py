@@ -200,8 +200,11 @@ def schedules(first: int, count: int, folder: Path, say: Say = print) -> Iterato
 def run(scale: float, seed: int, folder: Path) -> list[Row]:
     """Rows for the table; `scale` 1 is 200 schedules."""
     rows: list[Row] = []
-    for result in schedules(seed, max(1, round(SCHEDULES * scale)), folder):
+    count, began = max(1, round(SCHEDULES * scale)), time.monotonic()
+    for number, result in enumerate(schedules(seed, count, folder), 1):
         rows += result.rows
+        if number % 20 == 0 or number == count:
+            print(f"{number}/{count} schedules, {time.monotonic() - began:.0f} s", flush=True)
     return rows
 
 
