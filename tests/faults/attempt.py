@@ -8,7 +8,9 @@ import os
 import pickle
 import select
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,6 +88,9 @@ class Running:
             return Attempt("hanging", error=error, struck=struck, seconds=seconds)
         if os.WIFSIGNALED(status):
             return Attempt("killed", struck=struck, seconds=seconds)
+        if not last:
+            # a bug that could not be planted must not count as found
+            raise RuntimeError("the attempt could not begin: see its error above")
         ended, result, error, labels = pickle.loads(last)  # noqa: S301 - our own child wrote it
         return Attempt(ended, result, error, struck, labels, seconds)
 
@@ -145,6 +150,9 @@ def _child(
             ended, error = "fatal", f"{type(failure).__name__}: {failure}"
         tell(pickle.dumps((ended, result, error, interposer.labels)))
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         # no handler of the parent's, no flushing of its buffers
         os._exit(status)

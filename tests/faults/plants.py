@@ -154,10 +154,10 @@ def commit_believed() -> None:
 
 
 def crawl_state_first() -> None:
-    read = load.read_complete_albums
+    parse = load.parse_complete_albums
 
-    def eager(lake: Lake, key: str) -> Any:
-        albums = read(lake, key)
+    def eager(data: bytes) -> Any:
+        albums = parse(data)
         with connect(eager.info) as conn:  # type: ignore[attr-defined]
             crawl_state.record_complete_albums(conn, "band", albums, refresh_days=28)
         return albums
@@ -169,7 +169,7 @@ def crawl_state_first() -> None:
         return acquire(info, *arguments)
 
     _patch(lease, "acquire", noting)
-    _patch(load, "read_complete_albums", eager)
+    _patch(load, "parse_complete_albums", eager)
 
 
 def number_without_lock() -> None:

@@ -170,11 +170,18 @@ def _overtake(
         findings.append(Finding("fence", "the orphan", "changed what its retry had finished"))
     if woken.ended == "fatal":
         findings.append(Finding("errors", "the orphan", woken.error))
-    # its lease was taken and committed before it stopped, the last COMMIT was not sent yet
-    taken = moment.numbers("step_lease")
-    if overtook and woken.is_done and taken and n > taken[0] + 1 and n <= moment.numbers("COMMIT")[-1]:
+    if overtook and woken.is_done and _holds_lease(moment, n):
         findings.append(Finding("fence", "the orphan", "committed after its retry had taken the lease"))
     return findings + at_rest(world.owner, world.lake) + differences(moment.after.state, world.state())
+
+
+def _holds_lease(moment: Moment, n: int) -> bool:
+    """Whether call `n` stands behind the taking of the lease and not behind the load's COMMIT."""
+    asked = moment.numbers("step_lease")
+    if not asked:
+        return False
+    committed = next(number for number in moment.numbers("COMMIT") if number > asked[-1])
+    return asked[0] + 1 < n <= committed
 
 
 def _ends_within(running: Running, seconds: float) -> bool:

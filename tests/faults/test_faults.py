@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.faults.attempt import attempt
 from tests.faults.bugs import BUGS, hunt, moment_of
 from tests.faults.cell import run_cell
 from tests.faults.exhaustive_run import Ground, ground
@@ -70,6 +71,14 @@ def test_a_planted_bug_is_found(made: Ground, name: str) -> None:
     (world,) = made.worlds
     bug = next(bug for bug in BUGS if bug.name == name)
     assert hunt(world, made.moments, bug).oracles != ()
+
+
+def test_every_planted_bug_still_fits_the_code(made: Ground) -> None:
+    (world,) = made.worlds
+    step = made.moments[0].step
+    for bug in BUGS:
+        ended = attempt(world, step, {}, prepare=bug.plant, work=lambda *_: "planted")
+        assert (bug.name, ended.result) == (bug.name, "planted")
 
 
 def test_there_are_twenty_planted_bugs_and_more() -> None:
