@@ -29,7 +29,7 @@ from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
 
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=10)
 # long enough for the user to listen to more than Spotify keeps
 EARLIER = DAY - timedelta(days=4)

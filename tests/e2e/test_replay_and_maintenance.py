@@ -13,7 +13,7 @@ from spotify_pipeline.local.summary import lake
 
 from .conftest import FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 REPLAY, MAINTENANCE = "spotify_replay", "spotify_maintenance"
 DAYS = (FIRST_DAY, SECOND_DAY)
 

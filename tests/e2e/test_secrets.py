@@ -23,7 +23,7 @@ from spotify_sandbox.tokens import ACCESS_TOKEN_PREFIX
 
 from .conftest import FIRST_DAY, INGEST, REPORT, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 # they say who somebody is and open nothing
 NAMES_ONLY = {"spotify_client_id", "s3_access_key"}

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults import exhaustive_run
-from tests.faults.table import Row, commit, markdown, write
+from tests.faults.table import Row, commit, markdown, merged, write
 
 from spotify_pipeline.settings import PROJECT_ROOT
 
@@ -68,7 +68,7 @@ def main() -> int:
         folder.chmod(0o755)  # Postgres may run as another user
         for title, part in _parts(asked, kinds, folder):
             print(f"part {title}, {time.monotonic() - began:.0f} s from the beginning", flush=True)
-            rows += part()
+            rows = merged([*rows, *part()])
             # what is known stays known, whatever becomes of the parts that follow
             path = write(rows, asked.folder, heading=heading, seconds=time.monotonic() - began)
     seconds = time.monotonic() - began

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -185,10 +187,10 @@ def runner(folder: Path) -> Iterator[Runner]:
         yield made
 
 
-def schedules(first: int, count: int, folder: Path, say: Say = print) -> Iterator[Result]:
-    """Run the schedules of `count` seeds from `first` on, telling of each that goes wrong."""
+def schedules(seeds: Iterable[int], folder: Path, say: Say = print) -> Iterator[Result]:
+    """Run the schedules of these seeds, telling of each that goes wrong."""
     with runner(folder) as made:
-        for seed in range(first, first + count):
+        for seed in seeds:
             result = made.run(draw(seed))
             if result.findings:
                 say(f"FAILED at {commit()}: {result.schedule}")
@@ -197,14 +199,30 @@ def schedules(first: int, count: int, folder: Path, say: Say = print) -> Iterato
             yield result
 
 
-def run(scale: float, seed: int, folder: Path) -> list[Row]:
-    """Rows for the table; `scale` 1 is 200 schedules."""
+def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
+    """Rows for the table; `scale` 1 is 200 schedules. Each worker has servers of its own."""
+    seeds = range(seed, seed + max(1, round(SCHEDULES * scale)))
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, context) as pool:
+        try:
+            shares = [
+                pool.submit(_share, seeds[number::workers], folder / str(number)) for number in range(workers)
+            ]
+            return [row for share in shares for row in share.result()]
+        except BaseException:
+            # each ends its servers on the way out
+            for worker in pool._processes.values():
+                worker.terminate()
+            raise
+
+
+def _share(seeds: range, folder: Path) -> list[Row]:
     rows: list[Row] = []
-    count, began = max(1, round(SCHEDULES * scale)), time.monotonic()
-    for number, result in enumerate(schedules(seed, count, folder), 1):
+    began = time.monotonic()
+    for number, result in enumerate(schedules(seeds, folder), 1):
         rows += result.rows
-        if number % 20 == 0 or number == count:
-            print(f"{number}/{count} schedules, {time.monotonic() - began:.0f} s", flush=True)
+        if number % 20 == 0 or number == len(seeds):
+            print(f"{number}/{len(seeds)} schedules, {time.monotonic() - began:.0f} s", flush=True)
     return rows
 
 
@@ -217,7 +235,7 @@ def main() -> int:
     asked = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for result in schedules(asked.seed, asked.schedules, Path(folder)):
+        for result in schedules(range(asked.seed, asked.seed + asked.schedules), Path(folder)):
             failed += bool(result.findings)
             if not asked.quiet:
                 print(
