@@ -54,9 +54,14 @@ down: .venv ## stop the embedded stack
 status: .venv ## tell how each service of the stack is
 	@$(BIN)/spotify-pipeline status
 
+# files side by side, except those that drive a whole Airflow, which has the machine to itself
+WORKERS ?= auto
 .PHONY: test
 test: .venv dbt-manifest ## run the tests: unit, integration, end to end
-	@$(BIN)/python -m pytest -m "not slow"
+	@failed=0; \
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile || failed=1; \
+	$(BIN)/python -m pytest -m "not slow" tests/e2e || failed=1; \
+	exit $$failed
 
 .PHONY: test-slow
 test-slow: .venv dbt-manifest ## run the slow tests: kills, the stack's life, query plans, dbt changes

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import itertools
 import os
 import re
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +26,12 @@ from spotify_pipeline.local.state import MINIO, STORES
 
 # seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
 os.environ.setdefault("PYTEST_TIMEOUT", "600")
+
+# several workers: Airflow writes a configuration file into its home when it is imported for the first time
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    home = tempfile.mkdtemp(prefix=f"airflow-of-tests-{worker}-")
+    os.environ["AIRFLOW_HOME"] = home
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
 
 # away from the ports of a stack that may be running beside the tests, and below those the kernel hands out
 FIRST_TEST_PORT = 15_400
