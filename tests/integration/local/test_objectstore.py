@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from minio import Minio
@@ -60,6 +61,12 @@ def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
             list(client_of(stranger).list_objects("spotify-lake"))
         with pytest.raises(NotReady):
             stranger.check()
+
+
+def test_the_number_of_its_buckets_is_not_bound_by_the_size_of_the_disk(s3_server: ObjectStore) -> None:
+    # left to itself it has as many volumes as fit on the disk, and each bucket takes several
+    status = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/dir/status").json()
+    assert status["Topology"]["Max"] == 1_000
 
 
 def test_a_missing_bucket_is_not_made_by_writing_to_it(each_s3_server: S3Server) -> None:
