@@ -1,8 +1,8 @@
 """Landing of folded rows: many writers at once, each of them whole or not at all, none of them seen.
 
-A batch is open as long as its driver's session holds the batch's advisory lock. Spark runs a task again that has
-failed, or a second time beside itself when it is slow; so a task removes what an earlier attempt wrote in the
-transaction that writes, and two attempts follow each other. A batch that is closed takes no more rows.
+A batch is open as long as its driver's session holds the batch's advisory lock. Spark runs a task again that
+has failed, or a second time beside itself when it is slow; so a task removes what an earlier attempt wrote in
+the transaction that writes, and two attempts follow each other. A batch that is closed takes no more rows.
 """
 # ruff: noqa: S608 - every name that is put into a statement comes from table_specs.py
 
@@ -23,13 +23,13 @@ from spotify_pipeline.warehouse.merge_sql import all_columns, folded
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 SOURCE_RECORDS = "source_records"
-# first half of the advisory lock of a batch; that of a task is (batch, task), and no batch gets so high a number
+# first half of a batch's advisory lock; a task's is (batch, task), and no batch gets so high a number
 _BATCH_LOCK = 0x5350_4F01
 _SOURCE_RECORDS_COLUMNS = ("source", "record_kind", "record_id", "first_seen_on", "last_seen_on")
 
 
 class LandingRow(NamedTuple):
-    """A row for one landing table: `table` is a record kind or SOURCE_RECORDS, `values` as `columns_of` says."""
+    """A row to land: `table` is a record kind or SOURCE_RECORDS, `values` are as `columns_of` says."""
 
     table: str
     unit: int

@@ -81,7 +81,7 @@ def merge_observations(spec: TableSpec) -> str:
 
 
 def merge_current(spec: TableSpec) -> str:
-    """Upsert what is known now; parameter `load_seqs`; gives (load_seq, inserted, updated) of each that wrote.
+    """Upsert what is known now; parameter `load_seqs`; gives (load_seq, inserted, updated) of who wrote.
 
     A row is of the last of the loads that hold its id.
     """

@@ -1,8 +1,8 @@
 """Loads of many partitions and sources as one: their rows are landed already, folded over all of them.
 
-The rule of who wins is `merge_sql`'s, as in the load of one. Each load has a number of its own, in the order of
-the loads, and a row that is written gets that of the last load which holds its id: so the counts of ops.load
-add up to the rows that were written, and each row is counted once.
+The rule of who wins is `merge_sql`'s, as in the load of one. Each load has a number of its own, in the order
+of the loads, and a row that is written gets that of the last load which holds its id: so the counts of
+ops.load add up to the rows that were written, and each row is counted once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 @dataclass(frozen=True)
 class SpanLoad:
-    """One partition and source of a span; see `load_partition`. `ids` counts all ids in it, those of stubs too."""
+    """One partition and source of a span; see `load_partition`. `ids` counts all its ids, stubs included."""
 
     partition: date
     source: str
@@ -69,7 +69,7 @@ def load_span(
         LoadsRefused: an ingest of some began meanwhile, a newer attempt took their lease, or their user was
             erased; the span can be loaded without them.
         RowRefused: a value breaks a rule of its table; the message names the record.
-        WarehouseUnavailable: what was landed is gone, as after a crash of the server; the step can be run again.
+        WarehouseUnavailable: what was landed is gone, as after a crash of the server; it can be run again.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
     with conn.transaction():
@@ -117,7 +117,7 @@ def _take(conn: psycopg.Connection, batch: int, landed: Mapping[str, int]) -> No
     for table, count in found.items():
         if count != landed.get(table, 0):
             raise WarehouseUnavailable(
-                f"{landed.get(table, 0)} rows were written to {landing.name_of(table)} and {count} are there: "
+                f"{landed.get(table, 0)} rows were written to {landing.name_of(table)}, {count} are there: "
                 "Postgres was restarted after a crash; the step can be run again"
             )
 

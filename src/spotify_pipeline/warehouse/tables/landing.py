@@ -1,8 +1,9 @@
 """Schema `landing`: rows that the Spark engine has folded, on their way into staging.
 
-One row per id and date of a batch, as in the observations, and what says whose it is: `batch`, `task` (the part
-of the batch that one Spark task writes, whole or not at all) and `unit` (place of its load in the batch, from 1).
-Nobody but a load looks there. The tables are unlogged: what a crash of the server takes, the next try writes.
+One row per id and date of a batch, as in the observations, and what says whose it is: `batch`, `task` (the
+part of the batch that one Spark task writes, whole or not at all) and `unit` (place of its load in the
+batch, from 1). Nobody but a load looks there. The tables are unlogged: what a crash of the server takes, the
+next try writes again.
 """
 
 from __future__ import annotations
