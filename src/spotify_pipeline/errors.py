@@ -15,7 +15,7 @@
         ├── ConfigurationError    a setting or connection is missing or wrong
         │   ├── ConnectionMissing a connection is not defined
         │   ├── SourcesFileError  sources.yml, with the line
-    │   ├── EngineMissing     pyspark or Java is not there
+        │   ├── EngineMissing     pyspark or Java is not there
         │   └── BucketMissing     the object store has no such bucket
         ├── AuthenticationError   Spotify refuses the client id, secret or login
         ├── PermissionDenied      403: this app or login may not read that

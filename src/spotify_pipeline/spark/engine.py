@@ -2,8 +2,8 @@
 
 It keeps what `steps.replay` promises of each source: an ingest of the same partition goes first, a bad source
 fails alone, and nothing is half-written. A source that may not be loaded in the end is left out, and the
-others are folded without it. Where Postgres refuses a record of the span, each source is loaded on its own, so that
-only the one fails.
+others are folded without it. Where Postgres refuses a record of the span, each source is loaded on its own,
+so that only the one fails.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import psycopg
 from spotify_pipeline.connections import SPOTIFY_LAKE
 from spotify_pipeline.errors import RowRefused, TransientError
 from spotify_pipeline.spark import executor
+from spotify_pipeline.spark.session import naming_spark
 from spotify_pipeline.spark.span import Report, Span
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.replay import Replay
@@ -54,10 +55,11 @@ def replay_span(
     pairs = sorted((replay.partition, source) for replay in replays for source in replay.sources)
     span = Span.of(runtime, pairs)
     report(f"validating {len(pairs)} sources of {len(replays)} dates")
-    _validate(runtime, spark, span)
-    span.read_inputs(runtime)
-    if span.left:
-        _load(runtime, spark, span, report)
+    with naming_spark():
+        _validate(runtime, spark, span)
+        span.read_inputs(runtime)
+        if span.left:
+            _load(runtime, spark, span, report)
     transient = next((error for error in span.failed.values() if isinstance(error, TransientError)), None)
     if transient is not None and tries_left:
         raise transient

@@ -13,13 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotify_pipeline import errors
-from spotify_pipeline.errors import ConfigurationError, EngineLost, EngineMissing, PipelineError
+from spotify_pipeline.connections import ConnectionLookup
+from spotify_pipeline.errors import (
+    ConfigurationError,
+    ConnectionMissing,
+    EngineLost,
+    EngineMissing,
+    PipelineError,
+)
+from spotify_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
+SPARK_DEFAULT = "spark_default"
+HERE = "local[*,3]"
+"""On this machine, with all its cores, each task up to three times."""
 _DEFAULTS = {
     # nothing listens for people unless somebody asks for it
     "spark.ui.enabled": "false",
@@ -29,6 +40,24 @@ _DEFAULTS = {
 }
 _SECRET = re.compile(r"secret|password|token|credential|(access|private)[._]?key", re.IGNORECASE)
 _OWN_ERROR = re.compile(r"spotify_pipeline\.errors\.(\w+): (.*)")
+
+
+def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
+    """Where Spark runs: the setting, else connection `spark_default`, else here with all cores.
+
+    Raises:
+        ConfigurationError: the connection names no host.
+    """
+    if settings.spark_master:
+        return settings.spark_master
+    try:
+        info = lookup(SPARK_DEFAULT)
+    except ConnectionMissing:
+        return HERE
+    host = info.require("host")
+    if "://" not in host and not host.startswith(("local", "yarn")):
+        host = f"spark://{host}"
+    return f"{host}:{info.port}" if info.port else host
 
 
 @contextmanager
@@ -69,15 +98,28 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
         except Exception as error:  # pyspark and py4j have many
             raise _translated(error, f"Spark does not start with master '{master}'") from error
         try:
-            yield session
-        except PipelineError:
-            raise
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("py4j", "pyspark"):
-                raise
-            raise _translated(error, "a job of Spark failed") from error
+            with naming_spark():
+                yield session
         finally:
             _stop(session)
+
+
+@contextmanager
+def naming_spark() -> Iterator[None]:
+    """Turn what a job of Spark raises into the error of ours that it is about, or into EngineLost.
+
+    Raises:
+        EngineLost: the cluster was lost, or a task failed too often.
+        PipelineError: what an executor met.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("py4j", "pyspark"):
+            raise
+        raise _translated(error, "a job of Spark failed") from error
 
 
 def require_java() -> str:

@@ -39,6 +39,11 @@ class Replay:
     sources: tuple[str, ...]
 
 
+def spans_of(planned: Sequence[Replay], size: int) -> list[list[Replay]]:
+    """Cut a plan into spans of `size` dates, the last one maybe shorter."""
+    return [list(planned[start : start + size]) for start in range(0, len(planned), size)]
+
+
 def retained_partitions(lake: Lake, first: date, last: date) -> list[date]:
     """Partitions from `first` to `last`, both included, of which raw is kept, oldest first.
 

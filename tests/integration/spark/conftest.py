@@ -1,4 +1,4 @@
-"""The steps' small world, and one Spark for all tests of a session. Where Java or pyspark is absent, they skip."""
+"""The steps' small world, and one Spark for all tests. Where Java or pyspark is absent, they skip."""
 
 from __future__ import annotations
 

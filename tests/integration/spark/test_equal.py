@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,8 +21,8 @@ from spotify_pipeline.warehouse.connection import connect
 DAYS = [DAY + timedelta(days=offset) for offset in range(3)]
 TABLES = """
     SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-    WHERE schemaname = 'staging' OR tablename IN ('load', 'reconciliation', 'quarantined_record', 'crawl_state',
-        'crawl_begun', 'detail_queue', 'play_cursor', 'play_gap', 'record_shape')
+    WHERE schemaname = 'staging' OR tablename IN ('load', 'reconciliation', 'quarantined_record',
+        'crawl_state', 'crawl_begun', 'detail_queue', 'play_cursor', 'play_gap', 'record_shape')
 """
 States = dict[date, list[SourceState]]
 
@@ -92,10 +91,10 @@ def differences(left: State, right: State) -> dict[str, Any]:
 
 
 @pytest.fixture
-def loaded(account: World) -> Iterator[World]:
+def loaded(account: World) -> World:
     three_days(account)
     spoil(account, "first", b'"explicit":false', b'"explicit":"no"')
-    yield account
+    return account
 
 
 def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(
