@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.integration.steps.conftest import World, sandbox, session_sandbox, world
-from tests.integration.steps.test_accounts import logged_in, own_sources
+from tests.integration.steps.conftest import DAY, World, sandbox, session_sandbox, world
+from tests.integration.steps.test_accounts import listen, logged_in, own_sources
+from tests.integration.steps.test_replay import spoil
 
 from spotify_pipeline.errors import EngineMissing
 from spotify_pipeline.spark.session import require_java, spark_session
 
 __all__ = ["sandbox", "session_sandbox", "world"]
+DAYS = [DAY + timedelta(days=offset) for offset in range(3)]
 # of the last number: how often a task is tried
 MASTER = "local[2,3]"
 
@@ -47,3 +50,20 @@ def account(world: World) -> Iterator[World]:
     )
     yield logged_in(world)
     world.sandbox.control.reset_users()
+
+
+def three_days(world: World) -> None:
+    """Churn from day to day, details, and two readings of the listening history."""
+    for day in DAYS:
+        world.go_to(day)
+        world.run(day)
+        world.run_details(day)
+    world.go_to(DAY)
+    listen(world)
+
+
+@pytest.fixture
+def loaded(account: World) -> World:
+    three_days(account)
+    spoil(account, "first", b'"explicit":false', b'"explicit":"no"')
+    return account
