@@ -13,19 +13,17 @@ from tests.integration.steps.test_replay import spoil
 
 from spotify_pipeline.errors import EngineMissing
 from spotify_pipeline.spark.session import require_java, spark_session
+from spotify_pipeline.warehouse.connection import connect
 
 __all__ = ["sandbox", "session_sandbox", "world"]
 DAYS = [DAY + timedelta(days=offset) for offset in range(3)]
+TABLES = """
+    SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+    WHERE schemaname = 'staging' OR tablename IN ('load', 'reconciliation', 'quarantined_record',
+        'crawl_state', 'crawl_begun', 'detail_queue', 'play_cursor', 'play_gap', 'record_shape')
+"""
 # of the last number: how often a task is tried
 MASTER = "local[2,3]"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Minutes for a file, and a JVM."""
-    for item in items:
-        if "integration/spark" in item.path.as_posix():
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +65,22 @@ def loaded(account: World) -> World:
     three_days(account)
     spoil(account, "first", b'"explicit":false', b'"explicit":"no"')
     return account
+
+
+def empty(world: World) -> None:
+    """Nothing is left but raw."""
+    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        (tables,) = conn.execute(TABLES).fetchone() or ("",)
+        conn.execute(f"TRUNCATE {tables}".encode())
+    for zone in ("validated", "quarantine"):
+        world.lake.delete_all(list(world.objects(zone)))
+
+
+@pytest.fixture
+def two_days(world: World) -> World:
+    """Two sources that overlap, on two days."""
+    world.run()
+    world.go_to(DAYS[1])
+    world.run(DAYS[1])
+    empty(world)
+    return world

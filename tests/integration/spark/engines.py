@@ -13,13 +13,7 @@ from tests.integration.steps.test_replay import without_spotify
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.replay import plan_replay, reconcile_replay, replay_partition
-from spotify_pipeline.warehouse.connection import connect
 
-TABLES = """
-    SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-    WHERE schemaname = 'staging' OR tablename IN ('load', 'reconciliation', 'quarantined_record',
-        'crawl_state', 'crawl_begun', 'detail_queue', 'play_cursor', 'play_gap', 'record_shape')
-"""
 States = dict[date, list[SourceState]]
 
 
@@ -41,15 +35,6 @@ def reconciled(world: World, states: States, run_id: str) -> States:
     for partition, of_partition in states.items():
         reconcile_replay(runtime, partition, of_partition)
     return states
-
-
-def empty(world: World) -> None:
-    """Nothing is left but raw."""
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
-        (tables,) = conn.execute(TABLES).fetchone() or ("",)
-        conn.execute(f"TRUNCATE {tables}".encode())
-    for zone in ("validated", "quarantine"):
-        world.lake.delete_all(list(world.objects(zone)))
 
 
 def found(world: World) -> State:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.spark.conftest import World
-from tests.integration.spark.engines import differences, empty, found, with_local, with_spark
+import pytest
+from tests.integration.spark.conftest import World, empty
+from tests.integration.spark.engines import differences, found, with_local, with_spark
 from tests.integration.steps.test_replay import VERSIONS
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(

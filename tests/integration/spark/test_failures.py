@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.spark.conftest import World
-from tests.integration.spark.engines import States, differences, empty, found, with_local, with_spark
+from tests.integration.spark.conftest import World, empty
+from tests.integration.spark.engines import States, differences, found, with_local, with_spark
 from tests.integration.steps.conftest import DAY
 from tests.integration.steps.test_accounts import HASH
 from tests.integration.steps.test_replay import NEXT_DAY, spoil, without_spotify
@@ -20,18 +20,10 @@ from spotify_pipeline.steps.replay import Replay, plan_replay
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect
 
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
 LOADED = "SELECT partition, source FROM ops.load WHERE run_id = 'spark' ORDER BY 1, 2"
 ALL = [(DAY, "first"), (DAY, "second"), (NEXT_DAY, "first"), (NEXT_DAY, "second")]
-
-
-@pytest.fixture
-def two_days(world: World) -> World:
-    """Two sources that overlap, on two days."""
-    world.run()
-    world.go_to(NEXT_DAY)
-    world.run(NEXT_DAY)
-    empty(world)
-    return world
 
 
 def as_owner(world: World, *statements: str) -> None:
@@ -113,6 +105,8 @@ def test_an_ingest_of_the_same_partition_goes_first_and_the_others_are_loaded(
 
     monkeypatch.undo()
     assert failed(with_spark(two_days, spark, "again")) == {}
+    # the line that a source leaves which never got as far as counting
+    as_owner(two_days, "DELETE FROM ops.reconciliation WHERE record_kind = 'response'")
     result = found(two_days)
     empty(two_days)
     with_local(two_days)
