@@ -38,6 +38,14 @@ help: ## list the commands
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.PHONY: spark
+spark: .venv/.spark ## install Spark into .venv, 400 MB, for replays of long ranges; it needs Java 17
+
+.venv/.spark: requirements-spark.lock .venv/.ready
+	@echo "installing the packages of requirements-spark.lock into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
+	@touch $@
+
 .PHONY: demo
 demo: .venv ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended, STORE=seaweedfs|minio
 	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(STORE),--store "$(STORE)")
@@ -87,6 +95,10 @@ runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md anew; 
 bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST
 	@$(BIN)/python benchmarks/api_benchmark.py
 	@if test -n "$${AIRFLOW_CONN_WAREHOUSE_INGEST:-}"; then $(BIN)/python benchmarks/load_benchmark.py; fi
+
+.PHONY: bench-replay
+bench-replay: spark ## replay generated dates with both engines on scratch servers, and print the ratio
+	@$(BIN)/python benchmarks/replay_benchmark.py
 
 .PHONY: lint
 lint: .venv ## check style and deprecated Airflow names
@@ -172,6 +184,10 @@ ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image wh
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock
-lock: .venv ## write requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+lock: .venv ## write requirements.lock and requirements-spark.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--extra airflow --extra orchestration --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' | \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
+		--no-emit-index-url --no-header --no-annotate --output-file requirements-spark.lock -

@@ -51,7 +51,13 @@ the way out; the others are loaded. Mend the cause, then clear that date's `repl
             title="Sources",
             description="names, one a line; none: all sources of each date",
         ),
-        "engine": Param("local", type="string", enum=["local"], title="Engine"),
+        "engine": Param(
+            "local",
+            type="string",
+            enum=["local", "spark"],
+            title="Engine",
+            description="spark: spans of dates as one job each; needs Java and `make spark`",
+        ),
     },
     doc_md=DOC,
     tags=["spotify", "replay"],
@@ -61,7 +67,7 @@ def spotify_replay() -> None:
 
     @task
     def plan() -> list[dict[str, Any]]:
-        """What raw is kept of the range, one unit a date."""
+        """What raw is kept of the range, one unit a date; with Spark, one a span of dates."""
         from spotify_pipeline.orchestration import replay as steps
 
         return steps.plan()
@@ -70,14 +76,14 @@ def spotify_replay() -> None:
     def dates(unit: dict[str, Any]) -> None:
         @task(map_index_template="{{ label }}")
         def replay(unit: dict[str, Any]) -> dict[str, Any]:
-            """Raw → validated → staging, source by source."""
+            """Raw → validated → staging, source by source; with Spark, all of the span at once."""
             from spotify_pipeline.orchestration import replay as steps
 
             return steps.replay(unit)
 
         @task(map_index_template="{{ label }}", outlets=[STAGING])
         def reconcile(unit: dict[str, Any]) -> dict[str, Any]:
-            """Does the date add up? Emits `spotify_staging` with its key."""
+            """Does each date add up? Emits `spotify_staging` with its key."""
             from spotify_pipeline.orchestration import replay as steps
 
             return steps.reconcile(unit, STAGING)

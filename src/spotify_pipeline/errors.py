@@ -8,12 +8,14 @@
     │   ├── RateLimited           429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable       the object store cannot be reached
     │   ├── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
+    │   ├── EngineLost            Spark cannot be reached, or lost a job
     │   ├── LeaseLost             another attempt has begun the step since, and goes before
     │   └── PartitionBusy         another run loads this partition now, and goes before
     └── TerminalError             the same call fails again until somebody repairs something
         ├── ConfigurationError    a setting or connection is missing or wrong
         │   ├── ConnectionMissing a connection is not defined
         │   ├── SourcesFileError  sources.yml, with the line
+        │   ├── EngineMissing     pyspark or Java is not there
         │   └── BucketMissing     the object store has no such bucket
         ├── AuthenticationError   Spotify refuses the client id, secret or login
         ├── PermissionDenied      403: this app or login may not read that
@@ -96,6 +98,10 @@ class WarehouseUnavailable(TransientError):
     """Postgres cannot be reached, or lost the connection."""
 
 
+class EngineLost(TransientError):
+    """Spark cannot be reached, or a job of it was lost; what it had landed is removed by the next."""
+
+
 class LeaseLost(TransientError):
     """A newer attempt holds the lease of this step; this attempt wrote nothing.
 
@@ -118,6 +124,10 @@ class ConnectionMissing(ConfigurationError):
 
 class SourcesFileError(ConfigurationError):
     """sources.yml cannot be used; the message carries file and line."""
+
+
+class EngineMissing(ConfigurationError):
+    """The Spark engine was asked for, and pyspark or Java is not there."""
 
 
 class BucketMissing(ConfigurationError):

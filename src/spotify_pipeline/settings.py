@@ -104,6 +104,17 @@ class Settings(BaseSettings):
     retain_log_days: int = Field(
         default=365, ge=7, le=3650, description="days that rows of ops about past runs are kept"
     )
+    spark_master: str | None = Field(
+        default=None,
+        description="where Spark runs; unset: connection spark_default, or local[*,3]: all cores",
+    )
+    spark_conf: dict[str, str] = Field(
+        default_factory=dict,
+        description='Spark\'s own settings, as JSON: {"spark.driver.memory": "4g"}; no secrets',
+    )
+    spark_span_days: int = Field(
+        default=31, ge=1, le=366, description="dates that the Spark engine replays as one job"
+    )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
     dbt_docs_dir: Path | None = Field(
         default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"

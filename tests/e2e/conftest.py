@@ -182,6 +182,9 @@ def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterat
         with pytest.MonkeyPatch.context() as environ:
             # every report misses it, so that a missed deadline is seen without waiting for one
             environ.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "1")
+            # spans of one date, so that those of two wait for each other
+            environ.setenv("SPOTIFY_PIPELINE_SPARK_SPAN_DAYS", "1")
+            environ.setenv("SPOTIFY_PIPELINE_SPARK_MASTER", "local[2,3]")
             state = stack.up(Wanted(options, own_app=""))
         with AirflowApi(state.airflow_url) as api, SandboxControl(state.sandbox_url) as control:
             yield Running(stack, state, api, control, started_at)

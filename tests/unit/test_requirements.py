@@ -45,14 +45,25 @@ def test_the_sandbox_installs_a_part_of_the_same_pins() -> None:
     assert sandbox.items() <= pins(PROJECT["dependencies"]).items()
 
 
-@pytest.mark.parametrize("extra", ["", *EXTRAS])
+@pytest.mark.parametrize("extra", ["", *(extra for extra in EXTRAS if extra != "spark")])
 def test_the_lock_has_every_pin_of_pyproject(extra: str) -> None:
     wanted = pins(EXTRAS[extra] if extra else PROJECT["dependencies"])
     locked = pins([line for line in listed("requirements.lock") if not line.startswith("--")])
     assert {name: locked.get(name) for name in wanted} == wanted
 
 
-def test_the_lock_carries_hashes_and_no_address() -> None:
-    text = (ROOT / "requirements.lock").read_text()
-    assert text.count("--hash=sha256:") > len(listed("requirements.lock"))
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-spark.lock"])
+def test_a_lock_carries_hashes_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    packages = [line for line in listed(lock) if not line.startswith("--")]
+    assert text.count("--hash=sha256:") >= len(packages) > 0
     assert "://" not in text
+
+
+def test_spark_has_a_lock_of_its_own_and_is_in_no_other() -> None:
+    locked = pins([line for line in listed("requirements-spark.lock") if not line.startswith("--")])
+    assert pins(EXTRAS["spark"]).items() <= locked.items()
+    everything = pins([line for line in listed("requirements.lock") if not line.startswith("--")])
+    assert "pyspark" not in everything
+    # what both install has one version
+    assert {name: everything.get(name, version) for name, version in locked.items()} == locked

@@ -55,7 +55,7 @@ def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -
         PipelineError: a step failed.
     """
     clock = f"{FIRST_DAY.isoformat()}T06:00:00Z"
-    with _store(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
+    with scratch_store(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
         known = {lake.conn_id: lake, **_logins(sandbox), **warehouse}
         for number in range(days):
             day = FIRST_DAY + timedelta(days=number)
@@ -130,7 +130,7 @@ def _lookup(known: Mapping[str, ConnectionInfo]) -> Callable[[str], ConnectionIn
 
 
 @contextmanager
-def _store(folder: Path) -> Iterator[ConnectionInfo]:
+def scratch_store(folder: Path) -> Iterator[ConnectionInfo]:
     """An object store, empty, and the connection to it."""
     with PortReservation() as reservation:
         wanted = dict(zip(PARTS, itertools.count(FIRST_PORT, step=10), strict=False))

@@ -23,6 +23,7 @@ from spotify_pipeline.maintenance import erase_sql
 from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
 from spotify_pipeline.warehouse.migrate import require_current
@@ -103,6 +104,9 @@ def erase_user(
     report(f"warehouse: {sum(count for name, count in receipt.removed.items() if '.' in name)} rows")
     _erase_marts(runtime.lookup(WAREHOUSE_DBT), receipt, ids, dry_run=dry_run)
     if number is not None:
+        # what a replay that is under way has landed goes with its batch, and is not loaded: its lease is lost
+        with naming_the_server(owner), connect(owner, autocommit=True) as conn:
+            landing.remove_dead(conn)
         # a fetch that was under way may have written more
         for zone, stored in objects_of_user(runtime.lake, user_hash).items():
             receipt.removed[f"{zone} objects"] += len(stored)

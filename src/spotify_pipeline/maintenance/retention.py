@@ -25,6 +25,7 @@ from spotify_pipeline.maintenance import retention_sql
 from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
 
@@ -136,11 +137,14 @@ def date_of_spotify(runtime: Runtime) -> date:
 def upkeep(runtime: Runtime) -> None:
     """Give the space of removed rows back to their tables, and tell the planner what is left.
 
+    Rows that replays with Spark have landed and left behind, because they were killed, go first.
+
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     owner = runtime.lookup(WAREHOUSE_OWNER)
     with naming_the_server(owner), connect(owner, autocommit=True) as conn:
+        landing.remove_dead(conn)
         for (table,) in conn.execute(retention_sql.OWN_TABLES).fetchall():
             conn.execute(f"VACUUM (ANALYZE) {table}".encode())
 

@@ -23,7 +23,7 @@ INSERT INTO ops.maintenance_run (as_of, finished_at, removed) VALUES (%s, clock_
 """
 OWN_TABLES: LiteralString = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-WHERE schemaname IN ('staging', 'ops') AND tableowner = current_user ORDER BY 1
+WHERE schemaname IN ('staging', 'ops', 'landing') AND tableowner = current_user ORDER BY 1
 """
 # membership before its reading: they go together, and a row of the one needs the other
 DELETE: Mapping[str, LiteralString] = {

@@ -39,6 +39,11 @@ class Replay:
     sources: tuple[str, ...]
 
 
+def spans_of(planned: Sequence[Replay], size: int) -> list[list[Replay]]:
+    """Cut a plan into spans of `size` dates, the last one maybe shorter."""
+    return [list(planned[start : start + size]) for start in range(0, len(planned), size)]
+
+
 def retained_partitions(lake: Lake, first: date, last: date) -> list[date]:
     """Partitions from `first` to `last`, both included, of which raw is kept, oldest first.
 
@@ -86,18 +91,32 @@ def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState
         ReconciliationError: the counts of a reading of the listening history do not add up.
     """
     fence = lease.fence_of(runtime.ingest, LOAD, partition, source)
-    _validate(runtime.lake, partition, source)
+    validate_again(runtime.lake, partition, source)
     state = load_source(runtime, partition, source, beside_fence=fence)
-    if is_listening(source) and not all(counts.adds_up for counts in state.counts.values()):
+    return checked(partition, state)
+
+
+def checked(partition: date, state: SourceState) -> SourceState:
+    """Make sure that the counts of a reading of the listening history add up; give the state.
+
+    Raises:
+        ReconciliationError: they do not.
+    """
+    if is_listening(state.source) and not all(counts.adds_up for counts in state.counts.values()):
         # no row of ops.reconciliation would tell
         raise ReconciliationError(
-            f"the counts of '{source}' on {partition} do not add up: nothing may be lost"
+            f"the counts of '{state.source}' on {partition} do not add up: nothing may be lost"
         )
     return state
 
 
-def _validate(lake: Lake, partition: date, source: str) -> None:
-    """Leave behind a validation of the manifest that is there at the end."""
+def validate_again(lake: Lake, partition: date, source: str) -> None:
+    """Leave behind a validation of the manifest that is there at the end.
+
+    Raises:
+        DamagedObject: there is no manifest, or an answer is absent or was altered.
+        PartitionBusy: the source is being fetched.
+    """
     before = read_manifest(lake, partition, source)
     for _ in range(_VALIDATIONS):
         validate_source(lake, partition, source)

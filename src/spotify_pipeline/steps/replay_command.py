@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -22,10 +23,19 @@ from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.local.lookup import environment_or_stack
 from spotify_pipeline.steps.group import KindCounts, SourceState
 from spotify_pipeline.steps.reconcile import Verdict
-from spotify_pipeline.steps.replay import Replay, plan_replay, reconcile_replay, replay_partition
+from spotify_pipeline.steps.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
 from spotify_pipeline.steps.runtime import Attempt, Runtime
 
 console = Console(highlight=False)
+
+
+class Engine(StrEnum):
+    """What does the work."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 _DATE = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 
 
@@ -54,12 +64,19 @@ class Replayed:
 def replay(
     first: Annotated[datetime, typer.Option("--from", help="First date.", **_DATE)],
     last: Annotated[datetime, typer.Option("--to", help="Last date, included.", **_DATE)],
+    *,
     source: Annotated[
         list[str] | None, typer.Option(help="Only this source; may be repeated. Default: all.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Dates at a time.")] = min(
-        4, os.cpu_count() or 1
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Dates at a time, with the local engine.")
+    ] = min(4, os.cpu_count() or 1),
+    engine: Annotated[Engine, typer.Option(help="Spark is for long ranges: `make spark`, and Java 17.")] = (
+        Engine.LOCAL
     ),
+    master: Annotated[
+        str | None, typer.Option(help="Where Spark runs, such as local[2] or spark://host:7077.")
+    ] = None,
 ) -> None:
     """Load the stored raw of a range of dates again, with today's schemas and code; Spotify is not asked.
 
@@ -71,7 +88,11 @@ def replay(
         done = []
         with Progress(console=console, transient=True) as progress:
             bar = progress.add_task(f"Replaying {len(planned)} dates", total=len(planned))
-            for replayed in _replay_all(planned, run_id, workers):
+            if engine is Engine.SPARK:
+                work = _replay_with_spark(planned, run_id, master, progress.console.print)
+            else:
+                work = _replay_all(planned, run_id, workers)
+            for replayed in work:
                 done.append(replayed)
                 progress.advance(bar)
                 if not console.is_terminal:
@@ -103,6 +124,34 @@ def _replay_all(planned: list[Replay], run_id: str, workers: int) -> Iterator[Re
             except BrokenProcessPool:
                 lost = "its process was ended (out of memory?): replay this date again, with --workers 1"
                 yield Replayed(futures[future].partition, [], error=lost)
+
+
+def _replay_with_spark(
+    planned: list[Replay], run_id: str, master: str | None, report: Callable[[str], None]
+) -> Iterator[Replayed]:
+    from spotify_pipeline.spark.engine import replay_span  # noqa: PLC0415 - not what most replays need
+    from spotify_pipeline.spark.session import master_of, spark_session  # noqa: PLC0415
+
+    runtime = _runtime(run_id)
+    settings = runtime.settings
+    where = master or master_of(runtime.lookup, settings)
+    report(f"starting Spark with master {where}")
+    with spark_session(where, settings.spark_conf) as spark:
+        for span in spans_of(planned, settings.spark_span_days):
+            try:
+                states = replay_span(runtime, spark, span, report=report)
+            except PipelineError as error:
+                yield from (Replayed(replay.partition, [], error=str(error)) for replay in span)
+                continue
+            for partition, of_partition in states.items():
+                yield _reconciled(runtime, partition, of_partition)
+
+
+def _reconciled(runtime: Runtime, partition: date, states: list[SourceState]) -> Replayed:
+    try:
+        return Replayed(partition, states, reconcile_replay(runtime, partition, states))
+    except PipelineError as error:
+        return Replayed(partition, states, error=str(error))
 
 
 def _replay_one(replay: Replay, run_id: str) -> Replayed:

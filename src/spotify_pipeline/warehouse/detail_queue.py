@@ -6,7 +6,7 @@ fifty at once, and refreshes the popularity of what it has.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import psycopg
@@ -34,8 +34,8 @@ LIMIT %(limit)s
 """  # noqa: S608 - the parts are constants
 
 
-def enqueue(conn: psycopg.Connection, load_seq: int) -> None:
-    """Queue the tracks that a load wrote without detail, and close the entries of those it brought one for.
+def enqueue(conn: psycopg.Connection, load_seqs: Sequence[int]) -> None:
+    """Queue the tracks that loads wrote without detail, and close the entries of those they brought one for.
 
     `enqueued_on` is the day a track was first seen, whatever the order of the loads.
     """
@@ -43,20 +43,20 @@ def enqueue(conn: psycopg.Connection, load_seq: int) -> None:
         """
         INSERT INTO ops.detail_queue AS stored (record_kind, record_id, reason, enqueued_on)
         SELECT 'track', track_id, 'isrc', first_seen_on FROM staging.tracks
-        WHERE load_seq = %s AND detail_observed_at IS NULL ORDER BY track_id
+        WHERE load_seq = ANY(%s) AND detail_observed_at IS NULL ORDER BY track_id
         ON CONFLICT (record_kind, record_id) DO UPDATE SET enqueued_on = excluded.enqueued_on
         WHERE excluded.enqueued_on < stored.enqueued_on
         """,
-        [load_seq],
+        [list(load_seqs)],
     )
     conn.execute(
         """
         UPDATE ops.detail_queue AS queued SET done_on = (track.detail_observed_at AT TIME ZONE 'UTC')::date
         FROM staging.tracks AS track
-        WHERE track.load_seq = %s AND track.detail_observed_at IS NOT NULL
+        WHERE track.load_seq = ANY(%s) AND track.detail_observed_at IS NOT NULL
             AND queued.record_kind = 'track' AND queued.record_id = track.track_id AND queued.done_on IS NULL
         """,
-        [load_seq],
+        [list(load_seqs)],
     )
 
 

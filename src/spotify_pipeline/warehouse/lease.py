@@ -7,6 +7,7 @@ lease's row until then, so that an orphan either commits before the retry starts
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
@@ -16,6 +17,14 @@ import psycopg
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import LeaseLost, PartitionBusy
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+_ACQUIRE: LiteralString = """
+INSERT INTO ops.step_lease AS held (step, partition, source, fence, holder, acquired_at)
+VALUES (%s, %s, %s, 1, %s, clock_timestamp())
+ON CONFLICT (step, partition, source) DO UPDATE
+    SET fence = held.fence + 1, holder = excluded.holder, acquired_at = excluded.acquired_at
+RETURNING fence
+"""
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,24 @@ def acquire(info: ConnectionInfo, step: str, partition: date, source: str, holde
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
+    return acquire_all(info, step, [(partition, source)], holder)[0]
+
+
+def acquire_all(info: ConnectionInfo, step: str, of: Sequence[tuple[date, str]], holder: str) -> list[Lease]:
+    """Take the leases of a step of many partitions and sources, in one transaction; see `acquire`.
+
+    Two that take the same ones wait for each other, since both take them in the order of `of`, sorted.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    taken = []
     with naming_the_server(info), connect(info) as conn:
-        row = conn.execute(
-            """
-            INSERT INTO ops.step_lease AS held (step, partition, source, fence, holder, acquired_at)
-            VALUES (%s, %s, %s, 1, %s, clock_timestamp())
-            ON CONFLICT (step, partition, source) DO UPDATE
-                SET fence = held.fence + 1, holder = excluded.holder, acquired_at = excluded.acquired_at
-            RETURNING fence
-            """,
-            [step, partition, source, holder],
-        ).fetchone()
-    assert row is not None  # noqa: S101 - the statement inserts or updates exactly one row
-    return Lease(step, partition, source, int(row[0]), holder)
+        for partition, source in sorted(of):
+            row = conn.execute(_ACQUIRE, [step, partition, source, holder]).fetchone()
+            assert row is not None  # noqa: S101 - the statement inserts or updates exactly one row
+            taken.append(Lease(step, partition, source, int(row[0]), holder))
+    return taken
 
 
 def check(conn: psycopg.Connection, lease: Lease) -> None:
@@ -87,6 +101,16 @@ def fence_of(info: ConnectionInfo, step: str, partition: date, source: str) -> i
     """
     with naming_the_server(info), connect(info, autocommit=True) as conn:
         return _fence(conn, step, partition, source)
+
+
+def fences_of(info: ConnectionInfo, step: str, of: Iterable[tuple[date, str]]) -> dict[tuple[date, str], int]:
+    """Fences of many partitions and sources; see `fence_of`.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    with naming_the_server(info), connect(info, autocommit=True) as conn:
+        return {(partition, source): _fence(conn, step, partition, source) for partition, source in of}
 
 
 def check_untouched(conn: psycopg.Connection, step: str, partition: date, source: str, fence: int) -> None:

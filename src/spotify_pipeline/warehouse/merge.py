@@ -9,7 +9,7 @@ between must lose against it. A sighting that is stored already writes nothing, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +106,11 @@ class Merge:
         return outcome
 
     def _merge(self, spec: TableSpec, outcome: MergeOutcome) -> None:
-        parameters = {"load_seq": outcome.load_seq, "source": self._source}
+        parameters = {
+            "load_seq": outcome.load_seq,
+            "load_seqs": [outcome.load_seq],
+            "source": self._source,
+        }
         sightings, loaded, keys = _one(self._conn, merge_sql.count_incoming(spec))
         outcome.kinds[spec.kind] = KindCounts(sightings, loaded)
         if not keys:
@@ -115,17 +119,21 @@ class Merge:
         try:
             _execute(self._conn, merge_sql.fold_by_date(spec))
             rows = _one(self._conn, merge_sql.count_folded(spec))[0]
-            inserted, updated = _one(self._conn, merge_sql.merge_observations(spec), parameters)
+            inserted, updated = self._written(merge_sql.merge_observations(spec), parameters)
             outcome.tables[spec.observations] = MergeCounts(inserted, updated, rows - inserted - updated)
-            inserted, updated = _one(self._conn, merge_sql.merge_current(spec), parameters)
+            inserted, updated = self._written(merge_sql.merge_current(spec), parameters)
             left = keys - inserted - updated
             superseded = _one(self._conn, merge_sql.count_superseded(spec), parameters)[0] if left else 0
             outcome.tables[spec.table] = MergeCounts(inserted, updated, left - superseded, superseded)
             # what the pipeline fetches of its own accord (`_details`) makes no record a member of anything
             if not self._source.startswith("_"):
-                _one(self._conn, merge_sql.merge_source_records(spec), parameters)
+                records = merge_sql.source_records(spec)
+                _execute(self._conn, merge_sql.merge_source_records(records), parameters)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise RowRefused(_refusal(f"{spec.kind} {_failing_key(error)}", error)) from None
+            raise RowRefused(refusal(f"{spec.kind} {failing_key(error)}", error)) from None
+
+    def _written(self, statement: str, parameters: dict[str, Any]) -> tuple[int, int]:
+        return written(self._conn, statement, parameters).get(parameters["load_seq"], (0, 0))
 
     def _is_repeated(self, stub: Occurrence) -> bool:
         """Say whether this raw object mentioned it before: an album names its artist in each track."""
@@ -155,23 +163,43 @@ class Merge:
 
     def _flush(self, spec: TableSpec) -> None:
         buffer = self._buffers[spec.kind]
-        if not buffer:
-            return
-        written = 0
-        try:
-            with self._conn.cursor().copy(merge_sql.copy_incoming(spec)) as copy:
-                for _, row in buffer:
-                    copy.write_row(row)
-                    written += 1
-        except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
-            line = _copy_line(error)
-            refused = buffer[min(written if line is None else line - 1, len(buffer) - 1)][0]
-            raise RowRefused(_refusal(refused.where, error)) from None
+        rows = [row for _, row in buffer]
+        copy_rows(self._conn, merge_sql.copy_incoming(spec), rows, lambda place: buffer[place][0].where)
         buffer.clear()
 
 
-def _execute(conn: psycopg.Connection, statement: str) -> None:
-    conn.execute(statement)
+def copy_rows(
+    conn: psycopg.Connection, statement: str, rows: Sequence[Sequence[Any]], name: Callable[[int], str]
+) -> None:
+    """COPY rows; `name` gives that of the row at a place, for the message.
+
+    Raises:
+        RowRefused: Postgres cannot take a value; the message names the record.
+    """
+    if not rows:
+        return
+    sent = 0
+    try:
+        with conn.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+                sent += 1
+    except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
+        line = _copy_line(error)
+        refused = min(sent if line is None else line - 1, len(rows) - 1)
+        raise RowRefused(refusal(name(refused), error)) from None
+
+
+def written(
+    conn: psycopg.Connection, statement: str, parameters: dict[str, Any]
+) -> dict[int, tuple[int, int]]:
+    """Run one of the merges; give (inserted, updated) by load_seq, where there is any."""
+    rows = conn.execute(statement, parameters)
+    return {load_seq: (inserted, updated) for load_seq, inserted, updated in rows}
+
+
+def _execute(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> None:
+    conn.execute(statement, parameters)
 
 
 def _one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> Any:
@@ -187,13 +215,15 @@ def _copy_line(error: BaseException) -> int | None:
     return int(match[1]) if match else None
 
 
-def _failing_key(error: psycopg.Error) -> str:
+def failing_key(error: psycopg.Error) -> str:
+    """Key of the row that a rule of its table refused."""
     # "Failing row contains (4uLU6hMCjMI75M1A2tKUQC, …)": the key is the first column of every table here
     match = re.search(r"\(([^,)]*)", error.diag.message_detail or "")
     return match[1] if match else "(unnamed)"
 
 
-def _refusal(what: str, error: BaseException) -> str:
+def refusal(what: str, error: BaseException) -> str:
+    """One sentence on a record that Postgres does not take."""
     words = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
     return (
         f"Postgres refuses {what} ({words.splitlines()[0]}): tighten the contract so that it is quarantined, "

@@ -3,6 +3,9 @@
 Rows go three steps: `incoming` (a temporary table, one row per sighting), folded to one row per id and date,
 folded again to one row per id. A fold takes each field group from its greatest
 (observed_at, rank, raw_key, position), so its result does not depend on the order of the rows.
+
+Rows folded elsewhere (see `landing`) are taken in `folded` as they are, and merged by the same statements.
+One merge can be of several loads, `load_seqs`: each row names its own by its place there, `unit`, from 1.
 """
 # ruff: noqa: S608 - every name that is put into a statement comes from tables.py
 
@@ -61,25 +64,28 @@ def fold_by_date(spec: TableSpec) -> str:
             " observed_at DESC, rank DESC, raw_key DESC, position DESC"
         )
     joined = _join(spec, parts, f"{spec.key}, observed_on")
-    return f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS SELECT * FROM {joined}"
+    return f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS SELECT *, 1 AS unit FROM {joined}"
 
 
 def merge_observations(spec: TableSpec) -> str:
-    """Upsert the history; parameter `load_seq`; gives (inserted, updated)."""
-    columns = [spec.key, "observed_on", *_all_columns(spec)]
+    """Upsert the history; parameter `load_seqs`; gives (load_seq, inserted, updated) of each that wrote."""
+    columns = [spec.key, "observed_on", *all_columns(spec)]
     return _merge(
         spec,
         target=spec.observations,
         columns=columns,
-        select=f"SELECT {', '.join(columns)}, %(load_seq)s::bigint FROM {folded(spec)}",
+        select=f"SELECT {', '.join(columns)}, {_LOAD_SEQ} FROM {folded(spec)}",
         conflict=f"{spec.key}, observed_on",
         seen=False,
     )
 
 
 def merge_current(spec: TableSpec) -> str:
-    """Upsert what is known now; parameter `load_seq`; gives (inserted, updated)."""
-    columns = [spec.key, *_all_columns(spec), "first_seen_on", "last_seen_on"]
+    """Upsert what is known now; parameter `load_seqs`; gives (load_seq, inserted, updated) of who wrote.
+
+    A row is of the last of the loads that hold its id.
+    """
+    columns = [spec.key, *all_columns(spec), "first_seen_on", "last_seen_on"]
     parts = []
     for group in spec.groups:
         order = ", ".join(f"{column} DESC" for column in group.order)
@@ -88,15 +94,15 @@ def merge_current(spec: TableSpec) -> str:
             f" FROM {folded(spec)} WHERE {group.order[0]} IS NOT NULL ORDER BY {spec.key}, {order}"
         )
     seen = (
-        f"(SELECT {spec.key}, min(observed_on) AS first_seen_on, max(observed_on) AS last_seen_on"
-        f" FROM {folded(spec)} GROUP BY {spec.key}) AS seen"
+        f"(SELECT {spec.key}, min(observed_on) AS first_seen_on, max(observed_on) AS last_seen_on,"
+        f" max(unit) AS unit FROM {folded(spec)} GROUP BY {spec.key}) AS seen"
     )
     source = f"{_join(spec, parts, spec.key)} JOIN {seen} USING ({spec.key})"
     return _merge(
         spec,
         target=spec.table,
         columns=columns,
-        select=f"SELECT {', '.join(columns)}, %(load_seq)s::bigint FROM {source}",
+        select=f"SELECT {', '.join(columns)}, {_LOAD_SEQ} FROM {source}",
         conflict=spec.key,
         seen=True,
     )
@@ -128,21 +134,36 @@ def count_incoming(spec: TableSpec) -> str:
     )
 
 
-def merge_source_records(spec: TableSpec) -> str:
-    """Upsert which source contains which record; parameters `load_seq`, `source`."""
+def source_records(spec: TableSpec) -> str:
+    """Query for `merge_source_records`: what `incoming` says of its source; parameter `source`."""
+    return (
+        f"SELECT %(source)s AS source, '{spec.kind}' AS record_kind, {spec.key} AS record_id,"
+        " min((observed_at AT TIME ZONE 'UTC')::date) AS first_seen_on,"
+        " max((observed_at AT TIME ZONE 'UTC')::date) AS last_seen_on, 1 AS unit"
+        f" FROM {incoming(spec)} WHERE NOT stub GROUP BY {spec.key}"
+    )
+
+
+def merge_source_records(select: str) -> str:
+    """Upsert which source contains which record; parameters `load_seqs` and those of `select`."""
     return (
         "WITH written AS ("
         "INSERT INTO staging.source_records AS stored"
         " (source, record_kind, record_id, first_seen_on, last_seen_on, load_seq)"
-        f" SELECT %(source)s, '{spec.kind}', {spec.key},"
-        " min((observed_at AT TIME ZONE 'UTC')::date), max((observed_at AT TIME ZONE 'UTC')::date),"
-        f" %(load_seq)s::bigint FROM {incoming(spec)} WHERE NOT stub GROUP BY {spec.key} ORDER BY {spec.key}"
+        f" SELECT source, record_kind, record_id, first_seen_on, last_seen_on, {_LOAD_SEQ}"
+        f" FROM ({select}) AS seen ORDER BY source, record_kind, record_id"
         " ON CONFLICT (source, record_kind, record_id) DO UPDATE SET"
         f" {_SEEN_SET}, load_seq = excluded.load_seq WHERE {_SEEN_DIFFERS}"
         f" {_COUNTS}"
     )
 
 
+def all_columns(spec: TableSpec) -> list[str]:
+    """Columns of all groups, each group's after its order columns."""
+    return [column for group in spec.groups for column in (*group.order, *group.columns)]
+
+
+_LOAD_SEQ = "(%(load_seqs)s::bigint[])[unit]"
 _SEEN_SET = (
     "first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),"
     " last_seen_on = greatest(stored.last_seen_on, excluded.last_seen_on)"
@@ -152,13 +173,10 @@ _SEEN_DIFFERS = (
 )
 # xmax is 0 in a row version that no one updated or locked: it was inserted
 _COUNTS = (
-    "RETURNING xmax = 0 AS inserted)"
-    " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
+    "RETURNING load_seq, xmax = 0 AS inserted)"
+    " SELECT load_seq, count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)"
+    " FROM written GROUP BY load_seq"
 )
-
-
-def _all_columns(spec: TableSpec) -> list[str]:
-    return [column for group in spec.groups for column in (*group.order, *group.columns)]
 
 
 def _join(spec: TableSpec, parts: list[str], key: str) -> str:

@@ -19,9 +19,9 @@ VERBS = {
 }
 # what a role may do with the tables of a schema, where the second table says nothing else
 BY_SCHEMA = {
-    roles.INGEST: {"staging": "SIU", "ops": "SIU"},
-    roles.DBT: {"staging": "S", "ops": ""},
-    roles.READER: {"staging": "", "ops": ""},
+    roles.INGEST: {"staging": "SIU", "ops": "SIU", "landing": "SIUD"},
+    roles.DBT: {"staging": "S", "ops": "", "landing": ""},
+    roles.READER: {"staging": "", "ops": "", "landing": ""},
 }
 BY_TABLE = {
     roles.INGEST: {
@@ -64,7 +64,7 @@ def tables(warehouse: Warehouse) -> list[tuple[str, str, str]]:
         "SELECT n.nspname, format('%I.%I', n.nspname, c.relname), min(a.attname)"
         " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
         " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND a.attidentity = ''"
-        " WHERE n.nspname IN ('staging', 'ops') AND c.relkind IN ('r', 'p', 'v', 'm')"
+        " WHERE n.nspname IN ('staging', 'ops', 'landing') AND c.relkind IN ('r', 'p', 'v', 'm')"
         " GROUP BY 1, 2 ORDER BY 2"
     )
 

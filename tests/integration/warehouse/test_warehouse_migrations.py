@@ -22,13 +22,13 @@ from spotify_pipeline.warehouse.tables import metadata
 pytestmark = pytest.mark.integration
 CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE connamespace IN ('staging'::regnamespace, 'ops'::regnamespace)
+    WHERE connamespace IN ('staging'::regnamespace, 'ops'::regnamespace, 'landing'::regnamespace)
         AND contype IN ('c', 'p', 'u', 'f') AND conname NOT LIKE 'alembic%' ORDER BY 1, 2
 """
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
-    return kind != "schema" or name in ("staging", "ops")
+    return kind != "schema" or name in ("staging", "ops", "landing")
 
 
 def test_the_migrated_database_is_what_the_metadata_says(warehouse: Warehouse) -> None:
@@ -43,9 +43,10 @@ def test_constraints_are_the_metadata_s(warehouse: Warehouse) -> None:
     migrated = warehouse.rows(CONSTRAINTS)
     assert len(migrated) > 80
     with psycopg.connect(warehouse.admin_url) as conn:
-        conn.execute("DROP SCHEMA staging, ops CASCADE")
+        conn.execute("DROP SCHEMA staging, ops, landing CASCADE")
         conn.execute("CREATE SCHEMA staging")
         conn.execute("CREATE SCHEMA ops")
+        conn.execute("CREATE SCHEMA landing")
     with create_engine(_superuser(warehouse), statement_timeout=60, lock_timeout=60).begin() as connection:
         metadata.create_all(connection)
     assert warehouse.rows(CONSTRAINTS) == migrated

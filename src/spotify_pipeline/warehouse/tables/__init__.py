@@ -1,4 +1,4 @@
-"""Tables of the schemas `staging` and `ops`; the migrations make them, a test holds the two to each other.
+"""Tables of `staging`, `ops` and `landing`; the migrations make them, a test holds the two to each other.
 
 A column of a field group carries the group's name in `info["group"]`. Each group has three order columns,
 `<group>_observed_at`, `<group>_rank` and `<group>_raw_key`: the observation that its values come from.
@@ -8,7 +8,17 @@ other groups are null until an answer carried the group.
 
 from __future__ import annotations
 
-from spotify_pipeline.warehouse.tables import alerts, crawl, lists, ops, pace, removals, shapes, staging
+from spotify_pipeline.warehouse.tables import (
+    alerts,
+    crawl,
+    landing,
+    lists,
+    ops,
+    pace,
+    removals,
+    shapes,
+    staging,
+)
 from spotify_pipeline.warehouse.tables.parts import ENTRY_KINDS, JUDGED_KINDS, RECORD_KINDS, metadata
 
 __all__ = [
@@ -17,6 +27,7 @@ __all__ = [
     "RECORD_KINDS",
     "alerts",
     "crawl",
+    "landing",
     "lists",
     "metadata",
     "ops",

@@ -29,7 +29,8 @@ from spotify_pipeline.warehouse.tables.parts import (
 )
 
 
-def _track_columns() -> list[SchemaItem]:
+def track_columns() -> list[SchemaItem]:
+    """Field groups of a track, anew for each table."""
     return [
         *group(
             "listing",
@@ -49,7 +50,8 @@ def _track_columns() -> list[SchemaItem]:
     ]
 
 
-def _album_columns() -> list[SchemaItem]:
+def album_columns() -> list[SchemaItem]:
+    """Field groups of an album, anew for each table."""
     return [
         *group(
             "listing",
@@ -69,7 +71,8 @@ def _album_columns() -> list[SchemaItem]:
     ]
 
 
-def _artist_columns() -> list[SchemaItem]:
+def artist_columns() -> list[SchemaItem]:
+    """Field groups of an artist, anew for each table."""
     return [
         *group("listing", required("name", Text)),
         *group("detail", Column("genres", ARRAY(Text)), Column("image_url", Text)),
@@ -79,7 +82,8 @@ def _artist_columns() -> list[SchemaItem]:
     ]
 
 
-def _playlist_columns() -> list[SchemaItem]:
+def playlist_columns() -> list[SchemaItem]:
+    """Field groups of a playlist, anew for each table."""
     return [
         *group(
             "listing",
@@ -129,7 +133,7 @@ def _observations(name: str, key: str, columns: list[SchemaItem]) -> Table:
 tracks = _current(
     "tracks",
     "track_id",
-    _track_columns(),
+    track_columns(),
     Index(None, "album_id"),
     Index(None, "isrc"),
     Index(None, "artist_ids", postgresql_using="gin"),
@@ -137,16 +141,16 @@ tracks = _current(
 albums = _current(
     "albums",
     "album_id",
-    _album_columns(),
+    album_columns(),
     Index(None, "release_date_raw"),
     Index(None, "artist_ids", postgresql_using="gin"),
 )
-artists = _current("artists", "artist_id", _artist_columns())
-track_observations = _observations("track_observations", "track_id", _track_columns())
-album_observations = _observations("album_observations", "album_id", _album_columns())
-artist_observations = _observations("artist_observations", "artist_id", _artist_columns())
-playlists = _current("playlists", "playlist_id", _playlist_columns())
-playlist_observations = _observations("playlist_observations", "playlist_id", _playlist_columns())
+artists = _current("artists", "artist_id", artist_columns())
+track_observations = _observations("track_observations", "track_id", track_columns())
+album_observations = _observations("album_observations", "album_id", album_columns())
+artist_observations = _observations("artist_observations", "artist_id", artist_columns())
+playlists = _current("playlists", "playlist_id", playlist_columns())
+playlist_observations = _observations("playlist_observations", "playlist_id", playlist_columns())
 
 source_records = Table(
     "source_records",

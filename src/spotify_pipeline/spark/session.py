@@ -1,0 +1,201 @@
+"""A Spark session for one replay: in this process, with executors here or on a cluster (client mode)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spotify_pipeline import errors
+from spotify_pipeline.connections import ConnectionLookup
+from spotify_pipeline.errors import (
+    ConfigurationError,
+    ConnectionMissing,
+    EngineLost,
+    EngineMissing,
+    PipelineError,
+)
+from spotify_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+LOOPBACK = "127.0.0.1"
+SPARK_DEFAULT = "spark_default"
+HERE = "local[*,3]"
+"""On this machine, with all its cores, each task up to three times."""
+_DEFAULTS = {
+    # nothing listens for people unless somebody asks for it
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "WARN",
+    "spark.sql.session.timeZone": "UTC",
+}
+_SECRET = re.compile(r"secret|password|token|credential|(access|private)[._]?key", re.IGNORECASE)
+_OWN_ERROR = re.compile(r"spotify_pipeline\.errors\.(\w+): (.*)")
+
+
+def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
+    """Where Spark runs: the setting, else connection `spark_default`, else here with all cores.
+
+    Raises:
+        ConfigurationError: the connection names no host.
+    """
+    if settings.spark_master:
+        return settings.spark_master
+    try:
+        info = lookup(SPARK_DEFAULT)
+    except ConnectionMissing:
+        return HERE
+    host = info.require("host")
+    if "://" not in host and not host.startswith(("local", "yarn")):
+        host = f"spark://{host}"
+    return f"{host}:{info.port}" if info.port else host
+
+
+@contextmanager
+def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession]:
+    """Start Spark, and stop it in the end.
+
+    Args:
+        master: `local[2]`, `spark://host:7077`, or what else Spark takes.
+        conf: Spark's own settings, over those that are set here. They stand in a command line, so a secret
+            among them is refused.
+
+    Raises:
+        EngineMissing: pyspark or Java is not there, or Java is too old.
+        EngineLost: the cluster cannot be reached, or a job of it was lost.
+        ConfigurationError: a setting holds a secret, or Spark refuses one.
+    """
+    for name in conf:
+        if _SECRET.search(name):
+            raise ConfigurationError(
+                f"SPOTIFY_PIPELINE_SPARK_CONF sets {name}, which would stand in a command line: set it in "
+                "spark-defaults.conf of the machine (SPARK_CONF_DIR)"
+            )
+    try:
+        from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
+    except ModuleNotFoundError as error:
+        raise EngineMissing(
+            f"the Spark engine needs package '{error.name}': run `make spark`, or install the project with "
+            "its extra `spark`; the local engine needs neither"
+        ) from None
+    require_java()
+    is_local = master.startswith("local")
+    builder = Session.builder.master(master).appName("spotify_replay")
+    for name, value in (_DEFAULTS | (_here() if is_local else {}) | dict(conf)).items():
+        builder = builder.config(name, value)
+    with _environment(is_local):
+        try:
+            session = builder.getOrCreate()
+        except Exception as error:  # pyspark and py4j have many
+            raise _translated(error, f"Spark does not start with master '{master}'") from error
+        try:
+            with naming_spark():
+                yield session
+        finally:
+            _stop(session)
+
+
+@contextmanager
+def naming_spark() -> Iterator[None]:
+    """Turn what a job of Spark raises into the error of ours that it is about, or into EngineLost.
+
+    Raises:
+        EngineLost: the cluster was lost, or a task failed too often.
+        PipelineError: what an executor met.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("py4j", "pyspark"):
+            raise
+        raise _translated(error, "a job of Spark failed") from error
+
+
+def require_java() -> str:
+    """Give the path of Java.
+
+    Raises:
+        EngineMissing: there is none.
+    """
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+    if found is None:
+        where = f"JAVA_HOME={home} holds none" if home else "there is none on the PATH and JAVA_HOME is unset"
+        raise EngineMissing(
+            f"the Spark engine needs Java 17 or newer, and {where}: install a JRE, or use the local engine"
+        )
+    return found
+
+
+def _here() -> dict[str, str]:
+    cores = os.cpu_count() or 1
+    return {
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.bindAddress": LOOPBACK,
+        # 200 by default, for a cluster
+        "spark.sql.shuffle.partitions": str(4 * cores),
+    }
+
+
+@contextmanager
+def _environment(is_local: bool) -> Iterator[None]:
+    """What only an environment variable tells Spark: where its UI listens, and its workers' Python."""
+    wanted = {"SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable} if is_local else {}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _stop(session: SparkSession) -> None:
+    from pyspark import SparkContext  # noqa: PLC0415
+
+    try:
+        session.stop()
+    except Exception as error:
+        log.warning("Spark did not stop in order: %s", _words(error))
+    # its JVM would live as long as this process
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.shutdown()
+        process = getattr(gateway, "proc", None)
+        if process is not None:
+            process.stdin.close()
+            process.wait(timeout=60)
+        SparkContext._gateway = SparkContext._jvm = None
+
+
+def _translated(error: Exception, what: str) -> PipelineError:
+    own = _OWN_ERROR.search(str(error))
+    cls = getattr(errors, own[1], None) if own else None
+    if own and isinstance(cls, type) and issubclass(cls, PipelineError):
+        return cls(own[2].strip())
+    if "JAVA_GATEWAY_EXITED" in str(error) or "UnsupportedClassVersionError" in str(error):
+        return EngineMissing(
+            "Java ended before Spark had started: it needs Java 17 or newer, see its words above"
+        )
+    return EngineLost(
+        f"{what} ({_words(error)}): see that the cluster runs and read the log; the step can be run again"
+    )
+
+
+def _words(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

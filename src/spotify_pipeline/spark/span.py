@@ -1,0 +1,162 @@
+"""A span of dates on its way through the Spark engine: what each source is loaded from, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from spotify_pipeline import errors
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.spark.executor import Unit
+from spotify_pipeline.steps.erased import refuse_data_of_erased
+from spotify_pipeline.steps.group import SourceState
+from spotify_pipeline.steps.load import LOAD, REPLAY, load_source, notes, state_of
+from spotify_pipeline.steps.load_inputs import LoadInputs, read_inputs, refuse_bad_share
+from spotify_pipeline.steps.records import read_ahead
+from spotify_pipeline.steps.replay import checked
+from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.warehouse import lease
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.lease import Lease
+from spotify_pipeline.warehouse.merge import KindCounts
+from spotify_pipeline.warehouse.span import SpanLoad
+
+log = logging.getLogger(__name__)
+Report = Callable[[str], None]
+Pair = tuple[date, str]
+
+
+@dataclass
+class Span:
+    """Units in the order of partitions and sources; the mappings are by their number."""
+
+    units: list[Unit]
+    # of the loads that go before
+    fences: dict[Pair, int]
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    inputs: dict[int, LoadInputs] = field(default_factory=dict)
+    leases: dict[Pair, Lease] = field(default_factory=dict)
+    # why a unit is not loaded
+    failed: dict[int, PipelineError] = field(default_factory=dict)
+    states: dict[int, SourceState] = field(default_factory=dict)
+    # by record kind: sightings that are no stubs, and their ids
+    kinds: dict[int, dict[str, KindCounts]] = field(default_factory=lambda: defaultdict(dict))
+    # all ids of all kinds, those of stubs too
+    ids: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, runtime: Runtime, pairs: Sequence[Pair]) -> Span:
+        """A span before its validation; `pairs` are sorted.
+
+        Raises:
+            WarehouseUnavailable: it cannot be reached.
+        """
+        units = [Unit(number, *pair) for number, pair in enumerate(pairs, start=1)]
+        return cls(units, lease.fences_of(runtime.ingest, LOAD, pairs))
+
+    @property
+    def left(self) -> list[Unit]:
+        """Units that nothing has stopped."""
+        return [unit for unit in self.units if unit.number not in self.failed]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of `left`."""
+        return [unit.number for unit in self.left]
+
+    def fail(self, number: int, error: PipelineError) -> None:
+        """Leave a unit out of all that follows."""
+        unit = self.units[number - 1]
+        log.error("source %s of %s: %s: %s", unit.source, unit.partition, type(error).__name__, error)
+        self.failed[number] = error
+
+    def unreadable(self, failures: Mapping[int, str]) -> None:
+        """Leave units out that an executor could not read; each with the name of an error and its words."""
+        for number, words in failures.items():
+            name, _, message = words.partition(" ")
+            self.fail(number, getattr(errors, name)(message))
+
+    def refused(self, reasons: Mapping[int, PipelineError]) -> None:
+        """Leave units out that were not to be loaded, by their place in `loads`."""
+        left = self.numbers
+        for place, error in reasons.items():
+            self.fail(left[place], error)
+
+    def read_inputs(self, runtime: Runtime) -> None:
+        """Read what the validations wrote, but for the rows; leave out what is not to be loaded."""
+
+        def read(unit: Unit) -> LoadInputs | PipelineError:
+            try:
+                return read_inputs(runtime.lake, unit.partition, unit.source)
+            except PipelineError as error:
+                return error
+
+        for unit, inputs in read_ahead(self.left, read):
+            if isinstance(inputs, PipelineError):
+                self.fail(unit.number, inputs)
+                continue
+            try:
+                refuse_bad_share(runtime, inputs)
+                _refuse_erased(runtime, inputs)
+            except PipelineError as error:
+                self.fail(unit.number, error)
+            else:
+                self.inputs[unit.number] = inputs
+
+    def take_leases(self, runtime: Runtime) -> None:
+        """Take the leases of what is left, so that an orphan of an earlier attempt writes nothing.
+
+        Raises:
+            WarehouseUnavailable: it cannot be reached.
+        """
+        pairs = [(unit.partition, unit.source) for unit in self.left]
+        taken = lease.acquire_all(runtime.ingest, REPLAY, pairs, runtime.attempt.holder)
+        self.leases = {(held.partition, held.source): held for held in taken}
+
+    def loads(self, runtime: Runtime) -> list[SpanLoad]:
+        """What is left, to be loaded."""
+        return [
+            SpanLoad(
+                partition=unit.partition,
+                source=unit.source,
+                ids=self.ids[unit.number],
+                lease=self.leases[unit.partition, unit.source],
+                complete=self.inputs[unit.number].manifest.complete,
+                quarantined=self.inputs[unit.number].quarantined,
+                before_commit=notes(
+                    runtime, self.inputs[unit.number], self.fences[unit.partition, unit.source]
+                ),
+            )
+            for unit in self.left
+        ]
+
+    def note_states(self, runtime: Runtime) -> None:
+        """Note how far each source has come that was loaded."""
+        for unit in self.left:
+            state = state_of(runtime, self.inputs[unit.number], self.kinds[unit.number])
+            try:
+                self.states[unit.number] = checked(unit.partition, state)
+            except PipelineError as error:
+                self.fail(unit.number, error)
+
+    def load_alone(self, runtime: Runtime, report: Report) -> None:
+        """Load each source as the local engine does, from the validated objects that are there already."""
+        left = self.left
+        for done, unit in enumerate(left, start=1):
+            report(f"loading source {done} of {len(left)} on its own")
+            fence = self.fences[unit.partition, unit.source]
+            try:
+                state = load_source(runtime, unit.partition, unit.source, beside_fence=fence)
+                self.states[unit.number] = checked(unit.partition, state)
+            except PipelineError as error:
+                self.fail(unit.number, error)
+
+
+def _refuse_erased(runtime: Runtime, inputs: LoadInputs) -> None:
+    # once more in the transaction that loads; here, so that nothing of the account is landed
+    if inputs.manifest.user is not None:
+        with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+            refuse_data_of_erased(conn, inputs.manifest.user)

@@ -1,0 +1,76 @@
+"""Schema `landing`: rows that the Spark engine has folded, on their way into staging.
+
+One row per id and date of a batch, as in the observations, and what says whose it is: `batch`, `task` (the
+part of the batch that one Spark task writes, whole or not at all) and `unit` (place of its load in the
+batch, from 1). Nobody but a load looks there. The tables are unlogged: what a crash of the server takes, the
+next try writes again.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Date, Identity, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy.sql.schema import SchemaItem
+
+from spotify_pipeline.warehouse.tables.parts import (
+    RECORD_KINDS,
+    TIMESTAMP,
+    metadata,
+    one_of,
+    required,
+    seen,
+)
+from spotify_pipeline.warehouse.tables.staging import (
+    album_columns,
+    artist_columns,
+    playlist_columns,
+    track_columns,
+)
+
+SCHEMA = "landing"
+
+# logged, so that a number never comes back after a crash
+batch = Table(
+    "batch",
+    metadata,
+    Column("batch", BigInteger, Identity(always=True), nullable=False),
+    required("run_id", Text),
+    required("opened_at", TIMESTAMP),
+    PrimaryKeyConstraint("batch"),
+    schema=SCHEMA,
+)
+
+
+def _landing(name: str, columns: list[SchemaItem]) -> Table:
+    return Table(
+        name,
+        metadata,
+        required("batch", BigInteger),
+        required("task", Integer),
+        required("unit", Integer),
+        *columns,
+        Index(None, "batch", "task"),
+        schema=SCHEMA,
+        prefixes=["UNLOGGED"],
+    )
+
+
+def _observations(kind: str, columns: list[SchemaItem]) -> Table:
+    return _landing(
+        f"{kind}_observations", [required(f"{kind}_id", Text), required("observed_on", Date), *columns]
+    )
+
+
+track_observations = _observations("track", track_columns())
+album_observations = _observations("album", album_columns())
+artist_observations = _observations("artist", artist_columns())
+playlist_observations = _observations("playlist", playlist_columns())
+source_records = _landing(
+    "source_records",
+    [
+        required("source", Text),
+        required("record_kind", Text),
+        required("record_id", Text),
+        *seen(),
+        one_of("record_kind", *RECORD_KINDS),
+    ],
+)

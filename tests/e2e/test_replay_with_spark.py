@@ -1,0 +1,49 @@
+"""spotify_replay with engine spark through the real scheduler: spans take turns, and nothing changes."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+
+from spotify_pipeline.local.demo import task_log
+from spotify_pipeline.local.summary import lake
+
+from .conftest import FIRST_DAY, REPORT, SECOND_DAY, TRANSFORM, Running
+from .test_replay_and_maintenance import DAYS, REPLAY, instances, loaded
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_a_replay_with_spark_gives_what_was_there_span_after_span(running: Running) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is absent: `make spark` installs it")
+    if shutil.which("java") is None:
+        pytest.skip("Java is absent: Spark needs it")
+    for day in DAYS:
+        loaded(running, day)
+    before = running.checksums()
+    objects = {key: lake(running.state).get(key).data for key in lake(running.state).keys("validated/")}
+    running.control.reset_calls()
+    since = datetime.now(UTC)
+
+    dates = {"from": FIRST_DAY.isoformat(), "to": SECOND_DAY.isoformat()}
+    run_id = running.api.trigger(REPLAY, conf=dates | {"engine": "spark"})
+    assert running.ended(REPLAY, run_id)["state"] == "success"
+
+    # the stack's spans are of one date, so that there are two
+    tasks = instances(running, run_id)["dates.replay"]
+    assert sorted(task["rendered_map_index"].split(",")[0] for task in tasks) == sorted(map(str, DAYS))
+    assert {task["try_number"] for task in tasks} == {1}, "a wait for the turn is no try"
+    assert all("folding" in task_log(running.state, REPLAY, task).read_text() for task in tasks)
+    for day in DAYS:
+        assert running.next_run(TRANSFORM, day, since)["state"] == "success"
+        assert running.next_run(REPORT, day, since)["state"] == "success"
+    assert running.control.calls().total == 0
+    assert running.checksums() == before
+    assert {key: lake(running.state).get(key).data for key in objects} == objects
+    with running.warehouse() as conn:
+        runs = conn.execute(
+            "SELECT DISTINCT partition FROM ops.load WHERE run_id = %s ORDER BY 1", [run_id]
+        ).fetchall()
+    assert runs == [(day,) for day in DAYS]

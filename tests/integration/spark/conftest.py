@@ -1,0 +1,86 @@
+"""The steps' small world, and one Spark for all tests. Where Java or pyspark is absent, they skip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.integration.steps.conftest import DAY, World, sandbox, session_sandbox, world
+from tests.integration.steps.test_accounts import listen, logged_in, own_sources
+from tests.integration.steps.test_replay import spoil
+
+from spotify_pipeline.errors import EngineMissing
+from spotify_pipeline.spark.session import require_java, spark_session
+from spotify_pipeline.warehouse.connection import connect
+
+__all__ = ["sandbox", "session_sandbox", "world"]
+DAYS = [DAY + timedelta(days=offset) for offset in range(3)]
+TABLES = """
+    SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+    WHERE schemaname = 'staging' OR tablename IN ('load', 'reconciliation', 'quarantined_record',
+        'crawl_state', 'crawl_begun', 'detail_queue', 'play_cursor', 'play_gap', 'record_shape')
+"""
+# of the last number: how often a task is tried
+MASTER = "local[2,3]"
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    pytest.importorskip("pyspark", reason="pyspark is absent: `make spark` installs it")
+    try:
+        require_java()
+    except EngineMissing as error:
+        pytest.skip(str(error))
+    with spark_session(MASTER, {"spark.sql.shuffle.partitions": "4"}) as session:
+        yield session
+
+
+@pytest.fixture
+def account(world: World) -> Iterator[World]:
+    """A user's sources beside two that overlap."""
+    artists = [artist_id for artist_id, _ in world.sandbox.control.catalog().artists]
+    world.list_sources(
+        {"name": "first", "kind": "artist", "ids": artists[:2]},
+        {"name": "second", "kind": "artist", "ids": artists[1:3]},
+        *own_sources(world),
+    )
+    yield logged_in(world)
+    world.sandbox.control.reset_users()
+
+
+def three_days(world: World) -> None:
+    """Churn from day to day, details, and two readings of the listening history."""
+    for day in DAYS:
+        world.go_to(day)
+        world.run(day)
+        world.run_details(day)
+    world.go_to(DAY)
+    listen(world)
+
+
+@pytest.fixture
+def loaded(account: World) -> World:
+    three_days(account)
+    spoil(account, "first", b'"explicit":false', b'"explicit":"no"')
+    return account
+
+
+def empty(world: World) -> None:
+    """Nothing is left but raw."""
+    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        (tables,) = conn.execute(TABLES).fetchone() or ("",)
+        conn.execute(f"TRUNCATE {tables}".encode())
+    for zone in ("validated", "quarantine"):
+        world.lake.delete_all(list(world.objects(zone)))
+
+
+@pytest.fixture
+def two_days(world: World) -> World:
+    """Two sources that overlap, on two days."""
+    world.run()
+    world.go_to(DAYS[1])
+    world.run(DAYS[1])
+    empty(world)
+    return world

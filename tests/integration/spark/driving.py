@@ -1,0 +1,69 @@
+"""The command in a process of its own, with Spark's JVM below it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.integration.spark.conftest import DAYS, MASTER, World
+from tests.integration.steps.commands import environment
+
+from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.merge import LOAD_LOCK
+
+LANDING = "LOCK TABLE landing.source_records IN ACCESS EXCLUSIVE MODE"
+MERGE = f"SELECT pg_advisory_xact_lock({LOAD_LOCK})"
+_COMMAND = "from spotify_pipeline.cli import app; app()"
+
+
+@contextmanager
+def replaying(world: World, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`spotify-pipeline replay --engine spark`; whatever of it is left in the end is ended."""
+    dates = ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", _COMMAND, "replay", *dates, "--engine", "spark", "--master", MASTER],
+        env=os.environ | environment(world) | settings,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+
+
+@contextmanager
+def held_at(world: World, lock: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The same, at the point where it waits for a lock, which is held to the end of the block."""
+    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute(lock.encode())
+        with replaying(world, **settings) as process:
+            wait_until(lambda: waiting(world) or process.poll() is not None, "the replay meets the lock")
+            assert process.poll() is None, process.communicate()
+            yield process
+        conn.rollback()
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def waiting(world: World) -> bool:
+    """Whether somebody waits for a lock of this database."""
+    query = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    return bool(world.query(query)[0][0])

@@ -1,0 +1,61 @@
+"""Both engines over a world, and everything that they leave behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import Any
+
+from tests.faults.oracle import State, capture
+from tests.integration.spark.conftest import DAYS, World
+from tests.integration.steps.test_replay import without_spotify
+
+from spotify_pipeline.spark.engine import replay_span
+from spotify_pipeline.steps.group import SourceState
+from spotify_pipeline.steps.replay import plan_replay, reconcile_replay, replay_partition
+
+States = dict[date, list[SourceState]]
+
+
+def with_spark(world: World, spark: Any, run_id: str = "spark") -> States:
+    runtime = without_spotify(world.runtime, run_id)
+    states = replay_span(runtime, spark, plan_replay(runtime, DAYS[0], DAYS[-1]))
+    return reconciled(world, states, run_id)
+
+
+def with_local(world: World, run_id: str = "local") -> States:
+    runtime = without_spotify(world.runtime, run_id)
+    planned = plan_replay(runtime, DAYS[0], DAYS[-1])
+    states = {replay.partition: replay_partition(runtime, replay) for replay in planned}
+    return reconciled(world, states, run_id)
+
+
+def reconciled(world: World, states: States, run_id: str) -> States:
+    runtime = without_spotify(world.runtime, run_id)
+    for partition, of_partition in states.items():
+        reconcile_replay(runtime, partition, of_partition)
+    return states
+
+
+def found(world: World) -> State:
+    """Everything that counts; of the detail queue what is open, as a closed entry says nothing any more."""
+    state = capture(world.runtime.lookup("warehouse_owner"), world.lake, exact=True)
+    queue = world.query(
+        "SELECT record_kind, record_id, enqueued_on, asked_on FROM ops.detail_queue WHERE done_on IS NULL"
+    )
+    tables = dict(state.tables) | {"ops.detail_queue": Counter(map(str, queue))}
+    return State(tables, state.objects)
+
+
+def differences(left: State, right: State) -> dict[str, Any]:
+    tables = {
+        name: (left.tables.get(name, Counter()) - rows, rows - left.tables.get(name, Counter()))
+        for name, rows in right.tables.items()
+        if rows != left.tables.get(name, Counter())
+    }
+    objects = {
+        key: (left.objects.get(key), right.objects.get(key))
+        for key in left.objects.keys() | right.objects.keys()
+        if left.objects.get(key) != right.objects.get(key)
+    }
+    return tables | objects

@@ -1,0 +1,65 @@
+"""Promise 9 with Spark: no password in its UI, its event log, a command line or its output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.integration.spark.conftest import World
+from tests.integration.spark.driving import MERGE, held_at
+
+from spotify_pipeline.local.ports import PortReservation
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+PAGES = ("jobs/", "stages/", "storage/", "environment/", "executors/", "SQL/")
+REST = ("environment", "jobs", "stages", "allexecutors", "sql", "storage/rdd")
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """Addresses that a process and those below it listen at."""
+    everyone = [process, *process.children(recursive=True)]
+    return {
+        connection.laddr.ip
+        for each in everyone
+        for connection in each.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_promise_9_spark_shows_no_password_and_listens_on_this_machine_alone(
+    two_days: World, port_reservation: PortReservation, tmp_path: Path, spark: Any
+) -> None:
+    lake, ingest = (two_days.runtime.lookup(name) for name in ("spotify_lake", "warehouse_ingest"))
+    secrets = [str(lake.password), str(ingest.password)]
+    port = port_reservation.choose(15_700)
+    conf = {
+        "spark.ui.enabled": "true",
+        "spark.ui.port": str(port),
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": tmp_path.as_uri(),
+        "spark.eventLog.compress": "false",
+    }
+    seen: dict[str, str] = {}
+    with held_at(two_days, MERGE, SPOTIFY_PIPELINE_SPARK_CONF=json.dumps(conf)) as process:
+        driver = psutil.Process(process.pid)
+        for child in (driver, *driver.children(recursive=True)):
+            seen[f"command line of {child.pid}"] = " ".join(child.cmdline())
+        assert listening(driver) <= {"127.0.0.1", "::ffff:127.0.0.1"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            application = http.get("/api/v1/applications").json()[0]["id"]
+            addresses = [f"/{page}" for page in PAGES]
+            addresses += [f"/api/v1/applications/{application}/{resource}" for resource in REST]
+            for address in addresses:
+                answer = http.get(address)
+                assert answer.status_code == 200, address
+                seen[address] = answer.text
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            seen[path.name] = path.read_text(errors="replace")
+    assert any("SparkListenerJobStart" in text for text in seen.values()), "the event log was found"
+    assert any("spark.eventLog.dir" in text for text in seen.values()), "the environment was shown"
+    assert [(where, secret) for where, text in seen.items() for secret in secrets if secret in text] == []

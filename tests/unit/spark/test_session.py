@@ -1,0 +1,103 @@
+"""Where Spark runs, and what is said where it cannot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import (
+    ConfigurationError,
+    ConnectionMissing,
+    EngineLost,
+    EngineMissing,
+    LakeUnavailable,
+    PipelineError,
+)
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spark.session import HERE, master_of, naming_spark, require_java, spark_session
+
+
+def nowhere(conn_id: str) -> ConnectionInfo:
+    raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "master"),
+    [
+        ("spark://cluster", 7077, "spark://cluster:7077"),
+        ("cluster", 7077, "spark://cluster:7077"),
+        ("local[4]", None, "local[4]"),
+        ("yarn", None, "yarn"),
+        ("k8s://https://cluster:6443", None, "k8s://https://cluster:6443"),
+    ],
+)
+def test_the_connection_says_where(host: str, port: int | None, master: str) -> None:
+    info = ConnectionInfo("spark_default", "spark", host=host, port=port)
+    assert master_of(lambda _: info, Settings()) == master
+
+
+def test_a_setting_goes_before_the_connection_and_without_both_it_runs_here() -> None:
+    info = ConnectionInfo("spark_default", "spark", host="cluster")
+    assert master_of(lambda _: info, Settings(spark_master="local[2]")) == "local[2]"
+    assert master_of(nowhere, Settings()) == HERE
+
+
+@pytest.mark.parametrize(
+    "name", ["spark.authenticate.secret", "spark.hadoop.fs.s3a.access.key", "spark.my.Password"]
+)
+def test_promise_9_a_secret_is_refused_where_it_would_stand_in_a_command_line(name: str) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="would stand in a command line") as error,
+        spark_session("local[1]", {name: "hunter2"}),
+    ):
+        pytest.fail("Spark was started")
+    assert "hunter2" not in str(error.value)
+
+
+def test_without_pyspark_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with (
+        pytest.raises(EngineMissing, match=r"needs package 'pyspark.*run `make spark`"),
+        spark_session("local[1]", {}),
+    ):
+        pytest.fail("Spark was started")
+
+
+def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineMissing, match="needs Java 17 or newer, and there is none on the PATH"):
+        require_java()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineMissing, match=f"JAVA_HOME={tmp_path} holds none"):
+        require_java()
+
+
+def spark_error(text: str) -> Exception:
+    kind = type("Py4JJavaError", (Exception,), {"__module__": "py4j.protocol"})
+    return kind(text)  # type: ignore[no-any-return]
+
+
+def test_what_an_executor_met_comes_back_as_the_error_that_it_was() -> None:
+    text = (
+        "Job aborted\n  File x\nspotify_pipeline.errors.LakeUnavailable: the store does not answer\n\tat org."
+    )
+    with pytest.raises(LakeUnavailable, match="^the store does not answer$"), naming_spark():
+        raise spark_error(text)
+
+
+@pytest.mark.parametrize("text", ["Job aborted", "spotify_pipeline.errors.datetime: x", ""])
+def test_what_spark_met_itself_is_one_sentence(text: str) -> None:
+    with pytest.raises(EngineLost, match="the step can be run again"), naming_spark():
+        raise spark_error(text)
+
+
+def test_what_is_neither_is_left_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), naming_spark():
+        raise ZeroDivisionError
+    with pytest.raises(PipelineError, match="^as it is$"), naming_spark():
+        raise PipelineError("as it is")
