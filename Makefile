@@ -178,7 +178,7 @@ image-dags: ## import every DAG file in the image
 .PHONY: ci
 ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image where Docker answers
 	@$(MAKE) lint types workflows audit dags dbt-changes
-	@$(MAKE) --keep-going compose-spec minio || echo "built without Go: the tests that want MinIO or the Compose reader are skipped"
+	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
 	@$(MAKE) test test-slow
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import LiteralString
 
+from spotify_pipeline.warehouse.landing import TABLES as LANDING_TABLES
+
 BUSY_PARTITIONS: LiteralString = """
 SELECT DISTINCT partition FROM ops.step_lease WHERE acquired_at > clock_timestamp() - interval '1 day'
 """
@@ -70,5 +72,6 @@ KEPT: Mapping[str, str] = {
     "ops.api_pace": "one row an endpoint bucket",
     "ops.erasure": "receipts",
     "ops.maintenance_run": "one row a week",
+    **dict.fromkeys(("landing.batch", *LANDING_TABLES), "a batch ends with its driver, at the latest here"),
 }
 """Tables that retention leaves alone, and why: they hold no content that ages, or grow with the catalogue."""
