@@ -53,7 +53,7 @@ def test_the_lock_has_every_pin_of_pyproject(extra: str) -> None:
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-spark.lock"])
-def test_a_lock_carries_hashes_and_no_address(lock: str) -> None:
+def test_the_lock_carries_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     packages = [line for line in listed(lock) if not line.startswith("--")]
     assert text.count("--hash=sha256:") >= len(packages) > 0

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -126,8 +127,11 @@ class Land:
     def _land(
         self, task: int, tables: Sequence[str], rows: Iterable[LandingRow]
     ) -> Iterator[Counter[str] | RowRefused]:
+        # Spark sorts before it gives the first row: no transaction is kept waiting for that
+        rows = iter(rows)
+        first = list(islice(rows, 1))
         try:
-            yield write_task(self.warehouse, self.batch, task, tables, rows)
+            yield write_task(self.warehouse, self.batch, task, tables, chain(first, rows))
         except RowRefused as error:
             yield error  # another attempt would be refused too
 

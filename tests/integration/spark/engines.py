@@ -17,15 +17,17 @@ from spotify_pipeline.steps.replay import plan_replay, reconcile_replay, replay_
 States = dict[date, list[SourceState]]
 
 
-def with_spark(world: World, spark: Any, run_id: str = "spark") -> States:
+def with_spark(
+    world: World, spark: Any, run_id: str = "spark", first: date = DAYS[0], last: date = DAYS[-1]
+) -> States:
     runtime = without_spotify(world.runtime, run_id)
-    states = replay_span(runtime, spark, plan_replay(runtime, DAYS[0], DAYS[-1]))
+    states = replay_span(runtime, spark, plan_replay(runtime, first, last))
     return reconciled(world, states, run_id)
 
 
-def with_local(world: World, run_id: str = "local") -> States:
+def with_local(world: World, run_id: str = "local", first: date = DAYS[0], last: date = DAYS[-1]) -> States:
     runtime = without_spotify(world.runtime, run_id)
-    planned = plan_replay(runtime, DAYS[0], DAYS[-1])
+    planned = plan_replay(runtime, first, last)
     states = {replay.partition: replay_partition(runtime, replay) for replay in planned}
     return reconciled(world, states, run_id)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.spark.conftest import World, empty
 from tests.integration.spark.engines import differences, found, with_local, with_spark
+from tests.integration.steps.conftest import connected
 from tests.integration.steps.test_replay import VERSIONS
+from tests.integration.steps.test_validate_agrees import REQUESTS, _spoiled, in_pipeline
+
+from spotify_sandbox.testing import running
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -49,3 +55,50 @@ def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_version_and_no_obje
     before = loaded.query(VERSIONS), loaded.checksums()
     with_local(loaded, "after")
     assert (loaded.query(VERSIONS), loaded.checksums()) == before
+
+
+def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
+    world: World, spark: Any, reference_data: Path
+) -> None:
+    files = {path.name: path for path in (reference_data / "recorded").rglob("*.json")}
+    stored = 0
+    for kind, names in REQUESTS.items():
+        for name in names:
+            for body in (files[name].read_bytes(), _spoiled(files[name].read_bytes())):
+                stored += 1
+                in_pipeline(world, stored, kind, body)
+    local = with_local(world)
+    expected = found(world)
+    empty(world)
+
+    assert with_spark(world, spark) == local
+    assert differences(expected, found(world)) == {}
+    statuses = {state.status for of_partition in local.values() for state in of_partition}
+    assert statuses == {"complete", "failed"}, "some are mostly bad"
+
+
+def test_over_dates_of_the_reference_catalogue_both_engines_give_the_same(
+    world: World, spark: Any, reference_data: Path
+) -> None:
+    catalogue = reference_data / "catalogue"
+    days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())
+    with running(catalog=catalogue) as sandbox:
+        moved = connected(world, sandbox)
+        for day in days:
+            moved.go_to(day)
+            artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists][:60]
+            # neighbours share artists
+            moved.list_sources(
+                *(
+                    {"name": f"part{n}", "kind": "artist", "ids": artists[n * 15 : n * 15 + 20]}
+                    for n in range(4)
+                )
+            )
+            moved.run(day)
+    empty(moved)
+    local = with_local(moved, first=days[0], last=days[-1])
+    expected = found(moved)
+    assert sum(expected.tables["staging.tracks"].values()) > 500
+    empty(moved)
+    assert with_spark(moved, spark, first=days[0], last=days[-1]) == local
+    assert differences(expected, found(moved)) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,18 @@ def test_one_source_of_the_range(two_days: World) -> None:
     assert call(replay, two_days, *RANGE, "--source", "second").exit_code == 0
     loaded = two_days.query("SELECT DISTINCT source FROM ops.load WHERE run_id LIKE '%replay%'")
     assert loaded == [("second",)]
+
+
+def test_without_pyspark_the_spark_engine_says_what_to_install(
+    two_days: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    done = call(replay, two_days, *RANGE, "--engine", "spark")
+    assert done.exit_code == 1
+    assert "error: the Spark engine needs package 'pyspark" in done.stderr
+    assert "run `make spark`" in done.stderr
+    assert two_days.query("SELECT count(*) FROM ops.load WHERE run_id LIKE '%replay%'") == [(0,)]
 
 
 def test_a_bad_range_is_one_sentence(world: World) -> None:

@@ -75,6 +75,14 @@ def test_more_dates_than_airflow_can_map_share_units() -> None:
     assert units[0]["label"] == "2026-11-05 to 2026-11-07, 3 sources"
 
 
+def test_with_spark_a_unit_is_a_span_of_dates() -> None:
+    units = units_of(days(70), 31, engine="spark")
+    assert [len(unit["partitions"]) for unit in units] == [31, 31, 8]
+    assert {unit["engine"] for unit in units} == {"spark"}
+    assert units[2]["label"] == "2027-01-06 to 2027-01-13, 8 sources"
+    assert {unit["engine"] for unit in units_of(days(2))} == {"local"}
+
+
 def test_the_event_of_one_date_says_what_the_ingest_s_says() -> None:
     verdict = Verdict(["first"], {"second": "quota"}, {"third": "bad"})
     assert summary_of({"2026-11-05": verdict}) == vars(verdict)
