@@ -53,7 +53,7 @@ def held_at(world: World, lock: str, **settings: str) -> Iterator[subprocess.Pop
         conn.rollback()
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 180) -> None:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
