@@ -84,6 +84,8 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
     require_spark()
     from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
 
+    # it tells of each connection to the JVM
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     is_local = master.startswith("local")
     builder = Session.builder.master(master).appName("spotify_replay")
     for name, value in (_DEFAULTS | (_here() if is_local else {}) | dict(conf)).items():
