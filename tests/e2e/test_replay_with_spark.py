@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 
 import pytest
 
+from spotify_pipeline.errors import EngineMissing
 from spotify_pipeline.local.demo import task_log
 from spotify_pipeline.local.summary import lake
+from spotify_pipeline.spark.session import require_spark
 
 from .conftest import FIRST_DAY, REPORT, SECOND_DAY, TRANSFORM, Running
 from .test_replay_and_maintenance import DAYS, REPLAY, instances, loaded
@@ -17,9 +18,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_replay_with_spark_gives_what_was_there_span_after_span(running: Running) -> None:
-    pytest.importorskip("pyspark", reason="pyspark is absent: `make spark` installs it")
-    if shutil.which("java") is None:
-        pytest.skip("Java is absent: Spark needs it")
+    try:
+        require_spark()
+    except EngineMissing as error:
+        pytest.skip(str(error))
     for day in DAYS:
         loaded(running, day)
     before = running.checksums()

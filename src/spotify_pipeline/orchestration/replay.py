@@ -16,7 +16,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
 from spotify_pipeline.spark.engine import replay_span
-from spotify_pipeline.spark.session import master_of, require_java, spark_session
+from spotify_pipeline.spark.session import master_of, require_spark, spark_session
 from spotify_pipeline.spark.turn import turn
 from spotify_pipeline.steps.group import SourceState
 from spotify_pipeline.steps.reconcile import Verdict
@@ -45,7 +45,7 @@ def plan() -> list[Unit]:
         migrate(runtime.lookup(WAREHOUSE_OWNER))
         planned = plan_replay(runtime, first, last, params["sources"] or ())
         if params["engine"] == SPARK:
-            require_java()  # the whole run says so, before anything is begun
+            require_spark()  # the whole run says so, before anything is begun
             return units_of(planned, runtime.settings.spark_span_days, engine=SPARK)
         return units_of(planned)
 

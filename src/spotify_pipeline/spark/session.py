@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import re
@@ -80,14 +81,11 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
                 f"SPOTIFY_PIPELINE_SPARK_CONF sets {name}, which would stand in a command line: set it in "
                 "spark-defaults.conf of the machine (SPARK_CONF_DIR)"
             )
-    try:
-        from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
-    except ModuleNotFoundError as error:
-        raise EngineMissing(
-            f"the Spark engine needs package '{error.name}': run `make spark`, or install the project with "
-            "its extra `spark`; the local engine needs neither"
-        ) from None
-    require_java()
+    require_spark()
+    from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
+
+    # it tells of each connection to the JVM
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     is_local = master.startswith("local")
     builder = Session.builder.master(master).appName("spotify_replay")
     for name, value in (_DEFAULTS | (_here() if is_local else {}) | dict(conf)).items():
@@ -122,20 +120,23 @@ def naming_spark() -> Iterator[None]:
         raise _translated(error, "a job of Spark failed") from error
 
 
-def require_java() -> str:
-    """Give the path of Java.
+def require_spark() -> None:
+    """Make sure that a driver can run here.
 
     Raises:
-        EngineMissing: there is none.
+        EngineMissing: pyspark or Java is not there.
     """
+    if importlib.util.find_spec("pyspark") is None:
+        raise EngineMissing(
+            "the Spark engine needs package 'pyspark': run `make spark`, or install the project with extra "
+            "`spark`; the local engine does without"
+        )
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-    if found is None:
+    if shutil.which("java", path=str(Path(home) / "bin") if home else None) is None:
         where = f"JAVA_HOME={home} holds none" if home else "there is none on the PATH and JAVA_HOME is unset"
         raise EngineMissing(
             f"the Spark engine needs Java 17 or newer, and {where}: install a JRE, or use the local engine"
         )
-    return found
 
 
 def _here() -> dict[str, str]:

@@ -12,7 +12,7 @@ from tests.integration.steps.test_accounts import listen, logged_in, own_sources
 from tests.integration.steps.test_replay import spoil
 
 from spotify_pipeline.errors import EngineMissing
-from spotify_pipeline.spark.session import require_java, spark_session
+from spotify_pipeline.spark.session import require_spark, spark_session
 from spotify_pipeline.warehouse.connection import connect
 
 __all__ = ["sandbox", "session_sandbox", "world"]
@@ -28,9 +28,8 @@ MASTER = "local[2,3]"
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    pytest.importorskip("pyspark", reason="pyspark is absent: `make spark` installs it")
     try:
-        require_java()
+        require_spark()
     except EngineMissing as error:
         pytest.skip(str(error))
     with spark_session(MASTER, {"spark.sql.shuffle.partitions": "4"}) as session:

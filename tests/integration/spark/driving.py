@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.integration.spark.conftest import DAYS, MASTER, World
@@ -38,7 +38,7 @@ def replaying(world: World, **settings: str) -> Iterator[subprocess.Popen[bytes]
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
 
 
 @contextmanager
@@ -47,13 +47,21 @@ def held_at(world: World, lock: str, **settings: str) -> Iterator[subprocess.Pop
     with connect(world.runtime.lookup("warehouse_owner")) as conn:
         conn.execute(lock.encode())
         with replaying(world, **settings) as process:
-            wait_until(lambda: waiting(world) or process.poll() is not None, "the replay meets the lock")
-            assert process.poll() is None, process.communicate()
+            try:
+                wait_until(lambda: waiting(world) or process.poll() is not None, "the replay meets the lock")
+                assert process.poll() is None, "it has ended"
+            except AssertionError as error:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGQUIT)  # Java tells what its threads do
+                    time.sleep(2)
+                    os.killpg(process.pid, signal.SIGKILL)
+                said = process.communicate(timeout=60)[0].decode(errors="replace")
+                raise AssertionError(f"{error}\n{said}") from None
             yield process
         conn.rollback()
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 180) -> None:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

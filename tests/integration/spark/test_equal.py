@@ -64,9 +64,9 @@ def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
     stored = 0
     for kind, names in REQUESTS.items():
         for name in names:
-            for body in (files[name].read_bytes(), _spoiled(files[name].read_bytes())):
-                stored += 1
-                in_pipeline(world, stored, kind, body)
+            stored += 1
+            body = files[name].read_bytes()
+            in_pipeline(world, stored, kind, body if stored % 2 else _spoiled(body))
     local = with_local(world)
     expected = found(world)
     empty(world)

@@ -17,7 +17,7 @@ from spotify_pipeline.errors import (
     PipelineError,
 )
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spark.session import HERE, master_of, naming_spark, require_java, spark_session
+from spotify_pipeline.spark.session import HERE, master_of, naming_spark, require_spark, spark_session
 
 
 def nowhere(conn_id: str) -> ConnectionInfo:
@@ -68,13 +68,14 @@ def test_without_pyspark_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineMissing, match="needs Java 17 or newer, and there is none on the PATH"):
-        require_java()
+        require_spark()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(EngineMissing, match=f"JAVA_HOME={tmp_path} holds none"):
-        require_java()
+        require_spark()
 
 
 def spark_error(text: str) -> Exception:
