@@ -208,7 +208,8 @@ def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
             shares = [
                 pool.submit(_share, seeds[number::workers], folder / str(number)) for number in range(workers)
             ]
-            return [row for share in shares for row in share.result()]
+            rows = [row for share in shares for row in share.result()]
+            return sorted(rows, key=lambda row: (row.fault, row.step))
         except BaseException:
             # each ends its servers on the way out
             for worker in pool._processes.values():
