@@ -32,6 +32,9 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     home = tempfile.mkdtemp(prefix=f"airflow-of-tests-{worker}-")
     os.environ["AIRFLOW_HOME"] = home
     atexit.register(shutil.rmtree, home, ignore_errors=True)
+    # a worker's own, which consoles would take for that of a terminal
+    for size in ("COLUMNS", "LINES"):
+        os.environ.pop(size, None)
 
 # away from the ports of a stack that may be running beside the tests, and below those the kernel hands out
 FIRST_TEST_PORT = 15_400

@@ -19,12 +19,15 @@ from spotify_pipeline.steps import details, fetch, listening, load, reconcile
 from spotify_pipeline.steps import validate as validation
 from spotify_pipeline.steps.findings import ValidationSummary
 from spotify_pipeline.steps.lists import ListsSeen
+from spotify_pipeline.steps.load_inputs import LoadInputs
 from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, ops, plays
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
 
 
 def _patch(target: Any, name: str, value: Any) -> None:
+    if not hasattr(target, name):  # a bug planted where nobody passes would not be one
+        raise AttributeError(f"{target} has no {name}")
     setattr(target, name, value)
 
 
@@ -154,22 +157,22 @@ def commit_believed() -> None:
 
 
 def crawl_state_first() -> None:
-    parse = load.parse_complete_albums
-
-    def eager(data: bytes) -> Any:
-        albums = parse(data)
-        with connect(eager.info) as conn:  # type: ignore[attr-defined]
-            crawl_state.record_complete_albums(conn, "band", albums, refresh_days=28)
-        return albums
-
+    read = load.read_inputs
     acquire = lease.acquire
+    inputs: list[LoadInputs] = []
 
-    def noting(info: Any, *arguments: Any) -> Any:
-        eager.info = info  # type: ignore[attr-defined]
-        return acquire(info, *arguments)
+    def noting(*arguments: Any) -> Any:
+        inputs.append(read(*arguments))
+        return inputs[-1]
 
-    _patch(lease, "acquire", noting)
-    _patch(load, "parse_complete_albums", eager)
+    def eager(info: Any, *arguments: Any) -> Any:
+        held = acquire(info, *arguments)
+        with connect(info) as conn:
+            crawl_state.record_complete_albums(conn, "band", inputs[-1].albums, refresh_days=28)
+        return held
+
+    _patch(load, "read_inputs", noting)
+    _patch(lease, "acquire", eager)
 
 
 def number_without_lock() -> None:
