@@ -161,7 +161,7 @@ BUGS = (
         plants.cursor_ahead, plain("listen _listening")),
     Bug("absent means left", "a playlist of which pages are missing counts as whole", "steps/lists.py",
         plants.absent_means_left, closed_bucket),
-    Bug("share unchecked", "a source that is mostly bad is loaded all the same", "steps/load.py",
+    Bug("share unchecked", "a source that is mostly bad is loaded all the same", "steps/load_inputs.py",
         plants.share_unchecked, mostly_bad),
     Bug("past faked", "a past date is fetched with today's answers", "spotify/client.py",
         plants.past_faked, past_day),
