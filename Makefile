@@ -93,12 +93,12 @@ runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md anew; 
 
 .PHONY: bench
 bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST
-	@$(BIN)/python benchmarks/api_benchmark.py
-	@if test -n "$${AIRFLOW_CONN_WAREHOUSE_INGEST:-}"; then $(BIN)/python benchmarks/load_benchmark.py; fi
+	@$(BIN)/python -m benchmarks.api_benchmark
+	@if test -n "$${AIRFLOW_CONN_WAREHOUSE_INGEST:-}"; then $(BIN)/python -m benchmarks.load_benchmark; fi
 
 .PHONY: bench-replay
 bench-replay: spark ## replay generated dates with both engines on scratch servers, and print the ratio
-	@$(BIN)/python benchmarks/replay_benchmark.py
+	@$(BIN)/python -m benchmarks.replay_benchmark
 
 .PHONY: lint
 lint: .venv ## check style and deprecated Airflow names
@@ -129,7 +129,7 @@ build/bin/compose-spec:
 
 .PHONY: dbt-manifest
 dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/manifest.json
-	@$(BIN)/python -m spotify_pipeline.local.manifest
+	@$(BIN)/python -m spotify_stack.dbt_manifest
 
 .PHONY: dbt
 dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
@@ -137,7 +137,7 @@ dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
 
 .PHONY: dbt-diagram
 dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md anew
-	@$(BIN)/python -m spotify_pipeline.local.entity_diagram
+	@$(BIN)/python -m tools.entity_diagram
 
 .PHONY: dbt-tour
 dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, over the seeded catalogue
@@ -145,7 +145,7 @@ dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, ove
 
 .PHONY: benchmark-queries
 benchmark-queries: .venv ## time the documented queries over 5 million observations
-	@$(BIN)/python benchmarks/query_benchmark.py
+	@$(BIN)/python -m benchmarks.query_benchmark
 
 .PHONY: dags
 dags: .venv dbt-manifest ## import every DAG file with nothing configured, as `astro dev parse` does
@@ -155,7 +155,7 @@ dags: .venv dbt-manifest ## import every DAG file with nothing configured, as `a
 
 .PHONY: dbt-changes
 dbt-changes: .venv ## build what differs in dbt/ from commit BASE=HEAD~1 on a scratch Postgres, and compare the rows
-	@$(BIN)/python -m spotify_pipeline.local.dbt_changes --base "$(BASE)"
+	@$(BIN)/python -m tools.dbt_changes --base "$(BASE)"
 
 .PHONY: workflows
 workflows: .venv ## check .github and the Dockerfile

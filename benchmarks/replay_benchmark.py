@@ -30,14 +30,14 @@ import orjson
 from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo, variable_name
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import sha256
-from spotify_pipeline.local.sample import scratch_store
-from spotify_pipeline.local.scratch_warehouse import scratch_warehouse
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
+from spotify_stack.scratch_warehouse import scratch_warehouse
+from tools.sample import scratch_store
 
 FIRST_DAY = date(2026, 1, 1)
 TRACKS = 50
-COMMAND = "from spotify_pipeline.cli import app; app()"
+COMMAND = "from spotify_pipeline.cli.main import app; app()"
 EMPTY = """
 SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
 WHERE schemaname = 'staging' OR schemaname = 'ops' AND tablename <> 'alembic_version'

@@ -8,6 +8,6 @@ import sys
 from pathlib import Path
 
 if sys.argv[1:2] == ["scheduler"]:
-    from spotify_pipeline.orchestration.warm_workers import warm_up
+    from spotify_pipeline.orchestration.dbt.warm_workers import warm_up
 
     warm_up(Path(__file__).resolve().parents[1] / "dbt")

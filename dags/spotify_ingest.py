@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_group
 
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.assets import STAGING
-from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -54,28 +54,28 @@ def spotify_ingest() -> None:
     @task
     def migrate() -> str:
         """Bring the warehouse to this code's schema."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.migrate_warehouse()
 
     @task
     def plan() -> list[dict[str, Any]]:
         """Group the sources; skip where the date is not Spotify's own."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.plan_groups()
 
     @task(map_index_template="{{ label }}")
     def validate(group: dict[str, Any]) -> dict[str, Any]:
         """Raw → validated rows, and quarantine with reasons."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.validate_group(group)
 
     @task(map_index_template="{{ label }}")
     def load(group: dict[str, Any]) -> dict[str, Any]:
         """Validated rows → staging, one transaction a source."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.load_group(group)
 
@@ -84,7 +84,7 @@ def spotify_ingest() -> None:
         @task(map_index_template="{{ label }}")
         def fetch(group: dict[str, Any]) -> dict[str, Any]:
             """Answers of the Web API → raw zone, manifest last."""
-            from spotify_pipeline.orchestration import ingest
+            from spotify_pipeline.orchestration.tasks import ingest
 
             return ingest.fetch_group(group)
 
@@ -95,7 +95,7 @@ def spotify_ingest() -> None:
         @task(trigger_rule=TriggerRule.ALL_DONE)
         def fetch(planned: list[dict[str, Any]] | None) -> dict[str, Any]:
             """Full tracks from the detail queue, within the day's budget."""
-            from spotify_pipeline.orchestration import ingest
+            from spotify_pipeline.orchestration.tasks import ingest
 
             return ingest.fetch_details(planned)
 
@@ -108,14 +108,14 @@ def spotify_ingest() -> None:
         planned: list[dict[str, Any]] | None, loaded: Any, detailed: dict[str, Any] | None
     ) -> dict[str, Any]:
         """Does everything add up? Emits `spotify_staging`."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.reconcile_groups(planned, loaded, detailed, STAGING)
 
     @task
     def conclude(summary: dict[str, Any]) -> str:
         """Red where a source failed."""
-        from spotify_pipeline.orchestration import ingest
+        from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.conclude(summary)
 

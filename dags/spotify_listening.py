@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from spotify_pipeline.orchestration.deadlines import watched
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -43,26 +43,26 @@ The log says what to repair; the next hour goes on from the last known play, so 
     tags=["spotify", "listening"],
 )
 def spotify_listening() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.listening."""
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.listening."""
 
     @task
     def fetch() -> dict[str, str]:
         """Plays since the cursor → raw zone; skips where nobody is logged in."""
-        from spotify_pipeline.orchestration import listening
+        from spotify_pipeline.orchestration.tasks import listening
 
         return listening.fetch()
 
     @task
     def validate(reading: dict[str, str]) -> dict[str, str]:
         """Raw → validated plays, and quarantine with reasons."""
-        from spotify_pipeline.orchestration import listening
+        from spotify_pipeline.orchestration.tasks import listening
 
         return listening.validate(reading)
 
     @task
     def load(reading: dict[str, str]) -> dict[str, Any]:
         """Plays → staging, the cursor with them."""
-        from spotify_pipeline.orchestration import listening
+        from spotify_pipeline.orchestration.tasks import listening
 
         return listening.load(reading)
 

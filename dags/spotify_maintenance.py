@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from spotify_pipeline.orchestration.deadlines import watched
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -48,26 +48,26 @@ within a day is left for the next time; raw that was never loaded is kept for tw
     tags=["spotify", "maintenance"],
 )
 def spotify_maintenance() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.maintenance."""
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.maintenance."""
 
     @task
     def retention() -> dict[str, Any]:
         """Remove what is past its age."""
-        from spotify_pipeline.orchestration import maintenance
+        from spotify_pipeline.orchestration.tasks import maintenance
 
         return maintenance.retention()
 
     @task
     def upkeep() -> None:
         """Vacuum and analyze."""
-        from spotify_pipeline.orchestration import maintenance
+        from spotify_pipeline.orchestration.tasks import maintenance
 
         maintenance.upkeep()
 
     @task
     def forget_erased_login() -> bool:
         """Tokens of a user whose data was erased."""
-        from spotify_pipeline.orchestration import maintenance
+        from spotify_pipeline.orchestration.tasks import maintenance
 
         return maintenance.forget_erased_login()
 

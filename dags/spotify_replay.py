@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
 
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.assets import STAGING
-from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -63,12 +63,12 @@ the way out; the others are loaded. Mend the cause, then clear that date's `repl
     tags=["spotify", "replay"],
 )
 def spotify_replay() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.replay."""
+    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.replay."""
 
     @task
     def plan() -> list[dict[str, Any]]:
         """What raw is kept of the range, one unit a date; with Spark, one a span of dates."""
-        from spotify_pipeline.orchestration import replay as steps
+        from spotify_pipeline.orchestration.tasks import replay as steps
 
         return steps.plan()
 
@@ -77,21 +77,21 @@ def spotify_replay() -> None:
         @task(map_index_template="{{ label }}")
         def replay(unit: dict[str, Any]) -> dict[str, Any]:
             """Raw → validated → staging, source by source; with Spark, all of the span at once."""
-            from spotify_pipeline.orchestration import replay as steps
+            from spotify_pipeline.orchestration.tasks import replay as steps
 
             return steps.replay(unit)
 
         @task(map_index_template="{{ label }}", outlets=[STAGING])
         def reconcile(unit: dict[str, Any]) -> dict[str, Any]:
             """Does each date add up? Emits `spotify_staging` with its key."""
-            from spotify_pipeline.orchestration import replay as steps
+            from spotify_pipeline.orchestration.tasks import replay as steps
 
             return steps.reconcile(unit, STAGING)
 
         @task(map_index_template="{{ label }}")
         def conclude(unit: dict[str, Any]) -> str:
             """Red where a source failed."""
-            from spotify_pipeline.orchestration import replay as steps
+            from spotify_pipeline.orchestration.tasks import replay as steps
 
             return steps.conclude(unit)
 

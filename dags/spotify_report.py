@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.assets import MARTS
-from spotify_pipeline.orchestration.deadlines import watched
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.runtime import step
+from spotify_pipeline.orchestration.tasks.runtime import step
 
 
 @dag(

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, dag, task
 
+from spotify_pipeline.orchestration.alerts.deadlines import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
-from spotify_pipeline.orchestration.deadlines import watched
+from spotify_pipeline.orchestration.dbt.docs import write_docs
+from spotify_pipeline.orchestration.dbt.model_assets import announce_models
+from spotify_pipeline.orchestration.dbt.rebuild import require_newer_load
+from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group, number_of_tests
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.model_assets import announce_models
-from spotify_pipeline.orchestration.runtime import step
-from spotify_pipeline.orchestration.transform import dbt_task_group, number_of_tests
-from spotify_pipeline.orchestration.transform_again import require_newer_load
-from spotify_pipeline.orchestration.transform_docs import write_docs
+from spotify_pipeline.orchestration.tasks.runtime import step
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 
@@ -54,7 +54,7 @@ def spotify_transform() -> None:
     @task
     def watermark() -> int:
         """Newest load that the models will certainly see."""
-        from spotify_pipeline.steps import publish as steps
+        from spotify_pipeline.stages import publish as steps
 
         with step() as (runtime, _):
             return steps.watermark(runtime)
@@ -62,7 +62,7 @@ def spotify_transform() -> None:
     @task(outlets=[MARTS, MODELS])
     def publish(load_seq: int) -> None:
         """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
-        from spotify_pipeline.steps import publish as steps
+        from spotify_pipeline.stages import publish as steps
 
         with step() as (runtime, partition):
             # this task stands behind every test, so all of them have passed

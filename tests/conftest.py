@@ -16,13 +16,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from spotify_pipeline.local import minio
-from spotify_pipeline.local.child import running
-from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.local.postgres import PostgresServer
-from spotify_pipeline.local.s3_server import S3Server
-from spotify_pipeline.local.state import MINIO, STORES
+from spotify_stack import minio
+from spotify_stack.child import running
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import PortReservation
+from spotify_stack.postgres import PostgresServer
+from spotify_stack.s3_server import S3Server
+from spotify_stack.state import MINIO, STORES
 
 # seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
 os.environ.setdefault("PYTEST_TIMEOUT", "600")

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 
 from spotify_pipeline import connections
-from spotify_pipeline.local import airflow_environment, demo_sources
-from spotify_pipeline.local.airflow_api import AirflowApi
-from spotify_pipeline.local.health import NotReady, wait_until
-from spotify_pipeline.local.stack import Stack, Wanted
-from spotify_pipeline.local.state import FOLDER_VARIABLE, SandboxOptions, StackPaths, StackState
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_sandbox.control import SandboxControl
+from spotify_stack import airflow_environment, demo_sources
+from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.health import NotReady, wait_until
+from spotify_stack.stack import Stack, Wanted
+from spotify_stack.state import FOLDER_VARIABLE, SandboxOptions, StackPaths, StackState
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 # dates of the sandbox; none of them is today's

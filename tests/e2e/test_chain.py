@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from spotify_pipeline.local.airflow_environment import dbt_docs_url
-from spotify_pipeline.local.demo import last_error, task_log
-from spotify_pipeline.local.manifest import MANIFEST
-from spotify_pipeline.local.summary import dbt_nodes, lake
 from spotify_pipeline.sources import load_sources
+from spotify_stack.airflow_environment import dbt_docs_url
+from spotify_stack.dbt_manifest import MANIFEST
+from spotify_stack.demo import last_error, task_log
+from spotify_stack.summary import dbt_nodes, lake
 
 from .conftest import ALBUMS, ARTISTS, FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
 

@@ -13,10 +13,10 @@ import pytest
 
 from spotify_pipeline import connections
 from spotify_pipeline.lake.weeks import KEY_FORMAT, days, week_page_key
-from spotify_pipeline.local.airflow_environment import WAREHOUSE_DATABASE
-from spotify_pipeline.local.health import NotReady, wait_until
-from spotify_pipeline.local.summary import lake
 from spotify_pipeline.orchestration.assets import MARTS
+from spotify_stack.airflow_environment import WAREHOUSE_DATABASE
+from spotify_stack.health import NotReady, wait_until
+from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, INGEST, TRANSFORM, Running
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from spotify_pipeline import connections
-from spotify_pipeline.local import processes
-from spotify_pipeline.local.health import NotReady, wait_until
+from spotify_stack import processes
+from spotify_stack.health import NotReady, wait_until
 
 from .conftest import ALBUMS, ARTISTS, INGEST, REPORT, SECOND_DAY, TRACKS, TRANSFORM, Running
 from .test_chain_assets import asset_events

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from spotify_pipeline.local.airflow_api import AirflowApi
-from spotify_pipeline.local.airflow_environment import LINEAGE_VARIABLE, WAREHOUSE_DATABASE
-from spotify_pipeline.local.s3_server import BUCKET
-from spotify_pipeline.local.stack import Stack, Wanted
-from spotify_pipeline.local.state import SandboxOptions, StackPaths
 from spotify_pipeline.sources import load_sources
 from spotify_sandbox.control import SandboxControl
+from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.airflow_environment import LINEAGE_VARIABLE, WAREHOUSE_DATABASE
+from spotify_stack.s3_server import BUCKET
+from spotify_stack.stack import Stack, Wanted
+from spotify_stack.state import SandboxOptions, StackPaths
 
 from .conftest import FIRST_DAY, INGEST, TRANSFORM, Running
 

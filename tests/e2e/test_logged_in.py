@@ -20,12 +20,12 @@ from psycopg import sql
 
 from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.lake.keys import RAW, users_prefix
-from spotify_pipeline.local import demo_sources, services
-from spotify_pipeline.local.airflow_environment import METADATA_DATABASE, SANDBOX_USER
-from spotify_pipeline.local.demo import LISTENING, task_log
-from spotify_pipeline.local.summary import lake
-from spotify_pipeline.orchestration.login_state import KEY
+from spotify_pipeline.orchestration.tasks.login_state import KEY
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
+from spotify_stack import demo_sources, services
+from spotify_stack.airflow_environment import METADATA_DATABASE, SANDBOX_USER
+from spotify_stack.demo import LISTENING, task_log
+from spotify_stack.summary import lake
 
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 

@@ -18,8 +18,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from spotify_pipeline import connections
-from spotify_pipeline.local.demo import task_log
-from spotify_pipeline.local.health import NotReady, wait_until
+from spotify_stack.demo import task_log
+from spotify_stack.health import NotReady, wait_until
 
 from .browsing import SIZE, browser_page, chromium, shoot
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local.demo import last_error, task_log
-from spotify_pipeline.local.summary import lake
+from spotify_stack.demo import last_error, task_log
+from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from spotify_pipeline.errors import EngineMissing
-from spotify_pipeline.local.demo import task_log
-from spotify_pipeline.local.summary import lake
 from spotify_pipeline.spark.session import require_spark
+from spotify_stack.demo import task_log
+from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, REPORT, SECOND_DAY, TRANSFORM, Running
 from .test_replay_and_maintenance import DAYS, REPLAY, instances, loaded

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from spotify_pipeline.local import processes, services
-from spotify_pipeline.local.state import SECRETS
-from spotify_pipeline.local.summary import lake
 from spotify_sandbox.authorizations import REFRESH_TOKEN_PREFIX
 from spotify_sandbox.tokens import ACCESS_TOKEN_PREFIX
+from spotify_stack import processes, services
+from spotify_stack.state import SECRETS
+from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, INGEST, REPORT, TRANSFORM, Running
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.local.airflow_api import AirflowApi
-from spotify_pipeline.local.demo import LISTENING
-from spotify_pipeline.local.stack import Stack
-from spotify_pipeline.local.state import FOLDER_VARIABLE, StackPaths, load
+from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.demo import LISTENING
+from spotify_stack.stack import Stack
+from spotify_stack.state import FOLDER_VARIABLE, StackPaths, load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 DAY = "2026-03-05"

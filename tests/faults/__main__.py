@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from spotify_pipeline.settings import PROJECT_ROOT
 from tests.faults import exhaustive_run
 from tests.faults.table import Row, commit, markdown, merged, write
-
-from spotify_pipeline.settings import PROJECT_ROOT
 
 KINDS = ("exhaustive", "schedules", "bugs", "random", "airflow")
 

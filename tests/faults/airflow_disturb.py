@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import psutil
-from tests.e2e.conftest import CHAIN, Running
 
-from spotify_pipeline.local import processes, services
+from spotify_stack import processes, services
+from tests.e2e.conftest import CHAIN, Running
 
 
 class Hit(StrEnum):

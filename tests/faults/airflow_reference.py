@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spotify_pipeline import connections
+from spotify_pipeline.cli import dbt as dbt_command
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import migrate, roles
+from spotify_stack import airflow_environment, services
 from tests.e2e.conftest import Running
 from tests.faults.driver import LISTENING, perform, steps_of
 from tests.faults.oracle import Finding, State, capture, differences
-
-from spotify_pipeline import connections
-from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.lake import Lake
-from spotify_pipeline.local import airflow_environment, dbt_command, services
-from spotify_pipeline.settings import Settings
-from spotify_pipeline.steps.runtime import Runtime
-from spotify_pipeline.warehouse import migrate, roles
 
 DATABASE, BUCKET = "undisturbed", "undisturbed"
 SCHEMAS = ("staging", "marts")

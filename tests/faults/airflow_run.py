@@ -22,22 +22,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from spotify_pipeline import connections
+from spotify_pipeline.errors import PipelineError
+from spotify_sandbox.control import SandboxControl
+from spotify_stack import demo_sources, services
+from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.dbt_manifest import MANIFEST
+from spotify_stack.health import NotReady, wait_until
+from spotify_stack.stack import Stack, Wanted
+from spotify_stack.state import SandboxOptions, StackPaths
+from spotify_stack.summary import TEST_OPERATOR, dbt_nodes
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
 from tests.faults.airflow_disturb import Blow, draw, strike
 from tests.faults.airflow_reference import Undisturbed
 from tests.faults.oracle import Finding
 from tests.faults.table import Row, commit
-
-from spotify_pipeline import connections
-from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.local import demo_sources, services
-from spotify_pipeline.local.airflow_api import AirflowApi
-from spotify_pipeline.local.health import NotReady, wait_until
-from spotify_pipeline.local.manifest import MANIFEST
-from spotify_pipeline.local.stack import Stack, Wanted
-from spotify_pipeline.local.state import SandboxOptions, StackPaths
-from spotify_pipeline.local.summary import TEST_OPERATOR, dbt_nodes
-from spotify_sandbox.control import SandboxControl
 
 SCHEDULES = 10
 FIRST_DAY = date(2021, 3, 1)

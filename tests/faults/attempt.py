@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 import stamina
+
+from spotify_pipeline.errors import TransientError
 from tests.faults.driver import Step, Work, perform
 from tests.faults.interpose import Interposer, Way
 from tests.faults.world import World
-
-from spotify_pipeline.errors import TransientError
 
 LIMIT_SECONDS = 90.0
 _MARK = b"\0\n"

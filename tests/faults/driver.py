@@ -9,16 +9,16 @@ from typing import Any
 
 from spotify_pipeline.sources import Source, load_sources
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.steps import plan as planning
-from spotify_pipeline.steps.clients import Clients
-from spotify_pipeline.steps.details import DETAILS, details_source
-from spotify_pipeline.steps.fetch import FetchOutcome, fetch_source, settled
-from spotify_pipeline.steps.group import SourceState, for_each
-from spotify_pipeline.steps.listening import Reading, fetch_plays, load_plays
-from spotify_pipeline.steps.load import load_source
-from spotify_pipeline.steps.reconcile import reconcile
-from spotify_pipeline.steps.runtime import Runtime
-from spotify_pipeline.steps.validate import validate_source
+from spotify_pipeline.stages import plan as planning
+from spotify_pipeline.stages.clients import Clients
+from spotify_pipeline.stages.details import DETAILS, details_source
+from spotify_pipeline.stages.fetch import FetchOutcome, fetch_source, settled
+from spotify_pipeline.stages.group import SourceState, for_each
+from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays
+from spotify_pipeline.stages.load import load_source
+from spotify_pipeline.stages.reconcile import reconcile
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.validate import validate_source
 
 LISTENING = "_listening"
 

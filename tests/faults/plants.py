@@ -10,19 +10,19 @@ from typing import Any
 
 import orjson
 import psycopg
-from tests.faults.world import DAY
 
 from spotify_pipeline.lake import Lake, Manifest, keys
+from spotify_pipeline.lake.list_reads import ListsSeen
+from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.spotify import transport
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.steps import details, fetch, listening, load, reconcile
-from spotify_pipeline.steps import validate as validation
-from spotify_pipeline.steps.findings import ValidationSummary
-from spotify_pipeline.steps.lists import ListsSeen
-from spotify_pipeline.steps.load_inputs import LoadInputs
+from spotify_pipeline.stages import details, fetch, listening, load, reconcile
+from spotify_pipeline.stages import validate as validation
+from spotify_pipeline.stages.load_inputs import LoadInputs
 from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, ops, plays
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
+from tests.faults.world import DAY
 
 
 def _patch(target: Any, name: str, value: Any) -> None:

@@ -12,14 +12,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from spotify_pipeline.lake.manifest import read_manifest
 from tests.faults.driver import Step
 from tests.faults.random_faults import WAYS_OUT, Strike
 from tests.faults.random_nursery import Job, Nursery, Outcome, outcome
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import Scene
 from tests.faults.random_tasks import Task, alive, dag, go_on, send
-
-from spotify_pipeline.lake.manifest import read_manifest
 
 TRIES = 6
 AT_ONCE = 4

@@ -20,14 +20,14 @@ from urllib.parse import urlencode
 
 import httpx
 import psycopg
-from tests.faults.random_proxy import Poison, Toxic
-from tests.faults.random_schedule import Fault, Kind
-from tests.faults.random_servers import STORE, WAREHOUSE, Scene
 
 from spotify_pipeline.lake import keys
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
-from spotify_pipeline.steps.details import DETAILS
+from spotify_pipeline.stages.details import DETAILS
+from tests.faults.random_proxy import Poison, Toxic
+from tests.faults.random_schedule import Fault, Kind
+from tests.faults.random_servers import STORE, WAREHOUSE, Scene
 
 At = Callable[[float, Callable[[], None]], None]
 _TOXICS = {

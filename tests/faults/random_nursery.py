@@ -21,14 +21,14 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import stamina
-from tests.faults.driver import Step, perform
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing, TerminalError, TransientError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify import transport
-from spotify_pipeline.steps import runtime
+from spotify_pipeline.stages import runtime
 from spotify_pipeline.warehouse import load
+from tests.faults.driver import Step, perform
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from spotify_pipeline.warehouse.connection import connect
 from tests.faults.driver import steps_of
 from tests.faults.oracle import Finding, State, at_rest, capture, differences
 from tests.faults.random_chain import Chain
@@ -23,8 +24,6 @@ from tests.faults.random_schedule import Kind, Schedule, draw
 from tests.faults.random_servers import Scene, scene
 from tests.faults.table import Row, commit
 from tests.faults.world import DAY, SOURCES, Saved
-
-from spotify_pipeline.warehouse.connection import connect
 
 SCHEDULES = 200
 # the API's clock moves on while a bucket is closed

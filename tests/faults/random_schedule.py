@@ -6,11 +6,10 @@ import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from spotify_pipeline.stages.details import DETAILS
 from tests.faults.driver import LISTENING
 from tests.faults.random_servers import API, STORE, WAREHOUSE
 from tests.faults.world import SOURCES
-
-from spotify_pipeline.steps.details import DETAILS
 
 
 class Kind(StrEnum):

@@ -13,17 +13,17 @@ from subprocess import Popen
 from urllib.parse import urlsplit
 
 import psutil
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_sandbox.testing import RunningSandbox
+from spotify_sandbox.testing import running as sandbox_running
+from spotify_stack.child import running
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import PortReservation
+from spotify_stack.postgres import PostgresServer
 from tests.faults.random_proxy import FaultProxy
 from tests.faults.servers import Servers
 from tests.faults.world import REFRESH_TOKEN, World
-
-from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.local.child import running
-from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.local.postgres import PostgresServer
-from spotify_sandbox.testing import RunningSandbox
-from spotify_sandbox.testing import running as sandbox_running
 
 FIRST_PORT = 16_200
 API, STORE, WAREHOUSE = "api", "store", "warehouse"

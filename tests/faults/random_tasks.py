@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from spotify_pipeline.stages.details import DETAILS
 from tests.faults.driver import LISTENING, Step
 from tests.faults.random_faults import Strike
 from tests.faults.random_nursery import Job
-
-from spotify_pipeline.steps.details import DETAILS
 
 
 @dataclass

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from spotify_pipeline.stages.runtime import Runtime
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Moment
 from tests.faults.driver import Step, perform
 from tests.faults.oracle import Finding
 from tests.faults.world import World
-
-from spotify_pipeline.steps.runtime import Runtime
 
 PLAYLIST = "lists"
 _MEMBERS = "SELECT playlist_id, observed_on, position, track_id, complete FROM {}"

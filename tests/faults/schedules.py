@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spotify_pipeline.stages import publish
+from spotify_pipeline.stages.runtime import Runtime
 from tests.faults.attempt import Prepare, Running, attempt, start
 from tests.faults.cell import Moment
 from tests.faults.driver import LISTENING, Step, perform
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, at_rest, differences, listed
 from tests.faults.world import World
-
-from spotify_pipeline.steps import publish
-from spotify_pipeline.steps.runtime import Runtime
 
 # tables that tell what the sources hold, whichever way they came
 RESULTS = ("staging.", "ops.crawl_state", "ops.play_cursor", "ops.quarantined_record")

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from spotify_pipeline.local.child import running
-from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.local.postgres import PostgresServer
+from spotify_stack.child import running
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import PortReservation
+from spotify_stack.postgres import PostgresServer
 
 FIRST_PORT = 15_700
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
+from spotify_stack.objectstore import ObjectStore
+from spotify_stack.postgres import PostgresServer
 from tests.faults.attempt import attempt
 from tests.faults.bugs import BUGS, hunt, moment_of
 from tests.faults.cell import run_cell
@@ -13,9 +16,6 @@ from tests.faults.interpose import WAYS, Way
 from tests.faults.schedules import twice
 from tests.faults.servers import Servers
 from tests.faults.world import DAYS
-
-from spotify_pipeline.local.objectstore import ObjectStore
-from spotify_pipeline.local.postgres import PostgresServer
 
 pytestmark = pytest.mark.integration
 # a step, and which of its calls: the last one that matches

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from tests.faults.interpose import Interposer, Way, _object, _statement
 from tests.faults.oracle import BOOKKEEPING, CLOCK, State, differences
 from tests.faults.table import Row, markdown, merged, write

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
+from spotify_stack.ports import PortReservation
 from tests.faults.random_proxy import FaultProxy, Poison, Toxic
 from tests.faults.random_run import Runner, runner
 from tests.faults.random_schedule import Kind, draw
-
-from spotify_pipeline.local.ports import PortReservation
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 # one of each sort: worker, twins, network, full disk, closed bucket, damaged objects

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import yaml
-from tests.faults.oracle import Finding, State, answered, capture_objects, half_manifests, listed, question
-from tests.faults.servers import Servers
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
@@ -26,10 +24,12 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.login import Login, user_hash
 from spotify_pipeline.spotify.login_store import FileState
-from spotify_pipeline.steps.runtime import Attempt, Runtime
+from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.faults.oracle import Finding, State, answered, capture_objects, half_manifests, listed, question
+from tests.faults.servers import Servers
 
 DAY = date(2026, 11, 22)
 DAYS = (DAY, DAY + timedelta(days=1))

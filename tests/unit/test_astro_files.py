@@ -20,7 +20,6 @@ from spotify_pipeline.connections import (
     from_environment,
 )
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.local.airflow_environment import SANDBOX_USER
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
@@ -32,6 +31,7 @@ from spotify_sandbox.generated import GeneratedSource
 from spotify_sandbox.library import Library
 from spotify_sandbox.playlists import Playlists
 from spotify_sandbox.users import Users
+from spotify_stack.airflow_environment import SANDBOX_USER
 
 ROOT = Path(__file__).resolve().parents[2]
 # the services of the CLI's own compose template for Airflow 3, and those of them that run our code

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, WAREHOUSE_DBT, variable_name
-from spotify_pipeline.local import airflow_environment
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.local.state import StackPaths, create_or_load
 from spotify_pipeline.settings import PREFIX, Settings
+from spotify_stack import airflow_environment
+from spotify_stack.ports import PortReservation
+from spotify_stack.state import StackPaths, create_or_load
 
 ROOT = Path(__file__).resolve().parents[2]
 # the only places that may look into the environment themselves: all others are given settings and connections
@@ -26,7 +26,8 @@ READERS = {
 }
 # no part of a task
 OPERATING = (
-    "src/spotify_pipeline/local/",
+    "src/spotify_stack/",
+    "src/spotify_pipeline/cli/",
     "src/spotify_pipeline/doctor/",
     "src/spotify_pipeline/maintenance/logins.py",  # `erase-user`, which asks the Airflow that it can reach
 )

@@ -7,10 +7,11 @@ import re
 
 import pytest
 
-from spotify_pipeline import cli, errors
+from spotify_pipeline import errors
 from spotify_pipeline.alerts import causes
-from spotify_pipeline.local.airflow_environment import METRICS_VARIABLE
+from spotify_pipeline.cli import main as cli
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT, Settings
+from spotify_stack.airflow_environment import METRICS_VARIABLE
 
 DOCS = PROJECT_ROOT / "docs"
 PAGES = ["alerts.md", "runbook.md"]

@@ -143,7 +143,7 @@ def test_each_step_of_ci_is_a_target_of_make_and_make_ci_does_them_all() -> None
         (["include/sources.yml"], "dags"),
         (["dbt/models/marts/dim_track.sql"], "image"),
         (["dbt/models/marts/dim_track.sql", "dags/spotify_transform.py"], "full"),
-        (["src/spotify_pipeline/cli.py", "dags/spotify_ingest.py"], "full"),
+        (["src/spotify_pipeline/cli/main.py", "dags/spotify_ingest.py"], "full"),
         (["requirements.txt"], "full"),
         (["a name with spaces"], "full"),
     ],

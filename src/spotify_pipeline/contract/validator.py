@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
-from spotify_pipeline.contract.reading import Flaw, Flawed, flaw_in
+from spotify_pipeline.json_reading import Flaw, Flawed, flaw_in
 
 SCHEMA_VERSION = "1"
 

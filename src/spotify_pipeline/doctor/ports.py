@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spotify_pipeline.doctor.finding import Finding, Findings
-from spotify_pipeline.local.ports import is_free
+from spotify_stack.ports import is_free
 
 # the CLI's own: how to move them
 OF_CLI = {

@@ -19,11 +19,10 @@ from psycopg.types.json import Jsonb
 from spotify_pipeline.connections import WAREHOUSE_DBT, WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import keys
-from spotify_pipeline.maintenance import erase_sql
 from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.sources.model import SourceKind
-from spotify_pipeline.steps.runtime import Runtime
-from spotify_pipeline.warehouse import landing
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import erase_sql, landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
 from spotify_pipeline.warehouse.migrate import require_current

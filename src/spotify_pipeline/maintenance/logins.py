@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.local import airflow_environment
-from spotify_pipeline.local.stack import Stack
-from spotify_pipeline.local.state import StackPaths
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore, FileState
+from spotify_stack import airflow_environment
+from spotify_stack.stack import Stack
+from spotify_stack.state import StackPaths
 
 AIRFLOW_VARIABLE = "spotify_user_token"
 """Where tasks keep a connection's refreshed tokens; see orchestration/login_state.py."""

@@ -21,11 +21,10 @@ from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
-from spotify_pipeline.maintenance import retention_sql
 from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.steps.runtime import Runtime
-from spotify_pipeline.warehouse import landing
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import landing, retention_sql
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
 

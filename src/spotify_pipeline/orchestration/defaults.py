@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from spotify_pipeline.errors import TerminalError
-from spotify_pipeline.orchestration.alerting import on_task_failure
+from spotify_pipeline.orchestration.alerts.callbacks import on_task_failure
 
 # no partition is older than Spotify itself
 START_DATE = datetime(2008, 10, 7, tzinfo=UTC)

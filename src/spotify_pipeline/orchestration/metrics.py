@@ -19,9 +19,9 @@ from datetime import timedelta
 
 from airflow.sdk.observability import stats
 
-from spotify_pipeline.orchestration.transform_results import NodeResult
-from spotify_pipeline.steps.group import SourceState
-from spotify_pipeline.steps.reconcile import Verdict
+from spotify_pipeline.orchestration.dbt.results import NodeResult
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.reconcile import Verdict
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from spotify_pipeline.report.queries import read_report
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 if TYPE_CHECKING:
-    from spotify_pipeline.steps.runtime import Runtime
+    from spotify_pipeline.stages.runtime import Runtime
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 

@@ -17,7 +17,7 @@ from spotify_pipeline.report.week_model import WeekData
 from spotify_pipeline.report.week_queries import read_week
 
 if TYPE_CHECKING:
-    from spotify_pipeline.steps.runtime import Runtime
+    from spotify_pipeline.stages.runtime import Runtime
 
 
 def build_week(connection: ConnectionInfo, monday: date) -> dict[str | None, str]:

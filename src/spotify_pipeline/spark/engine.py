@@ -22,9 +22,9 @@ from spotify_pipeline.errors import RowRefused, TransientError
 from spotify_pipeline.spark import executor
 from spotify_pipeline.spark.session import naming_spark
 from spotify_pipeline.spark.span import Report, Span
-from spotify_pipeline.steps.group import SourceState
-from spotify_pipeline.steps.replay import Replay
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.replay import Replay
+from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.merge import KindCounts

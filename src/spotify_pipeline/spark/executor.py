@@ -19,9 +19,9 @@ import orjson
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import PipelineError, RowRefused
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.steps.findings import ValidationSummary
-from spotify_pipeline.steps.load_inputs import occurrences
-from spotify_pipeline.steps.replay import validate_again
+from spotify_pipeline.lake.validation_summary import ValidationSummary
+from spotify_pipeline.stages.load_inputs import occurrences
+from spotify_pipeline.stages.replay import validate_again
 from spotify_pipeline.warehouse.landing import SOURCE_RECORDS, LandingRow, write_task
 from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
 

@@ -10,16 +10,16 @@ from datetime import UTC, date, datetime
 
 from spotify_pipeline import errors
 from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.lake.validated_rows import read_ahead
 from spotify_pipeline.spark.executor import Unit
-from spotify_pipeline.steps.erased import refuse_data_of_erased
-from spotify_pipeline.steps.group import SourceState
-from spotify_pipeline.steps.load import LOAD, REPLAY, load_source, notes, state_of
-from spotify_pipeline.steps.load_inputs import LoadInputs, read_inputs, refuse_bad_share
-from spotify_pipeline.steps.records import read_ahead
-from spotify_pipeline.steps.replay import checked
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.load import LOAD, REPLAY, load_source, notes, state_of
+from spotify_pipeline.stages.load_inputs import LoadInputs, read_inputs, refuse_bad_share
+from spotify_pipeline.stages.replay import checked
+from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.merge import KindCounts
 from spotify_pipeline.warehouse.span import SpanLoad

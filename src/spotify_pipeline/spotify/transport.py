@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import stamina
 
-from spotify_pipeline.contract.reading import read_json
 from spotify_pipeline.errors import ApiUnavailable, BodyCutShort, ConfigurationError
+from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.spotify.headers import observed_at
 
 logger = logging.getLogger(__name__)

@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.alerts.dispatch import FileChannel, dispatch
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.local.s3_server import S3Server
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
+from spotify_stack.s3_server import S3Server
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
 pytestmark = pytest.mark.integration
 ALERT = Alert(

@@ -87,12 +87,12 @@ def test_astro_dev_pytest_collects_what_can_run_in_the_image_and_no_more(bare: d
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests", env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     places = {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
-    assert "tests/unit/orchestration/test_ingest_dag.py" in places
+    assert "tests/unit/dags/test_ingest.py" in places
     assert not [place for place in places if place.startswith(("tests/integration", "tests/e2e"))]
 
 
 def test_astro_dev_pytest_runs_in_the_image(bare: dict[str, str]) -> None:
-    tests = ["tests/unit/orchestration/test_ingest_dag.py", "tests/unit/steps", "tests/unit/test_settings.py"]
+    tests = ["tests/unit/dags/test_ingest.py", "tests/unit/steps", "tests/unit/test_settings.py"]
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+
 from tests.integration.astro import compose
 
 AIRFLOW = ("scheduler", "dag-processor", "api-server", "triggerer")

@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
+from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
+
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ import pytest
 from dbt.adapters.factory import reset_adapters
 from dbt.cli.main import dbtRunner
 
-from spotify_pipeline.local.manifest import DBT_PROJECT, OUTPUT_FOLDERS
+from spotify_stack.dbt_manifest import DBT_PROJECT, OUTPUT_FOLDERS
 
 pytestmark = pytest.mark.integration
 

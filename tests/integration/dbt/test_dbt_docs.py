@@ -13,16 +13,16 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import set_current_context
 from dbt.adapters.factory import reset_adapters
-from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.local.objectstore import HOST, ObjectStore
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.orchestration.transform_docs import write_docs
+from spotify_pipeline.orchestration.dbt.docs import write_docs
 from spotify_pipeline.settings import PROJECT_ROOT, Settings
-from spotify_pipeline.steps.dbt_docs import documentation, publish_docs
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.dbt_docs import documentation, publish_docs
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_stack.objectstore import HOST, ObjectStore
+from spotify_stack.ports import PortReservation
+from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
 
 pytestmark = pytest.mark.integration
 KEYS = ["docs/dbt/index.html", "docs/dbt/manifest.json", "docs/dbt/catalog.json"]

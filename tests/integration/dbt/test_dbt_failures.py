@@ -8,12 +8,12 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from cosmos import ProfileConfig
 from cosmos.exceptions import CosmosDbtRunError
-from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill, spotify_id, statuses
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.orchestration.transform_operators import CheckFreshness, RunDataTest
-from spotify_pipeline.orchestration.transform_results import node_results, write_results
+from spotify_pipeline.orchestration.dbt.operators import CheckFreshness, RunDataTest
+from spotify_pipeline.orchestration.dbt.results import node_results, write_results
 from spotify_pipeline.settings import PROJECT_ROOT
+from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill, spotify_id, statuses
 
 pytestmark = pytest.mark.integration
 

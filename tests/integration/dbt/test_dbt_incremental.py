@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 
 pytestmark = pytest.mark.integration

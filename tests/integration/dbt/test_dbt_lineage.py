@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.integration.dbt.dbt_warehouse import Warehouse
 
-from spotify_pipeline.lineage.columns import Column, Relation, column_origins
-from spotify_pipeline.orchestration.lineage_columns import known_columns
-from spotify_pipeline.orchestration.transform_nodes import DbtManifest
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
+from spotify_pipeline.orchestration.lineage.column_origins import Column, Relation, column_origins
+from spotify_pipeline.orchestration.lineage.columns import known_columns
+from tests.integration.dbt.dbt_warehouse import Warehouse
 
 pytestmark = pytest.mark.integration
 Origins = dict[Column, list[Column]]

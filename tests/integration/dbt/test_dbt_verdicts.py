@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from cosmos import ProfileConfig
-from tests.integration.dbt.dbt_warehouse import Warehouse, fill
 
 from spotify_pipeline.alerts.alert import Alert
-from spotify_pipeline.orchestration import transform_verdicts
-from spotify_pipeline.orchestration.alerting import place_of
-from spotify_pipeline.orchestration.transform_operators import RunDataTest
-from spotify_pipeline.orchestration.transform_results import node_results
-from spotify_pipeline.orchestration.transform_verdicts import WARNING_KEY, BadData, note_warnings
+from spotify_pipeline.orchestration.alerts.callbacks import place_of
+from spotify_pipeline.orchestration.dbt import verdicts as transform_verdicts
+from spotify_pipeline.orchestration.dbt.operators import RunDataTest
+from spotify_pipeline.orchestration.dbt.results import node_results
+from spotify_pipeline.orchestration.dbt.verdicts import WARNING_KEY, BadData, note_warnings
 from spotify_pipeline.settings import PROJECT_ROOT
+from tests.integration.dbt.dbt_warehouse import Warehouse, fill
 
 pytestmark = pytest.mark.integration
 PROFILE = ProfileConfig("spotify", "warehouse", profiles_yml_filepath=PROJECT_ROOT / "dbt" / "profiles.yml")

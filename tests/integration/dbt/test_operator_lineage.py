@@ -11,14 +11,14 @@ import pytest
 from airflow.providers.openlineage import conf
 from cosmos import ProfileConfig
 from cosmos.constants import InvocationMode
-from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.lineage import names
-from spotify_pipeline.orchestration import transform_operators
-from spotify_pipeline.orchestration.transform import PROFILE, TARGET
-from spotify_pipeline.orchestration.transform_operators import RunModel
+from spotify_pipeline.orchestration.dbt import operators as transform_operators
+from spotify_pipeline.orchestration.dbt.operators import RunModel
+from spotify_pipeline.orchestration.dbt.task_group import PROFILE, TARGET
+from spotify_pipeline.orchestration.lineage import names
 from spotify_pipeline.settings import PROJECT_ROOT
+from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
 pytestmark = pytest.mark.integration
 

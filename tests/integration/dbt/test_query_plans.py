@@ -7,12 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.integration.dbt.dbt_warehouse import LISTENER, Warehouse
-from tests.integration.dbt.observations import FIRST_DAY, fill_marts
-from tests.integration.dbt.tour import PAGE, queries
 
 from spotify_pipeline.report import queries as report
 from spotify_pipeline.report import week_queries as week
+from tests.integration.dbt.dbt_warehouse import LISTENER, Warehouse
+from tests.integration.dbt.observations import FIRST_DAY, fill_marts
+from tests.integration.dbt.tour import PAGE, queries
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
-from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
-from tests.integration.steps.conftest import PASSWORDS, World, world  # noqa: F401 - world is a fixture
 
-from spotify_pipeline.local.demo_sources import artist_entries
 from spotify_pipeline.report.build import build_report
 from spotify_sandbox.testing import RunningSandbox, running
+from spotify_stack.demo_sources import artist_entries
+from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
+from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
+from tests.integration.stages.conftest import PASSWORDS, World, world  # noqa: F401 - world is a fixture
 
 pytestmark = pytest.mark.integration
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Any
 
-from tests.integration.dbt.dbt_warehouse import LISTENER
-
 from spotify_pipeline.settings import PROJECT_ROOT
+from tests.integration.dbt.dbt_warehouse import LISTENER
 
 PAGE = PROJECT_ROOT / "docs" / "warehouse.md"
 _QUERY = re.compile(r"```sql\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
-from tests.integration.steps.conftest import DAY, PASSWORDS, World, sandbox, session_sandbox, world
-from tests.integration.steps.test_accounts import USER, listen, logged_in
 
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
+from tests.integration.stages.conftest import DAY, PASSWORDS, World, sandbox, session_sandbox, world
+from tests.integration.stages.test_accounts import USER, listen, logged_in
 
 __all__ = ["sandbox", "session_sandbox", "world"]
 Dbt = Callable[..., dict[str, TableChecksum]]

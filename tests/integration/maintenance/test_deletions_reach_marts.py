@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.integration.maintenance.conftest import NEXT_DAY, Dbt
-from tests.integration.maintenance.test_erase import no_logins, rows_with
-from tests.integration.maintenance.test_retention import at
-from tests.integration.steps.conftest import DAY, World
-from tests.integration.steps.test_accounts import HASH
 
 from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.maintenance.conftest import NEXT_DAY, Dbt
+from tests.integration.maintenance.test_erase import no_logins, rows_with
+from tests.integration.maintenance.test_retention import at
+from tests.integration.stages.conftest import DAY, World
+from tests.integration.stages.test_accounts import HASH
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("clock_far_ahead")]
 

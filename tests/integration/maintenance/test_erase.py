@@ -7,23 +7,23 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.maintenance.conftest import NEXT_DAY
-from tests.integration.steps.commands import call
-from tests.integration.steps.conftest import DAY, World
-from tests.integration.steps.test_accounts import HASH, USER, logged_in
 
+from spotify_pipeline.cli.maintenance import erase
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.weeks import week_page_key
-from spotify_pipeline.maintenance.command import erase
 from spotify_pipeline.maintenance.erase import erase_user, receipts
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
-from spotify_pipeline.steps.listening import why_not
-from spotify_pipeline.steps.plan import plan, stored_sources
-from spotify_pipeline.steps.replay import plan_replay, replay_partition
+from spotify_pipeline.stages.listening import why_not
+from spotify_pipeline.stages.plan import plan, stored_sources
+from spotify_pipeline.stages.replay import plan_replay, replay_partition
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.merge import Merge
+from tests.integration.maintenance.conftest import NEXT_DAY
+from tests.integration.stages.commands import call
+from tests.integration.stages.conftest import DAY, World
+from tests.integration.stages.test_accounts import HASH, USER, logged_in
 
 pytestmark = pytest.mark.integration
 

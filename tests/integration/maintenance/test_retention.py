@@ -8,20 +8,20 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.integration.maintenance.conftest import NEXT_DAY
-from tests.integration.steps.commands import call
-from tests.integration.steps.conftest import DAY, World
 
+from spotify_pipeline.cli.maintenance import maintenance
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, NothingRetained, PastPartition
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.maintenance.command import maintenance
 from spotify_pipeline.maintenance.retention import apply_retention, upkeep
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.steps.plan import plan
-from spotify_pipeline.steps.replay import plan_replay, retained_partitions
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.plan import plan
+from spotify_pipeline.stages.replay import plan_replay, retained_partitions
+from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.maintenance.conftest import NEXT_DAY
+from tests.integration.stages.commands import call
+from tests.integration.stages.conftest import DAY, World
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("clock_far_ahead")]
 RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past its 90 days

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
+from tests.integration.report import report_marts as marts
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.report import build_report
+from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
 LAST = date(2021, 3, 19)

@@ -8,13 +8,13 @@ from datetime import date
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, SchemaVersionError, WarehouseUnavailable
 from spotify_pipeline.report import build_report
 from spotify_pipeline.report.model import Bin, YearCount
 from spotify_pipeline.report.queries import read_report
+from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
 FIRST, SECOND, THIRD = date(2021, 3, 18), date(2021, 3, 19), date(2021, 3, 20)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
-from spotify_pipeline.local.objectstore import HOST, ObjectStore
 from spotify_pipeline.report import publish_report
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_stack.objectstore import HOST, ObjectStore
+from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
 DAY = date(2021, 3, 18)

@@ -6,16 +6,16 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from tests.integration.report import report_marts as marts
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import SchemaVersionError
 from spotify_pipeline.lake.weeks import days, week_page_key
-from spotify_pipeline.local.objectstore import HOST, ObjectStore
 from spotify_pipeline.maintenance.objects import objects_of_user
 from spotify_pipeline.report import build_week, publish_week
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.steps.runtime import Runtime
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_stack.objectstore import HOST, ObjectStore
+from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
 MONDAY = date(2021, 3, 15)

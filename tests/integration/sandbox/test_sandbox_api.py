@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.sandbox.walking import album_ids, all_items, artist_ids, busiest_artist, get
 
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.walking import album_ids, all_items, artist_ids, busiest_artist, get
 
 pytestmark = pytest.mark.integration
 NOBODY = "0" * 22

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 import httpx
 import pytest
-from tests.integration.sandbox.walking import artist_ids, get
 
 from spotify_sandbox.control import SandboxControl
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.walking import artist_ids, get
 
 pytestmark = pytest.mark.integration
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import all_items, get
 
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.sandbox.conftest import client_of
+from tests.integration.sandbox.walking import all_items, get
 
 pytestmark = pytest.mark.integration
 PLAYED = "/me/player/recently-played"

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import yaml
 from openapi_schema_validator import OAS30Validator
-from tests.integration.sandbox.walking import album_ids, artist_ids, get
 
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.walking import album_ids, artist_ids, get
 
 pytestmark = pytest.mark.integration
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import all_items, get
 
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.conftest import client_of
+from tests.integration.sandbox.walking import all_items, get
 
 pytestmark = pytest.mark.integration
 FORBIDDEN = {"error": {"status": 403, "message": "Forbidden"}}

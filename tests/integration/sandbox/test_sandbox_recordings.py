@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import artist_ids, get
 
 from spotify_sandbox.testing import running
+from tests.integration.sandbox.conftest import client_of
+from tests.integration.sandbox.walking import artist_ids, get
 
 pytestmark = pytest.mark.integration
 

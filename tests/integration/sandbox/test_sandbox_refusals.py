@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import artist_ids
 
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.sandbox.conftest import client_of
+from tests.integration.sandbox.walking import artist_ids
 
 pytestmark = pytest.mark.integration
 

@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.integration.sandbox.walking import artist_ids, get
 
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.walking import artist_ids, get
 
 pytestmark = pytest.mark.integration
 PATHS = (

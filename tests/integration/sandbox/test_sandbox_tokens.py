@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.sandbox.walking import artist_ids
 
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.sandbox.walking import artist_ids
 
 pytestmark = pytest.mark.integration
 GRANT = {"grant_type": "client_credentials"}

@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.security.certificates import Authority, Certificate
-from tests.integration.security.tls_front import tls_front
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, PipelineError, WarehouseUnavailable
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.local import minio
-from spotify_pipeline.local.child import running
-from spotify_pipeline.local.health import NotReady
-from spotify_pipeline.local.objectstore import GRPC_OFFSET, PARTS, ObjectStore
-from spotify_pipeline.local.ports import PortReservation
-from spotify_pipeline.local.postgres import SUPERUSER, PostgresServer
-from spotify_pipeline.local.s3_server import HOST
-from spotify_pipeline.local.state import MINIO, STORES
 from spotify_pipeline.warehouse.connection import connect
+from spotify_stack import minio
+from spotify_stack.child import running
+from spotify_stack.health import NotReady
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import PortReservation
+from spotify_stack.postgres import SUPERUSER, PostgresServer
+from spotify_stack.s3_server import HOST
+from spotify_stack.state import MINIO, STORES
+from tests.integration.security.certificates import Authority, Certificate
+from tests.integration.security.tls_front import tls_front
 
 pytestmark = pytest.mark.integration
 FIRST_PORT = 15_700
@@ -96,7 +96,7 @@ def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
 
 
 def test_dbt_is_handed_the_same_mode_and_authority(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spotify_pipeline.orchestration.warehouse_profile import WarehouseProfileMapping
+    from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
 
     connection = {
         "conn_type": "postgres",

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.integration.steps.conftest import DAY, World, sandbox, session_sandbox, world
-from tests.integration.steps.test_accounts import listen, logged_in, own_sources
-from tests.integration.steps.test_replay import spoil
 
 from spotify_pipeline.errors import EngineMissing
 from spotify_pipeline.spark.session import require_spark, spark_session
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.stages.conftest import DAY, World, sandbox, session_sandbox, world
+from tests.integration.stages.test_accounts import listen, logged_in, own_sources
+from tests.integration.stages.test_replay import spoil
 
 __all__ = ["sandbox", "session_sandbox", "world"]
 DAYS = [DAY + timedelta(days=offset) for offset in range(3)]

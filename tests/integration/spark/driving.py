@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from tests.integration.spark.conftest import DAYS, MASTER, World
-from tests.integration.steps.commands import environment
-
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
+from tests.integration.spark.conftest import DAYS, MASTER, World
+from tests.integration.stages.commands import environment
 
 LANDING = "LOCK TABLE landing.source_records IN ACCESS EXCLUSIVE MODE"
 MERGE = f"SELECT pg_advisory_xact_lock({LOAD_LOCK})"
-_COMMAND = "from spotify_pipeline.cli import app; app()"
+_COMMAND = "from spotify_pipeline.cli.main import app; app()"
 
 
 @contextmanager

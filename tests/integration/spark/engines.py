@@ -6,13 +6,12 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
+from spotify_pipeline.spark.engine import replay_span
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.replay import plan_replay, reconcile_replay, replay_partition
 from tests.faults.oracle import State, capture
 from tests.integration.spark.conftest import DAYS, World
-from tests.integration.steps.test_replay import without_spotify
-
-from spotify_pipeline.spark.engine import replay_span
-from spotify_pipeline.steps.group import SourceState
-from spotify_pipeline.steps.replay import plan_replay, reconcile_replay, replay_partition
+from tests.integration.stages.test_replay import without_spotify
 
 States = dict[date, list[SourceState]]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.spark.conftest import World, empty
-from tests.integration.spark.engines import differences, found, with_local, with_spark
-from tests.integration.steps.conftest import connected
-from tests.integration.steps.test_replay import VERSIONS
-from tests.integration.steps.test_validate_agrees import REQUESTS, _spoiled, in_pipeline
 
 from spotify_sandbox.testing import running
+from tests.integration.spark.conftest import World, empty
+from tests.integration.spark.engines import differences, found, with_local, with_spark
+from tests.integration.stages.conftest import connected
+from tests.integration.stages.test_replay import VERSIONS
+from tests.integration.stages.test_validate_agrees import REQUESTS, _spoiled, in_pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.spark.conftest import World, empty
-from tests.integration.spark.engines import States, differences, found, with_local, with_spark
-from tests.integration.steps.conftest import DAY
-from tests.integration.steps.test_accounts import HASH
-from tests.integration.steps.test_replay import NEXT_DAY, spoil, without_spotify
 
 from spotify_pipeline.errors import DamagedObject, LeaseLost, WarehouseUnavailable
 from spotify_pipeline.spark import engine
+from spotify_pipeline.spark.advisory_lock import turn
 from spotify_pipeline.spark.engine import replay_span
-from spotify_pipeline.spark.turn import turn
-from spotify_pipeline.steps.replay import Replay, plan_replay
+from spotify_pipeline.stages.replay import Replay, plan_replay
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.spark.conftest import World, empty
+from tests.integration.spark.engines import States, differences, found, with_local, with_spark
+from tests.integration.stages.conftest import DAY
+from tests.integration.stages.test_accounts import HASH
+from tests.integration.stages.test_replay import NEXT_DAY, spoil, without_spotify
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

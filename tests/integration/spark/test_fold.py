@@ -9,15 +9,15 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.spark.conftest import spark
-from tests.integration.warehouse.conftest import bootstrapped, warehouse
-from tests.integration.warehouse.test_load_any_order import RawObject, raw_objects
-from tests.integration.warehouse.warehouse_database import Warehouse
 
 from spotify_pipeline.spark.executor import Land, sighting
 from spotify_pipeline.warehouse import landing, merge_sql
 from spotify_pipeline.warehouse.merge import Merge
 from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
+from tests.integration.spark.conftest import spark
+from tests.integration.warehouse.conftest import bootstrapped, warehouse
+from tests.integration.warehouse.test_load_any_order import RawObject, raw_objects
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 __all__ = ["bootstrapped", "spark", "warehouse"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

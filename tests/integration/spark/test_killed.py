@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from tests.integration.spark.conftest import World, empty
 from tests.integration.spark.driving import LANDING, MERGE, held_at
 from tests.integration.spark.engines import differences, found, with_local, with_spark

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+
+from spotify_stack.ports import PortReservation
 from tests.integration.spark.conftest import World
 from tests.integration.spark.driving import MERGE, held_at
-
-from spotify_pipeline.local.ports import PortReservation
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PAGES = ("jobs/", "stages/", "storage/", "environment/", "executors/", "SQL/")

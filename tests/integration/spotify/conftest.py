@@ -8,7 +8,6 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from tests.integration.spotify.scripted import Reply, ScriptedServer, Sleeps, handler_for
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.settings import Settings
@@ -17,6 +16,7 @@ from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.transport import RetryPolicy
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.spotify.scripted import Reply, ScriptedServer, Sleeps, handler_for
 
 NO_WAITING = RetryPolicy(attempts=3).without_waiting()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer, Sleeps
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import (
@@ -34,6 +33,7 @@ from spotify_pipeline.spotify.auth import TOKEN_BUCKET
 from spotify_pipeline.spotify.client import WAITS_MAX, SpotifyClient
 from spotify_pipeline.spotify.headers import RETRY_AFTER_MAX
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer, Sleeps
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.integration.spotify.conftest import NO_WAITING, connection
-from tests.integration.spotify.scripted import Reply, ScriptedServer
-from tests.integration.spotify.store import TODAY, Store
 
 from spotify_pipeline.errors import ApiUnavailable, DamagedObject, PermissionDenied, UnsafeLink
 from spotify_pipeline.settings import Settings
@@ -20,6 +17,9 @@ from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.crawl import StopReason, crawl
 from spotify_pipeline.spotify.endpoints import Request, RequestKind
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.spotify.conftest import NO_WAITING, connection
+from tests.integration.spotify.scripted import Reply, ScriptedServer
+from tests.integration.spotify.store import TODAY, Store
 
 pytestmark = pytest.mark.integration
 

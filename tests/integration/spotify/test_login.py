@@ -14,9 +14,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
-from tests.integration.spotify.logins import USER, MemoryStore, login_of
-from tests.integration.spotify.scripted import Reply, ScriptedServer
 
 from spotify_pipeline.errors import AuthenticationError, PermissionDenied, RateLimited, TerminalError
 from spotify_pipeline.settings import Settings
@@ -25,6 +22,9 @@ from spotify_pipeline.spotify.limits import MemoryCooldownGate
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
+from tests.integration.spotify.logins import USER, MemoryStore, login_of
+from tests.integration.spotify.scripted import Reply, ScriptedServer
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.spotify.conftest import ClientMaker
-from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer
-from tests.integration.spotify.store import Store
 
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.sources import Source, SourceKind
@@ -21,6 +18,9 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.crawl import CrawlResult
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind
 from spotify_pipeline.spotify.headers import RETRY_AFTER_MAX
+from tests.integration.spotify.conftest import ClientMaker
+from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer
+from tests.integration.spotify.store import Store
 
 pytestmark = pytest.mark.integration
 ID = "4aawyAB9vmqN3uQ7FjRGTy"

@@ -7,10 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
-from tests.integration.spotify.logins import MemoryStore, login_of
-from tests.integration.spotify.scripted import Reply, ScriptedServer
-from tests.integration.spotify.store import Store
 
 from spotify_pipeline.errors import PermissionDenied
 from spotify_pipeline.settings import Settings
@@ -19,6 +15,10 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.endpoints import RequestKind, Scope
 from spotify_pipeline.spotify.result import unix_ms
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
+from tests.integration.spotify.logins import MemoryStore, login_of
+from tests.integration.spotify.scripted import Reply, ScriptedServer
+from tests.integration.spotify.store import Store
 
 pytestmark = pytest.mark.integration
 UNKNOWN = "0" * 22

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.integration.warehouse.warehouse_database import Warehouse
 
 from spotify_pipeline.warehouse import roles
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 

@@ -9,13 +9,13 @@ from datetime import date
 
 import psycopg
 import pytest
-from tests.integration.warehouse.test_load_interrupted import wait_until_blocked
-from tests.integration.warehouse.warehouse_database import Warehouse
 
 from spotify_pipeline.errors import LeaseLost, RowRefused
 from spotify_pipeline.warehouse import landing, roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.landing import SOURCE_RECORDS, LandingRow
+from tests.integration.warehouse.test_load_interrupted import wait_until_blocked
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 DAY = date(2026, 11, 5)

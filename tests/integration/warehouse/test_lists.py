@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.integration.warehouse.warehouse_database import Warehouse
 
 from spotify_pipeline.warehouse.lists import ListEntry, ListRead, Lists
 from spotify_pipeline.warehouse.plays import advance_cursor, cursor_ms, moment_of, record_gap
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 AT = datetime(2026, 11, 5, 3, tzinfo=UTC)

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 from spotify_pipeline.warehouse.merge import Merge
 from spotify_pipeline.warehouse.table_specs import FULL, SIMPLIFIED, SPECS, Occurrence
+from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
 START = datetime(2026, 11, 5, 23, 50, tzinfo=UTC)

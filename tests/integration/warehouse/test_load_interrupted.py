@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from tests.integration.warehouse.warehouse_database import DAY, Warehouse, track
 
 from spotify_pipeline.errors import LeaseLost, TransientError, WarehouseUnavailable
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.table_specs import Occurrence
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse, track
 
 pytestmark = pytest.mark.integration
 

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.integration.warehouse.warehouse_database import DAY, Warehouse, artist, track
 
 from spotify_pipeline.errors import RowRefused
 from spotify_pipeline.warehouse.load import LoadOutcome
 from spotify_pipeline.warehouse.merge import BATCH, KindCounts, MergeCounts
 from spotify_pipeline.warehouse.table_specs import FULL, Occurrence
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
 AT = datetime(2026, 11, 5, 3, tzinfo=UTC)

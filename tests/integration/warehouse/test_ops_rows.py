@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import pytest
-from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 from spotify_pipeline.warehouse import ops
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 import typer
 from click.testing import Result
-from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 from typer.testing import CliRunner
 
+from spotify_pipeline.cli.stack import status
 from spotify_pipeline.connections import WAREHOUSE_READER, variable_name
-from spotify_pipeline.local.commands import status
 from spotify_pipeline.warehouse import ops, roles
 from spotify_pipeline.warehouse.progress import newest_partitions
+from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from tests.integration.warehouse.warehouse_database import Warehouse, artist, track
 
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.checksum import table_checksums
+from tests.integration.warehouse.warehouse_database import Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
 EARLIER = datetime(2026, 11, 5, 1, tzinfo=UTC)

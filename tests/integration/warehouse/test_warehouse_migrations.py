@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import SchemaVersionError
@@ -18,6 +17,7 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import create_engine
 from spotify_pipeline.warehouse.migrate import current_revision, head, migrate, require_current
 from spotify_pipeline.warehouse.tables import metadata
+from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
 CONSTRAINTS = """

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse, artist, track
 
 from spotify_pipeline.errors import ConfigurationError, WarehouseUnavailable
-from spotify_pipeline.local.postgres import binaries
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
+from spotify_stack.postgres import binaries
+from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
 

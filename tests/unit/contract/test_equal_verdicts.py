@@ -15,13 +15,13 @@ import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.contract.generated import mutated, places, values
 
 from spotify_pipeline.contract.entries import ENTRY_KINDS, find_entries
 from spotify_pipeline.contract.extract import Found, find_records
-from spotify_pipeline.contract.reading import read_json
 from spotify_pipeline.contract.rules import SCHEMA_KINDS, reason_codes
 from spotify_pipeline.contract.validator import explain, schema, validate
+from spotify_pipeline.json_reading import read_json
+from tests.unit.contract.generated import mutated, places, values
 
 CODES = frozenset(reason_codes())
 generously = settings(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.contract.test_validator import track
-
 from spotify_pipeline.contract.rows import FULL, SIMPLIFIED, Row, rows
 from spotify_pipeline.warehouse.table_specs import SPECS
+from tests.unit.contract.test_validator import track
 
 ALBUM_ID, ARTIST_ID = "a" * 22, "r" * 22
 ALBUM: dict[str, Any] = {

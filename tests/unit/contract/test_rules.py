@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from spotify_pipeline.cli.contract import app
 from spotify_pipeline.contract import SCHEMA_VERSION, markdown
-from spotify_pipeline.contract.cli import app
 from spotify_pipeline.contract.rows import ROW_KINDS
 from spotify_pipeline.contract.rules import SCHEMA_KINDS, nullable, reason_codes, rules
 from spotify_pipeline.contract.validator import schema

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.contract.test_validator import track
-
 from spotify_pipeline.contract.extract import Found, find_records
-from spotify_pipeline.contract.reading import read_json
 from spotify_pipeline.contract.shape import Shape, sometimes
+from spotify_pipeline.json_reading import read_json
+from tests.unit.contract.test_validator import track
 
 
 def test_fields_are_counted_those_of_what_is_mentioned_too() -> None:

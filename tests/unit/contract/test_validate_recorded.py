@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.unit.contract.test_validate_command import counted, run
-
-from spotify_pipeline.contract.validate_command import survey_file
+from spotify_pipeline.cli.validate import survey_file
+from tests.unit.cli.test_validate import counted, run
 
 # FOLDER/FILE, then valid, quarantined and set aside of tracks, then of albums
 RECORDED = """

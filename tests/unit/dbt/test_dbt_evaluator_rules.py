@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.local.manifest import MANIFEST, build_manifest
 from spotify_pipeline.warehouse import tables
+from spotify_stack.dbt_manifest import MANIFEST, build_manifest
 
 LAYERS = ("staging", "intermediate", "marts")
 CHAIN_OF_VIEWS = 4  # the package's own limit

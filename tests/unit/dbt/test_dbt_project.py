@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.local.manifest import DBT_PROJECT, MANIFEST, build_manifest
 from spotify_pipeline.warehouse.roles import DBT_SCHEMAS, OWNER_SCHEMAS
+from spotify_stack.dbt_manifest import DBT_PROJECT, MANIFEST, build_manifest
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spotify_pipeline import cli
+from spotify_pipeline.cli import main as cli
+from spotify_pipeline.cli.doctor import Way, examine, likely_ways
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
 from spotify_pipeline.doctor import ports, reach, versions
-from spotify_pipeline.doctor.command import Way, examine, likely_ways
 from spotify_pipeline.doctor.finding import Finding
 from spotify_pipeline.settings import PROJECT_ROOT
 

@@ -10,7 +10,7 @@ import pytest
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.logins import AIRFLOW_VARIABLE, forget_logins
-from spotify_pipeline.orchestration.login_state import KEY
+from spotify_pipeline.orchestration.tasks.login_state import KEY
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore, FileState

@@ -1,0 +1,1 @@
+"""The command `spotify-pipeline`: one module for each command or group of commands."""

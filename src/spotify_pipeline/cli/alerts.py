@@ -1,0 +1,76 @@
+"""`spotify-pipeline alerts`: what was told, from ops.alert."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import psycopg
+import typer
+from psycopg.rows import class_row
+
+from spotify_pipeline.alerts.alert import Alert, render
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.connections import WAREHOUSE_READER
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+_NEWEST = """
+SELECT partition, cause, subject, severity, title, happened, meaning, action, dag_id, run_id, task_id,
+    raised_at, last_seen_at, times_seen, delivered_to
+FROM ops.alert
+WHERE %(partition)s::text IS NULL OR partition = %(partition)s
+ORDER BY raised_at DESC, cause, subject LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Alert):
+    """A row of ops.alert: an alert, when it was seen first and last, how often, and through what it went."""
+
+    raised_at: datetime
+    last_seen_at: datetime
+    times_seen: int
+    delivered_to: list[str]
+
+
+def told(conn: psycopg.Connection, partition: str | None, limit: int) -> list[Told]:
+    """Give the newest alerts, of one partition or of all."""
+    with conn.cursor(row_factory=class_row(Told)) as cursor:
+        return cursor.execute(_NEWEST, {"partition": partition, "limit": limit}).fetchall()
+
+
+def alerts(
+    *,
+    partition: Annotated[str | None, typer.Option(help="Date whose alerts are shown, YYYY-MM-DD.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+) -> None:
+    """Show what operators were told: what happened, what it means, what to do."""
+    with one_sentence():
+        info = environment_or_stack(WAREHOUSE_READER)
+        with naming_the_server(info), connect(info, autocommit=True) as conn:
+            found = told(conn, partition, limit)
+    if as_json:
+        typer.echo(json.dumps([alert.to_dict() for alert in found], default=str, ensure_ascii=False))
+        return
+    for alert in found:
+        through = ", ".join(alert.delivered_to) or "no channel"
+        typer.echo(
+            f"{render(alert)}\n"
+            f"Seen: {_minute(alert.raised_at)}"
+            + (
+                f", {alert.times_seen} times until {_minute(alert.last_seen_at)}"
+                if alert.times_seen > 1
+                else ""
+            )
+            + f"; told through {through}\n"
+        )
+    if not found:
+        typer.echo("there was nothing to tell")
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,119 @@
+"""`spotify-pipeline auth`: log a user in, see how long that lasts, hand the login to Airflow, forget it."""
+
+from __future__ import annotations
+
+import webbrowser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spotify_pipeline import connections
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.authorization import AuthorizationRequest, exchange
+from spotify_pipeline.spotify.callback import CallbackServer
+from spotify_pipeline.spotify.client import (
+    DEFAULT_ACCOUNTS_URL,
+    DEFAULT_API_URL,
+    address_of,
+)
+from spotify_pipeline.spotify.endpoints import Scope
+from spotify_pipeline.spotify.login import WARNING_DAYS, Login
+from spotify_pipeline.spotify.login_store import FileLoginStore
+from spotify_pipeline.spotify.transport import Transport
+
+app = typer.Typer(no_args_is_help=True, help="Logins of Spotify users.")
+
+FileOption = Annotated[
+    Path | None, typer.Option("--file", help="Default: the setting SPOTIFY_PIPELINE_LOGIN_FILE.")
+]
+
+
+@app.command()
+def login(
+    file: FileOption = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the redirect URI http://127.0.0.1:PORT/callback.")
+    ] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Ask for this scope alone; may be repeated. Default: all.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
+) -> None:
+    """Log a user in through the browser. The app is the one of connection spotify_api."""
+    with one_sentence():
+        settings = Settings.load()
+        api = connections.from_environment(connections.SPOTIFY_API)
+        api_url = address_of(api, "api_url", DEFAULT_API_URL)
+        accounts_url = address_of(api, "accounts_url", DEFAULT_ACCOUNTS_URL)
+        store = FileLoginStore(file or settings.login_file)
+        with CallbackServer(port) as server:
+            request = AuthorizationRequest.new(
+                accounts_url, api.require("login"), server.redirect_uri, scope or list(Scope)
+            )
+            typer.echo(f"Log in and agree on this page:\n{request.url}")
+            if browser and not webbrowser.open(request.url):
+                typer.echo("No browser could be opened here: open the address yourself.", err=True)
+            code = server.wait_for_code(request.state, timeout)
+        transport = Transport(
+            api_url, timeout=settings.request_timeout, max_response_bytes=settings.max_response_bytes
+        )
+        try:
+            made = exchange(transport, api_url, request, code)
+        finally:
+            transport.close()
+        with store.locked():
+            store.write(made)
+        typer.echo(f"Logged in as user {made.user_hash} until {made.ends_on}; kept in {store.path}.")
+
+
+@app.command()
+def status(file: FileOption = None) -> None:
+    """Tell who is logged in, what was allowed and how many days are left; exits with 1 when it is over."""
+    with one_sentence():
+        found = _store(file).read()
+        left = found.days_left(datetime.now(UTC).date())
+        typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
+        typer.echo(f"ends    {found.ends_on}, {left} days left")
+        if left <= 0:
+            typer.echo("error: the login is over: run 'spotify-pipeline auth login'", err=True)
+            raise typer.Exit(1)
+        if left <= WARNING_DAYS:
+            typer.echo("warning: log in again soon: run 'spotify-pipeline auth login'", err=True)
+
+
+@app.command()
+def connection(
+    file: FileOption = None,
+    keep: Annotated[bool, typer.Option(help="Keep the login here too.")] = False,
+) -> None:
+    """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, a secret, and hand it over: it is forgotten
+    here, since of two holders of one login the first to refresh it can lock the other out.
+    """
+    with one_sentence():
+        store = _store(file)
+        with store.locked():
+            found: Login = store.read()
+            variable = connections.variable_name(connections.SPOTIFY_USER)
+            typer.echo(f"{variable}='{found.to_connection()}'")
+            if not keep:
+                store.remove()
+
+
+@app.command()
+def logout(file: FileOption = None) -> None:
+    """Forget the login on this machine. Spotify forgets it when the user removes the app from the account."""
+    with one_sentence():
+        store = _store(file)
+        with store.locked():
+            known = store.remove()
+        typer.echo("Logged out." if known else "Nobody was logged in.")
+        if known:
+            typer.echo("To end it at Spotify too, remove the app on https://www.spotify.com/account/apps/")
+
+
+def _store(file: Path | None) -> FileLoginStore:
+    return FileLoginStore(file or Settings.load().login_file)

@@ -1,0 +1,86 @@
+"""`spotify-pipeline contract`: rules, drift."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spotify_pipeline import connections
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.contract import markdown
+from spotify_pipeline.contract.rules import ALL_KINDS, rules
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.lake import keys
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.shapes import drift as read_drift
+
+app = typer.Typer(no_args_is_help=True, help="The contract's rules, and how Spotify drifts from them.")
+_WIDE = 240
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+@app.command("rules")
+def rules_(
+    kind: Annotated[str | None, typer.Argument(help="track, album, play …; all kinds without it.")] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables of docs/contract.md instead.")
+    ] = False,
+) -> None:
+    """Show every rule: the reason code of a record that breaks it, and what it demands."""
+    if as_markdown:
+        typer.echo(markdown.tables(), nl=False)
+        return
+    with one_sentence():
+        if kind is not None and kind not in ALL_KINDS:
+            raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
+    found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
+    if as_json:
+        typer.echo(json.dumps([asdict(rule) for rule in found], indent=2))
+        return
+    for rule in found:
+        typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
+
+
+@app.command()
+def drift(
+    partition: Annotated[str | None, typer.Argument(help="One date, YYYY-MM-DD; all without it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show fields that the contract does not describe, and fields that are gone since the run before."""
+    with one_sentence():
+        info = environment_or_stack(connections.WAREHOUSE_READER)
+        with naming_the_server(info), connect(info) as conn:
+            found = read_drift(conn, None if partition is None else keys.parse_partition(partition))
+    if as_json:
+        typer.echo(json.dumps([asdict(change) for change in found], indent=2, default=str))
+        return
+    if not found:
+        typer.echo("no drift: every field is known, and none is gone")
+        return
+    table = Table("partition", "source", "answer", "kind", "change", "field", "records", "since", box=None)
+    for change in found:
+        table.add_row(
+            str(change.partition),
+            change.source,
+            change.request_kind,
+            change.record_kind,
+            change.change,
+            escape(change.field),
+            f"{change.records} of {change.of_records}",
+            str(change.compared_with or "-"),
+        )
+    _console().print(table)
+
+
+def _console() -> Console:
+    # in a file or a pipe one record is one line
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

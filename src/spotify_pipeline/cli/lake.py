@@ -1,0 +1,41 @@
+"""`spotify-pipeline lake`: make the bucket, look into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
+from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.store import Lake
+
+app = typer.Typer(no_args_is_help=True, help="The object store: raw, validated, quarantine, reports.")
+ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
+
+
+@app.command()
+def init() -> None:
+    """Create the bucket of connection spotify_lake; an existing one is left as it is."""
+    with one_sentence():
+        lake = Lake(from_environment(SPOTIFY_LAKE))
+        made = lake.create_bucket()
+        typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'was there already'}")
+
+
+@app.command()
+def count(
+    partition: Annotated[
+        str | None, typer.Argument(help="One date, YYYY-MM-DD; all of them without it.")
+    ] = None,
+) -> None:
+    """Show the number of objects in each zone."""
+    with one_sentence():
+        lake = Lake(from_environment(SPOTIFY_LAKE))
+        for zone in ZONES:
+            prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
+            found = lake.keys(prefix)
+            sources = Counter(keys.source_of(key) or "-" for key in found)
+            typer.echo(f"{zone:12}{len(found):8}  in {len(sources)} sources")

@@ -1,0 +1,69 @@
+"""The command `spotify-pipeline`. The code behind a command is imported only when that command is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+# command -> (module, attribute: a function or a typer app, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("spotify_pipeline.cli.demo", "demo", "Run some days through the whole pipeline."),
+    "up": ("spotify_pipeline.cli.stack", "up", "Start the embedded stack, or print its addresses."),
+    "down": ("spotify_pipeline.cli.stack", "down", "Stop the embedded stack; what it holds stays."),
+    "status": ("spotify_pipeline.cli.stack", "status", "Tell how each service of the stack is."),
+    "dbt": ("spotify_pipeline.cli.dbt", "dbt", "Run dbt against the running stack's warehouse."),
+    "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Tell what would keep it from running."),
+    "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show what operators were told."),
+    "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
+    "validate": (
+        "spotify_pipeline.cli.validate",
+        "validate",
+        "Hold files with answers of the Web API against the contract.",
+    ),
+    "contract": ("spotify_pipeline.cli.contract", "app", "The contract's rules, and how Spotify drifts."),
+    "quarantine": ("spotify_pipeline.cli.quarantine", "app", "Records that broke the contract."),
+    "auth": ("spotify_pipeline.cli.auth", "app", "Log a Spotify user in, and see how long that lasts."),
+    "sources": ("spotify_pipeline.cli.sources", "app", "What is fetched: check sources.yml."),
+    "lake": ("spotify_pipeline.cli.lake", "app", "The object store: make the bucket, count objects."),
+    "replay": ("spotify_pipeline.cli.replay", "replay", "Load stored raw again, without Spotify."),
+    "maintenance": ("spotify_pipeline.cli.maintenance", "maintenance", "Remove what is past its age."),
+    "erase-user": ("spotify_pipeline.cli.maintenance", "erase", "Remove all of a user, everywhere."),
+    "warehouse": ("spotify_pipeline.cli.warehouse", "app", "Roles and migrations of the warehouse."),
+}
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: the command that they call, and the names of the others."""
+    root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+    root.callback(help="Operate the Spotify pipeline.")(_nothing)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, (module, attribute, line) in COMMANDS.items():
+        target = _load(name, module, attribute) if name == called else _nothing
+        if isinstance(target, typer.Typer):
+            root.add_typer(target, name=name, help=line)
+        else:
+            # the command's own docstring says more, once it is loaded
+            root.command(name, help=line if target is _nothing else None)(target)
+    return root
+
+
+def app() -> None:
+    """Entry point of the console script."""
+    build(sys.argv[1:])()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _load(name: str, module: str, attribute: str) -> typer.Typer | Callable[..., Any]:
+    try:
+        target: typer.Typer | Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        typer.echo(f"'{name}' needs package '{error.name}': install the project with its extras", err=True)
+        raise SystemExit(1) from None
+    return target

@@ -1,0 +1,108 @@
+"""`spotify-pipeline maintenance` and `spotify-pipeline erase-user`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.connections import WAREHOUSE_OWNER
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.maintenance.erase import Receipt, erase_user, receipts
+from spotify_pipeline.maintenance.logins import forget_logins, reachable_airflow
+from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.users import login_store
+
+console = Console(highlight=False)
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")]
+
+
+def maintenance(
+    dry_run: DryRun = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Date to count ages from; default: Spotify's own.",
+        ),
+    ] = None,
+) -> None:
+    """Remove what is older than the settings SPOTIFY_PIPELINE_RETAIN_… allow, and tidy the warehouse."""
+    with one_sentence():
+        runtime = Runtime(lookup=environment_or_stack)
+        day = as_of.date() if as_of else date_of_spotify(runtime)
+        removal = apply_retention(runtime, day, dry_run=dry_run, report=typer.echo)
+        if not dry_run:
+            upkeep(runtime)
+        console.print(_table(removal.removed, dry_run=dry_run))
+        for line in removal.kept:
+            typer.echo(f"kept: {line}")
+
+
+def erase(
+    user: Annotated[str | None, typer.Argument(metavar="HASH", help="Hash of the user.")] = None,
+    me: Annotated[bool, typer.Option("--me", help="The user who is logged in here.")] = False,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    show: Annotated[bool, typer.Option("--receipts", help="Only show what was erased so far.")] = False,
+) -> None:
+    """Remove all that derives from a user's account, everywhere, and keep a receipt of counts.
+
+    It cannot be undone. Connection spotify_user is yours to remove; until then no run reads with it.
+    """
+    with one_sentence():
+        runtime = Runtime(lookup=environment_or_stack)
+        if show:
+            _show(receipts(runtime.lookup(WAREHOUSE_OWNER)))
+            return
+        if me == (user is not None):
+            raise ConfigurationError("name one user: by hash, or with --me who is logged in here")
+        user_hash = _logged_in(runtime) if user is None else user
+        if not (dry_run or yes):
+            typer.confirm(f"Remove everything of user {user_hash} for good?", abort=True)
+        logins = partial(forget_logins, runtime.settings, reachable_airflow())
+        receipt = erase_user(runtime, user_hash, logins, dry_run=dry_run, report=typer.echo)
+        console.print(_table(receipt.removed, dry_run=dry_run))
+        if dry_run:
+            typer.echo("Nothing was removed.")
+            return
+        typer.echo(
+            f"User {user_hash} is erased; the receipt is in ops.erasure. Run spotify_transform once, so that "
+            "counts in the marts follow, and remove connection 'spotify_user' where it is defined."
+        )
+
+
+def _logged_in(runtime: Runtime) -> str:
+    store = login_store(runtime.lookup, runtime.settings, runtime.ingest, None)
+    if store is None:
+        raise ConfigurationError("nobody is logged in here: give the user's hash")
+    return store.read().user_hash
+
+
+def _table(removed: Counter[str], *, dry_run: bool) -> Table:
+    table = Table("what", "would be removed" if dry_run else "removed")
+    table.columns[1].justify = "right"
+    for name, count in sorted(removed.items()):
+        if count:
+            table.add_row(name, f"{count:,}")
+    table.add_section()
+    table.add_row("in all", f"{sum(removed.values()):,}")
+    return table
+
+
+def _show(found: list[Receipt]) -> None:
+    table = Table("user", "erased at (UTC)", "removed")
+    for receipt in found:
+        at = receipt.erased_at.astimezone(UTC) if receipt.erased_at else None
+        what = ", ".join(f"{name} {count:,}" for name, count in sorted(receipt.removed.items()))
+        table.add_row(receipt.user_hash, f"{at:%Y-%m-%d %H:%M}" if at else "", what or "nothing was left")
+    console.print(table)

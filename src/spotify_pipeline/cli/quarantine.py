@@ -1,0 +1,179 @@
+"""`spotify-pipeline quarantine`: list, show, replay."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import keys
+from spotify_pipeline.stages.quarantine_replay import open_records
+from spotify_pipeline.stages.quarantine_replay import replay as replay_records
+from spotify_pipeline.stages.runtime import Attempt, Runtime
+from spotify_pipeline.warehouse import quarantine as records
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.quarantine import Filters, Quarantined
+
+app = typer.Typer(no_args_is_help=True, help="Records that broke the contract.")
+_WIDE = 240
+_BYTES_SHOWN = 2000
+
+Partition = Annotated[str | None, typer.Option(help="Newest date on which it was seen, YYYY-MM-DD.")]
+Source = Annotated[str | None, typer.Option(help="Name in sources.yml.")]
+Kind = Annotated[str | None, typer.Option(help="track, album, artist, playlist, play, response …")]
+Reason = Annotated[str | None, typer.Option(help="Reason code, or its beginning: track.duration_ms.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+@app.command("list")
+def list_(
+    *,
+    partition: Partition = None,
+    source: Source = None,
+    kind: Kind = None,
+    reason: Reason = None,
+    resolved: Annotated[bool, typer.Option("--all", help="Those that pass by now as well.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show quarantined records, newest first."""
+    with one_sentence():
+        found = open_records(_runtime(), _filters(partition, source, kind, reason, resolved))
+    if as_json:
+        typer.echo(_dump([_fields(record) for record in found]))
+        return
+    if not found:
+        typer.echo("nothing is quarantined" + ("" if resolved else ", or it is resolved: --all shows that"))
+        return
+    _console().print(_table(found[:limit]))
+    for code, count in Counter(record.reason_code for record in found).most_common():
+        typer.echo(f"  {count:6} {code}")
+    if len(found) > limit:
+        typer.echo(f"  {len(found) - limit} more: --limit {len(found)} shows all")
+
+
+@app.command()
+def show(
+    record: Annotated[str, typer.Argument(help="Id of `quarantine list`, or its beginning.")],
+    as_json: Json = False,
+) -> None:
+    """Show one record: why it was refused, where it came from, and the record itself as Spotify sent it."""
+    runtime = _runtime()
+    with one_sentence():
+        with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+            found = records.get(conn, record)
+        try:
+            raw, absent = records.read_record(runtime.lake, found), None
+        except DamagedObject as error:
+            raw, absent = None, f"{error}: retention may have removed it"
+    if as_json:
+        typer.echo(_dump({**_fields(found), "record": _printable(raw), "record_absent": absent}))
+        return
+    for name, value in _fields(found).items():
+        typer.echo(f"{name + ':':16}{value if value is not None else '-'}")
+    typer.echo("record:")
+    typer.echo(absent or (raw_text(raw) if isinstance(raw, bytes) else _dump(raw)))
+
+
+@app.command()
+def replay(
+    *,
+    partition: Partition = None,
+    source: Source = None,
+    kind: Kind = None,
+    reason: Reason = None,
+    as_json: Json = False,
+) -> None:
+    """Hold the stored answers against today's schemas and load what passes; Spotify is not called.
+
+    The sources of the chosen records are replayed whole, on every date on which a record was refused. Marts
+    follow with the next run of spotify_transform.
+    """
+    with one_sentence():
+        runtime = _runtime()
+        chosen = open_records(runtime, _filters(partition, source, kind, reason, resolved=False))
+        outcome = replay_records(runtime, chosen)
+    if as_json:
+        document = {
+            "passed": [_fields(record) for record in outcome.passed],
+            "still_quarantined": [_fields(record) for record in outcome.still],
+            "failures": outcome.failures,
+        }
+        typer.echo(_dump(document))
+    elif not chosen:
+        typer.echo("nothing is quarantined that could be replayed")
+    else:
+        typer.echo(
+            f"{len(outcome.passed)} of {len(outcome.passed) + len(outcome.still)} records pass now and are "
+            f"loaded, {len(outcome.still)} are still quarantined"
+        )
+        for code, count in Counter(record.reason_code for record in outcome.still).most_common():
+            typer.echo(f"  {count:6} {code}")
+    for failure in outcome.failures:
+        typer.echo(f"error: {failure}", err=True)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _runtime() -> Runtime:
+    return Runtime(lookup=environment_or_stack, attempt=Attempt(f"command-line {uuid.uuid4().hex[:8]}"))
+
+
+def _filters(
+    partition: str | None, source: str | None, kind: str | None, reason: str | None, resolved: bool
+) -> Filters:
+    day = None if partition is None else keys.parse_partition(partition)
+    return Filters(day, source, kind, reason, resolved)
+
+
+def _table(found: list[Quarantined]) -> Table:
+    table = Table("id", "partition", "source", "kind", "record", "reason", "first seen", "state", box=None)
+    for record in found:
+        table.add_row(
+            record.id,
+            str(record.partition),
+            record.source,
+            record.record_kind,
+            # a record without an id is named after its place
+            escape(record.record_key.rpartition("/")[2][-40:]),
+            record.reason_code,
+            str(record.first_seen_at.date()),
+            "resolved" if record.resolved_at else "open",
+        )
+    return table
+
+
+def _fields(record: Quarantined) -> dict[str, Any]:
+    return asdict(record)
+
+
+def raw_text(data: bytes) -> str:
+    """The beginning of an answer that is no JSON, with what cannot be printed escaped."""
+    shown = data[:_BYTES_SHOWN].decode("utf-8", "backslashreplace")
+    more = f"\n… {len(data) - _BYTES_SHOWN} bytes more" if len(data) > _BYTES_SHOWN else ""
+    return shown + more
+
+
+def _printable(raw: Any) -> Any:
+    return raw_text(raw) if isinstance(raw, bytes) else raw
+
+
+def _dump(value: Any) -> str:
+    # flaws and dates as words; in ASCII, since a stranger's text may hold what no encoding can
+    return json.dumps(value, indent=2, default=str)
+
+
+def _console() -> Console:
+    # in a file or a pipe one record is one line
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

@@ -1,0 +1,186 @@
+"""`spotify-pipeline replay`: what the DAG spotify_replay does, without Airflow."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.reconcile import Verdict
+from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
+from spotify_pipeline.stages.runtime import Attempt, Runtime
+
+console = Console(highlight=False)
+
+
+class Engine(StrEnum):
+    """What does the work."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+_DATE = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One date, and what became of its sources."""
+
+    partition: date
+    states: list[SourceState]
+    verdict: Verdict = field(default_factory=Verdict)
+    error: str | None = None
+
+    @property
+    def counts(self) -> KindCounts:
+        """All record kinds of all sources together."""
+        kinds = [counts for state in self.states for counts in state.counts.values()]
+        names = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
+        return KindCounts(**{name: sum(getattr(counts, name) for counts in kinds) for name in names})
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Reason by source; under `-` what is wrong with the whole date."""
+        return self.verdict.failed | ({"-": self.error} if self.error else {})
+
+
+def replay(
+    first: Annotated[datetime, typer.Option("--from", help="First date.", **_DATE)],
+    last: Annotated[datetime, typer.Option("--to", help="Last date, included.", **_DATE)],
+    *,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this source; may be repeated. Default: all.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Dates at a time, with the local engine.")
+    ] = min(4, os.cpu_count() or 1),
+    engine: Annotated[Engine, typer.Option(help="Spark is for long ranges: `make spark`, and Java 17.")] = (
+        Engine.LOCAL
+    ),
+    master: Annotated[
+        str | None, typer.Option(help="Where Spark runs, such as local[2] or spark://host:7077.")
+    ] = None,
+) -> None:
+    """Load the stored raw of a range of dates again, with today's schemas and code; Spotify is not asked.
+
+    The marts follow with the next run of spotify_transform; the DAG spotify_replay starts it by itself.
+    """
+    with one_sentence():
+        run_id = f"command-line replay {uuid.uuid4().hex[:8]}"
+        planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
+        done = []
+        with Progress(console=console, transient=True) as progress:
+            bar = progress.add_task(f"Replaying {len(planned)} dates", total=len(planned))
+            if engine is Engine.SPARK:
+                work = _replay_with_spark(planned, run_id, master, progress.console.print)
+            else:
+                work = _replay_all(planned, run_id, workers)
+            for replayed in work:
+                done.append(replayed)
+                progress.advance(bar)
+                if not console.is_terminal:
+                    console.print(f"{replayed.partition}: {len(replayed.states)} sources")
+        done.sort(key=lambda replayed: replayed.partition)
+        console.print(_table(done))
+        failures = [(day.partition, *failure) for day in done for failure in sorted(day.failures.items())]
+        for day, name, reason in failures:
+            typer.echo(f"error: {day} {name}: {reason}", err=True)
+        if failures:
+            raise typer.Exit(1)
+
+
+def _runtime(run_id: str) -> Runtime:
+    return Runtime(lookup=environment_or_stack, attempt=Attempt(run_id))
+
+
+def _replay_all(planned: list[Replay], run_id: str, workers: int) -> Iterator[Replayed]:
+    if workers == 1 or len(planned) == 1:
+        yield from (_replay_one(replay, run_id) for replay in planned)
+        return
+    # a process each: validation is work for the processor
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(planned)), mp_context=context) as pool:
+        futures = {pool.submit(_replay_one, replay, run_id): replay for replay in planned}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                lost = "its process was ended (out of memory?): replay this date again, with --workers 1"
+                yield Replayed(futures[future].partition, [], error=lost)
+
+
+def _replay_with_spark(
+    planned: list[Replay], run_id: str, master: str | None, report: Callable[[str], None]
+) -> Iterator[Replayed]:
+    from spotify_pipeline.spark.engine import replay_span  # noqa: PLC0415 - not what most replays need
+    from spotify_pipeline.spark.session import master_of, spark_session  # noqa: PLC0415
+
+    runtime = _runtime(run_id)
+    settings = runtime.settings
+    where = master or master_of(runtime.lookup, settings)
+    report(f"starting Spark with master {where}")
+    with spark_session(where, settings.spark_conf) as spark:
+        for span in spans_of(planned, settings.spark_span_days):
+            try:
+                states = replay_span(runtime, spark, span, report=report)
+            except PipelineError as error:
+                yield from (Replayed(replay.partition, [], error=str(error)) for replay in span)
+                continue
+            for partition, of_partition in states.items():
+                yield _reconciled(runtime, partition, of_partition)
+
+
+def _reconciled(runtime: Runtime, partition: date, states: list[SourceState]) -> Replayed:
+    try:
+        return Replayed(partition, states, reconcile_replay(runtime, partition, states))
+    except PipelineError as error:
+        return Replayed(partition, states, error=str(error))
+
+
+def _replay_one(replay: Replay, run_id: str) -> Replayed:
+    try:
+        runtime = _runtime(run_id)
+        states = replay_partition(runtime, replay)
+        return Replayed(replay.partition, states, reconcile_replay(runtime, replay.partition, states))
+    except PipelineError as error:
+        return Replayed(replay.partition, [], error=str(error))
+
+
+def _table(done: list[Replayed]) -> Table:
+    table = Table("date", "sources", "fetched", "loaded", "quarantined", "duplicates", "set aside", "result")
+    for replayed in done:
+        counts = replayed.counts
+        verdict = "failed" if replayed.failures else "partial" if replayed.verdict.partial else "complete"
+        table.add_row(
+            str(replayed.partition),
+            str(len(replayed.states)),
+            *(
+                f"{count:,}"
+                for count in (
+                    counts.fetched,
+                    counts.loaded,
+                    counts.quarantined,
+                    counts.duplicates,
+                    counts.set_aside,
+                )
+            ),
+            verdict,
+        )
+    return table

@@ -1,0 +1,33 @@
+"""`spotify-pipeline sources`: check sources.yml without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.sources.grouping import group_sources
+from spotify_pipeline.sources.loader import load_sources
+from spotify_pipeline.spotify.endpoints import AppClass
+
+app = typer.Typer(no_args_is_help=True, help="What is fetched: sources.yml.")
+
+
+@app.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Default: the setting SPOTIFY_PIPELINE_SOURCES.")
+    ] = None,
+    app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
+) -> None:
+    """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
+    with one_sentence():
+        settings = Settings.load()
+        sources = load_sources(file or settings.sources)
+    for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
+        for source in group:
+            calls = source.estimated_calls(app_class)
+            typer.echo(f"group {number}  {source.name:32} {source.kind.value:15} about {calls} calls")

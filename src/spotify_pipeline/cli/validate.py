@@ -1,0 +1,148 @@
+"""`spotify-pipeline validate`: hold files against the contract, without a stack and without a call."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spotify_pipeline.contract.survey import Survey, Tally
+from spotify_pipeline.contract.validator import SCHEMA_VERSION
+from spotify_pipeline.errors import UnreadableFile
+from spotify_pipeline.json_reading import read_json
+
+_LINES = {".jsonl", ".ndjson"}
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="answers of the Web API as JSON; .jsonl: one a line")],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document instead")] = False,
+) -> None:
+    """Say which records of any response file the pipeline would load, quarantine or set aside, and why.
+
+    The exit status is 0 where every file could be read, whatever it holds, and 1 where one could not.
+    """
+    unreadable: list[dict[str, str]] = []
+    if as_json:
+        typer.echo(f'{{"schema_version": "{SCHEMA_VERSION}", "files": [', nl=False)
+    told = 0
+    for path in files:
+        try:
+            survey = survey_file(path)
+        except UnreadableFile as error:
+            typer.echo(f"error: {error}", err=True)
+            unreadable.append({"path": str(path), "message": str(error)})
+            continue
+        # file by file, so that memory holds one of them
+        separator = ",\n" if told else "\n"
+        typer.echo(separator + _document(path, survey), nl=False) if as_json else _show(path, survey)
+        told += 1
+    if as_json:
+        typer.echo(f'\n], "unreadable": {_dump(unreadable)}}}')
+    raise typer.Exit(1 if unreadable else 0)
+
+
+def survey_file(path: Path) -> Survey:
+    """Judge what a file holds.
+
+    Raises:
+        UnreadableFile: it is absent, no file, may not be read, or holds no JSON.
+    """
+    survey = Survey()
+    try:
+        for line, body in _documents(path):
+            survey.take(body, line)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror or error}): check its path") from None
+    except MemoryError:
+        raise UnreadableFile(f"{path} does not fit into memory: split it") from None
+    except ValueError as error:
+        raise UnreadableFile(
+            f"{path} holds no JSON ({str(error)[:200]}): give the body of an answer, whole and in UTF-8"
+        ) from None
+    return survey
+
+
+def _documents(path: Path) -> Iterator[tuple[int | None, Any]]:
+    if path.suffix.lower() not in _LINES:
+        yield None, read_json(path.read_bytes())
+        return
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield number, read_json(line)
+                except ValueError as error:
+                    raise ValueError(f"line {number}: {error}") from None
+
+
+def _document(path: Path, survey: Survey) -> str:
+    return _dump(
+        {
+            "path": str(path),
+            "kinds": _tallies(survey.kinds),
+            "entries": _tallies(survey.entries),
+            "codes": dict(sorted(survey.codes.items())),
+            "findings": [_without_line(asdict(finding)) for finding in survey.findings],
+            "findings_omitted": survey.omitted,
+            "set_aside": [_without_line(asdict(aside)) for aside in survey.set_aside],
+        }
+    )
+
+
+def _without_line(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields if fields["line"] is not None else {k: v for k, v in fields.items() if k != "line"}
+
+
+def _tallies(tallies: dict[str, Tally]) -> dict[str, dict[str, int]]:
+    return {
+        kind: {
+            "records": tally.records,
+            "valid": tally.valid,
+            "quarantined": tally.quarantined,
+            "set_aside": tally.set_aside,
+        }
+        for kind, tally in tallies.items()
+    }
+
+
+def _dump(value: Any) -> str:
+    # in ASCII: names and paths may hold what no other encoding can
+    return json.dumps(value)
+
+
+def _show(path: Path, survey: Survey) -> None:
+    typer.echo(_plain(str(path)))
+    for kind, tally in survey.kinds.items():
+        _show_tally(kind, tally)
+    for kind, tally in survey.entries.items():
+        _show_tally(f"{kind} (entries)", tally)
+    reasons = Counter(aside.reason for aside in survey.set_aside)
+    if reasons:
+        typer.echo("  set aside: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
+    for code, count in survey.codes.most_common():
+        typer.echo(f"  {count} times {code}")
+    for finding in survey.findings:
+        line = "" if finding.line is None else f"line {finding.line} "
+        typer.echo(f"    {finding.code}  {line}{_plain(finding.pointer) or '(the whole)'}  {finding.message}")
+    if survey.omitted:
+        typer.echo(f"    and {survey.omitted} more")
+    if not any(tally.records for tally in survey.kinds.values()):
+        typer.echo("  no record found: nothing here is a track, an album, an artist or a playlist")
+
+
+def _plain(text: str) -> str:
+    """Text of a stranger without what would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _show_tally(kind: str, tally: Tally) -> None:
+    typer.echo(
+        f"  {kind:24} records {tally.records}  valid {tally.valid}  quarantined {tally.quarantined}"
+        f"  set_aside {tally.set_aside}"
+    )

@@ -1,0 +1,64 @@
+"""`spotify-pipeline warehouse`: bootstrap, migrate, status."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spotify_pipeline import connections
+from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.connections import from_environment
+from spotify_pipeline.warehouse import migrate as migrations
+from spotify_pipeline.warehouse import ops, roles
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+app = typer.Typer(no_args_is_help=True, help="Roles and migrations of the warehouse.")
+
+_ROLE_CONNECTIONS = {
+    roles.OWNER: connections.WAREHOUSE_OWNER,
+    roles.INGEST: connections.WAREHOUSE_INGEST,
+    roles.DBT: connections.WAREHOUSE_DBT,
+    roles.READER: connections.WAREHOUSE_READER,
+}
+
+
+@app.command()
+def bootstrap(
+    admin_url: Annotated[
+        str,
+        typer.Option(
+            envvar="SPOTIFY_PIPELINE_WAREHOUSE_ADMIN_URL",
+            show_envvar=True,
+            help="URL of a superuser; give it by the variable, and no process list shows it.",
+        ),
+    ],
+) -> None:
+    """Make the database, roles and schemas; passwords come from the four warehouse connections."""
+    with one_sentence():
+        passwords = {
+            role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
+        }
+        database = from_environment(connections.WAREHOUSE_OWNER).require("schema")
+        roles.bootstrap(admin_url, passwords, database=database)
+        typer.echo(f"database '{database}' is ready for `spotify-pipeline warehouse migrate`")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the tables to this release's schema revision."""
+    with one_sentence():
+        revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
+        typer.echo(f"the warehouse has schema revision {revision}")
+
+
+@app.command()
+def status() -> None:
+    """Show the schema revision and the newest load; exit 1 when a migration is due."""
+    with one_sentence():
+        info = from_environment(connections.WAREHOUSE_INGEST)
+        with naming_the_server(info), connect(info) as conn:
+            revision = migrations.current_revision(conn)
+            typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
+            migrations.require_current(conn)
+            typer.echo(f"newest load: {ops.highest_load_seq(conn) or 'none'}")

@@ -1,1 +1,0 @@
-"""Names of datasets and origins of columns: no Airflow in here."""

@@ -1,0 +1,1 @@
+"""Airflow callbacks, deadlines and channels that send alerts."""

@@ -1,0 +1,62 @@
+"""dbt's documentation as the last task of spotify_transform.
+
+It stands behind `publish` and holds nothing back: when it cannot be made, its task ends as skipped at once,
+since tries would keep the next run of the DAG waiting; the run stays what it is, and the next one makes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+from cosmos.operators.local import DbtDocsLocalOperator
+
+from spotify_pipeline.orchestration.dbt.operators import DbtNode
+from spotify_pipeline.orchestration.dbt.task_group import node_arguments
+from spotify_pipeline.orchestration.tasks.runtime import running
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+# SQL is compiled to be shown; to compile that of the tests as well would take three times as long
+_LEFT_OUT = ["--exclude", "resource_type:test", "resource_type:unit_test"]
+
+
+class WriteDocs(DbtNode, DbtDocsLocalOperator):
+    """`dbt docs generate` as spotify_dbt, and what it writes put into the lake."""
+
+    def execute(self, context: Context, **kwargs: Any) -> Any:
+        """Write the documentation.
+
+        Raises:
+            AirflowSkipException: it could not be made; the log says why.
+        """
+        try:
+            return super().execute(context, **kwargs)
+        except Exception as error:
+            log.warning("no documentation this time: %s", error, exc_info=error)
+            raise AirflowSkipException(f"no documentation this time: {error}") from None
+
+
+def write_docs(project: Path) -> WriteDocs:
+    """The task, inside the DAG being defined."""
+    return WriteDocs(
+        task_id="write_docs",
+        dbt_cmd_flags=_LEFT_OUT,
+        callback=_publish,
+        should_store_compiled_sql=False,
+        doc_md="Write dbt's documentation to the lake, `docs/dbt/`. Skipped when it cannot be made.",
+        **node_arguments(project),
+    )
+
+
+def _publish(project_dir: str, **_: Any) -> None:
+    from spotify_pipeline.stages.dbt_docs import publish_docs  # noqa: PLC0415 - heavy, and this is read at parse
+
+    with running() as runtime:
+        changed = publish_docs(runtime, Path(project_dir, "target"))
+    log.info("written: %s", ", ".join(changed) or "nothing, it is as it was")

@@ -1,0 +1,168 @@
+"""Load, in the scheduler, the third-party packages that tasks use.
+
+The LocalExecutor forks its workers from the scheduler and each task is forked again, without exec: what is
+imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules
+and the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays
+behind: no thread, no connection, no open file. (One helper process does, multiprocessing's resource tracker:
+forks share it by design.)
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+MODULES = (
+    "airflow.sdk",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.common.io.assets.file",
+    "airflow.providers.openlineage.plugins.openlineage",
+    "airflow.providers.postgres.assets.postgres",
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow.providers.standard.decorators.python",
+    "airflow.providers.standard.operators.empty",
+    "cosmos",
+    "cosmos.airflow.graph",
+    "cosmos.airflow.task_group",
+    "cosmos.converter",
+    "cosmos.listeners.dag_run_listener",
+    "cosmos.listeners.task_instance_listener",
+    "cosmos.operators.local",
+    "cosmos.plugin.airflow3",
+    "cosmos.profiles",
+    "dbt.cli.main",
+    "dbt.adapters.postgres",
+    "dbt.task.docs.generate",
+    "openlineage.client",
+    "openlineage.common.provider.dbt.local",
+    "alembic.command",
+    "alembic.config",
+    "httpx",
+    "jsonschema",
+    "jsonschema_rs",
+    "minio",
+    "orjson",
+    "psycopg",
+    "pydantic_settings",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "stamina",
+)
+# what a task needs to tell its lineage, where somebody listens
+LINEAGE_MODULES = (
+    "airflow.providers.openlineage.extractors.manager",
+    "airflow.providers.openlineage.plugins.adapter",
+    "sqlglot.lineage",
+    "sqlglot.optimizer.qualify",
+)
+# every module below these is loaded: dbt picks the task of a command only when it runs
+PACKAGES = ("dbt.task",)
+
+# a project with one node of each kind that ours has, so that dbt's lazily loaded modules get loaded
+_PROJECT = {
+    "dbt_project.yml": "name: warm\nversion: '1.0.0'\nconfig-version: 2\nprofile: warm\n",
+    "profiles.yml": (
+        "warm: {target: t, outputs: {t: {type: postgres, host: 127.0.0.1, port: 1, user: u, password: p,"
+        " dbname: d, schema: s, threads: 1}}}\n"
+    ),
+    "models/warm.sql": "{{ config(materialized='incremental', unique_key='id') }} select 1 as id\n",
+    "models/warm.yml": (
+        "models: [{name: warm, columns: [{name: id, data_tests: [unique]}]}]\n"
+        "sources: [{name: warm, tables: [{name: loads, loaded_at_field: at, config: {freshness:"
+        " {warn_after: {count: 1, period: day}}}}]}]\n"
+    ),
+    "seeds/warm_seed.csv": "id\n1\n",
+}
+
+
+def warm_up(project: Path | None = None) -> None:
+    """Import what tasks use, and parse the dbt project for them.
+
+    A package that is not installed is left out, and so is a project that cannot be parsed: the scheduler must
+    start anyway.
+    """
+    started = time.monotonic()
+    for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):
+        _import(name)
+    for name in PACKAGES:
+        package = _import(name)
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+            _import(f"{name}.{module.name}")
+    _parse_small_project()
+    if project is not None:
+        _keep_parsed(project)
+    log.info("workers are warm after %.1f s", time.monotonic() - started)
+
+
+def _lineage_is_on() -> bool:
+    try:  # in here: an Airflow without the provider has no lineage
+        from airflow.providers.openlineage import conf  # noqa: PLC0415
+    except ImportError:
+        return False
+    return not conf.is_disabled()
+
+
+def _import(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        log.warning("workers stay cold for %s: %s", name, error)
+        return None
+
+
+def _parse_small_project() -> None:
+    """Let dbt load what it loads lazily."""
+    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
+        for name, text in _PROJECT.items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        _parse(Path(folder))
+
+
+def _keep_parsed(project: Path) -> None:
+    """Parse the project for the tasks that will be forked; they fall back to dbt's own reading without it."""
+    before = fingerprint(project)
+    manifest = _parse(project)
+    if manifest is None or not keep(project, manifest, before):
+        log.warning("tasks parse %s themselves", project)
+
+
+def _parse(project: Path) -> Manifest | None:
+    """Run `dbt parse` in this process, write nothing into the project, and put back what dbt changed here."""
+    try:  # in here, so that this module can be imported without dbt
+        from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+        from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: PLC0415
+    except ImportError:
+        return None
+    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as scratch:
+        paths = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", scratch]
+        quiet = [
+            "--no-static-parser",
+            "--quiet",
+            "--no-send-anonymous-usage-stats",
+            "--log-path",
+            f"{scratch}/logs",
+        ]
+        result = dbtRunner().invoke([*quiet, "parse", *paths])
+        # dbt keeps its log file open, in a folder that is about to go
+        cleanup_event_logger()
+        reset_adapters()
+    if not result.success:
+        log.warning("dbt cannot parse %s: %s", project, result.exception)
+        return None
+    return cast("Manifest", result.result)

@@ -1,0 +1,1 @@
+"""OpenLineage events: the datasets and columns that tasks read and write."""

@@ -1,0 +1,1 @@
+"""Links in Airflow's UI, and the pages that they open."""

@@ -1,0 +1,109 @@
+"""Links of tasks: to raw answers, to the report, to compiled SQL. An Airflow plugin.
+
+The API server makes a link when somebody looks at a task, so a running task spends nothing on it. Browsers
+cannot open an object store that wants keys: the pages behind `/pipeline` read it for them, see `link_pages`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
+
+PREFIX = "/pipeline"
+_DBT = "spotify_pipeline.orchestration.dbt.operators"
+# of the tasks that handle answers of the Web API
+_RAW_TASKS = ("fetch", "validate", "load", "reconcile", "conclude")
+_REPORT_TASKS = ("publish", "write_report")
+
+
+def _named(module: str, name: str) -> type:
+    """A stand-in of a class: Airflow compares the names only, and the class itself is slow to import."""
+    return type(name, (), {"__module__": module})
+
+
+_TASKFLOW = [_named("airflow.providers.standard.decorators.python", "_PythonDecoratedOperator")]
+_NODES = [_named(_DBT, name) for name in ("RunModel", "LoadSeed", "RunDataTest", "CheckFreshness")]
+
+
+class RawLink(BaseOperatorLink):
+    """The answers of the Web API that a run's partition has."""
+
+    name = "Raw answers"
+    operators: ClassVar[list[Any]] = _TASKFLOW
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Page of the raw zone, for tasks that have to do with it."""
+        wanted = ti_key.dag_id in {"spotify_ingest", "spotify_replay"}
+        return _page(ti_key, "raw") if wanted and _last(ti_key) in _RAW_TASKS else ""
+
+
+class ReportLink(BaseOperatorLink):
+    """The report of a run's partition."""
+
+    name = "Report"
+    operators: ClassVar[list[Any]] = _TASKFLOW
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Page of the report, for tasks that publish or write it."""
+        return _page(ti_key, "report") if _last(ti_key) in _REPORT_TASKS else ""
+
+
+class CompiledSqlLink(BaseOperatorLink):
+    """The SQL that dbt ran, where Cosmos keeps it: among the rendered templates."""
+
+    name = "Compiled SQL"
+    operators: ClassVar[list[Any]] = _NODES
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Airflow's own page."""
+        return f"{_base()}{_task_path(ti_key)}/rendered_templates"
+
+
+class WarningLink(BaseOperatorLink):
+    """A data test that passed with a warning has this button; one without a warning has none."""
+
+    name = "Warning: see the log"
+    operators: ClassVar[list[Any]] = _NODES
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The log, where the task has left a warning."""
+        from spotify_pipeline.orchestration.links.pages import has_warned  # noqa: PLC0415
+
+        return f"{_base()}{_task_path(ti_key)}" if has_warned(ti_key) else ""
+
+
+async def pages(scope: Any, receive: Any, send: Any) -> None:
+    """The pages as an ASGI application, built at the first request: only the API server has any."""
+    from spotify_pipeline.orchestration.links.pages import application  # noqa: PLC0415
+
+    await application()(scope, receive, send)
+
+
+class PipelineLinks(AirflowPlugin):
+    """What Airflow finds in plugins/."""
+
+    name = "spotify_pipeline"
+    operator_extra_links: ClassVar[list[Any]] = [RawLink(), ReportLink(), CompiledSqlLink(), WarningLink()]
+    fastapi_apps: ClassVar[list[Any]] = [{"app": pages, "url_prefix": PREFIX, "name": "Spotify pipeline"}]
+
+
+def _page(ti_key: Any, what: str) -> str:
+    return f"{_base()}{PREFIX}/{quote(ti_key.dag_id)}/{quote(ti_key.run_id, safe='')}/{what}"
+
+
+def _task_path(ti_key: Any) -> str:
+    mapped = f"/mapped/{ti_key.map_index}" if ti_key.map_index is not None and ti_key.map_index >= 0 else ""
+    return f"/dags/{quote(ti_key.dag_id)}/runs/{quote(ti_key.run_id, safe='')}/tasks/{ti_key.task_id}{mapped}"
+
+
+def _last(ti_key: Any) -> str:
+    return str(ti_key.task_id).rpartition(".")[2]
+
+
+def _base() -> str:
+    from airflow.configuration import conf  # noqa: PLC0415
+
+    return str(conf.get("api", "base_url", fallback="/")).rstrip("/")

@@ -1,0 +1,153 @@
+"""Pages that show what lies in the object store: raw answers and reports, read only.
+
+Who may see a DAG may see what it wrote, except what comes from a user's account: that is left out.
+Imported by Airflow's API server alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.models.connection import Connection
+from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import select
+
+from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.orchestration.dbt.verdicts import WARNING_KEY
+
+# nothing of a stored page runs with the rights of Airflow's own
+_HEADERS = {
+    "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'none'; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li{overflow-wrap:anywhere}"
+
+
+@cache
+def application() -> FastAPI:
+    """The application, made once per process."""
+
+    app = FastAPI(
+        title="Spotify pipeline",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(requires_access_dag("GET"))],
+    )
+
+    @app.exception_handler(PipelineError)
+    def unavailable(_: Any, error: PipelineError) -> Response:
+        return Response(str(error), status_code=503, media_type="text/plain", headers=_HEADERS)
+
+    def found_partition(dag_id: str, run_id: str) -> date:
+        key = partition_key(dag_id, run_id)
+        if key is None:
+            raise HTTPException(404, f"{dag_id} has no run {run_id} with a partition")
+        return keys.parse_partition(key)
+
+    @app.get("/{dag_id}/{run_id}/raw", response_class=HTMLResponse)
+    def raw(dag_id: str, run_id: str) -> HTMLResponse:
+        page = raw_page(_lake(), found_partition(dag_id, run_id), "object")
+        return HTMLResponse(page, headers=_HEADERS)
+
+    @app.get("/{dag_id}/{run_id}/object")
+    def stored(dag_id: str, run_id: str, key: str) -> Response:
+        if not is_shown(key, found_partition(dag_id, run_id)):
+            raise HTTPException(404, "no such object")
+        return Response(_lake().get(key).data, media_type="application/json", headers=_HEADERS)
+
+    @app.get("/{dag_id}/{run_id}/report")
+    def report(dag_id: str, run_id: str) -> Response:
+        partition = found_partition(dag_id, run_id)
+        page = _lake().find(keys.report_key(partition))
+        if page is None:
+            raise HTTPException(404, f"there is no report of {partition} yet: spotify_report writes it")
+        return Response(page.data, media_type="text/html", headers=_HEADERS)
+
+    return app
+
+
+def is_shown(key: str, partition: date) -> bool:
+    """Whether a page may hand out an object: raw, of the run's partition, of no user's account."""
+    return (
+        key.startswith(keys.partition_prefix(keys.RAW, partition))
+        and not key.startswith(keys.users_prefix(keys.RAW, partition))
+        and ".." not in key
+    )
+
+
+def raw_page(lake: Lake, partition: date, address: str) -> str:
+    """HTML that lists the raw objects of a partition by source; `address` serves one of them."""
+    by_source: dict[str, list[str]] = {}
+    for key in lake.keys(keys.partition_prefix(keys.RAW, partition)):
+        if is_shown(key, partition):
+            by_source.setdefault(keys.source_of(key) or "", []).append(key)
+    parts = [
+        f"<h2 id='{escape(source)}'>{escape(source)}</h2><ul>"
+        + "".join(
+            f"<li><a href='{address}?key={quote(key, safe='')}'>{escape(key.rpartition('/')[2])}</a></li>"
+            # the manifest first: it says what the others answer
+            for key in sorted(found, key=lambda key: (not key.endswith(keys.MANIFEST_NAME), key))
+        )
+        + "</ul>"
+        for source, found in sorted(by_source.items())
+    ]
+    nothing = "<p>Nothing was fetched for this date.</p>"
+    return (
+        f"<!doctype html><meta charset='utf-8'><title>Raw answers of {partition}</title>"
+        f"<style>{_STYLE}</style><h1>Raw answers of {partition}</h1>"
+        "<p>As they came from the Web API. What comes from a user's account is not shown.</p>"
+        + ("".join(parts) or nothing)
+    )
+
+
+def partition_key(dag_id: str, run_id: str) -> str | None:
+    """Partition of a run, from Airflow's database; None where there is no such run, or it has none."""
+
+    with create_session() as session:
+        wanted = select(DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        found: str | None = session.scalar(wanted)
+        return found
+
+
+def has_warned(ti_key: Any) -> bool:
+    """Whether a task has left a warning."""
+
+    with create_session() as session:
+        wanted = select(XComModel.key).where(
+            XComModel.dag_id == ti_key.dag_id,
+            XComModel.run_id == ti_key.run_id,
+            XComModel.task_id == ti_key.task_id,
+            XComModel.key == WARNING_KEY,
+        )
+        return session.scalar(wanted) is not None
+
+
+def _lake() -> Lake:
+    """The object store, its connection read as the API server does."""
+
+    found = Connection.get_connection_from_secrets(SPOTIFY_LAKE)
+    return Lake(
+        ConnectionInfo(
+            SPOTIFY_LAKE,
+            host=found.host,
+            port=found.port,
+            login=found.login,
+            password=found.password,
+            schema=found.schema,
+            extra={name.lower(): value for name, value in found.extra_dejson.items()},
+        )
+    )

@@ -1,0 +1,1 @@
+"""What the tasks of each DAG do: each calls one stage."""

@@ -1,0 +1,236 @@
+"""The tasks of spotify_ingest: each calls one step, for one partition or one group of sources."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+
+from spotify_pipeline.connections import WAREHOUSE_OWNER
+from spotify_pipeline.errors import ReconciliationError, SourcesFailed
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.orchestration.alerts.callbacks import mark_told
+from spotify_pipeline.orchestration.alerts.ingest import tell_verdict, telling
+from spotify_pipeline.orchestration.lineage import datasets as lineage
+from spotify_pipeline.orchestration.metrics import count_sources
+from spotify_pipeline.orchestration.tasks.retry_state import SettledSources
+from spotify_pipeline.orchestration.tasks.runtime import step, tries_are_left
+from spotify_pipeline.sources import Source, load_sources
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.stages import plan as planning
+from spotify_pipeline.stages.clients import Clients
+from spotify_pipeline.stages.details import DETAILS, details_source
+from spotify_pipeline.stages.fetch import FetchOutcome, begun_before, fetch_source, reuse, settled
+from spotify_pipeline.stages.group import SourceState, for_each
+from spotify_pipeline.stages.load import load_source
+from spotify_pipeline.stages.reconcile import Verdict, reconcile
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.validate import validate_source
+from spotify_pipeline.warehouse.cooldown import time_to_resume
+from spotify_pipeline.warehouse.migrate import migrate
+
+log = logging.getLogger(__name__)
+_AFTER_DEADLINE = timedelta(seconds=1)
+Group = dict[str, Any]
+"""XCom of a mapped group: `label`, `fetch` and the `states` of its sources."""
+
+
+def migrate_warehouse() -> str:
+    """Bring the warehouse to this code's schema; give its revision."""
+    with step() as (runtime, _):
+        return migrate(runtime.lookup(WAREHOUSE_OWNER))
+
+
+def plan_groups() -> list[Group]:
+    """Groups of whole sources, one mapped task group each; skips where there is nothing to do."""
+    with step() as (runtime, partition):
+        plan = planning.plan(runtime, partition)
+        planning.register(runtime, plan)
+        lineage.wrote_tables(runtime.lookup, partition, "ops.source")
+        return [
+            {
+                "label": group.label,
+                "fetch": plan.fetch,
+                "states": [SourceState(source).to_dict() for source in group.sources],
+            }
+            for group in plan.groups
+        ]
+
+
+def fetch_group(group: Group) -> Group:
+    """Raw answers and manifests of a group's sources."""
+    with step() as (runtime, partition):
+        if not group["fetch"]:
+            return _each(group, lambda state: _stored(runtime, partition, state))
+        sources = {source.name: source for source in load_sources(runtime.settings.sources)}
+        outcomes: list[FetchOutcome] = []
+        with Clients(runtime) as clients:
+
+            def fetch(state: SourceState) -> SourceState:
+                source = sources.get(state.source)
+                if source is None:
+                    return _stored(runtime, partition, state)
+                outcomes.append(_fetch(runtime, clients.of(source), partition, source))
+                return _state_of(outcomes[-1])
+
+            settled_before = SettledSources(get_current_context())
+            with settled_before.kept_for_a_retry():
+                done = _each(group, settled_before.once(fetch))
+            lineage.fetched(runtime.lookup, partition, _states(done))
+            _give_way(runtime, clients.app, outcomes)
+            return done
+
+
+def fetch_details(planned: list[Group] | None) -> Group:
+    """Raw answers of the detail queue, once the sources have filled it."""
+    if not planned:
+        raise AirflowSkipException("nothing was planned")
+    group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
+    if not group["fetch"]:  # a partition from raw: the plan has stored details among its sources
+        return group
+    with step() as (runtime, partition), runtime.spotify() as client:
+        source = details_source(runtime, client, partition)
+        if source is None:
+            return group
+        outcomes: list[FetchOutcome] = []
+
+        def fetch(_: SourceState) -> SourceState:
+            outcomes.append(_fetch(runtime, client, partition, source))
+            return _state_of(outcomes[-1])
+
+        done = _each({**group, "states": [SourceState(DETAILS).to_dict()]}, fetch)
+        lineage.fetched(runtime.lookup, partition, _states(done))
+        _give_way(runtime, client, outcomes)
+        return done
+
+
+def _fetch(runtime: Runtime, client: SpotifyClient, partition: date, source: Source) -> FetchOutcome:
+    return fetch_source(
+        runtime.lake,
+        client,
+        partition,
+        source,
+        concurrency=runtime.settings.fetch_concurrency,
+        tries_left=tries_are_left(),
+        skip_album=settled(runtime.ingest, partition, source.name),
+        begun=begun_before(
+            runtime.ingest, partition, source.name, refresh_days=runtime.settings.album_refresh_days
+        ),
+        user=runtime.user if source.kind.needs_login else None,
+    )
+
+
+def _give_way(runtime: Runtime, client: SpotifyClient, outcomes: Iterable[FetchOutcome]) -> None:
+    """End this attempt where a closed bucket opens soon: the slot is free until then, no try is used up.
+
+    Raises:
+        AirflowRescheduleException: the task starts again at that time, and goes on from what is stored.
+    """
+    deadlines = [outcome.resume_after for outcome in outcomes if not outcome.complete]
+    if not any(deadlines):
+        return
+    wait = time_to_resume(deadlines, client.api_now(), runtime.settings.cooldown_wait_max)
+    if wait is not None:
+        log.info("a bucket of the Web API is closed: going on in %s", wait)
+        raise AirflowRescheduleException(datetime.now(UTC) + wait + _AFTER_DEADLINE)
+
+
+def _stored(runtime: Runtime, partition: date, state: SourceState) -> SourceState:
+    """What the raw zone has, where nothing may be fetched any more."""
+    manifest = read_manifest(runtime.lake, partition, state.source)
+    if manifest is None:
+        message = f"source '{state.source}' is no longer in sources.yml and has no raw for {partition}"
+        return SourceState(state.source, "failed", message)
+    return _state_of(reuse(manifest))
+
+
+def _state_of(outcome: FetchOutcome) -> SourceState:
+    return SourceState(outcome.source, "complete" if outcome.complete else "partial", outcome.message)
+
+
+def validate_group(group: Group) -> Group:
+    """Validated rows and quarantined records of a group's sources."""
+    with step() as (runtime, partition):
+
+        def validate(state: SourceState) -> SourceState:
+            validate_source(runtime.lake, partition, state.source)
+            return state
+
+        done = _each(group, validate)
+        lineage.validated(runtime.lookup, partition, _states(done))
+        return done
+
+
+def load_group(group: Group) -> Group:
+    """Staging rows of a group's sources."""
+    with step() as (runtime, partition):
+        done = _each(group, lambda state: load_source(runtime, partition, state.source))
+        lineage.loaded(runtime.lookup, partition, _states(done))
+        return done
+
+
+def _each(group: Group, work: Callable[[SourceState], SourceState]) -> Group:
+    # read by map_index_template: the group's name in the grid
+    get_current_context()["label"] = group["label"]
+    tries_left = tries_are_left()
+    states = for_each(
+        _states(group),
+        telling(work, tries_left=tries_left),
+        tries_left=tries_left,
+    )
+    return {**group, "states": [state.to_dict() for state in states]}
+
+
+def _states(group: Group) -> list[SourceState]:
+    return [SourceState.from_dict(fields) for fields in group["states"]]
+
+
+def reconcile_groups(
+    planned: list[Group] | None, loaded: Iterable[Group | None], details: Group | None, asset: Any
+) -> dict[str, Any]:
+    """Join the groups, check the counts, and say to the asset what it stands for.
+
+    `planned` is None where the plan was skipped or failed: then there is nothing to join. `details` is None
+    where one of their tasks failed.
+    """
+    if not planned:
+        raise AirflowSkipException("nothing was planned")
+    with step() as (runtime, partition):
+        names = [state["source"] for group in planned for state in group["states"]]
+        names += [DETAILS] if details is None else [state["source"] for state in details["states"]]
+        states = [
+            SourceState.from_dict(fields)
+            for group in (*loaded, details)
+            if group is not None
+            for fields in group["states"]
+        ]
+        try:
+            verdict = reconcile(runtime, partition, names, states)
+        except ReconciliationError as error:
+            mark_told(error)  # each of the sources that it names is
+            raise
+        tell_verdict(runtime, partition, verdict, states)
+        count_sources(states, verdict)
+        lineage.wrote_tables(runtime.lookup, partition, "ops.reconciliation")
+        summary = {
+            "complete": verdict.complete,
+            "partial": verdict.partial,
+            "failed": verdict.failed,
+        }
+        get_current_context()["outlet_events"][asset].extra = summary
+        return summary
+
+
+def conclude(summary: dict[str, Any]) -> str:
+    """End the run red where a source failed; the others are loaded and passed on."""
+    with step() as (_, partition):
+        try:
+            Verdict(**summary).raise_failures(partition.isoformat())
+        except SourcesFailed as error:
+            mark_told(error)  # each source is, by the task that it failed in
+            raise
+        return f"{len(summary['complete'])} sources complete, {len(summary['partial'])} partial"

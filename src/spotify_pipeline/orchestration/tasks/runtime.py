@@ -1,0 +1,90 @@
+"""Steps inside Airflow: connections, the partition, and what an error means for the task."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from airflow.sdk import Connection, get_current_context
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.log import mask_secret
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing, PastPartition, TerminalError
+from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration.tasks.login_state import VariableState
+from spotify_pipeline.stages.runtime import Attempt, Runtime
+
+log = logging.getLogger(__name__)
+
+
+def from_airflow(conn_id: str) -> ConnectionInfo:
+    """Read a connection through Airflow, which also hides its secrets in logs.
+
+    Raises:
+        ConnectionMissing: Airflow knows no such connection.
+    """
+    try:
+        found = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        raise ConnectionMissing(
+            f"connection '{conn_id}' is not defined: add it under Admin → Connections, in "
+            f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}"
+        ) from None
+    return ConnectionInfo(
+        conn_id=conn_id,
+        conn_type=found.conn_type or "generic",
+        host=found.host,
+        port=found.port,
+        login=found.login,
+        password=found.password,
+        schema=found.schema,
+        # airflow_settings.yaml lowers the case of these keys, so we do it everywhere
+        extra={key.lower(): value for key, value in found.extra_dejson.items()},
+    )
+
+
+def partition_of(context: Any) -> date:
+    """Partition of the running DAG run.
+
+    Raises:
+        ConfigurationError: the run has no key, or the key is no date.
+    """
+    return keys.parse_partition(context["dag_run"].partition_key)
+
+
+@contextmanager
+def running() -> Iterator[Runtime]:
+    """Runtime for one step; its errors become Airflow's.
+
+    A TerminalError is let through: the tasks' retry policy reads it and fails the task without the tries that
+    are left, for the same call would fail again. PastPartition ends it as skipped. Everything else is tried
+    again as the task is set.
+    """
+    context = get_current_context()
+    try:
+        attempt = Attempt(run_id=context["dag_run"].run_id, try_number=context["ti"].try_number)
+        yield Runtime(
+            lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState()
+        )
+    except PastPartition as error:
+        raise AirflowSkipException(str(error)) from None
+    except TerminalError as error:
+        log.error("%s: %s", type(error).__name__, error)  # one sentence, no stack
+        raise
+
+
+@contextmanager
+def step() -> Iterator[tuple[Runtime, date]]:
+    """Runtime and partition for one step of a partitioned run; see `running`."""
+    with running() as runtime:
+        yield runtime, partition_of(get_current_context())
+
+
+def tries_are_left() -> bool:
+    """Whether Airflow would run the present task once more if it failed now."""
+    instance = get_current_context()["ti"]
+    return bool(instance.try_number <= instance.max_tries)

@@ -1,1 +1,0 @@
-"""Records that broke the contract: look at them, and load those that hold it by now."""

@@ -1,0 +1,42 @@
+"""The clients of one task: the app's, and the user's where a source needs it, each opened once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from spotify_pipeline.sources import Source
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.stages.runtime import Runtime
+
+
+class Clients:
+    """Use it as a context manager: what it opened is closed at the end."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    @cached_property
+    def app(self) -> SpotifyClient:
+        """Reads as the app."""
+        return self._opened.enter_context(self._runtime.spotify())
+
+    @cached_property
+    def user(self) -> SpotifyClient:
+        """Reads as the user who is logged in. Raises ConfigurationError where nobody is."""
+        return self._opened.enter_context(self._runtime.spotify_user())
+
+    def of(self, source: Source) -> SpotifyClient:
+        """The client that may read `source`."""
+        return self.user if source.kind.needs_login else self.app

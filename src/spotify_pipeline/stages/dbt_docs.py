@@ -1,0 +1,95 @@
+"""dbt's documentation in the lake: what the marts are, column by column, and the SQL behind them.
+
+Three objects, the newest only, since they describe the project and hold no data: `index.html`, one page that
+needs nothing beside it; `manifest.json` and `catalog.json` for tools, among them `dbt --state`.
+
+Who made them, when and in which folder is taken out: the same project over the same tables gives the same
+bytes, and an object that holds them already is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.store import Lake
+from spotify_pipeline.stages.runtime import Runtime
+
+INDEX, MANIFEST, CATALOG = keys.DOCS_PAGE, "manifest.json", "catalog.json"
+# of each artifact's metadata, see https://schemas.getdbt.com/dbt/manifest/v12.json
+_OF_THE_RUN = {"generated_at", "invocation_id", "invocation_started_at", "run_started_at", "env", "user_id"}
+# of each node
+_OF_THE_PLACE = {"created_at", "root_path", "build_path", "compiled_path"}
+# what dbt's page holds where `dbt docs generate --static` puts the artifacts
+_INLINE = {MANIFEST: '"MANIFEST.JSON INLINE DATA"', CATALOG: '"CATALOG.JSON INLINE DATA"'}
+
+
+def publish_docs(runtime: Runtime, target: Path) -> list[str]:
+    """Write what `dbt docs generate` left in `target`; gives the keys of the objects that changed.
+
+    With `settings.dbt_docs_dir` set, the folder gets the same files: Airflow's UI shows them from there.
+
+    Raises:
+        ConfigurationError: an artifact is missing or no JSON.
+        LakeUnavailable: the object store cannot be reached.
+    """
+    files = documentation(target)
+    folder = runtime.settings.dbt_docs_dir
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            whole = folder / f".{name}.part"
+            whole.write_bytes(content)
+            whole.replace(folder / name)  # a reader never sees half a file
+    return [key for name, content in files.items() if _put(runtime.lake, key := keys.docs_key(name), content)]
+
+
+def documentation(target: Path) -> dict[str, bytes]:
+    """The three files by name, made of dbt's own.
+
+    Raises:
+        ConfigurationError: an artifact is missing or no JSON.
+    """
+    artifacts = {name: _steady(target / name) for name in (MANIFEST, CATALOG)}
+    page = _read(target / INDEX)
+    for name, place in _INLINE.items():
+        # "</" would end the script that the text stands in
+        page = page.replace(place, artifacts[name].replace("</", "<\\/"))
+    return {INDEX: page.encode()} | {name: text.encode() for name, text in artifacts.items()}
+
+
+def _steady(path: Path) -> str:
+    """An artifact without what differs from run to run."""
+    try:
+        content = json.loads(_read(path))
+    except ValueError:
+        raise ConfigurationError(f"dbt's '{path.name}' is no JSON: run `dbt docs generate` again") from None
+    content["metadata"] = _without(content["metadata"], _OF_THE_RUN)
+    for entries in content.values():
+        if isinstance(entries, dict):
+            for name, entry in entries.items():
+                entries[name] = _without(entry, _OF_THE_PLACE) if isinstance(entry, dict) else entry
+    return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
+def _without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(f"dbt wrote no '{path.name}': run `dbt docs generate` again") from None
+
+
+def _put(lake: Lake, key: str, content: bytes) -> bool:
+    stored = lake.find(key)
+    if stored is not None and stored.data == content:
+        return False
+    kind = "text/html; charset=utf-8" if key.endswith(".html") else "application/json"
+    lake.put(key, content, content_type=kind)
+    return True

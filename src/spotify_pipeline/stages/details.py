@@ -1,0 +1,85 @@
+"""The source `_details`: full tracks from a queue, within a budget of calls a day.
+
+An album's answer holds simplified tracks, without ISRC and popularity. What was taken from the queue for a
+partition is written down before the first call, so that each attempt and each later run asks for just that.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date
+
+import orjson
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import Lake, Manifest, keys
+from spotify_pipeline.sources.model import Source, SourceKind
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.endpoints import AppClass
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import detail_queue
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+log = logging.getLogger(__name__)
+
+DETAILS = "_details"
+TRACKS_PER_CALL = 50
+"""Ids that one /tracks?ids= takes; only an Extended app has it."""
+
+
+def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> Source | None:
+    """The tracks to ask for in `partition`, maybe none; None where the budget is 0 or the date has passed.
+
+    Raises:
+        DamagedObject: the stored selection cannot be read.
+        TransientError, AuthenticationError: the store, the warehouse or Spotify cannot be used.
+    """
+    if not _budget(runtime, client.app_class):
+        return None
+    lake = runtime.lake
+    ids = _stored_selection(lake, partition)
+    if ids is None:
+        if client.api_now().astimezone(UTC).date() != partition:
+            return None
+        ids = _select(runtime, client.app_class, partition)
+        lake.put(keys.selection_key(partition, DETAILS), orjson.dumps({"ids": ids}))
+        log.info("%s: %d tracks taken from the detail queue", partition, len(ids))
+    return Source(DETAILS, SourceKind.TRACK, ids=tuple(ids))
+
+
+def asked_ids(manifest: Manifest) -> set[str]:
+    """Ids that were asked for, whatever Spotify answered."""
+    asked = {missing.requested_id for missing in manifest.missing}
+    for raw in manifest.objects:
+        if raw.requested_id:
+            asked.add(raw.requested_id)
+        asked.update(filter(None, raw.query.get("ids", "").split(",")))
+    return asked
+
+
+def _budget(runtime: Runtime, app_class: AppClass) -> int:
+    """Tracks of a day."""
+    if app_class is AppClass.EXTENDED:
+        return runtime.settings.detail_calls_extended * TRACKS_PER_CALL
+    return runtime.settings.detail_calls_development
+
+
+def _select(runtime: Runtime, app_class: AppClass, partition: date) -> list[str]:
+    limit = _budget(runtime, app_class)
+    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        if app_class is AppClass.EXTENDED:
+            return detail_queue.stale_tracks(conn, partition, limit)
+        return detail_queue.queued_tracks(conn, limit)
+
+
+def _stored_selection(lake: Lake, partition: date) -> list[str] | None:
+    key = keys.selection_key(partition, DETAILS)
+    stored = lake.find(key)
+    if stored is None:
+        return None
+    try:
+        return [str(track_id) for track_id in orjson.loads(stored.data)["ids"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedObject(
+            f"'{key}' cannot be read ({error}): delete it, and the queue is asked again"
+        ) from error

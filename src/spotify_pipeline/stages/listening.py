@@ -1,0 +1,92 @@
+"""The listening history, hour by hour: recently-played since the cursor → raw → staging.plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from spotify_pipeline.errors import ReconciliationError, UserErased
+from spotify_pipeline.sources.model import Source, SourceKind
+from spotify_pipeline.spotify.endpoints import Scope
+from spotify_pipeline.stages.clients import Clients
+from spotify_pipeline.stages.fetch import fetch_source
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.load import load_source
+from spotify_pipeline.stages.plays import LISTENING, OVERLAP_MS
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.users import note_user
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.plays import cursor_ms
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where the answers of one run lie: a partition, and a source named after the hour."""
+
+    partition: date
+    source: str
+
+
+def why_not(runtime: Runtime) -> str | None:
+    """Why there is nothing to listen to, None where there is.
+
+    Raises:
+        ConfigurationError: the login cannot be used.
+    """
+    try:
+        login = runtime.login
+    except UserErased as error:
+        return str(error)
+    if login is None:
+        return "nobody is logged in, so no listening history is read: define connection 'spotify_user'"
+    if Scope.RECENTLY_PLAYED not in login.read().scopes:
+        return f"the login of connection 'spotify_user' does not have the scope {Scope.RECENTLY_PLAYED}"
+    return None
+
+
+def fetch_plays(runtime: Runtime) -> Reading:
+    """Bring the plays since the cursor into the raw zone; the hour is the API's own.
+
+    A second run in the same hour finds the first one's answer and asks for nothing.
+
+    Raises:
+        TransientError, TerminalError: see `fetch_source`.
+        SchemaVersionError: the warehouse does not have this code's tables.
+    """
+    login = None if runtime.login is None else runtime.login.read()
+    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+        require_current(conn)
+        if login is not None:
+            note_user(conn, login)
+        known = None if login is None else cursor_ms(conn, login.user_hash)
+    with Clients(runtime) as clients:
+        # the app's token is always a new one, so its answer tells Spotify's time; the user's can be shared
+        now = clients.app.api_now().astimezone(UTC)
+        reading = Reading(now.date(), f"{LISTENING}-{now:%H}")
+        fetch_source(
+            runtime.lake,
+            clients.user,
+            reading.partition,
+            Source(reading.source, SourceKind.RECENTLY_PLAYED),
+            user=None if login is None else login.user_hash,
+            after_ms=None if known is None else max(known - OVERLAP_MS, 0),
+        )
+    return reading
+
+
+def load_plays(runtime: Runtime, reading: Reading) -> SourceState:
+    """Load a validated reading; nothing goes to ops.reconciliation, the plays belong to no daily source.
+
+    Raises:
+        ReconciliationError: the counts do not add up.
+        PipelineError: see `load_source`.
+    """
+    state = load_source(runtime, reading.partition, reading.source)
+    wrong = [kind for kind, counts in state.counts.items() if not counts.adds_up]
+    if wrong:
+        raise ReconciliationError(
+            f"the counts of {', '.join(wrong)} do not add up for '{reading.source}' on {reading.partition}: "
+            "nothing may be lost, so clear its validate task"
+        )
+    return state

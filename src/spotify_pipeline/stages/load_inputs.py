@@ -1,0 +1,155 @@
+"""What a load takes: what the validation of a source wrote, and its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.entries import ENTRY_KINDS
+from spotify_pipeline.contract.rows import ROW_KINDS
+from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
+from spotify_pipeline.lake import Lake, Manifest, keys
+from spotify_pipeline.lake.complete_albums import parse_begun_albums, parse_complete_albums
+from spotify_pipeline.lake.list_reads import parse_entries, parse_reads
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.lake.validated_rows import read_rows, read_whole
+from spotify_pipeline.lake.validation_summary import ValidationSummary, parse_quarantine, read_summary
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.crawl_state import BegunAlbum, CompleteAlbum
+from spotify_pipeline.warehouse.lists import Lists
+from spotify_pipeline.warehouse.shapes import record_shapes
+from spotify_pipeline.warehouse.table_specs import Occurrence
+
+
+@dataclass(frozen=True)
+class LoadInputs:
+    """All that is loaded of a source, but for the rows, of which there may be many: see `occurrences`."""
+
+    manifest: Manifest
+    summary: ValidationSummary
+    quarantined: Sequence[ops.QuarantinedRecord]
+    lists: Lists
+    albums: Sequence[CompleteAlbum]
+    begun: Sequence[BegunAlbum]
+
+
+def read_inputs(lake: Lake, partition: date, source: str) -> LoadInputs:
+    """Read what a validation wrote.
+
+    Raises:
+        DamagedObject: the source was not validated, was fetched again since, or an object of the validation
+            is absent or was altered.
+    """
+    manifest, summary = _manifest_and_summary(lake, partition, source)
+    where = (manifest.partition, manifest.source, manifest.user)
+    return LoadInputs(
+        manifest,
+        summary,
+        _quarantined(lake, summary),
+        _lists(lake, summary),
+        parse_complete_albums(_validated(lake, summary, keys.complete_albums_key(*where))),
+        parse_begun_albums(_validated(lake, summary, keys.begun_albums_key(*where))),
+    )
+
+
+def refuse_bad_share(runtime: Runtime, inputs: LoadInputs) -> None:
+    """Make sure that no more of a source is bad than its setting allows.
+
+    Raises:
+        QuarantineShareExceeded: more is; the refusals are noted.
+        WarehouseUnavailable: it cannot be reached.
+    """
+    limit, summary = runtime.settings.quarantine_share, inputs.summary
+    if summary.quarantined_share > limit:
+        _note_refusals(runtime.ingest, summary, inputs.quarantined)
+        raise QuarantineShareExceeded(_share_message(summary, limit))
+
+
+def _manifest_and_summary(lake: Lake, partition: date, source: str) -> tuple[Manifest, ValidationSummary]:
+    manifest = read_manifest(lake, partition, source)
+    if manifest is None:
+        raise DamagedObject(
+            f"source '{source}' has no manifest for {partition}: nothing was fetched; clear its fetch task"
+        )
+    summary = read_summary(lake, partition, source, manifest.user)
+    if summary.manifest_sha256 != manifest.content_sha256:
+        raise DamagedObject(
+            f"source '{source}' was fetched again since {partition} was validated: clear its validate task"
+        )
+    return manifest, summary
+
+
+def _validated(lake: Lake, summary: ValidationSummary, key: str) -> bytes:
+    """An object of the validation; empty where it wrote none."""
+    digest = summary.objects.get(key)
+    return b"" if digest is None else read_whole(lake, key, digest)
+
+
+def occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]:
+    """The rows that a validation accepted, as a stream.
+
+    Raises:
+        DamagedObject: an object is absent or was altered; it may come after the last row.
+    """
+    for kind in ROW_KINDS:
+        key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
+        digest = summary.objects.get(key)
+        if digest is None:  # no record of that kind, and none was mentioned
+            continue
+        for row in read_rows(lake, kind, key, digest):
+            fields = {name: value for group in row.groups.values() for name, value in group.items()}
+            yield Occurrence(kind, row.key, row.rank, row.observed_at, row.raw_key, fields, row.stub)
+
+
+def _lists(lake: Lake, summary: ValidationSummary) -> Lists:
+    where = (summary.partition, summary.source)
+    entries = [
+        entry
+        for kind in ENTRY_KINDS.values()
+        if kind in summary.counts
+        for entry in parse_entries(_validated(lake, summary, keys.validated_key(*where, kind, summary.user)))
+    ]
+    return Lists(parse_reads(_validated(lake, summary, keys.lists_key(*where, summary.user))), entries)
+
+
+def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.QuarantinedRecord]:
+    key = keys.quarantine_key(summary.partition, summary.source, summary.user)
+    return [
+        ops.QuarantinedRecord(
+            source=summary.source,
+            record_kind=record.record_kind,
+            record_key=record.record_key,
+            pointer=record.pointer,
+            reason_code=record.reason_code,
+            partition=summary.partition,
+            schema_version=record.schema_version,
+            raw_key=record.raw_key,
+            message=record.message,
+            seen_at=record.observed_at,
+        )
+        for record in parse_quarantine(_validated(lake, summary, key))
+    ]
+
+
+def _note_refusals(
+    info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[ops.QuarantinedRecord]
+) -> None:
+    with naming_the_server(info), connect(info) as conn:
+        ops.record_quarantined(conn, quarantined)
+        ops.resolve_quarantined(conn, summary.source, summary.partition, quarantined)
+        record_shapes(conn, summary.partition, summary.source, summary.shapes)
+
+
+def _share_message(summary: ValidationSummary, limit: float) -> str:
+    reasons = sorted(summary.reasons.items(), key=lambda item: (-item[1], item[0]))[:3]
+    shown = ", ".join(f"{code} ({count})" for code, count in reasons)
+    return (
+        f"{summary.quarantined_share:.1%} of source '{summary.source}' on {summary.partition} breaks the "
+        f"contract, more than the {limit:.0%} allowed, so nothing of it was loaded: {shown}; see "
+        f"`spotify-pipeline quarantine list --source {summary.source}`, mend the contract or raise "
+        "SPOTIFY_PIPELINE_QUARANTINE_SHARE, and clear its validate task"
+    )

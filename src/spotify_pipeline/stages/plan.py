@@ -1,0 +1,115 @@
+"""Decide what a run has to do for its partition, without calling more than Spotify's token endpoint."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from spotify_pipeline.errors import PastPartition
+from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.sources import check_readable, group_sources, load_sources
+from spotify_pipeline.sources.model import SourceKind
+from spotify_pipeline.spotify.client import app_class_of
+from spotify_pipeline.stages.details import DETAILS
+from spotify_pipeline.stages.fetch import is_finished
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.users import note_user
+from spotify_pipeline.warehouse import ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+log = logging.getLogger(__name__)
+_LABEL_LENGTH = 120
+
+
+@dataclass(frozen=True)
+class SourceGroup:
+    """Whole sources that one mapped task group handles."""
+
+    sources: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What the group holds, for people."""
+        text = ", ".join(self.sources)
+        return text if len(text) <= _LABEL_LENGTH else f"{text[: _LABEL_LENGTH - 1]}…"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Groups to run; `fetch` is false where only stored raw may be used."""
+
+    partition: date
+    groups: tuple[SourceGroup, ...]
+    fetch: bool
+
+
+def plan(runtime: Runtime, partition: date) -> Plan:
+    """Group the sources of a partition.
+
+    A partition is fetched only while its date is the API's own. For another date the plan holds the sources
+    whose raw exists, also those that sources.yml no longer names.
+
+    Raises:
+        PastPartition: the date is not the API's, and no raw of it exists.
+        SourcesFileError: sources.yml cannot be used.
+        PermissionDenied: it asks for what this app or login cannot read.
+        AuthenticationError, ConfigurationError, TransientError: Spotify or the store cannot be used.
+    """
+    sources = load_sources(runtime.settings.sources)
+    lake = runtime.lake
+    unfinished = [s for s in sources if not is_finished(read_manifest(lake, partition, s.name), s)]
+    if unfinished:
+        with runtime.spotify() as client:
+            today = client.api_now().astimezone(UTC).date()
+        if today != partition:
+            return _from_raw(lake, partition, today, runtime.settings.fetch_tasks)
+    app_class = app_class_of(runtime.api)
+    scopes = None
+    if any(source.kind.needs_login for source in sources) and runtime.login is not None:
+        scopes = runtime.login.read().scopes
+    check_readable(sources, app_class, scopes)
+    groups = group_sources(sources, runtime.settings.fetch_tasks, app_class)
+    log.info(
+        "%s: %d sources, %d to fetch, in %d groups", partition, len(sources), len(unfinished), len(groups)
+    )
+    return Plan(partition, tuple(SourceGroup(tuple(s.name for s in group)) for group in groups), fetch=True)
+
+
+def stored_sources(lake: Lake, partition: date) -> list[str]:
+    """Names of the sources whose partition exists in the raw zone, sorted."""
+    found = lake.keys(keys.partition_prefix(keys.RAW, partition))
+    names = (keys.source_of(key) for key in found if key.endswith("/" + keys.MANIFEST_NAME))
+    return sorted(name for name in names if name)
+
+
+def _from_raw(lake: Lake, partition: date, today: date, fetch_tasks: int) -> Plan:
+    stored = stored_sources(lake, partition)
+    if not stored:
+        raise PastPartition(
+            f"partition {partition} is not Spotify's date ({today}) and no raw object of it exists: Spotify "
+            "keeps no history, so there is nothing to fetch; trigger the run with its own date as key"
+        )
+    log.info("%s is not Spotify's date (%s): using the raw of %d sources", partition, today, len(stored))
+    groups = [stored[start::fetch_tasks] for start in range(min(fetch_tasks, len(stored)))]
+    return Plan(partition, tuple(SourceGroup(tuple(group)) for group in groups), fetch=False)
+
+
+def register(runtime: Runtime, plan: Plan) -> None:
+    """Note in ops.source what is planned, in ops.user as whom; a plan from raw alone changes nothing there.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    if not plan.fetch:
+        return
+    sources = load_sources(runtime.settings.sources)
+    planned = [ops.PlannedSource(s.name, s.kind.value, s.definition_sha256) for s in sources]
+    login = runtime.login if any(source.kind.needs_login for source in sources) else None
+    if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
+        planned.append(ops.PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
+    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+        ops.record_sources(conn, planned, plan.partition)
+        if login is not None:
+            note_user(conn, login.read())

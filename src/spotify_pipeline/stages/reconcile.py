@@ -1,0 +1,105 @@
+"""The join: does everything add up, and which sources are complete, partial or failed?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from spotify_pipeline.errors import ReconciliationError, SourcesFailed
+from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse import ops
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Names of the sources by status; `failed` with the reason of each."""
+
+    complete: list[str] = field(default_factory=list)
+    partial: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def raise_failures(self, partition: str) -> None:
+        """End the run red where a source failed.
+
+        Raises:
+            SourcesFailed: names each one and its reason.
+        """
+        if self.failed:
+            reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(self.failed.items()))
+            raise SourcesFailed(f"{len(self.failed)} of the sources of {partition} failed: {reasons}")
+
+
+def reconcile(
+    runtime: Runtime, partition: date, planned: Iterable[str], states: Iterable[SourceState]
+) -> Verdict:
+    """Check each source's counts, write them to ops.reconciliation and sort the sources by status.
+
+    A planned source without a state has failed: its tasks did not come to their end.
+
+    Raises:
+        ReconciliationError: no source was loaded, so there is nothing for anybody downstream.
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    judged = [_judge(state) for state in _all_states(planned, states)]
+    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+        ops.record_reconciliation(conn, (row for state in judged for row in _rows(partition, state)))
+    verdict = Verdict()
+    for state in judged:
+        if state.status == "complete":
+            verdict.complete.append(state.source)
+        elif state.status == "partial":
+            verdict.partial[state.source] = state.message or "stopped early"
+        else:
+            verdict.failed[state.source] = state.message or "failed"
+    if judged and not any(state.counts for state in judged):
+        reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(verdict.failed.items()))
+        raise ReconciliationError(f"no source of {partition} was loaded, nothing is passed on: {reasons}")
+    return verdict
+
+
+def _all_states(planned: Iterable[str], states: Iterable[SourceState]) -> Sequence[SourceState]:
+    known = {state.source: state for state in states}
+    unfinished = "its tasks did not come to their end: read their logs, then clear the first that failed"
+    return [known.get(source) or SourceState(source, "failed", unfinished) for source in sorted(planned)]
+
+
+def _judge(state: SourceState) -> SourceState:
+    wrong = [kind for kind, counts in state.counts.items() if not counts.adds_up]
+    if not wrong:
+        return state
+    sums = "; ".join(f"{kind}: {_sum(state.counts[kind])}" for kind in wrong)
+    message = f"the counts do not add up ({sums}): nothing may be lost, so clear its validate task"
+    log.error("source %s: %s", state.source, message)
+    return replace(state, status="failed", message=message)
+
+
+def _sum(counts: KindCounts) -> str:
+    return (
+        f"{counts.fetched} fetched, but {counts.loaded} loaded + {counts.quarantined} quarantined + "
+        f"{counts.duplicates} duplicates + {counts.set_aside} set aside"
+    )
+
+
+def _rows(partition: date, state: SourceState) -> Iterable[ops.Reconciliation]:
+    # a source that never got as far as counting still leaves a line to be seen
+    counted = state.counts or {"response": KindCounts()}
+    for kind, counts in sorted(counted.items()):
+        yield ops.Reconciliation(
+            partition=partition,
+            source=state.source,
+            record_kind=kind,
+            fetched=counts.fetched,
+            loaded=counts.loaded,
+            quarantined=counts.quarantined,
+            duplicates=counts.duplicates,
+            set_aside=counts.set_aside,
+            complete=state.status == "complete",
+            status=state.status,
+            message=state.message,
+        )

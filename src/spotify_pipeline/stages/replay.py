@@ -1,0 +1,184 @@
+"""Stored raw → validated → staging again, with today's schemas and code and without a call to Spotify.
+
+Nothing here knows an API client. A replay gives way to an ingest of the same partition: it takes no lease
+from it, and writes nothing where one began meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from spotify_pipeline.errors import NothingRetained, PartitionBusy, ReconciliationError
+from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.lake.partitions import partitions
+from spotify_pipeline.stages.group import SourceState, for_each
+from spotify_pipeline.stages.load import LOAD, REPLAY, load_source
+from spotify_pipeline.stages.plan import stored_sources
+from spotify_pipeline.stages.plays import is_listening
+from spotify_pipeline.stages.reconcile import Verdict, reconcile
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.validate import validate_source
+from spotify_pipeline.warehouse import lease
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+log = logging.getLogger(__name__)
+WHOLE_PARTITION = "_all"
+"""Source of the lease that a planned replay takes, so that maintenance leaves its partition alone."""
+_VALIDATIONS = 3
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One partition to replay, and which of its sources."""
+
+    partition: date
+    sources: tuple[str, ...]
+
+
+def spans_of(planned: Sequence[Replay], size: int) -> list[list[Replay]]:
+    """Cut a plan into spans of `size` dates, the last one maybe shorter."""
+    return [list(planned[start : start + size]) for start in range(0, len(planned), size)]
+
+
+def retained_partitions(lake: Lake, first: date, last: date) -> list[date]:
+    """Partitions from `first` to `last`, both included, of which raw is kept, oldest first.
+
+    Raises:
+        LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
+    """
+    dates = [partition for partition in partitions(lake, keys.RAW) if first <= partition <= last]
+    return [partition for partition in dates if stored_sources(lake, partition)]
+
+
+def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str] = ()) -> list[Replay]:
+    """What is kept of a range, and a mark in ops.step_lease that it is wanted.
+
+    `names` are sources; none: all of each date. `_listening` stands for its readings of all hours.
+
+    Raises:
+        NothingRetained: the range is none, or nothing of it is kept.
+        LakeUnavailable, WarehouseUnavailable, ConfigurationError: the store or the warehouse cannot be used.
+    """
+    if first > last:
+        raise NothingRetained(f"the range begins on {first} and ends on {last}, before it: turn it round")
+    planned = []
+    for partition in retained_partitions(runtime.lake, first, last):
+        stored = stored_sources(runtime.lake, partition)
+        wanted = [source for source in stored if not names or _named(source, names)]
+        if wanted:
+            planned.append(Replay(partition, tuple(wanted)))
+    if not planned:
+        raise NothingRetained(_nothing(runtime.lake, first, last, names))
+    for replay in planned:
+        lease.acquire(runtime.ingest, REPLAY, replay.partition, WHOLE_PARTITION, runtime.attempt.holder)
+    return planned
+
+
+def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState:
+    """Validate and load the stored raw of a source again; equal raw and code change nothing.
+
+    Values that today's code reads otherwise replace those that the same answer gave before; validated and
+    quarantine objects are written anew, and quarantined records that pass now are marked as resolved.
+
+    Raises:
+        DamagedObject: there is no manifest, or an answer is absent or was altered.
+        PartitionBusy: an ingest of this source and partition began meanwhile.
+        QuarantineShareExceeded, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_source`.
+        ReconciliationError: the counts of a reading of the listening history do not add up.
+    """
+    fence = lease.fence_of(runtime.ingest, LOAD, partition, source)
+    validate_again(runtime.lake, partition, source)
+    state = load_source(runtime, partition, source, beside_fence=fence)
+    return checked(partition, state)
+
+
+def checked(partition: date, state: SourceState) -> SourceState:
+    """Make sure that the counts of a reading of the listening history add up; give the state.
+
+    Raises:
+        ReconciliationError: they do not.
+    """
+    if is_listening(state.source) and not all(counts.adds_up for counts in state.counts.values()):
+        # no row of ops.reconciliation would tell
+        raise ReconciliationError(
+            f"the counts of '{state.source}' on {partition} do not add up: nothing may be lost"
+        )
+    return state
+
+
+def validate_again(lake: Lake, partition: date, source: str) -> None:
+    """Leave behind a validation of the manifest that is there at the end.
+
+    Raises:
+        DamagedObject: there is no manifest, or an answer is absent or was altered.
+        PartitionBusy: the source is being fetched.
+    """
+    before = read_manifest(lake, partition, source)
+    for _ in range(_VALIDATIONS):
+        validate_source(lake, partition, source)
+        after = read_manifest(lake, partition, source)
+        if after == before:
+            return
+        before = after
+    raise PartitionBusy(f"source '{source}' of {partition} is being fetched: replay it when that has ended")
+
+
+def replay_partition(runtime: Runtime, replay: Replay, *, tries_left: bool = False) -> list[SourceState]:
+    """Replay the sources of a partition one after the other; a failed one does not hold the others back.
+
+    Raises:
+        TransientError, PipelineError: see `for_each`.
+    """
+    return for_each(
+        [SourceState(source) for source in replay.sources],
+        lambda state: replay_source(runtime, replay.partition, state.source),
+        tries_left=tries_left,
+    )
+
+
+def reconcile_replay(runtime: Runtime, partition: date, states: Sequence[SourceState]) -> Verdict:
+    """Check the counts of replayed sources and keep them, as the ingest does with its own.
+
+    A source that another run has loaded since keeps that run's counts.
+
+    Raises:
+        ReconciliationError: no source was loaded.
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    loaded_since = _loaded_by_others(runtime, partition, states)
+    # a reading of the listening history is not in ops.reconciliation; a detail queue may have been empty
+    uncounted = [s for s in states if is_listening(s.source) or not (s.counts or s.failed)]
+    counted = [s for s in states if s not in uncounted and s.source not in loaded_since]
+    verdict = reconcile(runtime, partition, [state.source for state in counted], counted)
+    for state in uncounted:
+        if state.failed:
+            verdict.failed[state.source] = state.message or "failed"
+        else:
+            verdict.complete.append(state.source)
+    return verdict
+
+
+def _loaded_by_others(runtime: Runtime, partition: date, states: Iterable[SourceState]) -> set[str]:
+    loaded = [state.source for state in states if not state.failed]
+    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        rows = conn.execute(
+            "SELECT DISTINCT ON (source) source, run_id FROM ops.load"
+            " WHERE partition = %s AND source = ANY(%s) ORDER BY source, load_seq DESC",
+            [partition, loaded],
+        )
+        return {source for source, run_id in rows if run_id != runtime.attempt.run_id}
+
+
+def _named(source: str, names: Collection[str]) -> bool:
+    return source in names or (is_listening(source) and source.partition("-")[0] in names)
+
+
+def _nothing(lake: Lake, first: date, last: date, names: Collection[str]) -> str:
+    kept = retained_partitions(lake, date.min, date.max)
+    what = f"of {', '.join(sorted(names))} " if names else ""
+    where = f"the oldest raw is of {kept[0]}, the newest of {kept[-1]}" if kept else "no raw is kept at all"
+    return f"nothing {what}is kept from {first} to {last}: {where}"

@@ -1,0 +1,133 @@
+"""What a step runs with: settings and connections, opened when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from spotify_pipeline import connections
+from spotify_pipeline.connections import ConnectionInfo, ConnectionLookup
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.client import DEFAULT_API_URL, SpotifyClient, address_of
+from spotify_pipeline.spotify.limits import CALLS_PER_WINDOW
+from spotify_pipeline.spotify.login_store import LoginState, LoginStore
+from spotify_pipeline.spotify.transport import is_on_this_machine
+from spotify_pipeline.stages.users import login_store
+from spotify_pipeline.warehouse.cooldown import WarehouseCooldownGate
+from spotify_pipeline.warehouse.erasures import refuse_login_of_erased
+from spotify_pipeline.warehouse.pacing import WarehouseBudget, WarehousePacer
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Who runs a step: for the lease and for ops.load."""
+
+    run_id: str = "command-line"
+    try_number: int = 1
+
+    @property
+    def holder(self) -> str:
+        """One word for both."""
+        return f"{self.run_id}#{self.try_number}"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Settings, connections by id, and who is running. Nothing is opened before it is used."""
+
+    settings: Settings = field(default_factory=Settings.load)
+    lookup: ConnectionLookup = connections.from_environment
+    attempt: Attempt = Attempt()
+    # told each secret that comes up at run time, so that logs can hide it
+    hide_secret: Callable[[str], None] = lambda _secret: None
+    # keeps what becomes of connection spotify_user's tokens; None: a file
+    login_state: LoginState | None = None
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The object store, checked: some servers make a bucket that is missing, or list it as empty.
+
+        Raises:
+            BucketMissing, LakeUnavailable, ConfigurationError: see `Lake`.
+        """
+        lake = Lake(self.lookup(connections.SPOTIFY_LAKE))
+        lake.check()
+        return lake
+
+    @cached_property
+    def api(self) -> ConnectionInfo:
+        """Spotify's connection."""
+        return self.lookup(connections.SPOTIFY_API)
+
+    def spotify(self) -> SpotifyClient:
+        """A new client for Spotify; close it, or use it as a context manager.
+
+        It calls no bucket that any task of this account has found closed.
+        """
+        return self._client(None)
+
+    @cached_property
+    def login(self) -> LoginStore | None:
+        """The login of the user whose sources are read, None where nobody is logged in.
+
+        Raises:
+            ConfigurationError: connection `spotify_user` or the command line's file cannot be used.
+            UserErased: the user's data was erased after this login was given.
+        """
+        store = login_store(self.lookup, self.settings, self.ingest, self.login_state)
+        if store is not None:
+            refuse_login_of_erased(self.ingest, store.read())
+        return store
+
+    @property
+    def user(self) -> str | None:
+        """Hash of the user who is logged in, None where nobody is."""
+        return None if self.login is None else self.login.read().user_hash
+
+    def spotify_user(self) -> SpotifyClient:
+        """A new client that reads as the user; close it, or use it as a context manager.
+
+        Raises:
+            ConfigurationError: nobody is logged in.
+        """
+        if self.login is None:
+            raise ConfigurationError(
+                "nobody is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
+            )
+        return self._client(self.login)
+
+    def _client(self, login: LoginStore | None) -> SpotifyClient:
+        # Spotify counts the calls of an app, whoever it reads for
+        account = self.api.require("login")
+        return SpotifyClient.from_connection(
+            self.api,
+            self.settings,
+            gate=WarehouseCooldownGate(self.ingest, account),
+            pacer=self._pacer(account),
+            budget=self._budget(account),
+            login=login,
+            hide_secret=self.hide_secret,
+        )
+
+    def _pacer(self, account: str) -> WarehousePacer | None:
+        calls = self.settings.calls_per_window
+        if calls is None and not is_on_this_machine(address_of(self.api, "api_url", DEFAULT_API_URL)):
+            calls = CALLS_PER_WINDOW
+        return WarehousePacer(self.ingest, account, calls) if calls else None
+
+    def _budget(self, account: str) -> WarehouseBudget | None:
+        limits = self.settings.call_budget
+        return WarehouseBudget(self.ingest, account, self.attempt.run_id, limits) if limits else None
+
+    @cached_property
+    def ingest(self) -> ConnectionInfo:
+        """The warehouse, as the role that writes staging and ops."""
+        return self.lookup(connections.WAREHOUSE_INGEST)
+
+    @cached_property
+    def reader(self) -> ConnectionInfo:
+        """The warehouse, as the role that reads marts."""
+        return self.lookup(connections.WAREHOUSE_READER)

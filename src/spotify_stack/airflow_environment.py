@@ -1,0 +1,252 @@
+"""The environment that makes an Airflow out of the stack: configuration, connections and settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from spotify_pipeline import connections as ids
+from spotify_pipeline.lake.keys import DOCS_PAGE
+from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
+from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
+from spotify_stack.s3_server import BUCKET, REGION
+from spotify_stack.state import StackState
+
+METADATA_DATABASE = "airflow"
+METADATA_USER = "airflow"
+WAREHOUSE_DATABASE = "warehouse"
+# connection -> (role in Postgres, name of its secret)
+WAREHOUSE_LOGINS = {
+    ids.WAREHOUSE_OWNER: ("spotify_owner", "warehouse_owner"),
+    ids.WAREHOUSE_INGEST: ("spotify_ingest", "warehouse_ingest"),
+    ids.WAREHOUSE_DBT: ("spotify_dbt", "warehouse_dbt"),
+    ids.WAREHOUSE_READER: ("spotify_reader", "warehouse_reader"),
+}
+# whose login `spotify_sandbox --refresh-token` is
+SANDBOX_USER = "listener1"
+PARALLELISM = 6
+# 1 writes lineage events as files, a URL sends them to an OpenLineage server; read when the stack starts
+LINEAGE_VARIABLE = f"{PREFIX}LINEAGE"
+# URL of an OTLP receiver (HTTP) that gets Airflow's metrics and ours; read when the stack starts
+METRICS_VARIABLE = f"{PREFIX}METRICS"
+# part of the address under which Cosmos shows dbt's documentation
+DBT_DOCS = "spotify"
+# left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
+FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
+FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
+
+
+def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a service may inherit from the user's shell."""
+    given = os.environ if environ is None else environ
+    return {
+        name: value
+        for name, value in given.items()
+        if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
+    }
+
+
+def connections(state: StackState) -> dict[str, dict[str, object]]:
+    """The six connections by id, in the fields of Airflow's JSON notation, and that of the sandbox's user."""
+    host = "127.0.0.1"
+    found: dict[str, dict[str, object]] = {
+        ids.SPOTIFY_API: {
+            "conn_type": "generic",
+            "login": state.secrets["spotify_client_id"],
+            "password": state.secrets["spotify_client_secret"],
+            "extra": {
+                "api_url": f"{state.sandbox_url}/v1",
+                "accounts_url": state.sandbox_url,
+                "app_class": state.sandbox.mode,
+            },
+        },
+        ids.SPOTIFY_LAKE: {
+            "conn_type": "generic",
+            "host": host,
+            "port": state.ports["s3-s3"],
+            "login": state.secrets["s3_access_key"],
+            "password": state.secrets["s3_secret_key"],
+            "schema": BUCKET,
+            "extra": {"secure": False, "region": REGION},
+        },
+    }
+    if state.user_token:
+        found[ids.SPOTIFY_USER] = {
+            "conn_type": "generic",
+            "login": state.secrets["spotify_client_id"],
+            "password": state.user_token,
+            "extra": {
+                "scopes": " ".join(ALL_SCOPES),
+                "authorized_on": state.made_on,
+                "user_hash": user_hash(SANDBOX_USER),
+            },
+        }
+    for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():
+        found[conn_id] = {
+            "conn_type": "postgres",
+            "host": host,
+            "port": state.ports["warehouse"],
+            "login": role,
+            "password": state.secrets[secret],
+            "schema": WAREHOUSE_DATABASE,
+        }
+    return found
+
+
+def connection_variables(state: StackState) -> dict[str, str]:
+    """`AIRFLOW_CONN_…` for each connection; those of the user's own stand for the sandbox's."""
+    found = {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
+    if state.own_app:
+        found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
+        if state.own_user:
+            found[ids.variable_name(ids.SPOTIFY_USER)] = state.own_user
+    return found
+
+
+def dbt_docs_url(state: StackState) -> str:
+    """Where Airflow shows dbt's documentation; the page asks for no login."""
+    return f"{state.airflow_url}/cosmos/{DBT_DOCS}/dbt_docs_index.html"
+
+
+def metadata_url(state: StackState, driver: str) -> str:
+    """SQLAlchemy URL of the metadata database."""
+    password = quote(state.secrets["metadata_airflow"], safe="")
+    port = state.ports["metadata"]
+    return f"postgresql+{driver}://{METADATA_USER}:{password}@127.0.0.1:{port}/{METADATA_DATABASE}"
+
+
+def configuration(state: StackState) -> dict[str, dict[str, str]]:
+    """Airflow's options by section."""
+    home = state.paths.airflow_home
+    return {
+        "core": {
+            "dags_folder": str(PROJECT_ROOT / "dags"),
+            "plugins_folder": str(PROJECT_ROOT / "plugins"),
+            "executor": "LocalExecutor",
+            "parallelism": str(PARALLELISM),
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "simple_auth_manager_all_admins": "True",
+            "fernet_key": state.secrets["airflow_fernet"],
+            "execution_api_server_url": f"{state.airflow_url}/execution/",
+            # warm workers are forked from the scheduler, see config/airflow_local_settings.py
+            "mp_start_method": "fork",
+        },
+        "database": {
+            "sql_alchemy_conn": metadata_url(state, "psycopg2"),
+            "sql_alchemy_conn_async": metadata_url(state, "asyncpg"),
+        },
+        "api": {
+            "host": "127.0.0.1",
+            "port": str(state.ports["airflow"]),
+            "base_url": state.airflow_url,
+            "workers": "1",
+            "secret_key": state.secrets["airflow_api"],
+            "instance_name": "Spotify pipeline",
+        },
+        "api_auth": {"jwt_secret": state.secrets["airflow_jwt"], "jwt_issuer": "spotify-pipeline"},
+        # quick recovery: what dies is noticed and tried again within half a minute
+        "scheduler": {
+            "task_instance_heartbeat_timeout": "30",
+            "task_instance_heartbeat_timeout_detection_interval": "5",
+            "scheduler_health_check_threshold": "15",
+            "orphaned_tasks_check_interval": "15",
+            "scheduler_idle_sleep_time": "0.5",
+        },
+        "dag_processor": {
+            "refresh_interval": "10",
+            "min_file_process_interval": "10",
+            "parsing_processes": "1",
+        },
+        "logging": {
+            "base_log_folder": str(home / "logs"),
+            "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
+            "colored_console_log": "False",
+        },
+        "cosmos": {
+            "enable_telemetry": "False",
+            "cache_dir": str(state.paths.root / "cosmos"),
+            "dbt_docs_projects": json.dumps(
+                {DBT_DOCS: {"dir": str(state.paths.dbt_docs), "index": DOCS_PAGE, "name": "dbt docs"}}
+            ),
+        },
+    }
+
+
+def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """Options of Airflow's OpenLineage provider where LINEAGE_VARIABLE asks for events, else none."""
+    wanted = (os.environ if environ is None else environ).get(LINEAGE_VARIABLE, "")
+    if not wanted or wanted == "0":
+        return {}
+    to_server = {"type": "http", "url": wanted}
+    to_files = {"type": "file", "log_file_path": str(state.paths.lineage / "event")}
+    # each task event names its run; those of the runs themselves would take a process pool in the scheduler
+    policy: list[dict[str, object]] = [
+        {"scope": {}, "controls": {"emit_dag_events": False}},
+        # it updates the assets of all models, and makes none of them
+        {
+            "scope": {"dag_id": "spotify_transform", "task_id": "publish"},
+            "controls": {"extract_operator_metadata": False},
+        },
+    ]
+    return {
+        "openlineage": {
+            "transport": json.dumps(to_server if wanted.startswith(("http://", "https://")) else to_files),
+            "namespace": "spotify",
+            "execute_in_thread": "True",
+            "emission_policy": json.dumps(policy),
+        }
+    }
+
+
+def metrics(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables that send metrics to the receiver that METRICS_VARIABLE names, none where it is not set."""
+    receiver = (os.environ if environ is None else environ).get(METRICS_VARIABLE, "").rstrip("/")
+    if not receiver:
+        return {}
+    return {
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{receiver}/v1/metrics",
+        "OTEL_SERVICE_NAME": "spotify-pipeline",
+    }
+
+
+def environment(state: StackState) -> dict[str, str]:
+    """Everything an Airflow process, or a command-line tool beside it, needs to know."""
+    options = {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": value
+        for section, pairs in (configuration(state) | lineage(state)).items()
+        for name, value in pairs.items()
+    }
+    # the login that the command line keeps is one at Spotify, and nothing for a sandbox
+    login_file = {} if state.own_app else {f"{PREFIX}LOGIN_FILE": str(state.paths.root / "login.json")}
+    return {
+        "AIRFLOW_HOME": str(state.paths.airflow_home),
+        **options,
+        **metrics(),
+        **connection_variables(state),
+        **login_file,
+        f"{PREFIX}SOURCES": str(state.paths.sources),
+        f"{PREFIX}REPORT_DIR": str(state.paths.reports),
+        f"{PREFIX}ALERTS_FILE": str(state.paths.alerts),
+        f"{PREFIX}DBT_DOCS_DIR": str(state.paths.dbt_docs),
+        "PYTHONPATH": str(PROJECT_ROOT / "config"),
+        "PYTHONUNBUFFERED": "1",
+        # Airflow's process titles are not to be written over the environment: by that a stack is recognised
+        "SPT_NOENV": "1",
+        # each dbt task works on a copy of the project
+        "TMPDIR": str(state.paths.temporary),
+        # HTTP proxies of the user's shell are for the outside: everything here is on this machine
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_PATH": str(state.paths.logs / "dbt"),
+        "WAREHOUSE_HOST": "127.0.0.1",
+        "WAREHOUSE_PORT": str(state.ports["warehouse"]),
+        "WAREHOUSE_DATABASE": WAREHOUSE_DATABASE,
+        "WAREHOUSE_USER": WAREHOUSE_LOGINS[ids.WAREHOUSE_DBT][0],
+        "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": state.secrets["warehouse_dbt"],
+    }

@@ -1,0 +1,137 @@
+"""What the stack's databases and folders hold before Airflow starts. All of it may be done again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from spotify_pipeline import connections
+from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.warehouse import migrate, roles
+from spotify_stack import airflow_environment, demo_sources, services
+from spotify_stack.dbt_manifest import build_manifest
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
+
+MIGRATION_SECONDS = 300
+DEFAULT_SOURCES = PROJECT_ROOT / "include" / "sources.yml"
+
+
+def data_folders(state: StackState) -> None:
+    """Create the data folders of both Postgres servers.
+
+    Raises:
+        ConfigurationError: initdb failed.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        servers = (services.metadata_postgres(state), services.warehouse_postgres(state))
+        for result in [pool.submit(server.initialise) for server in servers]:
+            result.result()
+
+
+def warehouse(state: StackState) -> None:
+    """Create the warehouse's roles and schemas and bring its tables to this code's version.
+
+    Raises:
+        PipelineError: the server cannot be reached, or holds a newer schema.
+    """
+    passwords = {
+        role: state.secrets[secret] for role, secret in airflow_environment.WAREHOUSE_LOGINS.values()
+    }
+    admin = services.warehouse_postgres(state).url()
+    roles.bootstrap(admin, passwords, database=airflow_environment.WAREHOUSE_DATABASE)
+    environ = airflow_environment.connection_variables(state)
+    migrate.migrate(connections.from_environment(connections.WAREHOUSE_OWNER, environ))
+
+
+def metadata(state: StackState) -> None:
+    """Create Airflow's database and bring it to the installed version.
+
+    Raises:
+        PipelineError: `airflow db migrate` failed; the message names its log.
+    """
+    user, database = airflow_environment.METADATA_USER, airflow_environment.METADATA_DATABASE
+    password = state.secrets["metadata_airflow"]
+    with psycopg.connect(services.metadata_postgres(state).url(), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
+        verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256")
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier.decode()))
+        )
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(user))
+            )
+    airflow = airflow_environment.environment(state)
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    run_tool(state, "airflow-db-migrate", command, environment=airflow)
+
+
+def manifest(state: StackState) -> None:
+    """Make dbt's manifest, which the DAG reads, when the dbt project is newer.
+
+    Raises:
+        PipelineError: `dbt parse` failed; the message names its log.
+    """
+    # without the stack's address of the warehouse: dbt would parse anew for every other port
+    build_manifest(lambda command: run_tool(state, "dbt-parse", command, environment={}))
+
+
+def sources(state: StackState, chosen: Path | None, *, anew: bool = False) -> None:
+    """Say what the stack reads from Spotify.
+
+    With `chosen`, or with an app of the user's own, the stack's sources.yml is a link to that list: an edit
+    counts from the next run on. With the sandbox, which does not know the ids of the user's list, it is a
+    list of what the sandbox serves, written here or by the demo; `anew` where that is another catalogue now.
+    """
+    target = state.paths.sources
+    if chosen is None and state.own_app is None:
+        if anew or target.is_symlink() or not target.exists():
+            demo_sources.write(state, demo_sources.of_sandbox(state))
+        return
+    link = target.with_name(f".{target.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to((chosen or DEFAULT_SOURCES).resolve())
+    link.replace(target)
+
+
+def run_tool(state: StackState, name: str, command: list[str], *, environment: Mapping[str, str]) -> None:
+    """Run a command as a process of the stack, its output in a log of its own.
+
+    Raises:
+        PipelineError: it failed, or took longer than five minutes; the message names the log.
+    """
+    log = state.paths.log(name)
+    marks = {STACK_VARIABLE: str(state.paths.root), SERVICE_VARIABLE: name}
+    with log.open("wb") as output:
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command line
+                command,
+                env=airflow_environment.inherited() | dict(environment) | marks,
+                cwd=state.paths.root,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                timeout=MIGRATION_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise PipelineError(f"{name} did not end within {MIGRATION_SECONDS} s: see {log}") from None
+    if done.returncode != 0:
+        raise PipelineError(f"{name} ended with status {done.returncode}: see {log}")
+
+
+def nearly_full(folder: Path, *, needed_gb: float = 2) -> str | None:
+    """A warning when the disk under `folder` is nearly full: the object store would refuse to write."""
+    free = shutil.disk_usage(folder).free / 1e9
+    if free >= needed_gb:
+        return None
+    return f"only {free:.1f} GB are free on the disk of {folder}: the stack wants {needed_gb:.0f} GB"

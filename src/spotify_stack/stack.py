@@ -1,0 +1,269 @@
+"""Starting and stopping the embedded stack."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spotify_pipeline.errors import PipelineError
+from spotify_stack import airflow_environment, bootstrap, minio, processes, services
+from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.health import NotReady, wait_until
+from spotify_stack.ports import PortReservation
+from spotify_stack.services import Service
+from spotify_stack.state import (
+    MINIO,
+    SandboxOptions,
+    StackPaths,
+    StackState,
+    create_or_load,
+    load,
+)
+from spotify_stack.supervision import Supervisor
+
+LOCK_SECONDS = 120
+STOP_SECONDS = 40
+DAGS_SECONDS = 120
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack is to serve.
+
+    `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead
+    of the sandbox; "" for the sandbox. `own_user`: connection `spotify_user` to go with it. `sources`: a
+    sources.yml. `store`: one of `state.STORES`. None is always: as it was the last time.
+    """
+
+    sandbox: SandboxOptions | None = None
+    own_app: str | None = None
+    own_user: str | None = None
+    sources: Path | None = None
+    store: str | None = None
+
+
+class Stack:
+    """The stack in one folder. `report` gets a line for each thing that is done."""
+
+    def __init__(self, paths: StackPaths, report: Report = lambda line: None) -> None:
+        self.paths = paths
+        self._report = report
+
+    def up(self, wanted: Wanted | None = None) -> StackState:
+        """Start what does not run, wait until all of it is healthy, and give the stack's state.
+
+        A start that fails or is interrupted leaves no process behind; a stack that ran before stays.
+
+        Raises:
+            PipelineError: something cannot be started; the message names it and its log.
+        """
+        wanted = wanted or Wanted()
+        if wanted.store == MINIO:
+            minio.binary()  # where it is missing, nothing must have changed yet
+        with self._lock():
+            state = self._running_state()
+            if state is not None:
+                return self._complete(state, wanted)
+            if survivors := processes.end_survivors(self.paths):
+                self._report(f"ended {survivors} processes that an earlier stack left behind")
+            try:
+                return self._start(wanted)
+            except BaseException:
+                with _undisturbed():
+                    self._report("stopping what was started")
+                    self._stop()
+                raise
+
+    def down(self) -> int:
+        """Stop everything; gives the number of processes that the supervisor had lost."""
+        with self._lock(), _undisturbed():
+            return self._stop()
+
+    def state(self) -> StackState | None:
+        """The stack's state when its supervisor runs, else None."""
+        return self._running_state()
+
+    def _running_state(self) -> StackState | None:
+        if not self.paths.state.exists() or not self.paths.secrets.exists():
+            return None
+        state = load(self.paths)
+        # the port alone proves nothing: it must be this stack's supervisor, which knows the password
+        return state if Supervisor(state).is_running() else None
+
+    def _start(self, wanted: Wanted) -> StackState:
+        if warning := bootstrap.nearly_full(self.paths.root):
+            self._report(f"warning: {warning}")
+        with PortReservation() as reservation:
+            before = create_or_load(self.paths, reservation)
+            # a clock that a demo left behind would keep the daily run from ever being on time
+            sandbox = wanted.sandbox or replace(before.sandbox, clock=None)
+            state = before.changed(
+                sandbox=sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+            )
+            state.save()
+            bootstrap.data_folders(state)
+            everything = services.all_services(state)
+            supervisor = Supervisor(state)
+            supervisor.start(everything.values())
+            self._launch(supervisor, (everything[name] for name in services.SERVERS))
+            bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
+            self._prepare(state)
+            self._launch_airflow(state, supervisor, everything)
+        self._await_dags(state)
+        return state
+
+    def _complete(self, state: StackState, wanted: Wanted) -> StackState:
+        """Bring a running stack to what is asked: start what is missing, exchange Spotify or the store."""
+        supervisor = Supervisor(state)
+        before = state
+        state = before.changed(
+            sandbox=wanted.sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+        )
+        state.save()
+        if state.store != before.store:
+            # the new one takes over port and key pair
+            supervisor.stop([services.STORE], timeout=STOP_SECONDS)
+        if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
+            supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
+        variables = airflow_environment.connection_variables
+        if variables(state) != variables(before):
+            # Airflow's processes have those that they were started with
+            supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
+        everything = services.all_services(state)
+        missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]
+        self._launch(supervisor, (everything[name] for name in services.SERVERS if name in missing))
+        bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
+        # the dbt project may have changed since; databases are only migrated by a start from nothing
+        bootstrap.manifest(state)
+        if any(name in missing for name in services.AIRFLOW):
+            self._launch_airflow(state, supervisor, everything)
+        self._await_dags(state)
+        return state
+
+    def _prepare(self, state: StackState) -> None:
+        """Databases and manifest, at the same time: each waits for something else."""
+        steps = {
+            "warehouse roles and migrations": bootstrap.warehouse,
+            "Airflow's database": bootstrap.metadata,
+            "dbt manifest": bootstrap.manifest,
+        }
+
+        def timed(name: str, step: Callable[[StackState], None]) -> None:
+            started = time.monotonic()
+            step(state)
+            self._report(f"{name} ready after {time.monotonic() - started:.1f} s")
+
+        pool = ThreadPoolExecutor(len(steps))
+        try:
+            for result in [pool.submit(timed, name, step) for name, step in steps.items()]:
+                result.result()
+        finally:
+            # an interrupt must not wait for them: their processes are ended with all the others
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _launch(self, supervisor: Supervisor, wanted: Iterable[Service]) -> None:
+        chosen = list(wanted)
+        for service in chosen:
+            supervisor.launch(service.name)
+        for service in chosen:
+            self._await(supervisor, service, service.check)
+
+    def _launch_airflow(
+        self, state: StackState, supervisor: Supervisor, everything: dict[str, Service]
+    ) -> None:
+        begun = datetime.now(UTC)
+        for name in services.AIRFLOW:
+            supervisor.launch(name)
+        running_before = {name for name in services.AIRFLOW if supervisor.status(name)[0] == "RUNNING"}
+
+        def beats_anew(name: str) -> Callable[[], None]:
+            def check() -> None:
+                everything[name].check()
+                beat = services.heartbeat(state, name)
+                # the database remembers the heartbeat of the process before
+                if beat is None or datetime.fromisoformat(beat) < begun:
+                    raise NotReady(f"Airflow has had no heartbeat of the new {name} yet")
+
+            return check
+
+        for name in services.AIRFLOW:
+            anew = name != services.API_SERVER and name not in running_before
+            self._await(supervisor, everything[name], beats_anew(name) if anew else everything[name].check)
+
+    def _await(self, supervisor: Supervisor, service: Service, check: Callable[[], None]) -> None:
+        waited = wait_until(
+            check,
+            timeout=service.start_seconds,
+            what=f"{service.name} (log: {self.paths.log(service.name)})",
+            given_up=lambda: supervisor.failure(service.name),
+        )
+        self._report(f"{service.name} ready after {waited:.1f} s")
+
+    def _await_dags(self, state: StackState) -> None:
+        with AirflowApi(state.airflow_url) as api:
+            waited = wait_until(
+                api.check_dags_are_parsed, timeout=DAGS_SECONDS, what="parsing the DAGs", poll=0.5
+            )
+            errors = api.import_errors()
+        self._report(f"DAGs parsed after {waited:.1f} s")
+        for file, message in errors.items():
+            self._report(f"warning: DAG file {file} cannot be imported: {message}")
+
+    def _stop(self) -> int:
+        state = load(self.paths) if self.paths.state.exists() and self.paths.secrets.exists() else None
+        if state is not None:
+            supervisor = Supervisor(state)
+            for names in (services.AIRFLOW, services.SERVERS):
+                if not supervisor.is_running():
+                    break
+                try:
+                    supervisor.stop(names, timeout=STOP_SECONDS)
+                except PipelineError as error:
+                    self._report(f"warning: {error}")
+                for name in names:
+                    # tasks run in process groups of their own, which no signal to the service's group reaches
+                    processes.end_survivors(self.paths, service=name, grace=2)
+            supervisor.shutdown()
+        survivors = processes.end_survivors(self.paths)
+        if state is not None:
+            services.object_store(state).remove_sockets()
+        return survivors
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Only one start or stop of this stack at a time; the lock goes with the process."""
+        self.paths.root.mkdir(parents=True, exist_ok=True)
+        with (self.paths.root / ".lock").open("w") as file:
+
+            def check() -> None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise NotReady("another start or stop of this stack is going on") from None
+
+            wait_until(check, timeout=LOCK_SECONDS, what=f"the stack in {self.paths.root}")
+            yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Finish stopping even when Ctrl-C is pressed again: everything in here is bounded in time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

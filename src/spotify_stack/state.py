@@ -1,0 +1,296 @@
+"""What one stack is: its folder, ports, secrets and what its sandbox serves, kept in files of that folder."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS
+from spotify_stack.ports import PortReservation
+
+# every process of a stack carries this variable with the stack's folder: the way to find all of them
+STACK_VARIABLE = "SPOTIFY_PIPELINE_STACK"
+SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
+FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
+OWN_APP = "own_spotify_api"
+OWN_USER = "own_spotify_user"
+APP_CLASSES = ("development", "extended")
+SEAWEEDFS, MINIO = STORES = ("seaweedfs", "minio")
+
+PREFERRED_PORTS = {
+    "airflow": 8080,
+    "warehouse": 5433,
+    "metadata": 5434,
+    "sandbox": 8765,
+    "supervisor": 9001,
+    **{f"s3-{part}": port for part, port in PARTS.items()},
+}
+PORT_OFFSETS = {f"s3-{part}": (0, GRPC_OFFSET) for part in PARTS}
+# name -> bytes of randomness
+SECRETS = {
+    "warehouse_superuser": 24,
+    "warehouse_owner": 24,
+    "warehouse_ingest": 24,
+    "warehouse_dbt": 24,
+    "warehouse_reader": 24,
+    "metadata_superuser": 24,
+    "metadata_airflow": 24,
+    "s3_access_key": 12,
+    "s3_secret_key": 24,
+    "spotify_client_id": 16,
+    "spotify_client_secret": 24,
+    "spotify_refresh_token": 48,
+    "airflow_jwt": 48,
+    "airflow_api": 32,
+    "airflow_fernet": 32,
+    "supervisor": 24,
+}
+
+
+@dataclass(frozen=True)
+class StackPaths:
+    """Everything a stack writes lies under `root`."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> StackPaths:
+        """`build/stack` of the project, or what SPOTIFY_PIPELINE_STACK_DIR names."""
+        return cls(Path(os.environ.get(FOLDER_VARIABLE) or PROJECT_ROOT / "build" / "stack").resolve())
+
+    @property
+    def state(self) -> Path:
+        """Ports and the sandbox's options."""
+        return self.root / "stack.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords and keys, readable by the owner only."""
+        return self.root / "secrets.json"
+
+    @property
+    def sources(self) -> Path:
+        """The sources.yml that the stack's Airflow reads: a link to the user's, or the demo's own."""
+        return self.root / "sources.yml"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each service."""
+        return self.root / "logs"
+
+    @property
+    def reports(self) -> Path:
+        """Copies of the reports."""
+        return self.root / "reports"
+
+    @property
+    def dbt_docs(self) -> Path:
+        """dbt's documentation, for Airflow's UI."""
+        return self.root / "dbt-docs"
+
+    @property
+    def lineage(self) -> Path:
+        """Lineage events, a file each, of a stack that was started with them."""
+        return self.root / "lineage"
+
+    @property
+    def alerts(self) -> Path:
+        """What operators are told, a line of JSON each; absent before the first alert."""
+        return self.root / "alerts.ndjson"
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME: the configuration, and the logs of tasks."""
+        return self.root / "airflow"
+
+    @property
+    def temporary(self) -> Path:
+        """TMPDIR of Airflow's processes; emptied by each start from nothing."""
+        return self.root / "tmp"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """Configuration of supervisord, readable by the owner only."""
+        return self.root / "supervisord.conf"
+
+    def log(self, service: str) -> Path:
+        """Log file of a service."""
+        return self.logs / f"{service}.log"
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """What the sandbox serves: `catalog` is a folder, None the seeded catalogue; `clock` is ISO 8601."""
+
+    mode: str = "development"
+    catalog: str | None = None
+    clock: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in APP_CLASSES:
+            raise ConfigurationError(f"mode '{self.mode}' is unknown: choose {' or '.join(APP_CLASSES)}")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+@dataclass(frozen=True)
+class StackState:
+    """One stack, ready to be turned into services."""
+
+    paths: StackPaths
+    ports: Mapping[str, int]
+    secrets: Mapping[str, str] = field(repr=False)
+    sandbox: SandboxOptions = field(default_factory=SandboxOptions)
+    store: str = SEAWEEDFS
+    # date on which the stack was made, and its sandbox's user agreed to be read
+    made_on: str = field(default_factory=_today)
+
+    def __post_init__(self) -> None:
+        if self.store not in STORES:
+            raise ConfigurationError(f"store '{self.store}' is unknown: choose {' or '.join(STORES)}")
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow's UI and REST API are."""
+        return f"http://127.0.0.1:{self.ports['airflow']}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """Where the stand-in for Spotify is."""
+        return f"http://127.0.0.1:{self.ports['sandbox']}"
+
+    @property
+    def own_app(self) -> str | None:
+        """Connection `spotify_api` of the user's own, as Airflow reads it; None with the sandbox."""
+        return self.secrets.get(OWN_APP) or None
+
+    @property
+    def own_user(self) -> str | None:
+        """Connection `spotify_user` that goes with `own_app`, as Airflow reads it."""
+        return self.secrets.get(OWN_USER) or None
+
+    @property
+    def user_token(self) -> str | None:
+        """Refresh token of the sandbox's user; None with a catalogue folder, or an app of the user's own."""
+        if self.own_app or self.sandbox.catalog:
+            return None
+        return self.secrets.get("spotify_refresh_token")
+
+    def changed(
+        self,
+        *,
+        sandbox: SandboxOptions | None,
+        own_app: str | None,
+        own_user: str | None = None,
+        store: str | None = None,
+    ) -> StackState:
+        """The same stack with another Spotify or object store.
+
+        None leaves as it is, `own_app` "" means no app of the user's own. The objects of one store do not
+        move to the other: each has its own folder.
+        """
+        kept = dict(self.secrets)
+        if own_app is not None:
+            kept[OWN_APP] = own_app
+        if own_user is not None:
+            kept[OWN_USER] = own_user
+        return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
+
+    def save(self) -> None:
+        """Write the files of the stack; a reader sees the old or the new content, never half of it."""
+        public = {
+            "ports": dict(self.ports),
+            "sandbox": asdict(self.sandbox),
+            "store": self.store,
+            "made_on": self.made_on,
+        }
+        _write(self.paths.state, json.dumps(public, indent=2), mode=0o644)
+        _write(self.paths.secrets, json.dumps(dict(self.secrets), indent=2), mode=0o600)
+
+
+def load(paths: StackPaths) -> StackState:
+    """Read the stack in `paths`.
+
+    Raises:
+        ConfigurationError: there is none, or its files cannot be read.
+    """
+    state, kept = _read(paths.state), _read(paths.secrets)
+    if state is None or kept is None:
+        raise ConfigurationError(f"there is no stack in {paths.root}: start one with 'make up'")
+    sandbox = SandboxOptions(**state["sandbox"])
+    made_on = state.get("made_on") or _today()
+    return StackState(paths, state["ports"], kept, sandbox, state.get("store", SEAWEEDFS), made_on)
+
+
+def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
+    """Read the stack in `paths`, or make a new one; ports that are taken by now are replaced by free ones.
+
+    Only for a stack whose servers do not run: its own servers would count as takers.
+
+    Raises:
+        ConfigurationError: no free port, or a file of the stack cannot be read.
+    """
+    shutil.rmtree(paths.temporary, ignore_errors=True)
+    for folder in (
+        paths.root,
+        paths.logs,
+        paths.reports,
+        paths.lineage,
+        paths.airflow_home,
+        paths.temporary,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+    kept = _read(paths.secrets) or {}
+    kept |= {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}
+    before = _read(paths.state) or {}
+    wanted = PREFERRED_PORTS | {
+        name: port for name, port in before.get("ports", {}).items() if name in PREFERRED_PORTS
+    }
+    ports = {}
+    for name, port in wanted.items():
+        offsets = PORT_OFFSETS.get(name, (0,))
+        chosen = reservation.choose_or_none(port, offsets=offsets)
+        ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets)
+    sandbox = SandboxOptions(**before.get("sandbox", {}))
+    made_on = before.get("made_on") or _today()
+    state = StackState(paths, ports, kept, sandbox, before.get("store", SEAWEEDFS), made_on)
+    state.save()
+    return state
+
+
+def _new_secret(name: str, size: int) -> str:
+    if name == "airflow_fernet":  # cryptography.fernet wants exactly this form
+        return base64.urlsafe_b64encode(os.urandom(size)).decode()
+    return secrets.token_hex(size)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise ConfigurationError(f"{path} cannot be read: remove it and start again") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} cannot be read: remove it and start again")
+    return content
+
+
+def _write(path: Path, text: str, *, mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    temporary.replace(path)

@@ -1,0 +1,197 @@
+"""supervisord: its configuration, its life, and a client for it.
+
+Supervisor restarts what dies, rotates a log per service and stops by process group. It starts nothing on its
+own: the order, and the health checks between, are `stack`'s.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import xmlrpc.client
+from collections.abc import Iterable
+from configparser import RawConfigParser
+from typing import Any
+
+import psutil
+
+from spotify_pipeline.errors import PipelineError
+from spotify_stack import processes
+from spotify_stack.airflow_environment import inherited
+from spotify_stack.health import NotReady, wait_until
+from spotify_stack.privileges import is_root
+from spotify_stack.services import Service
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
+
+USER = "stack"
+SUPERVISOR = "supervisor"
+RUNNING = frozenset({"RUNNING"})
+STOPPED = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
+# xmlrpc faults of supervisor: NOT_RUNNING and ALREADY_STARTED
+NOT_RUNNING, ALREADY_STARTED = 70, 60
+
+
+def configuration(state: StackState, services: Iterable[Service]) -> RawConfigParser:
+    """supervisord.conf for these services; its paths are relative to the stack's folder."""
+    config = RawConfigParser()
+    config["supervisord"] = {
+        "nodaemon": "true",
+        "silent": "true",
+        "logfile": f"logs/{SUPERVISOR}.log",
+        "logfile_maxbytes": "5MB",
+        "logfile_backups": "1",
+        "pidfile": "supervisord.pid",
+        "childlogdir": "logs",
+        "identifier": "spotify-pipeline",
+        **({"user": "root"} if is_root() else {}),
+    }
+    config["inet_http_server"] = {
+        "port": f"127.0.0.1:{state.ports['supervisor']}",
+        "username": USER,
+        "password": state.secrets["supervisor"],
+    }
+    config["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    # '%' starts an expansion in this format
+    python = sys.executable.replace("%", "%%")
+    for service in services:
+        config[f"program:{service.name}"] = {
+            "command": f'"{python}" -m spotify_stack.launch {service.name}',
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": "2",
+            "startretries": "20",
+            "stopsignal": service.stop_signal,
+            "stopwaitsecs": str(service.stop_seconds),
+            "stopasgroup": "true",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": f"logs/{service.name}.log",
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": "2",
+        }
+    return config
+
+
+class Supervisor:
+    """A client for the supervisord of one stack."""
+
+    def __init__(self, state: StackState) -> None:
+        self._state = state
+        address = f"http://{USER}:{state.secrets['supervisor']}@127.0.0.1:{state.ports['supervisor']}/RPC2"
+        self._proxy = xmlrpc.client.ServerProxy(address, allow_none=True)
+
+    def start(self, services: Iterable[Service]) -> None:
+        """Write the configuration and start supervisord, detached from this terminal.
+
+        Raises:
+            NotReady: it ended, or does not answer within 20 s.
+        """
+        paths = self._state.paths
+        descriptor = os.open(paths.supervisor_config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            configuration(self._state, services).write(file)
+        environment = inherited() | {STACK_VARIABLE: str(paths.root), SERVICE_VARIABLE: SUPERVISOR}
+        with paths.log(f"{SUPERVISOR}-output").open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(paths.supervisor_config)],
+                cwd=paths.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        wait_until(
+            self.check,
+            timeout=20,
+            what=f"supervisord (log: {paths.log(SUPERVISOR)})",
+            given_up=lambda: None if process.poll() is None else f"it ended with status {process.returncode}",
+        )
+
+    def check(self) -> None:
+        """Ask supervisord for its state.
+
+        Raises:
+            NotReady: it does not answer, or another program holds its port.
+        """
+        try:
+            answer: Any = self._proxy.supervisor.getState()
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise NotReady(f"supervisord does not answer: {error}") from error
+        if answer["statename"] != "RUNNING":
+            raise NotReady(f"supervisord is {answer['statename']}")
+
+    def is_running(self) -> bool:
+        """Whether supervisord answers."""
+        try:
+            self.check()
+        except NotReady:
+            return False
+        return True
+
+    def status(self, name: str) -> tuple[str, int]:
+        """State of a service in supervisor's words, and its process id or 0."""
+        info: Any = self._call("getProcessInfo", name)
+        return str(info["statename"]), int(info["pid"])
+
+    def launch(self, name: str) -> None:
+        """Start a service without waiting; one that is already starting or running stays."""
+        self._call("startProcess", name, False, ignore=ALREADY_STARTED)
+
+    def stop(self, names: Iterable[str], *, timeout: float) -> None:
+        """Stop services at the same time and wait until they are gone.
+
+        Raises:
+            NotReady: one is still there after `timeout` seconds.
+        """
+        wanted = list(names)
+        for name in wanted:
+            self._call("stopProcess", name, False, ignore=NOT_RUNNING)
+
+        def check() -> None:
+            alive = [name for name in wanted if self.status(name)[0] not in STOPPED]
+            if alive:
+                raise NotReady(f"{', '.join(alive)} still running")
+
+        wait_until(check, timeout=timeout, what="stopping")
+
+    def failure(self, name: str) -> str | None:
+        """Why it is of no use to wait for a service any longer; None while there is hope."""
+        try:
+            statename, _ = self.status(name)
+        except NotReady as error:
+            return str(error)
+        if statename == "FATAL":
+            last = last_lines(self._state, name)
+            return f"it ends as soon as it starts; its last words: {last}"
+        return None
+
+    def shutdown(self) -> None:
+        """Ask supervisord to stop everything that is left and to end, and wait for that, at most 20 s."""
+        if not self.is_running():
+            return
+        self._call("shutdown")
+        psutil.wait_procs(processes.of_stack(self._state.paths, service=SUPERVISOR), timeout=20)
+
+    def _call(self, method: str, *arguments: object, ignore: int | None = None) -> Any:
+        try:
+            return getattr(self._proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == ignore:
+                return None
+            raise PipelineError(f"supervisord refuses {method}{arguments}: {fault.faultString}") from fault
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise NotReady(f"supervisord does not answer: {error}") from error
+
+
+def last_lines(state: StackState, name: str, count: int = 5) -> str:
+    """The last lines of a service's log, in one line."""
+    try:
+        lines = state.paths.log(name).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return "(no log)"
+    return " | ".join(line.strip() for line in lines[-count:] if line.strip()) or "(empty log)"

@@ -1,0 +1,165 @@
+"""`spotify-pipeline auth`: a login through a real browser's steps, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from spotify_pipeline import connections
+from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login_store import FileLoginStore
+from spotify_sandbox.testing import RunningSandbox
+
+pytestmark = pytest.mark.integration
+Auth = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "login.json"
+
+
+@pytest.fixture
+def auth(sandbox: RunningSandbox, file: Path) -> Iterator[Auth]:
+    """Starts `spotify-pipeline auth …` against the sandbox."""
+    extra = {"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url}
+    connection = {"conn_type": "generic", "login": sandbox.client_id, "extra": extra}
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(  # noqa: S603 - ours
+                [
+                    sys.executable,
+                    "-c",
+                    "from spotify_pipeline.cli.main import app; app()",
+                    "auth",
+                    *arguments,
+                ],
+                env={
+                    "AIRFLOW_CONN_SPOTIFY_API": json.dumps(connection),
+                    "SPOTIFY_PIPELINE_LOGIN_FILE": str(file),
+                    "PYTHONUNBUFFERED": "1",
+                    "COLUMNS": "200",
+                },
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def page_of(process: subprocess.Popen[str]) -> str:
+    """The address that the command prints, on its second line."""
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process.stdout.readline().strip()
+
+
+def output(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    return out, err
+
+
+def begin(auth: Auth) -> tuple[subprocess.Popen[str], str]:
+    process = auth("login", "--no-browser", "--port", "0", "--timeout", "30")
+    return process, page_of(process)
+
+
+def test_a_user_logs_in_and_the_login_is_handed_to_airflow(
+    sandbox: RunningSandbox, auth: Auth, file: Path
+) -> None:
+    process, page = begin(auth)
+    query = parse_qs(urlsplit(page).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback", query["redirect_uri"][0])
+    sandbox.control.auto_approve("listener2")
+    try:
+        assert "You are logged in" in httpx.get(page, follow_redirects=True).text
+    finally:
+        sandbox.control.auto_approve(None)
+    out, _ = output(process)
+    store = FileLoginStore(file)
+    made = store.read()
+    assert made.user_hash == user_hash("listener2")
+    assert f"user {made.user_hash} until 2027-05-22" in out
+    assert made.refresh_token not in out
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    out, _ = output(auth("status"))
+    assert "user-library-read" in out
+    assert made.refresh_token not in out
+
+    out, _ = output(auth("connection"))
+    variable, _, text = out.strip().partition("=")
+    assert variable == "AIRFLOW_CONN_SPOTIFY_USER"
+    known = connections.from_environment("spotify_user", {variable: text.strip("'")})
+    assert Login.from_connection(known) == made
+    assert not file.exists()
+    assert "nobody is logged in" in output(auth("status"), 1)[1]
+
+
+def test_only_the_answer_with_our_state_counts(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:
+    process, page = begin(auth)
+    redirect = parse_qs(urlsplit(page).query)["redirect_uri"][0]
+    for stray in ("", "?code=stolen", "?code=stolen&state=guess", "?error=access_denied&state="):
+        assert httpx.get(redirect + stray).status_code == 400
+    assert httpx.get(redirect.replace("/callback", "/favicon.ico")).status_code == 404
+    assert process.poll() is None
+    sandbox.control.auto_approve("listener1")
+    try:
+        httpx.get(page, follow_redirects=True)
+    finally:
+        sandbox.control.auto_approve(None)
+    output(process)
+    assert FileLoginStore(file).read().user_hash == user_hash("listener1")
+
+
+def test_a_user_who_refuses_is_not_logged_in(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:
+    process, page = begin(auth)
+    sandbox.control.auto_approve("listener1", deny=True)
+    try:
+        assert "You are not logged in" in httpx.get(page, follow_redirects=True).text
+    finally:
+        sandbox.control.auto_approve(None)
+    assert "Spotify did not log in ('access_denied')" in output(process, 1)[1]
+    assert not file.exists()
+
+
+def test_a_login_that_nobody_makes_ends(auth: Auth, file: Path) -> None:
+    process = auth("login", "--no-browser", "--port", "0", "--timeout", "1")
+    assert "nobody logged in within 1 seconds" in output(process, 1)[1]
+    assert not file.exists()
+
+
+def test_logout_forgets_the_login(auth: Auth, file: Path) -> None:
+    assert "Nobody was logged in" in output(auth("logout"))[0]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{}")
+    assert "Logged out" in output(auth("logout"))[0]
+    assert not file.exists()
+
+
+def test_a_file_that_others_can_read_is_refused(auth: Auth, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("{}")
+    file.chmod(0o644)
+    assert "can be read by others: run chmod 600" in output(auth("status"), 1)[1]
+    file.chmod(0o600)
+    assert "does not hold a login" in output(auth("status"), 1)[1]

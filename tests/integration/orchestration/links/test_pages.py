@@ -1,0 +1,57 @@
+"""The page of raw answers, over a real store."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import date
+from urllib.parse import unquote
+
+import pytest
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.orchestration.links.pages import is_shown, raw_page
+from spotify_stack.s3_server import S3Server
+
+pytestmark = pytest.mark.integration
+DAY = date(2026, 11, 5)
+USER = "0123456789abcdef"
+
+
+@pytest.fixture
+def lake(s3_server: S3Server) -> Lake:
+    made = Lake(
+        ConnectionInfo(
+            "spotify_lake",
+            host="127.0.0.1",
+            port=s3_server.port,
+            login=s3_server.access_key,
+            password=s3_server.secret_key,
+            schema=f"links-{uuid.uuid4().hex[:8]}",
+        )
+    )
+    made.create_bucket()
+    return made
+
+
+def test_it_lists_a_partition_by_source_manifest_first_and_nothing_of_a_user(lake: Lake) -> None:
+    prefix = keys.source_prefix(keys.RAW, DAY, "mine")
+    shown = [keys.manifest_key(DAY, "mine"), f"{prefix}album-1.json", f"{prefix}artist-2.json"]
+    hidden = [
+        keys.manifest_key(DAY, "mine", USER),
+        keys.manifest_key(date(2026, 11, 6), "mine"),
+        keys.report_key(DAY),
+    ]
+    for key in (*shown[::-1], *hidden):
+        lake.put(key, b"{}")
+
+    page = raw_page(lake, DAY, "object")
+
+    assert [unquote(key) for key in re.findall(r"href='object\?key=([^']+)'", page)] == shown
+    assert USER not in page
+    assert all(is_shown(key, DAY) for key in shown)
+
+
+def test_it_says_so_where_there_is_nothing(lake: Lake) -> None:
+    assert "Nothing was fetched" in raw_page(lake, DAY, "object")

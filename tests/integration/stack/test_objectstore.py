@@ -1,0 +1,108 @@
+"""The embedded S3 stores as real servers."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from minio import Minio
+from minio.error import S3Error
+
+from spotify_stack.child import running
+from spotify_stack.health import NotReady
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import PortReservation
+from spotify_stack.s3_server import S3Server
+
+pytestmark = pytest.mark.integration
+
+
+def client_of(store: S3Server) -> Minio:
+    return Minio(store.endpoint, store.access_key, store.secret_key, secure=False)
+
+
+def new_store(folder: Path, reservation: PortReservation, first: int) -> ObjectStore:
+    ports = reservation.choose_all(
+        {part: first + number for number, part in enumerate(PARTS)},
+        offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
+    )
+    store = ObjectStore(folder / "objects", ports, access_key="key", secret_key="secret-key")
+    store.initialise()
+    return store
+
+
+def start(store: ObjectStore) -> dict[str, object]:
+    return {
+        "check": store.check,
+        "log": store.data.parent / "log",
+        "what": "object store",
+        "environment": store.environment(),
+    }
+
+
+def test_bucket_is_there_and_an_object_comes_back(each_s3_server: S3Server) -> None:
+    client = client_of(each_s3_server)
+    client.put_object("spotify-lake", "local/test", io.BytesIO(b"body"), 4)
+    assert client.get_object("spotify-lake", "local/test").read() == b"body"
+
+
+def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
+    for stranger in (
+        replace(each_s3_server, secret_key="wrong"),
+        replace(each_s3_server, access_key="nobody"),
+    ):
+        with pytest.raises(S3Error):
+            list(client_of(stranger).list_objects("spotify-lake"))
+        with pytest.raises(NotReady):
+            stranger.check()
+
+
+def test_the_number_of_its_buckets_is_not_bound_by_the_size_of_the_disk(s3_server: ObjectStore) -> None:
+    # left to itself it has as many volumes as fit on the disk, and each bucket takes several
+    status = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/dir/status").json()
+    assert status["Topology"]["Max"] == 1_000
+
+
+def test_a_missing_bucket_is_not_made_by_writing_to_it(each_s3_server: S3Server) -> None:
+    with pytest.raises(S3Error) as refused:
+        client_of(each_s3_server).put_object("no-such-bucket", "key", io.BytesIO(b"x"), 1)
+    assert refused.value.code == "NoSuchBucket"
+
+
+def test_all_ports_are_loopback_and_the_ones_asked_for(
+    tmp_path: Path, port_reservation: PortReservation
+) -> None:
+    store = new_store(tmp_path, port_reservation, 15_600)
+    with running(store.command(), **start(store)) as process:
+        listening = {
+            connection.laddr
+            for connection in psutil.Process(process.pid).net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+    store.remove_sockets()
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    expected = {port + offset for port in store.ports.values() for offset in (0, GRPC_OFFSET)}
+    assert {address.port for address in listening} == expected
+
+
+def test_objects_survive_kill_9_and_other_ports(tmp_path: Path, port_reservation: PortReservation) -> None:
+    store = new_store(tmp_path, port_reservation, 15_600)
+    with running(store.command(), **start(store)) as process:
+        for number in range(20):
+            client_of(store).put_object("spotify-lake", f"kept/{number}", io.BytesIO(b"%02d" % number), 2)
+        os.killpg(process.pid, signal.SIGKILL)
+    moved = new_store(tmp_path, port_reservation, 15_650)
+    assert set(moved.ports.values()).isdisjoint(store.ports.values())
+    with running(moved.command(), **start(moved)):
+        client = client_of(moved)
+        bodies = {int(client.get_object("spotify-lake", f"kept/{number}").read()) for number in range(20)}
+    for each in (store, moved):
+        each.remove_sockets()
+        assert not list(Path("/tmp").glob(f"seaweedfs-*-{each.port}.sock"))  # noqa: S108 - weed's choice
+    assert bodies == set(range(20))

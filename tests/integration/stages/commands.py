@@ -1,0 +1,40 @@
+"""Commands over a test's world: its connections as environment variables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, variable_name
+from spotify_pipeline.errors import ConnectionMissing
+from tests.integration.stages.conftest import World
+
+
+def environment(world: World) -> dict[str, str]:
+    """What a shell would hold: the connections, the settings, and no embedded stack."""
+    found = {"SPOTIFY_PIPELINE_STACK_DIR": "/nonexistent/stack-of-tests", "COLUMNS": "200"}
+    for conn_id in (*CONNECTION_IDS, SPOTIFY_USER):
+        try:
+            fields = asdict(world.runtime.lookup(conn_id))
+        except ConnectionMissing:
+            continue
+        found[variable_name(conn_id)] = json.dumps({k: v for k, v in fields.items() if k != "conn_id"})
+    settings: dict[str, Path] = {
+        "SOURCES": world.sources_file,
+        "LOGIN_FILE": world.runtime.settings.login_file,
+    }
+    return found | {f"SPOTIFY_PIPELINE_{name}": str(path) for name, path in settings.items()}
+
+
+def call(command: Callable[..., Any], world: World, *arguments: str, answer: str | None = None) -> Result:
+    """Run a command of the command line over a world; `answer` is typed where it asks."""
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, list(arguments), env=environment(world), input=answer)

@@ -1,0 +1,244 @@
+"""What belongs to a user: playlists, saved and top tracks, and the listening history hour by hour."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+import pytest
+
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.spotify.endpoints import Scope
+from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays, why_not
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.validate import validate_source
+from spotify_pipeline.warehouse.connection import connect
+from spotify_sandbox.testing import running
+from tests.integration.stages.conftest import DAY, World, connected
+
+pytestmark = pytest.mark.integration
+USER = "listener1"
+HASH = user_hash(USER)
+NEXT_DAY = DAY + timedelta(days=1)
+COUNTS = """
+    SELECT record_kind, bool_and(fetched = loaded + quarantined + duplicates + set_aside), sum(fetched)
+    FROM ops.reconciliation GROUP BY 1 ORDER BY 1
+"""
+
+
+def logged_in(world: World, scopes: tuple[Scope, ...] = tuple(Scope)) -> World:
+    token = world.sandbox.control.authorize(USER, scopes, authorized_at="2026-11-01T08:00:00Z")
+    login = Login(world.sandbox.client_id, token, HASH, scopes, DAY.replace(day=1))
+    fields = json.loads(login.to_connection())
+    user = ConnectionInfo(
+        SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
+    )
+    lookup = world.runtime.lookup
+    runtime = Runtime(
+        settings=world.runtime.settings,
+        lookup=lambda conn_id: user if conn_id == SPOTIFY_USER else lookup(conn_id),
+        attempt=world.runtime.attempt,
+    )
+    return replace(world, runtime=runtime)
+
+
+def own_sources(world: World) -> list[dict[str, object]]:
+    """One source of each kind that belongs to the user."""
+    own = [p["id"] for p in world.sandbox.control.playlists() if p["owner"] == USER]
+    return [
+        {"name": "lists", "kind": "playlist", "ids": own},
+        {"name": "saved", "kind": "saved_tracks"},
+        {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term", "long_term"]},
+        {"name": "plays", "kind": "recently_played"},
+    ]
+
+
+@pytest.fixture
+def account(world: World) -> Iterator[World]:
+    """A world whose sources are one user's."""
+    world.list_sources(*own_sources(world))
+    yield logged_in(world)
+    world.sandbox.control.reset_users()
+
+
+def listen(world: World) -> Reading:
+    reading = fetch_plays(world.runtime)
+    validate_source(world.lake, reading.partition, reading.source)
+    load_plays(world.runtime, reading)
+    return reading
+
+
+def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account: World) -> None:
+    verdict = account.run()
+    assert verdict.complete == ["lists", "plays", "saved", "top"]
+    counts = account.query(COUNTS)
+    assert {row[0] for row in counts} == {
+        "play", "playlist", "playlist_item", "saved_track", "top_track", "track",
+    }  # fmt: skip
+    assert all(row[1] for row in counts)
+    for table in ("playlists", "playlist_membership", "saved_tracks", "top_tracks", "plays", "list_reads"):
+        assert account.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
+    # each list that was read to its end says so, with as many entries as there are rows
+    assert account.query("SELECT bool_and(complete) FROM staging.list_reads") == [(True,)]
+    assert account.query(
+        "SELECT count(*) FROM staging.list_reads AS r WHERE list_kind = 'playlist' AND item_count <>"
+        " (SELECT count(*) FROM staging.playlist_membership WHERE playlist_id = r.list_id)"
+    ) == [(0,)]
+    # the tracks in the lists are records like any other
+    assert account.query(
+        "SELECT count(*) FROM staging.saved_tracks LEFT JOIN staging.tracks USING (track_id)"
+        " WHERE tracks IS NULL"
+    ) == [(0,)]
+    assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
+
+
+def test_an_app_with_extended_quota_reads_a_user_s_lists_too(world: World) -> None:
+    with running(mode="extended", size=300) as sandbox:
+        moved = logged_in(connected(world, sandbox, "extended"))
+        moved.list_sources(*own_sources(moved))
+        assert moved.run().complete == ["lists", "plays", "saved", "top"]
+        assert all(row[1] for row in moved.query(COUNTS))
+        for table in ("playlist_membership", "saved_tracks", "top_tracks", "plays"):
+            assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
+
+
+def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(account: World) -> None:
+    account.run()
+    for zone in ("raw", "validated"):
+        stored = account.lake.keys(f"{zone}/")
+        assert stored
+        assert all(f"/user={HASH}/" in key for key in stored), zone
+    for table in ("playlists", "saved_tracks", "top_tracks", "plays"):
+        assert account.query(f"SELECT count(*) FROM staging.{table} AS t WHERE t::text LIKE '%{USER}%'") == [
+            (0,)
+        ]
+
+
+def test_who_has_logged_in_is_known_by_hash_and_until_when(account: World) -> None:
+    account.run()
+    known = account.query('SELECT user_hash, connection, token_expires_on, erased_at FROM ops."user"')
+    assert known == [(HASH, SPOTIFY_USER, date(2027, 5, 1), None)]
+    versions = account.query('SELECT xmin::text FROM ops."user"')
+    listen(account)
+    assert account.query('SELECT xmin::text FROM ops."user"') == versions
+
+
+def test_promise_1_and_2_hold_for_lists(account: World) -> None:
+    account.run()
+    first = account.checksums()
+    account.run()
+    assert account.checksums() == first
+    account.go_to(NEXT_DAY)
+    account.run(NEXT_DAY)
+    expected = account.checksums()
+    with connect(account.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute(
+            "TRUNCATE staging.tracks, staging.albums, staging.artists, staging.source_records,"
+            " staging.track_observations, staging.album_observations, staging.artist_observations,"
+            " staging.playlists, staging.playlist_observations, staging.playlist_membership,"
+            " staging.list_reads, staging.saved_tracks, staging.top_tracks, staging.plays"
+        )
+    for day in (NEXT_DAY, DAY, NEXT_DAY):
+        for name in ("top", "plays", "saved", "lists"):
+            account.validate(name, day)
+            account.load(name, day)
+    assert account.checksums() == expected
+
+
+def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account: World) -> None:
+    account.run()
+    whole = account.query("SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist' AND complete")
+    account.go_to(NEXT_DAY)
+    account.sandbox.control.exhaust_quota("/items", after=1)
+    assert "lists" in account.run(NEXT_DAY).partial
+    reads = (
+        "SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist'"
+        f" AND complete AND observed_on = '{NEXT_DAY}'"
+    )
+    assert account.query(reads)[0] < whole[0]
+    # the same date read to its end wins over what was cut off, whichever is loaded last
+    account.sandbox.control.clear_faults()
+    with connect(account.runtime.ingest) as conn:
+        conn.execute("UPDATE ops.api_cooldown SET deadline = %s", [datetime(2026, 1, 1, tzinfo=UTC)])
+    assert "lists" in account.run(NEXT_DAY).complete
+    assert account.query(reads) == whole
+
+
+def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: World) -> None:
+    account.fetch("saved")
+    manifest = read_manifest(account.lake, DAY, "saved")
+    assert manifest is not None
+    assert manifest.user == HASH
+    raw = manifest.objects[0]
+    stored = account.lake.get(raw.key)
+    body = orjson.loads(stored.data)
+    body["items"][0]["added_at"] = "2026-13-45T00:00:00Z"
+    body["items"][1]["added_at"] = "yesterday"
+    body["items"][2] = None
+    data = orjson.dumps(body)
+    account.lake.put(raw.key, data, metadata=stored.metadata)
+    altered = replace(raw, sha256=sha256(data), bytes=len(data))
+    objects = (altered, *manifest.objects[1:])
+    account.lake.put(manifest.key, replace(manifest, objects=objects).to_bytes())
+    counts = account.validate("saved").counts["saved_track"]
+    assert (counts.quarantined, counts.set_aside) == (2, 1)
+    assert counts.fetched == counts.accepted + 3
+
+
+def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account: World) -> None:
+    for time in ("06:05:00", "07:05:00", "07:50:00", "09:40:00"):
+        account.go_to(DAY, time)
+        listen(account)
+    heard = account.query("SELECT played_at, track_id FROM staging.plays ORDER BY 1, 2")
+    assert len(set(heard)) == len(heard) > 0
+    # one read of the same history, all at once, finds nothing that was missed
+    account.run()
+    newest = heard[-1][0]
+    at_once = account.query(
+        f"SELECT played_at, track_id FROM staging.plays WHERE played_at <= '{newest}' ORDER BY 1, 2"
+    )
+    assert at_once == heard
+    cursor = account.query("SELECT after_ms FROM ops.play_cursor")
+    assert datetime.fromtimestamp(cursor[0][0] / 1000, UTC) == newest  # type: ignore[operator]
+
+
+def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account: World) -> None:
+    account.go_to(DAY, "06:05:00")
+    listen(account)
+    before = account.checksums(), account.objects("raw")
+    account.sandbox.control.reset_calls()
+    listen(account)
+    assert account.sandbox.control.calls().api_total == 0
+    assert (account.checksums(), account.objects("raw")) == before
+
+
+def test_a_possible_gap_is_noted_once_and_warned_of(account: World, caplog: pytest.LogCaptureFixture) -> None:
+    account.go_to(DAY, "06:05:00")
+    first = listen(account)
+    assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
+    # weeks without a reading: Spotify has pushed plays out
+    later = DAY + timedelta(days=20)
+    account.go_to(later)
+    with caplog.at_level(logging.WARNING):
+        second = listen(account)
+    assert "may be lost" in caplog.text
+    gap = account.query("SELECT from_played_at, to_played_at FROM ops.play_gap")
+    assert len(gap) == 1
+    assert gap[0][0] < gap[0][1]  # type: ignore[operator]
+    # loaded again, in any order, it stays one
+    for reading in (second, first):
+        load_plays(account.runtime, reading)
+    assert account.query("SELECT from_played_at, to_played_at FROM ops.play_gap") == gap
+
+
+def test_nobody_to_listen_to_is_a_sentence(world: World) -> None:
+    assert "define connection 'spotify_user'" in str(why_not(world.runtime))
+    without = logged_in(world, (Scope.LIBRARY,))
+    assert str(Scope.RECENTLY_PLAYED) in str(why_not(without.runtime))
+    assert why_not(logged_in(world).runtime) is None

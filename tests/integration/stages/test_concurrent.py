@@ -1,0 +1,159 @@
+"""Two partitions load while the marts are built: no deadlock, no long wait for a lock, the serial result."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.stages.plan import Plan, plan, register
+from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
+from tests.integration.stages.conftest import DAY, PASSWORDS, World
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+NEXT_DAY = DAY + timedelta(days=1)
+# seconds; a load takes a fraction of one, and waits for at most the merges of those before it
+LONGEST_WAIT = 10.0
+
+
+class Dbt:
+    """dbt in a process of its own, as spotify_dbt."""
+
+    def __init__(self, world: World, target: Path) -> None:
+        info = world.runtime.ingest
+        self._target = target
+        self._environ = os.environ | {
+            "WAREHOUSE_HOST": str(info.host),
+            "WAREHOUSE_PORT": str(info.port),
+            "WAREHOUSE_DATABASE": str(info.schema),
+            "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": PASSWORDS["spotify_dbt"],
+        }
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        project = PROJECT_ROOT / "dbt"
+        places = ["--project-dir", project, "--profiles-dir", project]
+        outside = ["--target-path", self._target, "--log-path", self._target]
+        dbt = [Path(sys.executable).parent / "dbt", "--quiet", *command, *places, *outside]
+        return subprocess.Popen(dbt, env=self._environ, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+
+    def statuses(self) -> dict[str, str]:
+        results = json.loads((self._target / "run_results.json").read_bytes())["results"]
+        return {result["unique_id"]: result["status"] for result in results}
+
+
+@contextmanager
+def lock_waits(admin_url: str) -> Iterator[list[float]]:
+    """Seconds that statements were seen to wait for a lock, as Postgres tells them twenty times a second."""
+    waits = [0.0]
+    stop = threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            while not stop.wait(0.05):
+                rows = connection.execute(
+                    "SELECT extract(epoch FROM clock_timestamp() - query_start)::float FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                waits.extend(seconds for (seconds,) in rows)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield waits
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def checksums(admin_url: str) -> dict[str, TableChecksum]:
+    with psycopg.connect(admin_url) as connection:
+        return dict(table_checksums(connection))
+
+
+def empty(admin_url: str) -> None:
+    """Take all rows out of staging and ops."""
+    with psycopg.connect(admin_url) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname IN ('staging', 'ops') AND tablename NOT LIKE 'alembic%'"
+        ).fetchall()
+        connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}".encode())
+
+
+def stored(world: World, day: date) -> Plan:
+    """Fetch and validate a partition, load nothing."""
+    world.go_to(day)
+    planned = plan(world.runtime, day)
+    for name in names(planned):
+        world.fetch(name, day)
+        world.validate(name, day)
+    return planned
+
+
+def names(planned: Plan) -> list[str]:
+    return [name for group in planned.groups for name in group.sources]
+
+
+def test_two_partitions_load_while_the_marts_are_built(
+    world: World, empty_database: str, tmp_path: Path
+) -> None:
+    plans = {day: stored(world, day) for day in (DAY, NEXT_DAY)}
+    for planned in plans.values():
+        register(world.runtime, planned)
+    dbt = Dbt(world, tmp_path / "target")
+    world.load(names(plans[DAY])[0], DAY)  # so that the first build has something to build
+
+    building = dbt.start("build")
+    rounds = 0
+
+    def load(day: date) -> None:
+        nonlocal rounds
+        while True:
+            for name in names(plans[day]):
+                world.load(name, day)
+                rounds += 1
+            if building.poll() is not None:
+                return
+
+    with lock_waits(empty_database) as waits, ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(load, day) for day in plans]:
+            done.result(timeout=300)
+
+    statuses = dbt.statuses()
+    assert {node: status for node, status in statuses.items() if "error" in status} == {}
+    # a test of a table against a newer table may find a difference then; no model may come to harm
+    assert {status for node, status in statuses.items() if node.startswith("model.")} <= {
+        "success",
+        "skipped",
+    }
+    assert rounds >= len(plans) * 2
+    assert max(waits) < LONGEST_WAIT
+    with psycopg.connect(empty_database) as connection:
+        [(deadlocks,)] = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchall()
+    assert deadlocks == 0
+    assert dbt.start("build").wait(300) == 0, "with loads at rest, every test passes"
+    concurrent = checksums(empty_database)
+
+    empty(empty_database)
+    for day, planned in plans.items():
+        register(world.runtime, planned)
+        for name in names(planned):
+            world.load(name, day)
+    assert dbt.start("run", "--full-refresh").wait(300) == 0
+    assert concurrent == checksums(empty_database)
+    rows = {name: table["rows"] for name, table in concurrent.items()}
+    assert rows["staging.track_observations"] > rows["marts.dim_track"] == rows["staging.tracks"] > 0
+    print(f"{rounds} loads beside the build, longest wait for a lock {max(waits):.2f} s")

@@ -1,0 +1,76 @@
+"""Promise 6: a bucket that Spotify has closed for a day, over the partitions that fall into it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import pytest
+
+from spotify_pipeline.sources import load_sources
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, RequestKind
+from spotify_pipeline.stages.fetch import fetch_source
+from tests.integration.stages.conftest import DAY, World
+
+pytestmark = pytest.mark.integration
+BUCKET = "/v1/albums/{id}"
+NEXT_DAY = DAY + timedelta(days=1)
+WAIT = 86_400
+
+
+def calls_of_albums(world: World) -> int:
+    """Since the last reset, by what the server has seen."""
+    return world.sandbox.control.calls().by_bucket.get(BUCKET, 0)
+
+
+def run_at(world: World, day: date, time: str) -> int:
+    """Run a partition and its details; give the calls to the closed bucket."""
+    world.go_to(day, time)
+    world.sandbox.control.reset_calls()
+    world.run(day)
+    world.run_details(day)
+    return calls_of_albums(world)
+
+
+def test_a_bucket_closed_for_24_hours_is_called_by_no_task_of_any_partition_before_its_deadline(
+    world: World,
+) -> None:
+    control = world.sandbox.control
+    # refused for good: only the pipeline's own patience keeps the calls away
+    control.exhaust_quota("^/v1/albums/[^/]+(\\?|$)", after=6, retry_after=WAIT)
+    assert run_at(world, DAY, "20:00:00") >= 7
+    [(deadline,)] = world.query("SELECT deadline FROM ops.api_cooldown")
+    assert world.query(f"SELECT '{deadline}' >= '{NEXT_DAY} 20:00:00+00'::timestamptz") == [(True,)]
+    listed = world.query("SELECT count(*) FROM staging.albums")
+
+    for day, time in ((DAY, "23:59:00"), (NEXT_DAY, "00:10:00"), (NEXT_DAY, "19:59:00")):
+        assert run_at(world, day, time) == 0, (day, time)
+    # the other buckets are open: the day has its listings, and says what is missing
+    seen = f"SELECT count(*) FROM staging.albums WHERE last_seen_on = '{NEXT_DAY}'"
+    assert world.query(seen) >= listed
+    states = (
+        "SELECT DISTINCT status FROM ops.reconciliation"
+        f" WHERE partition = '{NEXT_DAY}' AND source <> '_details'"
+    )
+    assert world.query(states) == [("partial",)]
+
+    control.clear_faults()
+    assert run_at(world, NEXT_DAY, "20:01:30") > 0
+    assert world.query(states) == [("complete",)]
+
+
+def test_tasks_side_by_side_leave_a_closed_bucket_alone(world: World) -> None:
+    """Each with a client of its own: what they share is the table."""
+    world.sandbox.control.exhaust_quota("^/v1/albums/", retry_after=WAIT)
+    sources = load_sources(world.sources_file)
+
+    def fetch(number: int) -> bool:
+        with world.runtime.spotify() as client:
+            return fetch_source(world.lake, client, DAY, sources[number % 2], concurrency=1).complete
+
+    assert fetch(0) is False
+    assert calls_of_albums(world) == 1
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(fetch, range(4))) == [False] * 4
+    assert calls_of_albums(world) == 1
+    assert world.query("SELECT bucket FROM ops.api_cooldown") == [(ENDPOINTS[RequestKind.ALBUM].bucket,)]

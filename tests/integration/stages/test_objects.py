@@ -1,0 +1,166 @@
+"""Objects that are lost, altered or written by an attempt that outlived its task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.sources import load_sources
+from spotify_pipeline.sources.model import Source
+from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
+from spotify_pipeline.stages.fetch import RawZone, fetch_source
+from tests.integration.stages.conftest import DAY, World
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def source(world: World) -> Source:
+    return next(source for source in load_sources(world.sources_file) if source.name == "first")
+
+
+def _staged(world: World) -> dict[str, object]:
+    world.validate("first")
+    world.load("first")
+    return world.checksums()
+
+
+def test_a_lost_raw_object_is_fetched_again_while_the_date_is_its_own(world: World) -> None:
+    world.fetch("first")
+    expected = _staged(world)
+    lost = [key for key in world.lake.keys("raw/") if "/album-" in key][:2]
+    for key in lost:
+        world.lake.delete(key)
+    with pytest.raises(DamagedObject, match=r"album-\w+\.json' .*absent: clear the fetch"):
+        world.validate("first")
+    world.sandbox.control.reset_calls()
+    assert world.fetch("first").complete
+    assert world.sandbox.control.calls().api_total == len(lost)
+    assert _staged(world) == expected
+
+
+def test_an_object_lost_after_its_date_is_named_and_its_manifest_stays(world: World) -> None:
+    world.fetch("first")
+    before = read_manifest(world.lake, DAY, "first")
+    world.lake.delete(next(key for key in world.lake.keys("raw/") if "/album-" in key))
+    world.go_to(DAY + timedelta(days=1))
+    with pytest.raises(DamagedObject, match=f"no longer answers for {DAY}: restore"):
+        world.fetch("first")
+    assert read_manifest(world.lake, DAY, "first") == before
+
+
+@pytest.mark.parametrize("name", ["tracks.ndjson", "_complete_albums.ndjson"])
+@pytest.mark.parametrize("altered", [None, b'{"key":', b"\n"], ids=["lost", "cut", "longer"])
+def test_a_load_takes_what_the_validation_wrote_or_nothing(
+    world: World, name: str, altered: bytes | None
+) -> None:
+    world.fetch("first")
+    world.validate("first")
+    key = next(key for key in world.lake.keys("validated/") if key.endswith(f"/{name}"))
+    if altered is None:
+        world.lake.delete(key)
+    else:
+        world.lake.put(key, world.lake.get(key).data + altered)
+    with pytest.raises(DamagedObject, match=f"{name}' is not as its validation wrote it.*clear the validate"):
+        world.load("first")
+    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+    world.validate("first")
+    assert world.load("first").status == "complete"
+
+
+def test_a_lost_summary_names_the_way_out(world: World) -> None:
+    world.fetch("first")
+    world.validate("first")
+    world.lake.delete(keys.summary_key(DAY, "first"))
+    with pytest.raises(DamagedObject, match="_summary.json' is absent: clear the validate task"):
+        world.load("first")
+
+
+def test_an_altered_row_that_still_reads_is_not_loaded(world: World) -> None:
+    world.fetch("first")
+    world.validate("first")
+    key = next(key for key in world.lake.keys("validated/") if key.endswith("/tracks.ndjson"))
+    world.lake.put(key, world.lake.get(key).data.replace(b'"duration_ms":1', b'"duration_ms":2'))
+    with pytest.raises(DamagedObject, match="clear the validate task"):
+        world.load("first")
+    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+
+
+def test_the_first_answer_of_a_key_is_kept_and_walked_through(world: World, source: Source) -> None:
+    """An orphan of a killed worker fetches beside its retry; Spotify has changed a name meanwhile."""
+    world.fetch("first")
+    manifest = read_manifest(world.lake, DAY, "first")
+    assert manifest is not None
+    before = {raw.key: world.lake.get(raw.key) for raw in manifest.objects}
+    zone = RawZone(world.lake, DAY, "first")
+    raw = next(raw for raw in manifest.objects if raw.kind == "album")
+    request = next(
+        request for request in _requests(world, source) if request.requested_id == raw.requested_id
+    )
+    later = ApiResponse(200, b'{"name": "other"}', raw.observed_at, raw.path, (), "", {"name": "other"})
+    first = zone.keep(request, later)
+    assert first is not None
+    assert first.body == before[raw.key].data
+    assert zone.describe(request) == raw
+    assert {key: world.lake.get(key) for key in before} == before
+
+
+def _requests(world: World, source: Source) -> list:  # type: ignore[type-arg]
+    seen: list = []  # type: ignore[type-arg]
+
+    class Watching(RawZone):
+        def have(self, request):  # type: ignore[no-untyped-def]
+            seen.append(request)
+            return super().have(request)
+
+    from spotify_pipeline.spotify.crawl import crawl
+
+    zone = Watching(world.lake, DAY, "first")
+    with world.runtime.spotify() as client:
+        crawl(client, source, partition=DAY, have=zone.have, keep=zone.keep)
+    return [request for request in seen if request.kind.value == "album"]
+
+
+class _Overtaken:
+    """A client whose first call is held up until another attempt has done everything."""
+
+    def __init__(self, client: SpotifyClient, world: World) -> None:
+        self._client, self._world, self._held = client, world, True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+    def get(self, *arguments: object) -> ApiResponse:
+        if self._held:
+            self._held = False
+            self._world.fetch("first")
+            self._world.validate("first")
+        return self._client.get(*arguments)  # type: ignore[arg-type]
+
+
+def test_an_attempt_that_outlives_its_task_leaves_its_retry_s_manifest_alone(
+    world: World, source: Source
+) -> None:
+    with world.runtime.spotify() as client:
+        orphan = fetch_source(world.lake, _Overtaken(client, world), DAY, source, concurrency=1)  # type: ignore[arg-type]
+    assert orphan.complete
+    manifest = read_manifest(world.lake, DAY, "first")
+    assert manifest is not None
+    assert manifest.calls == len(manifest.objects)
+    assert world.load("first").status == "complete", "what was validated is still what is there"
+
+
+def test_a_manifest_is_the_same_whatever_the_attempts_it_took(world: World) -> None:
+    world.fetch("first")
+    manifest = read_manifest(world.lake, DAY, "first")
+    assert manifest is not None
+    assert replace(manifest, calls=99).content_sha256 == manifest.content_sha256
+    assert replace(manifest, objects=manifest.objects[1:]).content_sha256 != manifest.content_sha256
+    world.validate("first")
+    world.lake.put(keys.manifest_key(DAY, "first"), replace(manifest, calls=99).to_bytes())
+    assert world.load("first").status == "complete"

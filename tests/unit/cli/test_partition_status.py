@@ -1,0 +1,58 @@
+"""What `spotify-pipeline status` says of the newest partitions."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from rich.console import Console
+
+from spotify_pipeline.cli.partition_status import progress_table, unfinished_lines
+from spotify_pipeline.warehouse.progress import Progress
+
+DAY = date(2026, 11, 22)
+PUBLISHED = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
+
+
+def progress(**changes: object) -> Progress:
+    fields: dict[str, object] = {
+        "partition": DAY,
+        "complete": 14,
+        "fetched": 123_456,
+        "loaded": 120_000,
+        "quarantined": 1_234,
+        "duplicates": 2_200,
+        "set_aside": 22,
+        "adds_up": True,
+        "published_at": PUBLISHED,
+        "tests_passed": 98,
+    }
+    return Progress(**(fields | changes))  # type: ignore[arg-type]
+
+
+def shown(*found: Progress) -> str:
+    console = Console(width=80, record=True, force_terminal=False)
+    with console.capture() as capture:
+        console.print(progress_table(list(found)))
+    return capture.get()
+
+
+def test_a_terminal_of_80_columns_cuts_nothing_off() -> None:
+    text = shown(progress())
+    for wanted in ("2026-11-22", "123,456", "120,000", "1,234", "2,200", "22", "yes", "11-22 06:30, 98"):
+        assert wanted in text
+    assert "…" not in text
+
+
+def test_what_is_wrong_stands_out() -> None:
+    text = shown(progress(adds_up=False, published_at=None, unfinished={"artists-1": ("failed", "why")}))
+    assert "no" in text.split()
+    assert "14 of 15" in text
+    assert "not yet" in text
+
+
+def test_each_source_that_is_not_complete_is_told_with_its_reason_and_the_rest_is_counted() -> None:
+    unfinished = {f"artists-{number}": ("partial", "the quota is spent") for number in range(5)}
+    lines = unfinished_lines([progress(unfinished=unfinished)])
+    assert lines[0] == "2026-11-22 artists-0: partial: the quota is spent"
+    assert lines[-1] == "2026-11-22: 2 more sources are not complete"
+    assert len(lines) == 4

@@ -1,0 +1,210 @@
+"""The DAG spotify_transform as rendered: nothing of the manifest is missing, nothing passes untested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, IdentityMapper, PartitionedAssetTimetable
+
+from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
+from spotify_pipeline.orchestration.dbt.operators import (
+    CheckFreshness,
+    DbtNode,
+    LoadSeed,
+    RunDataTest,
+    RunModel,
+)
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.dbt_manifest import MANIFEST, build_manifest
+
+DAG_FILE = PROJECT_ROOT / "dags" / "spotify_transform.py"
+# seconds for a parse in a warm process, far from what it takes so that a busy machine passes
+PARSE_BUDGET = 5.0
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
+    content: dict[str, Any] = json.loads(MANIFEST.read_bytes())
+    return content
+
+
+@pytest.fixture(scope="module")
+def dag(manifest: dict[str, Any]) -> DAG:
+    bag = DagBag(str(DAG_FILE))
+    assert bag.import_errors == {}
+    found: DAG = bag.dags["spotify_transform"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def task_of(dag: DAG, manifest: dict[str, Any]) -> dict[str, str]:
+    """Task id by dbt's unique id, for models, seeds and data tests."""
+    names = {
+        (f"fqn:{'.'.join(node['fqn'])}" if node["resource_type"] != "test" else node["name"]): unique_id
+        for unique_id, node in manifest["nodes"].items()
+    }
+    return {
+        names[task.select]: task.task_id
+        for task in dag.tasks
+        if isinstance(task, RunModel | LoadSeed | RunDataTest)
+    }
+
+
+def ancestors(dag: DAG, task_id: str) -> set[str]:
+    return set(dag.get_task(task_id).get_flat_relative_ids(upstream=True))
+
+
+def test_rendered_nodes_are_the_manifest_nodes(
+    dag: DAG, manifest: dict[str, Any], task_of: dict[str, str]
+) -> None:
+    rendered = Counter(
+        kind.__name__
+        for task in dag.tasks
+        for kind in (RunModel, LoadSeed, RunDataTest)
+        if isinstance(task, kind)
+    )
+    there = Counter(node["resource_type"] for node in manifest["nodes"].values())
+
+    assert task_of.keys() == manifest["nodes"].keys()
+    assert rendered == {"RunModel": there["model"], "LoadSeed": there["seed"], "RunDataTest": there["test"]}
+    assert there["test"] >= 60
+
+
+def test_names_of_data_tests_are_unique(manifest: dict[str, Any]) -> None:
+    """A name selects a test and, for one of several parents, finds it again behind Cosmos."""
+    names = Counter(node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test")
+
+    assert [name for name, count in names.items() if count > 1] == []
+    assert max(map(len, names)) < 200
+
+
+def test_a_node_waits_for_its_parents_and_all_their_own_tests(
+    dag: DAG, manifest: dict[str, Any], task_of: dict[str, str]
+) -> None:
+    single: dict[str, set[str]] = {}
+    for unique_id, node in manifest["nodes"].items():
+        parents = set(node["depends_on"].get("nodes", []))
+        if node["resource_type"] == "test" and len(parents) == 1:
+            single.setdefault(parents.pop(), set()).add(task_of[unique_id])
+    for unique_id, node in manifest["nodes"].items():
+        upstream = ancestors(dag, task_of[unique_id])
+        parents = node["depends_on"].get("nodes", [])
+        for parent in parents:
+            if parent in task_of:
+                assert task_of[parent] in upstream, f"{unique_id} does not wait for {parent}"
+            if node["resource_type"] == "model" or len(parents) > 1:
+                assert single.get(parent, set()) <= upstream, (
+                    f"{unique_id} does not wait for tests of {parent}"
+                )
+
+
+def test_a_test_of_several_parents_holds_back_what_follows_them(dag: DAG, task_of: dict[str, str]) -> None:
+    [relationship] = [
+        task_id for task_id in task_of.values() if task_id.endswith("stg_tracks_album_id_in_stg_albums")
+    ]
+
+    assert relationship in ancestors(dag, task_of["model.spotify.dim_track"])
+    assert relationship not in ancestors(dag, task_of["model.spotify.bridge_track_artist"])
+
+
+def test_a_failing_test_does_not_stop_its_siblings(dag: DAG) -> None:
+    tests = {
+        task.task_id
+        for task in dag.tasks
+        if ".dim_track.test." in task.task_id and isinstance(task, RunDataTest)
+    }
+
+    assert len(tests) > 2
+    for test in tests:
+        assert not tests & ancestors(dag, test)
+
+
+def test_publish_stands_behind_everything_but_the_documentation(dag: DAG) -> None:
+    others = {task.task_id for task in dag.tasks} - {"publish", "write_docs", "build_again"}
+
+    assert ancestors(dag, "publish") == others
+    assert dag.get_task("publish").trigger_rule == "all_success"
+    assert sorted(task.task_id for task in dag.tasks if task.outlets) == ["build_again", "publish"]
+    assert dag.get_task("publish").outlets == [MARTS, MODELS]
+
+
+def test_a_failure_may_ask_for_another_run_but_publishes_nothing(dag: DAG) -> None:
+    again = dag.get_task("build_again")
+    assert again.trigger_rule == "one_failed"
+    assert again.outlets == [STAGING]
+    assert again.downstream_task_ids == set()
+    assert "publish" not in ancestors(dag, "build_again")
+    assert {task.task_id for task in dag.tasks if isinstance(task, RunDataTest)} <= ancestors(
+        dag, "build_again"
+    )
+
+
+def test_the_documentation_is_last(dag: DAG) -> None:
+    assert dag.get_task("publish").downstream_task_ids == {"write_docs"}
+    assert dag.get_task("write_docs").downstream_task_ids == set()
+
+
+def test_freshness_comes_before_every_other_node(dag: DAG) -> None:
+    [freshness] = [task for task in dag.tasks if isinstance(task, CheckFreshness)]
+
+    assert freshness.select == "source:ops.load"
+    for task in dag.tasks:
+        if task.task_id.startswith("dbt.") and task is not freshness:
+            assert freshness.task_id in ancestors(dag, task.task_id)
+
+
+def test_task_ids_fit_and_read_as_layer_model_task(
+    dag: DAG, manifest: dict[str, Any], task_of: dict[str, str]
+) -> None:
+    assert max(len(task.task_id) for task in dag.tasks) <= 250
+    assert task_of["model.spotify.dim_track"] == "dbt.models.marts.dim_track.run"
+    assert "dbt.models.marts.dim_track.test.unique_track_id" in task_of.values()
+    tested = {
+        parent
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and len(node["depends_on"]["nodes"]) == 1
+        for parent in node["depends_on"]["nodes"]
+    }
+    # Cosmos makes a group of a model and the tests of it alone, and none where there are no such tests
+    for unique_id, task_id in task_of.items():
+        if unique_id.startswith("model."):
+            assert task_id.endswith(".run" if unique_id in tested else "_run")
+
+
+def test_every_dbt_task_has_the_same_environment_and_variables(dag: DAG) -> None:
+    """Else dbt parses the whole project again in each."""
+    nodes = [task for task in dag.tasks if isinstance(task, DbtNode)]
+
+    assert {(str(task.env or {}), str(task.vars or {})) for task in nodes} == {("{}", "{}")}
+    assert {(task.profile_config.profile_name, task.profile_config.target_name) for task in nodes} == {
+        ("spotify", "warehouse")
+    }
+
+
+def test_one_run_at_a_time_and_quick_retries(dag: DAG) -> None:
+    assert dag.max_active_runs == 1
+    assert {task.retry_delay.total_seconds() for task in dag.tasks} == {10.0}
+    assert min(task.retries for task in dag.tasks) >= 1
+
+
+def test_each_partition_of_staging_gets_a_run_with_its_key(dag: DAG) -> None:
+    assert isinstance(dag.timetable, PartitionedAssetTimetable)
+    assert dag.timetable.asset_condition == STAGING
+    assert isinstance(dag.timetable.default_partition_mapper, IdentityMapper)
+
+
+def test_parsing_keeps_to_its_budget(dag: DAG, record_property: pytest.RecordProperty) -> None:
+    begun = time.perf_counter()
+    assert DagBag(str(DAG_FILE)).import_errors == {}
+    seconds = time.perf_counter() - begun
+
+    print(f"parse of spotify_transform, {len(dag.tasks)} tasks: {seconds:.2f} s")
+    record_property("parse_seconds", seconds)
+    assert seconds < PARSE_BUDGET

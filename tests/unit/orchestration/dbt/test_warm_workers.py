@@ -1,0 +1,147 @@
+"""What the scheduler loads for its workers. Each test asks a process of its own: this one is warm already."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.openlineage import conf as openlineage
+
+from spotify_pipeline.orchestration.dbt import warm_workers
+from spotify_pipeline.settings import PROJECT_ROOT
+
+LOOK = """
+import json, os, sys, threading, time
+import psutil
+process = psutil.Process()
+def now():
+    return {
+        "threads": threading.active_count(),
+        "os_threads": process.num_threads(),
+        "files": sorted(file.path for file in process.open_files()),
+        "connections": len(process.net_connections("all")),
+        # multiprocessing's resource tracker is made to be shared by forks
+        "children": [c.cmdline() for c in process.children() if "resource_tracker" not in str(c.cmdline())],
+        "folder": os.getcwd(),
+        "temporary": sorted(os.listdir(os.environ["TMPDIR"])),
+    }
+import airflow.settings
+from spotify_pipeline.orchestration.dbt import warm_workers
+before = now()
+from pathlib import Path
+warm_workers.warm_up(Path(sys.argv[2]))
+found = {"before": before, "after": now(), "modules": sorted(sys.modules)}
+child = os.fork()
+if child == 0:
+    from dbt_extractor import py_extract_from_source
+    py_extract_from_source("select * from {{ ref('a') }}")
+    os._exit(0)
+for _ in range(100):
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        break
+    time.sleep(0.1)
+else:
+    os.kill(child, 9)
+found["fork_parses"] = bool(ended) and status == 0
+open(sys.argv[1], "w").write(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("warm")
+    (folder / "tmp").mkdir()
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "TMPDIR": str(folder / "tmp"),
+    }
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", LOOK, str(folder / "found.json"), str(PROJECT_ROOT / "dbt")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return found | {"output": done.stdout + done.stderr}
+
+
+def test_nothing_is_left_that_a_fork_must_not_share(warm: dict[str, Any]) -> None:
+    assert warm["after"] == warm["before"]
+
+
+def test_a_fork_can_still_parse_a_changed_dbt_project(warm: dict[str, Any]) -> None:
+    assert warm["fork_parses"], "a native thread pool was started before the fork"
+
+
+def test_nothing_stays_cold(warm: dict[str, Any]) -> None:
+    assert "stay cold" not in warm["output"]
+    assert set(warm_workers.MODULES) <= set(warm["modules"])
+
+
+@pytest.mark.parametrize("name", ["dbt.task.test", "dbt.task.run", "dbt.task.seed", "dbt.task.freshness"])
+def test_every_command_of_dbt_that_a_task_runs_is_loaded(warm: dict[str, Any], name: str) -> None:
+    assert name in warm["modules"]
+
+
+def test_none_of_our_own_code_is_loaded(warm: dict[str, Any]) -> None:
+    """It would go stale: a task that is forked later must read the code as it is then."""
+    ours = {name for name in warm["modules"] if name.split(".")[0] in {"spotify_pipeline", "spotify_sandbox"}}
+    assert ours <= {
+        "spotify_pipeline",
+        "spotify_pipeline.orchestration",
+        "spotify_pipeline.orchestration.dbt",
+        # what keeps the parsed project for the forks, and checks that its files are unchanged
+        "spotify_pipeline.orchestration.dbt.parsed_project",
+        "spotify_pipeline.orchestration.dbt.warm_workers",
+    }
+
+
+def test_an_absent_package_does_not_stop_the_scheduler(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(warm_workers, "MODULES", ("no_such_package", "json"))
+    monkeypatch.setattr(warm_workers, "PACKAGES", ())
+    monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
+    warm_workers.warm_up()
+    assert "workers stay cold for no_such_package" in caplog.text
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_lineage_takes_is_loaded_only_where_it_is_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: bool
+) -> None:
+    monkeypatch.setattr(warm_workers, "MODULES", ())
+    monkeypatch.setattr(warm_workers, "PACKAGES", ())
+    monkeypatch.setattr(warm_workers, "LINEAGE_MODULES", (*warm_workers.LINEAGE_MODULES, "no_such_lineage"))
+    monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
+    monkeypatch.setattr(openlineage, "is_disabled", lambda: not wanted)
+    warm_workers.warm_up()
+    cold = [line for line in caplog.messages if "stay cold" in line]
+    assert [line.partition(":")[0] for line in cold] == ["workers stay cold for no_such_lineage"] * wanted
+
+
+@pytest.mark.parametrize(("command", "warms"), [("scheduler", True), ("api-server", False), (None, False)])
+def test_only_the_scheduler_is_warmed(tmp_path: Path, command: str | None, warms: bool) -> None:
+    script = (
+        "import sys; from spotify_pipeline.orchestration.dbt import warm_workers\n"
+        "warm_workers.warm_up = lambda project: print('warm', project)\n"
+        f"sys.argv = ['airflow', *{[command] if command else []!r}]\n"
+        "import airflow_local_settings\n"
+    )
+    shown = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT / "config")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == (f"warm {PROJECT_ROOT / 'dbt'}" if warms else "")

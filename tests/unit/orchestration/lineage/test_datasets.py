@@ -1,0 +1,127 @@
+"""What tasks of ingest tell OpenLineage, read the way the provider reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.openlineage import conf
+from airflow.providers.openlineage.extractors import OperatorLineage
+from airflow.providers.openlineage.extractors.manager import ExtractorManager
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.orchestration.assets import STAGING
+from spotify_pipeline.orchestration.lineage import datasets as lineage
+from spotify_pipeline.orchestration.lineage.tables import tables_of
+from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.plays import LISTENING
+
+DAY = date(2026, 11, 5)
+CONNECTIONS = {
+    "spotify_lake": ConnectionInfo("spotify_lake", schema="music"),
+    "warehouse_dbt": ConnectionInfo(
+        "warehouse_dbt", "postgres", host="db.example", port=6543, schema="warehouse"
+    ),
+}
+STATES = [
+    SourceState("jazz", counts={"track": KindCounts(fetched=2, loaded=2), "play": KindCounts(fetched=1)}),
+    SourceState("broken", status="failed"),
+]
+Tell = Callable[[], None]
+
+
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The running task, which has an asset of Airflow's as outlet, in a process where lineage is on."""
+    running = SimpleNamespace(inlets=[], outlets=[STAGING])
+    monkeypatch.setattr(lineage, "get_current_context", lambda: {"ti": SimpleNamespace(task=running)})
+    monkeypatch.setattr(conf, "is_disabled", lambda: False)
+    return running
+
+
+def told(task: Any) -> tuple[list[str], list[str]]:
+    """Datasets that the provider finds, `namespace name`."""
+    found = OperatorLineage()
+    ExtractorManager().extract_inlets_and_outlets(found, task)
+    return tuple([f"{d.namespace} {d.name}" for d in part] for part in (found.inputs, found.outputs))  # type: ignore[return-value]
+
+
+def test_raw_validated_and_staging_join_by_name(task: Any) -> None:
+    lineage.fetched(CONNECTIONS.__getitem__, DAY, STATES)
+    assert told(task) == ([], ["s3://music raw/source=jazz"])
+
+    task.outlets = []
+    lineage.validated(CONNECTIONS.__getitem__, DAY, STATES)
+    assert told(task) == (["s3://music raw/source=jazz"], ["s3://music validated/source=jazz"])
+
+    task.inlets, task.outlets = [], []
+    lineage.loaded(CONNECTIONS.__getitem__, DAY, STATES)
+    inputs, outputs = told(task)
+    assert inputs == ["s3://music validated/source=jazz"]
+    assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
+    assert not [name for name in outputs if "plays" in name], "no play was accepted"
+
+
+def test_a_replay_leads_from_raw_to_staging_in_one_task(task: Any) -> None:
+    lineage.replayed(CONNECTIONS.__getitem__, DAY, STATES)
+    inputs, outputs = told(task)
+    assert inputs == ["s3://music raw/source=jazz"]
+    assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
+
+
+def test_the_hours_of_listening_are_one_dataset(task: Any) -> None:
+    for hour in ("06", "07"):
+        lineage.fetched(CONNECTIONS.__getitem__, DAY, [SourceState(f"{LISTENING}-{hour}")])
+    assert set(told(task)[1]) == {f"s3://music raw/source={LISTENING}"}
+
+
+def test_the_partition_is_in_the_facet_that_openlineage_has_for_it(task: Any) -> None:
+    lineage.validated(CONNECTIONS.__getitem__, DAY, STATES)
+    [read], [_, written] = task.inlets, task.outlets
+    for condition in (
+        read.inputFacets["subset"].inputCondition,
+        written.outputFacets["subset"].outputCondition,
+    ):
+        assert [part.dimensions for part in condition.partitions] == [{"ingest_date": "2026-11-05"}]
+
+
+def test_airflow_s_own_assets_stay(task: Any) -> None:
+    lineage.wrote_tables(CONNECTIONS.__getitem__, DAY, "ops.reconciliation")
+    assert task.outlets[0] is STAGING
+    assert told(task) == ([], ["postgres://db.example:6543 warehouse.ops.reconciliation"])
+
+
+def test_nothing_is_read_or_told_where_it_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf, "is_disabled", lambda: True)
+    lineage.loaded({}.__getitem__, DAY, STATES)
+    assert (task.inlets, task.outlets) == ([], [STAGING])
+
+
+def test_what_goes_wrong_is_a_warning_and_fails_no_task(task: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def absent(conn_id: str) -> ConnectionInfo:
+        raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+
+    lineage.fetched(absent, DAY, STATES)
+    assert "spotify_lake" in caplog.text
+    assert task.outlets == [STAGING]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "there", "absent"),
+    [
+        ((), {"ops.load"}, {"staging.tracks"}),
+        (("track",), {"staging.tracks", "staging.albums", "staging.artists"}, {"staging.album_observations"}),
+        (("play",), {"staging.plays"}, {"staging.tracks"}),
+        (("playlist_item",), {"staging.playlist_membership", "staging.list_reads"}, {"staging.plays"}),
+    ],
+)
+def test_a_load_fills_the_tables_of_its_kinds_and_of_what_they_mention(
+    kinds: tuple[str, ...], there: set[str], absent: set[str]
+) -> None:
+    found = set(tables_of(kinds))
+    assert there <= found
+    assert not absent & found

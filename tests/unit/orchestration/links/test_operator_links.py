@@ -1,0 +1,96 @@
+"""Which task has which link, and what the pages behind them hand out."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.standard.decorators.python import _PythonDecoratedOperator
+
+from spotify_pipeline.lake import keys
+from spotify_pipeline.orchestration.dbt import operators as transform_operators
+from spotify_pipeline.orchestration.links import operator_links as links
+from spotify_pipeline.settings import PROJECT_ROOT
+
+DAY = date(2026, 11, 5)
+
+
+def key_of(task_id: str, dag_id: str = "spotify_ingest", map_index: int = -1) -> Any:
+    return SimpleNamespace(dag_id=dag_id, run_id="manual__1+0", task_id=task_id, map_index=map_index)
+
+
+def test_links_name_the_operators_as_airflow_stores_them() -> None:
+    """Airflow compares the names of class and module; a stand-in must not drift from its class."""
+    classes = [_PythonDecoratedOperator, *vars(transform_operators).values()]
+    known = {(found.__module__, found.__name__) for found in classes if isinstance(found, type)}
+    for link in links.PipelineLinks.operator_extra_links:
+        assert {(stand_in.__module__, stand_in.__name__) for stand_in in link.operators} <= known
+
+
+@pytest.mark.parametrize(
+    ("link", "key", "ending"),
+    [
+        (links.RawLink(), key_of("sources.fetch", map_index=2), "/pipeline/spotify_ingest/manual__1%2B0/raw"),
+        (links.RawLink(), key_of("migrate"), ""),
+        (links.RawLink(), key_of("load", "somebody_elses"), ""),
+        (links.ReportLink(), key_of("write_report", "spotify_report"), "spotify_report/manual__1%2B0/report"),
+        (links.ReportLink(), key_of("plan"), ""),
+        (
+            links.CompiledSqlLink(),
+            key_of("dbt.models.marts.dim_track.run", "spotify_transform"),
+            "/runs/manual__1%2B0/tasks/dbt.models.marts.dim_track.run/rendered_templates",
+        ),
+    ],
+)
+def test_a_task_has_the_links_that_are_of_use(link: Any, key: Any, ending: str) -> None:
+    found = link.get_link(None, ti_key=key)
+    assert found.endswith(ending)
+    assert bool(found) == bool(ending)
+
+
+def test_a_page_hands_out_raw_of_its_own_partition_and_nobody_s_account() -> None:
+    from spotify_pipeline.orchestration.links.pages import is_shown
+
+    own = keys.manifest_key(DAY, "mine")
+    assert is_shown(own, DAY)
+    assert not is_shown(keys.manifest_key(DAY, "mine", "0123456789abcdef"), DAY)
+    assert not is_shown(keys.manifest_key(date(2026, 11, 6), "mine"), DAY)
+    assert not is_shown(f"{keys.partition_prefix(keys.RAW, DAY)}../../secret", DAY)
+    assert not is_shown(keys.report_key(DAY), DAY)
+
+
+def test_the_pages_ask_who_is_there() -> None:
+    """A plugin's application has no login of its own: without Airflow's the store would be open to all."""
+    import httpx
+
+    from spotify_pipeline.orchestration.links.pages import application
+
+    async def ask(path: str) -> int:
+        transport = httpx.ASGITransport(app=application(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+            return (await client.get(path)).status_code
+
+    for page in ("raw", "report", "object?key=raw/x"):
+        assert asyncio.run(ask(f"/spotify_ingest/run/{page}")) in (401, 403)
+
+
+def test_every_process_loads_the_plugin_and_none_of_them_pays_for_the_pages() -> None:
+    code = (
+        "import sys, time; import airflow.plugins_manager, airflow.sdk\n"
+        "before = set(sys.modules); import spotify_links\n"
+        "print([n for n in set(sys.modules) - before if n.split('.')[0] in ('fastapi', 'cosmos', 'dbt')])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PROJECT_ROOT / "plugins"), "AIRFLOW_HOME": "/nonexistent", "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr[-2000:]

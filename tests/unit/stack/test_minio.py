@@ -1,0 +1,72 @@
+"""The MinIO server's command line, and what is said where it is not built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_stack import minio, services
+from spotify_stack.ports import PortReservation
+from spotify_stack.stack import Stack, Wanted
+from spotify_stack.state import StackPaths, create_or_load
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minio, "BUILT", tmp_path / "absent")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "bin" / "minio"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.setattr(minio, "BUILT", program)
+    return program
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_missing_program_is_said_before_anything_changes(tmp_path: Path) -> None:
+    paths = StackPaths(tmp_path / "stack")
+    with pytest.raises(ConfigurationError, match="MinIO is not built: run make minio, which needs Go"):
+        Stack(paths).up(Wanted(store="minio"))
+    assert not paths.root.exists()
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_one_on_the_path_will_do(tmp_path: Path) -> None:
+    assert minio.find_binary() is None
+    (tmp_path / "minio").touch(mode=0o755)
+    assert minio.binary() == tmp_path / "minio"
+
+
+def test_the_server_listens_on_loopback_and_asks_nobody_for_updates(tmp_path: Path, built: Path) -> None:
+    server = minio.MinioServer(tmp_path / "data", 9000, "some-user", "some-password")
+    assert server.command()[:2] == [str(built), "server"]
+    assert "--address=127.0.0.1:9000" in server.command()
+    # else it would take certificates, and with them TLS, from the user's home
+    assert f"--certs-dir={server.certificates}" in server.command()
+    assert server.environment()["MINIO_UPDATE"] == server.environment()["MINIO_BROWSER"] == "off"
+    assert "some-password" not in repr(server)
+    assert "some-password" not in " ".join(server.command())
+
+
+def test_each_program_keeps_its_objects_apart_behind_the_same_port_and_keys(
+    tmp_path: Path, built: Path
+) -> None:
+    with PortReservation() as reservation:
+        state = create_or_load(StackPaths(tmp_path / "stack"), reservation)
+    usual = services.object_store(state)
+    other = services.object_store(state.changed(sandbox=None, own_app=None, store="minio"))
+    assert usual.data != other.data
+    assert (usual.endpoint, usual.access_key, usual.secret_key, usual.bucket) == (
+        other.endpoint,
+        other.access_key,
+        other.secret_key,
+        other.bucket,
+    )
+    command = services.all_services(state.changed(sandbox=None, own_app=None, store="minio"))
+    assert command[services.STORE].command[0] == str(built)

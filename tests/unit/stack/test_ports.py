@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from spotify_pipeline.errors import ConfigurationError
+from spotify_stack import ports
+from spotify_stack.ports import PortReservation, is_free
+
+FIRST = 15_700
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        yield server.getsockname()[1]
+
+
+def test_a_port_with_a_listener_is_not_free(listener: int) -> None:
+    assert not is_free(listener)
+
+
+def test_a_port_that_a_connection_has_just_left_is_free() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = server.accept()
+            # the side that closes first keeps the connection in TIME_WAIT
+            accepted.close()
+            assert client.recv(1) == b""
+    assert is_free(port)
+
+
+def test_the_preferred_port_is_taken_when_it_is_free() -> None:
+    with PortReservation() as reservation:
+        port = reservation.choose(FIRST)
+        assert reservation.choose(port + 1) == port + 1
+
+
+def test_a_taken_port_gives_the_next_one(listener: int) -> None:
+    with PortReservation() as reservation:
+        assert reservation.choose(listener) > listener
+        assert reservation.choose_or_none(listener) is None
+
+
+def test_a_port_counts_as_taken_when_its_partner_is(listener: int) -> None:
+    with PortReservation() as reservation:
+        assert reservation.choose_or_none(listener - 100, offsets=(0, 100)) is None
+
+
+def test_a_refused_partner_gives_back_the_port_itself(listener: int) -> None:
+    with PortReservation() as reservation:
+        reservation.choose_or_none(listener - 100, offsets=(0, 100))
+        assert reservation.choose_or_none(listener - 100) == listener - 100
+
+
+def test_two_reservations_never_give_the_same_port() -> None:
+    with PortReservation() as one, PortReservation() as other:
+        given = [one.choose(FIRST), other.choose(FIRST), one.choose(FIRST), other.choose(FIRST)]
+    assert len(set(given)) == 4
+
+
+def test_a_released_port_can_be_had_again() -> None:
+    with PortReservation() as one:
+        port = one.choose(FIRST)
+    with PortReservation() as other:
+        assert other.choose_or_none(port) == port
+
+
+def test_no_free_port_is_said_with_the_range(monkeypatch: pytest.MonkeyPatch, listener: int) -> None:
+    monkeypatch.setattr(ports, "TRIES", 1)
+    with PortReservation() as reservation, pytest.raises(ConfigurationError, match=f"between {listener} and"):
+        reservation.choose(listener)
+
+
+def test_ports_end_at_65535() -> None:
+    with PortReservation() as reservation:
+        assert reservation.choose_or_none(60_000, offsets=(0, 10_000)) is None

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+from supervisor.options import ServerOptions
+
+from spotify_stack import services
+from spotify_stack.ports import PortReservation
+from spotify_stack.state import StackPaths, StackState, create_or_load
+from spotify_stack.supervision import configuration, last_lines
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StackState:
+    with PortReservation() as reservation:
+        # a folder that would break a format with expansions and quotes
+        return create_or_load(StackPaths(tmp_path / "100% of a stack"), reservation)
+
+
+@pytest.fixture
+def config(state: StackState) -> RawConfigParser:
+    return configuration(state, services.all_services(state).values())
+
+
+def test_supervisor_accepts_it_in_a_folder_with_an_odd_name(
+    config: RawConfigParser, state: StackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with state.paths.supervisor_config.open("w") as file:
+        config.write(file)
+    monkeypatch.chdir(state.paths.root)
+    options = ServerOptions()
+    options.realize(["-c", str(state.paths.supervisor_config)])
+    assert {group.name for group in options.process_group_configs} == set(services.ALL)
+    logs = {
+        process.stdout_logfile for group in options.process_group_configs for process in group.process_configs
+    }
+    # relative to the stack's folder, in which supervisord runs
+    assert logs == {str(state.paths.log(name).relative_to(state.paths.root)) for name in services.ALL}
+
+
+@pytest.mark.parametrize("name", services.ALL)
+def test_a_service_is_restarted_and_stopped_with_all_that_it_started(
+    config: RawConfigParser, name: str
+) -> None:
+    section = dict(config[f"program:{name}"])
+    assert section["autorestart"] == section["stopasgroup"] == section["killasgroup"] == "true"
+    assert section["autostart"] == "false", "the order of starting is the stack's"
+    assert 0 < int(section["stopwaitsecs"]) <= 10, "a service that hangs is killed"
+
+
+def test_it_holds_no_password_but_supervisor_s_own(config: RawConfigParser, state: StackState) -> None:
+    text = "\n".join(value for section in config.sections() for _, value in config.items(section))
+    assert [name for name, secret in state.secrets.items() if secret in text] == ["supervisor"]
+
+
+def test_logs_are_rotated(config: RawConfigParser) -> None:
+    for name in services.ALL:
+        section = config[f"program:{name}"]
+        assert (section["stdout_logfile_maxbytes"], section["stdout_logfile_backups"]) == ("20MB", "2")
+
+
+def test_the_last_words_of_a_service(state: StackState) -> None:
+    assert last_lines(state, "sandbox") == "(no log)"
+    state.paths.log("sandbox").write_text("one\n\ntwo\nthree\n")
+    assert last_lines(state, "sandbox", count=3) == "two | three"

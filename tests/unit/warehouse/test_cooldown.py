@@ -1,0 +1,41 @@
+"""Which closed bucket a task waits for, and how long."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spotify_pipeline.warehouse.cooldown import time_to_resume
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LATE = NOON.replace(hour=23, minute=30)
+TWO_HOURS = 7_200
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds", "expected"),
+    [
+        (NOON, [90], 90),
+        (NOON, [TWO_HOURS - 1], TWO_HOURS - 1),
+        (NOON, [TWO_HOURS], None),
+        (NOON, [86_400], None),
+        # the first that opens is worth going on for, one that stays closed is not
+        (NOON, [86_400, 600, 60], 60),
+        (NOON, [-5], 0),
+        (LATE, [1_799], 1_799),
+        # past midnight the answers are of another date
+        (LATE, [1_800], None),
+        (NOON, [], None),
+    ],
+)
+def test_the_wait_is_for_a_deadline_before_midnight_and_within_bounds(
+    now: datetime, seconds: list[int], expected: int | None
+) -> None:
+    deadlines = [now + timedelta(seconds=s) for s in seconds]
+    found = time_to_resume([None, *deadlines], now, TWO_HOURS)
+    assert found == (None if expected is None else timedelta(seconds=expected))
+
+
+def test_no_waiting_where_none_is_wanted() -> None:
+    assert time_to_resume([NOON + timedelta(seconds=1)], NOON, 0) is None

@@ -1,0 +1,1 @@
+"""Developer tools for this repository; no part of the installed packages."""

@@ -1,0 +1,76 @@
+"""The entity diagram of docs/warehouse.md, drawn from dbt's manifest.
+
+Entities are the marts, their keys the columns of the unique index, their lines the `relationships` tests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.dbt_manifest import MANIFEST, build_manifest
+
+PAGE = PROJECT_ROOT / "docs" / "warehouse.md"
+_BLOCK = re.compile(
+    r"(?<=<!-- entities: made by `make dbt-diagram` -->\n).*?(?=<!-- end of entities -->)", re.S
+)
+
+
+def mermaid(manifest: Mapping[str, Any]) -> str:
+    """The marts of a manifest as a mermaid `erDiagram`: keys and references, no other columns."""
+    marts = {
+        node_id: node
+        for node_id, node in sorted(manifest["nodes"].items())
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    }
+    references = sorted(set(_references(manifest, marts)))
+    lines = ["erDiagram"]
+    for node in marts.values():
+        key = next(index["columns"] for index in node["config"]["indexes"] if index.get("unique"))
+        others = {column for child, column, _ in references if child == node["name"]} - set(key)
+        lines.append(f"    {node['name']} {{")
+        for column in [*key, *sorted(others)]:
+            marks = ["PK"] * (column in key) + ["FK"] * any(
+                (node["name"], column) == (child, name) for child, name, _ in references
+            )
+            data_type = node["columns"][column]["data_type"].replace(" ", "_")
+            lines.append(f"        {data_type} {column} {', '.join(marks)}")
+        lines.append("    }")
+    lines += [f"    {parent} ||--o{{ {child} : {column}" for child, column, parent in references]
+    return "\n".join(lines) + "\n"
+
+
+def drawn_into(page: str, manifest: Mapping[str, Any]) -> str:
+    """The page with the diagram in its place."""
+    return _BLOCK.sub(lambda _: f"```mermaid\n{mermaid(manifest)}```\n", page)
+
+
+def _references(
+    manifest: Mapping[str, Any], marts: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str, str]]:
+    """Child, its column and the parent of each `relationships` test between two marts."""
+    found = []
+    for node in manifest["nodes"].values():
+        if (node.get("test_metadata") or {}).get("name") != "relationships":
+            continue
+        child = node["attached_node"]
+        for parent in set(node["depends_on"]["nodes"]) - {child}:
+            if child in marts and parent in marts:
+                found.append((marts[child]["name"], node["column_name"], marts[parent]["name"]))
+    return found
+
+
+def write(page: Path = PAGE) -> None:
+    """Draw the diagram into the page anew."""
+    build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
+    text = page.read_text(encoding="utf-8")
+    page.write_text(drawn_into(text, json.loads(MANIFEST.read_bytes())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,156 @@
+"""Some days of the sandbox's catalogue in a warehouse, through the pipeline's own steps, without Airflow.
+
+For tools that want data of every kind and have no stack: the same days give the same staging rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import yaml
+
+from spotify_pipeline import connections as ids
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.sources import Source, load_sources
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
+from spotify_pipeline.stages.clients import Clients
+from spotify_pipeline.stages.details import details_source
+from spotify_pipeline.stages.fetch import begun_before, fetch_source, settled
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.load import load_source
+from spotify_pipeline.stages.plan import plan, register
+from spotify_pipeline.stages.reconcile import reconcile
+from spotify_pipeline.stages.runtime import Attempt, Runtime
+from spotify_pipeline.stages.validate import validate_source
+from spotify_sandbox.testing import RunningSandbox
+from spotify_sandbox.testing import running as running_sandbox
+from spotify_stack.child import running
+from spotify_stack.demo_sources import artist_entries, user_entries
+from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.ports import HOST, PortReservation
+
+FIRST_DAY = date(2026, 11, 20)
+TRACKS = 300
+USER = "listener1"
+FIRST_PORT = 15_950
+# opens a store that lives for some seconds, on loopback
+SCRATCH = "scratch"
+
+
+def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -> None:
+    """Run `days` partitions of an Extended app with a user who is logged in into a migrated warehouse.
+
+    `warehouse` has the connections `warehouse_owner` and `warehouse_ingest`; what the servers write goes into
+    `folder`.
+
+    Raises:
+        NotReady: a server did not start.
+        PipelineError: a step failed.
+    """
+    clock = f"{FIRST_DAY.isoformat()}T06:00:00Z"
+    with scratch_store(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
+        known = {lake.conn_id: lake, **_logins(sandbox), **warehouse}
+        for number in range(days):
+            day = FIRST_DAY + timedelta(days=number)
+            sandbox.control.set_clock(f"{day.isoformat()}T06:00:00Z")
+            sources = folder / "sources.yml"
+            sources.write_text(yaml.safe_dump({"version": 1, "sources": _entries(sandbox)}))
+            settings = Settings(sources=sources, login_file=folder / "login.json")
+            _run(Runtime(settings=settings, lookup=_lookup(known), attempt=Attempt("sample", 1)), day)
+
+
+def _run(runtime: Runtime, day: date) -> None:
+    """One partition: what the tasks of spotify_ingest do, one after the other."""
+    planned = plan(runtime, day)
+    register(runtime, planned)
+    sources = load_sources(runtime.settings.sources)
+    with Clients(runtime) as clients:
+        states = [_bring(runtime, clients.of(source), day, source) for source in sources]
+        details = details_source(runtime, clients.app, day)
+        if details is not None:
+            states.append(_bring(runtime, clients.app, day, details))
+    reconcile(runtime, day, [state.source for state in states], states).raise_failures(day.isoformat())
+
+
+def _bring(runtime: Runtime, client: SpotifyClient, day: date, source: Source) -> SourceState:
+    fetch_source(
+        runtime.lake,
+        client,
+        day,
+        source,
+        skip_album=settled(runtime.ingest, day, source.name),
+        begun=begun_before(
+            runtime.ingest, day, source.name, refresh_days=runtime.settings.album_refresh_days
+        ),
+        user=runtime.user if source.kind.needs_login else None,
+    )
+    validate_source(runtime.lake, day, source.name)
+    return load_source(runtime, day, source.name)
+
+
+def _entries(sandbox: RunningSandbox) -> list[dict[str, object]]:
+    own = (found["id"] for found in sandbox.control.playlists() if found["owner"] == USER)
+    return artist_entries(artist for artist, _ in sandbox.control.catalog().artists) + user_entries(own)
+
+
+def _logins(sandbox: RunningSandbox) -> dict[str, ConnectionInfo]:
+    api = ConnectionInfo(
+        ids.SPOTIFY_API,
+        login=sandbox.client_id,
+        password=sandbox.client_secret,
+        extra={"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url, "app_class": "extended"},
+    )
+    user = ConnectionInfo(
+        ids.SPOTIFY_USER,
+        login=sandbox.client_id,
+        password=sandbox.control.authorize(USER, ALL_SCOPES),
+        extra={
+            "scopes": " ".join(ALL_SCOPES),
+            "authorized_on": FIRST_DAY.isoformat(),
+            "user_hash": user_hash(USER),
+        },
+    )
+    return {api.conn_id: api, user.conn_id: user}
+
+
+def _lookup(known: Mapping[str, ConnectionInfo]) -> Callable[[str], ConnectionInfo]:
+    def lookup(conn_id: str) -> ConnectionInfo:
+        if conn_id not in known:
+            raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+        return known[conn_id]
+
+    return lookup
+
+
+@contextmanager
+def scratch_store(folder: Path) -> Iterator[ConnectionInfo]:
+    """An object store, empty, and the connection to it."""
+    with PortReservation() as reservation:
+        wanted = dict(zip(PARTS, itertools.count(FIRST_PORT, step=10), strict=False))
+        ports = reservation.choose_all(wanted, offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)))
+        server = ObjectStore(folder / "lake", ports, access_key=SCRATCH, secret_key=SCRATCH * 2)
+        server.initialise()
+        log = folder / "lake.log"
+        with running(
+            server.command(),
+            check=server.check,
+            log=log,
+            what="scratch object store",
+            environment=server.environment(),
+        ):
+            yield ConnectionInfo(
+                ids.SPOTIFY_LAKE,
+                host=HOST,
+                port=server.port,
+                login=server.access_key,
+                password=server.secret_key,
+                schema=server.bucket,
+            )
+    server.remove_sockets()
