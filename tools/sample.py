@@ -18,11 +18,10 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, load_sources
-from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import details_source
-from spotify_pipeline.stages.fetch import begun_before, fetch_source, settled
+from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.plan import plan, register
@@ -67,30 +66,20 @@ def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -
 
 
 def _run(runtime: Runtime, day: date) -> None:
-    """One partition: what the tasks of spotify_ingest do, one after the other."""
+    """Run one partition: what the tasks of spotify_ingest do, one after the other."""
     planned = plan(runtime, day)
     register(runtime, planned)
     sources = load_sources(runtime.settings.sources)
     with Clients(runtime) as clients:
-        states = [_bring(runtime, clients.of(source), day, source) for source in sources]
+        states = [_ingest(runtime, clients, day, source) for source in sources]
         details = details_source(runtime, clients.app, day)
         if details is not None:
-            states.append(_bring(runtime, clients.app, day, details))
+            states.append(_ingest(runtime, clients, day, details))
     reconcile(runtime, day, [state.source for state in states], states).raise_failures(day.isoformat())
 
 
-def _bring(runtime: Runtime, client: SpotifyClient, day: date, source: Source) -> SourceState:
-    fetch_source(
-        runtime.lake,
-        client,
-        day,
-        source,
-        skip_album=settled(runtime.ingest, day, source.name),
-        begun=begun_before(
-            runtime.ingest, day, source.name, refresh_days=runtime.settings.album_refresh_days
-        ),
-        user=runtime.user if source.kind.needs_login else None,
-    )
+def _ingest(runtime: Runtime, clients: Clients, day: date, source: Source) -> SourceState:
+    fetch_source(runtime, clients, day, source)
     validate_source(runtime.lake, day, source.name)
     return load_source(runtime, day, source.name)
 

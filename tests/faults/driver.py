@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
-from spotify_pipeline.sources import Source, load_sources
-from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.sources import load_sources
 from spotify_pipeline.stages import plan as planning
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import DETAILS, details_source
-from spotify_pipeline.stages.fetch import FetchOutcome, fetch_source, settled
+from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.group import SourceState, for_each
 from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays
 from spotify_pipeline.stages.load import load_source
@@ -69,37 +69,24 @@ def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_l
         if step.task == "validate":
             return asdict(validate_source(runtime.lake, step.day, reading.source))["counts"]
         return load_plays(runtime, reading).to_dict()
-    work = {"fetch": _fetch, "validate": _validate, "load": load_source}[step.task]
+    work: dict[str, Callable[[Runtime, date, str], SourceState]] = {
+        "fetch": partial(_fetch, tries_left=tries_left),
+        "validate": _validate,
+        "load": load_source,
+    }
     state = SourceState(step.source)
-    done = for_each([state], lambda _: work(runtime, step.day, step.source), tries_left=tries_left)
+    done = for_each([state], lambda _: work[step.task](runtime, step.day, step.source), tries_left=tries_left)
     return done[0].to_dict()
 
 
-def _fetch(runtime: Runtime, day: date, name: str) -> SourceState:
-    if name == DETAILS:
-        with runtime.spotify() as client:
-            source = details_source(runtime, client, day)
-            assert source is not None
-            return _state(_fetch_source(runtime, client, day, source))
-    source = next(source for source in load_sources(runtime.settings.sources) if source.name == name)
+def _fetch(runtime: Runtime, day: date, name: str, *, tries_left: bool) -> SourceState:
     with Clients(runtime) as clients:
-        return _state(_fetch_source(runtime, clients.of(source), day, source))
-
-
-def _fetch_source(runtime: Runtime, client: SpotifyClient, day: date, source: Source) -> FetchOutcome:
-    return fetch_source(
-        runtime.lake,
-        client,
-        day,
-        source,
-        concurrency=runtime.settings.fetch_concurrency,
-        skip_album=settled(runtime.ingest, day, source.name),
-        user=runtime.user if source.kind.needs_login else None,
-    )
-
-
-def _state(outcome: FetchOutcome) -> SourceState:
-    return SourceState(outcome.source, "complete" if outcome.complete else "partial", outcome.message)
+        if name == DETAILS:
+            source = details_source(runtime, clients.app, day)
+            assert source is not None
+        else:
+            source = next(s for s in load_sources(runtime.settings.sources) if s.name == name)
+        return fetch_source(runtime, clients, day, source, tries_left=tries_left).state
 
 
 def _validate(runtime: Runtime, day: date, name: str) -> SourceState:

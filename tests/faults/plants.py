@@ -235,11 +235,10 @@ def kind_forgotten() -> None:
 def cursor_ahead() -> None:
     fetched = listening.fetch_source
 
-    def eager(lake: Lake, client: Any, *arguments: Any, **more: Any) -> Any:
-        outcome = fetched(lake, client, *arguments, **more)
-        info = client._gate._info
-        with connect(info) as conn:
-            plays.advance_cursor(conn, more["user"], 1_800_000_000_000, client.api_now())
+    def eager(runtime: Any, clients: Any, *arguments: Any, **more: Any) -> Any:
+        outcome = fetched(runtime, clients, *arguments, **more)
+        with connect(runtime.ingest) as conn:
+            plays.advance_cursor(conn, runtime.user, 1_800_000_000_000, clients.user.api_now())
         return outcome
 
     _patch(listening, "fetch_source", eager)

@@ -1,34 +1,45 @@
-"""Fetch a source's answers into the raw zone; the manifest is written last."""
+"""Fetch a source's responses into the raw zone; the manifest is written last.
+
+`fetch_source` is what a task calls for one source of a partition, and what everything else calls that wants
+the same: the commands, the developer tools and the tests.
+"""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.errors import DamagedObject
-from spotify_pipeline.lake import Lake, Manifest, MissingRecord, RawObject, keys
-from spotify_pipeline.lake.manifest import ContinuedAlbum, read_manifest, sha256
+from spotify_pipeline.lake import Lake, Manifest, MissingRecord
+from spotify_pipeline.lake.manifest import ContinuedAlbum, read_manifest
 from spotify_pipeline.sources import Source
-from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
-from spotify_pipeline.spotify.crawl import StoredBody, crawl
-from spotify_pipeline.spotify.endpoints import Request
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.crawl import crawl
+from spotify_pipeline.stages.clients import Clients
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.raw_zone import RawZone
+from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.crawl_state import BegunAlbum, begun_albums, settled_albums
+from spotify_pipeline.warehouse.crawl_state import BegunAlbum, begun_albums, unchanged_albums
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FetchOutcome:
-    """What the raw zone holds of a source now; `calls` were made by this attempt.
+    """What the raw zone holds of a source now.
 
-    `resume_after`: when the bucket opens that kept the source from being complete.
+    Attributes:
+        source: name in sources.yml.
+        complete: whether every page was read to its end.
+        objects: number of raw objects.
+        calls: API calls made by this attempt.
+        message: why the source is not complete.
+        resume_after: when the closed bucket opens that kept the source from being complete.
     """
 
     source: str
@@ -38,9 +49,42 @@ class FetchOutcome:
     message: str | None = None
     resume_after: datetime | None = None
 
+    @property
+    def state(self) -> SourceState:
+        """The source's state, for the stages that follow."""
+        return SourceState(self.source, "complete" if self.complete else "partial", self.message)
+
+
+@dataclass(frozen=True)
+class KnownAlbums:
+    """What earlier partitions know of a source's albums.
+
+    Attributes:
+        unchanged: hash of the listing by album id; an album that is still listed so need not be fetched.
+        begun: albums whose last pages of tracks are still to be read.
+    """
+
+    unchanged: Mapping[str, str]
+    begun: Mapping[str, BegunAlbum]
+
+    def skip(self, listing: Mapping[str, Any]) -> bool:
+        """Say whether a listed album need not be fetched."""
+        expected = self.unchanged.get(str(listing.get("id")))
+        return expected is not None and listing_sha256(listing) == expected
+
+    def offset(self, listing: Mapping[str, Any]) -> int | None:
+        """Return the offset of the first track that is still to be read, None for the whole album."""
+        album = self.begun.get(str(listing.get("id")))
+        if album is None or listing_sha256(listing) != album.listing_sha256:
+            return None
+        return album.next_offset
+
+
+NO_ALBUMS = KnownAlbums({}, {})
+
 
 def is_finished(manifest: Manifest | None, source: Source) -> bool:
-    """Whether nothing is left to fetch: complete, every id known, and fetched for this very definition."""
+    """Say whether nothing is left to fetch: complete, every id known, and the definition unchanged."""
     return (
         manifest is not None
         and manifest.complete
@@ -50,6 +94,83 @@ def is_finished(manifest: Manifest | None, source: Source) -> bool:
 
 
 def fetch_source(
+    runtime: Runtime,
+    clients: Clients,
+    partition: date,
+    source: Source,
+    *,
+    tries_left: bool = True,
+    after_ms: int | None = None,
+) -> FetchOutcome:
+    """Bring a source's partition into the raw zone, starting from what an earlier attempt stored.
+
+    Args:
+        runtime: settings and connections.
+        clients: the task's clients; the source is read with the app's or with the user's.
+        partition: date to fetch.
+        source: what to fetch.
+        tries_left: see `fetch_into_raw`.
+        after_ms: unix milliseconds after which plays are asked for; for recently played tracks only.
+
+    Raises:
+        PipelineError: see `fetch_into_raw`.
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    return fetch_into_raw(
+        runtime.lake,
+        clients.of(source),
+        partition,
+        source,
+        concurrency=runtime.settings.fetch_concurrency,
+        tries_left=tries_left,
+        known=_known_albums(runtime, partition, source.name),
+        user=runtime.user if source.kind.needs_login else None,
+        after_ms=after_ms,
+    )
+
+
+def stored_state(lake: Lake, partition: date, name: str) -> SourceState:
+    """Return the state of a source that is not to be fetched any more, from what the raw zone has of it.
+
+    Raises:
+        DamagedObject: its manifest cannot be read.
+    """
+    manifest = read_manifest(lake, partition, name)
+    if manifest is None:
+        message = f"source '{name}' is no longer in sources.yml and has no raw for {partition}"
+        return SourceState(name, "failed", message)
+    return _stored_outcome(manifest).state
+
+
+def time_to_resume(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> timedelta | None:
+    """Return how long a task should give its slot back, None where waiting does not pay.
+
+    It pays where a source is partial because a bucket is closed, and the bucket opens within the setting
+    `cooldown_wait_max` and before midnight UTC.
+    """
+    deadlines = [o.resume_after for o in outcomes if not o.complete and o.resume_after is not None]
+    if not deadlines:
+        return None
+    return shortest_wait(deadlines, clients.app.api_now(), runtime.settings.cooldown_wait_max)
+
+
+def shortest_wait(deadlines: Iterable[datetime], now: datetime, wait_max: int) -> timedelta | None:
+    """Return the time until the first deadline, None where each is too far away.
+
+    Args:
+        deadlines: when closed buckets open.
+        now: the API's own time.
+        wait_max: longest wait, in seconds. A deadline past midnight UTC is too far away as well: responses
+            would be of another date.
+    """
+    now = now.astimezone(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    latest = min(now + timedelta(seconds=wait_max), midnight)
+    near = [deadline for deadline in deadlines if deadline < latest]
+    return max(min(near) - now, timedelta()) if near else None
+
+
+def fetch_into_raw(
     lake: Lake,
     client: SpotifyClient,
     partition: date,
@@ -57,22 +178,30 @@ def fetch_source(
     *,
     concurrency: int = 4,
     tries_left: bool = True,
-    skip_album: Callable[[Mapping[str, Any]], bool] | None = None,
-    begun: Mapping[str, BegunAlbum] | None = None,
+    known: KnownAlbums = NO_ALBUMS,
     user: str | None = None,
     after_ms: int | None = None,
 ) -> FetchOutcome:
-    """Bring a source's partition into the raw zone, going on from what an earlier attempt stored.
+    """Crawl a source into the raw zone; `fetch_source` says with what.
 
-    A finished partition is not asked for again, unless an object of it was lost meanwhile. A crawl that had
+    A finished partition is not requested again, unless an object of it was lost meanwhile. A crawl that had
     to stop (a closed bucket, midnight) leaves a manifest with `complete` false and what it has. So does one
-    that met an outage when no tries are left, if it has anything at all: an album that answers 500 for weeks
-    does not keep its source away for as long. `skip_album` says of a listed album that it need not be fetched
-    (see `settled`), `begun` which ones are gone on with (see `begun_before`). `user` is the hash of the user
-    as whom `client` reads, for a source of an account; `after_ms` the last play known.
+    that met an outage when no tries are left, if it has anything at all: an album that returns 500 for weeks
+    must not keep its source away for as long.
+
+    Args:
+        lake: the object store.
+        client: reads as the app, or as the user.
+        partition: date to fetch.
+        source: what to fetch.
+        concurrency: requests at a time.
+        tries_left: whether the task is tried again after a TransientError.
+        known: albums that need not be fetched, or not from their beginning.
+        user: hash of the user whose account the client reads.
+        after_ms: unix milliseconds after which plays are asked for.
 
     Raises:
-        TransientError: some answer could not be had; what was had is stored and not asked for again.
+        TransientError: a response could not be had; the others are stored and not requested again.
         DamagedObject: an object is lost, and its date has passed.
         TerminalError: Spotify refuses the login, the app or a request.
     """
@@ -81,21 +210,14 @@ def fetch_source(
     if before is not None and is_finished(before, source):
         lost = zone.lost(before)
         if not lost:
-            return reuse(before)
+            return _stored_outcome(before)
         if client.api_now().astimezone(UTC).date() != partition:
             raise DamagedObject(
                 f"{len(lost)} objects of source '{source.name}' are lost, the first '{lost[0]}', and Spotify "
-                f"no longer answers for {partition}: restore them from a backup, or delete the manifest and "
-                "clear the fetch task to go on with what is left"
+                f"has no data of {partition} any more: restore them from a backup, or delete the manifest "
+                "and clear the fetch task to continue with what is left"
             )
         log.warning("source %s: %d objects were lost, fetching them again", source.name, len(lost))
-    known = begun or {}
-
-    def resume_album(entry: Mapping[str, Any]) -> int | None:
-        album = known.get(str(entry.get("id")))
-        unchanged = album is not None and listing_sha256(entry) == album.listing_sha256
-        return album.next_offset if album is not None and unchanged else None
-
     result = crawl(
         client,
         source,
@@ -103,8 +225,8 @@ def fetch_source(
         have=zone.have,
         keep=zone.keep,
         concurrency=concurrency,
-        skip_album=skip_album,
-        resume_album=resume_album,
+        skip_album=known.skip,
+        resume_album=known.offset,
         after_ms=after_ms,
     )
     manifest = Manifest(
@@ -123,49 +245,28 @@ def fetch_source(
         calls=result.calls + (before.calls if before else 0),
         user=user,
         continued=tuple(
-            ContinuedAlbum(album_id, known[album_id].begun_at) for album_id in sorted(result.continued)
+            ContinuedAlbum(album_id, known.begun[album_id].begun_at) for album_id in sorted(result.continued)
         ),
     )
     meanwhile = read_manifest(lake, partition, source.name)
     if meanwhile is not None and meanwhile != before and is_finished(meanwhile, source):
-        # another attempt was there first, and this one may have outlived its task
-        return replace(reuse(meanwhile), calls=result.calls)
+        # another attempt has finished first: this one may be an orphan of a killed worker
+        return replace(_stored_outcome(meanwhile), calls=result.calls)
     lake.put(manifest.key, manifest.to_bytes())
     if result.outage is not None and (tries_left or not result.requests):
         raise result.outage
-    return replace(reuse(manifest), calls=result.calls)
+    return replace(_stored_outcome(manifest), calls=result.calls)
 
 
-def settled(warehouse: ConnectionInfo, partition: date, source: str) -> Callable[[Mapping[str, Any]], bool]:
-    """Which listed albums are left alone: complete on an earlier date, listed as then, no refresh due.
-
-    Raises:
-        WarehouseUnavailable: the warehouse cannot be reached.
-    """
-    with naming_the_server(warehouse), connect(warehouse, autocommit=True) as conn:
-        known = settled_albums(conn, source, partition)
-
-    def skip_album(album: Mapping[str, Any]) -> bool:
-        expected = known.get(str(album.get("id")))
-        return expected is not None and listing_sha256(album) == expected
-
-    return skip_album
+def _known_albums(runtime: Runtime, partition: date, source: str) -> KnownAlbums:
+    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        return KnownAlbums(
+            unchanged_albums(conn, source, partition),
+            begun_albums(conn, source, partition, refresh_days=runtime.settings.album_refresh_days),
+        )
 
 
-def begun_before(
-    warehouse: ConnectionInfo, partition: date, source: str, *, refresh_days: int
-) -> Mapping[str, BegunAlbum]:
-    """Albums that an earlier date could not read to their end, by id.
-
-    Raises:
-        WarehouseUnavailable: the warehouse cannot be reached.
-    """
-    with naming_the_server(warehouse), connect(warehouse, autocommit=True) as conn:
-        return begun_albums(conn, source, partition, refresh_days=refresh_days)
-
-
-def reuse(manifest: Manifest) -> FetchOutcome:
-    """The outcome of an earlier fetch."""
+def _stored_outcome(manifest: Manifest) -> FetchOutcome:
     return FetchOutcome(
         source=manifest.source,
         complete=manifest.complete,
@@ -174,91 +275,3 @@ def reuse(manifest: Manifest) -> FetchOutcome:
         message=manifest.stopped_by,
         resume_after=manifest.resume_after,
     )
-
-
-class RawZone:
-    """One source and partition of the raw zone, as a crawl sees it; thread-safe."""
-
-    def __init__(self, lake: Lake, partition: date, source: str, user: str | None = None) -> None:
-        self._lake = lake
-        self._partition = partition
-        self._source = source
-        self._user = user
-        # one listing instead of a question for each request
-        self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source, user)))
-        self._objects: dict[Request, RawObject] = {}
-        self._lock = threading.Lock()
-
-    def lost(self, manifest: Manifest) -> list[str]:
-        """Keys that a manifest lists and that are not stored."""
-        return [raw.key for raw in manifest.objects if raw.key not in self._stored]
-
-    def have(self, request: Request) -> StoredBody | None:
-        """The body that an earlier attempt stored."""
-        key = self._key(request)
-        return self._read(request, key) if key in self._stored else None
-
-    def _read(self, request: Request, key: str) -> StoredBody | None:
-        stored = self._lake.find(key)
-        if stored is None:
-            return None
-        try:
-            raw = self._raw(request, key, stored.data, stored.metadata)
-        except (KeyError, ValueError) as error:
-            raise DamagedObject(
-                f"object '{key}' has lost its metadata ({error}): delete it, and it is fetched again"
-            ) from error
-        self._note(request, raw)
-        return StoredBody(stored.data)
-
-    def keep(self, request: Request, response: ApiResponse) -> StoredBody | None:
-        """Store a new answer, byte for byte; the one that is there where another attempt was first.
-
-        So a key never changes its content, and every manifest that names it stays true.
-        """
-        key = self._key(request)
-        metadata = {
-            "status": str(response.status),
-            "observed-at": response.observed_at.isoformat(),
-            "requested-id": request.requested_id or "",
-        }
-        if not self._lake.put_new(key, response.body, metadata=metadata):
-            first = self._read(request, key)
-            if first is not None:
-                return first
-            self._lake.put(key, response.body, metadata=metadata)  # deleted in this very moment
-        self._note(request, self._raw(request, key, response.body, metadata))
-        return None
-
-    def describe(self, request: Request) -> RawObject:
-        """The manifest's entry for a request that `have` or `keep` has seen."""
-        return self._objects[request]
-
-    def _note(self, request: Request, raw: RawObject) -> None:
-        with self._lock:
-            self._objects[request] = raw
-
-    def _key(self, request: Request) -> str:
-        return keys.raw_key(
-            self._partition,
-            self._source,
-            request.kind.value,
-            method=request.method,
-            path=request.path,
-            query=dict(request.params),
-            user=self._user,
-        )
-
-    def _raw(self, request: Request, key: str, body: bytes, metadata: Mapping[str, str]) -> RawObject:
-        return RawObject(
-            key=key,
-            kind=request.kind.value,
-            method=request.method,
-            path=request.path,
-            query=dict(request.params),
-            requested_id=request.requested_id,
-            status=int(metadata["status"]),
-            observed_at=keys.parse_instant(metadata["observed-at"]),
-            sha256=sha256(body),
-            bytes=len(body),
-        )

@@ -65,11 +65,10 @@ def fetch_plays(runtime: Runtime) -> Reading:
         now = clients.app.api_now().astimezone(UTC)
         reading = Reading(now.date(), f"{LISTENING}-{now:%H}")
         fetch_source(
-            runtime.lake,
-            clients.user,
+            runtime,
+            clients,
             reading.partition,
             Source(reading.source, SourceKind.RECENTLY_PLAYED),
-            user=None if login is None else login.user_hash,
             after_ms=None if known is None else max(known - OVERLAP_MS, 0),
         )
     return reading

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.spotify.limits import MemoryCooldownGate
@@ -14,19 +14,6 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 REFRESH_SECONDS = 2.0
 """How long another task's closing of a bucket may stay unnoticed."""
-
-
-def time_to_resume(deadlines: Iterable[datetime | None], now: datetime, wait_max: int) -> timedelta | None:
-    """How long a task gives its slot back, for the first deadline that is worth waiting for.
-
-    `now` is the API's own time, `wait_max` seconds. None where every deadline is further away than that, or
-    past midnight UTC: then answers would be of another date, and the source stays partial.
-    """
-    now = now.astimezone(UTC)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    latest = min(now + timedelta(seconds=wait_max), midnight)
-    worth = [deadline for deadline in deadlines if deadline is not None and deadline < latest]
-    return max(min(worth) - now, timedelta()) if worth else None
 
 
 class WarehouseCooldownGate:

@@ -101,7 +101,7 @@ def record_complete_albums(
         )
 
 
-def settled_albums(conn: psycopg.Connection, source: str, partition: date) -> dict[str, str]:
+def unchanged_albums(conn: psycopg.Connection, source: str, partition: date) -> dict[str, str]:
     """Give the listing hash of each album that need not be fetched in `partition` while its listing is that.
 
     Only what an earlier partition completed counts: a second run of a partition decides as its first did.

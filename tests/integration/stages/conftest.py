@@ -20,7 +20,7 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import DETAILS, details_source
-from spotify_pipeline.stages.fetch import FetchOutcome, begun_before, fetch_source, settled
+from spotify_pipeline.stages.fetch import FetchOutcome, fetch_source
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.plan import plan, register
@@ -57,18 +57,10 @@ class World:
     def go_to(self, day: date, time: str = "06:00:00") -> None:
         self.sandbox.control.set_clock(f"{day.isoformat()}T{time}Z")
 
-    def fetch(self, name: str, day: date = DAY) -> FetchOutcome:
+    def fetch(self, name: str, day: date = DAY, *, tries_left: bool = True) -> FetchOutcome:
         source = next(s for s in load_sources(self.sources_file) if s.name == name)
         with Clients(self.runtime) as clients:
-            return fetch_source(
-                self.lake,
-                clients.of(source),
-                day,
-                source,
-                skip_album=settled(self.runtime.ingest, day, name),
-                begun=begun_before(self.runtime.ingest, day, name, refresh_days=28),
-                user=self.runtime.user if source.kind.needs_login else None,
-            )
+            return fetch_source(self.runtime, clients, day, source, tries_left=tries_left)
 
     def validate(self, name: str, day: date = DAY) -> ValidationSummary:
         return validate_source(self.lake, day, name)
@@ -91,10 +83,10 @@ class World:
 
     def run_details(self, day: date = DAY) -> SourceState:
         """The stage after the sources: what the detail queue holds."""
-        with self.runtime.spotify() as client:
-            source = details_source(self.runtime, client, day)
+        with Clients(self.runtime) as clients:
+            source = details_source(self.runtime, clients.app, day)
             assert source is not None
-            fetch_source(self.lake, client, day, source)
+            fetch_source(self.runtime, clients, day, source)
         self.validate(DETAILS, day)
         return self.load(DETAILS, day)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from spotify_pipeline.sources import load_sources
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, RequestKind
-from spotify_pipeline.stages.fetch import fetch_source
 from tests.integration.stages.conftest import DAY, World
 
 pytestmark = pytest.mark.integration
@@ -62,11 +61,11 @@ def test_a_bucket_closed_for_24_hours_is_called_by_no_task_of_any_partition_befo
 def test_tasks_side_by_side_leave_a_closed_bucket_alone(world: World) -> None:
     """Each with a client of its own: what they share is the table."""
     world.sandbox.control.exhaust_quota("^/v1/albums/", retry_after=WAIT)
-    sources = load_sources(world.sources_file)
+    settings = world.runtime.settings.model_copy(update={"fetch_concurrency": 1})
+    one_by_one = replace(world, runtime=replace(world.runtime, settings=settings))
 
     def fetch(number: int) -> bool:
-        with world.runtime.spotify() as client:
-            return fetch_source(world.lake, client, DAY, sources[number % 2], concurrency=1).complete
+        return one_by_one.fetch(("first", "second")[number % 2]).complete
 
     assert fetch(0) is False
     assert calls_of_albums(world) == 1

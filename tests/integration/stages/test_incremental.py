@@ -14,7 +14,7 @@ import pytest
 from spotify_pipeline.contract.fingerprint import listing_sha256
 from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.crawl_state import settled_albums
+from spotify_pipeline.warehouse.crawl_state import unchanged_albums
 from spotify_pipeline.warehouse.detail_queue import note_unanswered, stale_tracks
 from spotify_sandbox.testing import RunningSandbox, running
 from tests.integration.stages.conftest import World, connected
@@ -230,9 +230,9 @@ def album_pages(world: World) -> Counter[tuple[str, str]]:
 def test_only_an_earlier_date_s_state_settles_an_album(listed: World) -> None:
     run_on(listed, FIRST)
     with connect(listed.runtime.ingest) as conn:
-        assert settled_albums(conn, "first", FIRST) == {}
-        assert len(settled_albums(conn, "first", BETWEEN)) == 2 * ALBUMS_EACH
-        assert settled_albums(conn, "never-planned", BETWEEN) == {}
+        assert unchanged_albums(conn, "first", FIRST) == {}
+        assert len(unchanged_albums(conn, "first", BETWEEN)) == 2 * ALBUMS_EACH
+        assert unchanged_albums(conn, "never-planned", BETWEEN) == {}
 
 
 def test_the_fingerprint_is_of_what_the_listing_says_not_of_who_asks() -> None:

@@ -13,7 +13,8 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import Source
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
-from spotify_pipeline.stages.fetch import RawZone, fetch_source
+from spotify_pipeline.stages.fetch import fetch_into_raw
+from spotify_pipeline.stages.raw_zone import RawZone
 from tests.integration.stages.conftest import DAY, World
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ def test_an_object_lost_after_its_date_is_named_and_its_manifest_stays(world: Wo
     before = read_manifest(world.lake, DAY, "first")
     world.lake.delete(next(key for key in world.lake.keys("raw/") if "/album-" in key))
     world.go_to(DAY + timedelta(days=1))
-    with pytest.raises(DamagedObject, match=f"no longer answers for {DAY}: restore"):
+    with pytest.raises(DamagedObject, match=f"has no data of {DAY} any more: restore"):
         world.fetch("first")
     assert read_manifest(world.lake, DAY, "first") == before
 
@@ -147,7 +148,7 @@ def test_an_attempt_that_outlives_its_task_leaves_its_retry_s_manifest_alone(
     world: World, source: Source
 ) -> None:
     with world.runtime.spotify() as client:
-        orphan = fetch_source(world.lake, _Overtaken(client, world), DAY, source, concurrency=1)  # type: ignore[arg-type]
+        orphan = fetch_into_raw(world.lake, _Overtaken(client, world), DAY, source, concurrency=1)  # type: ignore[arg-type]
     assert orphan.complete
     manifest = read_manifest(world.lake, DAY, "first")
     assert manifest is not None

@@ -14,7 +14,7 @@ from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.stages.fetch import fetch_source
+from spotify_pipeline.stages.fetch import fetch_into_raw
 from tests.integration.spotify.conftest import ClientMaker, scripted_client, server, sleeps
 from tests.integration.spotify.scripted import Reply, ScriptedServer
 from tests.integration.stages.conftest import DAY, World
@@ -105,7 +105,7 @@ class Poisoned:
         source = Source(name, SourceKind.ALBUM, (f"{number:022}",))
         self.server.on(f"/v1/albums/{number:022}", Reply(body=body))
         try:
-            fetch_source(self.world.lake, self.client, DAY, source)
+            fetch_into_raw(self.world.lake, self.client, DAY, source)
             self.world.validate(name)
             return self.world.load(name)
         except PipelineError as error:
@@ -231,7 +231,7 @@ def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Pois
     known = {"type": "artist", "id": artist, "name": "Somebody"}
     poisoned.server.replies = _Listing(poisoned.server.replies["/api/token"], artist, known, page)
     source = Source("listing", SourceKind.ARTIST, (artist,), ("album",))
-    fetch_source(poisoned.world.lake, poisoned.client, DAY, source)
+    fetch_into_raw(poisoned.world.lake, poisoned.client, DAY, source)
     asked = {path.partition("?")[0] for path, _ in poisoned.server.seen}
     assert asked == {"/api/token", f"/v1/artists/{artist}", f"/v1/artists/{artist}/albums"}
     summary = poisoned.world.validate("listing")

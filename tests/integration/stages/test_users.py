@@ -21,12 +21,9 @@ from spotify_pipeline.errors import (
     WarehouseUnavailable,
 )
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.sources import load_sources
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.login import Login, user_hash
 from spotify_pipeline.spotify.login_store import FileLoginStore
-from spotify_pipeline.stages.clients import Clients
-from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import warehouse_lock
@@ -79,13 +76,10 @@ def test_a_library_is_planned_and_fetched_as_its_user(world: World, runtime_of: 
     world.list_sources({"name": "mine", "kind": "saved_tracks"}, {"name": "top", "kind": "top_tracks"})
     runtime = runtime_of(login_of(world))
     assert [group.sources for group in plan(runtime, DAY).groups] == [("mine",), ("top",)]
-    sources = load_sources(world.sources_file)
 
     def fetch(number: int) -> bool:
         # a task of its own each: what they share is the warehouse and the state
-        with Clients(runtime_of(login)) as clients:
-            source = sources[number % 2]
-            return fetch_source(world.lake, clients.of(source), DAY, source).complete
+        return replace(world, runtime=runtime_of(login)).fetch(("mine", "top")[number % 2]).complete
 
     login = login_of(world)
     world.sandbox.control.reset_calls()
@@ -147,27 +141,22 @@ def test_one_holder_at_a_time_has_the_lock(world: World) -> None:
 
 
 def test_an_album_that_always_fails_leaves_its_source_partial_on_the_last_try(world: World) -> None:
-    source = load_sources(world.sources_file)[0]
-    with world.runtime.spotify() as client:
-        whole = fetch_source(world.lake, client, DAY, source)
-        assert whole.complete
-        album = next(key for key in world.objects("raw") if "/album-" in key)
-    manifest = read_manifest(world.lake, DAY, source.name)
+    assert world.fetch("first").complete
+    album = next(key for key in world.objects("raw") if "/album-" in key)
+    manifest = read_manifest(world.lake, DAY, "first")
     assert manifest is not None
     bad = next(raw.path for raw in manifest.objects if raw.key == album)
     world.sandbox.control.add_fault("status", status=500, path=f"{bad}$", times=None)
     world.go_to(date(2026, 11, 23))
-    fast = world.runtime
     for tries_left in (True, False):
-        with fast.spotify() as client:
-            if tries_left:
-                with pytest.raises(ApiUnavailable, match=bad):
-                    fetch_source(world.lake, client, date(2026, 11, 23), source)
-            else:
-                outcome = fetch_source(world.lake, client, date(2026, 11, 23), source, tries_left=False)
-                assert not outcome.complete
-                assert bad in str(outcome.message)
-                assert outcome.objects > 1
-        stored = read_manifest(world.lake, date(2026, 11, 23), source.name)
+        if tries_left:
+            with pytest.raises(ApiUnavailable, match=bad):
+                world.fetch("first", date(2026, 11, 23))
+        else:
+            outcome = world.fetch("first", date(2026, 11, 23), tries_left=False)
+            assert not outcome.complete
+            assert bad in str(outcome.message)
+            assert outcome.objects > 1
+        stored = read_manifest(world.lake, date(2026, 11, 23), "first")
         assert stored is not None
         assert (stored.complete, bad in str(stored.stopped_by)) == (False, True)

@@ -13,12 +13,10 @@ import pytest
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import CallBudgetSpent, WarehouseUnavailable
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.sources import load_sources
 from spotify_pipeline.spotify.limits import TOTAL
-from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.pacing import WarehouseBudget, WarehousePacer
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.stages.conftest import World
 
 pytestmark = pytest.mark.integration
 BUCKET = "GET /albums/{id}"
@@ -134,9 +132,7 @@ def test_a_spent_budget_closes_the_source_as_partial_and_the_next_run_goes_on(wo
     def fetch(run_id: str) -> tuple[bool, int, str | None]:
         settings = Settings(sources=world.sources_file, call_budget={"total": 40, BUCKET: 10})
         runtime = Runtime(settings=settings, lookup=world.runtime.lookup, attempt=Attempt(run_id))
-        source = next(s for s in load_sources(world.sources_file) if s.name == "first")
-        with runtime.spotify() as client:
-            outcome = fetch_source(world.lake, client, DAY, source)
+        outcome = replace(world, runtime=runtime).fetch("first")
         return outcome.complete, outcome.calls, outcome.message
 
     complete, calls, message = fetch("one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import get_current_context
@@ -12,25 +12,22 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
-from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.orchestration.alerts.callbacks import mark_told
 from spotify_pipeline.orchestration.alerts.ingest import tell_verdict, telling
 from spotify_pipeline.orchestration.lineage import datasets as lineage
 from spotify_pipeline.orchestration.metrics import count_sources
 from spotify_pipeline.orchestration.tasks.retry_state import SettledSources
 from spotify_pipeline.orchestration.tasks.runtime import step, tries_are_left
-from spotify_pipeline.sources import Source, load_sources
-from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.sources import load_sources
 from spotify_pipeline.stages import plan as planning
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import DETAILS, details_source
-from spotify_pipeline.stages.fetch import FetchOutcome, begun_before, fetch_source, reuse, settled
+from spotify_pipeline.stages.fetch import FetchOutcome, fetch_source, stored_state, time_to_resume
 from spotify_pipeline.stages.group import SourceState, for_each
 from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.reconcile import Verdict, reconcile
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source
-from spotify_pipeline.warehouse.cooldown import time_to_resume
 from spotify_pipeline.warehouse.migrate import migrate
 
 log = logging.getLogger(__name__)
@@ -65,7 +62,7 @@ def fetch_group(group: Group) -> Group:
     """Raw answers and manifests of a group's sources."""
     with step() as (runtime, partition):
         if not group["fetch"]:
-            return _each(group, lambda state: _stored(runtime, partition, state))
+            return _each(group, lambda state: stored_state(runtime.lake, partition, state.source))
         sources = {source.name: source for source in load_sources(runtime.settings.sources)}
         outcomes: list[FetchOutcome] = []
         with Clients(runtime) as clients:
@@ -73,15 +70,16 @@ def fetch_group(group: Group) -> Group:
             def fetch(state: SourceState) -> SourceState:
                 source = sources.get(state.source)
                 if source is None:
-                    return _stored(runtime, partition, state)
-                outcomes.append(_fetch(runtime, clients.of(source), partition, source))
-                return _state_of(outcomes[-1])
+                    return stored_state(runtime.lake, partition, state.source)
+                outcome = fetch_source(runtime, clients, partition, source, tries_left=tries_are_left())
+                outcomes.append(outcome)
+                return outcome.state
 
             settled_before = SettledSources(get_current_context())
             with settled_before.kept_for_a_retry():
                 done = _each(group, settled_before.once(fetch))
             lineage.fetched(runtime.lookup, partition, _states(done))
-            _give_way(runtime, clients.app, outcomes)
+            _give_way(runtime, clients, outcomes)
             return done
 
 
@@ -92,64 +90,33 @@ def fetch_details(planned: list[Group] | None) -> Group:
     group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
     if not group["fetch"]:  # a partition from raw: the plan has stored details among its sources
         return group
-    with step() as (runtime, partition), runtime.spotify() as client:
-        source = details_source(runtime, client, partition)
+    with step() as (runtime, partition), Clients(runtime) as clients:
+        source = details_source(runtime, clients.app, partition)
         if source is None:
             return group
         outcomes: list[FetchOutcome] = []
 
         def fetch(_: SourceState) -> SourceState:
-            outcomes.append(_fetch(runtime, client, partition, source))
-            return _state_of(outcomes[-1])
+            outcome = fetch_source(runtime, clients, partition, source, tries_left=tries_are_left())
+            outcomes.append(outcome)
+            return outcome.state
 
         done = _each({**group, "states": [SourceState(DETAILS).to_dict()]}, fetch)
         lineage.fetched(runtime.lookup, partition, _states(done))
-        _give_way(runtime, client, outcomes)
+        _give_way(runtime, clients, outcomes)
         return done
 
 
-def _fetch(runtime: Runtime, client: SpotifyClient, partition: date, source: Source) -> FetchOutcome:
-    return fetch_source(
-        runtime.lake,
-        client,
-        partition,
-        source,
-        concurrency=runtime.settings.fetch_concurrency,
-        tries_left=tries_are_left(),
-        skip_album=settled(runtime.ingest, partition, source.name),
-        begun=begun_before(
-            runtime.ingest, partition, source.name, refresh_days=runtime.settings.album_refresh_days
-        ),
-        user=runtime.user if source.kind.needs_login else None,
-    )
-
-
-def _give_way(runtime: Runtime, client: SpotifyClient, outcomes: Iterable[FetchOutcome]) -> None:
+def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> None:
     """End this attempt where a closed bucket opens soon: the slot is free until then, no try is used up.
 
     Raises:
         AirflowRescheduleException: the task starts again at that time, and goes on from what is stored.
     """
-    deadlines = [outcome.resume_after for outcome in outcomes if not outcome.complete]
-    if not any(deadlines):
-        return
-    wait = time_to_resume(deadlines, client.api_now(), runtime.settings.cooldown_wait_max)
+    wait = time_to_resume(runtime, clients, outcomes)
     if wait is not None:
         log.info("a bucket of the Web API is closed: going on in %s", wait)
         raise AirflowRescheduleException(datetime.now(UTC) + wait + _AFTER_DEADLINE)
-
-
-def _stored(runtime: Runtime, partition: date, state: SourceState) -> SourceState:
-    """What the raw zone has, where nothing may be fetched any more."""
-    manifest = read_manifest(runtime.lake, partition, state.source)
-    if manifest is None:
-        message = f"source '{state.source}' is no longer in sources.yml and has no raw for {partition}"
-        return SourceState(state.source, "failed", message)
-    return _state_of(reuse(manifest))
-
-
-def _state_of(outcome: FetchOutcome) -> SourceState:
-    return SourceState(outcome.source, "complete" if outcome.complete else "partial", outcome.message)
 
 
 def validate_group(group: Group) -> Group:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spotify_pipeline.warehouse.cooldown import time_to_resume
+from spotify_pipeline.stages.fetch import shortest_wait
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATE = NOON.replace(hour=23, minute=30)
@@ -33,9 +33,9 @@ def test_the_wait_is_for_a_deadline_before_midnight_and_within_bounds(
     now: datetime, seconds: list[int], expected: int | None
 ) -> None:
     deadlines = [now + timedelta(seconds=s) for s in seconds]
-    found = time_to_resume([None, *deadlines], now, TWO_HOURS)
+    found = shortest_wait(deadlines, now, TWO_HOURS)
     assert found == (None if expected is None else timedelta(seconds=expected))
 
 
 def test_no_waiting_where_none_is_wanted() -> None:
-    assert time_to_resume([NOON + timedelta(seconds=1)], NOON, 0) is None
+    assert shortest_wait([NOON + timedelta(seconds=1)], NOON, 0) is None

@@ -1,0 +1,109 @@
+"""The raw zone as a crawl sees it: what is stored already, and where new responses go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import date
+
+from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
+from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.spotify.client import ApiResponse
+from spotify_pipeline.spotify.crawl import StoredBody
+from spotify_pipeline.spotify.endpoints import Request
+
+
+class RawZone:
+    """One source and partition of the raw zone. Thread-safe."""
+
+    def __init__(self, lake: Lake, partition: date, source: str, user: str | None = None) -> None:
+        self._lake = lake
+        self._partition = partition
+        self._source = source
+        self._user = user
+        # one listing instead of one request for each key
+        self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source, user)))
+        self._objects: dict[Request, RawObject] = {}
+        self._lock = threading.Lock()
+
+    def lost(self, manifest: Manifest) -> list[str]:
+        """Return the keys that a manifest lists and that are not stored."""
+        return [raw.key for raw in manifest.objects if raw.key not in self._stored]
+
+    def have(self, request: Request) -> StoredBody | None:
+        """Return the body that an earlier attempt stored, None where there is none.
+
+        Raises:
+            DamagedObject: the object is there without its metadata.
+        """
+        key = self._key(request)
+        return self._read(request, key) if key in self._stored else None
+
+    def _read(self, request: Request, key: str) -> StoredBody | None:
+        stored = self._lake.find(key)
+        if stored is None:
+            return None
+        try:
+            raw = self._raw(request, key, stored.data, stored.metadata)
+        except (KeyError, ValueError) as error:
+            raise DamagedObject(
+                f"object '{key}' has lost its metadata ({error}): delete it, and it is fetched again"
+            ) from error
+        self._note(request, raw)
+        return StoredBody(stored.data)
+
+    def keep(self, request: Request, response: ApiResponse) -> StoredBody | None:
+        """Store a new response byte for byte.
+
+        A key that exists is not overwritten, so every manifest that names it stays true.
+
+        Returns:
+            The body that another attempt stored first, to be used instead; None where this one was stored.
+        """
+        key = self._key(request)
+        metadata = {
+            "status": str(response.status),
+            "observed-at": response.observed_at.isoformat(),
+            "requested-id": request.requested_id or "",
+        }
+        if not self._lake.put_new(key, response.body, metadata=metadata):
+            first = self._read(request, key)
+            if first is not None:
+                return first
+            self._lake.put(key, response.body, metadata=metadata)  # deleted between the two calls
+        self._note(request, self._raw(request, key, response.body, metadata))
+        return None
+
+    def describe(self, request: Request) -> RawObject:
+        """Return the manifest's entry for a request that went through `have` or `keep`."""
+        return self._objects[request]
+
+    def _note(self, request: Request, raw: RawObject) -> None:
+        with self._lock:
+            self._objects[request] = raw
+
+    def _key(self, request: Request) -> str:
+        return keys.raw_key(
+            self._partition,
+            self._source,
+            request.kind.value,
+            method=request.method,
+            path=request.path,
+            query=dict(request.params),
+            user=self._user,
+        )
+
+    def _raw(self, request: Request, key: str, body: bytes, metadata: Mapping[str, str]) -> RawObject:
+        return RawObject(
+            key=key,
+            kind=request.kind.value,
+            method=request.method,
+            path=request.path,
+            query=dict(request.params),
+            requested_id=request.requested_id,
+            status=int(metadata["status"]),
+            observed_at=keys.parse_instant(metadata["observed-at"]),
+            sha256=sha256(body),
+            bytes=len(body),
+        )
