@@ -87,6 +87,12 @@ test-faults: .venv dbt-manifest ## break everything, PARTS= SCALE= SEED=, and pr
 test-fast: .venv dbt-manifest ## run the unit tests only
 	@$(BIN)/python -m pytest tests/unit
 
+.PHONY: coverage
+coverage: .venv dbt-manifest ## measure which lines the unit and integration tests run: build/coverage
+	@rm -rf build/coverage
+	@$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile \
+		--cov --cov-report=xml --cov-report=html --cov-report=markdown:build/coverage/summary.md --cov-report=term
+
 .PHONY: runbook-shots
 runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md anew; needs Chromium
 	@RUNBOOK_SHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_operations.py

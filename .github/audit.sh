@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Known vulnerabilities in what requirements.lock installs. Fails when there are some; where there is no database
-# to ask (no network, or a package index without one) it says so and passes.
+# Look up the packages of requirements.lock in a database of known vulnerabilities, and fail when one has any.
+# Without a database (no network, or a package index that has none) print that and pass.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 report="$(mktemp)"
-words="$(mktemp)"
-trap 'rm -f "$report" "$words"' EXIT
+errors="$(mktemp)"
+trap 'rm -f "$report" "$errors"' EXIT
 
 status=0
 timeout 300 .venv/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip \
-    --progress-spinner off --format json --output "$report" 2>"$words" || status=$?
+    --progress-spinner off --format json --output "$report" 2>"$errors" || status=$?
 if [[ ! -s "$report" ]]; then
-    echo "no database of vulnerabilities could be asked: $(tail -n 1 "$words")"
+    echo "not checked, no database of vulnerabilities could be reached: $(tail -n 1 "$errors")"
     exit 0
 fi
 .venv/bin/python - "$report" "$status" <<'PYTHON'
@@ -23,10 +23,10 @@ found = json.loads(Path(sys.argv[1]).read_text())["dependencies"]
 audited = [entry for entry in found if "skip_reason" not in entry]
 for entry in audited:
     for flaw in entry["vulns"]:
-        mended = ", ".join(flaw["fix_versions"]) or "no release yet"
-        print(f"{entry['name']} {entry['version']}: {flaw['id']}, mended in {mended}")
+        fixed = ", ".join(flaw["fix_versions"]) or "no release yet"
+        print(f"{entry['name']} {entry['version']}: {flaw['id']}, fixed in {fixed}")
 if not audited:
-    print("no database of vulnerabilities could be asked: the package index has none")
+    print("not checked: the package index has no database of vulnerabilities")
 else:
     print(f"{len(audited)} of {len(found)} packages looked up")
 sys.exit(int(sys.argv[2]) if audited else 0)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How little will do: reads the changed paths, one a line, and prints none, dags, image or full.
+# Print the smallest deployment that covers the changed paths (standard input, one per line): none, dags, image or full.
 #   dags   only DAG files and what they include: no new image
 #   image  only dbt: its tasks come from the manifest in the image, the DAG files stay
 #   full   anything else that runs

@@ -3,7 +3,7 @@
     make benchmark-queries        (python benchmarks/query_benchmark.py --tracks 50000 --days 100)
 
 It starts a Postgres of its own in a temporary folder, with the settings of the embedded stack. A result is
-the median of three warm runs; docs/decisions/warehouse-partitioning.md says what followed.
+the median of three warm runs; docs/decisions/0004-warehouse-partitioning.md says what followed.
 """
 
 from __future__ import annotations

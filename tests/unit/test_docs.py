@@ -1,0 +1,69 @@
+"""The documents: every page is in the index, every link leads somewhere, decisions are numbered."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+DECISIONS = sorted(path for path in (DOCS / "decisions").glob("*.md") if path.name != "README.md")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def links(page: Path) -> list[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [target for target in LINK.findall(text) if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()).strip() for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_heading(page: Path) -> None:
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        leads_to = (page.parent / path) if path else page
+        assert leads_to.exists(), target
+        if anchor and leads_to.suffix == ".md":
+            assert anchor in anchors(leads_to), target
+
+
+def test_index_lists_each_page_once() -> None:
+    listed = sorted(target for target in links(DOCS / "README.md") if "/" not in target)
+    assert listed == sorted(page.name for page in DOCS.glob("*.md") if page.name != "README.md")
+
+
+def test_index_lists_decisions_and_contributing() -> None:
+    assert {"decisions/README.md", "../CONTRIBUTING.md"} <= set(links(DOCS / "README.md"))
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(path.name.partition("-")[0]) for path in DECISIONS]
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_decision_has_number_status_and_date(path: Path) -> None:
+    title, _, status, day, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert title.startswith(f"# {path.name[:4]}. ")
+    assert re.fullmatch(r"- Status: (proposed|accepted|rejected|superseded by \[.+\]\(.+\))", status)
+    assert date.fromisoformat(day.removeprefix("- Date: ")) >= date(2026, 11, 22)
+
+
+def test_index_of_decisions_lists_each_once() -> None:
+    assert links(DOCS / "decisions" / "README.md") == [path.name for path in DECISIONS]
+
+
+def test_changelog_has_no_entry_twice() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entries = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(entries) > 10
+    assert len(set(entries)) == len(entries)
