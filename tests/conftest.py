@@ -51,6 +51,8 @@ TOOLS = (
 )
 ABSENT = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
 NEED_TOOLS = ("e2e", "faults", "integration", "unit/contract", "unit/stack")
+# files that stay out of the image: .github, CONTRIBUTING.md and others
+NEED_FILES = re.compile(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)")
 HERE = Path(__file__).parent
 
 
@@ -59,7 +61,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if not ABSENT:
         return None
     place = collection_path.relative_to(HERE).as_posix() if collection_path.is_relative_to(HERE) else ""
-    if place.startswith(NEED_TOOLS) or re.match(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)", place):
+    if place.startswith(NEED_TOOLS) or NEED_FILES.match(place):
         return True
     imports = re.compile(rf"^(from|import) ({'|'.join(ABSENT)})\b", re.MULTILINE)
     return True if collection_path.suffix == ".py" and imports.search(collection_path.read_text()) else None
