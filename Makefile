@@ -124,6 +124,11 @@ build/bin/minio:
 	@echo "building MinIO with $$("$(GO)" version | cut -d' ' -f3), which takes some minutes"
 	@GOBIN="$(abspath $(@D))" "$(GO)" install github.com/minio/minio@latest
 
+MESSAGE ?=
+.PHONY: revision
+revision: .venv ## write the next revision of the warehouse's schema: MESSAGE="what it is for"
+	@$(BIN)/python -m tools.new_revision "$(or $(MESSAGE),$(error give MESSAGE="what the revision is for"))"
+
 # the Compose specification's own reader: it checks docker-compose.override.yml where Docker is absent
 COMPOSE_GO := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 .PHONY: compose-spec

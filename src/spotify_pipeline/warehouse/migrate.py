@@ -1,7 +1,8 @@
-"""Migrations: bring the warehouse to this code's schema version, and refuse one that is newer."""
+"""Migrations: bring the warehouse to this code's schema revision, and refuse one that is newer."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -18,22 +19,40 @@ from spotify_pipeline.warehouse.connection import create_engine, naming_the_serv
 # held to the end of the migration's transaction; a second migration waits, then finds nothing to do
 _MIGRATION_LOCK = 0x5350_4F54_0002
 _NEVER_MIGRATED = "run `spotify-pipeline warehouse migrate`"
+# revisions of the drafts before the first release; r0001 takes the place of all of them
+_DRAFT = re.compile(r"000[1-9]")
 
 
 def head() -> str:
-    """Give the revision that this code works with."""
-    revision = _scripts().get_current_head()
+    """Return the revision that this code works with."""
+    revision = scripts().get_current_head()
     assert revision is not None  # noqa: S101 - the package ships at least one revision
     return revision
 
 
-def migrate(owner: ConnectionInfo) -> str:
-    """Upgrade the warehouse to `head()` in one transaction; give the revision it now has.
+@cache
+def scripts() -> ScriptDirectory:
+    """Return Alembic's view of the revisions in this package."""
+    return ScriptDirectory.from_config(_config())
 
-    Any number of processes may do this at once. A warehouse that is there already is left as it is.
+
+def config_for(connection: sa.Connection) -> Config:
+    """Return Alembic's configuration for commands on an open connection of the owner."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(owner: ConnectionInfo) -> str:
+    """Upgrade the warehouse to `head()` in one transaction.
+
+    Any number of processes may do this at once. A warehouse that has this revision is left as it is.
 
     Args:
         owner: connection `warehouse_owner`, the one role that may change tables.
+
+    Returns:
+        The revision that the warehouse now has.
 
     Raises:
         SchemaVersionError: the warehouse has a revision unknown to this code, or was never bootstrapped.
@@ -51,14 +70,12 @@ def migrate(owner: ConnectionInfo) -> str:
         if connection.execute(sa.text("SELECT to_regclass('ops.alembic_version')")).scalar():
             stored = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
             _refuse_unknown(stored)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config_for(connection), "head")
     return head()
 
 
 def current_revision(conn: psycopg.Connection) -> str | None:
-    """Give the warehouse's revision, None when it was never migrated."""
+    """Return the warehouse's revision, None when it was never migrated."""
     try:
         with conn.transaction():
             row = conn.execute("SELECT version_num FROM ops.alembic_version").fetchone()
@@ -68,7 +85,7 @@ def current_revision(conn: psycopg.Connection) -> str | None:
 
 
 def require_current(conn: psycopg.Connection) -> None:
-    """Refuse to go on unless the warehouse has exactly this code's revision.
+    """Make sure that the warehouse has exactly this code's revision.
 
     Raises:
         SchemaVersionError: it is older, newer, or was never migrated.
@@ -84,21 +101,23 @@ def require_current(conn: psycopg.Connection) -> None:
 
 
 def _refuse_unknown(stored: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if stored is not None and stored not in known:
+    if stored is None or stored in {script.revision for script in scripts().walk_revisions()}:
+        return
+    if _DRAFT.fullmatch(stored):
         raise SchemaVersionError(
-            f"the warehouse has schema revision {stored}, which this code does not know "
-            f"(it goes up to {head()}): install the newer release; a schema is never taken back"
+            f"the warehouse has schema revision {stored} of a draft before the first release, which no "
+            "migration upgrades: drop the database, run `spotify-pipeline warehouse bootstrap` and "
+            "`spotify-pipeline warehouse migrate`, then load it again with `spotify-pipeline replay`"
         )
+    raise SchemaVersionError(
+        f"the warehouse has schema revision {stored}, which this code does not know "
+        f"(it goes up to {head()}): install the newer release; a schema is never taken back"
+    )
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("spotify_pipeline.warehouse") / "migrations"))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config
-
-
-@cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import yaml
 from psycopg import sql
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 
+from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_pipeline.warehouse import migrations, tables
+from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.migrate import migrate
 
 MARTS = PROJECT_ROOT / "dbt" / "models" / "marts"
-VERSIONS = Path(migrations.__file__).parent / "versions"
 CONTRACTS = (MARTS / "_marts.yml", MARTS / "_marts_listening.yml")
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Create the empty tables: the marts by their dbt contracts, ops.publication as the migrations do."""
-    connection.execute("create schema marts")
-    connection.execute("create schema ops")
+    """Create the empty tables: those of ops by the migrations, the marts by their dbt contracts."""
+    server = connection.info
+    passwords = dict.fromkeys(roles.ROLES, server.password)
+    admin = f"{server.dsn} password={server.password}"
+    roles.bootstrap(admin, passwords, database=server.dbname)
+    owner = ConnectionInfo(
+        WAREHOUSE_OWNER, "postgres", server.host, server.port, roles.OWNER, server.password, server.dbname
+    )
+    migrate(owner)
     for model in (model for path in CONTRACTS for model in yaml.safe_load(path.read_text("utf-8"))["models"]):
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
@@ -31,15 +35,6 @@ def create(connection: psycopg.Connection) -> None:
         ]
         table = sql.Identifier("marts", model["name"])
         connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
-    for name in ("ops.publication", "ops.play_gap", "ops.record_shape"):
-        table = tables.metadata.tables[name]
-        connection.execute(str(CreateTable(table).compile(dialect=postgresql.dialect())).encode())
-    connection.execute(
-        "create view ops.listening_gap as select (noticed_at at time zone 'UTC')::date as noticed_on,"
-        " from_played_at, to_played_at from ops.play_gap"
-    )
-    drift = (VERSIONS / "r0007_record_shapes.sql").read_text("utf-8").partition("CREATE VIEW")[2]
-    connection.execute(f"CREATE VIEW{drift.partition(';')[0]}".encode())
 
 
 def insert(connection: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""One file a revision; a released one is never edited."""
+"""One module per revision. A released revision is never edited: `make revision` adds the next one."""

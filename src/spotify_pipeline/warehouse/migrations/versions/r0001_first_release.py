@@ -1,4 +1,4 @@
-"""Crawl state, playlists and what users' accounts hold."""
+"""Tables, views and rights of the first release."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "r0001"
+down_revision = None
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Run the SQL beside this file."""
+    """Run the SQL file of the same name."""
     op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
