@@ -11,6 +11,7 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import SchemaVersionError
+from spotify_pipeline.files import write_atomically
 from spotify_pipeline.lake import keys
 from spotify_pipeline.report.page import render_page
 from spotify_pipeline.report.queries import read_report
@@ -75,7 +76,5 @@ def publish_report(runtime: Runtime, partition: date) -> str:
     if runtime.settings.report_dir is not None:
         runtime.settings.report_dir.mkdir(parents=True, exist_ok=True)
         copy = runtime.settings.report_dir / f"report-{partition.isoformat()}.html"
-        whole = copy.with_suffix(".part")
-        whole.write_bytes(page)
-        whole.replace(copy)  # a reader never sees half a page
+        write_atomically(copy, page)
     return key

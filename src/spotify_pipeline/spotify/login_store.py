@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.files import write_atomically
 from spotify_pipeline.spotify.login import Login
 
 Lock = Callable[[], AbstractContextManager[None]]
@@ -72,17 +72,7 @@ class FileState:
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp makes files of mode 0600
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_atomically(self.path, text, mode=0o600)
         except OSError as error:
             raise ConfigurationError(
                 f"{self.path} cannot be written ({error.strerror}): set SPOTIFY_PIPELINE_LOGIN_FILE to "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.files import write_atomically
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
 from spotify_pipeline.stages.runtime import Runtime
@@ -41,9 +42,7 @@ def publish_docs(runtime: Runtime, target: Path) -> list[str]:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            whole = folder / f".{name}.part"
-            whole.write_bytes(content)
-            whole.replace(folder / name)  # a reader never sees half a file
+            write_atomically(folder / name, content)
     return [key for name, content in files.items() if _put(runtime.lake, key := keys.docs_key(name), content)]
 
 

@@ -1,0 +1,35 @@
+"""Atomic file writes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
+    """Replace a file in one operation: readers see the old or the new content, never a part of it.
+
+    The content is on disk before the file appears under its name, and the file has its mode from the
+    beginning. A symbolic link is replaced, its target is not changed.
+
+    Args:
+        path: File to write; its folder must exist.
+        content: Bytes, or text that is written as UTF-8.
+        mode: Permissions of the file, from which the umask of the process is taken away.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
