@@ -20,9 +20,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from spotify_stack.child import running
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
+from spotify_stack.processes import running
 
 FIRST_DAY = date(2026, 1, 1)
 FLAT, MONTHLY = "flat", "monthly"

@@ -32,8 +32,7 @@ from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import sha256
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
-from spotify_stack.scratch_warehouse import scratch_warehouse
-from tools.sample import scratch_store
+from spotify_stack.scratch import scratch_lake, scratch_warehouse
 
 FIRST_DAY = date(2026, 1, 1)
 TRACKS = 50
@@ -140,7 +139,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user
-        with scratch_warehouse(folder) as warehouse, scratch_store(folder) as store:
+        with scratch_warehouse(folder) as warehouse, scratch_lake(folder) as store:
             known = [*warehouse.connections.values(), store]
             records = write_raw(Lake(store), options)
             print(f"{options.days} dates, {options.sources} sources, {records:,} track records", flush=True)

@@ -16,12 +16,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from spotify_stack import minio
-from spotify_stack.child import running
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.object_store import GRPC_OFFSET, PARTS, MinioServer, S3Server, SeaweedServer, find_minio
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
-from spotify_stack.s3_server import S3Server
+from spotify_stack.processes import running
 from spotify_stack.state import MINIO, STORES
 
 # seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
@@ -122,14 +120,14 @@ def empty_database(postgres_server: PostgresServer, _database_numbers: Iterator[
 @pytest.fixture(scope="session")
 def s3_server(
     tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
-) -> Iterator[ObjectStore]:
+) -> Iterator[SeaweedServer]:
     """A real S3 server with the bucket `spotify-lake`: `.endpoint`, `.access_key`, `.secret_key`, `.port`."""
     folder = tmp_path_factory.mktemp("s3")
     ports = port_reservation.choose_all(
         {part: FIRST_TEST_PORT + 100 + number for number, part in enumerate(PARTS)},
         offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
     )
-    server = ObjectStore(folder / "data", ports, access_key="test-access", secret_key="test-secret-key")
+    server = SeaweedServer(folder / "data", ports, access_key="test-access", secret_key="test-secret-key")
     server.initialise()
     with running(
         server.command(),
@@ -145,13 +143,13 @@ def s3_server(
 @pytest.fixture(scope="session")
 def minio_server(
     tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
-) -> Iterator[minio.MinioServer]:
+) -> Iterator[MinioServer]:
     """A real MinIO with the bucket `spotify-lake`, where `make minio` has built one."""
-    if minio.find_binary() is None:
+    if find_minio() is None:
         pytest.skip("MinIO is not built: make minio, which needs Go")
     folder = tmp_path_factory.mktemp("minio")
     port = port_reservation.choose(FIRST_TEST_PORT + 110)
-    server = minio.MinioServer(folder / "data", port, access_key="test-access", secret_key="test-secret-key")
+    server = MinioServer(folder / "data", port, access_key="test-access", secret_key="test-secret-key")
     server.initialise()
     with running(
         server.command(),

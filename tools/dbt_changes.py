@@ -22,12 +22,12 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
-from spotify_pipeline.cli.stack import orderly_exit
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.airflow_environment import inherited
-from spotify_stack.scratch_warehouse import ScratchWarehouse, scratch_warehouse
+from spotify_stack.scratch import ScratchWarehouse, scratch_warehouse
 from tools import sample, table_diff
 from tools.table_diff import TableDiff
 
@@ -122,7 +122,7 @@ def compare(
         fill(warehouse.connections, folder)
         tables = ["build", "--resource-type", "model", "--resource-type", "seed"]
         comparable = _succeeds(tables, base, folder / "base-target", warehouse)
-        warehouse.set_aside(BEFORE)
+        warehouse.rename_dbt_schemas(BEFORE)
         # all tables first, since a test may ask for any; then, on top of these, what differs and its tests
         built = _succeeds(tables, project, target, warehouse) and _succeeds(
             ["build", *selected, "state:modified+"], project, target, warehouse
@@ -229,7 +229,7 @@ def main(
     / "dbt-changes.md",
 ) -> None:
     """Compare the dbt project with that of another commit, and build what differs."""
-    with orderly_exit(), tempfile.TemporaryDirectory(prefix="dbt-changes-") as name:
+    with report_errors(), tempfile.TemporaryDirectory(prefix="dbt-changes-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user
         change = compare(base_project(base, folder / "base"), PROJECT_ROOT / "dbt", folder)

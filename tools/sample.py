@@ -5,9 +5,7 @@ For tools that want data of every kind and have no stack: the same days give the
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -30,17 +28,12 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_sandbox.testing import RunningSandbox
 from spotify_sandbox.testing import running as running_sandbox
-from spotify_stack.child import running
 from spotify_stack.demo_sources import artist_entries, user_entries
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
-from spotify_stack.ports import HOST, PortReservation
+from spotify_stack.scratch import scratch_lake
 
 FIRST_DAY = date(2026, 11, 20)
 TRACKS = 300
 USER = "listener1"
-FIRST_PORT = 15_950
-# opens a store that lives for some seconds, on loopback
-SCRATCH = "scratch"
 
 
 def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -> None:
@@ -54,7 +47,7 @@ def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -
         PipelineError: a step failed.
     """
     clock = f"{FIRST_DAY.isoformat()}T06:00:00Z"
-    with scratch_store(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
+    with scratch_lake(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
         known = {lake.conn_id: lake, **_logins(sandbox), **warehouse}
         for number in range(days):
             day = FIRST_DAY + timedelta(days=number)
@@ -116,30 +109,3 @@ def _lookup(known: Mapping[str, ConnectionInfo]) -> Callable[[str], ConnectionIn
         return known[conn_id]
 
     return lookup
-
-
-@contextmanager
-def scratch_store(folder: Path) -> Iterator[ConnectionInfo]:
-    """An object store, empty, and the connection to it."""
-    with PortReservation() as reservation:
-        wanted = dict(zip(PARTS, itertools.count(FIRST_PORT, step=10), strict=False))
-        ports = reservation.choose_all(wanted, offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)))
-        server = ObjectStore(folder / "lake", ports, access_key=SCRATCH, secret_key=SCRATCH * 2)
-        server.initialise()
-        log = folder / "lake.log"
-        with running(
-            server.command(),
-            check=server.check,
-            log=log,
-            what="scratch object store",
-            environment=server.environment(),
-        ):
-            yield ConnectionInfo(
-                ids.SPOTIFY_LAKE,
-                host=HOST,
-                port=server.port,
-                login=server.access_key,
-                password=server.secret_key,
-                schema=server.bucket,
-            )
-    server.remove_sockets()

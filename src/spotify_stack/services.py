@@ -10,10 +10,8 @@ import httpx
 
 from spotify_stack import airflow_environment
 from spotify_stack.health import NotReady
-from spotify_stack.minio import MinioServer
-from spotify_stack.objectstore import PARTS, ObjectStore
+from spotify_stack.object_store import PARTS, MinioServer, S3Server, SeaweedServer
 from spotify_stack.postgres import PostgresServer
-from spotify_stack.s3_server import S3Server
 from spotify_stack.state import MINIO, StackState
 
 METADATA, WAREHOUSE, STORE, SANDBOX = "metadata-postgres", "warehouse-postgres", "object-store", "sandbox"
@@ -64,7 +62,7 @@ def object_store(state: StackState) -> S3Server:
             state.secrets["s3_access_key"],
             state.secrets["s3_secret_key"],
         )
-    return ObjectStore(
+    return SeaweedServer(
         state.paths.root / STORE,
         {part: state.ports[f"s3-{part}"] for part in PARTS},
         state.secrets["s3_access_key"],

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from spotify_pipeline.doctor.disk import low_disk_space
 from spotify_pipeline.errors import PipelineError
-from spotify_stack import airflow_environment, bootstrap, minio, processes, services
+from spotify_stack import airflow_environment, bootstrap, object_store, processes, services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.ports import PortReservation
@@ -69,7 +70,7 @@ class Stack:
         """
         wanted = wanted or Wanted()
         if wanted.store == MINIO:
-            minio.binary()  # where it is missing, nothing must have changed yet
+            object_store.require_minio()  # fails before anything has changed
         with self._lock():
             state = self._running_state()
             if state is not None:
@@ -101,7 +102,7 @@ class Stack:
         return state if Supervisor(state).is_running() else None
 
     def _start(self, wanted: Wanted) -> StackState:
-        if warning := bootstrap.nearly_full(self.paths.root):
+        if warning := low_disk_space(self.paths.root):
             self._report(f"warning: {warning}")
         with PortReservation() as reservation:
             before = create_or_load(self.paths, reservation)
@@ -253,6 +254,11 @@ class Stack:
 
             wait_until(check, timeout=LOCK_SECONDS, what=f"the stack in {self.paths.root}")
             yield
+
+
+def running_state() -> StackState | None:
+    """Return the state of this project's stack if it runs, else None."""
+    return Stack(StackPaths.default()).state()
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.files import write_atomically
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS
+from spotify_stack.object_store import GRPC_OFFSET, PARTS
 from spotify_stack.ports import PortReservation
 
 # every process of a stack carries this variable with the stack's folder: the way to find all of them
@@ -216,8 +217,8 @@ class StackState:
             "store": self.store,
             "made_on": self.made_on,
         }
-        _write(self.paths.state, json.dumps(public, indent=2), mode=0o644)
-        _write(self.paths.secrets, json.dumps(dict(self.secrets), indent=2), mode=0o600)
+        write_atomically(self.paths.state, json.dumps(public, indent=2) + "\n")
+        write_atomically(self.paths.secrets, json.dumps(dict(self.secrets), indent=2) + "\n", mode=0o600)
 
 
 def load(paths: StackPaths) -> StackState:
@@ -286,11 +287,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} cannot be read: remove it and start again")
     return content
-
-
-def _write(path: Path, text: str, *, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-    temporary.replace(path)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,15 +22,22 @@ from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.dbt_manifest import MANIFEST
 from spotify_stack.state import StackState
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from spotify_stack.demo import PartitionRun
-
 COUNTS = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
 # class of the Airflow task that runs one data test
 TEST_OPERATOR = "RunDataTest"
 TRANSFORM = "spotify_transform"
+
+
+@dataclass
+class PartitionRun:
+    """What one partition did: run ids, states and seconds by DAG, and calls of the Web API."""
+
+    day: date
+    sources: list[str] = field(default_factory=list)
+    api_calls: int = 0
+    run_ids: dict[str, str] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def collect(state: StackState, api: AirflowApi, runs: list[PartitionRun], report: Path) -> dict[str, Any]:

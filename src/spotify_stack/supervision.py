@@ -7,7 +7,7 @@ own: the order, and the health checks between, are `stack`'s.
 from __future__ import annotations
 
 import http.client
-import os
+import io
 import subprocess
 import sys
 import xmlrpc.client
@@ -18,10 +18,11 @@ from typing import Any
 import psutil
 
 from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.files import write_atomically
 from spotify_stack import processes
 from spotify_stack.airflow_environment import inherited
 from spotify_stack.health import NotReady, wait_until
-from spotify_stack.privileges import is_root
+from spotify_stack.postgres import is_root
 from spotify_stack.services import Service
 from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
 
@@ -91,9 +92,9 @@ class Supervisor:
             NotReady: it ended, or does not answer within 20 s.
         """
         paths = self._state.paths
-        descriptor = os.open(paths.supervisor_config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            configuration(self._state, services).write(file)
+        text = io.StringIO()
+        configuration(self._state, services).write(text)
+        write_atomically(paths.supervisor_config, text.getvalue(), mode=0o600)
         environment = inherited() | {STACK_VARIABLE: str(paths.root), SERVICE_VARIABLE: SUPERVISOR}
         with paths.log(f"{SUPERVISOR}-output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own command line

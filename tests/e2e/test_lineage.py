@@ -18,7 +18,7 @@ from spotify_pipeline.sources import load_sources
 from spotify_sandbox.control import SandboxControl
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.airflow_environment import LINEAGE_VARIABLE, WAREHOUSE_DATABASE
-from spotify_stack.s3_server import BUCKET
+from spotify_stack.object_store import BUCKET
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions, StackPaths
 

@@ -17,10 +17,10 @@ import psutil
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_sandbox.testing import RunningSandbox
 from spotify_sandbox.testing import running as sandbox_running
-from spotify_stack.child import running
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.object_store import GRPC_OFFSET, PARTS, SeaweedServer
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
+from spotify_stack.processes import running
 from tests.faults.random_proxy import FaultProxy
 from tests.faults.servers import Servers
 from tests.faults.world import REFRESH_TOKEN, World
@@ -112,7 +112,7 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
             {part: FIRST_PORT + 100 + number for number, part in enumerate(PARTS)},
             offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
         )
-        store = ObjectStore(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
+        store = SeaweedServer(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
         postgres.initialise()
         store.initialise()
         kept = {

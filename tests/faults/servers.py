@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from spotify_stack.child import running
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.object_store import GRPC_OFFSET, PARTS, SeaweedServer
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
+from spotify_stack.processes import running
 
 FIRST_PORT = 15_700
 
@@ -21,7 +21,7 @@ class Servers:
     """What every world shares: one Postgres, one object store."""
 
     postgres: PostgresServer
-    store: ObjectStore
+    store: SeaweedServer
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def serving(folder: Path) -> Iterator[Servers]:
             {part: FIRST_PORT + 100 + number for number, part in enumerate(PARTS)},
             offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
         )
-        store = ObjectStore(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
+        store = SeaweedServer(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
         postgres.initialise()
         store.initialise()
         with (

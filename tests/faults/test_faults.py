@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spotify_stack.objectstore import ObjectStore
+from spotify_stack.object_store import SeaweedServer
 from spotify_stack.postgres import PostgresServer
 from tests.faults.attempt import attempt
 from tests.faults.bugs import BUGS, hunt, moment_of
@@ -42,7 +42,7 @@ SOME_BUGS = (
 
 @pytest.fixture(scope="module")
 def made(
-    postgres_server: PostgresServer, s3_server: ObjectStore, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: PostgresServer, s3_server: SeaweedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("faults")
     with ground(Servers(postgres_server, s3_server), folder, 1, DAYS[:1]) as made:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from minio import Minio
 
-from spotify_stack.s3_server import HOST, S3Server
+from spotify_stack.object_store import HOST, S3Server
 
 pytestmark = pytest.mark.integration
 SCRIPT = Path(__file__).resolve().parents[2] / "docker" / "lake" / "create-bucket.sh"

@@ -29,7 +29,6 @@ OPERATING = (
     "src/spotify_stack/",
     "src/spotify_pipeline/cli/",
     "src/spotify_pipeline/doctor/",
-    "src/spotify_pipeline/maintenance/logins.py",  # `erase-user`, which asks the Airflow that it can reach
 )
 
 

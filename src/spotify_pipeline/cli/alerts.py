@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from spotify_pipeline.alerts.alert import Alert, render
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_READER
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
@@ -49,7 +49,7 @@ def alerts(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Show what operators were told: what happened, what it means, what to do."""
-    with one_sentence():
+    with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
         with naming_the_server(info), connect(info, autocommit=True) as conn:
             found = told(conn, partition, limit)

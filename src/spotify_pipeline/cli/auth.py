@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline import connections
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.authorization import AuthorizationRequest, exchange
 from spotify_pipeline.spotify.callback import CallbackServer
@@ -44,7 +44,7 @@ def login(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
 ) -> None:
     """Log a user in through the browser. The app is the one of connection spotify_api."""
-    with one_sentence():
+    with report_errors():
         settings = Settings.load()
         api = connections.from_environment(connections.SPOTIFY_API)
         api_url = address_of(api, "api_url", DEFAULT_API_URL)
@@ -73,7 +73,7 @@ def login(
 @app.command()
 def status(file: FileOption = None) -> None:
     """Tell who is logged in, what was allowed and how many days are left; exits with 1 when it is over."""
-    with one_sentence():
+    with report_errors():
         found = _store(file).read()
         left = found.days_left(datetime.now(UTC).date())
         typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
@@ -93,7 +93,7 @@ def connection(
     """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, a secret, and hand it over: it is forgotten
     here, since of two holders of one login the first to refresh it can lock the other out.
     """
-    with one_sentence():
+    with report_errors():
         store = _store(file)
         with store.locked():
             found: Login = store.read()
@@ -106,7 +106,7 @@ def connection(
 @app.command()
 def logout(file: FileOption = None) -> None:
     """Forget the login on this machine. Spotify forgets it when the user removes the app from the account."""
-    with one_sentence():
+    with report_errors():
         store = _store(file)
         with store.locked():
             known = store.remove()

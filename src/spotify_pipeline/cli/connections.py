@@ -1,16 +1,21 @@
-"""Connections for commands: the environment's, else those of the embedded stack that runs here."""
+"""What commands connect to: what the environment names, else the embedded stack that runs here."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.maintenance.logins import Airflow
+
+AIRFLOW_SECONDS = 180
 
 
 def environment_or_stack(conn_id: str) -> ConnectionInfo:
-    """Read a connection from its variable, or take the running stack's where there is no variable.
+    """Read a connection from its environment variable, else from the running embedded stack.
 
     Raises:
         ConnectionMissing: neither of them has it.
@@ -18,16 +23,41 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
     """
     if os.environ.get(connections.variable_name(conn_id)):
         return connections.from_environment(conn_id)
-    return connections.from_environment(conn_id, _of_stack())
+    return connections.from_environment(conn_id, _environment_of_stack())
 
 
-def _of_stack() -> Mapping[str, str] | None:
+def reachable_airflow() -> Airflow | None:
+    """Return the Airflow that this shell is set up for, else that of the running embedded stack."""
+    if any(name.startswith("AIRFLOW__DATABASE__") for name in os.environ):
+        environment: Mapping[str, str] | None = os.environ
+    else:
+        environment = _environment_of_stack()
+    if environment is None:
+        return None
+    return lambda arguments: _run_airflow(arguments, environment)
+
+
+def _run_airflow(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    done = subprocess.run(  # noqa: S603 - our own Airflow, with the arguments of our own code
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=AIRFLOW_SECONDS,
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def _environment_of_stack() -> Mapping[str, str] | None:
+    """Return the environment of the running embedded stack, with its connections; None without a stack."""
     try:
-        # a deployment has these commands without the packages of the embedded stack
+        # a deployment has the commands without the packages of the embedded stack
         from spotify_stack import airflow_environment  # noqa: PLC0415
-        from spotify_stack.stack import Stack  # noqa: PLC0415
-        from spotify_stack.state import StackPaths  # noqa: PLC0415
+        from spotify_stack.stack import running_state  # noqa: PLC0415
     except ModuleNotFoundError:
         return None
-    state = Stack(StackPaths.default()).state()
-    return None if state is None else airflow_environment.connection_variables(state)
+    state = running_state()
+    if state is None:
+        return None
+    return airflow_environment.inherited() | airflow_environment.environment(state)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.contract import markdown
 from spotify_pipeline.contract.rules import ALL_KINDS, rules
 from spotify_pipeline.errors import ConfigurationError
@@ -39,7 +39,7 @@ def rules_(
     if as_markdown:
         typer.echo(markdown.tables(), nl=False)
         return
-    with one_sentence():
+    with report_errors():
         if kind is not None and kind not in ALL_KINDS:
             raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
     found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
@@ -56,7 +56,7 @@ def drift(
     as_json: Json = False,
 ) -> None:
     """Show fields that the contract does not describe, and fields that are gone since the run before."""
-    with one_sentence():
+    with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_READER)
         with naming_the_server(info), connect(info) as conn:
             found = read_drift(conn, None if partition is None else keys.parse_partition(partition))

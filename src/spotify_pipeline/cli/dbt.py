@@ -1,4 +1,4 @@
-"""dbt by hand against the warehouse of the running embedded stack."""
+"""`spotify-pipeline dbt`: run dbt against the warehouse of the running embedded stack."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.stack import orderly_exit
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment
 from spotify_stack.dbt_manifest import DBT_PROJECT
-from spotify_stack.stack import Stack
-from spotify_stack.state import StackPaths, StackState
+from spotify_stack.stack import running_state
+from spotify_stack.state import StackState
 
 
 def dbt(
-    arguments: Annotated[list[str], typer.Argument(help="what dbt is to do: -- build --select dim_track")],
+    arguments: Annotated[list[str], typer.Argument(help="Arguments of dbt: -- build --select dim_track")],
 ) -> None:
-    """Run dbt as spotify_dbt against the running stack; its exit status is dbt's."""
-    with orderly_exit():
-        state = Stack(StackPaths.default()).state()
+    """Run dbt as spotify_dbt against the warehouse of the running stack, with the exit status of dbt."""
+    with report_errors():
+        state = running_state()
         if state is None:
             raise ConfigurationError("the stack is not running: 'make up' starts it")
         command = [str(Path(sys.executable).parent / "dbt"), *arguments]
@@ -31,7 +31,7 @@ def dbt(
 
 
 def environment(state: StackState) -> dict[str, str]:
-    """What dbt needs to know; it writes into the stack's folder, away from what Airflow's tasks read."""
+    """Return the environment of dbt; it writes to the folder of the stack, apart from Airflow's tasks."""
     return {
         **airflow_environment.inherited(),
         **airflow_environment.environment(state),

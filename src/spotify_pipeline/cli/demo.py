@@ -1,4 +1,4 @@
-"""Command line of the demo."""
+"""`spotify-pipeline demo`: run some days through the whole pipeline."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.stack import addresses, complaints, console, orderly_exit, report
+from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.stack import CatalogOption, StoreOption, addresses, console, report
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
-from spotify_stack.memory import PeakMemory
+from spotify_stack.processes import PeakMemory
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions, StackPaths
 
@@ -23,36 +24,32 @@ def _date(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is no date of the form YYYY-MM-DD") from None
+        raise typer.BadParameter(f"'{text}' is not a date of the form YYYY-MM-DD") from None
 
 
 def demo(
     *,
     first: Annotated[
-        str | None, typer.Option("--from", help="first date; default: so that the last is today")
+        str | None, typer.Option("--from", help="First date; default: the last date is today.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, help="number of days")] = 3,
-    catalog: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="catalogue folder to serve")
-    ] = None,
-    store: Annotated[
-        str | None, typer.Option(help="object store: seaweedfs or minio; default: as it was, else the first")
-    ] = None,
-    mode: Annotated[str, typer.Option(help="class of app: development or extended")] = "development",
+    days: Annotated[int, typer.Option(min=1, max=366, help="Number of days.")] = 3,
+    catalog: CatalogOption = None,
+    store: StoreOption = None,
+    mode: Annotated[str, typer.Option(help="Class of app: development or extended.")] = "development",
     output: Annotated[
-        Path, typer.Option(file_okay=False, help="folder of summary.json and the reports")
+        Path, typer.Option(file_okay=False, help="Folder of summary.json and the reports.")
     ] = OUTPUT,
 ) -> None:
-    """Run some days through the whole pipeline and show what landed; the stack is left running."""
+    """Run some days through the whole pipeline and show the results. The stack keeps running."""
     dates = partitions(_date(first) if first else None, days)
-    with orderly_exit():
-        began_at = time.monotonic()
+    with report_errors():
+        started = time.monotonic()
         paths = StackPaths.default()
         stack = Stack(paths, report)
-        began_with = stack.state()
+        running_before = stack.state()
         clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
         options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
-        console.print("Starting the stack" if began_with is None else "The stack is running")
+        console.print("Starting the stack" if running_before is None else "The stack is running")
         state = stack.up(Wanted(options, own_app="", store=store))
         console.print(
             f"Running {len(dates)} partitions, {dates[0]} to {dates[-1]}: {state.airflow_url}", soft_wrap=True
@@ -61,13 +58,13 @@ def demo(
             with PeakMemory(paths) as memory:
                 path = Demo(state, console, output).run(dates)
         except KeyboardInterrupt:
-            if began_with is None:
-                complaints.print("interrupted: stopping the stack")
+            if running_before is None:
+                typer.echo("interrupted: stopping the stack", err=True)
                 stack.down()
             raise
-        minutes, seconds = divmod(round(time.monotonic() - began_at), 60)
+        minutes, seconds = divmod(round(time.monotonic() - started), 60)
         console.print(
-            f"  took {minutes} min {seconds} s; the stack had {memory.peak / 1e9:.1f} GB at its peak"
+            f"  took {minutes} min {seconds} s; the stack used up to {memory.peak / 1e9:.1f} GB of memory"
         )
         console.print(addresses(state), soft_wrap=True)
         console.print(f"  Report     {output / 'report.html'}\n  Summary    {path}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Command line of the doctor."""
+"""`spotify-pipeline doctor`: find what would keep the pipeline from running."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
-from spotify_pipeline.doctor import ports, reach, versions
-from spotify_pipeline.doctor.finding import Finding, Findings
+from spotify_pipeline.doctor import disk, ports, reach, versions
+from spotify_pipeline.doctor.finding import Findings
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.bootstrap import nearly_full
+from spotify_stack.ports import is_free
 
 
 class Way(StrEnum):
@@ -30,22 +30,22 @@ class Way(StrEnum):
 def doctor(
     way: Annotated[
         Way | None,
-        typer.Argument(help="what to look at; without it, all that this machine seems to be meant for"),
+        typer.Argument(help="Way of running to check; default: those that this machine is set up for."),
     ] = None,
-    project: Annotated[Path, typer.Option(file_okay=False, help="the project's folder")] = PROJECT_ROOT,
+    project: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project.")] = PROJECT_ROOT,
 ) -> None:
-    """Look for what would keep the pipeline from running; exit status 1 when something is wrong."""
+    """Find what would keep the pipeline from running. The exit status is 1 if something is wrong."""
     chosen = [way] if way else list(likely_ways())
     findings = list(chain.from_iterable(examine(each, project) for each in chosen))
     for finding in findings:
-        mark = "ok" if finding.well else "wrong"
+        mark = "ok" if finding.ok else "wrong"
         typer.echo(f"{mark:6} {finding.problem or finding.subject}")
-    if not all(finding.well for finding in findings):
+    if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
 def likely_ways() -> Iterator[Way]:
-    """Ways of running that this machine has something of; the embedded one everywhere."""
+    """Yield the ways of running that this machine is set up for; the embedded one is always possible."""
     yield Way.EMBEDDED
     if shutil.which("astro"):
         yield Way.DOCKER
@@ -54,15 +54,15 @@ def likely_ways() -> Iterator[Way]:
 
 
 def examine(way: Way, project: Path) -> Findings:
-    """All checks of one way of running."""
+    """Run all checks of one way of running."""
     if way is Way.EMBEDDED:
         yield from versions.check_python()
-        yield Finding("disk", nearly_full(project) or "")
+        yield from disk.check_disk(project)
     elif way is Way.DOCKER:
         yield from versions.check_docker()
         yield from versions.check_astro()
         yield from versions.check_image(project / "Dockerfile")
-        yield from ports.check_ports(project / "docker-compose.override.yml")
+        yield from ports.check_ports(project / "docker-compose.override.yml", is_free)
     else:
         yield from reach.check_settings()
         yield from reach.check_connections()

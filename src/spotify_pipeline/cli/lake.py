@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
@@ -19,7 +19,7 @@ ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 @app.command()
 def init() -> None:
     """Create the bucket of connection spotify_lake; an existing one is left as it is."""
-    with one_sentence():
+    with report_errors():
         lake = Lake(from_environment(SPOTIFY_LAKE))
         made = lake.create_bucket()
         typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'was there already'}")
@@ -32,7 +32,7 @@ def count(
     ] = None,
 ) -> None:
     """Show the number of objects in each zone."""
-    with one_sentence():
+    with report_errors():
         lake = Lake(from_environment(SPOTIFY_LAKE))
         for zone in ZONES:
             prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"

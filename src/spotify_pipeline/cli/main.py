@@ -13,31 +13,55 @@ import typer
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("spotify_pipeline.cli.demo", "demo", "Run some days through the whole pipeline."),
     "up": ("spotify_pipeline.cli.stack", "up", "Start the embedded stack, or print its addresses."),
-    "down": ("spotify_pipeline.cli.stack", "down", "Stop the embedded stack; what it holds stays."),
-    "status": ("spotify_pipeline.cli.stack", "status", "Tell how each service of the stack is."),
+    "down": ("spotify_pipeline.cli.stack", "down", "Stop the embedded stack. Its data stays."),
+    "status": (
+        "spotify_pipeline.cli.status",
+        "status",
+        "Show the services of the stack and the newest partitions.",
+    ),
     "dbt": ("spotify_pipeline.cli.dbt", "dbt", "Run dbt against the running stack's warehouse."),
-    "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Tell what would keep it from running."),
-    "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show what operators were told."),
+    "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Find what would keep the pipeline from running."),
+    "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show the alerts that were sent."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
     "validate": (
         "spotify_pipeline.cli.validate",
         "validate",
-        "Hold files with answers of the Web API against the contract.",
+        "Check files with Web API responses against the contract.",
     ),
-    "contract": ("spotify_pipeline.cli.contract", "app", "The contract's rules, and how Spotify drifts."),
-    "quarantine": ("spotify_pipeline.cli.quarantine", "app", "Records that broke the contract."),
-    "auth": ("spotify_pipeline.cli.auth", "app", "Log a Spotify user in, and see how long that lasts."),
-    "sources": ("spotify_pipeline.cli.sources", "app", "What is fetched: check sources.yml."),
-    "lake": ("spotify_pipeline.cli.lake", "app", "The object store: make the bucket, count objects."),
-    "replay": ("spotify_pipeline.cli.replay", "replay", "Load stored raw again, without Spotify."),
-    "maintenance": ("spotify_pipeline.cli.maintenance", "maintenance", "Remove what is past its age."),
-    "erase-user": ("spotify_pipeline.cli.maintenance", "erase", "Remove all of a user, everywhere."),
-    "warehouse": ("spotify_pipeline.cli.warehouse", "app", "Roles and migrations of the warehouse."),
+    "contract": (
+        "spotify_pipeline.cli.contract",
+        "app",
+        "Show the rules of the contract and drift of the API.",
+    ),
+    "quarantine": (
+        "spotify_pipeline.cli.quarantine",
+        "app",
+        "List, show and replay records that broke the contract.",
+    ),
+    "auth": ("spotify_pipeline.cli.auth", "app", "Log a Spotify user in, and show the login."),
+    "sources": ("spotify_pipeline.cli.sources", "app", "Check sources.yml."),
+    "lake": ("spotify_pipeline.cli.lake", "app", "Create the bucket of the object store, count objects."),
+    "replay": ("spotify_pipeline.cli.replay", "replay", "Load stored raw responses again, without Spotify."),
+    "maintenance": (
+        "spotify_pipeline.cli.maintenance",
+        "maintenance",
+        "Remove data that is past its retention.",
+    ),
+    "erase-user": ("spotify_pipeline.cli.maintenance", "erase", "Remove all data of a user."),
+    "warehouse": (
+        "spotify_pipeline.cli.warehouse",
+        "app",
+        "Create roles and run migrations of the warehouse.",
+    ),
 }
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """The command line for these arguments: the command that they call, and the names of the others."""
+    """Build the command line; only the module of the command that is called is imported.
+
+    Args:
+        arguments: Arguments of the command line, without the program name.
+    """
     root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
     root.callback(help="Operate the Spotify pipeline.")(_nothing)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
@@ -52,7 +76,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def app() -> None:
-    """Entry point of the console script."""
+    """Run the command line: the entry point of the console script."""
     build(sys.argv[1:])()
 
 

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.erase import Receipt, erase_user, receipts
-from spotify_pipeline.maintenance.logins import forget_logins, reachable_airflow
+from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import login_store
@@ -37,7 +37,7 @@ def maintenance(
     ] = None,
 ) -> None:
     """Remove what is older than the settings SPOTIFY_PIPELINE_RETAIN_… allow, and tidy the warehouse."""
-    with one_sentence():
+    with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         day = as_of.date() if as_of else date_of_spotify(runtime)
         removal = apply_retention(runtime, day, dry_run=dry_run, report=typer.echo)
@@ -59,7 +59,7 @@ def erase(
 
     It cannot be undone. Connection spotify_user is yours to remove; until then no run reads with it.
     """
-    with one_sentence():
+    with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         if show:
             _show(receipts(runtime.lookup(WAREHOUSE_OWNER)))

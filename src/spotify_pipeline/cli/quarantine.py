@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.quarantine_replay import open_records
@@ -48,7 +48,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show quarantined records, newest first."""
-    with one_sentence():
+    with report_errors():
         found = open_records(_runtime(), _filters(partition, source, kind, reason, resolved))
     if as_json:
         typer.echo(_dump([_fields(record) for record in found]))
@@ -70,7 +70,7 @@ def show(
 ) -> None:
     """Show one record: why it was refused, where it came from, and the record itself as Spotify sent it."""
     runtime = _runtime()
-    with one_sentence():
+    with report_errors():
         with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
             found = records.get(conn, record)
         try:
@@ -100,7 +100,7 @@ def replay(
     The sources of the chosen records are replayed whole, on every date on which a record was refused. Marts
     follow with the next run of spotify_transform.
     """
-    with one_sentence():
+    with report_errors():
         runtime = _runtime()
         chosen = open_records(runtime, _filters(partition, source, kind, reason, resolved=False))
         outcome = replay_records(runtime, chosen)

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.stages.group import KindCounts, SourceState
 from spotify_pipeline.stages.reconcile import Verdict
@@ -82,7 +82,7 @@ def replay(
 
     The marts follow with the next run of spotify_transform; the DAG spotify_replay starts it by itself.
     """
-    with one_sentence():
+    with report_errors():
         run_id = f"command-line replay {uuid.uuid4().hex[:8]}"
         planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
         done = []

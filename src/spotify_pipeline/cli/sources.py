@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources
@@ -24,7 +24,7 @@ def check(
     app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
 ) -> None:
     """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
-    with one_sentence():
+    with report_errors():
         settings = Settings.load()
         sources = load_sources(file or settings.sources)
     for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):

@@ -1,53 +1,35 @@
-"""Command line of the embedded stack: up, down, status."""
+"""`spotify-pipeline up` and `down`: start and stop the embedded stack."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from spotify_pipeline.cli import partition_status
-from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, ConnectionInfo, variable_name
-from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_stack import airflow_environment, services
 from spotify_stack.health import NotReady
-from spotify_stack.s3_server import BUCKET
+from spotify_stack.object_store import BUCKET
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions, StackPaths, StackState
 from spotify_stack.supervision import Supervisor
 
-INTERRUPTED = 130
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option("--catalog", exists=True, file_okay=False, help="Catalogue folder that the sandbox serves."),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store", help="Object store: seaweedfs or minio; default: the previous one, else seaweedfs."
+    ),
+]
 console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def orderly_exit() -> Iterator[None]:
-    """Our own errors become one sentence and status 1; SIGTERM or a closed terminal an interrupt."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    except PipelineError as error:
-        complaints.print(f"[red]error:[/] {error}", soft_wrap=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        complaints.print("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def report(line: str) -> None:
@@ -56,19 +38,15 @@ def report(line: str) -> None:
 
 
 def up(
-    mode: Annotated[str | None, typer.Option(help="class of app: development or extended")] = None,
-    catalog: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="folder the sandbox serves")
-    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Class of app: development or extended.")] = None,
+    catalog: CatalogOption = None,
     sources: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="sources.yml to use")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="sources.yml to use.")
     ] = None,
-    store: Annotated[
-        str | None, typer.Option(help="object store: seaweedfs or minio; default: as it was, else the first")
-    ] = None,
+    store: StoreOption = None,
 ) -> None:
-    """Start the embedded stack, or print its addresses when it runs."""
-    with orderly_exit():
+    """Start the embedded stack, or print its addresses if it is running."""
+    with report_errors():
         stack = Stack(StackPaths.default(), report)
         console.print("Starting the stack" if stack.state() is None else "The stack is running")
         options = None
@@ -82,47 +60,14 @@ def up(
 
 
 def down() -> None:
-    """Stop the embedded stack; what it holds stays."""
-    with orderly_exit():
+    """Stop the embedded stack. Its data stays."""
+    with report_errors():
         ended = Stack(StackPaths.default(), report).down()
         console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
 
 
-def status() -> None:
-    """Tell how the stack's services are and how the newest partitions came out.
-
-    Connection warehouse_reader may name another warehouse; then no stack need run here. Exit status 1 unless
-    all services are well and what the newest partition holds adds up.
-    """
-    with orderly_exit():
-        state = Stack(StackPaths.default()).state()
-        reader = partition_status.reader_of(environment_or_stack)
-        well = True
-        if state is None:
-            console.print("The stack is not running: 'make up' starts it.")
-            well = reader is not None
-        else:
-            table, well = _status_table(state)
-            console.print(table)
-            console.print(addresses(state), soft_wrap=True)
-        if reader is not None:
-            well &= _print_partitions(reader)
-        sys.exit(0 if well else 1)
-
-
-def _print_partitions(reader: ConnectionInfo) -> bool:
-    found = partition_status.read_progress(reader)
-    if not found:
-        console.print("No partition was loaded yet.")
-        return True
-    console.print(partition_status.progress_table(found))
-    for line in partition_status.unfinished_lines(found):
-        console.print(line, soft_wrap=True, markup=False)
-    return found[0].adds_up
-
-
 def addresses(state: StackState) -> str:
-    """Where to look, and with which login; one line each."""
+    """Return where each part of the stack is reached, one line each."""
     served = state.sandbox.catalog or "seeded catalogue"
     spotify = (
         "your own app"
@@ -142,16 +87,17 @@ def addresses(state: StackState) -> str:
     return "\n".join(f"  {name:<10} {text}" for name, text in lines.items())
 
 
-def _status_table(state: StackState) -> tuple[Table, bool]:
+def service_table(state: StackState) -> tuple[Table, bool]:
+    """Return a table of the services, and whether all of them are healthy."""
     supervisor = Supervisor(state)
     table = Table("service", "state", "pid", "health")
-    well = True
+    all_healthy = True
     for name, service in services.all_services(state).items():
         statename, pid = supervisor.status(name)
         try:
             service.check()
             health = "[green]healthy[/]"
         except NotReady as error:
-            health, well = f"[red]{error}[/]", False
+            health, all_healthy = f"[red]{error}[/]", False
         table.add_row(name, statename, str(pid or ""), health)
-    return table, well
+    return table, all_healthy

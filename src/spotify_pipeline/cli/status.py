@@ -1,59 +1,94 @@
-"""What `spotify-pipeline status` says of the newest partitions."""
+"""`spotify-pipeline status`: the services of the embedded stack and the newest partitions."""
 
 from __future__ import annotations
 
 from datetime import UTC
 
+import typer
+from rich.console import Console
 from rich.table import Table
 
-from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo, ConnectionLookup
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.progress import Progress, newest_partitions
 
-_HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
-_SHOWN = 3
-"""Sources that are not complete, of one partition; the others are counted."""
+HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
+# incomplete sources shown for one partition; the others are counted
+SHOWN_SOURCES = 3
+console = Console(highlight=False)
 
 
-def reader_of(lookup: ConnectionLookup) -> ConnectionInfo | None:
-    """The warehouse to look at, None where no connection is defined.
+def status() -> None:
+    """Show the services of the embedded stack and the newest partitions.
 
-    Raises:
-        ConfigurationError: it cannot be read.
+    Without a stack, connection warehouse_reader names the warehouse to read. The exit status is 0 if all
+    services are healthy and the counts of the newest partition add up.
     """
+    with report_errors():
+        healthy = _show_stack()
+        reader = _warehouse_reader()
+        adds_up = healthy is not None if reader is None else _show_partitions(reader)
+    if healthy is False or not adds_up:
+        raise typer.Exit(1)
+
+
+def _show_stack() -> bool | None:
+    """Print the services of the stack; return whether all are healthy, or None if no stack runs."""
     try:
-        return lookup(WAREHOUSE_READER)
+        # a deployment has this command without the packages of the embedded stack
+        from spotify_pipeline.cli.stack import addresses, service_table  # noqa: PLC0415
+        from spotify_stack.stack import running_state  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return None
+    state = running_state()
+    if state is None:
+        console.print("The stack is not running: 'make up' starts it.")
+        return None
+    table, healthy = service_table(state)
+    console.print(table)
+    console.print(addresses(state), soft_wrap=True)
+    return healthy
+
+
+def _warehouse_reader() -> ConnectionInfo | None:
+    try:
+        return environment_or_stack(WAREHOUSE_READER)
     except ConnectionMissing:
         return None
 
 
-def read_progress(reader: ConnectionInfo) -> list[Progress]:
-    """The newest partitions, newest first.
-
-    Raises:
-        WarehouseUnavailable, ConfigurationError: the warehouse cannot be read.
-    """
-    with naming_the_server(reader), connect(reader, autocommit=True) as conn:
-        return newest_partitions(conn)
+def _show_partitions(reader: ConnectionInfo) -> bool:
+    """Print the newest partitions; return whether the counts of the newest one add up."""
+    with naming_the_server(reader), connect(reader, autocommit=True) as connection:
+        found = newest_partitions(connection)
+    if not found:
+        console.print("No partition was loaded yet.")
+        return True
+    console.print(progress_table(found))
+    for line in incomplete_lines(found):
+        console.print(line, soft_wrap=True, markup=False)
+    return found[0].adds_up
 
 
 def progress_table(found: list[Progress]) -> Table:
-    """One row a partition."""
+    """Return a table with one row per partition."""
     counts = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
-    # narrow, so that a terminal of 80 columns cuts nothing off
+    # narrow enough for a terminal of 80 columns
     table = Table(padding=(0, 1, 0, 0), box=None)
     table.add_column("partition", no_wrap=True)
     table.add_column("sources", justify="right", no_wrap=True)
     for name in counts:
-        table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
+        table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("adds up")
     table.add_column("published, tests", no_wrap=True)
     for progress in found:
         at = progress.published_at
         table.add_row(
             str(progress.partition),
-            _sources(progress),
+            _complete_sources(progress),
             *(f"{getattr(progress, name):,}" for name in counts),
             "yes" if progress.adds_up else "[red]no[/]",
             f"{at.astimezone(UTC):%m-%d %H:%M}, {progress.tests_passed}" if at else "not yet",
@@ -61,22 +96,23 @@ def progress_table(found: list[Progress]) -> Table:
     return table
 
 
-def unfinished_lines(found: list[Progress]) -> list[str]:
-    """A line for each source that is not complete, with its reason."""
+def incomplete_lines(found: list[Progress]) -> list[str]:
+    """Return a line for each incomplete source, with its reason."""
     lines = []
     for progress in found:
         sources = list(progress.unfinished.items())
         lines += [
             f"{progress.partition} {source}: {status}: {message}"
-            for source, (status, message) in sources[:_SHOWN]
+            for source, (status, message) in sources[:SHOWN_SOURCES]
         ]
-        if len(sources) > _SHOWN:
-            lines.append(f"{progress.partition}: {len(sources) - _SHOWN} more sources are not complete")
+        if len(sources) > SHOWN_SOURCES:
+            lines.append(
+                f"{progress.partition}: {len(sources) - SHOWN_SOURCES} more sources are not complete"
+            )
     return lines
 
 
-def _sources(progress: Progress) -> str:
-    """How many are complete; `unfinished_lines` says what the others are."""
+def _complete_sources(progress: Progress) -> str:
     if not progress.unfinished:
         return str(progress.complete)
     colour = "red" if progress.number("failed") else "yellow"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline import connections
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
 from spotify_pipeline.warehouse import ops, roles
@@ -35,7 +35,7 @@ def bootstrap(
     ],
 ) -> None:
     """Make the database, roles and schemas; passwords come from the four warehouse connections."""
-    with one_sentence():
+    with report_errors():
         passwords = {
             role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
         }
@@ -47,7 +47,7 @@ def bootstrap(
 @app.command()
 def migrate() -> None:
     """Bring the tables to this release's schema revision."""
-    with one_sentence():
+    with report_errors():
         revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
         typer.echo(f"the warehouse has schema revision {revision}")
 
@@ -55,7 +55,7 @@ def migrate() -> None:
 @app.command()
 def status() -> None:
     """Show the schema revision and the newest load; exit 1 when a migration is due."""
-    with one_sentence():
+    with report_errors():
         info = from_environment(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
             revision = migrations.current_revision(conn)

@@ -14,7 +14,7 @@ class Finding:
     problem: str = ""
 
     @property
-    def well(self) -> bool:
+    def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problem
 

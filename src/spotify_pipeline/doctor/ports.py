@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spotify_pipeline.doctor.finding import Finding, Findings
-from spotify_stack.ports import is_free
 
-# the CLI's own: how to move them
+# service of the Astro CLI -> its port, and the command that moves it
 OF_CLI = {
     "Airflow": (8080, "astro config set api-server.port 8081"),
     "Airflow's database": (5432, "astro config set postgres.port 5435"),
@@ -18,11 +17,19 @@ OF_CLI = {
 PUBLISHED = re.compile(r'"127\.0\.0\.1:\$\{(?P<name>[A-Z_]+):-(?P<default>\d+)\}:\d+"')
 
 
-def check_ports(override: Path, environ: Mapping[str, str] | None = None) -> Findings:
-    """Each port is free, or moved by its variable to one that is."""
+def check_ports(
+    override: Path, is_free: Callable[[int], bool], environ: Mapping[str, str] | None = None
+) -> Findings:
+    """Check that each published port is free, or is moved by its variable to a free port.
+
+    Args:
+        override: docker-compose.override.yml.
+        is_free: Whether a server could listen on this port of 127.0.0.1.
+        environ: Environment variables; by default those of this process.
+    """
     given = os.environ if environ is None else environ
     for what, (port, way_out) in OF_CLI.items():
-        yield _finding(what, port, f"`{way_out}`")
+        yield _finding(what, port, f"`{way_out}`", is_free)
     try:
         text = override.read_text()
     except OSError:
@@ -34,10 +41,10 @@ def check_ports(override: Path, environ: Mapping[str, str] | None = None) -> Fin
         if not chosen.isdigit() or not 0 < int(chosen) < 65_536:
             yield Finding(f"port of the {what}", f"{name}='{chosen}' is no port: give a number up to 65535")
         else:
-            yield _finding(f"the {what}", int(chosen), f"another one as {name}")
+            yield _finding(f"the {what}", int(chosen), f"another one as {name}", is_free)
 
 
-def _finding(what: str, port: int, way_out: str) -> Finding:
+def _finding(what: str, port: int, way_out: str, is_free: Callable[[int], bool]) -> Finding:
     subject = f"port {port} of {what}"
     if is_free(port):
         return Finding(subject)

@@ -20,7 +20,7 @@ from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
-from spotify_stack.s3_server import S3Server
+from spotify_stack.object_store import S3Server
 from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
 pytestmark = pytest.mark.integration

@@ -20,7 +20,7 @@ from spotify_pipeline.orchestration.dbt.docs import write_docs
 from spotify_pipeline.settings import PROJECT_ROOT, Settings
 from spotify_pipeline.stages.dbt_docs import documentation, publish_docs
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_stack.objectstore import HOST, ObjectStore
+from spotify_stack.object_store import HOST, SeaweedServer
 from spotify_stack.ports import PortReservation
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
 
@@ -31,7 +31,7 @@ GENERATE = ("docs", "generate", "--exclude", "resource_type:test", "resource_typ
 
 
 @pytest.fixture
-def runtime(s3_server: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+def runtime(s3_server: SeaweedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     monkeypatch.setenv("SPOTIFY_PIPELINE_DBT_DOCS_DIR", str(tmp_path / "docs"))
     lake = ConnectionInfo(
         conn_id=SPOTIFY_LAKE,

@@ -13,7 +13,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import BucketMissing, ConfigurationError, DamagedObject, LakeUnavailable
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord, RawObject
 from spotify_pipeline.lake.manifest import read_manifest, read_raw, sha256
-from spotify_stack.s3_server import S3Server
+from spotify_stack.object_store import S3Server
 
 pytestmark = pytest.mark.integration
 _numbers = itertools.count(1)

@@ -12,7 +12,7 @@ from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.report import publish_report
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_stack.objectstore import HOST, ObjectStore
+from spotify_stack.object_store import HOST, SeaweedServer
 from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ KEY = "reports/ingest_date=2021-03-18/report.html"
 
 @pytest.fixture
 def runtime(
-    s3_server: ObjectStore, reader: ConnectionInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3_server: SeaweedServer, reader: ConnectionInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Runtime:
     monkeypatch.setenv("SPOTIFY_PIPELINE_REPORT_DIR", str(tmp_path / "reports"))
     lake = ConnectionInfo(

@@ -14,7 +14,7 @@ from spotify_pipeline.maintenance.objects import objects_of_user
 from spotify_pipeline.report import build_week, publish_week
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_stack.objectstore import HOST, ObjectStore
+from spotify_stack.object_store import HOST, SeaweedServer
 from tests.integration.report import report_marts as marts
 
 pytestmark = pytest.mark.integration
@@ -121,7 +121,7 @@ def test_marts_that_are_not_there_yet_are_named(empty_database: str, reader: Con
 def test_run_twice_same_objects(
     warehouse: psycopg.Connection,
     reader: ConnectionInfo,
-    s3_server: ObjectStore,
+    s3_server: SeaweedServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Promise 1: a second run writes nothing, a changed mart replaces the page."""

@@ -13,13 +13,11 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, PipelineError, WarehouseUnavailable
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.warehouse.connection import connect
-from spotify_stack import minio
-from spotify_stack.child import running
 from spotify_stack.health import NotReady
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.object_store import GRPC_OFFSET, HOST, PARTS, MinioServer, SeaweedServer, find_minio
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import SUPERUSER, PostgresServer
-from spotify_stack.s3_server import HOST
+from spotify_stack.processes import running
 from spotify_stack.state import MINIO, STORES
 from tests.integration.security.certificates import Authority, Certificate
 from tests.integration.security.tls_front import tls_front
@@ -117,12 +115,12 @@ def store(
     kind: str, folder: Path, reservation: PortReservation, authority: Authority, host: str
 ) -> Iterator[ConnectionInfo]:
     """Connection of an S3 server whose certificate is for `host`; it names no authority."""
-    server: ObjectStore | minio.MinioServer
+    server: SeaweedServer | MinioServer
     if kind == MINIO:
-        if minio.find_binary() is None:
+        if find_minio() is None:
             pytest.skip("MinIO is not built: make minio, which needs Go")
         port = reservation.choose(FIRST_PORT + 10)
-        server = minio.MinioServer(folder / "data", port, "test-access", "test-secret-key")
+        server = MinioServer(folder / "data", port, "test-access", "test-secret-key")
         server.initialise()
         certificate = authority.sign(host, server.certificates)
         command = server.command()
@@ -131,7 +129,7 @@ def store(
             {part: FIRST_PORT + 20 + number for number, part in enumerate(PARTS)},
             offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
         )
-        server = ObjectStore(folder / "data", ports, "test-access", "test-secret-key")
+        server = SeaweedServer(folder / "data", ports, "test-access", "test-secret-key")
         server.initialise()
         certificate = authority.sign(host, folder / "certificate")
         command = [

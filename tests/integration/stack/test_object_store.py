@@ -14,11 +14,10 @@ import pytest
 from minio import Minio
 from minio.error import S3Error
 
-from spotify_stack.child import running
 from spotify_stack.health import NotReady
-from spotify_stack.objectstore import GRPC_OFFSET, PARTS, ObjectStore
+from spotify_stack.object_store import GRPC_OFFSET, PARTS, S3Server, SeaweedServer
 from spotify_stack.ports import PortReservation
-from spotify_stack.s3_server import S3Server
+from spotify_stack.processes import running
 
 pytestmark = pytest.mark.integration
 
@@ -27,17 +26,17 @@ def client_of(store: S3Server) -> Minio:
     return Minio(store.endpoint, store.access_key, store.secret_key, secure=False)
 
 
-def new_store(folder: Path, reservation: PortReservation, first: int) -> ObjectStore:
+def new_store(folder: Path, reservation: PortReservation, first: int) -> SeaweedServer:
     ports = reservation.choose_all(
         {part: first + number for number, part in enumerate(PARTS)},
         offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
     )
-    store = ObjectStore(folder / "objects", ports, access_key="key", secret_key="secret-key")
+    store = SeaweedServer(folder / "objects", ports, access_key="key", secret_key="secret-key")
     store.initialise()
     return store
 
 
-def start(store: ObjectStore) -> dict[str, object]:
+def start(store: SeaweedServer) -> dict[str, object]:
     return {
         "check": store.check,
         "log": store.data.parent / "log",
@@ -63,7 +62,7 @@ def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
             stranger.check()
 
 
-def test_the_number_of_its_buckets_is_not_bound_by_the_size_of_the_disk(s3_server: ObjectStore) -> None:
+def test_the_number_of_its_buckets_is_not_bound_by_the_size_of_the_disk(s3_server: SeaweedServer) -> None:
     # left to itself it has as many volumes as fit on the disk, and each bucket takes several
     status = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/dir/status").json()
     assert status["Topology"]["Max"] == 1_000

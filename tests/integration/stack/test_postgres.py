@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_stack.child import running
 from spotify_stack.health import NotReady
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
+from spotify_stack.processes import running
 
 pytestmark = pytest.mark.integration
 

@@ -32,7 +32,7 @@ from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
-from spotify_stack.objectstore import ObjectStore
+from spotify_stack.object_store import SeaweedServer
 
 DAY = date(2026, 11, 22)
 PASSWORDS = {role: f"{role}-of-tests" for role in ROLES}
@@ -140,7 +140,7 @@ def sandbox(session_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def world(empty_database: str, s3_server: ObjectStore, sandbox: RunningSandbox, tmp_path: Path) -> World:
+def world(empty_database: str, s3_server: SeaweedServer, sandbox: RunningSandbox, tmp_path: Path) -> World:
     address = urlsplit(empty_database)
     database = address.path.lstrip("/")
     bootstrap(empty_database, PASSWORDS, database=database)

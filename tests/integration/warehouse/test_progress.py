@@ -12,7 +12,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from spotify_pipeline.cli.stack import status
+from spotify_pipeline.cli.status import status
 from spotify_pipeline.connections import WAREHOUSE_READER, variable_name
 from spotify_pipeline.warehouse import ops, roles
 from spotify_pipeline.warehouse.progress import newest_partitions

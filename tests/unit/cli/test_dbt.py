@@ -39,7 +39,7 @@ def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path, monkeypatch: p
 
 
 def test_the_exit_status_is_dbt_s(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbt_command.Stack, "state", lambda self: state)
+    monkeypatch.setattr(dbt_command, "running_state", lambda: state)
 
     assert CliRunner().invoke(cli.build(["dbt"]), ["dbt", "--", "no-such-command"]).exit_code == 2
     assert CliRunner().invoke(cli.build(["dbt"]), ["dbt", "--", "--version"]).exit_code == 0

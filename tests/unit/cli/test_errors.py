@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import typer
 
-from spotify_pipeline.cli.errors import one_sentence
+from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import BucketMissing
 
 
 def test_an_error_of_ours_is_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit) as left, one_sentence():
+    with pytest.raises(typer.Exit) as left, report_errors():
         raise BucketMissing("bucket 'x' does not exist: create it")
     assert left.value.exit_code == 1
     shown = capsys.readouterr()
@@ -18,5 +18,5 @@ def test_an_error_of_ours_is_one_sentence_on_stderr(capsys: pytest.CaptureFixtur
 
 
 def test_another_error_keeps_its_stack() -> None:
-    with pytest.raises(ZeroDivisionError), one_sentence():
+    with pytest.raises(ZeroDivisionError), report_errors():
         raise ZeroDivisionError

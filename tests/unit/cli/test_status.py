@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from rich.console import Console
 
-from spotify_pipeline.cli.partition_status import progress_table, unfinished_lines
+from spotify_pipeline.cli.status import incomplete_lines, progress_table
 from spotify_pipeline.warehouse.progress import Progress
 
 DAY = date(2026, 11, 22)
@@ -50,9 +50,9 @@ def test_what_is_wrong_stands_out() -> None:
     assert "not yet" in text
 
 
-def test_each_source_that_is_not_complete_is_told_with_its_reason_and_the_rest_is_counted() -> None:
+def test_incomplete_sources_are_listed_and_the_rest_counted() -> None:
     unfinished = {f"artists-{number}": ("partial", "the quota is spent") for number in range(5)}
-    lines = unfinished_lines([progress(unfinished=unfinished)])
+    lines = incomplete_lines([progress(unfinished=unfinished)])
     assert lines[0] == "2026-11-22 artists-0: partial: the quota is spent"
     assert lines[-1] == "2026-11-22: 2 more sources are not complete"
     assert len(lines) == 4

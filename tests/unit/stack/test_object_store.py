@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_stack import minio, services
+from spotify_stack import object_store, services
 from spotify_stack.ports import PortReservation
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import StackPaths, create_or_load
@@ -15,7 +15,7 @@ from spotify_stack.state import StackPaths, create_or_load
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(minio, "BUILT", tmp_path / "absent")
+    monkeypatch.setattr(object_store, "MINIO_BUILD", tmp_path / "absent")
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
@@ -24,7 +24,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "bin" / "minio"
     program.parent.mkdir()
     program.touch(mode=0o755)
-    monkeypatch.setattr(minio, "BUILT", program)
+    monkeypatch.setattr(object_store, "MINIO_BUILD", program)
     return program
 
 
@@ -38,13 +38,13 @@ def test_a_missing_program_is_said_before_anything_changes(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("nowhere")
 def test_one_on_the_path_will_do(tmp_path: Path) -> None:
-    assert minio.find_binary() is None
+    assert object_store.find_minio() is None
     (tmp_path / "minio").touch(mode=0o755)
-    assert minio.binary() == tmp_path / "minio"
+    assert object_store.require_minio() == tmp_path / "minio"
 
 
 def test_the_server_listens_on_loopback_and_asks_nobody_for_updates(tmp_path: Path, built: Path) -> None:
-    server = minio.MinioServer(tmp_path / "data", 9000, "some-user", "some-password")
+    server = object_store.MinioServer(tmp_path / "data", 9000, "some-user", "some-password")
     assert server.command()[:2] == [str(built), "server"]
     assert "--address=127.0.0.1:9000" in server.command()
     # else it would take certificates, and with them TLS, from the user's home

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from spotify_stack import processes
+from spotify_stack.health import NotReady, wait_until
 from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -29,6 +30,9 @@ PARENT = [
     "subprocess.Popen(sleep, env={}, start_new_session=True)\n"
     "print('up', flush=True); time.sleep(600)",
 ]
+
+MEGABYTES = 60
+HOLDER = f"import sys; held = bytearray({MEGABYTES} * 2**20); print('held', flush=True); sys.stdin.read()"
 
 
 class Starter:
@@ -127,3 +131,27 @@ def test_a_process_title_leaves_the_mark_readable(start: Starter, paths: StackPa
     finally:
         del os.environ["SPT_NOENV"]
     assert processes.of_stack(paths) == [worker]
+
+
+def test_peak_memory_counts_a_process_that_has_ended(tmp_path: Path) -> None:
+    paths = StackPaths(tmp_path)
+    with processes.PeakMemory(paths, interval=0.01) as measured:
+        assert processes.memory_used(paths) == 0
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-c", HOLDER],
+            env=os.environ | {STACK_VARIABLE: str(paths.root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert processes.memory_used(paths) > MEGABYTES * 2**20
+
+        def seen() -> None:
+            if measured.peak <= MEGABYTES * 2**20:
+                raise NotReady("not measured yet")
+
+        wait_until(seen, timeout=30, what="a measurement", poll=0.02)
+        process.communicate()
+    assert MEGABYTES * 2**20 < measured.peak < 20 * MEGABYTES * 2**20
+    assert processes.memory_used(paths) == 0

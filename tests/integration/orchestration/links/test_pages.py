@@ -12,7 +12,7 @@ import pytest
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.orchestration.links.pages import is_shown, raw_page
-from spotify_stack.s3_server import S3Server
+from spotify_stack.object_store import S3Server
 
 pytestmark = pytest.mark.integration
 DAY = date(2026, 11, 5)
