@@ -19,7 +19,7 @@ from alembic.script import Script
 from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.warehouse.connection import create_engine
 from spotify_pipeline.warehouse.migrate import config_for, head
-from spotify_stack.scratch_warehouse import scratch_warehouse
+from spotify_stack.scratch import scratch_warehouse
 
 
 def write_revision(owner: ConnectionInfo, message: str) -> Path:
