@@ -62,17 +62,21 @@ down: .venv ## stop the embedded stack
 status: .venv ## tell how each service of the stack is
 	@$(BIN)/spotify-pipeline status
 
-# files side by side, except those that drive a whole Airflow, which has the machine to itself
+# test files run in parallel, except those that drive a whole Airflow: it has the machine to itself
 WORKERS ?= auto
 .PHONY: test
-test: .venv dbt-manifest ## run the tests: unit, integration, end to end
+test: .venv dbt-manifest ## run the unit and integration tests, and one chain through the scheduler: 8 minutes on 2 cores
 	@failed=0; \
 	$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile || failed=1; \
 	$(BIN)/python -m pytest -m "not slow" tests/e2e || failed=1; \
 	exit $$failed
 
+.PHONY: test-all
+test-all: .venv ## run every test, as CI does: test and test-slow
+	@$(MAKE) --no-print-directory --keep-going test test-slow
+
 .PHONY: test-slow
-test-slow: .venv dbt-manifest ## run the slow tests: kills, the stack's life, query plans, dbt changes
+test-slow: .venv dbt-manifest ## run the slow tests: whole days through the scheduler, kills, query plans, Spark
 	@$(BIN)/python -m pytest -m slow
 
 # PARTS: exhaustive, schedules, bugs, random, airflow; SCALE: share of the calls and schedules
@@ -107,9 +111,10 @@ bench-replay: spark ## replay generated dates with both engines on scratch serve
 	@$(BIN)/python -m benchmarks.replay_benchmark
 
 .PHONY: lint
-lint: .venv ## check style and deprecated Airflow names
+lint: .venv ## check style, docstrings, deprecated Airflow names and the layers of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
 
 .PHONY: types
 types: .venv ## check types
@@ -190,7 +195,7 @@ image-dags: ## import every DAG file in the image
 ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image where Docker answers
 	@$(MAKE) lint types workflows audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
-	@$(MAKE) test test-slow
+	@$(MAKE) test-all
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
