@@ -43,8 +43,10 @@ class Rotation(StrEnum):
 
 @dataclass(slots=True)
 class Authorization:
-    """A user's consent. Its refresh tokens die six months after authorized_at, however often refreshed; one
-    that was given from outside (`keeps_token`) neither changes nor dies.
+    """A user's consent.
+
+    Its refresh tokens expire six months after `authorized_at`, however often they are refreshed. A token
+    that was given from outside (`keeps_token`) neither changes nor expires.
     """
 
     number: int

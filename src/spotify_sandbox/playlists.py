@@ -68,8 +68,10 @@ class Playlist:
 
 
 class Playlists:
-    """Every user has a long private playlist, a short public one and an empty one; the first user shares
-    a collaborative one with the others, and all follow an editorial one.
+    """The playlists of all users.
+
+    Every user has a long private playlist, a short public one and an empty one. The first user shares a
+    collaborative one with the others, and all follow an editorial one.
     """
 
     def __init__(self, users: Users, library: Library, seed: int) -> None:

@@ -36,7 +36,7 @@ class AirflowApi:
         self._http.close()
 
     def dags(self) -> list[dict[str, Any]]:
-        """All DAGs, with `dag_id`, `relative_fileloc`, `is_paused`, …"""
+        """Return all DAGs, among other fields with `dag_id`, `relative_fileloc` and `is_paused`."""
         return self._pages("/dags", "dags")
 
     def import_errors(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ class AirflowApi:
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        """One run: `state`, `start_date`, `end_date`, `partition_key`, …"""
+        """Return one run, among other fields with `state`, `start_date`, `end_date` and `partition_key`."""
         return self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
 
     def runs(
@@ -90,7 +90,7 @@ class AirflowApi:
         return [run for run in runs if datetime.fromisoformat(run["queued_at"]) >= queued_after]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`, …"""
+        """Return the task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`."""
         return self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:

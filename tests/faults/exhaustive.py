@@ -1,4 +1,4 @@
-"""Every I/O call of every step goes wrong once in each way, as SQLite tests itself: n = 1, 2, 3, …
+"""Every I/O call of every step goes wrong once in each way, as SQLite tests itself: n = 1, 2, 3 and so on.
 
 A step runs from the state that an undisturbed run had before it, and must end in the state that the
 undisturbed run had after it; so what follows it cannot differ either.

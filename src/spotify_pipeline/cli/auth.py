@@ -90,8 +90,9 @@ def connection(
     file: FileOption = None,
     keep: Annotated[bool, typer.Option(help="Keep the login here too.")] = False,
 ) -> None:
-    """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, a secret, and hand it over: it is forgotten
-    here, since of two holders of one login the first to refresh it can lock the other out.
+    """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, which is a secret, and forget it here.
+
+    Only one place may keep a login: the first of two holders to refresh it can lock the other out.
     """
     with report_errors():
         store = _store(file)

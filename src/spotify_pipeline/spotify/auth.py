@@ -61,8 +61,9 @@ class Bearer(httpx.Auth):
 
 
 class ClientCredentials:
-    """Tokens for an app without a user: `POST {accounts_url}/api/token`, kept in memory until shortly before
-    they expire.
+    """Gets tokens for an app without a user from `POST {accounts_url}/api/token`.
+
+    A token is kept in memory until shortly before it expires.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class ClientCredentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """What the token endpoint gives. `lifetime` is the access token's, in seconds; a client-credentials
-    grant has neither refresh token nor scopes.
+    """What the token endpoint returns.
+
+    `lifetime` is the access token's, in seconds. A client-credentials grant has neither refresh token nor
+    scopes.
     """
 
     token: AccessToken

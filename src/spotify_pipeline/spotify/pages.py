@@ -54,8 +54,9 @@ def albums(page: dict[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def play_times(page: dict[str, Any]) -> Iterator[datetime]:
-    """When each play of a page of the listening history began; entries without a readable time are left to
-    validation.
+    """Return when each play of a page of the listening history began.
+
+    Entries without a readable time are left to validation.
     """
     for item in page["items"]:
         text = item.get("played_at") if isinstance(item, dict) else None

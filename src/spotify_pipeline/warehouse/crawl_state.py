@@ -1,5 +1,7 @@
-"""Rows of ops.crawl_state and ops.crawl_begun: which albums a source holds whole, under which listing, and
-until when; and where the reading of those stopped that it holds in part.
+"""Rows of ops.crawl_state and ops.crawl_begun: how far each album of a source has been read.
+
+ops.crawl_state lists the albums that were read whole, with the listing they had and the date of their next
+refresh. ops.crawl_begun says where reading stopped in those that were read in part.
 
 An album is fetched again when its listing changes or its refresh is due. States are kept by source: a record
 in two sources counts in each, so what one has fetched is still new to the other.

@@ -39,7 +39,6 @@ _STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li
 @cache
 def application() -> FastAPI:
     """The application, made once per process."""
-
     app = FastAPI(
         title="Spotify pipeline",
         docs_url=None,
@@ -116,7 +115,6 @@ def raw_page(lake: Lake, partition: date, address: str) -> str:
 
 def partition_key(dag_id: str, run_id: str) -> str | None:
     """Partition of a run, from Airflow's database; None where there is no such run, or it has none."""
-
     with create_session() as session:
         wanted = select(DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
         found: str | None = session.scalar(wanted)
@@ -125,7 +123,6 @@ def partition_key(dag_id: str, run_id: str) -> str | None:
 
 def has_warned(ti_key: Any) -> bool:
     """Whether a task has left a warning."""
-
     with create_session() as session:
         wanted = select(XComModel.key).where(
             XComModel.dag_id == ti_key.dag_id,
@@ -138,7 +135,6 @@ def has_warned(ti_key: Any) -> bool:
 
 def _lake() -> Lake:
     """The object store, its connection read as the API server does."""
-
     found = Connection.get_connection_from_secrets(SPOTIFY_LAKE)
     return Lake(
         ConnectionInfo(
