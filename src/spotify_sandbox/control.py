@@ -173,7 +173,7 @@ class SandboxControl:
         self._call("PUT", "consent", json={"auto_approve": user_id, "deny": deny})
 
     def authorizations(self) -> list[dict[str, Any]]:
-        """Return every login: `number`, `user`, `scopes`, `authorized_at`, `expires_at`, `revoked`, `expired`."""
+        """Every login: `number`, `user`, `scopes`, `authorized_at`, `expires_at`, `revoked`, `expired`."""
         known: list[dict[str, Any]] = self._call("GET", "authorizations")["authorizations"]
         return known
 

@@ -90,7 +90,7 @@ class AirflowApi:
         return [run for run in runs if datetime.fromisoformat(run["queued_at"]) >= queued_after]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`."""
+        """Task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`."""
         return self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
