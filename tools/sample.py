@@ -14,9 +14,10 @@ import yaml
 from spotify_pipeline import connections as ids
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, load_sources
-from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
+from spotify_pipeline.spotify.login import ALL_SCOPES
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import details_source
 from spotify_pipeline.stages.fetch import fetch_source

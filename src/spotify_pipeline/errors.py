@@ -71,6 +71,18 @@ class RateLimited(TransientError):
         self.deadline = deadline
         self.reason = reason
 
+    @classmethod
+    def of(cls, bucket: str, deadline: datetime, reason: str | None) -> RateLimited:
+        """Make the error for a bucket that is closed until `deadline`."""
+        why = f" ({reason})" if reason else ""
+        return cls(
+            f"Spotify has closed {bucket}{why} until {deadline:%Y-%m-%d %H:%M:%S} UTC: "
+            "it is not called before",
+            bucket=bucket,
+            deadline=deadline,
+            reason=reason,
+        )
+
 
 class CallBudgetSpent(TransientError):
     """This run has made all the calls to `bucket` (or `total`) that its settings allow."""

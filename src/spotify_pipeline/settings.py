@@ -9,8 +9,8 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from spotify_pipeline.buckets import TOTAL, Bucket
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.spotify.endpoints import ENDPOINTS
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "SPOTIFY_PIPELINE_"
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("call_budget")
     @classmethod
     def _known_buckets(cls, value: dict[str, int]) -> dict[str, int]:
-        known = {"total", *(endpoint.bucket for endpoint in ENDPOINTS.values())}
+        known = {TOTAL, *(bucket.value for bucket in Bucket)}
         for name, calls in value.items():
             if name not in known:
                 raise ValueError(f"{name!r} is no bucket; allowed: {', '.join(sorted(known))}")

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from spotify_pipeline import connections as ids
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.keys import DOCS_PAGE
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
-from spotify_pipeline.spotify.login import ALL_SCOPES, user_hash
+from spotify_pipeline.spotify.login import ALL_SCOPES
 from spotify_stack.object_store import BUCKET, REGION
 from spotify_stack.state import StackState
 

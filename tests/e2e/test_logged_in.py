@@ -19,9 +19,10 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 
 from spotify_pipeline.connections import SPOTIFY_USER
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.keys import RAW, users_prefix
 from spotify_pipeline.orchestration.tasks.login_state import KEY
-from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
+from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import demo_sources, services
 from spotify_stack.airflow_environment import METADATA_DATABASE, SANDBOX_USER
 from spotify_stack.demo import LISTENING, task_log

@@ -18,11 +18,12 @@ import yaml
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.store import StoredObject
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileState
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.migrate import migrate

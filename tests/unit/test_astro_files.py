@@ -19,13 +19,14 @@ from spotify_pipeline.connections import (
     ConnectionInfo,
     from_environment,
 )
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.sources.readable import unreadable
 from spotify_pipeline.spotify.endpoints import AppClass
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from spotify_sandbox.generated import GeneratedSource
 from spotify_sandbox.library import Library

@@ -51,7 +51,7 @@ def test_an_absent_connection_is_named_with_its_variable() -> None:
 @pytest.mark.parametrize(
     "text", ["{", '{"port": "x"}', '{"extra": 3}', "no uri", "MOCKED_VALUE", "http://h:x/"]
 )
-def test_text_that_is_no_connection_is_refused_without_repeating_it(text: str) -> None:
+def test_unreadable_text_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_SPOTIFY_LAKE") as refused:
         read(text)
     assert text not in str(refused.value).replace("AIRFLOW_CONN_SPOTIFY_LAKE", "")

@@ -36,9 +36,7 @@ def test_plain_json_is_read_as_it_is(value: Any, indent: int | None, ascii_only:
     repeated=st.booleans(),
     spaced=st.booleans(),
 )
-def test_a_name_that_stands_twice_is_noticed_whatever_stands_beside_it(
-    names: list[str], repeated: bool, spaced: bool
-) -> None:
+def test_a_repeated_name_is_found_in_any_surroundings(names: list[str], repeated: bool, spaced: bool) -> None:
     names = [name for name in dict.fromkeys(names) if name != "twice"]
     members = [f"{json.dumps(name)}{' : ' if spaced else ':'}{json.dumps(name)}" for name in names]
     members += ['"twice": 1'] + ['"twice": 2'] * repeated
@@ -75,7 +73,7 @@ def test_what_is_no_value_is_a_flaw_in_its_place(text: str, reason: str) -> None
     assert (read[1], isinstance(read[1], Flawed)) == ({"good": 1}, False)
 
 
-def test_what_is_read_twice_alike_and_what_is_large_but_a_number_are_no_flaws() -> None:
+def test_equal_repeats_and_large_numbers_are_no_flaws() -> None:
     assert read_json(b'{"a": [1], "a": [1]}') == {"a": [1]}
     assert read_json(b'{"a": 1e308, "b": 123456789012345678901234567890}')["a"] == 1e308
 

@@ -65,9 +65,7 @@ def test_a_budget_is_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["RETAIN_HISTORY_DAYS", "RETAIN_PLAY_DAYS"])
-def test_nothing_is_kept_shorter_than_the_raw_that_would_bring_it_back(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_nothing_is_kept_shorter_than_its_raw(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"{PREFIX}{name}", "60")
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name} is below {PREFIX}RETAIN_RAW_DAYS"):
         Settings.load()

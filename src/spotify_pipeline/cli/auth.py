@@ -12,8 +12,7 @@ import typer
 from spotify_pipeline import connections
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spotify.authorization import AuthorizationRequest, exchange
-from spotify_pipeline.spotify.callback import CallbackServer
+from spotify_pipeline.spotify.authorization import AuthorizationRequest, CallbackServer, exchange
 from spotify_pipeline.spotify.client import (
     DEFAULT_ACCOUNTS_URL,
     DEFAULT_API_URL,

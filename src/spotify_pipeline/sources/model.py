@@ -7,9 +7,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind, Scope
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind
+from spotify_pipeline.spotify.source_kinds import SourceKind
+
+__all__ = ["Source", "SourceKind"]
 
 DEFAULT_INCLUDE_GROUPS = ("album", "single")
 DEFAULT_TYPES = ("track",)
@@ -21,54 +23,6 @@ RELEASES_PER_ARTIST = 25
 ITEMS_PER_PLAYLIST = 100
 SAVED_TRACKS = 500
 TOP_TRACKS = 100
-
-
-class SourceKind(StrEnum):
-    """What a source lists."""
-
-    ARTIST = "artist"
-    ALBUM = "album"
-    TRACK = "track"
-    PLAYLIST = "playlist"
-    SEARCH = "search"
-    SAVED_TRACKS = "saved_tracks"
-    TOP_TRACKS = "top_tracks"
-    RECENTLY_PLAYED = "recently_played"
-
-    @property
-    def lists_ids(self) -> bool:
-        """Whether its sources name records by id."""
-        return self in {SourceKind.ARTIST, SourceKind.ALBUM, SourceKind.TRACK, SourceKind.PLAYLIST}
-
-    @property
-    def request_kinds(self) -> tuple[RequestKind, ...]:
-        """The calls that a crawl of this kind cannot do without."""
-        return _REQUEST_KINDS[self]
-
-    @property
-    def scopes(self) -> tuple[Scope, ...] | None:
-        """What a user must have allowed; None where the app's own token is enough."""
-        needed = [ENDPOINTS[kind].scopes for kind in self.request_kinds]
-        if all(scopes is None for scopes in needed):
-            return None
-        return tuple(dict.fromkeys(scope for scopes in needed for scope in scopes or ()))
-
-    @property
-    def needs_login(self) -> bool:
-        """Whether it reads what belongs to a user."""
-        return self.scopes is not None
-
-
-_REQUEST_KINDS = {
-    SourceKind.ARTIST: (RequestKind.ARTIST, RequestKind.ARTIST_ALBUMS, RequestKind.ALBUM),
-    SourceKind.ALBUM: (RequestKind.ALBUM,),
-    SourceKind.TRACK: (RequestKind.TRACK,),
-    SourceKind.PLAYLIST: (RequestKind.PLAYLIST, RequestKind.PLAYLIST_ITEMS),
-    SourceKind.SEARCH: (RequestKind.SEARCH,),
-    SourceKind.SAVED_TRACKS: (RequestKind.SAVED_TRACKS,),
-    SourceKind.TOP_TRACKS: (RequestKind.TOP_TRACKS,),
-    SourceKind.RECENTLY_PLAYED: (RequestKind.RECENTLY_PLAYED,),
-}
 
 
 @dataclass(frozen=True)

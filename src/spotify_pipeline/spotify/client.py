@@ -1,4 +1,4 @@
-"""The client: authenticated, paced, bounded GETs, each answer with the moment it was observed."""
+"""The client: authenticated, paced, bounded GETs; each response carries the moment it was observed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from spotify_pipeline.errors import (
     RequestRefused,
 )
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spotify.answers import refusal, said
-from spotify_pipeline.spotify.auth import AccessToken, Bearer, ClientCredentials, TokenProvider
 from spotify_pipeline.spotify.endpoints import AppClass, bucket_of, is_plain_path
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED, retry_after
 from spotify_pipeline.spotify.limits import (
@@ -32,12 +30,13 @@ from spotify_pipeline.spotify.limits import (
     MemoryCooldownGate,
     Pacer,
     RollingWindowPacer,
-    closed_message,
 )
 from spotify_pipeline.spotify.links import Link, check_link
 from spotify_pipeline.spotify.login_store import LoginStore
-from spotify_pipeline.spotify.transport import Answer, RetryPolicy, Transport
-from spotify_pipeline.spotify.user_auth import UserLogin
+from spotify_pipeline.spotify.refusals import read_error, refusal
+from spotify_pipeline.spotify.tokens import AccessToken, Bearer, ClientCredentials, TokenProvider
+from spotify_pipeline.spotify.transport import Response, RetryPolicy, Transport
+from spotify_pipeline.spotify.user_tokens import UserLogin
 
 DEFAULT_API_URL = "https://api.spotify.com/v1"
 DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
@@ -49,7 +48,7 @@ WAITS_MAX = 5
 class ApiResponse:
     """A 200, whole. `body` is as received (after content decoding), `document` the same parsed.
 
-    `observed_at` is the answer's own `Date`, in UTC: no local clock.
+    `observed_at` is the response's own `Date`, in UTC: no local clock.
     """
 
     status: int
@@ -62,7 +61,7 @@ class ApiResponse:
 
 
 class SpotifyClient:
-    """Thread-safe reader of one Spotify account; close it, or use it as a context manager."""
+    """Thread-safe reader of the Web API; close it, or use it as a context manager."""
 
     def __init__(
         self,
@@ -100,13 +99,13 @@ class SpotifyClient:
         login: LoginStore | None = None,
         hide_secret: Callable[[str], None] = lambda _secret: None,
     ) -> Self:
-        """A client for connection `spotify_api` (login = client id, password = client secret).
+        """Make a client for connection `spotify_api` (login = client id, password = client secret).
 
-        With `login` it reads as that user instead of as the app. `hide_secret` is told each token that comes
-        up.
+        With `login` it reads as that user instead of as the app. `hide_secret` is called with each token, so
+        that logs can mask it.
 
         Raises:
-            ConfigurationError: a field is missing, or an address or the app_class is not usable.
+            ConfigurationError: A field is missing, or an address or the app_class is not usable.
         """
         api_url = address_of(connection, "api_url", DEFAULT_API_URL)
         accounts_url = address_of(connection, "accounts_url", DEFAULT_ACCOUNTS_URL)
@@ -153,11 +152,11 @@ class SpotifyClient:
         self._budget.close()
 
     def calls(self) -> Counter[str]:
-        """Requests sent so far by bucket, repeats and token requests included."""
+        """Return the requests sent so far by bucket, repeats and token requests included."""
         return self._transport.calls()
 
     def api_now(self) -> datetime:
-        """The API's own time, from the `Date` of its last answer; asks for a token when there was none yet.
+        """Return the API's own time, from its last `Date` header; ask for a token when there was none yet.
 
         Raises:
             AuthenticationError, TransientError: the token endpoint refuses or cannot serve.
@@ -165,8 +164,8 @@ class SpotifyClient:
         if not self._transport.knows_api_time:
             self._tokens.token()
         if not self._transport.knows_api_time:
-            # a user's token that another task has got came without an answer, so without a Date; that of a
-            # refusal will do, since a user is read without the app's secret
+            # a token that another task has stored came without a response, so without a Date; the Date of a
+            # refusal is as good, since reading as a user needs no app secret
             with suppress(AuthenticationError):
                 self._time_tokens.token()
         return self._transport.api_now()
@@ -180,42 +179,44 @@ class SpotifyClient:
         return check_link(url, self.api_url)
 
     def get(self, path: str, params: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> ApiResponse:
-        """GET `path` (below the API's address) and give its whole answer.
+        """GET `path` (below the API's address) and return the whole response.
 
         Raises:
-            RateLimited: the bucket is closed; also without a call, when the gate says so.
-            CallBudgetSpent: the run has made all the calls that it may; without a call.
-            ApiUnavailable, BodyCutShort: no whole answer after all attempts.
+            RateLimited: The bucket is closed; raised without a call where the gate knows it.
+            CallBudgetSpent: The run has made all the calls that it may; raised without a call.
+            ApiUnavailable, BodyCutShort: No whole response after all attempts.
             AuthenticationError, PermissionDenied, NotFound, RequestRefused, UnsafeLink: Spotify's refusals.
-            ConfigurationError: the answer has no usable Date, or is larger than allowed.
+            ConfigurationError: The response has no usable Date, or is larger than allowed.
         """
         if not is_plain_path(path):
-            raise RequestRefused(f"{path!r} is no path of the Web API: it is not asked for")
+            raise RequestRefused(f"{path!r} is no path of the Web API: it is not requested")
         pairs = tuple(sorted(params.items() if isinstance(params, Mapping) else params))
         bucket = bucket_of("GET", path)
         waits = 0
         renewed = False
-        self.api_now()  # known before the first call: a bucket's deadline and a login's end are told by it
+        self.api_now()  # known before the first call: deadlines and the end of a login are compared with it
         while True:
             token = self._tokens.token()
-            answer = self._send(path, pairs, bucket, token)
-            if answer.status == 200:
-                return self._response(answer, path, pairs, bucket)
-            if answer.status == 401 and not renewed:
+            response = self._send(path, pairs, bucket, token)
+            if response.status == 200:
+                return self._response(response, path, pairs, bucket)
+            if response.status == 401 and not renewed:
                 renewed = True
                 self._tokens.discard(token)
-            elif answer.status == 429:
-                self._hold(answer, bucket, may_wait=waits < WAITS_MAX)
+            elif response.status == 429:
+                self._hold(response, bucket, may_wait=waits < WAITS_MAX)
                 waits += 1
             else:
-                error = _without(token, refusal(answer, path))
+                error = _without(token, refusal(response, path))
                 if isinstance(error, NotFound):
-                    error.observed_at = answer.observed_at
+                    error.observed_at = response.observed_at
                 raise error
 
-    def _send(self, path: str, pairs: tuple[tuple[str, str], ...], bucket: str, token: AccessToken) -> Answer:
+    def _send(
+        self, path: str, pairs: tuple[tuple[str, str], ...], bucket: str, token: AccessToken
+    ) -> Response:
         def admit() -> None:
-            # the pacer first: a bucket may be closed while this call waits for its turn
+            # the pacer first: a bucket may be closed while this call waits
             self._pacer.acquire(bucket)
             self._gate.check(bucket, self.api_now())
             # last: only a call that is really made is counted
@@ -225,37 +226,35 @@ class SpotifyClient:
             "GET", self.api_url + path, bucket=bucket, auth=Bearer(token), params=pairs, admit=admit
         )
 
-    def _hold(self, answer: Answer, bucket: str, *, may_wait: bool) -> None:
+    def _hold(self, response: Response, bucket: str, *, may_wait: bool) -> None:
         """Wait a short 429 out, or close the bucket.
 
         Raises:
-            RateLimited: the wait is long, the quota is used up, or this call has waited often enough.
+            RateLimited: The wait is long, the quota is used up, or this call has waited often enough.
         """
-        now = answer.observed_at or self._transport.api_now()
-        reason = said(answer.body).reason
-        wait = retry_after(answer.headers.get("retry-after"), now, reason)
+        now = response.observed_at or self._transport.api_now()
+        reason = read_error(response.body).reason
+        wait = retry_after(response.headers.get("retry-after"), now, reason)
         if may_wait and reason != QUOTA_EXCEEDED and wait.total_seconds() <= self._wait_max:
             self._pacer.pause(wait.total_seconds())
             return
         deadline = now + wait
         self._gate.close(bucket, deadline, reason)
-        raise RateLimited(
-            closed_message(bucket, deadline, reason), bucket=bucket, deadline=deadline, reason=reason
-        )
+        raise RateLimited.of(bucket, deadline, reason)
 
     def _response(
-        self, answer: Answer, path: str, pairs: tuple[tuple[str, str], ...], bucket: str
+        self, response: Response, path: str, pairs: tuple[tuple[str, str], ...], bucket: str
     ) -> ApiResponse:
-        if answer.observed_at is None:
+        if response.observed_at is None:
             raise ConfigurationError(
                 f"GET {path} comes without one readable Date header, from which this pipeline takes the "
                 "date: set the proxy between here and Spotify to leave it as it is"
             )
-        return ApiResponse(200, answer.body, answer.observed_at, path, pairs, bucket, answer.document)
+        return ApiResponse(200, response.body, response.observed_at, path, pairs, bucket, response.document)
 
 
 def app_class_of(connection: ConnectionInfo) -> AppClass:
-    """Class of the app, from the connection's extra `app_class`; Development Mode when it says nothing.
+    """Return the class of the app from the connection's extra `app_class`, by default Development Mode.
 
     Raises:
         ConfigurationError: it names no class.
@@ -271,7 +270,7 @@ def app_class_of(connection: ConnectionInfo) -> AppClass:
 
 
 def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
-    """The address in the connection's extra called `name`, or `default`, without a slash at its end.
+    """Return the address in the connection's extra `name`, or `default`, without a slash at its end.
 
     Raises:
         ConfigurationError: it is no plain http(s) address.
@@ -293,5 +292,5 @@ def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
 
 
 def _without(token: AccessToken, error: PipelineError) -> PipelineError:
-    """The same error, should an answer have echoed the token."""
+    """Return the error without the token, which the response may have echoed."""
     return type(error)(str(error).replace(token.value, "***")) if token.value in str(error) else error

@@ -1,4 +1,4 @@
-"""Walking a source to its end: every page, every album once, resumable, in a deterministic order."""
+"""Crawl a source to its end: every page, every album once, resumable, in a deterministic order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
 from spotify_pipeline.spotify.result import CrawlResult, Missing, Plays, StopReason, StoredBody
 from spotify_pipeline.spotify.session import CrawlSession
-from spotify_pipeline.spotify.source_walks import walks_of
-from spotify_pipeline.spotify.user_walks import plays_of
-from spotify_pipeline.spotify.walks import walk_album, walk_album_from
+from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
+from spotify_pipeline.spotify.walks import plays_of, walk_album, walk_album_from, walks_of
 
 __all__ = ["CrawlResult", "Missing", "Plays", "StopReason", "StoredBody", "crawl"]
 
@@ -24,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def crawl(
     client: SpotifyClient,
-    source: Source,
+    source: CrawlSource,
     *,
     partition: date,
     have: Callable[[Request], StoredBody | None],
@@ -38,24 +36,32 @@ def crawl(
 
     artist: the artist, the pages of its albums, then each distinct album with the rest of its tracks.
     album: each album with the rest of its tracks. track: each track, 50 a call where the app may.
-    playlist: each playlist and the pages of its entries. search: the pages of each query and type.
-    saved_tracks, top_tracks: their pages. recently_played: the plays after `after_ms`, unix milliseconds.
+    playlist: each playlist and the pages of its entries. search: the pages of each search text and type.
+    saved_tracks, top_tracks: their pages. recently_played: the listening history.
 
-    `skip_album` is asked once for each album that a listing names, with the listing's entry, in their order
-    and in the calling thread; an album for which it says yes is not fetched, and is listed in `skipped`. Of
-    the others `resume_album` gives the offset from which on the tracks are wanted, None for the whole album;
-    the former are listed in `continued`.
+    A response observed on another date than `partition` is not kept and ends the crawl. A closed bucket ends
+    the calls to it, and all calls where the reason is not QUOTA_EXCEEDED. Both give `complete=False`. An id
+    that Spotify does not know is listed in `missing`, and the others are fetched; so is a playlist that the
+    user may not read, unless that is all of them. A request that got no whole response after all attempts is
+    the `outage`, and everything else is kept.
 
-    A request whose body `have` returns is walked through and not sent again. `keep` gets each new answer,
-    and gives the one to walk through instead where that request was answered before; both are called from up
-    to `concurrency` threads. An answer observed on another date than `partition` (UTC) is not kept and ends
-    the crawl; a closed bucket ends the calls to it, and with another reason than QUOTA_EXCEEDED all calls:
-    both give `complete=False`. An id that Spotify does not know is listed in
-    `missing`, and the others go on; so is a playlist that the user may not read, unless that is all of them.
-    An answer that could not be had after all attempts is `outage`, and everything else that could is kept.
+    Args:
+        client: The app's client, or the user's for a source that needs a login.
+        source: What to fetch.
+        partition: The API's own date (UTC).
+        have: Returns the stored body of a request, which is then not sent; called from up to `concurrency`
+            threads.
+        keep: Stores a new response, and returns the one to walk through instead where another attempt has
+            stored that request's first; called from up to `concurrency` threads.
+        concurrency: Requests in flight.
+        skip_album: Asked once for each album that a listing names, with the listing's entry, in their order
+            and in the calling thread; an album for which it is true is listed in `skipped` and not fetched.
+        resume_album: For the other albums, the offset from which on the tracks are wanted, None for the whole
+            album; those with an offset are listed in `continued`.
+        after_ms: For recently_played, the last known play in unix milliseconds.
 
     Raises:
-        LakeUnavailable, WarehouseUnavailable: what `have`, `keep` or the client's gate need is not there.
+        LakeUnavailable, WarehouseUnavailable: What `have`, `keep` or the client's gate need is not there.
         TerminalError: Spotify refuses the login, the app or a request, or a link is unsafe.
     """
     session = CrawlSession(client, partition, have, keep)
@@ -64,7 +70,7 @@ def crawl(
     refused = [trail.refused for trail in trails if trail.refused]
     if refused and len(refused) == len(trails):
         raise refused[0]
-    # in the order of first appearance, so that the same answers give the same order of albums
+    # in the order of first appearance, so that the same responses give the same order of albums
     albums: dict[str, Mapping[str, Any]] = {}
     for trail in trails:
         for album_id, listing in trail.albums:
@@ -114,7 +120,7 @@ def crawl(
 
 
 def _why_incomplete(session: CrawlSession, problems: Sequence[str]) -> tuple[StopReason | None, str | None]:
-    """Reason and sentence: a stop tells most, then an outage, then an answer of the wrong shape."""
+    """Return reason and sentence: of a stop, else of an outage, else of an unreadable response."""
     if session.stop is not None:
         return session.stop.reason, session.stop.message
     if session.outage is not None:

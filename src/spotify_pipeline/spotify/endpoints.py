@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlencode
 
+from spotify_pipeline.buckets import Bucket
+
 ID_PATTERN = re.compile(r"[0-9A-Za-z]{22}")
 """A Spotify id: 22 base62 characters."""
 
@@ -53,26 +55,25 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One call: `template` with `{id}`, and the largest page by class of app (None: not paged).
+    """One call of the Web API.
 
-    `scopes`: what a user must have allowed; None where the app's own token is enough. `app_classes`: those
-    that may call it.
+    Attributes:
+        kind: What its response holds.
+        bucket: Its rate-limit bucket, which names the method and the path template.
+        page_sizes: Largest page by class of app; None where it is not paged.
+        scopes: What a user must have allowed; None where the app's own token is enough.
+        app_classes: Classes of app that may call it.
     """
 
     kind: RequestKind
-    template: str
+    bucket: Bucket
     page_sizes: Mapping[AppClass, int] | None = None
     scopes: tuple[Scope, ...] | None = None
     app_classes: frozenset[AppClass] = frozenset(AppClass)
 
-    @property
-    def bucket(self) -> str:
-        """Name of the rate-limit bucket: Spotify limits each endpoint on its own."""
-        return f"GET {self.template}"
-
     def path(self, record_id: str = "") -> str:
-        """Path below the API's address, for example `/artists/0TnOYISbd1XYRBk9myaseg`."""
-        return self.template.replace("{id}", record_id)
+        """Return the path below the API's address, for example `/artists/0TnOYISbd1XYRBk9myaseg`."""
+        return self.bucket.removeprefix("GET ").replace("{id}", record_id)
 
     def page_size(self, app_class: AppClass) -> int:
         """Records on the largest page that this class of app may ask for (1 where it is not paged)."""
@@ -88,20 +89,22 @@ _PLAYLISTS = (Scope.PLAYLISTS, Scope.SHARED_PLAYLISTS)
 ENDPOINTS: Mapping[RequestKind, Endpoint] = {
     endpoint.kind: endpoint
     for endpoint in (
-        Endpoint(RequestKind.ARTIST, "/artists/{id}"),
-        Endpoint(RequestKind.ARTIST_ALBUMS, "/artists/{id}/albums", _sizes(10, 50)),
-        Endpoint(RequestKind.ALBUM, "/albums/{id}"),
-        Endpoint(RequestKind.ALBUM_TRACKS, "/albums/{id}/tracks", _sizes(50, 50)),
-        Endpoint(RequestKind.TRACK, "/tracks/{id}"),
-        Endpoint(RequestKind.TRACKS, "/tracks", _sizes(50, 50), app_classes=frozenset({AppClass.EXTENDED})),
-        Endpoint(RequestKind.SEARCH, "/search", _sizes(10, 50)),
-        Endpoint(RequestKind.PLAYLIST, "/playlists/{id}", scopes=_PLAYLISTS),
-        Endpoint(RequestKind.PLAYLIST_ITEMS, "/playlists/{id}/items", _sizes(50, 50), scopes=_PLAYLISTS),
-        Endpoint(RequestKind.SAVED_TRACKS, "/me/tracks", _sizes(50, 50), scopes=(Scope.LIBRARY,)),
-        Endpoint(RequestKind.TOP_TRACKS, "/me/top/tracks", _sizes(50, 50), scopes=(Scope.TOP,)),
+        Endpoint(RequestKind.ARTIST, Bucket.ARTIST),
+        Endpoint(RequestKind.ARTIST_ALBUMS, Bucket.ARTIST_ALBUMS, _sizes(10, 50)),
+        Endpoint(RequestKind.ALBUM, Bucket.ALBUM),
+        Endpoint(RequestKind.ALBUM_TRACKS, Bucket.ALBUM_TRACKS, _sizes(50, 50)),
+        Endpoint(RequestKind.TRACK, Bucket.TRACK),
+        Endpoint(
+            RequestKind.TRACKS, Bucket.TRACKS, _sizes(50, 50), app_classes=frozenset({AppClass.EXTENDED})
+        ),
+        Endpoint(RequestKind.SEARCH, Bucket.SEARCH, _sizes(10, 50)),
+        Endpoint(RequestKind.PLAYLIST, Bucket.PLAYLIST, scopes=_PLAYLISTS),
+        Endpoint(RequestKind.PLAYLIST_ITEMS, Bucket.PLAYLIST_ITEMS, _sizes(50, 50), scopes=_PLAYLISTS),
+        Endpoint(RequestKind.SAVED_TRACKS, Bucket.SAVED_TRACKS, _sizes(50, 50), scopes=(Scope.LIBRARY,)),
+        Endpoint(RequestKind.TOP_TRACKS, Bucket.TOP_TRACKS, _sizes(50, 50), scopes=(Scope.TOP,)),
         Endpoint(
             RequestKind.RECENTLY_PLAYED,
-            "/me/player/recently-played",
+            Bucket.RECENTLY_PLAYED,
             _sizes(50, 50),
             scopes=(Scope.RECENTLY_PLAYED,),
         ),

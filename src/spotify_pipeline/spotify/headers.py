@@ -1,4 +1,4 @@
-"""The two response headers that decide: `Date` and `Retry-After`."""
+"""The response headers `Date` and `Retry-After`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 RETRY_AFTER_MAX = timedelta(days=7)
-"""Longest cool-down believed; the longest seen in the field is 86,400 s."""
+"""Longest cool-down accepted; the longest reported by users is 86,400 s."""
 
 RETRY_AFTER_MISSING = timedelta(seconds=30)
 """Spotify's rate limit is a rolling window of 30 s: after that long the window is empty."""
@@ -23,7 +23,7 @@ _SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 
 
 def parse_http_date(value: str) -> datetime | None:
-    """An HTTP date as aware UTC, or None when it is none."""
+    """Parse an HTTP date to aware UTC; None when it is not one."""
     try:
         moment = parsedate_to_datetime(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -32,12 +32,12 @@ def parse_http_date(value: str) -> datetime | None:
 
 
 def observed_at(dates: Sequence[str]) -> datetime | None:
-    """The moment an answer was made, from its Date headers; None when absent, unreadable or contradictory."""
+    """Return when a response was made, from its `Date`; None when absent, unreadable or contradictory."""
     return parse_http_date(dates[0]) if len(set(dates)) == 1 else None
 
 
 def retry_after(value: str | None, observed: datetime, reason: str | None = None) -> timedelta:
-    """How long a 429 asks to wait, between one second and `RETRY_AFTER_MAX`.
+    """Return how long a 429 asks to wait, between one second and `RETRY_AFTER_MAX`.
 
     `value` is seconds (whole as the standard says, decimal as some send) or an HTTP date counted from
     `observed`. Zero, negative and past values mean one second; an absent or unreadable one means the

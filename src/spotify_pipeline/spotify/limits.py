@@ -1,4 +1,4 @@
-"""Hooks that hold a call back: the cool-down gate per bucket, and the pacer of the account."""
+"""What delays or refuses a call: the cool-down gate per bucket, the call budget, and the pacer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from spotify_pipeline.buckets import TOTAL, WINDOW_SECONDS
 from spotify_pipeline.errors import CallBudgetSpent, RateLimited
 
-TOTAL = "total"
-"""In a budget: all buckets together."""
-
-WINDOW_SECONDS = 30.0
-"""Length of Spotify's rolling rate-limit window."""
-
 CALLS_PER_WINDOW = 150
-"""Calls in a window that a task may count on. Spotify does not publish its limit; this is five a second."""
+"""Default number of calls in a window. Spotify does not publish its limit; this is five a second."""
 
 
 class CooldownGate(Protocol):
@@ -28,7 +23,7 @@ class CooldownGate(Protocol):
         """Raise RateLimited when `bucket` is closed at `now`, the API's own time."""
 
     def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
-        """Keep every caller from `bucket` until `deadline`."""
+        """Close `bucket` for every caller until `deadline`."""
 
 
 class CallBudget(Protocol):
@@ -38,7 +33,7 @@ class CallBudget(Protocol):
         """Count one call; raise CallBudgetSpent when there is none left."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
 
 
 class Pacer(Protocol):
@@ -48,16 +43,10 @@ class Pacer(Protocol):
         """Wait until one more call may be made."""
 
     def pause(self, seconds: float) -> None:
-        """Let no call through for so long: Spotify has answered 429."""
+        """Let no call through for `seconds`: Spotify has responded with 429."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
-
-
-def closed_message(bucket: str, deadline: datetime, reason: str | None) -> str:
-    """The sentence that a closed bucket is reported with."""
-    why = f" ({reason})" if reason else ""
-    return f"Spotify has closed {bucket}{why} until {deadline:%Y-%m-%d %H:%M:%S} UTC: it is not called before"
+        """Release what it holds."""
 
 
 class MemoryCooldownGate:
@@ -72,9 +61,7 @@ class MemoryCooldownGate:
         with self._lock:
             deadline, reason = self._closed.get(bucket, (None, None))
         if deadline is not None and now < deadline:
-            raise RateLimited(
-                closed_message(bucket, deadline, reason), bucket=bucket, deadline=deadline, reason=reason
-            )
+            raise RateLimited.of(bucket, deadline, reason)
 
     def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
         """Keep the later of two deadlines."""
@@ -106,7 +93,7 @@ class MemoryCallBudget:
             self._spent.update(limited)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: it holds no resource."""
 
 
 class RollingWindowPacer:
@@ -142,10 +129,10 @@ class RollingWindowPacer:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: it holds no resource."""
 
     def _try(self, now: float) -> float:
-        """Take a place and give 0, or give the seconds until it is worth asking again."""
+        """Reserve a call and return 0, or return the seconds to wait before the next try."""
         with self._lock:
             if now < self._paused_until:
                 return self._paused_until - now

@@ -25,10 +25,10 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def check_link(url: str, api_url: str) -> Link:
-    """Take a link apart after checking that it leads to `api_url` (scheme, host, port and path prefix).
+    """Check that a link leads to `api_url` (scheme, host, port and path prefix), and parse it.
 
     Raises:
-        UnsafeLink: it leads elsewhere, carries a login or fragment, or a path that could climb out.
+        UnsafeLink: It leads elsewhere, carries a login or fragment, or a path that could climb out.
     """
     if len(url) > _LINK_MAX:
         raise UnsafeLink(f"a link of {len(url)} characters is refused: {url[:80]!r}…")
@@ -53,5 +53,5 @@ def check_link(url: str, api_url: str) -> Link:
 
 
 def _shown(parts: SplitResult) -> str:
-    """Where a link leads, without its query and login."""
+    """Return where a link leads, without its query and login."""
     return repr(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")

@@ -15,18 +15,13 @@ from spotify_pipeline.errors import AuthenticationError, ConfigurationError
 from spotify_pipeline.spotify.endpoints import Scope
 
 LOGIN_MONTHS = 6
-"""Refresh tokens die so long after the user's consent, however often they are used."""
+"""Lifetime of a refresh token from the user's consent on, however often it is used."""
 
 WARNING_DAYS = 14
-"""Days before the end from which on every run says so."""
+"""Days before the end from which on every run warns."""
 
 ALL_SCOPES = tuple(Scope)
 LOG_IN_AGAIN = "run 'spotify-pipeline auth login' and replace connection 'spotify_user' by what it gives"
-
-
-def user_hash(user_id: str) -> str:
-    """The name that a user has in keys and tables: 16 hex digits, never the id itself."""
-    return hashlib.sha256(user_id.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -52,29 +47,29 @@ class Login:
 
     @property
     def ends_on(self) -> date:
-        """The date on which the refresh token dies."""
+        """The date on which the refresh token ends."""
         years, month = divmod(self.authorized_on.month - 1 + LOGIN_MONTHS, 12)
         year, month = self.authorized_on.year + years, month + 1
         day = min(self.authorized_on.day, calendar.monthrange(year, month)[1])
         return date(year, month, day)
 
     def days_left(self, today: date) -> int:
-        """Days until the end, negative after it."""
+        """Return the days until the end, negative after it."""
         return (self.ends_on - today).days
 
     def warning(self, today: date) -> str | None:
-        """The sentence to warn with, None while there is time."""
+        """Return the warning to log, None while more than `WARNING_DAYS` are left."""
         left = self.days_left(today)
         if left > WARNING_DAYS:
             return None
         return f"the login at Spotify ends on {self.ends_on} ({left} days left): {LOG_IN_AGAIN}"
 
     def without_access(self) -> Login:
-        """The same login with no access token."""
+        """Return the same login with no access token."""
         return replace(self, access_token=None, expires_at=None)
 
     def to_json(self) -> str:
-        """Text that `from_json` reads; it holds the tokens."""
+        """Write the login, tokens included, as text that `from_json` reads."""
         fields = {
             "client_id": self.client_id,
             "refresh_token": self.refresh_token,
@@ -92,7 +87,7 @@ class Login:
         """Read `to_json` back.
 
         Raises:
-            ConfigurationError: `where` holds something else; what it holds is not repeated.
+            ConfigurationError: `where` holds something else; the message does not repeat it.
         """
         try:
             fields = json.loads(text)
@@ -113,7 +108,7 @@ class Login:
             ) from None
 
     def to_connection(self) -> str:
-        """Connection `spotify_user` in Airflow's JSON; it holds the refresh token."""
+        """Write connection `spotify_user`, refresh token included, in Airflow's JSON."""
         extra = {
             "scopes": " ".join(self.scopes),
             "authorized_on": self.authorized_on.isoformat(),
@@ -129,7 +124,7 @@ class Login:
 
     @classmethod
     def from_connection(cls, connection: ConnectionInfo) -> Login:
-        """The login of connection `spotify_user`: login = client id, password = refresh token.
+        """Read connection `spotify_user`: login = client id, password = refresh token.
 
         Raises:
             ConfigurationError: a field is missing, or authorized_on is no date.
@@ -152,7 +147,7 @@ class Login:
 
 
 def login_refused(words: str) -> AuthenticationError:
-    """The error for a refresh token that Spotify no longer takes."""
+    """Return the error for a refresh token that Spotify no longer accepts."""
     return AuthenticationError(
         f"Spotify no longer accepts the login ({words}): it ends six months after the consent, and when the "
         f"user removes the app; {LOG_IN_AGAIN}"

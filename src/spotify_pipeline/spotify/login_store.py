@@ -1,4 +1,4 @@
-"""Where a login is kept, so that tasks and processes share it and one of them at a time refreshes it."""
+"""Storage of a login that tasks and processes share; one of them at a time refreshes it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from spotify_pipeline.files import write_atomically
 from spotify_pipeline.spotify.login import Login
 
 Lock = Callable[[], AbstractContextManager[None]]
-"""Opens a lock that one holder has at a time, among all tasks and processes; it ends with its holder."""
+"""Opens a lock with one holder at a time among all tasks and processes; it ends with its holder's process."""
 
 
 class LoginState(Protocol):
-    """A place for one text."""
+    """Storage of one text."""
 
     def read(self) -> str | None:
-        """The text last written, None before the first."""
+        """Return the text last written, None before the first."""
 
     def write(self, text: str) -> None:
         """Replace it as a whole."""
@@ -34,10 +34,10 @@ class LoginStore(Protocol):
         """Keep every other holder out."""
 
     def read(self) -> Login:
-        """The login as last written. Raises ConfigurationError where there is none."""
+        """Return the login as last written. Raises ConfigurationError where there is none."""
 
     def write(self, login: Login) -> None:
-        """Keep a refreshed login."""
+        """Store a refreshed login."""
 
 
 class FileState:
@@ -47,7 +47,7 @@ class FileState:
         self.path = path
 
     def read(self) -> str | None:
-        """The file's text, None where there is no file.
+        """Return the file's text, None where there is no file.
 
         Raises:
             ConfigurationError: others may read it, or it cannot be read.
@@ -80,7 +80,7 @@ class FileState:
             ) from None
 
     def remove(self) -> bool:
-        """Remove the file; whether there was one."""
+        """Remove the file; return whether there was one."""
         existed = self.path.exists()
         self.path.unlink(missing_ok=True)
         return existed
@@ -88,37 +88,37 @@ class FileState:
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`, which is made where it is missing and stays."""
+    """Hold an exclusive lock on the file `path`, which is created where it is missing and stays."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file, or the end of the process, lets go
+        yield  # closing the file, or the end of the process, releases the lock
 
 
 class FileLoginStore:
-    """The command line's login: one file, and a lock beside it."""
+    """The command line's login: one file, and a lock file next to it."""
 
     def __init__(self, path: Path) -> None:
         self._state = FileState(path)
 
     @property
     def path(self) -> Path:
-        """Where the login is."""
+        """The file that holds the login."""
         return self._state.path
 
     def locked(self) -> AbstractContextManager[None]:
-        """One process at a time, on this machine."""
+        """Keep the other processes of this machine out."""
         return file_lock(self._state.path.with_name(self._state.path.name + ".lock"))
 
     def read(self) -> Login:
-        """The login in the file.
+        """Read the login from the file.
 
         Raises:
-            ConfigurationError: nobody is logged in, or the file cannot be used.
+            ConfigurationError: There is no login, or the file cannot be used.
         """
         text = self._state.read()
         if text is None:
-            raise ConfigurationError("nobody is logged in: run 'spotify-pipeline auth login'")
+            raise ConfigurationError("no user is logged in: run 'spotify-pipeline auth login'")
         return Login.from_json(text, str(self._state.path))
 
     def write(self, login: Login) -> None:
@@ -126,15 +126,15 @@ class FileLoginStore:
         self._state.write(login.to_json())
 
     def remove(self) -> bool:
-        """Forget the login; whether there was one."""
+        """Remove the login; return whether there was one."""
         return self._state.remove()
 
 
 class SeededLoginStore:
-    """A login that began as a connection, and goes on in `state` as its tokens are replaced.
+    """A login that starts from a connection and is kept in `state` once its tokens are replaced.
 
-    A task cannot write a connection, and Spotify may replace a refresh token at any refresh: from then
-    on the connection holds a dead one. A connection with another token is a new login and begins anew.
+    A task cannot write a connection, and Spotify may replace the refresh token at any refresh; after that the
+    connection holds a token that is no longer valid. A connection with another token is a new login.
     """
 
     def __init__(self, seed: Login, state: LoginState, lock: Lock) -> None:
@@ -143,11 +143,11 @@ class SeededLoginStore:
         self._lock = lock
 
     def locked(self) -> AbstractContextManager[None]:
-        """One holder at a time."""
+        """Keep the other tasks out."""
         return self._lock()
 
     def read(self) -> Login:
-        """The last successor of the connection's login, or that itself."""
+        """Return the login with its latest tokens: from the state, or from the connection."""
         text = self._state.read()
         if text is None:
             return self._seed
@@ -155,5 +155,5 @@ class SeededLoginStore:
         return known if known.seed == self._seed.seed else self._seed
 
     def write(self, login: Login) -> None:
-        """Keep the successor."""
+        """Store the login with its new tokens."""
         self._state.write(login.to_json())

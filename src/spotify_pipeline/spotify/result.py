@@ -1,4 +1,4 @@
-"""What a crawl gives back."""
+"""What a crawl returns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StopReason(StrEnum):
     RATE_LIMITED = "rate limited"
     QUOTA_EXCEEDED = "quota exceeded"
     BUDGET_SPENT = "call budget spent"
-    UNREADABLE = "unreadable answer"
+    UNREADABLE = "unreadable response"
     OUTAGE = "outage"
 
 
@@ -42,8 +42,12 @@ class Missing:
 class Plays:
     """What a walk of the listening history saw; moments are UTC, None where there was no play.
 
-    `possible_gap`: Spotify keeps about 50 plays, so as many that are all newer than the last known one may
-    have pushed others out.
+    Attributes:
+        count: Plays read.
+        oldest: When the oldest of them began.
+        newest: When the newest of them began.
+        possible_gap: Whether plays may be lost: Spotify keeps about 50, and all of them are newer than the
+            last known one.
     """
 
     count: int
@@ -53,25 +57,33 @@ class Plays:
 
     @property
     def cursor_ms(self) -> int | None:
-        """The next walk's `after`: the newest play in unix milliseconds."""
+        """The newest play in unix milliseconds, as the next read's cursor."""
         return None if self.newest is None else unix_ms(self.newest)
 
 
 def unix_ms(moment: datetime) -> int:
-    """Milliseconds since 1970, as Spotify's cursors count; exact, where a float of seconds is not."""
+    """Return exact milliseconds since 1970, the unit of Spotify's cursors."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class CrawlResult:
-    """`requests` are the raw objects that now exist, in an order that the answers alone decide.
+    """The outcome of a crawl.
 
-    `complete` means that every list was paged until `next` was null (missing ids do not count against it).
-    When it is False, `stopped_by` and `message` say why; `bucket` and `deadline` (UTC) are set for a rate
-    limit, `outage` where some answers could not be had (all others were). `problems` are answers that were
-    kept but could not be walked on from. `skipped` are listed albums that the caller wanted left out,
-    `continued` those of which the caller wanted the rest. `plays` is set for recently_played.
-    `calls` are GETs sent, repeats included.
+    Attributes:
+        complete: Whether every list was read to its end; missing ids do not count against it.
+        stopped_by: Why it is not complete.
+        message: The same as a sentence.
+        bucket: The bucket of a rate limit.
+        deadline: When that bucket opens, UTC.
+        missing: Ids that Spotify does not know or show.
+        problems: Sentences about responses that were kept but could not be walked on from.
+        calls: GETs sent, repeats included.
+        requests: The raw objects that now exist, in an order that the responses alone decide.
+        skipped: Listed albums that the caller wanted left out.
+        continued: Albums of which the caller wanted the rest.
+        outage: The first request that got no whole response; all others were kept.
+        plays: Set for recently_played.
     """
 
     complete: bool

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-import orjson
-
+from spotify_pipeline.buckets import TOTAL
 from spotify_pipeline.errors import (
     ApiUnavailable,
     BodyCutShort,
@@ -22,17 +21,16 @@ from spotify_pipeline.errors import (
     RateLimited,
     TransientError,
 )
+from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
-from spotify_pipeline.spotify.limits import TOTAL
-from spotify_pipeline.spotify.pages import UnreadableAnswer
 from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 
 logger = logging.getLogger(__name__)
 
 OUTAGES_TOLERATED = 3
-"""Walks that may end in an outage before the crawl leaves the rest for another time."""
+"""Walks that may end in an outage before the crawl leaves the rest to the next attempt."""
 
 
 _OF_ONE_BUCKET = {StopReason.QUOTA_EXCEEDED, StopReason.BUDGET_SPENT}
@@ -41,7 +39,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Trail:
-    """What one walk has passed: its requests in order, and what it learnt."""
+    """What one walk has read: its requests in order, and what their responses say."""
 
     requests: list[Request] = field(default_factory=list)
     albums: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -65,8 +63,18 @@ class WalkEnded(Exception):
     """The walk cannot go on because the crawl, or its bucket, has been stopped."""
 
 
+class UnreadableResponse(Exception):
+    """A response that is JSON but has not the fields to walk on from; the message says what is wrong.
+
+    It never leaves the crawl, which keeps the response and lists the message.
+    """
+
+
 class CrawlSession:
-    """One crawl. `have` and `keep` are called from several threads."""
+    """One crawl: its stored responses, what stops it, and what failed.
+
+    `have` and `keep` are called from several threads.
+    """
 
     def __init__(
         self,
@@ -87,11 +95,11 @@ class CrawlSession:
 
     @property
     def stop(self) -> Stop | None:
-        """Why calls ended early, None while nothing has stopped them."""
+        """Why calls ended early; None while nothing has stopped them."""
         return self._stop
 
     def run(self, walks: Sequence[Callable[[Trail], None]], concurrency: int) -> list[Trail]:
-        """Run walks side by side; their trails come back in the order of `walks`, whatever the timing."""
+        """Run walks side by side and return their trails in the order of `walks`, whatever the timing."""
         trails = [Trail() for _ in walks]
         with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="crawl") as pool:
             try:
@@ -103,22 +111,22 @@ class CrawlSession:
         return trails
 
     def raise_failure(self) -> None:
-        """Raise what ended the crawl, if anything did; a stop and an outage do not, they are told."""
+        """Raise the error that ended the crawl, if one did; a stop and an outage are no such error."""
         if self._fatal is not None:
             raise self._fatal
 
     @property
     def outage(self) -> TransientError | None:
-        """The first answer that could not be had after all attempts."""
+        """The first request that got no whole response after all attempts."""
         return self._outages[0] if self._outages else None
 
     def fetch(self, request: Request, trail: Trail) -> Any:
-        """The parsed body for `request`, from what is kept or from Spotify; noted in `trail`.
+        """Return the parsed body for `request`, stored or new, and note the request in `trail`.
 
         Raises:
-            WalkEnded: a call is needed, and calls have been stopped.
+            WalkEnded: A call is needed, and calls have been stopped.
             NotFound: Spotify does not know the id.
-            DamagedObject: the stored body is no JSON.
+            DamagedObject: The stored body is no JSON.
         """
         stored = self._have(request)
         if stored is not None:
@@ -140,7 +148,7 @@ class CrawlSession:
                 self._note(stop)
             raise WalkEnded from None
         except NotFound as absent:
-            # of the next day, it says nothing about this one
+            # a 404 of the next day says nothing about this one
             if absent.observed_at is not None:
                 self._check_date(absent.observed_at)
             raise
@@ -156,7 +164,7 @@ class CrawlSession:
             self._halt(
                 Stop(
                     StopReason.DATE_PASSED,
-                    f"Spotify's date is {observed_on}, no longer {self._partition}: its answers belong to "
+                    f"Spotify's date is {observed_on}, no longer {self._partition}: its responses belong to "
                     "another partition",
                 )
             )
@@ -169,12 +177,12 @@ class CrawlSession:
             walk(trail)
         except WalkEnded:
             pass
-        except UnreadableAnswer as odd:
+        except UnreadableResponse as odd:
             logger.warning("%s", odd)
             trail.problems.append(str(odd))
         except (ApiUnavailable, BodyCutShort) as outage:
-            # not raised: an album that answers 500 for weeks must not keep its source from ever being loaded.
-            # The caller gets it in the result, and decides between another try and a partial source.
+            # not raised: an album whose response is 500 for weeks must not keep its source from being loaded.
+            # The caller gets the outage in the result, and decides between another try and a partial source.
             with self._lock:
                 self._outages.append(outage)
                 self._halted = self._halted or len(self._outages) > OUTAGES_TOLERATED
@@ -191,13 +199,13 @@ class CrawlSession:
         reason = StopReason.QUOTA_EXCEEDED if quota else StopReason.RATE_LIMITED
         stop = Stop(reason, str(limit), limit.bucket, limit.deadline)
         if not quota:
-            # not of this bucket alone, as far as anybody can tell: asking elsewhere could lengthen it
+            # the limit may hold for the whole app: calls to other buckets could lengthen it
             self._halt(stop)
             return
         self._note(stop)
 
     def _note(self, stop: Stop) -> None:
-        """Remember what closed a bucket: the latest deadline tells most."""
+        """Remember what closed a bucket; the stop with the latest deadline wins."""
         with self._lock:
             known = self._stop
             if known is None or (
@@ -214,15 +222,16 @@ class CrawlSession:
 
 def _parsed(request: Request, stored: StoredBody) -> Any:
     try:
-        return orjson.loads(stored.body)
-    except orjson.JSONDecodeError:
+        # the reader that a new response goes through: a resumed crawl sees what the first attempt saw
+        return read_json(stored.body)
+    except ValueError:
         raise DamagedObject(
-            f"the stored answer of {request.method} {request.target} is no JSON: remove that raw "
+            f"the stored response to {request.method} {request.target} is no JSON: remove that raw "
             "object and run the partition again"
         ) from None
 
 
 def note_missing(trail: Trail, requested_id: str, error: NotFound) -> None:
-    """List an id that Spotify does not know."""
+    """Add an id that Spotify does not know to the missing ones."""
     logger.warning("%s", error)
     trail.missing.append(Missing(requested_id, str(error)))

@@ -1,4 +1,4 @@
-"""One HTTP exchange: time-outs, size bound, outage retries; knows nothing of tokens or buckets' meaning."""
+"""HTTP requests with time-outs, a bound on the size, and retries of outages."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether an address is a stand-in here rather than Spotify."""
+    """Return whether an address is on this machine: a sandbox rather than Spotify."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Capped exponential backoff with jitter for 5xx, lost connections and cut answers; times in seconds."""
+    """Capped exponential backoff with jitter for outages and cut responses; times in seconds."""
 
     attempts: int = 5
     wait_initial: float = 0.5
@@ -39,13 +39,13 @@ class RetryPolicy:
     wait_jitter: float = 1.0
 
     def without_waiting(self) -> RetryPolicy:
-        """The same number of attempts, one straight after the other (for tests)."""
+        """Return the same number of attempts without pauses, for tests."""
         return replace(self, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back. `document` is the parsed body of a 200, None otherwise."""
+class Response:
+    """A whole response. `document` is the parsed body of a 2xx, None otherwise."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Transport:
-    """Thread-safe HTTP for one API. Follows no redirects, and bounds the time and size of every answer."""
+    """Thread-safe HTTP for one API. Follows no redirects, and bounds the time and size of every response."""
 
     def __init__(
         self, api_url: str, *, timeout: float, max_response_bytes: int, retries: RetryPolicy | None = None
@@ -67,7 +67,7 @@ class Transport:
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
             follow_redirects=False,
-            # a proxy of the environment is meant for the world outside, not for a stand-in on this machine
+            # a proxy of the environment serves outside addresses, not a sandbox on this machine
             trust_env=not is_on_this_machine(api_url),
             headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
         )
@@ -80,18 +80,18 @@ class Transport:
         self._http.close()
 
     def calls(self) -> Counter[str]:
-        """Requests sent so far by bucket, repeats included."""
+        """Return the requests sent so far by bucket, repeats included."""
         with self._lock:
             return self._calls.copy()
 
     @property
     def knows_api_time(self) -> bool:
-        """Whether an answer has told the API's time yet."""
+        """Whether a response has carried the API's time yet."""
         with self._lock:
             return self._api_time is not None
 
     def api_now(self) -> datetime:
-        """The API's time: its last `Date` plus what has passed since; this machine's before any answer."""
+        """Return the last `Date` plus the time since then; this machine's time before any response."""
         with self._lock:
             known = self._api_time
         if known is None:
@@ -108,13 +108,13 @@ class Transport:
         params: tuple[tuple[str, str], ...] = (),
         data: Mapping[str, str] | None = None,
         admit: Callable[[], None] = lambda: None,
-    ) -> Answer:
-        """Send until an answer below 500 has come whole; `admit` is called before each attempt.
+    ) -> Response:
+        """Send until a response below 500 has come whole; `admit` is called before each attempt.
 
         Raises:
-            ApiUnavailable: every attempt met a 5xx, a time-out or a lost connection.
-            BodyCutShort: every attempt gave an answer that ended early or is not JSON.
-            ConfigurationError: the answer is larger than the setting allows.
+            ApiUnavailable: Every attempt met a 5xx, a time-out or a lost connection.
+            BodyCutShort: Every attempt gave a response that ended early or is not JSON.
+            ConfigurationError: The response is larger than the setting allows.
         """
         policy = self._retries
         for attempt in stamina.retry_context(
@@ -131,75 +131,77 @@ class Transport:
                 return self._attempt(request, auth, bucket, f"{attempt.num} of {policy.attempts}")
         raise AssertionError("stamina either returns or raises")
 
-    def _attempt(self, request: httpx.Request, auth: httpx.Auth, bucket: str, attempt: str) -> Answer:
+    def _attempt(self, request: httpx.Request, auth: httpx.Auth, bucket: str, attempt: str) -> Response:
         what = f"{request.method} {request.url.host}{request.url.path}"
         started = time.monotonic()
-        status: int | str = "no answer"
+        status: int | str = "no response"
         with self._lock:
             self._calls[bucket] += 1
         try:
-            response = self._http.send(request, auth=auth, stream=True)
+            stream = self._http.send(request, auth=auth, stream=True)
             try:
-                status = response.status_code
-                answer = Answer(
+                status = stream.status_code
+                response = Response(
                     status,
-                    response.headers,
-                    self._read(response, what, started + self._timeout),
-                    observed_at(response.headers.get_list("date")),
+                    stream.headers,
+                    self._read(stream, what, started + self._timeout),
+                    observed_at(stream.headers.get_list("date")),
                 )
             finally:
-                response.close()
+                stream.close()
         except httpx.DecodingError as error:
             raise BodyCutShort(
-                f"{what}: the answer cannot be unpacked ({error}), attempt {attempt}"
+                f"{what}: the response cannot be unpacked ({error}), attempt {attempt}"
             ) from None
         except httpx.TransportError as error:
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            if status == "no answer":
+            if status == "no response":
                 raise ApiUnavailable(
                     f"{what} cannot be reached ({reason}), attempt {attempt}: check the network, "
                     "try again later"
                 ) from None
-            raise BodyCutShort(f"{what}: the answer ended early ({reason}), attempt {attempt}") from None
+            raise BodyCutShort(f"{what}: the response ended early ({reason}), attempt {attempt}") from None
         finally:
             milliseconds = (time.monotonic() - started) * 1000
             logger.info(
                 "%s %s %s %.0f ms [%s]", request.method, request.url.path, status, milliseconds, bucket
             )
-        self._note_time(answer.observed_at)
-        return self._judge(answer, what, attempt)
+        self._note_time(response.observed_at)
+        return self._judge(response, what, attempt)
 
-    def _read(self, response: httpx.Response, what: str, deadline: float) -> bytes:
-        """Body of at most the allowed size, read before `deadline` (a server may send a byte a second)."""
+    def _read(self, stream: httpx.Response, what: str, deadline: float) -> bytes:
+        """Read a body of at most the allowed size before `deadline` (a server may send a byte a second)."""
         parts: list[bytes] = []
         size = 0
-        for part in response.iter_bytes():
+        for part in stream.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > self._max_bytes:
                 raise ConfigurationError(
-                    f"{what} answers more than {self._max_bytes} bytes: raise "
+                    f"{what} responds with more than {self._max_bytes} bytes: raise "
                     "SPOTIFY_PIPELINE_MAX_RESPONSE_BYTES if that is right"
                 )
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(f"not whole after {self._timeout:g} s")
         return b"".join(parts)
 
-    def _judge(self, answer: Answer, what: str, attempt: str) -> Answer:
-        if answer.status >= 500:
-            raise ApiUnavailable(f"{what} answers {answer.status}, attempt {attempt}: try again later")
-        if not 200 <= answer.status < 300:
-            return answer
+    def _judge(self, response: Response, what: str, attempt: str) -> Response:
+        if response.status >= 500:
+            raise ApiUnavailable(
+                f"{what} responds with {response.status}, attempt {attempt}: try again later"
+            )
+        if not 200 <= response.status < 300:
+            return response
         try:
-            # what one record holds must not keep its whole page away
-            document = read_json(answer.body)
+            # a bad value in one record must not make its whole page unreadable
+            document = read_json(response.body)
         except ValueError:
-            start = answer.body[:60].decode("utf-8", "replace")
+            start = response.body[:60].decode("utf-8", "replace")
             raise BodyCutShort(
-                f"{what}: {len(answer.body)} bytes that are not whole JSON, starting {start!r}, "
+                f"{what}: {len(response.body)} bytes that are not whole JSON, starting {start!r}, "
                 f"attempt {attempt}"
             ) from None
-        return replace(answer, document=document)
+        return replace(response, document=document)
 
     def _note_time(self, moment: datetime | None) -> None:
         if moment is not None:

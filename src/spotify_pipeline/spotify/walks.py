@@ -1,22 +1,55 @@
-"""The walk of each kind of catalogue source: which request follows which."""
+"""The walk of each kind of source: which request follows which."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
-from spotify_pipeline.errors import NotFound
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, Request, RequestKind, bucket_of
-from spotify_pipeline.spotify.pages import UnreadableAnswer, albums, member, next_of
-from spotify_pipeline.spotify.session import CrawlSession, Trail, WalkEnded, note_missing
+from spotify_pipeline.errors import NotFound, PermissionDenied
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, Request, RequestKind
+from spotify_pipeline.spotify.paging import (
+    albums,
+    following_request,
+    member,
+    next_of,
+    play_times,
+    walk_pages,
+)
+from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
+from spotify_pipeline.spotify.session import CrawlSession, Trail, UnreadableResponse, WalkEnded, note_missing
+from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
 
-PAGES_MAX = 2000
-"""Pages followed in one list; the longest real ones (albums of a famous composer) stay below."""
+logger = logging.getLogger(__name__)
+
+Walk = Callable[[Trail], None]
+
+PLAYS_KEPT = 50
+"""Plays that Spotify keeps of a listening history."""
+
+PLAYLIST_FIELDS = (
+    "collaborative,description,external_urls,href,id,images,name,owner(display_name,external_urls,href,id,type,uri),"
+    "public,snapshot_id,type,uri"
+)
+"""The playlist without its entries: those are read by pages, which alone say where the end is."""
+
+
+def walks_of(session: CrawlSession, source: CrawlSource, after_ms: int | None = None) -> list[Walk]:
+    """Return the walks of a source, which may run side by side, in the order of its definition.
+
+    Args:
+        session: The crawl that they belong to.
+        source: What to fetch.
+        after_ms: For a listening history, see `walk_recently_played`.
+    """
+    if source.kind is SourceKind.RECENTLY_PLAYED:
+        return [partial(walk_recently_played, session, after_ms)]
+    return list(_WALKS[source.kind](session, source))
 
 
 def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trail: Trail) -> None:
-    """The artist, then every page of its albums, which go into `trail.albums`."""
+    """Fetch the artist, then every page of its albums, which go into `trail.albums`."""
     artist = ENDPOINTS[RequestKind.ARTIST]
     listing = ENDPOINTS[RequestKind.ARTIST_ALBUMS]
     try:
@@ -32,13 +65,13 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
 
 
 def walk_album(session: CrawlSession, album_id: str, trail: Trail) -> None:
-    """The album with its first tracks, then the pages of the rest."""
+    """Fetch the album with its first tracks, then the pages of the rest."""
     album = ENDPOINTS[RequestKind.ALBUM]
     request = Request.get(album.kind, album.path(album_id), requested_id=album_id)
     try:
         document = session.fetch(request, trail)
         tracks = member(document, "tracks", f"the album at {request.target}")
-        following = _following(session, tracks, request, RequestKind.ALBUM_TRACKS, album_id)
+        following = following_request(session, tracks, request, RequestKind.ALBUM_TRACKS)
         if following is not None:
             for _ in walk_pages(session, following, trail):
                 pass
@@ -47,7 +80,7 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail) -> None:
 
 
 def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
-    """The pages of an album's tracks from `offset` on: what is before is known."""
+    """Fetch the pages of an album's tracks from `offset` on: those before it are known."""
     pages = ENDPOINTS[RequestKind.ALBUM_TRACKS]
     params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
     first = Request.get(pages.kind, pages.path(album_id), params, album_id)
@@ -59,7 +92,7 @@ def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Tr
 
 
 def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
-    """One track."""
+    """Fetch one track."""
     track = ENDPOINTS[RequestKind.TRACK]
     try:
         session.fetch(Request.get(track.kind, track.path(track_id), requested_id=track_id), trail)
@@ -68,20 +101,20 @@ def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
 
 
 def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -> None:
-    """Several tracks in one call: at most a page of them, for apps that still may."""
+    """Fetch several tracks in one call, at most a page of them; only some classes of app may."""
     tracks = ENDPOINTS[RequestKind.TRACKS]
     request = Request.get(tracks.kind, tracks.path(), {"ids": ",".join(track_ids)})
     try:
         document = session.fetch(request, trail)
     except NotFound:
-        # one id that cannot be spoils the whole answer: find out which
+        # one id that cannot exist spoils the whole response: find out which
         for track_id in track_ids:
             walk_track(session, track_id, trail)
         return
-    where = f"the answer of {request.target}"
+    where = f"the response to {request.target}"
     entries = member(document, "tracks", where)
     if not isinstance(entries, list) or len(entries) != len(track_ids):
-        raise UnreadableAnswer(f"{where} does not hold one entry for each id")
+        raise UnreadableResponse(f"{where} does not hold one entry for each id")
     for track_id, entry in zip(track_ids, entries, strict=True):
         if entry is None:
             error = NotFound(f"Spotify has no track {track_id}: check the id in sources.yml")
@@ -89,7 +122,7 @@ def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -
 
 
 def walk_search(session: CrawlSession, query: str, record_type: str, max_results: int, trail: Trail) -> None:
-    """Pages of one query and type until `max_results` records were asked for."""
+    """Fetch pages of one search text and type until `max_results` records were asked for."""
     search = ENDPOINTS[RequestKind.SEARCH]
     size = search.page_size(session.client.app_class)
     asked = min(size, max_results)
@@ -97,9 +130,9 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
     request: Request | None = Request.get(search.kind, search.path(), params)
     while request is not None:
         document = session.fetch(request, trail)
-        where = f"the answer of {request.target}"
+        where = f"the response to {request.target}"
         page = member(document, record_type + "s", where)
-        # the page after is told by offset, so that the last one asks for no more than is wanted
+        # the next page is asked for by offset, so that the last one is no larger than wanted
         more = next_of(page, where) is not None and asked < max_results
         if more:
             session.client.follow(page["next"])
@@ -109,33 +142,96 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
         asked += limit
 
 
-def walk_pages(session: CrawlSession, first: Request, trail: Trail) -> Iterator[dict[str, Any]]:
-    """The page at `first` and all that follow it.
+def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None:
+    """Fetch the playlist, then every page of its entries; one that the user may not read is missing."""
+    playlist = ENDPOINTS[RequestKind.PLAYLIST]
+    items = ENDPOINTS[RequestKind.PLAYLIST_ITEMS]
+    head = Request.get(playlist.kind, playlist.path(playlist_id), {"fields": PLAYLIST_FIELDS}, playlist_id)
+    # without additional_types an episode comes as if it were a track
+    params = {"additional_types": "episode,track", "limit": str(items.page_size(session.client.app_class))}
+    first = Request.get(items.kind, items.path(playlist_id), params, playlist_id)
+    try:
+        session.fetch(head, trail)
+        for _ in walk_pages(session, first, trail):
+            pass
+    except NotFound as error:
+        note_missing(trail, playlist_id, error)
+    except PermissionDenied as error:
+        logger.warning("%s", error)
+        trail.refused = error
+        trail.missing.append(Missing(playlist_id, str(error)))
 
-    Raises:
-        UnreadableAnswer: a page cannot be read, leads back to one already seen, or there is no end of them.
-    """
-    seen: set[Request] = set()
-    request: Request | None = first
-    while request is not None:
-        if request in seen:
-            raise UnreadableAnswer(f"the pages of {first.path} lead in a circle to {request.target}")
-        if len(seen) >= PAGES_MAX:
-            raise UnreadableAnswer(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
-        seen.add(request)
-        page = session.fetch(request, trail)
-        following = _following(session, page, request, first.kind, first.requested_id)
-        yield page
-        request = following
+
+def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
+    """Fetch every page of the user's saved tracks."""
+    saved = ENDPOINTS[RequestKind.SAVED_TRACKS]
+    params = {"limit": str(saved.page_size(session.client.app_class))}
+    for _ in walk_pages(session, Request.get(saved.kind, saved.path(), params), trail):
+        pass
 
 
-def _following(
-    session: CrawlSession, page: Any, request: Request, kind: RequestKind, requested_id: str | None
-) -> Request | None:
-    link = next_of(page, f"the answer of {request.target}")
-    if link is None:
-        return None
-    target = session.client.follow(link)
-    if bucket_of("GET", target.path) != ENDPOINTS[kind].bucket:
-        raise UnreadableAnswer(f"the next page of {request.target} is another endpoint: {target.path}")
-    return Request.get(kind, target.path, target.params, requested_id)
+def walk_top_tracks(session: CrawlSession, time_range: str, trail: Trail) -> None:
+    """Fetch every page of the user's top tracks over one range of time."""
+    top = ENDPOINTS[RequestKind.TOP_TRACKS]
+    params = {"limit": str(top.page_size(session.client.app_class)), "time_range": time_range}
+    for _ in walk_pages(session, Request.get(top.kind, top.path(), params), trail):
+        pass
+
+
+def walk_recently_played(session: CrawlSession, after_ms: int | None, trail: Trail) -> None:
+    """Fetch the plays after `after_ms` (unix milliseconds; None: all that Spotify still has)."""
+    played = ENDPOINTS[RequestKind.RECENTLY_PLAYED]
+    params = {"limit": str(played.page_size(session.client.app_class))}
+    if after_ms is not None:
+        params["after"] = str(after_ms)
+    for page in walk_pages(session, Request.get(played.kind, played.path(), params), trail):
+        times = list(play_times(page))
+        trail.plays.extend(times)
+        # a page's next may lead back in time past what was asked for
+        if not times or (after_ms is not None and unix_ms(min(times)) <= after_ms):
+            break
+
+
+def plays_of(trails: Sequence[Trail], after_ms: int | None) -> Plays:
+    """Sum up what walks of the listening history saw."""
+    times = sorted(moment for trail in trails for moment in trail.plays)
+    full = len(times) >= PLAYS_KEPT
+    return Plays(
+        count=len(times),
+        oldest=times[0] if times else None,
+        newest=times[-1] if times else None,
+        possible_gap=full and after_ms is not None and unix_ms(times[0]) > after_ms,
+    )
+
+
+def _artists(session: CrawlSession, source: CrawlSource) -> Iterable[Walk]:
+    groups = ",".join(source.include_groups)
+    return (partial(walk_artist, session, artist_id, groups) for artist_id in source.ids)
+
+
+def _tracks(session: CrawlSession, source: CrawlSource) -> Iterable[Walk]:
+    several = ENDPOINTS[RequestKind.TRACKS]
+    if session.client.app_class not in several.app_classes:
+        return (partial(walk_track, session, track_id) for track_id in source.ids)
+    size = several.page_size(session.client.app_class)
+    starts = range(0, len(source.ids), size)
+    return (partial(walk_tracks, session, source.ids[start : start + size]) for start in starts)
+
+
+def _searches(session: CrawlSession, source: CrawlSource) -> Iterable[Walk]:
+    for query in source.queries:
+        for record_type in source.types:
+            yield partial(walk_search, session, query, record_type, source.max_results)
+
+
+_WALKS: Mapping[SourceKind, Callable[[CrawlSession, CrawlSource], Iterable[Walk]]] = {
+    SourceKind.ARTIST: _artists,
+    SourceKind.ALBUM: lambda session, source: (partial(walk_album, session, id_) for id_ in source.ids),
+    SourceKind.TRACK: _tracks,
+    SourceKind.PLAYLIST: lambda session, source: (partial(walk_playlist, session, id_) for id_ in source.ids),
+    SourceKind.SEARCH: _searches,
+    SourceKind.SAVED_TRACKS: lambda session, _: [partial(walk_saved_tracks, session)],
+    SourceKind.TOP_TRACKS: lambda session, source: (
+        partial(walk_top_tracks, session, time_range) for time_range in source.time_ranges
+    ),
+}

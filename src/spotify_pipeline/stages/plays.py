@@ -15,7 +15,7 @@ import psycopg
 
 from spotify_pipeline.lake import Manifest
 from spotify_pipeline.spotify.result import unix_ms
-from spotify_pipeline.spotify.user_walks import PLAYS_KEPT
+from spotify_pipeline.spotify.walks import PLAYS_KEPT
 from spotify_pipeline.warehouse import plays as rows
 
 log = logging.getLogger(__name__)

@@ -79,7 +79,8 @@ class Runtime:
         """
         store = login_store(self.lookup, self.settings, self.ingest, self.login_state)
         if store is not None:
-            refuse_login_of_erased(self.ingest, store.read())
+            login = store.read()
+            refuse_login_of_erased(self.ingest, login.user_hash, login.authorized_on)
         return store
 
     @property

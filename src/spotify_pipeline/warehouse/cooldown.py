@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.spotify.limits import MemoryCooldownGate
+from spotify_pipeline.errors import RateLimited
 from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
@@ -28,7 +28,7 @@ class WarehouseCooldownGate:
         self._info = info
         self._account = account
         self._clock = clock
-        self._known = MemoryCooldownGate()
+        self._closed: dict[str, ops.Cooldown] = {}
         self._lock = threading.Lock()
         self._read_at: float | None = None
 
@@ -37,17 +37,27 @@ class WarehouseCooldownGate:
         with self._lock:
             if self._read_at is None or self._clock() - self._read_at >= REFRESH_SECONDS:
                 self._read()
-        self._known.check(bucket, now)
+            cooldown = self._closed.get(bucket)
+        if cooldown is not None and now < cooldown.deadline:
+            raise RateLimited.of(bucket, cooldown.deadline, cooldown.reason)
 
     def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
         """Keep every task from `bucket` until `deadline`."""
-        self._known.close(bucket, deadline, reason)
+        cooldown = ops.Cooldown(self._account, bucket, deadline, reason)
+        with self._lock:
+            self._note(cooldown)
         with naming_the_server(self._info), connect(self._info) as conn:
-            ops.close_bucket(conn, ops.Cooldown(self._account, bucket, deadline, reason))
+            ops.close_bucket(conn, cooldown)
+
+    def _note(self, cooldown: ops.Cooldown) -> None:
+        """Keep the later of two deadlines."""
+        known = self._closed.get(cooldown.bucket)
+        if known is None or known.deadline < cooldown.deadline:
+            self._closed[cooldown.bucket] = cooldown
 
     def _read(self) -> None:
         with naming_the_server(self._info), connect(self._info, autocommit=True) as conn:
             found = ops.cooldowns(conn, self._account)
         for cooldown in found.values():
-            self._known.close(cooldown.bucket, cooldown.deadline, cooldown.reason)
+            self._note(cooldown)
         self._read_at = self._clock()

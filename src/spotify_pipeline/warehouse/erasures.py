@@ -8,11 +8,10 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import UserErased
-from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 
-def refuse_login_of_erased(warehouse: ConnectionInfo, login: Login) -> None:
+def refuse_login_of_erased(warehouse: ConnectionInfo, user_hash: str, authorized_on: date) -> None:
     """Make sure that a login was given after the last erasure of its user's data.
 
     Raises:
@@ -20,10 +19,10 @@ def refuse_login_of_erased(warehouse: ConnectionInfo, login: Login) -> None:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     with naming_the_server(warehouse), connect(warehouse, autocommit=True) as conn:
-        erased = _erased_on(conn, login.user_hash)
-    if erased is not None and login.authorized_on <= erased:
+        erased = _erased_on(conn, user_hash)
+    if erased is not None and authorized_on <= erased:
         raise UserErased(
-            f"the data of user {login.user_hash} was erased on {erased}, and the login of connection "
+            f"the data of user {user_hash} was erased on {erased}, and the login of connection "
             "'spotify_user' is not newer: remove it, or log in again after that day to begin anew"
         )
 

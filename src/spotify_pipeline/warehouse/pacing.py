@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import psycopg
 
+from spotify_pipeline.buckets import TOTAL, WINDOW_SECONDS
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import CallBudgetSpent
-from spotify_pipeline.spotify.limits import TOTAL, WINDOW_SECONDS
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 # now() would be when the transaction began, before the row's lock was waited for

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from spotify_pipeline import connections
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.identity import user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_sandbox.testing import RunningSandbox
 

@@ -1,4 +1,4 @@
-"""The real client against the real sandbox, and a scripted server for answers that no sandbox gives."""
+"""The real client against the real sandbox, and against a scripted server."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login_store import LoginStore
-from spotify_pipeline.spotify.transport import RetryPolicy
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.spotify.clients import NO_WAITING, ClientMaker, connection
 from tests.integration.spotify.scripted import Reply, ScriptedServer, Sleeps, handler_for
-
-NO_WAITING = RetryPolicy(attempts=3).without_waiting()
-
-
-def connection(
-    api_url: str, accounts_url: str, app_class: str = AppClass.DEVELOPMENT, **changes: Any
-) -> ConnectionInfo:
-    extra = {"api_url": api_url, "accounts_url": accounts_url, "app_class": app_class}
-    fields = {"login": "client", "password": "not-the-real-word", **changes}
-    return ConnectionInfo("spotify_api", extra=extra, **fields)
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +31,6 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
     sandbox_process.control.reset_users()
     sandbox_process.control.reset_calls()
     return sandbox_process
-
-
-ClientMaker = Callable[..., SpotifyClient]
 
 
 @pytest.fixture

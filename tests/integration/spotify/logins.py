@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from datetime import date
 from threading import Lock
 
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_sandbox.testing import RunningSandbox
 
 USER = "listener1"
 
 
 class MemoryStore:
-    """A login in memory. `refused_reads` makes sure that nobody reads or writes without the lock."""
+    """A login in memory; it may be read and written only under its lock."""
 
     def __init__(self, login: Login) -> None:
         self.login = login

@@ -1,4 +1,4 @@
-"""A server that answers by script, for headers and bodies that no sandbox gives."""
+"""A server that responds by script, for headers and bodies that the sandbox does not make."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATE = "Sun, 22 Nov 2026 06:00:00 GMT"
 
 @dataclass
 class Reply:
-    """One answer of the scripted server.
+    """One response of the scripted server.
 
     `date` None sends no Date header, a list several; `drip` is the pause in seconds after each byte.
     """
@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass
 class ScriptedServer:
-    """Answers by path, from the front of a list whose last reply stays; `seen` holds what was asked."""
+    """Responds by path, from the front of a list whose last reply stays; `seen` holds the requests."""
 
     url: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class ScriptedServer:
 
 
 def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
-    """The request handler that answers as `script` says."""
+    """Return the request handler that responds as `script` says."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -81,7 +81,7 @@ def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             if not reply.drip:
                 self.wfile.write(body)
                 return
-            with suppress(ConnectionError):  # the client is expected to lose its patience
+            with suppress(ConnectionError):  # the client is expected to give up
                 for position in range(len(body)):
                     self.wfile.write(body[position : position + 1])
                     time.sleep(reply.drip)

@@ -29,9 +29,9 @@ from spotify_pipeline.errors import (
     UnsafeLink,
 )
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spotify.auth import TOKEN_BUCKET
 from spotify_pipeline.spotify.client import WAITS_MAX, SpotifyClient
 from spotify_pipeline.spotify.headers import RETRY_AFTER_MAX
+from spotify_pipeline.spotify.tokens import TOKEN_BUCKET
 from spotify_sandbox.testing import RunningSandbox
 from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer, Sleeps
 
@@ -151,7 +151,7 @@ def test_a_server_error_is_tried_again_and_then_named(
     sandbox.control.add_fault("status", status=503, path="/v1/artists", times=2)
     assert sandbox_client().get(f"/artists/{artist_id}").status == 200
     sandbox.control.add_fault("status", status=502, path="/v1/artists", times=None)
-    with pytest.raises(ApiUnavailable, match=r"/artists/\w{22} answers 502, attempt 3 of 3"):
+    with pytest.raises(ApiUnavailable, match=r"/artists/\w{22} responds with 502, attempt 3 of 3"):
         sandbox_client().get(f"/artists/{artist_id}")
 
 
@@ -174,7 +174,7 @@ def test_a_server_that_sends_a_byte_at_a_time_is_given_up(
         scripted_client(request_timeout=0.2).get(PATH)
 
 
-def test_a_port_where_nobody_listens_is_named(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+def test_a_closed_port_is_named(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     client = scripted_client()
     client.api_now()
     client.api_url = "http://127.0.0.1:9/v1"
@@ -248,7 +248,7 @@ def test_an_answer_without_one_readable_date_is_refused(
 
 def test_a_redirect_is_not_followed(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     server.on("/v1" + PATH, Reply(302, headers={"Location": server.url + "/elsewhere"}))
-    with pytest.raises(UnsafeLink, match="answers 302 with a redirect"):
+    with pytest.raises(UnsafeLink, match="responds with 302, a redirect"):
         scripted_client().get(PATH)
     assert server.count("/elsewhere") == 0
 
@@ -351,7 +351,7 @@ def test_no_secret_reaches_a_log_or_a_traceback(
     # the frames of the client with all their locals, as a verbose log shows them; not the test's own frame
     frames = failed.value.with_traceback(failed.tb.tb_next)
     told = "".join(traceback.TracebackException.from_exception(frames, capture_locals=True).format())
-    assert "answers 500" in told
+    assert "responds with 500" in told
     assert "_attempt" in told
     shown = caplog.text + told
     assert f"GET /v1{PATH} 200" in shown

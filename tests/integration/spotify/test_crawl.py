@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,15 +17,15 @@ from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.crawl import StopReason, crawl
 from spotify_pipeline.spotify.endpoints import Request, RequestKind
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.integration.spotify.conftest import NO_WAITING, connection
+from tests.integration.spotify.clients import NO_WAITING, ClientMaker, connection
 from tests.integration.spotify.scripted import Reply, ScriptedServer
 from tests.integration.spotify.store import TODAY, Store
 
 pytestmark = pytest.mark.integration
 
-ClientMaker = Callable[..., SpotifyClient]
+
 UNKNOWN = "0" * 22
-A, B, C = ("1TnOYISbd1XYRBk9myase" + last for last in "abc")
+A, B, C, D = ("1TnOYISbd1XYRBk9myase" + last for last in "abcd")
 
 
 def artists_of(sandbox: RunningSandbox) -> Source:
@@ -171,9 +171,7 @@ def test_a_search_asks_for_no_more_than_is_wanted(
     assert records["a", "track"] == wanted
 
 
-def test_a_search_goes_no_further_than_spotify_answers(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker
-) -> None:
+def test_a_search_stops_at_the_greatest_offset(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     source = Source("s", SourceKind.SEARCH, queries=("a",), types=("track",), max_results=1000)
     result = Store().crawl(sandbox_client(), source)
     assert result.complete
@@ -194,9 +192,7 @@ def test_an_unknown_id_does_not_stop_the_others(sandbox: RunningSandbox, sandbox
     assert sandbox.control.calls().by_status[404] == 1
 
 
-def test_a_used_up_quota_closes_its_bucket_and_leaves_the_others_open(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker
-) -> None:
+def test_a_spent_quota_closes_its_bucket_alone(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     source, store = artists_of(sandbox), Store()
     sandbox.control.exhaust_quota(r"/v1/albums/\w+$", retry_after=86_207, after=5)
     client = sandbox_client()
@@ -242,9 +238,7 @@ def test_a_long_limit_without_a_reason_stops_every_call(
     assert sandbox.control.calls().by_status[429] == 1
 
 
-def test_midnight_ends_the_crawl_and_nothing_of_the_next_day_is_kept(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker
-) -> None:
+def test_midnight_ends_the_crawl(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     store, moved = Store(), False
     sandbox.control.set_clock("2026-11-22T23:30:00Z")
 
@@ -260,7 +254,7 @@ def test_midnight_ends_the_crawl_and_nothing_of_the_next_day_is_kept(
     )
     assert (result.complete, result.stopped_by) == (False, StopReason.DATE_PASSED)
     assert result.message == (
-        "Spotify's date is 2026-11-23, no longer 2026-11-22: its answers belong to another partition"
+        "Spotify's date is 2026-11-23, no longer 2026-11-22: its responses belong to another partition"
     )
     assert len(result.requests) == len(store.kept) == 20
     assert sandbox.control.calls().api_total == 21
@@ -274,7 +268,7 @@ def test_a_404_after_midnight_says_nothing_about_the_day_before(
     assert (result.stopped_by, result.missing) == (StopReason.DATE_PASSED, ())
 
 
-def test_one_album_that_cannot_be_had_does_not_keep_the_rest_away(
+def test_an_outage_of_one_album_leaves_the_others(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     source, whole = artists_of(sandbox), Store()
@@ -289,7 +283,7 @@ def test_one_album_that_cannot_be_had_does_not_keep_the_rest_away(
     assert set(store.bodies) == set(order) - {r for r in order if r.requested_id == bad.requested_id}
 
 
-def test_an_outage_is_not_tried_out_on_every_id(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_an_outage_is_not_retried_for_every_id(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     source = artists_of(sandbox)
     sandbox.control.add_fault("status", status=500, path="/v1/", times=None)
     result = Store().crawl(sandbox_client(), source, concurrency=1)
@@ -303,6 +297,32 @@ def test_a_refused_app_ends_the_crawl_at_once(sandbox: RunningSandbox, sandbox_c
     with pytest.raises(PermissionDenied, match="Active premium subscription required"):
         Store().crawl(sandbox_client(), artists_of(sandbox), concurrency=1)
     assert sandbox.control.calls().api_total == 1
+
+
+POISONED = {
+    "NaN": b'{"items": [{"id": "%s", "popularity": NaN}], "next": null}',
+    "a lone surrogate": b'{"items": [{"id": "%s", "name": "\\ud800"}], "next": null}',
+    "UTF-16": '{"items": [{"id": "%s", "name": "é"}], "next": null}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"items": [{"id": "%s"}], "next": null}',
+    "a name twice": b'{"items": [{"id": "%s", "popularity": 1, "popularity": 2}], "next": null}',
+    "a number without bound": b'{"items": [{"id": "%s", "popularity": 1e999}], "next": null}',
+}
+
+
+@pytest.mark.parametrize("body", POISONED.values(), ids=POISONED)
+def test_a_resumed_crawl_reads_what_the_first_one_read(
+    two_artists: ScriptedServer, scripted_client: ClientMaker, body: bytes
+) -> None:
+    place = "%s".encode("utf-16-le") if body.startswith(b"\xff\xfe") else b"%s"
+    album = D.encode("utf-16-le") if body.startswith(b"\xff\xfe") else D.encode()
+    two_artists.on(LISTING, Reply(body=body.replace(place, album)))
+    two_artists.on(f"/v1/albums/{D}", Reply(body={"id": D, "tracks": {"items": [], "next": None}}))
+    store = Store()
+    first = store.crawl(scripted_client(), ARTIST)
+    assert first.complete
+    assert f"/albums/{D}" in [request.target for request in first.requests]
+    again = store.crawl(scripted_client(), ARTIST)
+    assert (again.calls, again.complete, again.requests) == (0, True, first.requests)
 
 
 def test_a_damaged_object_is_named(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
@@ -319,7 +339,7 @@ ARTIST = Source("a", SourceKind.ARTIST, (A, B), ("album",))
 
 @pytest.fixture
 def two_artists(server: ScriptedServer) -> ScriptedServer:
-    """Artist B is in order; what A's listing answers is the test's."""
+    """Artist B is in order; the test says how A's listing responds."""
     for artist in (A, B):
         server.on(f"/v1/artists/{artist}", Reply(body={"id": artist}))
     server.on(LISTING.replace(A, B), Reply(body={"items": [{"id": C}], "next": None}))
@@ -350,7 +370,7 @@ def test_the_way_a_next_link_leaves_the_api_is_never_taken(
         ({"items": [], "next": "APILISTING"}, "lead in a circle"),
     ],
 )
-def test_an_answer_that_cannot_be_walked_on_from_is_kept_and_named(
+def test_an_unreadable_response_is_kept_and_reported(
     two_artists: ScriptedServer, scripted_client: ClientMaker, body: Any, problem: str
 ) -> None:
     if isinstance(body, dict) and isinstance(body.get("next"), str):
@@ -370,7 +390,7 @@ def test_an_answer_that_cannot_be_walked_on_from_is_kept_and_named(
 def test_a_list_without_an_end_is_left(
     two_artists: ScriptedServer, scripted_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spotify_pipeline.spotify.walks.PAGES_MAX", 5)
+    monkeypatch.setattr("spotify_pipeline.spotify.paging.PAGES_MAX", 5)
     path = f"/artists/{A}/albums"
     for page in range(10):
         name = LISTING if page == 0 else f"/v1{path}?offset={page}"

@@ -22,7 +22,7 @@ from spotify_pipeline.spotify.limits import MemoryCooldownGate
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
+from tests.integration.spotify.clients import NO_WAITING, ClientMaker, connection
 from tests.integration.spotify.logins import USER, MemoryStore, login_of
 from tests.integration.spotify.scripted import Reply, ScriptedServer
 
@@ -47,7 +47,7 @@ def test_a_user_is_read_with_one_refresh_and_the_token_is_shared(
     assert {store.login.access_token, store.login.refresh_token} <= set(hidden)
 
 
-def test_a_token_that_another_task_has_got_does_not_stand_on_this_machine_s_clock(
+def test_a_shared_token_does_not_rely_on_the_local_clock(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     """The sandbox is far from now: a deadline is compared with its time, from the first call on."""
@@ -71,8 +71,8 @@ def test_threads_that_need_a_token_at_once_refresh_it_once(
     store = MemoryStore(login_of(sandbox))
     clients = [sandbox_client(login=store) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: clients[number % 4].get("/me").status, range(16)))
-    assert answers == [200] * 16
+        statuses = list(pool.map(lambda number: clients[number % 4].get("/me").status, range(16)))
+    assert statuses == [200] * 16
     assert refreshes(sandbox) == 1
 
 
@@ -102,9 +102,7 @@ def test_a_token_that_spotify_refuses_is_replaced_for_everyone(
     assert refreshes(sandbox) == 2
 
 
-def test_the_end_of_a_login_says_how_to_log_in_again_and_is_not_retried(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker
-) -> None:
+def test_an_ended_login_is_not_retried(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     store = MemoryStore(login_of(sandbox, authorized_on=date(2026, 5, 21)))
     with pytest.raises(AuthenticationError, match="run 'spotify-pipeline auth login'") as error:
         sandbox_client(login=store).get("/me")

@@ -1,4 +1,4 @@
-"""Answers as recorded, and answers that nobody expects: the crawl ends with a result or one of our errors."""
+"""Recorded and mutated responses: the crawl ends with a result or with one of our errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.crawl import CrawlResult
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind
 from spotify_pipeline.spotify.headers import RETRY_AFTER_MAX
-from tests.integration.spotify.conftest import ClientMaker
+from tests.integration.spotify.clients import ClientMaker
 from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer
 from tests.integration.spotify.store import Store
 
@@ -104,7 +104,7 @@ def crawled(client: SpotifyClient, source: Source) -> CrawlResult | PipelineErro
 
 
 class Everything(dict[str, list[Reply]]):
-    """Answers every path alike."""
+    """Responds to every path alike."""
 
     def __init__(self, token: list[Reply], reply: Reply) -> None:
         super().__init__({"/api/token": token})
@@ -121,7 +121,7 @@ class Everything(dict[str, list[Reply]]):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_any_answer_gives_a_result_or_a_named_error(
+def test_any_response_gives_a_result_or_a_named_error(
     server: ScriptedServer, client: SpotifyClient, kind: SourceKind, data: st.DataObject
 ) -> None:
     document = mutated(copy.deepcopy(DOCUMENT), data, server.api_url)
@@ -170,7 +170,7 @@ RECORDED = {
 }
 
 
-def test_every_recorded_answer_passes_every_walk(
+def test_every_recorded_response_passes_every_walk(
     server: ScriptedServer, client: SpotifyClient, reference_data: Path
 ) -> None:
     files = sorted((reference_data / "recorded").rglob("*.json"))

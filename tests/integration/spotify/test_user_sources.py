@@ -15,7 +15,7 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.endpoints import RequestKind, Scope
 from spotify_pipeline.spotify.result import unix_ms
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.integration.spotify.conftest import NO_WAITING, ClientMaker, connection
+from tests.integration.spotify.clients import NO_WAITING, ClientMaker, connection
 from tests.integration.spotify.logins import MemoryStore, login_of
 from tests.integration.spotify.scripted import Reply, ScriptedServer
 from tests.integration.spotify.store import Store
@@ -99,9 +99,7 @@ def test_top_tracks_are_read_for_each_range(sandbox: RunningSandbox, as_user: Us
     assert len(store.items(result)) == 2 * 60
 
 
-def test_own_playlists_are_read_and_those_of_others_listed_as_missing(
-    sandbox: RunningSandbox, as_user: UserClient
-) -> None:
+def test_playlists_of_others_are_listed_as_missing(sandbox: RunningSandbox, as_user: UserClient) -> None:
     playlists = sandbox.control.playlists()
     own = [p["id"] for p in playlists if p["owner"] == "listener1"]
     foreign = next(p["id"] for p in playlists if p["owner"] != "listener1" and p["public"])
@@ -143,7 +141,7 @@ def test_plays_go_on_from_the_cursor(sandbox: RunningSandbox, as_user: UserClien
     assert (nothing.complete, nothing.plays.count, nothing.plays.cursor_ms) == (True, 0, None)
 
 
-def test_more_plays_than_spotify_keeps_are_told_as_a_possible_gap(
+def test_more_plays_than_spotify_keeps_are_a_possible_gap(
     sandbox: RunningSandbox, as_user: UserClient
 ) -> None:
     client, source = as_user("listener2"), Source("plays", SourceKind.RECENTLY_PLAYED)
@@ -188,7 +186,7 @@ def test_a_full_page_is_a_gap_only_if_all_of_it_is_new(
     assert result.plays.possible_gap == gap
 
 
-def test_a_history_that_leads_back_for_ever_is_left_at_the_cursor(
+def test_a_history_without_end_is_read_to_the_cursor(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     link = f"{server.api_url}/me/player/recently-played?before=7&limit=50"

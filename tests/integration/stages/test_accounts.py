@@ -12,9 +12,10 @@ import orjson
 import pytest
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays, why_not
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source

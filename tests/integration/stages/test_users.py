@@ -20,9 +20,10 @@ from spotify_pipeline.errors import (
     PermissionDenied,
     WarehouseUnavailable,
 )
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.runtime import Runtime

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from spotify_pipeline.buckets import TOTAL
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import CallBudgetSpent, WarehouseUnavailable
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spotify.limits import TOTAL
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.pacing import WarehouseBudget, WarehousePacer
 from tests.integration.stages.conftest import World

@@ -17,7 +17,7 @@ from spotify_pipeline.contract.entries import (
     playlist_groups,
 )
 from spotify_pipeline.contract.validator import Verdict, schema, validate
-from spotify_pipeline.spotify.login import user_hash
+from spotify_pipeline.identity import user_hash
 
 ID = "4uLU6hMCjMI75M1A2tKUQC"
 AT = "2026-11-05T03:00:00Z"

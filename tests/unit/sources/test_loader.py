@@ -239,7 +239,7 @@ def test_every_mistake_is_named_with_its_place(file: Path, text: str, place: str
     assert "\n" not in str(error.value)
 
 
-def test_the_first_of_several_mistakes_is_named_and_the_others_counted(file: Path) -> None:
+def test_the_first_mistake_is_named_the_others_counted(file: Path) -> None:
     file.write_text(HEAD + SOURCE.replace("name: a", "name: A") + "    include_groups: [ep]\n    x: y\n")
     with pytest.raises(SourcesFileError, match=r":3:11: 'A' cannot be used as 'name'.* \(and 2 more\)$"):
         load_sources(file)

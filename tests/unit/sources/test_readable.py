@@ -45,7 +45,7 @@ def test_a_scope_that_was_not_allowed_is_named(kind: SourceKind, scope: str) -> 
         check_readable([Source("mine", kind)], AppClass.EXTENDED, set(Scope) - set(kind.scopes or ()))
 
 
-def test_all_are_collected_in_their_order_and_the_first_is_raised() -> None:
+def test_all_unreadable_sources_are_listed_in_order() -> None:
     faults = unreadable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
     assert [fault.split("'")[1] for fault in faults] == ["playlist", "saved_tracks", "recently_played"]
     with pytest.raises(PermissionDenied, match=r"^source 'playlist' .* \(and 2 more sources\)$"):

@@ -49,7 +49,7 @@ def test_retry_after_is_read_in_every_notation(value: str | None, wait: timedelt
     assert retry_after(value, NOW) == wait
 
 
-def test_a_used_up_quota_without_a_header_is_left_alone_for_longer() -> None:
+def test_a_spent_quota_without_a_header_means_an_hour() -> None:
     assert retry_after(None, NOW, QUOTA_EXCEEDED) == QUOTA_RETRY_AFTER_MISSING
     assert retry_after("3", NOW, QUOTA_EXCEEDED) == timedelta(seconds=3)
 

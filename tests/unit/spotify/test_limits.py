@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spotify_pipeline.buckets import TOTAL
 from spotify_pipeline.errors import CallBudgetSpent, RateLimited
-from spotify_pipeline.spotify.limits import TOTAL, MemoryCallBudget, MemoryCooldownGate, RollingWindowPacer
+from spotify_pipeline.spotify.limits import MemoryCallBudget, MemoryCooldownGate, RollingWindowPacer
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -28,7 +29,7 @@ class Clock:
         self.seconds += seconds
 
 
-def test_a_closed_bucket_stays_closed_until_its_deadline_and_others_stay_open() -> None:
+def test_a_bucket_is_closed_alone_and_until_its_deadline() -> None:
     gate = MemoryCooldownGate()
     gate.close("GET /search", NOW + HOUR, "QUOTA_EXCEEDED")
     with pytest.raises(

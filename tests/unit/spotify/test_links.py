@@ -19,7 +19,7 @@ def test_a_link_of_the_api_is_taken_apart(origin: str) -> None:
     assert link == Link(ALBUMS, (("include_groups", "album,single"), ("limit", "10"), ("offset", "10")))
 
 
-def test_a_link_without_a_query_and_an_empty_value_are_kept_as_they_are() -> None:
+def test_a_missing_query_and_an_empty_value_are_kept() -> None:
     assert check_link(API + ALBUMS, API) == Link(ALBUMS, ())
     assert check_link(f"{API}{ALBUMS}?market=", API).params == (("market", ""),)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spotify_pipeline import connections
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.spotify.login import Login, user_hash
+from spotify_pipeline.identity import user_hash
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileState, SeededLoginStore, file_lock
 
 LOGIN = Login("client", "r3fresh", user_hash("listener"), ("user-top-read",), date(2026, 8, 31))

@@ -14,8 +14,9 @@ from spotify_pipeline.connections import (
     from_environment,
     variable_name,
 )
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import keys
-from spotify_pipeline.spotify.login import ALL_SCOPES, Login, user_hash
+from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import airflow_environment
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load

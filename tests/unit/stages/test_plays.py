@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from spotify_pipeline.spotify.result import unix_ms
-from spotify_pipeline.spotify.user_walks import PLAYS_KEPT
+from spotify_pipeline.spotify.walks import PLAYS_KEPT
 from spotify_pipeline.stages.plays import OVERLAP_MS, is_listening, possible_gap
 
 KNOWN = datetime(2026, 11, 22, 6, tzinfo=UTC)

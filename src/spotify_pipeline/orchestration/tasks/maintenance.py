@@ -48,7 +48,8 @@ def forget_erased_login() -> bool:
         if text is None or get_current_context()["params"]["dry_run"]:
             return False
         try:
-            refuse_login_of_erased(runtime.ingest, Login.from_json(text, "the state of the login"))
+            login = Login.from_json(text, "the state of the login")
+            refuse_login_of_erased(runtime.ingest, login.user_hash, login.authorized_on)
         except UserErased as error:
             log.warning("%s", error)
             state.remove()

@@ -1,4 +1,4 @@
-"""Access tokens: what the token endpoint gives, and the app's own by the client-credentials flow."""
+"""Access tokens: the token endpoint, and the app's own tokens by the client-credentials flow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from spotify_pipeline.errors import (
     PipelineError,
     RateLimited,
 )
-from spotify_pipeline.spotify.answers import said
 from spotify_pipeline.spotify.headers import retry_after
-from spotify_pipeline.spotify.limits import closed_message
-from spotify_pipeline.spotify.transport import Answer, Transport
+from spotify_pipeline.spotify.refusals import read_error
+from spotify_pipeline.spotify.transport import Response, Transport
 
 TOKEN_BUCKET = "POST /api/token"  # noqa: S105 - the name of an endpoint
 EXPIRY_MARGIN = 60.0
@@ -42,14 +41,14 @@ class TokenProvider(Protocol):
     """Source of tokens, shared by threads."""
 
     def token(self) -> AccessToken:
-        """A token that is good for some time yet."""
+        """Return a token that is valid for some time yet."""
 
     def discard(self, token: AccessToken) -> None:
         """Forget `token`, which Spotify has refused; another thread's newer one is kept."""
 
 
 class Bearer(httpx.Auth):
-    """Puts a token on one request."""
+    """Adds a token to one request."""
 
     def __init__(self, token: AccessToken) -> None:
         self._token = token
@@ -61,10 +60,7 @@ class Bearer(httpx.Auth):
 
 
 class ClientCredentials:
-    """Gets tokens for an app without a user from `POST {accounts_url}/api/token`.
-
-    A token is kept in memory until shortly before it expires.
-    """
+    """Tokens of an app without a user, kept in memory until shortly before they expire."""
 
     def __init__(
         self,
@@ -85,7 +81,7 @@ class ClientCredentials:
         self._token: AccessToken | None = None
 
     def token(self) -> AccessToken:
-        """The cached token, or a new one; threads that need it at once ask for it once.
+        """Return the cached token, or a new one; threads that need one at the same time share one request.
 
         Raises:
             AuthenticationError: Spotify refuses the id or secret.
@@ -119,10 +115,13 @@ class ClientCredentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """What the token endpoint returns.
+    """A successful response of the token endpoint.
 
-    `lifetime` is the access token's, in seconds. A client-credentials grant has neither refresh token nor
-    scopes.
+    Attributes:
+        token: The access token.
+        lifetime: Its lifetime in seconds.
+        refresh_token: None for client credentials, and where the one in use stays valid.
+        scopes: What the user has allowed; empty for client credentials.
     """
 
     token: AccessToken
@@ -140,27 +139,27 @@ def ask_for_token(
     refused: Callable[[str], AuthenticationError],
     clock: Callable[[], float] = time.monotonic,
 ) -> Grant:
-    """`POST {accounts_url}/api/token` with the form `data`.
+    """Send `POST {accounts_url}/api/token` with the form `data`.
 
     Raises:
-        AuthenticationError: Spotify refuses what was sent; `refused` makes it of Spotify's own words.
+        AuthenticationError: Spotify refuses what was sent; `refused` makes the error from Spotify's message.
         ApiUnavailable, BodyCutShort, RateLimited: the token endpoint cannot serve now.
     """
     asked_at = clock()
     url = accounts_url.rstrip("/") + "/api/token"
-    answer = transport.send("POST", url, bucket=TOKEN_BUCKET, auth=auth, data=data)
-    if answer.status != 200:
-        raise _refusal(transport, answer, lambda words: refused(_without(data, words)))
-    document = answer.document if isinstance(answer.document, dict) else {}
+    response = transport.send("POST", url, bucket=TOKEN_BUCKET, auth=auth, data=data)
+    if response.status != 200:
+        raise _refusal(transport, response, lambda words: refused(_without(data, words)))
+    document = response.document if isinstance(response.document, dict) else {}
     value, lifetime = document.get("access_token"), document.get("expires_in")
     if not _is_token(value):
-        raise BodyCutShort("the token endpoint answers without a usable access_token: try again later")
+        raise BodyCutShort("the token endpoint returns no usable access_token: try again later")
     seconds = float(lifetime) if isinstance(lifetime, int | float) and math.isfinite(lifetime) else 0.0
     # a lifetime shorter than the margin still gives a token for half of it
     usable = max(seconds - EXPIRY_MARGIN, seconds / 2, 0.0)
     refresh_token, scope = document.get("refresh_token"), document.get("scope")
     return Grant(
-        token=AccessToken(value, asked_at + usable, answer.observed_at),
+        token=AccessToken(value, asked_at + usable, response.observed_at),
         lifetime=max(seconds, 0.0),
         refresh_token=refresh_token if _is_token(refresh_token) else None,
         scopes=tuple(scope.split()) if isinstance(scope, str) else (),
@@ -172,23 +171,22 @@ def _is_token(value: Any) -> TypeGuard[str]:
 
 
 def _refusal(
-    transport: Transport, answer: Answer, refused: Callable[[str], AuthenticationError]
+    transport: Transport, response: Response, refused: Callable[[str], AuthenticationError]
 ) -> PipelineError:
-    words = said(answer.body)
-    if answer.status == 429:
-        now = answer.observed_at or transport.api_now()
-        deadline = now + retry_after(answer.headers.get("retry-after"), now, words.reason)
-        message = closed_message(TOKEN_BUCKET, deadline, words.reason)
-        return RateLimited(message, bucket=TOKEN_BUCKET, deadline=deadline, reason=words.reason)
-    if 400 <= answer.status < 500:
+    words = read_error(response.body)
+    if response.status == 429:
+        now = response.observed_at or transport.api_now()
+        deadline = now + retry_after(response.headers.get("retry-after"), now, words.reason)
+        return RateLimited.of(TOKEN_BUCKET, deadline, words.reason)
+    if 400 <= response.status < 500:
         return refused(words.message)
     return ApiUnavailable(
-        f"the token endpoint answers {answer.status}: check accounts_url of connection 'spotify_api'"
+        f"the token endpoint responds with {response.status}: check accounts_url of connection 'spotify_api'"
     )
 
 
 def _without(data: Mapping[str, str], words: str) -> str:
-    """The same words, should the answer have echoed a secret."""
+    """Return the message without a secret that the response may have echoed."""
     for name in ("refresh_token", "code", "code_verifier"):
         if data.get(name):
             words = words.replace(data[name], "***")

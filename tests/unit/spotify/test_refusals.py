@@ -1,4 +1,4 @@
-"""What error answers mean, recorded ones included."""
+"""What error responses mean, recorded ones included."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from spotify_pipeline.errors import (
     RequestRefused,
     UnsafeLink,
 )
-from spotify_pipeline.spotify.answers import Said, refusal, said
-from spotify_pipeline.spotify.transport import Answer
+from spotify_pipeline.spotify.refusals import ErrorBody, read_error, refusal
+from spotify_pipeline.spotify.transport import Response
 
 
-def answer(status: int, body: bytes) -> Answer:
-    return Answer(status, httpx.Headers(), body, None)
+def answer(status: int, body: bytes) -> Response:
+    return Response(status, httpx.Headers(), body, None)
 
 
 @pytest.mark.parametrize(
@@ -31,28 +31,28 @@ def answer(status: int, body: bytes) -> Answer:
     [
         (
             b'{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}',
-            Said("Too many requests", "QUOTA_EXCEEDED"),
+            ErrorBody("Too many requests", "QUOTA_EXCEEDED"),
         ),
         (
             b'{"error":"invalid_client","error_description":"Invalid client"}',
-            Said("invalid_client: Invalid client", "invalid_client"),
+            ErrorBody("invalid_client: Invalid client", "invalid_client"),
         ),
-        (b'{"error":{"type":"not_found","description":"non existing id"}}', Said("non existing id")),
-        (b"Too many requests", Said("Too many requests")),
-        (b"", Said("no message")),
-        (b"null", Said("no message")),
-        (b'{"error":null}', Said("no message")),
-        (b'{"error":{"message":17,"reason":[]}}', Said("no message")),
-        (b"two\r\nlines\x1b[31m", Said("two lines [31m")),
+        (b'{"error":{"type":"not_found","description":"non existing id"}}', ErrorBody("non existing id")),
+        (b"Too many requests", ErrorBody("Too many requests")),
+        (b"", ErrorBody("no message")),
+        (b"null", ErrorBody("no message")),
+        (b'{"error":null}', ErrorBody("no message")),
+        (b'{"error":{"message":17,"reason":[]}}', ErrorBody("no message")),
+        (b"two\r\nlines\x1b[31m", ErrorBody("two lines [31m")),
     ],
 )
-def test_every_shape_of_error_body_is_read(body: bytes, expected: Said) -> None:
-    assert said(body) == expected
+def test_every_shape_of_error_body_is_read(body: bytes, expected: ErrorBody) -> None:
+    assert read_error(body) == expected
 
 
 @given(st.binary(max_size=2000))
 def test_any_bytes_give_one_short_line(body: bytes) -> None:
-    words = said(body)
+    words = read_error(body)
     assert 0 < len(words.message) <= 301
     assert "\n" not in words.message
 
@@ -88,9 +88,9 @@ def test_every_recorded_error_body_is_understood(reference_data: Path) -> None:
     for entry in entries:
         fragment = entry.get("body", entry.get("body_fragment"))
         body = entry["body_text"].encode() if "body_text" in entry else json.dumps(fragment).encode()
-        words = said(body)
+        words = read_error(body)
         error = fragment.get("error") if isinstance(fragment, dict) else None
         if isinstance(error, dict) and "message" in error:
-            assert words == Said(error["message"], error.get("reason"))
+            assert words == ErrorBody(error["message"], error.get("reason"))
         elif "body_text" in entry:
             assert words.message.startswith(entry["body_text"][:40])

@@ -1,4 +1,4 @@
-"""Access tokens of a user's login, refreshed by one task at a time."""
+"""Access tokens of a user's login; one task at a time refreshes them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from spotify_pipeline.spotify.auth import EXPIRY_MARGIN, AccessToken, ask_for_token
 from spotify_pipeline.spotify.login import Login, login_refused
 from spotify_pipeline.spotify.login_store import LoginStore
+from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, ask_for_token
 from spotify_pipeline.spotify.transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class UserLogin:
         self._warned = False
 
     def token(self) -> AccessToken:
-        """The token in use, the one that another task has got meanwhile, or a new one.
+        """Return the token in use, the one that another task has stored meanwhile, or a new one.
 
         Raises:
             AuthenticationError: Spotify no longer accepts the login; the message says how to log in again.
@@ -72,7 +72,7 @@ class UserLogin:
                 self._token = None
 
     def _adopt(self, login: Login) -> AccessToken | None:
-        """The store's access token, as long as it is good."""
+        """Return the store's access token while it is valid."""
         if login.access_token is None or login.expires_at is None or login.access_token == self._refused:
             return None
         left = (login.expires_at - self._now()).total_seconds() - EXPIRY_MARGIN
@@ -102,7 +102,7 @@ class UserLogin:
         self._store.write(
             replace(
                 login,
-                # an answer without one means: keep the old one
+                # a response without one means: the old one stays valid
                 refresh_token=grant.refresh_token or login.refresh_token,
                 scopes=grant.scopes or login.scopes,
                 access_token=grant.token.value,
@@ -112,7 +112,7 @@ class UserLogin:
         return grant.token
 
     def _warn(self) -> None:
-        """Say once that the login ends soon, as soon as Spotify has told its date."""
+        """Log once that the login ends soon, as soon as Spotify's date is known."""
         if self._ending is not None and not self._warned and self._transport.knows_api_time:
             self._warned = True
             warning = self._ending.warning(self._transport.api_now().date())

@@ -1,4 +1,4 @@
-"""Pages as they should be, as they were recorded, and as nobody expects them."""
+"""Regular, recorded and malformed pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_pipeline.spotify.pages import UnreadableAnswer, albums, member, next_of, play_times
+from spotify_pipeline.spotify.paging import albums, member, next_of, play_times
+from spotify_pipeline.spotify.session import UnreadableResponse
 
 ALBUM = "4aawyAB9vmqN3uQ7FjRGTy"
 JSON = st.recursive(
@@ -35,14 +36,14 @@ JSON = st.recursive(
     ],
 )
 def test_an_odd_page_is_named(page: Any, problem: str) -> None:
-    with pytest.raises(UnreadableAnswer, match=f"^the answer .*{problem}"):
+    with pytest.raises(UnreadableResponse, match=f"^the answer .*{problem}"):
         next_of(page, "the answer of /x")
 
 
 def test_a_missing_member_is_named() -> None:
     assert member({"tracks": 1}, "tracks", "it") == 1
     for document in ({}, None, []):
-        with pytest.raises(UnreadableAnswer, match="it has no 'tracks'"):
+        with pytest.raises(UnreadableResponse, match="it has no 'tracks'"):
             member(document, "tracks", "it")
 
 
@@ -55,7 +56,7 @@ def test_null_and_nameless_entries_of_a_listing_are_passed_over() -> None:
 def test_any_document_is_a_page_or_is_called_unreadable(document: Any) -> None:
     try:
         link = next_of(document, "it")
-    except UnreadableAnswer:
+    except UnreadableResponse:
         return
     assert link is None or link
     assert all(len(album_id) == 22 for album_id, _ in albums(document))

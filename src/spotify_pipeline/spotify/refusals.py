@@ -1,4 +1,4 @@
-"""What an answer other than 200 means, as an error of the pipeline."""
+"""What a response other than 200 means, as an error of the pipeline."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from spotify_pipeline.errors import (
     RequestRefused,
     UnsafeLink,
 )
-from spotify_pipeline.spotify.transport import Answer
+from spotify_pipeline.spotify.transport import Response
 
-_SAID_MAX = 300
-# Spotify answers 400, not 404, for 22 characters that are no id of its number range
+_MESSAGE_MAX = 300
+# Spotify responds with 400, not 404, to 22 characters that are no id of its number range
 _BAD_ID = re.compile(r"\b(?:invalid|bad|malformed)\b.*\bid\b|\bnon existing id\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Said:
-    """What an error answer says: its message, and Spotify's reason code where it gives one."""
+class ErrorBody:
+    """The text of an error response: its message, and Spotify's reason code where there is one."""
 
     message: str
     reason: str | None = None
@@ -32,15 +32,15 @@ class Said:
 
 def _clean(text: str) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _SAID_MAX else line[:_SAID_MAX] + "…"
+    return line if len(line) <= _MESSAGE_MAX else line[:_MESSAGE_MAX] + "…"
 
 
-def said(body: bytes) -> Said:
-    """Read an error body: the Web API's object, the token endpoint's, an old shape, or plain text."""
+def read_error(body: bytes) -> ErrorBody:
+    """Read an error body: the Web API's object, the token endpoint's, an older form, or plain text."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Said(_clean(body[: 4 * _SAID_MAX].decode("utf-8", "replace")) or "no message")
+        return ErrorBody(_clean(body[: 4 * _MESSAGE_MAX].decode("utf-8", "replace")) or "no message")
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict):
         message = error.get("message") or error.get("description")
@@ -51,31 +51,33 @@ def said(body: bytes) -> Said:
         reason = error
     else:
         message, reason = None, None
-    return Said(
+    return ErrorBody(
         _clean(message) if isinstance(message, str) and message.strip() else "no message",
         _clean(reason) if isinstance(reason, str) and reason.strip() else None,
     )
 
 
-def refusal(answer: Answer, path: str) -> PipelineError:
-    """The error for an answer that is neither 200 nor 429 nor 5xx."""
-    words = said(answer.body).message
-    if answer.status == 401:
+def refusal(response: Response, path: str) -> PipelineError:
+    """Return the error for a response that is neither 200 nor 429 nor 5xx."""
+    words = read_error(response.body).message
+    if response.status == 401:
         return AuthenticationError(
             f"Spotify refuses a fresh token for GET {path} ({words}): check the app of "
             "connection 'spotify_api' in the Spotify dashboard and run again"
         )
-    if answer.status == 403:
+    if response.status == 403:
         return PermissionDenied(
             f"Spotify does not let this app read {path} ({words}): the endpoint may be closed to its "
             "class of app, its owner's Premium may have lapsed, the user may not be allow-listed, or the "
             "item is not theirs"
         )
-    if answer.status == 404 or (answer.status == 400 and _BAD_ID.search(words)):
+    if response.status == 404 or (response.status == 400 and _BAD_ID.search(words)):
         return NotFound(f"Spotify has nothing at {path} ({words}): check the id in sources.yml")
-    if 300 <= answer.status < 400:
+    if 300 <= response.status < 400:
         return UnsafeLink(
-            f"GET {path} answers {answer.status} with a redirect, which is not followed with a token: "
+            f"GET {path} responds with {response.status}, a redirect, which is not followed with a token: "
             "check api_url of connection 'spotify_api'"
         )
-    return RequestRefused(f"Spotify refuses GET {path} with {answer.status} ({words}): the request is wrong")
+    return RequestRefused(
+        f"Spotify refuses GET {path} with {response.status} ({words}): the request is wrong"
+    )
