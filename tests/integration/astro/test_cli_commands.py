@@ -92,7 +92,7 @@ def test_astro_dev_pytest_collects_what_can_run_in_the_image_and_no_more(bare: d
 
 
 def test_astro_dev_pytest_runs_in_the_image(bare: dict[str, str]) -> None:
-    tests = ["tests/unit/dags/test_ingest.py", "tests/unit/steps", "tests/unit/test_settings.py"]
+    tests = ["tests/unit/dags/test_ingest.py", "tests/unit/stages", "tests/unit/test_settings.py"]
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
