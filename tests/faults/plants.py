@@ -19,7 +19,7 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.stages import details, fetch, listening, load, reconcile
 from spotify_pipeline.stages import validate as validation
 from spotify_pipeline.stages.load_inputs import LoadInputs
-from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, ops, plays
+from spotify_pipeline.warehouse import crawl_state, lease, load_log, merge, merge_sql, plays, quarantine
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
 from tests.faults.world import DAY
@@ -130,7 +130,7 @@ def bad_record_dropped() -> None:
 
 
 def quarantine_swallowed() -> None:
-    _patch(ops, "record_quarantined", lambda conn, records: None)
+    _patch(quarantine, "record_quarantined", lambda conn, records: None)
 
 
 def no_transaction() -> None:
@@ -185,7 +185,7 @@ def watermark_too_high() -> None:
         row = conn.execute("SELECT nextval('ops.load_seq_seq') - 1").fetchone()
         return int(row[0]) if row else 0
 
-    _patch(ops, "highest_load_seq", drawn)
+    _patch(load_log, "highest_load_seq", drawn)
 
 
 def last_one_wins() -> None:

@@ -13,7 +13,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.progress import Progress, newest_partitions
+from spotify_pipeline.warehouse.reconciliation import Progress, newest_partitions
 
 HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
 # incomplete sources shown for one partition; the others are counted

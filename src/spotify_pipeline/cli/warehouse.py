@@ -10,8 +10,9 @@ from spotify_pipeline import connections
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
-from spotify_pipeline.warehouse import ops, roles
+from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.load_log import highest_load_seq
 
 app = typer.Typer(no_args_is_help=True, help="Roles and migrations of the warehouse.")
 
@@ -61,4 +62,4 @@ def status() -> None:
             revision = migrations.current_revision(conn)
             typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
             migrations.require_current(conn)
-            typer.echo(f"newest load: {ops.highest_load_seq(conn) or 'none'}")
+            typer.echo(f"newest load: {highest_load_seq(conn) or 'none'}")

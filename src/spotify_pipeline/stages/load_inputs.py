@@ -17,10 +17,10 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.lake.validated_rows import read_rows, read_whole
 from spotify_pipeline.lake.validation_summary import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import BegunAlbum, CompleteAlbum
 from spotify_pipeline.warehouse.lists import Lists
+from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
 from spotify_pipeline.warehouse.shapes import record_shapes
 from spotify_pipeline.warehouse.table_specs import Occurrence
 
@@ -31,7 +31,7 @@ class LoadInputs:
 
     manifest: Manifest
     summary: ValidationSummary
-    quarantined: Sequence[ops.QuarantinedRecord]
+    quarantined: Sequence[Refusal]
     lists: Lists
     albums: Sequence[CompleteAlbum]
     begun: Sequence[BegunAlbum]
@@ -116,10 +116,10 @@ def _lists(lake: Lake, summary: ValidationSummary) -> Lists:
     return Lists(parse_reads(_validated(lake, summary, keys.lists_key(*where, summary.user))), entries)
 
 
-def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.QuarantinedRecord]:
+def _quarantined(lake: Lake, summary: ValidationSummary) -> list[Refusal]:
     key = keys.quarantine_key(summary.partition, summary.source, summary.user)
     return [
-        ops.QuarantinedRecord(
+        Refusal(
             source=summary.source,
             record_kind=record.record_kind,
             record_key=record.record_key,
@@ -135,12 +135,10 @@ def _quarantined(lake: Lake, summary: ValidationSummary) -> list[ops.Quarantined
     ]
 
 
-def _note_refusals(
-    info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[ops.QuarantinedRecord]
-) -> None:
+def _note_refusals(info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[Refusal]) -> None:
     with naming_the_server(info), connect(info) as conn:
-        ops.record_quarantined(conn, quarantined)
-        ops.resolve_quarantined(conn, summary.source, summary.partition, quarantined)
+        record_quarantined(conn, quarantined)
+        resolve_quarantined(conn, summary.source, summary.partition, quarantined)
         record_shapes(conn, summary.partition, summary.source, summary.shapes)
 
 

@@ -16,8 +16,8 @@ from spotify_pipeline.stages.details import DETAILS
 from spotify_pipeline.stages.fetch import is_finished
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import note_user
-from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.planned_sources import PlannedSource, record_sources
 
 log = logging.getLogger(__name__)
 _LABEL_LENGTH = 120
@@ -105,11 +105,11 @@ def register(runtime: Runtime, plan: Plan) -> None:
     if not plan.fetch:
         return
     sources = load_sources(runtime.settings.sources)
-    planned = [ops.PlannedSource(s.name, s.kind.value, s.definition_sha256) for s in sources]
+    planned = [PlannedSource(s.name, s.kind.value, s.definition_sha256) for s in sources]
     login = runtime.login if any(source.kind.needs_login for source in sources) else None
     if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
-        planned.append(ops.PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
+        planned.append(PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
-        ops.record_sources(conn, planned, plan.partition)
+        record_sources(conn, planned, plan.partition)
         if login is not None:
             note_user(conn, login.read())

@@ -10,8 +10,8 @@ from datetime import date
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.stages.group import KindCounts, SourceState
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.reconciliation import Reconciliation, record_reconciliation
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def reconcile(
     """
     judged = [_judge(state) for state in _all_states(planned, states)]
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
-        ops.record_reconciliation(conn, (row for state in judged for row in _rows(partition, state)))
+        record_reconciliation(conn, (row for state in judged for row in _rows(partition, state)))
     verdict = Verdict()
     for state in judged:
         if state.status == "complete":
@@ -86,11 +86,11 @@ def _sum(counts: KindCounts) -> str:
     )
 
 
-def _rows(partition: date, state: SourceState) -> Iterable[ops.Reconciliation]:
+def _rows(partition: date, state: SourceState) -> Iterable[Reconciliation]:
     # a source that never got as far as counting still leaves a line to be seen
     counted = state.counts or {"response": KindCounts()}
     for kind, counts in sorted(counted.items()):
-        yield ops.Reconciliation(
+        yield Reconciliation(
             partition=partition,
             source=state.source,
             record_kind=kind,

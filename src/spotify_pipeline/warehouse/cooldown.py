@@ -5,15 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+
+import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import RateLimited
-from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 REFRESH_SECONDS = 2.0
 """How long another task's closing of a bucket may stay unnoticed."""
+
+
+@dataclass(frozen=True)
+class Cooldown:
+    """An endpoint bucket that must not be called before `deadline`."""
+
+    account: str
+    bucket: str
+    deadline: datetime
+    reason: str | None
 
 
 class WarehouseCooldownGate:
@@ -28,7 +40,7 @@ class WarehouseCooldownGate:
         self._info = info
         self._account = account
         self._clock = clock
-        self._closed: dict[str, ops.Cooldown] = {}
+        self._closed: dict[str, Cooldown] = {}
         self._lock = threading.Lock()
         self._read_at: float | None = None
 
@@ -43,13 +55,13 @@ class WarehouseCooldownGate:
 
     def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
         """Keep every task from `bucket` until `deadline`."""
-        cooldown = ops.Cooldown(self._account, bucket, deadline, reason)
+        cooldown = Cooldown(self._account, bucket, deadline, reason)
         with self._lock:
             self._note(cooldown)
         with naming_the_server(self._info), connect(self._info) as conn:
-            ops.close_bucket(conn, cooldown)
+            close_bucket(conn, cooldown)
 
-    def _note(self, cooldown: ops.Cooldown) -> None:
+    def _note(self, cooldown: Cooldown) -> None:
         """Keep the later of two deadlines."""
         known = self._closed.get(cooldown.bucket)
         if known is None or known.deadline < cooldown.deadline:
@@ -57,7 +69,29 @@ class WarehouseCooldownGate:
 
     def _read(self) -> None:
         with naming_the_server(self._info), connect(self._info, autocommit=True) as conn:
-            found = ops.cooldowns(conn, self._account)
+            found = cooldowns(conn, self._account)
         for cooldown in found.values():
             self._note(cooldown)
         self._read_at = self._clock()
+
+
+def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:
+    """Close a bucket until its deadline; a deadline that is later already stays."""
+    conn.execute(
+        """
+        INSERT INTO ops.api_cooldown AS stored (account, bucket, deadline, reason, recorded_at)
+        VALUES (%s, %s, %s, %s, clock_timestamp())
+        ON CONFLICT (account, bucket) DO UPDATE SET
+            deadline = excluded.deadline, reason = excluded.reason, recorded_at = excluded.recorded_at
+        WHERE excluded.deadline > stored.deadline
+        """,
+        [cooldown.account, cooldown.bucket, cooldown.deadline, cooldown.reason],
+    )
+
+
+def cooldowns(conn: psycopg.Connection, account: str) -> dict[str, Cooldown]:
+    """Give the buckets of an account that were ever closed, by name; the caller compares the deadlines."""
+    rows = conn.execute(
+        "SELECT account, bucket, deadline, reason FROM ops.api_cooldown WHERE account = %s", [account]
+    )
+    return {row[1]: Cooldown(*row) for row in rows}

@@ -10,11 +10,12 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse import lease as leases
-from spotify_pipeline.warehouse import ops
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.lease import Lease
+from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
 from spotify_pipeline.warehouse.merge import KindCounts, Merge, MergeCounts
 from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
 from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
 
 
@@ -37,7 +38,7 @@ def load_partition(
     run_id: str,
     try_number: int,
     complete: bool = True,
-    quarantined: Iterable[ops.QuarantinedRecord] = (),
+    quarantined: Iterable[Refusal] = (),
     before_commit: Callable[[psycopg.Connection, int], None] | None = None,
 ) -> LoadOutcome:
     """Load a source's records of a partition, all of them or none.
@@ -72,9 +73,9 @@ def load_partition(
         merge.add(occurrences)
         outcome = merge.finish()
         current = [outcome.tables[spec.table] for spec in SPECS.values()]
-        ops.record_load(
+        record_load(
             conn,
-            ops.LoadRecord(
+            LoadRecord(
                 load_seq=outcome.load_seq,
                 partition=partition,
                 source=source,
@@ -88,8 +89,8 @@ def load_partition(
             ),
         )
         refused = list(quarantined)
-        ops.record_quarantined(conn, refused)
-        ops.resolve_quarantined(conn, source, partition, refused)
+        record_quarantined(conn, refused)
+        resolve_quarantined(conn, source, partition, refused)
         if before_commit is not None:
             before_commit(conn, outcome.load_seq)
         leases.check(conn, lease)

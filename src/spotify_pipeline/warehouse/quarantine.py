@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +15,32 @@ from spotify_pipeline.errors import UnknownRecord
 from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.lake import Lake
 
+# a sighting that passes by now says nothing any more
+_NEWER = (
+    "(stored.resolved_at IS NOT NULL"
+    " OR (excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key))"
+)
+# the parts are constants
+_QUARANTINE = f"""
+INSERT INTO ops.quarantined_record AS stored (source, record_kind, record_key, pointer, reason_code,
+    partition, schema_version, raw_key, message, first_seen_at, last_seen_at)
+VALUES (%(source)s, %(record_kind)s, %(record_key)s, %(pointer)s, %(reason_code)s, %(partition)s,
+    %(schema_version)s, %(raw_key)s, %(message)s, %(seen_at)s, %(seen_at)s)
+ON CONFLICT (source, record_kind, record_key, pointer, reason_code) DO UPDATE SET
+    partition = CASE WHEN {_NEWER} THEN excluded.partition ELSE stored.partition END,
+    schema_version = CASE WHEN {_NEWER} THEN excluded.schema_version ELSE stored.schema_version END,
+    raw_key = CASE WHEN {_NEWER} THEN excluded.raw_key ELSE stored.raw_key END,
+    message = CASE WHEN {_NEWER} THEN excluded.message ELSE stored.message END,
+    first_seen_at = least(stored.first_seen_at, excluded.first_seen_at),
+    last_seen_at = CASE WHEN {_NEWER} THEN excluded.last_seen_at ELSE stored.last_seen_at END,
+    resolved_at = NULL
+WHERE stored.resolved_at IS NOT NULL
+    OR excluded.first_seen_at < stored.first_seen_at
+    OR ({_NEWER} AND (excluded.last_seen_at, excluded.raw_key, excluded.partition, excluded.schema_version,
+            excluded.message)
+        IS DISTINCT FROM (stored.last_seen_at, stored.raw_key, stored.partition, stored.schema_version,
+            stored.message))
+"""  # noqa: S608
 # a name for a row that stays the same in every warehouse and after every replay
 _ID = (
     "left(md5(source || chr(31) || record_kind || chr(31) || record_key || chr(31) || pointer"
@@ -24,6 +51,22 @@ SELECT {_ID} AS id, source, record_kind, record_key, pointer, reason_code, parti
     message, first_seen_at, last_seen_at, resolved_at
 FROM ops.quarantined_record
 """  # noqa: S608 - of constants
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A record that breaks the contract, and where to find it. `seen_at` is the answer's time."""
+
+    source: str
+    record_kind: str
+    record_key: str
+    pointer: str
+    reason_code: str
+    partition: date
+    schema_version: str
+    raw_key: str
+    message: str
+    seen_at: datetime
 
 
 @dataclass(frozen=True)
@@ -65,6 +108,30 @@ class Quarantined:
         """Hash of the user from whose account it came."""
         found = re.search(r"/user=([0-9a-f]{16})/", self.raw_key)
         return found.group(1) if found else None
+
+
+def record_quarantined(conn: psycopg.Connection, records: Iterable[Refusal]) -> None:
+    """Keep who was refused and why; what describes it comes from the newest sighting, in any order."""
+    with conn.cursor() as cursor:
+        cursor.executemany(_QUARANTINE, [asdict(record) for record in records])
+
+
+def resolve_quarantined(
+    conn: psycopg.Connection, source: str, partition: date, refused: Iterable[Refusal]
+) -> None:
+    """Mark what was refused in a source's partition and is not among `refused`, which is all of it now."""
+    keys = [(r.record_kind, r.record_key, r.pointer, r.reason_code) for r in refused]
+    conn.execute(
+        """
+        UPDATE ops.quarantined_record AS stored SET resolved_at = clock_timestamp()
+        WHERE source = %s AND partition = %s AND resolved_at IS NULL AND NOT EXISTS (
+            SELECT FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+                AS refused (kind, key, pointer, code)
+            WHERE (refused.kind, refused.key, refused.pointer, refused.code)
+                = (stored.record_kind, stored.record_key, stored.pointer, stored.reason_code))
+        """,
+        [source, partition, *([list(part) for part in zip(*keys, strict=True)] or [[], [], [], []])],
+    )
 
 
 def find(conn: psycopg.Connection, filters: Filters) -> list[Quarantined]:

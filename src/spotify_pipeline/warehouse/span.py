@@ -15,11 +15,13 @@ from datetime import date, datetime
 import psycopg
 
 from spotify_pipeline.errors import PipelineError, RowRefused, WarehouseUnavailable
-from spotify_pipeline.warehouse import detail_queue, landing, merge_sql, ops
+from spotify_pipeline.warehouse import detail_queue, landing, merge_sql
 from spotify_pipeline.warehouse import lease as leases
 from spotify_pipeline.warehouse.lease import Lease
+from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
 from spotify_pipeline.warehouse.merge import LOAD_LOCK, failing_key, refusal, written
 from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 
@@ -32,7 +34,7 @@ class SpanLoad:
     ids: int
     lease: Lease
     complete: bool
-    quarantined: Sequence[ops.QuarantinedRecord]
+    quarantined: Sequence[Refusal]
     before_commit: Callable[[psycopg.Connection, int], None]
 
 
@@ -83,7 +85,7 @@ def load_span(
         detail_queue.enqueue(conn, load_seqs)
         refused: dict[int, PipelineError] = {}
         for place, (load, load_seq) in enumerate(zip(loads, load_seqs, strict=True)):
-            record = ops.LoadRecord(
+            record = LoadRecord(
                 load_seq=load_seq,
                 partition=load.partition,
                 source=load.source,
@@ -150,8 +152,8 @@ def _merge_kind(
         raise RowRefused(refusal(f"{spec.kind} {failing_key(error)}", error)) from None
 
 
-def _note(conn: psycopg.Connection, load: SpanLoad, record: ops.LoadRecord) -> None:
-    ops.record_load(conn, record)
-    ops.record_quarantined(conn, load.quarantined)
-    ops.resolve_quarantined(conn, load.source, load.partition, load.quarantined)
+def _note(conn: psycopg.Connection, load: SpanLoad, record: LoadRecord) -> None:
+    record_load(conn, record)
+    record_quarantined(conn, load.quarantined)
+    resolve_quarantined(conn, load.source, load.partition, load.quarantined)
     load.before_commit(conn, record.load_seq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
 from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
@@ -20,3 +21,8 @@ def bootstrapped(empty_database: str) -> Warehouse:
 def warehouse(bootstrapped: Warehouse) -> Warehouse:
     migrate(bootstrapped.info(roles.OWNER))
     return bootstrapped
+
+
+@pytest.fixture
+def ingest(warehouse: Warehouse) -> ConnectionInfo:
+    return warehouse.info()

@@ -1,4 +1,4 @@
-"""A warehouse to test against, and sightings to load into it."""
+"""A warehouse to test against, and observations to load into it."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ class Warehouse:
     def checksums(self) -> dict[str, TableChecksum]:
         with self.connect(roles.DBT) as conn:
             return table_checksums(conn)
+
+    def truncate(self, table: str) -> None:
+        with self.connect(roles.OWNER) as conn:
+            conn.execute(f"TRUNCATE {table}")
 
     def empty(self) -> None:
         tables = self.rows(

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from rich.console import Console
 
 from spotify_pipeline.cli.status import incomplete_lines, progress_table
-from spotify_pipeline.warehouse.progress import Progress
+from spotify_pipeline.warehouse.reconciliation import Progress
 
 DAY = date(2026, 11, 22)
 PUBLISHED = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)

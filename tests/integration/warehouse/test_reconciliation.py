@@ -1,9 +1,9 @@
-"""How the newest partitions came out, and `spotify-pipeline status` over a warehouse of somebody else's."""
+"""Rows of ops.reconciliation, and `spotify-pipeline status` over them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import psycopg
@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from spotify_pipeline.cli.status import status
 from spotify_pipeline.connections import WAREHOUSE_READER, variable_name
-from spotify_pipeline.warehouse import ops, roles
-from spotify_pipeline.warehouse.progress import newest_partitions
+from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.publication import Publication, record_publication
+from spotify_pipeline.warehouse.reconciliation import Reconciliation, newest_partitions, record_reconciliation
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,7 @@ def reconcile(
     *,
     outcome: str = "complete",
 ) -> None:
-    row = ops.Reconciliation(
+    row = Reconciliation(
         partition=partition,
         source=source,
         record_kind="track",
@@ -44,7 +45,7 @@ def reconcile(
         message=None if outcome == "complete" else f"{source} [stopped]",
     )
     with warehouse.connect() as conn:
-        ops.record_reconciliation(conn, [row])
+        record_reconciliation(conn, [row])
 
 
 def call(warehouse: Warehouse | None) -> Result:
@@ -57,14 +58,31 @@ def call(warehouse: Warehouse | None) -> Result:
     return CliRunner().invoke(app, [], env=environment)
 
 
-def test_counts_states_and_publications_of_the_newest_partitions(warehouse: Warehouse) -> None:
+def reconciled(**changes: object) -> Reconciliation:
+    item = Reconciliation(DAY, "one", "track", 10, 7, 1, 1, 1, complete=True, status="complete")
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def test_the_newest_result_stays_and_an_equal_one_writes_nothing(warehouse: Warehouse) -> None:
+    def record(item: Reconciliation) -> list[tuple[object, ...]]:
+        with warehouse.connect() as conn:
+            record_reconciliation(conn, [item])
+        return warehouse.rows("SELECT xmin::text, status, loaded, message FROM ops.reconciliation")
+
+    first = record(reconciled())
+    assert record(reconciled()) == first
+    changed = record(reconciled(loaded=6, status="failed", message="1 is missing"))
+    assert [row[1:] for row in changed] == [("failed", 6, "1 is missing")]
+
+
+def test_counts_states_and_publications_of_newest_partitions(warehouse: Warehouse) -> None:
     for number in range(12):
         reconcile(warehouse, DAY + timedelta(days=number), "one", 16, 10)
     newest = DAY + timedelta(days=11)
     reconcile(warehouse, newest, "two", 11, 5, outcome="partial")
     reconcile(warehouse, newest, "three", 99, 5, outcome="failed")
     with warehouse.connect() as conn:
-        ops.record_publication(conn, ops.Publication(newest - timedelta(days=1), "run", 5, 70))
+        record_publication(conn, Publication(newest - timedelta(days=1), "run", 5, 70))
     with warehouse.connect(roles.READER) as conn:
         found = newest_partitions(conn)
     assert [progress.partition for progress in found] == [newest - timedelta(days=back) for back in range(10)]
@@ -80,7 +98,7 @@ def test_a_warehouse_that_was_never_migrated_has_none(bootstrapped: Warehouse) -
         assert newest_partitions(conn) == []
 
 
-def test_the_command_shows_another_warehouse_where_no_stack_runs(warehouse: Warehouse) -> None:
+def test_the_command_needs_no_stack(warehouse: Warehouse) -> None:
     assert "No partition was loaded yet." in call(warehouse).stdout
     reconcile(warehouse, DAY, "one", 16, 10)
     reconcile(warehouse, DAY, "two", 11, 5, outcome="failed")
@@ -91,7 +109,7 @@ def test_the_command_shows_another_warehouse_where_no_stack_runs(warehouse: Ware
     assert f"{DAY} two: failed: two [stopped]" in done.stdout
 
 
-def test_the_command_fails_where_the_newest_partition_does_not_add_up(warehouse: Warehouse) -> None:
+def test_the_command_fails_where_counts_do_not_add_up(warehouse: Warehouse) -> None:
     reconcile(warehouse, DAY, "one", 99, 10)
     assert call(warehouse).exit_code == 1
 

@@ -1,0 +1,103 @@
+"""Rows of ops.reconciliation: whether each source of a partition adds up, and how partitions came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+import psycopg
+
+_PARTITIONS = """
+SELECT partition,
+    count(DISTINCT source) FILTER (WHERE status = 'complete'),
+    sum(fetched)::bigint, sum(loaded)::bigint, sum(quarantined)::bigint, sum(duplicates)::bigint,
+    sum(set_aside)::bigint,
+    bool_and(fetched = loaded + quarantined + duplicates + set_aside),
+    published_at, tests_passed
+FROM ops.reconciliation LEFT JOIN ops.publication USING (partition)
+GROUP BY partition, published_at, tests_passed
+ORDER BY partition DESC LIMIT %(limit)s
+"""
+_UNFINISHED = """
+SELECT DISTINCT partition, source, status, message FROM ops.reconciliation
+WHERE status <> 'complete' AND partition = ANY(%(partitions)s) ORDER BY partition DESC, source
+"""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Whether a source's partition adds up: fetched = loaded + quarantined + duplicates + set_aside."""
+
+    partition: date
+    source: str
+    record_kind: str
+    fetched: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    set_aside: int
+    complete: bool
+    status: Literal["complete", "partial", "failed"]
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One partition. `unfinished` has status (`partial` or `failed`) and reason of each such source."""
+
+    partition: date
+    complete: int
+    fetched: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    set_aside: int
+    adds_up: bool
+    published_at: datetime | None
+    tests_passed: int | None
+    unfinished: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def number(self, status: str) -> int:
+        """Sources that are `partial`, or `failed`."""
+        return sum(1 for found, _ in self.unfinished.values() if found == status)
+
+
+def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconciliation]) -> None:
+    """Keep the newest result of each partition, source and record kind; an equal one leaves `checked_at`."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.reconciliation AS stored (partition, source, record_kind, fetched, loaded,
+                quarantined, duplicates, set_aside, complete, status, message, checked_at)
+            VALUES (%(partition)s, %(source)s, %(record_kind)s, %(fetched)s, %(loaded)s, %(quarantined)s,
+                %(duplicates)s, %(set_aside)s, %(complete)s, %(status)s, %(message)s, clock_timestamp())
+            ON CONFLICT (partition, source, record_kind) DO UPDATE SET
+                fetched = excluded.fetched, loaded = excluded.loaded, quarantined = excluded.quarantined,
+                duplicates = excluded.duplicates, set_aside = excluded.set_aside,
+                complete = excluded.complete, status = excluded.status, message = excluded.message,
+                checked_at = excluded.checked_at
+            WHERE (stored.fetched, stored.loaded, stored.quarantined, stored.duplicates, stored.set_aside,
+                    stored.complete, stored.status, stored.message)
+                IS DISTINCT FROM (excluded.fetched, excluded.loaded, excluded.quarantined,
+                    excluded.duplicates, excluded.set_aside, excluded.complete, excluded.status,
+                    excluded.message)
+            """,
+            [asdict(item) for item in checked],
+        )
+
+
+def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progress]:
+    """The newest partitions, newest first; none where the warehouse was never migrated.
+
+    The role needs SELECT on ops.reconciliation and ops.publication: `spotify_reader` has it.
+    """
+    there = conn.execute("SELECT to_regclass('ops.reconciliation') IS NOT NULL").fetchone()
+    if not there or not there[0]:
+        return []
+    found = [Progress(*row) for row in conn.execute(_PARTITIONS, {"limit": limit})]
+    by_date = {progress.partition: progress for progress in found}
+    for partition, source, status, message in conn.execute(_UNFINISHED, {"partitions": list(by_date)}):
+        by_date[partition].unfinished[source] = (status, message or "no reason was given")
+    return found
