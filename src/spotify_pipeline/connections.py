@@ -1,4 +1,4 @@
-"""Connections by id, in Airflow's own notation, readable with or without Airflow."""
+"""Connections by id, in Airflow's notation, readable with or without Airflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 
 SPOTIFY_API = "spotify_api"
-# only where sources.yml reads what belongs to a user
+# needed only where sources.yml reads what belongs to a user
 SPOTIFY_USER = "spotify_user"
 SPOTIFY_LAKE = "spotify_lake"
 WAREHOUSE_OWNER = "warehouse_owner"
@@ -43,10 +43,10 @@ class ConnectionInfo:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def require(self, name: str) -> str:
-        """Give the field or extra called `name`.
+        """Return the field or extra called `name`.
 
         Raises:
-            ConfigurationError: it is empty.
+            ConfigurationError: It is empty.
         """
         value = getattr(self, name, None) or self.extra.get(name)
         if not value:
@@ -58,7 +58,7 @@ ConnectionLookup = Callable[[str], ConnectionInfo]
 
 
 def variable_name(conn_id: str) -> str:
-    """Name of the environment variable that holds the connection, as Airflow reads it."""
+    """Return the environment variable that holds the connection, as Airflow names it."""
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
@@ -66,8 +66,8 @@ def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> 
     """Read a connection from `AIRFLOW_CONN_<ID>`, as JSON or as a URI.
 
     Raises:
-        ConnectionMissing: the variable is absent.
-        ConfigurationError: it cannot be read.
+        ConnectionMissing: The variable is absent.
+        ConfigurationError: It cannot be read.
     """
     name = variable_name(conn_id)
     text = (os.environ if environ is None else environ).get(name)
@@ -76,7 +76,7 @@ def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> 
     try:
         return _from_json(conn_id, text) if text.lstrip().startswith("{") else _from_uri(conn_id, text)
     except (ValueError, TypeError, AttributeError):
-        # the text may hold a password: neither it nor the parser's words are repeated
+        # the text may hold a password: neither it nor the parser's message is repeated
         raise ConfigurationError(f"variable {name} is neither a connection in JSON nor a URI") from None
 
 

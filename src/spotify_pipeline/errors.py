@@ -1,40 +1,40 @@
-"""Every error this pipeline raises on purpose.
+"""All errors that this pipeline raises on purpose.
 
     PipelineError
-    ├── TransientError            trying again later can succeed
-    │   ├── ApiUnavailable        Spotify cannot be reached, or answers 5xx
-    │   ├── BodyCutShort          an answer that ended early or is not JSON
-    │   ├── CallBudgetSpent       this run has made all the calls that its settings allow
-    │   ├── RateLimited           429: the bucket is closed until `deadline`
-    │   ├── LakeUnavailable       the object store cannot be reached
-    │   ├── WarehouseUnavailable  Postgres cannot be reached, or lost the connection
-    │   ├── EngineLost            Spark cannot be reached, or lost a job
-    │   ├── LeaseLost             another attempt has begun the step since, and goes before
-    │   └── PartitionBusy         another run loads this partition now, and goes before
-    └── TerminalError             the same call fails again until somebody repairs something
-        ├── ConfigurationError    a setting or connection is missing or wrong
-        │   ├── ConnectionMissing a connection is not defined
-        │   ├── SourcesFileError  sources.yml, with the line
-        │   ├── EngineMissing     pyspark or Java is not there
-        │   └── BucketMissing     the object store has no such bucket
-        ├── AuthenticationError   Spotify refuses the client id, secret or login
-        ├── PermissionDenied      403: this app or login may not read that
-        ├── UserErased            the user's data was erased, and no newer login was given
-        ├── NotFound              404: Spotify knows no such id
-        ├── RequestRefused        another 4xx: the request itself is wrong
-        ├── UnsafeLink            a `next` link or redirect that leaves the API's own host
-        ├── NothingRetained       a range of dates that no raw is kept of, or that is none
-        ├── PastPartition         the partition's date is not the API's date, and no raw exists
-        ├── QuarantineShareExceeded  too large a share of a source is bad
-        ├── SourcesFailed         a source failed, the others were loaded
-        ├── ReconciliationError   fetched is not loaded + quarantined + duplicates + set aside
-        ├── RowRefused            Postgres refuses a record that the contract let pass
-        ├── UnreadableFile        a file given on the command line is absent or no JSON
-        ├── UnknownRecord         no quarantined record has that id
-        ├── DamagedObject         a stored object is absent or differs from its manifest
-        └── SchemaVersionError    the warehouse is newer than this code, or was never migrated
+    ├── TransientError              a later try can succeed
+    │   ├── ApiUnavailable          Spotify cannot be reached, or responds with 5xx
+    │   ├── BodyCutShort            a response ended early or is not JSON
+    │   ├── CallBudgetSpent         the run has made all the calls that its settings allow
+    │   ├── RateLimited             429: the bucket is closed until `deadline`
+    │   ├── LakeUnavailable         the object store cannot be reached
+    │   ├── WarehouseUnavailable    Postgres cannot be reached, or the connection was lost
+    │   ├── EngineLost              Spark cannot be reached, or lost a job
+    │   ├── LeaseLost               a newer attempt has begun the stage and takes precedence
+    │   └── PartitionBusy           another run is loading the partition and takes precedence
+    └── TerminalError               every try fails until somebody fixes something
+        ├── ConfigurationError      a setting or connection is missing or wrong
+        │   ├── ConnectionMissing   a connection is not defined
+        │   ├── SourcesFileError    sources.yml cannot be used; with the line
+        │   ├── EngineMissing       pyspark or Java is not installed
+        │   └── BucketMissing       the object store has no such bucket
+        ├── AuthenticationError     Spotify refuses the client id, secret or login
+        ├── PermissionDenied        403: this app or login may not read that
+        ├── UserErased              the user's data was erased, and the login is not newer
+        ├── NotFound                404: Spotify knows no such id
+        ├── RequestRefused          another 4xx: the request itself is wrong
+        ├── UnsafeLink              a `next` link or redirect leaves the API's own host
+        ├── NothingRetained         no raw of the dates is kept, or the range is no range
+        ├── PastPartition           the date is not the API's, and no raw of it exists
+        ├── QuarantineShareExceeded too large a share of a source is bad
+        ├── SourcesFailed           a source failed, the others were loaded
+        ├── ReconciliationError     fetched is not loaded + quarantined + duplicates + set aside
+        ├── RowRefused              Postgres refuses a record that the contract accepted
+        ├── UnreadableFile          a file given on the command line is absent or no JSON
+        ├── UnknownRecord           no quarantined record has that id
+        ├── DamagedObject           a stored object is absent or differs from its manifest
+        └── SchemaVersionError      the warehouse is newer than this code, or was never migrated
 
-Every message is one sentence that names the thing and the way out.
+Each message is one sentence that says what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -43,27 +43,33 @@ from datetime import datetime
 
 
 class PipelineError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors that the pipeline raises on purpose."""
 
 
 class TransientError(PipelineError):
-    """Trying again later can succeed."""
+    """A later try can succeed."""
 
 
 class TerminalError(PipelineError):
-    """The same call fails again until somebody repairs something."""
+    """Every try fails until somebody fixes something."""
 
 
 class ApiUnavailable(TransientError):
-    """Spotify cannot be reached, or answers 5xx."""
+    """Spotify cannot be reached, or responds with 5xx."""
 
 
 class BodyCutShort(TransientError):
-    """An answer ended early or is not JSON."""
+    """A response ended early or is not JSON."""
 
 
 class RateLimited(TransientError):
-    """429: `bucket` is closed until `deadline` (UTC); `reason` is Spotify's, for example QUOTA_EXCEEDED."""
+    """429: a rate-limit bucket is closed.
+
+    Attributes:
+        bucket: The endpoint that must not be called.
+        deadline: Until when, UTC.
+        reason: Spotify's reason code, for example QUOTA_EXCEEDED.
+    """
 
     def __init__(self, message: str, *, bucket: str, deadline: datetime, reason: str | None = None) -> None:
         super().__init__(message)
@@ -85,7 +91,7 @@ class RateLimited(TransientError):
 
 
 class CallBudgetSpent(TransientError):
-    """This run has made all the calls to `bucket` (or `total`) that its settings allow."""
+    """The run has made all the calls to `bucket` (or `total`) that its settings allow."""
 
     def __init__(self, message: str, *, bucket: str) -> None:
         super().__init__(message)
@@ -93,7 +99,7 @@ class CallBudgetSpent(TransientError):
 
     @classmethod
     def of(cls, bucket: str, limit: int) -> CallBudgetSpent:
-        """The error for a budget of `limit` calls."""
+        """Make the error for a budget of `limit` calls."""
         what = "in all" if bucket == "total" else f"to {bucket}"
         return cls(
             f"this run's budget of {limit} calls {what} is spent: the next partition goes on, or raise "
@@ -107,23 +113,23 @@ class LakeUnavailable(TransientError):
 
 
 class WarehouseUnavailable(TransientError):
-    """Postgres cannot be reached, or lost the connection."""
+    """Postgres cannot be reached, or the connection was lost."""
 
 
 class EngineLost(TransientError):
-    """Spark cannot be reached, or a job of it was lost; what it had landed is removed by the next."""
+    """Spark cannot be reached, or lost a job; the next job removes what the lost one had landed."""
 
 
 class LeaseLost(TransientError):
-    """A newer attempt holds the lease of this step; this attempt wrote nothing.
+    """A newer attempt holds the lease of this stage; this attempt wrote nothing.
 
-    Of an orphan nobody asks any more. Of two runs of one partition the later goes before, and the next try
-    of the other finds its work done.
+    The attempt may be the orphan of a killed worker. Of two runs of one partition the later takes precedence,
+    and the next try of the other finds the work done.
     """
 
 
 class PartitionBusy(TransientError):
-    """Another run loads this partition now, and goes before."""
+    """Another run is loading this partition now and takes precedence."""
 
 
 class ConfigurationError(TerminalError):
@@ -139,7 +145,7 @@ class SourcesFileError(ConfigurationError):
 
 
 class EngineMissing(ConfigurationError):
-    """The Spark engine was asked for, and pyspark or Java is not there."""
+    """The Spark engine was chosen, and pyspark or Java is not installed."""
 
 
 class BucketMissing(ConfigurationError):
@@ -155,11 +161,11 @@ class PermissionDenied(TerminalError):
 
 
 class UserErased(TerminalError):
-    """The user's data was erased, and no newer login was given."""
+    """The user's data was erased, and the login is not newer than the erasure."""
 
 
 class NotFound(TerminalError):
-    """404: Spotify knows no such id; `observed_at` (UTC) is when it said so, where the answer tells."""
+    """404: Spotify knows no such id; `observed_at` (UTC) is the response's `Date`, if it has one."""
 
     observed_at: datetime | None = None
 
@@ -177,15 +183,15 @@ class PastPartition(TerminalError):
 
 
 class NothingRetained(TerminalError):
-    """A range of dates cannot be replayed: it is none, lies ahead, or no raw of it is kept."""
+    """A range of dates cannot be replayed: it is no range, in the future, or no raw of it is kept."""
 
 
 class QuarantineShareExceeded(TerminalError):
-    """More than the set share of a source is bad; nothing of it was loaded."""
+    """More than the allowed share of a source is bad; nothing of it was loaded."""
 
 
 class ReconciliationError(TerminalError):
-    """What was fetched is not what was loaded, quarantined, repeated or set aside."""
+    """The records fetched are not the sum of those loaded, quarantined, repeated and set aside."""
 
 
 class SourcesFailed(TerminalError):
@@ -193,11 +199,11 @@ class SourcesFailed(TerminalError):
 
 
 class RowRefused(TerminalError):
-    """Postgres refuses a record that the contract let pass; nothing of its source was loaded."""
+    """Postgres refuses a record that the contract accepted; nothing of its source was loaded."""
 
 
 class UnreadableFile(TerminalError):
-    """A file given on the command line is absent, may not be read, or is not what it should be."""
+    """A file given on the command line is absent, cannot be read, or has the wrong content."""
 
 
 class UnknownRecord(TerminalError):

@@ -1,7 +1,7 @@
-"""JSON of a stranger → Python values: whatever one record holds, the others of the answer stay readable.
+"""Reading JSON responses so that a bad value in one record leaves the other records readable.
 
-What no JSON value can be, or what cannot be told, becomes a `Flaw` in its place, and the objects around it
-are `Flawed`: the record that holds it breaks its contract, and the records beside it do not.
+A value that is not valid JSON, or is ambiguous, is replaced by a `Flaw`, and the objects around it become
+`Flawed`: the record that holds it breaks its contract, and the records next to it do not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 DEPTH_MAX = 200
-"""Nesting that is read; what lies deeper is a flaw. Real answers have ten levels."""
+"""Levels of nesting that are read; deeper values are flaws. Real responses have ten levels."""
 _DIGITS_MAX = 400
 _PARTS_MAX = 8
 _PLAIN = re.compile(r"[0-9A-Za-z_.-]{1,64}")
@@ -25,13 +25,13 @@ _NAME = re.compile(rb'"\s*:')
 # escapes that could be a quote, a colon or white space: then names cannot be counted in the raw text
 _ESCAPED = re.compile(rb"\\u00(?:22|3[aA]|20|0[9aAdD])")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-# stands for what was cut; nobody outside can guess it
+# stands for a part that was cut; random, so that no response can contain it
 _CUT = f"cut {secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """In the place of a value that cannot be used; `reason` completes "found …"."""
+    """Replaces a value that cannot be used; `reason` completes the sentence "found …"."""
 
     reason: str
 
@@ -44,7 +44,7 @@ class Flawed(dict[str, Any]):
 
 
 def flaw_in(value: Any, besides: frozenset[str] = frozenset()) -> tuple[str, Flaw] | None:
-    """The first flaw of a value, with its JSON Pointer; not looked for under the names `besides`."""
+    """Return the first flaw of a value with its JSON Pointer, ignoring the names `besides`."""
     if isinstance(value, Flaw):
         return "", value
     inside: Iterable[tuple[str | int, Any]] = ()
@@ -55,21 +55,21 @@ def flaw_in(value: Any, besides: frozenset[str] = frozenset()) -> tuple[str, Fla
     for name, inner in inside:
         found = flaw_in(inner)
         if found is not None:
-            # a pointer is kept and printed: it ends before a name that Spotify would not choose
+            # pointers are stored and printed: they end before a name that is not plain text
             plain = isinstance(name, int) or _PLAIN.fullmatch(name)
             return (f"/{name}{found[0]}" if plain and found[0].count("/") < _PARTS_MAX else ""), found[1]
     return None
 
 
 def read_json(data: bytes) -> Any:
-    """Parse an answer's body: UTF-8, with or without a byte order mark, or UTF-16 or UTF-32.
+    """Parse a response's body: UTF-8, with or without a byte order mark, UTF-16 or UTF-32.
 
-    `Flaw` stands for NaN, an infinite number, a number of more than 400 digits, a string with half of a
-    surrogate pair, what is nested more than 200 levels deep where the whole cannot be read otherwise, and the
+    A `Flaw` replaces NaN, an infinite number, a number of more than 400 digits, a string with half of a
+    surrogate pair, a value nested more than 200 levels deep if the body cannot be read otherwise, and the
     value of a name that an object holds twice with different values.
 
     Raises:
-        ValueError: this is no JSON, or its encoding is none of these.
+        ValueError: The body is no JSON, or has another encoding.
     """
     try:
         body = orjson.loads(data)
@@ -79,7 +79,7 @@ def read_json(data: bytes) -> Any:
 
 
 def _may_repeat_names(data: bytes, body: Any) -> bool:
-    """Whether the text has another number of names than the value: of two equal ones, one is left."""
+    """Return whether the text has more names than the value: of two equal names one is lost."""
     if not isinstance(body, dict | list):
         return False
     try:
@@ -157,7 +157,7 @@ def _int(text: str) -> int | Flaw:
 
 
 def _cut(text: str) -> str:
-    """The text with a mark in the place of each container that lies deeper than `DEPTH_MAX`."""
+    """Replace each container that is nested deeper than `DEPTH_MAX` by a mark."""
     parts: list[str] = []
     depth = kept = 0
     for token in _TOKEN.finditer(text):
@@ -172,5 +172,5 @@ def _cut(text: str) -> str:
                 kept = token.end()
             depth -= 1
     if depth > DEPTH_MAX:
-        raise ValueError("the text ends inside of a value")
+        raise ValueError("the text ends inside a value")
     return "".join((*parts, text[kept:]))

@@ -1,4 +1,4 @@
-"""Settings that are no secret, each from an environment variable `SPOTIFY_PIPELINE_<NAME>`."""
+"""Settings without secrets, each from an environment variable `SPOTIFY_PIPELINE_<NAME>`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ def _login_file() -> Path:
 
 
 class Settings(BaseSettings):
-    """What an operator may set; read when a step starts, never at DAG parse."""
+    """What an operator may set; read when a task starts, never while a DAG is parsed."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     sources: Path = Field(default=PROJECT_ROOT / "include" / "sources.yml", description="the list of sources")
-    fetch_tasks: int = Field(
-        default=8, ge=1, le=256, description="mapped task groups that plan makes at most"
-    )
+    fetch_tasks: int = Field(default=8, ge=1, le=256, description="most mapped task groups that plan makes")
     fetch_concurrency: int = Field(default=8, ge=1, le=32, description="requests in flight within one source")
     quarantine_share: float = Field(
-        default=0.05, ge=0, le=1, description="bad share of a source that fails it"
+        default=0.05, ge=0, le=1, description="share of bad records that fails a source"
     )
     retry_after_wait_max: int = Field(
         default=60, ge=0, le=600, description="seconds of Retry-After waited in place"
@@ -60,12 +58,15 @@ class Settings(BaseSettings):
         default=2000, ge=0, description="calls of a day for ISRCs and popularity, 50 tracks each, in Extended"
     )
     request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
-    max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest answer accepted")
+    max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest response accepted")
     login_file: Path = Field(
         default_factory=_login_file, description="where the command line keeps a user's login"
     )
     quarantine_warning_share: float = Field(
-        default=0.01, ge=0, le=1, description="bad share of a source that is told, and does not fail it"
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of bad records that raises an alert",
     )
     alerts_file: Path | None = Field(default=None, description="file that gets a line of JSON per alert")
     alerts_email_to: str | None = Field(
@@ -84,19 +85,25 @@ class Settings(BaseSettings):
         default=3600, ge=0, description="the same of spotify_transform, its wait for another run included"
     )
     deadline_report: int = Field(default=1800, ge=0, description="the same of spotify_report")
-    # how long things are kept, counted from the date of their answers: docs/retention.md
+    # how long things are kept, counted from the date of their responses: docs/retention.md
     retain_raw_days: int = Field(
-        default=90, ge=7, le=3650, description="days that raw answers are kept: how far a replay reaches back"
+        default=90,
+        ge=7,
+        le=3650,
+        description="days that raw responses are kept and can be replayed",
     )
     retain_validated_days: int = Field(
-        default=30, ge=7, le=3650, description="days that validated objects are kept; raw gives them again"
+        default=30,
+        ge=7,
+        le=3650,
+        description="days that validated objects are kept; raw gives them again",
     )
     retain_quarantine_days: int = Field(
         default=90, ge=7, le=3650, description="days that quarantined records are kept, objects and rows"
     )
     retain_report_days: int = Field(default=365, ge=7, le=3650, description="days that report pages are kept")
     retain_history_days: int = Field(
-        default=730, ge=7, le=3650, description="days that observations, playlists' and top lists are kept"
+        default=730, ge=7, le=3650, description="days that observations, playlists and top lists are kept"
     )
     retain_play_days: int = Field(
         default=730, ge=7, le=3650, description="days that plays, and tracks saved no longer, are kept"
@@ -143,9 +150,9 @@ class Settings(BaseSettings):
 
     @classmethod
     def at_parse(cls, name: str) -> int:
-        """One whole number for a DAG file, which must be parsed whatever the environment holds.
+        """Read one whole number for a DAG file, which must parse with any environment.
 
-        A value that cannot be used leaves the default; `load` refuses it in every task of the run.
+        A value that cannot be used gives the default; `load` refuses it in every task of the run.
         """
         text = os.environ.get(PREFIX + name.upper(), "")
         return int(text) if text.isdecimal() else int(cls.model_fields[name].default)
@@ -155,16 +162,16 @@ class Settings(BaseSettings):
         """Read the environment.
 
         Raises:
-            ConfigurationError: a value is out of range or of the wrong type; the message names the variable.
+            ConfigurationError: A value is out of range or of the wrong type; the message names the variable.
         """
         try:
             return cls()
         except SettingsError as error:
-            # not JSON: its message names the field and repeats no value
+            # not JSON: the message names the field and does not repeat the value
             raise ConfigurationError(f"a setting {PREFIX}… cannot be read: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
-            if not first["loc"]:  # of two settings together, which its own words name
+            if not first["loc"]:  # a rule over two settings, which the message names
                 raise ConfigurationError(first["msg"].removeprefix("Value error, ")) from None
             name = PREFIX + str(first["loc"][0]).upper()
             raise ConfigurationError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None

@@ -1,4 +1,4 @@
-"""`spotify-pipeline auth`: log a user in, see how long that lasts, hand the login to Airflow, forget it."""
+"""`spotify-pipeline auth`: log a user in, show the login, give it to Airflow, remove it."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def login(
 
 @app.command()
 def status(file: FileOption = None) -> None:
-    """Tell who is logged in, what was allowed and how many days are left; exits with 1 when it is over."""
+    """Show the login, its scopes and the days that are left; exit with 1 when it has ended."""
     with report_errors():
         found = _store(file).read()
         left = found.days_left(datetime.now(UTC).date())
         typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
         typer.echo(f"ends    {found.ends_on}, {left} days left")
         if left <= 0:
-            typer.echo("error: the login is over: run 'spotify-pipeline auth login'", err=True)
+            typer.echo("error: the login has ended: run 'spotify-pipeline auth login'", err=True)
             raise typer.Exit(1)
         if left <= WARNING_DAYS:
             typer.echo("warning: log in again soon: run 'spotify-pipeline auth login'", err=True)
@@ -105,12 +105,12 @@ def connection(
 
 @app.command()
 def logout(file: FileOption = None) -> None:
-    """Forget the login on this machine. Spotify forgets it when the user removes the app from the account."""
+    """Remove the login from this machine; the user removes the app's access at Spotify."""
     with report_errors():
         store = _store(file)
         with store.locked():
             known = store.remove()
-        typer.echo("Logged out." if known else "Nobody was logged in.")
+        typer.echo("Logged out." if known else "No user was logged in.")
         if known:
             typer.echo("To end it at Spotify too, remove the app on https://www.spotify.com/account/apps/")
 

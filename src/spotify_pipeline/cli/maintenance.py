@@ -84,7 +84,7 @@ def erase(
 def _logged_in(runtime: Runtime) -> str:
     store = login_store(runtime.lookup, runtime.settings, runtime.ingest, None)
     if store is None:
-        raise ConfigurationError("nobody is logged in here: give the user's hash")
+        raise ConfigurationError("no user is logged in here: give the user's hash")
     return store.read().user_hash
 
 

@@ -1,4 +1,4 @@
-"""What the user wants from Spotify: `sources.yml`, read with the line of every mistake."""
+"""What is read from Spotify: sources.yml, loaded with the line of every mistake."""
 
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources

@@ -1,4 +1,4 @@
-"""Sources into groups of about equal cost."""
+"""Grouping sources into task groups of about equal cost."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from spotify_pipeline.spotify.endpoints import AppClass
 def group_sources(
     sources: Sequence[Source], n: int, app_class: AppClass = AppClass.DEVELOPMENT
 ) -> list[list[Source]]:
-    """At most `n` groups of whole sources, none empty; the same sources give the same groups in any order.
+    """Make at most `n` groups of whole sources, none empty; the order of the sources does not matter.
 
-    The dearest source goes first, each into the group that is cheapest so far.
-    Groups and their members are ordered by name.
+    The sources are placed by falling cost, each into the group that is cheapest so far. Groups and their
+    members are ordered by name.
 
     Raises:
         ValueError: `n` is below one.
@@ -26,7 +26,7 @@ def group_sources(
     for source in sorted(sources, key=lambda s: (-s.estimated_calls(app_class), s.name)):
         cheapest = costs.index(min(costs))
         groups[cheapest].append(source)
-        # a source always weighs something, or all the empty ones would share a group
+        # a source without calls counts as one, or all of them would share a group
         costs[cheapest] += max(1, source.estimated_calls(app_class))
     for group in groups:
         group.sort(key=lambda s: s.name)

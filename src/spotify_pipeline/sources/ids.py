@@ -1,4 +1,4 @@
-"""Spotify ids in the notations that people paste: bare, URI, link."""
+"""Spotify ids as users paste them: bare, as a URI, or as a link."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _URL = re.compile(
 
 
 def normalise_id(text: str, kind: str) -> str:
-    """The bare id of an artist or album (`kind`).
+    """Return the bare id of a record of kind `kind`.
 
     Raises:
-        ValueError: it is no id, or the id of something else; the message says what is allowed.
+        ValueError: It is no id, or the id of something else; the message says what is allowed.
     """
     text = text.strip()
     found = _URI.fullmatch(text) or _URL.fullmatch(text)

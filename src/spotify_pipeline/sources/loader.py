@@ -1,4 +1,4 @@
-"""sources.yml to a list of sources: schema, ids and names checked, every error with its place."""
+"""Loading sources.yml: schema, ids and names are checked, and every error has its place."""
 
 from __future__ import annotations
 
@@ -27,20 +27,24 @@ IDS_FILE_BYTES_MAX = 16 * 2**20
 
 
 def load_sources(path: Path | str) -> list[Source]:
-    """The sources of `path`, in the order of the file.
+    """Return the sources of `path`, in the order of the file.
 
     Raises:
-        SourcesFileError: the file cannot be used; the message is `FILE:LINE:COLUMN: what is wrong`.
+        SourcesFileError: The file cannot be used; the message is `FILE:LINE:COLUMN: what is wrong`.
     """
     parsed = parse_yaml(Path(path))
     _words_to_text(parsed.value)
-    errors = [describe(error) for error in _validator().iter_errors(parsed.value)]
+    errors = []
+    for violation in _validator().iter_errors(parsed.value):
+        pointer, message = describe(violation)
+        place = parsed.places.get(pointer, Place(0, 0))
+        # of keys that are not allowed, the key is shown and not its value
+        at_key = violation.validator in {"additionalProperties", "not"}
+        errors.append((place, message, parsed.error(pointer, message, key=at_key)))
     if errors:
-        faults = [parsed.error(fault.pointer, fault.message, key=fault.at_key) for fault in errors]
-        places = [parsed.places.get(fault.pointer, Place(0, 0)) for fault in errors]
-        first = min(range(len(errors)), key=lambda i: (places[i].line, places[i].column, errors[i].message))
+        _, _, first = min(errors, key=lambda error: error[:2])
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise SourcesFileError(str(faults[first]) + more)
+        raise SourcesFileError(f"{first}{more}")
     return _sources(parsed)
 
 
@@ -51,7 +55,7 @@ def _validator() -> Draft202012Validator:
 
 
 def _words_to_text(document: Any) -> None:
-    """Names, ids and queries are text even when they look like numbers (a search for 1999)."""
+    """Turn names, ids and queries that look like numbers (a search for 1999) into text."""
     sources = document.get("sources") if isinstance(document, dict) else None
     for entry in sources if isinstance(sources, list) else []:
         if not isinstance(entry, dict):
@@ -122,7 +126,7 @@ def _ids(parsed: YamlText, pointer: Pointer, entry: dict[str, Any], kind: Source
 
 
 def _lines_of(path: Path) -> list[tuple[str, Place]]:
-    """Ids of an ids_file: one a line; `#` starts a comment at the start of a line or after a space."""
+    """Read an ids_file: one id a line; `#` at the start of a line or after a space starts a comment."""
     found = []
     for number, line in enumerate(read_text(path, bytes_max=IDS_FILE_BYTES_MAX).split("\n"), start=1):
         text = "" if line.lstrip().startswith("#") else line.split(" #")[0].split("\t#")[0]

@@ -1,9 +1,8 @@
-"""A violation of the schema as one sentence that says what is allowed."""
+"""A violation of the schema of sources.yml as one sentence that says what is allowed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import ValidationError
@@ -11,9 +10,10 @@ from jsonschema import ValidationError
 from spotify_pipeline.sources.yaml_text import Pointer
 
 _TYPES = {"object": "keys with values", "array": "a list", "string": "text", "integer": "a whole number"}
+_LISTS_IDS = "artist, album, track or playlist"
 _KINDS_OF = {
-    "ids": "artist, album, track or playlist",
-    "ids_file": "artist, album, track or playlist",
+    "ids": _LISTS_IDS,
+    "ids_file": _LISTS_IDS,
     "include_groups": "artist",
     "queries": "search",
     "types": "search",
@@ -21,114 +21,64 @@ _KINDS_OF = {
     "time_ranges": "top_tracks",
 }
 
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong at `pointer`; `at_key` when the key itself is the mistake."""
-
-    pointer: Pointer
-    message: str
-    at_key: bool = False
+Sentence = Callable[[str, Any, Any, Mapping[str, Any]], str]
+"""Makes the sentence of name and value of the place, the keyword's own value, and the schema around it."""
 
 
-@dataclass(frozen=True)
-class _Violation:
-    """The parts of a jsonschema error: where, the value there, the keyword's own value, and its schema."""
+def describe(error: ValidationError) -> tuple[Pointer, str]:
+    """Return where a violation of the schema is, and a sentence about it.
 
-    pointer: Pointer
-    value: Any
-    rule: Any
-    schema: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return _name(self.pointer)
-
-    def fault(self, message: str) -> Fault:
-        return Fault(self.pointer, message)
-
-
-def describe(error: ValidationError) -> Fault:
-    """Turn an error of the sources schema into words."""
+    The pointer leads to the key itself where the key is the mistake.
+    """
     pointer: Pointer = tuple(error.absolute_path)
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
-    violation = _Violation(pointer, error.instance, error.validator_value, schema)
-    words = _WORDS.get(str(error.validator))
-    return words(violation) if words else violation.fault(f"{violation.name}: {error.message}")
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    keyword = str(error.validator)
+    if keyword == "additionalProperties":
+        allowed = sorted(schema["properties"])
+        unknown = next(key for key in value if key not in allowed)
+        return (*pointer, unknown), f"{_shown(unknown)} is no key here; allowed: {_list(allowed)}"
+    if keyword == "uniqueItems":
+        index = next(index for index, item in enumerate(value) if item in value[:index])
+        return (*pointer, index), f"{_shown(value[index])} is listed twice in {_name(pointer)}: keep one"
+    if keyword == "not":
+        kinds = _KINDS_OF[str(pointer[-1])]
+        return pointer, f"{_name(pointer)} is only for sources of kind {kinds}: remove it"
+    sentence = _SENTENCES.get(keyword)
+    if sentence is None:
+        return pointer, f"{_name(pointer)}: {error.message}"
+    return pointer, sentence(_name(pointer), value, rule, schema)
 
 
-def _required(v: _Violation) -> Fault:
-    missing = next(key for key in v.rule if key not in v.value)
-    return v.fault(f"{v.name} needs {missing!r}: add it")
+def _ids_twice_or_never(name: str, value: Any, _rule: Any, _schema: Mapping[str, Any]) -> str:
+    if "ids" in value and "ids_file" in value:
+        return f"{name} gives both ids and ids_file: keep one"
+    return f"{name} lists no ids: give ids or ids_file"
 
 
-def _unknown_key(v: _Violation) -> Fault:
-    allowed = sorted(v.schema["properties"])
-    unknown = next(key for key in v.value if key not in allowed)
-    message = f"{_shown(unknown)} is no key here; allowed: {_list(allowed)}"
-    return Fault((*v.pointer, unknown), message, at_key=True)
+def _text(name: str, value: Any, _rule: Any, schema: Mapping[str, Any]) -> str:
+    allowed = schema.get("description", "text of at least one character")
+    return f"{_shown(value)} cannot be used as {name}; allowed: {allowed}"
 
 
-def _one_of(v: _Violation) -> Fault:
-    if "ids" in v.value and "ids_file" in v.value:
-        return v.fault(f"{v.name} gives both ids and ids_file: keep one")
-    return v.fault(f"{v.name} lists no ids: give ids or ids_file")
+def _range(name: str, value: Any, _rule: Any, schema: Mapping[str, Any]) -> str:
+    return f"{name} is {_shown(value)}; allowed: {schema['minimum']} to {schema['maximum']}"
 
 
-def _other_kind(v: _Violation) -> Fault:
-    kinds = _KINDS_OF[str(v.pointer[-1])]
-    return Fault(v.pointer, f"{v.name} is only for sources of kind {kinds}: remove it", at_key=True)
-
-
-def _enum(v: _Violation) -> Fault:
-    return v.fault(f"{_shown(v.value)} is not allowed as {v.name}; allowed: {_list(v.rule)}")
-
-
-def _const(v: _Violation) -> Fault:
-    return v.fault(f"{v.name} is {_shown(v.value)}; allowed: {v.rule}")
-
-
-def _type(v: _Violation) -> Fault:
-    return v.fault(f"{v.name} must be {_TYPES[v.rule]}, not {_shown(v.value)}")
-
-
-def _text(v: _Violation) -> Fault:
-    allowed = v.schema.get("description", "text of at least one character")
-    return v.fault(f"{_shown(v.value)} cannot be used as {v.name}; allowed: {allowed}")
-
-
-def _too_few(v: _Violation) -> Fault:
-    return v.fault(f"{v.name} is empty: list at least one")
-
-
-def _too_many(v: _Violation) -> Fault:
-    return v.fault(f"{v.name} lists {len(v.value)}; allowed: at most {v.rule}")
-
-
-def _repeated(v: _Violation) -> Fault:
-    index = next(index for index, item in enumerate(v.value) if item in v.value[:index])
-    return Fault((*v.pointer, index), f"{_shown(v.value[index])} is listed twice in {v.name}: keep one")
-
-
-def _range(v: _Violation) -> Fault:
-    low, high = v.schema["minimum"], v.schema["maximum"]
-    return v.fault(f"{v.name} is {_shown(v.value)}; allowed: {low} to {high}")
-
-
-_WORDS: Mapping[str, Callable[[_Violation], Fault]] = {
-    "required": _required,
-    "additionalProperties": _unknown_key,
-    "oneOf": _one_of,
-    "not": _other_kind,
-    "enum": _enum,
-    "const": _const,
-    "type": _type,
+_SENTENCES: Mapping[str, Sentence] = {
+    "required": lambda name, value, rule, _: (
+        f"{name} needs {next(key for key in rule if key not in value)!r}: add it"
+    ),
+    "oneOf": _ids_twice_or_never,
+    "enum": lambda name, value, rule, _: f"{_shown(value)} is not allowed as {name}; allowed: {_list(rule)}",
+    "const": lambda name, value, rule, _: f"{name} is {_shown(value)}; allowed: {rule}",
+    "type": lambda name, value, rule, _: f"{name} must be {_TYPES[rule]}, not {_shown(value)}",
     "pattern": _text,
     "minLength": _text,
     "maxLength": _text,
-    "minItems": _too_few,
-    "maxItems": _too_many,
-    "uniqueItems": _repeated,
+    "minItems": lambda name, *_: f"{name} is empty: list at least one",
+    "maxItems": lambda name, value, rule, _: f"{name} lists {len(value)}; allowed: at most {rule}",
     "minimum": _range,
     "maximum": _range,
 }

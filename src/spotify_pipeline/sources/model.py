@@ -18,7 +18,7 @@ DEFAULT_TYPES = ("track",)
 DEFAULT_MAX_RESULTS = 100
 DEFAULT_TIME_RANGES = ("short_term", "medium_term", "long_term")
 
-# for estimates only: what an artist, a playlist, a library and a user's top list are taken to hold
+# for estimates: the assumed size of an artist's releases, a playlist, a library and a top list
 RELEASES_PER_ARTIST = 25
 ITEMS_PER_PLAYLIST = 100
 SAVED_TRACKS = 500
@@ -27,10 +27,18 @@ TOP_TRACKS = 100
 
 @dataclass(frozen=True)
 class Source:
-    """A named entry of sources.yml. Fields of other kinds than its own are empty (`max_results` 0).
+    """A named entry of sources.yml; fields that its kind does not have are empty.
 
-    ids: 22 base62 characters each, in the order of the file. max_results: per query and type. time_ranges: of
-    top_tracks. line: where the entry starts in sources.yml.
+    Attributes:
+        name: Its name, by which all its data is stored.
+        kind: What it lists.
+        ids: 22 base62 characters each, in the order of the file.
+        include_groups: Release groups of its artists.
+        queries: Search texts.
+        types: Record types that each search text is searched for.
+        max_results: Most records per search text and type; 0 for other kinds.
+        time_ranges: Ranges of time of top lists.
+        line: Where the entry starts in sources.yml.
     """
 
     name: str
@@ -45,7 +53,7 @@ class Source:
 
     @property
     def definition_sha256(self) -> str:
-        """Hash of what the source means: not of its name, line, or the order and notation of its entries."""
+        """Hash of what the source selects; its name and the order of its entries do not count."""
         meaning: dict[str, object] = {
             "kind": self.kind.value,
             "ids": sorted(self.ids),
@@ -54,13 +62,13 @@ class Source:
             "types": sorted(self.types),
             "max_results": self.max_results,
         }
-        if self.time_ranges:  # newer than the first hashes, which stay as they are
+        if self.time_ranges:  # added later: hashes of sources without it stay the same
             meaning["time_ranges"] = sorted(self.time_ranges)
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def estimated_calls(self, app_class: AppClass) -> int:
-        """Calls that a whole crawl is expected to take; for balance and plans, no bound."""
+        """Estimate the calls of a whole crawl, to balance the groups; it is no bound."""
         return _ESTIMATES[self.kind](self, app_class)
 
 

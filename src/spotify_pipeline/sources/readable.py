@@ -1,4 +1,4 @@
-"""Whether this app and login may read what sources.yml asks for, told before anything is called."""
+"""Checking, before any call, that this app and login may read what sources.yml lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass
 
 
 def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: Collection[str] | None) -> list[str]:
-    """A sentence for each source that cannot be read, in their order; `scopes` None: nobody is logged in."""
+    """Return a sentence for each source that cannot be read; `scopes` is None without a login."""
     return [
         f"source '{source.name}' (line {source.line}, kind {source.kind.value}) {reason}"
         for source in sources
@@ -19,15 +19,15 @@ def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: Collectio
 
 
 def check_readable(sources: Iterable[Source], app_class: AppClass, scopes: Collection[str] | None) -> None:
-    """Refuse a list that this app or login cannot read in whole.
+    """Check that this app and login can read all sources.
 
     Raises:
-        PermissionDenied: the first source that cannot be read, why, the way out, and how many more there are.
+        PermissionDenied: One cannot be read; the message names the first, the reason, and what to do.
     """
-    faults = unreadable(sources, app_class, scopes)
-    if faults:
-        more = f" (and {len(faults) - 1} more sources)" if len(faults) > 1 else ""
-        raise PermissionDenied(faults[0] + more)
+    reasons = unreadable(sources, app_class, scopes)
+    if reasons:
+        more = f" (and {len(reasons) - 1} more sources)" if len(reasons) > 1 else ""
+        raise PermissionDenied(reasons[0] + more)
 
 
 def _reason(source: Source, app_class: AppClass, scopes: Collection[str] | None) -> str | None:
@@ -39,7 +39,7 @@ def _reason(source: Source, app_class: AppClass, scopes: Collection[str] | None)
         return None
     if scopes is None:
         return (
-            "belongs to a user, and nobody is logged in: run 'spotify-pipeline auth login', or define "
+            "belongs to a user, and no user is logged in: run 'spotify-pipeline auth login', or define "
             "connection 'spotify_user'"
         )
     lacking = [scope for scope in needed if scope not in scopes]

@@ -1,4 +1,4 @@
-"""YAML to plain values, with the place of every value, and none of YAML's surprises."""
+"""Reading YAML into plain values, with the place of every value; anchors, aliases and tags are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH_MAX = 16
 Pointer = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
     """Line and column, both from 1."""
 
@@ -26,7 +26,14 @@ class Place:
 
 @dataclass
 class YamlText:
-    """A parsed file: `value` in plain Python, `places` by pointer (keys of objects under `keys`)."""
+    """A parsed file.
+
+    Attributes:
+        path: The file.
+        value: Its content in plain Python.
+        places: Where each value is, by pointer.
+        keys: Where each key of an object is, by pointer.
+    """
 
     path: Path
     value: Any = None
@@ -34,7 +41,7 @@ class YamlText:
     keys: dict[Pointer, Place] = field(default_factory=dict)
 
     def error(self, pointer: Pointer, message: str, *, key: bool = False) -> SourcesFileError:
-        """An error at the value at `pointer`, or at its key; at the nearest parent when it is not there."""
+        """Make an error at the value at `pointer`, or at its key; at the nearest parent if it is absent."""
         places = self.keys if key and pointer in self.keys else self.places
         while pointer and pointer not in places:
             pointer = pointer[:-1]
@@ -42,15 +49,15 @@ class YamlText:
 
 
 def error_at(path: Path, place: Place, message: str) -> SourcesFileError:
-    """`FILE:LINE:COLUMN: message`, a form that editors open."""
+    """Make an error of the form `FILE:LINE:COLUMN: message`, which editors open."""
     return SourcesFileError(f"{path}:{place.line}:{place.column}: {message}")
 
 
 def read_text(path: Path, *, bytes_max: int = BYTES_MAX) -> str:
-    """A UTF-8 file of bounded size; a byte order mark is dropped.
+    """Read a UTF-8 file of bounded size, without its byte order mark.
 
     Raises:
-        SourcesFileError: it is absent, no file, too large or not UTF-8.
+        SourcesFileError: It is absent, no file, too large or not UTF-8.
     """
     try:
         with path.open("rb") as file:
@@ -80,11 +87,11 @@ def parse_yaml(path: Path) -> YamlText:
     """Read one YAML document without aliases, tags or repeated keys.
 
     Raises:
-        SourcesFileError: it cannot be read; the message carries file, line and column.
+        SourcesFileError: It cannot be read; the message carries file, line and column.
     """
     text = read_text(path)
     try:
-        _refuse_surprises(path, text)
+        _refuse_anchors_and_tags(path, text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
         # its position counts characters from the start of the text
@@ -109,11 +116,11 @@ def parse_yaml(path: Path) -> YamlText:
 
 
 def _code_point(character: object) -> int:
-    """PyYAML reports a number or the character itself, depending on where it met it."""
+    """Return the code point of what PyYAML reports: a number or the character itself."""
     return character if isinstance(character, int) else ord(str(character))
 
 
-def _refuse_surprises(path: Path, text: str) -> None:
+def _refuse_anchors_and_tags(path: Path, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = _place(event.start_mark)
@@ -132,7 +139,7 @@ def _refuse_surprises(path: Path, text: str) -> None:
 
 
 def _place(mark: Any) -> Place:
-    """Place of a PyYAML mark, which counts from 0."""
+    """Return the place of a PyYAML mark, which counts from 0."""
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
@@ -159,7 +166,7 @@ def _convert(parsed: YamlText, node: yaml.Node, pointer: Pointer) -> Any:
 
 
 def _scalar(node: yaml.Node) -> str | int | None:
-    """Text as written, except whole decimal numbers and null: an id of digits or a query `yes` stays text."""
+    """Return text as written, whole decimal numbers as int, and null as None; a query `yes` stays text."""
     if node.tag == "tag:yaml.org,2002:null":
         return None
     value = str(node.value)

@@ -39,7 +39,7 @@ def why_not(runtime: Runtime) -> str | None:
     except UserErased as error:
         return str(error)
     if login is None:
-        return "nobody is logged in, so no listening history is read: define connection 'spotify_user'"
+        return "no user is logged in, so no listening history is read: define connection 'spotify_user'"
     if Scope.RECENTLY_PLAYED not in login.read().scopes:
         return f"the login of connection 'spotify_user' does not have the scope {Scope.RECENTLY_PLAYED}"
     return None

@@ -71,7 +71,7 @@ class Runtime:
 
     @cached_property
     def login(self) -> LoginStore | None:
-        """The login of the user whose sources are read, None where nobody is logged in.
+        """The login of the user whose sources are read, None where no user is logged in.
 
         Raises:
             ConfigurationError: connection `spotify_user` or the command line's file cannot be used.
@@ -92,11 +92,11 @@ class Runtime:
         """A new client that reads as the user; close it, or use it as a context manager.
 
         Raises:
-            ConfigurationError: nobody is logged in.
+            ConfigurationError: no user is logged in.
         """
         if self.login is None:
             raise ConfigurationError(
-                "nobody is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
+                "no user is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
             )
         return self._client(self.login)
 

@@ -113,7 +113,7 @@ def test_a_user_logs_in_and_the_login_is_handed_to_airflow(
     known = connections.from_environment("spotify_user", {variable: text.strip("'")})
     assert Login.from_connection(known) == made
     assert not file.exists()
-    assert "nobody is logged in" in output(auth("status"), 1)[1]
+    assert "no user is logged in" in output(auth("status"), 1)[1]
 
 
 def test_only_the_answer_with_our_state_counts(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:
@@ -145,12 +145,12 @@ def test_a_user_who_refuses_is_not_logged_in(sandbox: RunningSandbox, auth: Auth
 
 def test_a_login_that_nobody_makes_ends(auth: Auth, file: Path) -> None:
     process = auth("login", "--no-browser", "--port", "0", "--timeout", "1")
-    assert "nobody logged in within 1 seconds" in output(process, 1)[1]
+    assert "no login within 1 seconds" in output(process, 1)[1]
     assert not file.exists()
 
 
 def test_logout_forgets_the_login(auth: Auth, file: Path) -> None:
-    assert "Nobody was logged in" in output(auth("logout"))[0]
+    assert "No user was logged in" in output(auth("logout"))[0]
     file.parent.mkdir(exist_ok=True)
     file.write_text("{}")
     assert "Logged out" in output(auth("logout"))[0]

@@ -93,7 +93,7 @@ def test_a_library_is_planned_and_fetched_as_its_user(world: World, runtime_of: 
 
 def test_a_list_that_the_login_cannot_read_stops_the_plan(world: World, runtime_of: MakeRuntime) -> None:
     world.list_sources({"name": "mine", "kind": "saved_tracks"})
-    with pytest.raises(PermissionDenied, match="nobody is logged in"):
+    with pytest.raises(PermissionDenied, match="no user is logged in"):
         plan(runtime_of(None), DAY)
     with pytest.raises(PermissionDenied, match="needs the scope user-library-read"):
         plan(runtime_of(login_of(world, (Scope.TOP,))), DAY)
@@ -102,7 +102,7 @@ def test_a_list_that_the_login_cannot_read_stops_the_plan(world: World, runtime_
 
 def test_without_a_connection_the_command_lines_login_counts(world: World, runtime_of: MakeRuntime) -> None:
     runtime = runtime_of(None)
-    with pytest.raises(ConfigurationError, match="nobody is logged in"):
+    with pytest.raises(ConfigurationError, match="no user is logged in"):
         runtime.spotify_user()
     FileLoginStore(runtime.settings.login_file).write(login_of(world))
     with runtime_of(None).spotify_user() as client:
@@ -114,7 +114,7 @@ def test_a_login_that_another_app_has_got_is_nobody_s(
 ) -> None:
     world.list_sources({"name": "mine", "kind": "saved_tracks"})
     runtime = runtime_of(replace(login_of(world), client_id="another-app"))
-    with caplog.at_level(logging.WARNING), pytest.raises(PermissionDenied, match="nobody is logged in"):
+    with caplog.at_level(logging.WARNING), pytest.raises(PermissionDenied, match="no user is logged in"):
         plan(runtime, DAY)
     assert "was made with another app" in caplog.text
     assert runtime.user is None

@@ -27,7 +27,7 @@ def test_what_belongs_to_a_user_needs_one(source: Source) -> None:
         check_readable([source], AppClass.DEVELOPMENT, None)
     assert str(error.value) == (
         f"source '{source.name}' (line {source.line}, kind {source.kind.value}) belongs to a user, and "
-        "nobody is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
+        "no user is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
     )
 
 

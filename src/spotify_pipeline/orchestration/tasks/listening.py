@@ -18,7 +18,7 @@ from spotify_pipeline.warehouse.migrate import migrate
 
 
 def fetch() -> dict[str, str]:
-    """Plays since the cursor, in the raw zone; skips where nobody is logged in."""
+    """Plays since the cursor, in the raw zone; skips where no user is logged in."""
     with running() as runtime:
         reason = why_not(runtime)
         if reason is not None:
