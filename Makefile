@@ -59,7 +59,7 @@ down: .venv ## stop the embedded stack
 	@$(BIN)/spotify-pipeline down
 
 .PHONY: status
-status: .venv ## tell how each service of the stack is
+status: .venv ## show the state of each service of the stack
 	@$(BIN)/spotify-pipeline status
 
 # test files run in parallel, except those that drive a whole Airflow: it has the machine to itself
@@ -84,7 +84,7 @@ PARTS ?= exhaustive,schedules,bugs,random,airflow
 SCALE ?= 1
 SEED ?= 1
 .PHONY: test-faults
-test-faults: .venv dbt-manifest ## break everything, PARTS= SCALE= SEED=, and print what was lost: docs/reliability.md
+test-faults: .venv dbt-manifest ## inject faults, PARTS= SCALE= SEED=, and print what was lost: docs/reliability.md
 	@$(BIN)/python -m tests.faults --kinds "$(PARTS)" --scale "$(SCALE)" --seed "$(SEED)"
 
 .PHONY: test-fast
@@ -98,7 +98,7 @@ coverage: .venv dbt-manifest ## measure which lines the unit and integration tes
 		--cov --cov-report=xml --cov-report=html --cov-report=markdown:build/coverage/summary.md --cov-report=term
 
 .PHONY: runbook-shots
-runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md anew; needs Chromium
+runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md again; needs Chromium
 	@RUNBOOK_SHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_operations.py
 
 .PHONY: bench
@@ -152,11 +152,11 @@ dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
 	@$(BIN)/spotify-pipeline dbt -- $(CMD)
 
 .PHONY: dbt-diagram
-dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md anew
+dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md again
 	@$(BIN)/python -m tools.entity_diagram
 
 .PHONY: dbt-tour
-dbt-tour: .venv dbt-manifest ## write the answers of docs/warehouse.md anew, over the seeded catalogue
+dbt-tour: .venv dbt-manifest ## write the results of docs/warehouse.md again, over the seeded catalogue
 	@WRITE_TOUR=1 $(BIN)/python -m pytest -q tests/integration/dbt/test_tour.py -k seeded
 
 .PHONY: benchmark-queries
@@ -192,7 +192,7 @@ image-dags: ## import every DAG file in the image
 		'import sys; from airflow.dag_processing.dagbag import DagBag; bag = DagBag("dags"); sys.exit(str(bag.import_errors) if bag.import_errors else 0 if bag.dags else "no DAG")'
 
 .PHONY: ci
-ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image where Docker answers
+ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the image if Docker runs
 	@$(MAKE) lint types workflows audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
 	@$(MAKE) test-all
@@ -200,7 +200,7 @@ ci: .venv ## the steps of .github/workflows/ci.yml on this machine; the image wh
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock
-lock: .venv ## write requirements.lock and requirements-spark.lock anew from pyproject.toml
+lock: .venv ## write requirements.lock and requirements-spark.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra airflow --extra orchestration --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
