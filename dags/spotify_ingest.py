@@ -6,35 +6,35 @@ from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_group
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
 ### What it does
-Reads `sources.yml`, fetches each source from the Spotify Web API, keeps the answers as they came, checks
+Reads `sources.yml`, fetches each source from the Spotify Web API, keeps the responses unchanged, checks
 every record against the contract, and upserts the good ones into `staging`. Emits the asset
 `spotify_staging` with the partition as its key, which starts `spotify_transform`.
 
 ### The partition
-An observation date, `YYYY-MM-DD` in UTC. Spotify answers with today only, so a partition is fetched while
-its date is today; for another date the run uses raw that exists, or ends as skipped.
+An observation date, `YYYY-MM-DD` in UTC. Spotify serves today only, so a partition is fetched while its
+date is today; for another date the run uses raw that exists, or is skipped.
 
 ### Details, closed buckets
-Once the sources are loaded, `details` asks for ISRCs (and popularity, where the app gets it) within a
-budget of calls. A task that finds a bucket closed gives its slot back (`up_for_reschedule`) and goes on where
-it stopped; past two hours, or midnight, its source is partial and the next day goes on.
+Once the sources are loaded, `details` fetches ISRCs (and popularity, where the app gets it) within a budget
+of calls. A task that meets a closed bucket frees its slot (`up_for_reschedule`) and resumes where it stopped;
+after two hours, or at midnight, its source is partial and the next day continues.
 
 ### Running it again
 Any task, any run, any time: equal data changes no row. By hand, trigger with the date as partition key.
 
 ### When it is red
-`conclude` names each failed source and the way out; the others are loaded. Mend the cause, then clear the
-`fetch` task of that source's group. *Raw answers* on a task's page shows what was fetched.
+`conclude` names each failed source and the way out; the others are loaded. Fix the cause, then clear the
+`fetch` task of that source's group. *Raw responses* on a task's page shows what was fetched.
 
-### What is told
-Each source that fails, partial sources, a quarantine above its warning level, a login near its end, a run
-not through in four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause and partition.
+### Alerts
+Each source that fails, partial sources, a quarantine above its warning level, a login that ends soon, a run
+that takes over four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause and partition.
 """
 
 
@@ -83,7 +83,7 @@ def spotify_ingest() -> None:
     def sources(group: dict[str, Any]) -> Any:
         @task(map_index_template="{{ label }}")
         def fetch(group: dict[str, Any]) -> dict[str, Any]:
-            """Answers of the Web API → raw zone, manifest last."""
+            """Responses of the Web API → raw zone, manifest last."""
             from spotify_pipeline.orchestration.tasks import ingest
 
             return ingest.fetch_group(group)
@@ -107,14 +107,14 @@ def spotify_ingest() -> None:
     def reconcile(
         planned: list[dict[str, Any]] | None, loaded: Any, detailed: dict[str, Any] | None
     ) -> dict[str, Any]:
-        """Does everything add up? Emits `spotify_staging`."""
+        """Check the counts and emit `spotify_staging`."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.reconcile_groups(planned, loaded, detailed, STAGING)
 
     @task
     def conclude(summary: dict[str, Any]) -> str:
-        """Red where a source failed."""
+        """Fail where a source failed."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.conclude(summary)

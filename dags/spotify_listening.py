@@ -6,27 +6,27 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
 ### What it does
-Asks Spotify for the plays since the last known one, keeps the answer as it came, and upserts the plays into
+Fetches the plays since the last known one, keeps the response unchanged, and upserts the plays into
 `staging.plays`. Spotify keeps about 50 plays, so a day is too long to wait. Emits no asset: the daily chain
 carries the plays to the marts.
 
 ### Without a login
-The run ends as skipped. `spotify-pipeline auth login` gives the connection `spotify_user`.
+The run is skipped. `spotify-pipeline auth login` gives the connection `spotify_user`.
 
 ### Running it again
-Any time: overlaps, late and repeated runs lose nothing and double nothing.
+Any time: overlapping, late and repeated runs lose and duplicate nothing.
 
 ### A warning about lost plays
-A full answer whose oldest play is newer than the last known one: plays in between may be gone. The span is in
-`ops.play_gap`, and told once.
+A full response whose oldest play is newer than the last known one: plays in between may be lost. The span is
+in `ops.play_gap`, and the alert is sent once.
 
 ### When it is red
-The log says what to repair; the next hour goes on from the last known play, so clearing is rarely needed.
+The log says what to repair; the next hour continues from the last known play, so clearing is rarely needed.
 """
 
 
@@ -43,11 +43,11 @@ The log says what to repair; the next hour goes on from the last known play, so 
     tags=["spotify", "listening"],
 )
 def spotify_listening() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.listening."""
+    """Wire the tasks, which are in spotify_pipeline.orchestration.tasks.listening."""
 
     @task
     def fetch() -> dict[str, str]:
-        """Plays since the cursor → raw zone; skips where nobody is logged in."""
+        """Plays since the cursor → raw zone; skips without a login."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.fetch()

@@ -1,4 +1,4 @@
-"""Once a week: what is past its age is removed, and the warehouse is tidied."""
+"""Removes what is past its retention and tidies the warehouse, once a week."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
 ### What it does
 Removes raw, validated and quarantine objects, reports, observations, plays and logs that are older than the
-settings `SPOTIFY_PIPELINE_RETAIN_…` allow: Spotify's terms do not let content be kept for ever. Then gives
-the space back to the tables. The counts are in `ops.maintenance_run`; `dry_run` only counts, in the XCom of
+settings `SPOTIFY_PIPELINE_RETAIN_…` allow: Spotify's terms forbid keeping content for ever. Then it
+vacuums the tables. The counts are in `ops.maintenance_run`; `dry_run` only counts, in the XCom of
 `retention`. The marts follow with the next run of `spotify_transform`.
 
 ### Running it again
-Any time: a run that was cut off is completed by the next one. A partition that a load or a replay has touched
+Any time: the next run completes an interrupted one. A partition that a load or a replay has touched
 within a day is left for the next time; raw that was never loaded is kept for twice its time.
 
 ### When it is red
-`retention` asks Spotify for its date. Where the app is gone, give `as_of`.
+`retention` reads the date from Spotify. Without a working app, set `as_of`.
 """
 
 
@@ -48,7 +48,7 @@ within a day is left for the next time; raw that was never loaded is kept for tw
     tags=["spotify", "maintenance"],
 )
 def spotify_maintenance() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.maintenance."""
+    """Wire the tasks, which are in spotify_pipeline.orchestration.tasks.maintenance."""
 
     @task
     def retention() -> dict[str, Any]:

@@ -6,28 +6,28 @@ from typing import Any
 
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
 ### What it does
-Validates the stored answers of each date again, with today's schemas and code, and loads them. Nothing is
-asked of Spotify. What today's code reads otherwise replaces what the same answer gave before; records that
-pass by now leave the quarantine. Emits `spotify_staging` with one key per date, and each key starts
+Validates the stored responses of each date again, with today's schemas and code, and loads them. It does not
+call Spotify. Where today's code reads a response differently, the new values replace the old ones; records
+that are valid now leave the quarantine. Emits `spotify_staging` with one key per date, and each key starts
 `spotify_transform`.
 
 ### When to run it
-After a mended contract or transformation; after a restored warehouse; for records in quarantine that are
-good after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RETAIN_RAW_DAYS`).
+After a fix in the contract or a transformation; after a restored warehouse; for quarantined records that are
+valid after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RETAIN_RAW_DAYS`).
 
 ### Running it again
 Any task, any run, any time, in any order: equal raw and code change no row and no object. An ingest of the
-same partition goes before: the replay of that source writes nothing and tries again.
+same partition takes priority: the replay of that source writes nothing and tries again.
 
 ### When it is red
 `plan` says in one sentence what is wrong with the range. `conclude` names each failed source of a date and
-the way out; the others are loaded. Mend the cause, then clear that date's `replay` task.
+the way out; the others are loaded. Fix the cause, then clear that date's `replay` task.
 """
 
 
@@ -37,7 +37,7 @@ the way out; the others are loaded. Mend the cause, then clear that date's `repl
     schedule=PartitionedAtRuntime(),
     start_date=START_DATE,
     catchup=False,
-    # the dates of one run are done side by side; two runs over the same dates would only wait for each other
+    # the dates of one run are replayed in parallel; two runs over the same dates would wait for each other
     max_active_runs=1,
     default_args=default_args(),
     **watched("spotify_replay"),
@@ -63,37 +63,37 @@ the way out; the others are loaded. Mend the cause, then clear that date's `repl
     tags=["spotify", "replay"],
 )
 def spotify_replay() -> None:
-    """Wire the steps; what they do is in spotify_pipeline.orchestration.tasks.replay."""
+    """Wire the tasks, which are in spotify_pipeline.orchestration.tasks.replay."""
 
     @task
     def plan() -> list[dict[str, Any]]:
-        """What raw is kept of the range, one unit a date; with Spark, one a span of dates."""
-        from spotify_pipeline.orchestration.tasks import replay as steps
+        """The dates of the range that raw is kept of: one unit a date, with Spark one a span of dates."""
+        from spotify_pipeline.orchestration.tasks import replay as tasks
 
-        return steps.plan()
+        return tasks.plan()
 
     @task_group
     def dates(unit: dict[str, Any]) -> None:
         @task(map_index_template="{{ label }}")
         def replay(unit: dict[str, Any]) -> dict[str, Any]:
             """Raw → validated → staging, source by source; with Spark, all of the span at once."""
-            from spotify_pipeline.orchestration.tasks import replay as steps
+            from spotify_pipeline.orchestration.tasks import replay as tasks
 
-            return steps.replay(unit)
+            return tasks.replay(unit)
 
         @task(map_index_template="{{ label }}", outlets=[STAGING])
         def reconcile(unit: dict[str, Any]) -> dict[str, Any]:
-            """Does each date add up? Emits `spotify_staging` with its key."""
-            from spotify_pipeline.orchestration.tasks import replay as steps
+            """Check the counts of each date and emit `spotify_staging` with its key."""
+            from spotify_pipeline.orchestration.tasks import replay as tasks
 
-            return steps.reconcile(unit, STAGING)
+            return tasks.reconcile(unit, STAGING)
 
         @task(map_index_template="{{ label }}")
         def conclude(unit: dict[str, Any]) -> str:
-            """Red where a source failed."""
-            from spotify_pipeline.orchestration.tasks import replay as steps
+            """Fail where a source failed."""
+            from spotify_pipeline.orchestration.tasks import replay as tasks
 
-            return steps.conclude(unit)
+            return tasks.conclude(unit)
 
         conclude(reconcile(replay(unit)))
 

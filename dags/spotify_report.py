@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.tasks.runtime import step
+from spotify_pipeline.orchestration.runtime import running_partition
 
 
 @dag(
@@ -39,7 +39,7 @@ def spotify_report() -> None:
     def write_report() -> str:
         from spotify_pipeline.report import publish_report
 
-        with step() as (runtime, partition):
+        with running_partition() as (runtime, partition):
             return publish_report(runtime, partition)
 
     write_report()

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, dag, task
 
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.dbt.docs import write_docs
-from spotify_pipeline.orchestration.dbt.model_assets import announce_models
-from spotify_pipeline.orchestration.dbt.rebuild import require_newer_load
+from spotify_pipeline.orchestration.dbt.publication import announce_models, require_newer_load
 from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group, number_of_tests
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.tasks.runtime import step
+from spotify_pipeline.orchestration.runtime import running_partition
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 
@@ -47,7 +46,8 @@ table of `dbt_audit` that holds the failing rows. After a repair clear that one 
 five times over some minutes before; a test that found bad rows is not tried again.
 
 ### When a test only warns
-Its task is green, has the button *Warning*, and is told once a day; `ops.dbt_result` has its status `warn`.
+Its task is green and has the button *Warning*, an alert is sent once a day, and `ops.dbt_result` has the
+status `warn`.
 """,
 )
 def spotify_transform() -> None:
@@ -56,7 +56,7 @@ def spotify_transform() -> None:
         """Newest load that the models will certainly see."""
         from spotify_pipeline.stages import publish as steps
 
-        with step() as (runtime, _):
+        with running_partition() as (runtime, _):
             return steps.watermark(runtime)
 
     @task(outlets=[MARTS, MODELS])
@@ -64,7 +64,7 @@ def spotify_transform() -> None:
         """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
         from spotify_pipeline.stages import publish as steps
 
-        with step() as (runtime, partition):
+        with running_partition() as (runtime, partition):
             # this task stands behind every test, so all of them have passed
             tests = number_of_tests(DBT_PROJECT)
             steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)

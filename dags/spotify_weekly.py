@@ -14,10 +14,10 @@ from airflow.sdk import (
 )
 
 from spotify_pipeline.lake.weeks import KEY_FORMAT, parse_week
-from spotify_pipeline.orchestration.alerts.deadlines import watched
+from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.tasks.runtime import running
+from spotify_pipeline.orchestration.runtime import running
 
 # a run's key is the Monday of an ISO week, and it waits for the keys of the seven days from there
 WEEK = RollupMapper(

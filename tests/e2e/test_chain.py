@@ -23,7 +23,7 @@ from .conftest import ALBUMS, ARTISTS, FIRST_DAY, INGEST, REPORT, SECOND_DAY, TR
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
-def test_a_scheduled_run_whose_date_is_not_the_api_s_is_skipped_and_passes_nothing_on(
+def test_a_run_of_another_date_is_skipped_and_emits_nothing(
     running: Running,
 ) -> None:
     """Promise 5. The scheduler has made today's run by itself; the sandbox is in 2021."""
@@ -34,7 +34,7 @@ def test_a_scheduled_run_whose_date_is_not_the_api_s_is_skipped_and_passes_nothi
     assert running.api.runs(TRANSFORM, today.isoformat()) == []
 
 
-def test_the_demo_goes_through_the_whole_chain_and_says_what_landed(running: Running, tmp_path: Path) -> None:
+def test_the_demo_runs_the_whole_chain_and_prints_results(running: Running, tmp_path: Path) -> None:
     """It triggers the partition by REST, with its key."""
     summary = running.demo(FIRST_DAY, tmp_path)
     [partition] = summary["partitions"]
@@ -97,7 +97,7 @@ def test_run_twice_same_result(running: Running, tmp_path: Path) -> None:
     assert len(running.api.runs(TRANSFORM, FIRST_DAY.isoformat())) == 2
 
 
-def test_airflow_backfill_runs_the_api_s_own_date_and_skips_the_others(running: Running) -> None:
+def test_airflow_backfill_skips_dates_that_are_not_the_api_s(running: Running) -> None:
     running.set_day(SECOND_DAY)
     since = datetime.now(UTC)
     third_day = SECOND_DAY + timedelta(days=1)
@@ -115,7 +115,7 @@ def test_airflow_backfill_runs_the_api_s_own_date_and_skips_the_others(running: 
     assert running.api.runs(TRANSFORM, third_day.isoformat()) == []
 
 
-def test_a_malformed_sources_file_is_named_with_its_line_and_a_retry_after_the_repair_loses_nothing(
+def test_a_malformed_sources_file_is_named_with_its_line(
     running: Running,
 ) -> None:
     running.set_day(SECOND_DAY)

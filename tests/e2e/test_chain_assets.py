@@ -62,7 +62,7 @@ def relations_of_models(running: Running) -> set[tuple[str, str]]:
     return {(schema, table) for schema, table in rows}
 
 
-def test_each_model_has_an_asset_by_its_uri_updated_after_every_test(running: Running) -> None:
+def test_each_model_has_an_asset_updated_after_every_test(running: Running) -> None:
     """Promise 7, for those that follow single models: the update comes when the tests have passed."""
     run_id = transformed(running)
     events = asset_events(running, source_dag_id=TRANSFORM, source_run_id=run_id)

@@ -101,7 +101,7 @@ def test_from_a_mart_to_the_raw_zone(told: Told) -> None:
     assert raw <= upstream
 
 
-def test_from_a_column_of_a_mart_to_the_column_that_ingest_writes(told: Told) -> None:
+def test_a_mart_column_leads_to_the_column_of_ingest(told: Told) -> None:
     mart, view, table = (
         told.table(name) for name in ("marts.dim_track", "dbt_staging.stg_tracks", "staging.tracks")
     )

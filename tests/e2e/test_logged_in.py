@@ -21,7 +21,7 @@ from psycopg import sql
 from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.keys import RAW, users_prefix
-from spotify_pipeline.orchestration.tasks.login_state import KEY
+from spotify_pipeline.orchestration.runtime import LOGIN_KEY
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import demo_sources, services
 from spotify_stack.airflow_environment import METADATA_DATABASE, SANDBOX_USER
@@ -60,7 +60,7 @@ class LoggedIn:
         """What Airflow's Variable holds now, decrypted."""
         with self.metadata() as conn:
             [(value, is_encrypted)] = conn.execute(
-                "SELECT val, is_encrypted FROM variable WHERE key = %s", [KEY]
+                "SELECT val, is_encrypted FROM variable WHERE key = %s", [LOGIN_KEY]
             ).fetchall()
         assert is_encrypted
         text = Fernet(self.running.state.secrets["airflow_fernet"]).decrypt(value.encode()).decode()
@@ -98,7 +98,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         yield LoggedIn(running, token, {token})
         running.control.clear_faults()
         http.delete(f"/connections/{SPOTIFY_USER}")
-        http.delete(f"/variables/{KEY}")
+        http.delete(f"/variables/{LOGIN_KEY}")
     running.control.revoke_authorizations(SANDBOX_USER)
     running.set_day(DAY)  # sources.yml without the user's
 
@@ -114,7 +114,7 @@ def test_more_plays_than_spotify_keeps_are_told_as_a_gap(logged_in: LoggedIn) ->
     assert EARLIER - timedelta(days=1) <= start.astimezone(UTC).date() < end.astimezone(UTC).date() <= DAY
 
 
-def test_lists_and_plays_reach_the_marts_and_tasks_side_by_side_refresh_once(
+def test_lists_and_plays_reach_the_marts_with_one_refresh(
     logged_in: LoggedIn,
 ) -> None:
     """Promise 6 on the way: one bucket is closed for a day, which leaves its source partial."""
@@ -169,7 +169,7 @@ def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) 
         path for path in logs if any(token in path.read_text(errors="replace") for token in logged_in.tokens)
     ]
     assert found == []
-    for address in (f"variables/{KEY}", f"connections/{SPOTIFY_USER}"):
+    for address in (f"variables/{LOGIN_KEY}", f"connections/{SPOTIFY_USER}"):
         shown = httpx.get(f"{state.airflow_url}/api/v2/{address}", trust_env=False)
         assert shown.status_code == 200
         assert not any(token in shown.text for token in logged_in.tokens), address

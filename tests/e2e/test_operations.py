@@ -129,7 +129,7 @@ def repair_staging(running: Running) -> None:
 
 
 @pytest.mark.slow
-def test_a_failing_data_test_is_told_once_however_often_it_is_cleared(running: Running, failed: str) -> None:
+def test_a_failing_data_test_sends_one_alert(running: Running, failed: str) -> None:
     red = [task for task in running.api.tasks(TRANSFORM, failed) if task["state"] == "failed"]
     assert [task["task_id"] for task in red] == [TEST]
     [alert] = told(running, DAY, "DataTestFailed")
@@ -247,7 +247,7 @@ def test_links_open_what_a_task_wrote(running: Running) -> None:
             "/taskInstances/reconcile/links"
         ).json()["extra_links"]
         assert links["Report"] is None
-        page = client.get(links["Raw answers"])
+        page = client.get(links["Raw responses"])
         assert page.status_code == 200, page.text
         assert page.headers["content-security-policy"].startswith("sandbox")
         [manifest, *_] = re.findall(r"href='([^']*_manifest[^']*)'", page.text)

@@ -35,7 +35,7 @@ def instances(running: Running, run_id: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_a_replay_of_two_dates_starts_one_transform_per_key_changes_nothing_and_calls_nobody(
+def test_a_replay_starts_one_transform_per_key_without_calls(
     running: Running,
 ) -> None:
     for day in DAYS:
@@ -78,7 +78,7 @@ def test_a_bad_range_is_one_sentence_and_is_not_tried_again(running: Running) ->
         running.api.trigger(REPLAY, conf={"from": "2019-01-01", "to": "2019-01-31", "engine": "abacus"})
 
 
-def test_maintenance_by_hand_counts_from_spotify_s_date_and_a_dry_run_removes_nothing(
+def test_a_dry_run_of_maintenance_removes_nothing(
     running: Running,
 ) -> None:
     loaded(running, FIRST_DAY)

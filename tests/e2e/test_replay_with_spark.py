@@ -17,7 +17,7 @@ from .test_replay_and_maintenance import DAYS, REPLAY, instances, loaded
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_replay_with_spark_gives_what_was_there_span_after_span(running: Running) -> None:
+def test_a_replay_with_spark_changes_nothing(running: Running) -> None:
     try:
         require_spark()
     except EngineMissing as error:

@@ -97,7 +97,7 @@ def test_an_interrupted_start_leaves_no_process_behind(
             assert all(is_free(port) for port in load(paths).ports.values())
 
 
-def test_a_start_that_fails_says_why_and_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_a_failed_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
     with own_stack(tmp_path) as paths:
         (paths.root / services.WAREHOUSE).mkdir(parents=True)
         (paths.root / services.WAREHOUSE / "somebody's file").touch()

@@ -57,9 +57,7 @@ def demo(paths: StackPaths, output: Path) -> dict[str, Any]:
     return summary
 
 
-def test_the_demo_reads_as_its_user_and_a_repeated_one_gives_the_same(
-    paths: StackPaths, tmp_path: Path
-) -> None:
+def test_a_demo_with_a_user_can_be_repeated(paths: StackPaths, tmp_path: Path) -> None:
     first = demo(paths, tmp_path / "first")
     assert {name: first["warehouse"][name]["rows"] > 0 for name in OF_THE_USER} == dict.fromkeys(
         OF_THE_USER, True

@@ -1,5 +1,1 @@
-"""What operators are told when something needs them: values, words, and one telling per cause. No Airflow."""
-
-from spotify_pipeline.alerts.alert import Alert, render
-
-__all__ = ["Alert", "render"]
+"""Alerts to operators: what happened, what it means, what to do, sent once per cause. No Airflow."""

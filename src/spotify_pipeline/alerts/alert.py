@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
 _LONGEST = 2_000
-# a URL's user and password, and what follows a word for a secret
+# user and password of a URL, and the value after a word such as password or token
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s@]+@"), "***@"),
     (
@@ -22,10 +22,12 @@ _SECRETS = (
 
 @dataclass(frozen=True)
 class Alert:
-    """One cause in one partition: those two and `subject` make it the same alert as another.
+    """One cause in one partition about one subject; alerts with equal values of the three are the same.
 
-    `partition` is a date, or empty where the cause belongs to none; `subject` says what the cause is about
-    and is empty where it is about everything. `links` are addresses to open, by what they show.
+    Attributes:
+        partition: a date, empty where the cause belongs to none.
+        subject: what the cause is about, empty where it is about everything.
+        links: addresses to open, by what they show.
     """
 
     cause: str
@@ -43,15 +45,15 @@ class Alert:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What there is one telling for."""
+        """Two alerts with the same key are sent once."""
         return (self.partition, self.cause, self.subject)
 
     def cleaned(self) -> Alert:
-        """The same without what looks like a secret, its texts cut to a length that every channel takes."""
+        """Return the alert without what looks like a secret, its texts short enough for every channel."""
         return self.with_texts(clean)
 
     def with_texts(self, change: Callable[[str], str]) -> Alert:
-        """The same with each of its texts changed."""
+        """Return the alert with each of its texts changed."""
         return replace(
             self,
             subject=change(self.subject),
@@ -63,7 +65,7 @@ class Alert:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
@@ -75,13 +77,13 @@ def clean(text: str) -> str:
 
 
 def headline(alert: Alert) -> str:
-    """The alert in one line, for subjects of mails."""
+    """Return the alert in one line, for the subject of a mail."""
     day = f" {alert.partition}" if alert.partition else ""
     return f"[{alert.severity}] Spotify pipeline{day}: {' '.join(alert.title.split())}"
 
 
 def render(alert: Alert) -> str:
-    """The whole alert as plain text."""
+    """Return the whole alert as plain text."""
     lines = [
         headline(alert),
         "",

@@ -1,4 +1,4 @@
-"""The alerts that there are: one function each."""
+"""The alerts that the pipeline can send, one function each."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LONGEST_SUBJECT = 120
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an alert comes from: run and task of Airflow, and addresses of its pages."""
+class Origin:
+    """Where an alert comes from: Airflow's run and task, and addresses of their pages."""
 
     partition: str = ""
     dag_id: str | None = None
@@ -23,18 +23,18 @@ class Place:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def task_failed(place: Place, error: BaseException | None, *, about: str | None = None) -> Alert:
-    """A task, or with `about` one source of it, has failed for good; None stands for a killed process.
+def task_failed(origin: Origin, error: BaseException | None, *, about: str | None = None) -> Alert:
+    """Alert that a task, or with `about` one of its sources, failed for good; None means a killed process.
 
-    What stops every task alike, an outage for example, is the same alert whichever task meets it.
+    What stops every task, such as an outage, is the same alert whichever task reports it.
     """
     explained = explain(error)
     cause = "ProcessDied" if error is None else type(error).__name__
-    words = "the process of the task ended without saying why" if error is None else str(error)
-    what = f"source {about}" if about else f"{place.dag_id}.{place.task_id}"
+    words = "the process of the task ended without an error" if error is None else str(error)
+    what = f"source {about}" if about else f"{origin.dag_id}.{origin.task_id}"
     subjects = {"task": what, "message": words[:_LONGEST_SUBJECT], "all": ""}
     return _at(
-        place,
+        origin,
         cause=cause,
         subject=subjects[explained.about],
         title=f"{what} failed: {cause}",
@@ -44,11 +44,11 @@ def task_failed(place: Place, error: BaseException | None, *, about: str | None 
     )
 
 
-def bad_rows(place: Place, test: str, said: str, rows_in: str | None, *, warned: bool) -> Alert:
-    """A data test of dbt found bad rows, which are kept in the relation `rows_in`."""
+def bad_rows(origin: Origin, test: str, said: str, rows_in: str | None, *, warned: bool) -> Alert:
+    """Alert that a data test of dbt found bad rows, which are kept in the relation `rows_in`."""
     look = f"Look at the rows in {rows_in};" if rows_in else "Open the log;"
     return _at(
-        place,
+        origin,
         cause="DataTestWarned" if warned else "DataTestFailed",
         subject=test,
         severity="warning" if warned else "error",
@@ -63,57 +63,57 @@ def bad_rows(place: Place, test: str, said: str, rows_in: str | None, *, warned:
         action=(
             f"{look} decide whether they are wrong; the alert comes once a day."
             if warned
-            else f"{look} mend the data or the model, then clear this one task with its downstream."
+            else f"{look} fix the data or the model, then clear this one task with its downstream."
         ),
     )
 
 
-def model_failed(place: Place, node: str, said: str) -> Alert:
-    """A model or seed could not be built, or a source is stale."""
+def model_failed(origin: Origin, node: str, said: str) -> Alert:
+    """Alert that a model or seed could not be built, or a source is stale."""
     return _at(
-        place,
+        origin,
         cause="DbtNodeFailed",
         subject=node,
         title=f"dbt could not finish {node}",
         happened=f"dbt says: {said}",
         meaning="What is built on it waits and nothing was published: readers still see the last "
         "tested marts.",
-        action="Read the compiled SQL (tab Rendered Templates of the task), mend the model, then clear "
+        action="Read the compiled SQL (tab Rendered Templates of the task), fix the model, then clear "
         "this one task with its downstream.",
     )
 
 
-def node_warned(place: Place, node: str, said: str) -> Alert:
-    """dbt warns of something that is no data test: a source that is getting old, for example."""
+def node_warned(origin: Origin, node: str, said: str) -> Alert:
+    """Alert that dbt warns of a node that is no data test, for example of a source that is getting old."""
     return _at(
-        place,
+        origin,
         cause="DbtNodeWarned",
         subject=node,
         severity="warning",
         title=f"dbt warns of {node}",
         happened=f"dbt says: {said}",
         meaning="The run goes on and its marts are published.",
-        action="See why no load has finished lately: the runs of spotify_ingest tell.",
+        action="See why no load has finished lately: look at the runs of spotify_ingest.",
     )
 
 
-def run_failed(place: Place, reason: str) -> Alert:
-    """A DAG run ended red without a task of it having failed."""
+def run_failed(origin: Origin, reason: str) -> Alert:
+    """Alert that a DAG run failed without a failed task."""
     return _at(
-        place,
+        origin,
         cause="RunFailed",
-        subject=str(place.dag_id),
-        title=f"a run of {place.dag_id} failed: {reason}",
+        subject=str(origin.dag_id),
+        title=f"a run of {origin.dag_id} failed: {reason}",
         happened=f"Airflow ended the run: {reason}",
         meaning="No task failed by itself: the run took too long, or its tasks wait for each other.",
         action="Open the run; clear what did not run.",
     )
 
 
-def source_failed(place: Place, source: str, message: str) -> Alert:
-    """A source came to its end, and is not right."""
+def source_failed(origin: Origin, source: str, message: str) -> Alert:
+    """Alert that a source failed."""
     return _at(
-        place,
+        origin,
         cause="SourceFailed",
         subject=f"source {source}",
         title=f"source {source} failed",
@@ -123,12 +123,12 @@ def source_failed(place: Place, source: str, message: str) -> Alert:
     )
 
 
-def sources_partial(place: Place, partial: Mapping[str, str]) -> Alert:
-    """Sources closed before their end, most often by a bucket of the Web API that is closed for long."""
+def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
+    """Alert that sources are partial, most often because a bucket of the Web API is closed for long."""
     names = sorted(partial)
     reasons = sorted(set(partial.values()))
     return _at(
-        place,
+        origin,
         cause="SourcesPartial",
         severity="warning",
         title=f"{len(names)} sources are partial: {_few(names)}",
@@ -140,24 +140,24 @@ def sources_partial(place: Place, partial: Mapping[str, str]) -> Alert:
     )
 
 
-def quarantine_grew(place: Place, source: str, quarantined: int, fetched: int, limit: float) -> Alert:
-    """More of a source is bad than is usual, and less than fails it."""
+def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int, limit: float) -> Alert:
+    """Alert that more of a source is bad than usual, but too little to fail it."""
     return _at(
-        place,
+        origin,
         cause="QuarantineShare",
         subject=source,
         severity="warning",
         title=f"{quarantined / fetched:.1%} of source {source} is in quarantine",
         happened=f"{quarantined} of {fetched} records of source {source} break the contract",
-        meaning=f"The good ones are loaded. Above {limit:.0%} (SPOTIFY_PIPELINE_QUARANTINE_SHARE) nothing "
-        "of the source would be.",
-        action="Read ops.quarantined_record for the reasons. If Spotify's answers changed, mend the "
+        meaning=f"The good records are loaded. Above {limit:.0%} (SPOTIFY_PIPELINE_QUARANTINE_SHARE) nothing "
+        "of the source would be loaded.",
+        action="Read ops.quarantined_record for the reasons. If Spotify's responses changed, fix the "
         "contract; the records can then be replayed.",
     )
 
 
 def login_ends(user: str, ends_on: date, days_left: int) -> Alert:
-    """The login of a user is near its end. It belongs to no partition, so it is told once."""
+    """Alert that a user's login ends soon. It belongs to no partition, so it is sent once."""
     return Alert(
         cause="LoginEnds",
         subject=f"{user} {ends_on}",
@@ -170,8 +170,8 @@ def login_ends(user: str, ends_on: date, days_left: int) -> Alert:
     )
 
 
-def plays_lost(place: Place, user: str, start: datetime, end: datetime) -> Alert:
-    """Plays between two moments may be gone."""
+def plays_lost(origin: Origin, user: str, start: datetime, end: datetime) -> Alert:
+    """Alert that plays between two moments may be lost."""
     return Alert(
         cause="PlayGap",
         subject=f"{user} {start:%Y-%m-%dT%H:%M:%SZ}",
@@ -181,24 +181,24 @@ def plays_lost(place: Place, user: str, start: datetime, end: datetime) -> Alert
         "plays than the 50 that Spotify keeps.",
         meaning="They cannot be fetched any more; ops.play_gap has the span, and the marts count without it.",
         action="See why spotify_listening did not run in that time, or let it run more often.",
-        dag_id=place.dag_id,
-        run_id=place.run_id,
-        task_id=place.task_id,
-        links=place.links,
+        dag_id=origin.dag_id,
+        run_id=origin.run_id,
+        task_id=origin.task_id,
+        links=origin.links,
     )
 
 
-def deadline_missed(place: Place, deadline: datetime, state: str) -> Alert:
-    """A run was not through when it should have been."""
+def deadline_missed(origin: Origin, deadline: datetime, state: str) -> Alert:
+    """Alert that a run did not end by its deadline."""
     done = state == "success"
     return _at(
-        place,
+        origin,
         cause="DeadlineMissed",
-        subject=str(place.dag_id),
+        subject=str(origin.dag_id),
         severity="warning" if done else "error",
-        title=f"{place.dag_id} missed its deadline",
+        title=f"{origin.dag_id} missed its deadline",
         happened=f"The run should have ended by {deadline:%Y-%m-%d %H:%M:%S} UTC; it is now: {state}.",
-        meaning="It came late, and what follows it with it."
+        meaning="It ended late, and so does what follows it."
         if done
         else "The report of the day is late: readers still see the last tested marts.",
         action="Nothing, where it is rare; else raise SPOTIFY_PIPELINE_DEADLINE_… or find what is slow."
@@ -209,13 +209,13 @@ def deadline_missed(place: Place, deadline: datetime, state: str) -> Alert:
     )
 
 
-def _at(place: Place, **texts: object) -> Alert:
+def _at(origin: Origin, **texts: object) -> Alert:
     where = {
-        "partition": place.partition,
-        "dag_id": place.dag_id,
-        "run_id": place.run_id,
-        "task_id": place.task_id,
-        "links": place.links,
+        "partition": origin.partition,
+        "dag_id": origin.dag_id,
+        "run_id": origin.run_id,
+        "task_id": origin.task_id,
+        "links": origin.links,
     }
     return Alert(**where, **texts)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Tell an alert once, through every channel that is set, whatever else is down."""
+"""Sends an alert once through every channel of the settings, also when warehouse or lake are down."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from spotify_pipeline.warehouse.alerts import tell_once
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 log = logging.getLogger(__name__)
-# a task that has failed already must not hang on its alert
+# a task that failed must not wait long for its alert
 _LOCK_SECONDS, _STATEMENT_SECONDS = 60, 30
 
 
 class Channel(Protocol):
-    """A way to reach somebody. `send` raises whatever its transport raises."""
+    """A way to reach operators. `send` raises whatever its transport raises."""
 
     @property
     def name(self) -> str:
-        """What ops.alert calls it."""
+        """Name of the channel in ops.alert."""
 
     def send(self, alert: Alert) -> None:
         """Deliver one alert."""
 
 
 class FileChannel:
-    """A file that gets one line of JSON per alert; made when the first one comes."""
+    """A file with one line of JSON per alert, created by the first one."""
 
     name = "file"
 
@@ -43,7 +43,7 @@ class FileChannel:
         self._path = path
 
     def send(self, alert: Alert) -> None:
-        """Append the alert; a line is written whole, so that several tasks may do this at once."""
+        """Append the alert in one write, so that several tasks can do this at once."""
         line = {"raised_at": datetime.now(UTC).isoformat(timespec="seconds"), **alert.to_dict()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab", buffering=0) as file:
@@ -57,17 +57,17 @@ def dispatch(
     warehouse: Callable[[], ConnectionInfo],
     lake: Callable[[], Lake],
 ) -> list[str]:
-    """Deliver an alert unless it was before; give the names of the channels that have it now. Never raises.
+    """Deliver an alert that was not delivered before; return the names of the channels that got it now.
 
-    What was told is kept in ops.alert. Where the warehouse is the trouble, an object in the lake stands for
-    the row; where both are, the alert goes out without a memory.
+    Delivered alerts are kept in ops.alert. When the warehouse is down, an object in the lake replaces the
+    row; when both are, the alert is sent without a record. Never raises.
     """
     alert = alert.cleaned()
-    told: list[str] = []
+    delivered: list[str] = []
 
-    def tell(had: Iterable[str]) -> Sequence[str]:
-        told.extend(_send(alert, [channel for channel in channels if channel.name not in set(had)]))
-        return told
+    def deliver(had: Iterable[str]) -> Sequence[str]:
+        delivered.extend(_send(alert, [channel for channel in channels if channel.name not in set(had)]))
+        return delivered
 
     try:
         info = warehouse()
@@ -75,17 +75,17 @@ def dispatch(
             naming_the_server(info),
             connect(info, lock_timeout=_LOCK_SECONDS, statement_timeout=_STATEMENT_SECONDS) as conn,
         ):
-            tell_once(conn, alert, tell)
+            tell_once(conn, alert, deliver)
     except Exception as error:
         log.warning("ops.alert cannot be written (%s)", _short(error))
-        if not told and _is_first(alert, lake):
-            tell(())
-    return told
+        if not delivered and _is_first(alert, lake):
+            deliver(())
+    return delivered
 
 
 def _send(alert: Alert, channels: Sequence[Channel]) -> list[str]:
     log.warning("alert: %s: %s", alert.title, alert.happened)
-    told = []
+    delivered = []
     for channel in channels:
         try:
             channel.send(alert)
@@ -96,12 +96,12 @@ def _send(alert: Alert, channels: Sequence[Channel]) -> list[str]:
                 _short(error),
             )
         else:
-            told.append(channel.name)
-    return told
+            delivered.append(channel.name)
+    return delivered
 
 
 def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
-    """Whether nobody else has put this alert's mark into the lake; so, too, where that cannot be asked."""
+    """Put the alert's mark into the lake; false where another process has, true where the lake is down."""
     digest = hashlib.sha256("\0".join(alert.key).encode()).hexdigest()[:32]
     key = f"alerts/{alert.partition or 'any'}/{digest}.json"
     mark = json.dumps({"mark": uuid.uuid4().hex, "key": alert.key}).encode()
@@ -109,14 +109,14 @@ def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
         store = lake()
         if store.put_new(key, mark, metadata={}):
             return True
-        # a put whose answer was lost is tried again by the client, and finds its own object
+        # the client repeats a put whose response was lost, and then finds its own object
         found = store.find(key)
     except Exception as error:
-        log.warning("the lake cannot remember the alert either (%s)", _short(error))
+        log.warning("the lake cannot record the alert either (%s)", _short(error))
         return True
     return found is None or found.data == mark
 
 
 def _short(error: BaseException) -> str:
-    # only our own sentences are known to hold no secret
+    # only our own messages are known to hold no secret
     return str(error) if isinstance(error, PipelineError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What each of our errors means to an operator, and what is to be done."""
+"""Explains each of our errors to an operator: what it means and what to do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from spotify_pipeline import errors
 
 @dataclass(frozen=True)
 class Explanation:
-    """`about`: what makes two of them the same alert beside cause and partition.
+    """Meaning of an error, and the action it asks for.
 
-    `task`: the task or source that met it; `message`: the error's words, whoever met it; `all`: nothing,
-    since every task meets the same trouble in words of its own.
+    Attributes:
+        about: what makes two errors of one cause and partition the same alert: `task`, the task or source
+            that raised it; `message`, the error's text; `all`, nothing, since every task meets the same
+            outage with another text.
     """
 
     meaning: str
@@ -27,26 +29,26 @@ _LOADED = "The other sources of the day are loaded and passed on"
 
 UNKNOWN = Explanation(
     f"The task's downstream waits. {_NOTHING_LOST}.",
-    "Read the last error in the log, mend the cause, then clear the task: it and what follows run again.",
+    "Read the last error in the log, fix the cause, then clear the task: it and what follows run again.",
 )
 DIED = Explanation(
-    f"Its process ended without a word: killed, or out of memory. {_NOTHING_LOST}.",
+    f"Its process ended without an error: it was killed, or memory ran out. {_NOTHING_LOST}.",
     "See what restarted and whether memory ran out, then clear the task: it goes on from what is stored.",
 )
 
 _BY_ERROR: dict[type[BaseException], Explanation] = {
     errors.WarehouseUnavailable: Explanation(
-        f"Postgres did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
+        f"Postgres did not respond for all tries of the task. {_NOTHING_LOST}; no stage can go on.",
         f"See that the server of the named connection runs and is reachable, {_GO_ON}.",
         about="all",
     ),
     errors.LakeUnavailable: Explanation(
-        f"The object store did not answer for all tries of the task. {_NOTHING_LOST}; no step can go on.",
+        f"The object store did not respond for all tries of the task. {_NOTHING_LOST}; no stage can go on.",
         f"See that the store of connection 'spotify_lake' runs and is reachable, {_GO_ON}.",
         about="all",
     ),
     errors.ApiUnavailable: Explanation(
-        "Spotify did not answer for all tries of the task. What was fetched is kept.",
+        "Spotify did not respond for all tries of the task. What was fetched is kept.",
         "Look at Spotify's status page; clear the fetch task while its date is today, later there is no "
         "history to fetch.",
         about="all",
@@ -75,7 +77,7 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
     ),
     errors.QuarantineShareExceeded: Explanation(
         f"Nothing of this source was loaded, so that bad data does not replace good. {_LOADED}.",
-        "Read ops.quarantined_record: if Spotify's answers changed, mend the contract; if they are rubbish, "
+        "Read ops.quarantined_record: if Spotify's responses changed, fix the contract; if they are wrong, "
         "wait. Then clear the source's validate task.",
     ),
     errors.PermissionDenied: Explanation(
@@ -88,7 +90,7 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
     ),
     errors.ReconciliationError: Explanation(
         "Records are not accounted for, or no source was loaded: nothing of the day is passed on.",
-        "Read which source the message names and clear its validate task; the raw answers are all there.",
+        "Read which source the message names and clear its validate task; the raw responses are all there.",
     ),
     errors.DamagedObject: Explanation(
         f"A stored object is absent or not what its manifest says. {_LOADED}.",
@@ -104,15 +106,15 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         "Read which record it is, make the contract stricter, then clear the source's validate task.",
     ),
     errors.LeaseLost: Explanation(
-        "Again and again another attempt took this step's lease, so this one wrote nothing: several runs of "
-        "one partition get in each other's way.",
+        "Other attempts kept taking this stage's lease, so this one wrote nothing: several runs of one "
+        "partition work at the same time.",
         "Let one of the runs end, then clear the task: it finds most of its work done.",
     ),
 }
 
 
 def explain(error: BaseException | None) -> Explanation:
-    """The explanation of an error, or of the nearest class above it; None stands for a killed process."""
+    """Return the explanation of an error, or of its nearest base class; None means a killed process."""
     if error is None:
         return DIED
     return next((_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR), UNKNOWN)

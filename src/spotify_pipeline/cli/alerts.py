@@ -1,4 +1,4 @@
-"""`spotify-pipeline alerts`: what was told, from ops.alert."""
+"""`spotify-pipeline alerts`: shows the alerts in ops.alert."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ORDER BY raised_at DESC, cause, subject LIMIT %(limit)s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told(Alert):
-    """A row of ops.alert: an alert, when it was seen first and last, how often, and through what it went."""
+class StoredAlert(Alert):
+    """A row of ops.alert: an alert, when and how often it was raised, and the channels that delivered it."""
 
     raised_at: datetime
     last_seen_at: datetime
@@ -36,9 +36,9 @@ class Told(Alert):
     delivered_to: list[str]
 
 
-def told(conn: psycopg.Connection, partition: str | None, limit: int) -> list[Told]:
-    """Give the newest alerts, of one partition or of all."""
-    with conn.cursor(row_factory=class_row(Told)) as cursor:
+def newest_alerts(conn: psycopg.Connection, partition: str | None, limit: int) -> list[StoredAlert]:
+    """Return the newest alerts, of one partition or of all."""
+    with conn.cursor(row_factory=class_row(StoredAlert)) as cursor:
         return cursor.execute(_NEWEST, {"partition": partition, "limit": limit}).fetchall()
 
 
@@ -48,11 +48,11 @@ def alerts(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
-    """Show what operators were told: what happened, what it means, what to do."""
+    """Show the alerts that were sent: what happened, what it means, what to do."""
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
         with naming_the_server(info), connect(info, autocommit=True) as conn:
-            found = told(conn, partition, limit)
+            found = newest_alerts(conn, partition, limit)
     if as_json:
         typer.echo(json.dumps([alert.to_dict() for alert in found], default=str, ensure_ascii=False))
         return
@@ -66,10 +66,10 @@ def alerts(
                 if alert.times_seen > 1
                 else ""
             )
-            + f"; told through {through}\n"
+            + f"; sent through {through}\n"
         )
     if not found:
-        typer.echo("there was nothing to tell")
+        typer.echo("there is no alert")
 
 
 def _minute(moment: datetime) -> str:

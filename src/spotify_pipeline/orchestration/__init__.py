@@ -1,1 +1,1 @@
-"""What ties the steps to Airflow and Cosmos: the only package here that imports either."""
+"""Connects the stages to Airflow and Cosmos: the only package that imports either."""

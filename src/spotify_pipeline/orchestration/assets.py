@@ -1,4 +1,4 @@
-"""The two assets any DAG may listen to, and the alias under which the single models are made known."""
+"""The assets that DAGs can listen to, and the alias for the assets of single models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all DAGs share. Imported at parse, so nothing heavy in here."""
+"""Defaults that all DAGs share. Imported at parse, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ OWNER = "data-platform"
 
 
 def default_args() -> dict[str, Any]:
-    """Five tries over about five minutes: an outage of that length needs nobody."""
+    """Return the default arguments: five retries over about five minutes, enough for a short outage."""
     return {
         "owner": OWNER,
         "retries": 5,
         "retry_delay": timedelta(seconds=10),
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=5),
-        # a peer that takes everything and never answers would hold a slot for ever: libpq sets no bound
+        # a server that never responds would hold a slot for ever: libpq sets no limit
         "execution_timeout": timedelta(hours=6),
-        # no try is wasted on a 401, 403 or 404: what comes of it is a TerminalError
+        # a 401, 403 or 404 becomes a TerminalError, which is not retried
         "retry_policy": ExceptionRetryPolicy(
             rules=[RetryRule(TerminalError, RetryAction.FAIL, reason="the same call would fail again")]
         ),

@@ -1,4 +1,4 @@
-"""The pipeline's own counts, through the metrics of Airflow, which are off by default.
+"""The pipeline's own metrics, sent through those of Airflow, which are off by default.
 
 | metric | attributes |
 |---|---|
@@ -19,7 +19,6 @@ from datetime import timedelta
 
 from airflow.sdk.observability import stats
 
-from spotify_pipeline.orchestration.dbt.results import NodeResult
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 
@@ -27,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def count_sources(states: Iterable[SourceState], verdict: Verdict) -> None:
-    """Counts of a partition, once its sources are joined."""
+    """Count records and sources of a partition, once its sources are reconciled."""
     records: Counter[str] = Counter()
     for state in states:
         for counts in state.counts.values():
@@ -42,29 +41,26 @@ def count_sources(states: Iterable[SourceState], verdict: Verdict) -> None:
         _count("spotify.sources", len(names), {"status": status})
 
 
-def count_nodes(results: Iterable[NodeResult]) -> None:
-    """Results of dbt, one node after the other."""
-    for result in results:
-        _count("spotify.dbt_nodes", 1, {"resource_type": result.resource_type, "status": result.status})
-        try:
-            stats.timing(
-                "spotify.dbt_node.duration",
-                timedelta(seconds=result.execution_time),
-                tags={"resource_type": result.resource_type},
-            )
-        except Exception as error:
-            log.debug("a metric is lost: %s", type(error).__name__)
+def count_node(resource_type: str, status: str, seconds: float) -> None:
+    """Count one node that dbt ran, and how long it took."""
+    _count("spotify.dbt_nodes", 1, {"resource_type": resource_type, "status": status})
+    try:
+        stats.timing(
+            "spotify.dbt_node.duration", timedelta(seconds=seconds), tags={"resource_type": resource_type}
+        )
+    except Exception as error:
+        log.debug("a metric is lost: %s", type(error).__name__)
 
 
 def count_alert(cause: str, severity: str) -> None:
-    """An alert that came up, told or not."""
+    """Count an alert, sent or not."""
     _count("spotify.alerts", 1, {"cause": cause, "severity": severity})
 
 
 def _count(name: str, count: int, attributes: Mapping[str, str]) -> None:
     if not count:
         return
-    try:  # a task must not fail because of what is measured of it
+    try:  # a metric must not fail a task
         stats.incr(name, count, tags=dict(attributes))
     except Exception as error:
         log.debug("metric %s is lost: %s", name, type(error).__name__)

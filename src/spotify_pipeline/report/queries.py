@@ -152,7 +152,7 @@ where noticed_on = %(partition)s
 order by from_played_at, to_played_at
 """
 
-# the kinds of answer of a source are of no interest here
+# summed over the kinds of a source's responses
 _DRIFT = """
 select source, record_kind, change, field, sum(records)::bigint as records,
        sum(of_records)::bigint as of_records

@@ -26,15 +26,15 @@ class MailServer:
     recipients: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def answer(line: str) -> None:
+        async def reply(line: str) -> None:
             writer.write(f"{line}\r\n".encode())
             await writer.drain()
 
-        await answer("220 test")
+        await reply("220 test")
         while line := await reader.readline():
             verb = line[:4].upper()
             if verb == b"DATA":
-                await answer("354 go on")
+                await reply("354 go on")
                 body = await reader.readuntil(b"\r\n.\r\n")
                 parsed = BytesParser(policy=default).parsebytes(body[:-3])
                 assert isinstance(parsed, EmailMessage)
@@ -43,8 +43,8 @@ class MailServer:
                 self.recipients.append(line.decode().partition(":")[2].strip(" <>\r\n"))
             elif verb == b"QUIT":
                 break
-            await answer("250 fine")
-        await answer("221 bye")
+            await reply("250 fine")
+        await reply("221 bye")
         writer.close()
 
 
@@ -67,7 +67,7 @@ def mail_server() -> Iterator[MailServer]:
 
 @dataclass
 class Webhook:
-    """Keeps every request's path and JSON; answers as Slack does."""
+    """Keeps every request's path and JSON; responds as Slack does."""
 
     port: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)

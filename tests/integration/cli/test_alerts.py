@@ -41,7 +41,7 @@ def no_lake() -> Lake:
 
 
 def test_it_shows_the_newest_first_and_how_often_each_was_seen(warehouse: Warehouse) -> None:
-    assert "nothing to tell" in run()
+    assert "there is no alert" in run()
     for title, partition in (("first", "2026-11-05"), ("second", "2026-11-06"), ("second", "2026-11-06")):
         alert = Alert(title, title, "it happened", "it means this", "do that", partition)
         dispatch(alert, [], warehouse=warehouse.info, lake=no_lake)
@@ -49,7 +49,7 @@ def test_it_shows_the_newest_first_and_how_often_each_was_seen(warehouse: Wareho
     assert shown.index("2026-11-06: second") < shown.index("2026-11-05: first")
     assert "2 times until" in shown
     assert "What to do: do that" in shown
-    assert "told through no channel" in shown
+    assert "sent through no channel" in shown
     assert "second" not in run("--partition", "2026-11-05")
     [newest] = json.loads(run("--json", "--limit", "1"))
     assert (newest["cause"], newest["times_seen"]) == ("second", 2)

@@ -62,7 +62,7 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_differs_from_run_to_run_is_left_out_and_the_page_stands_alone(target: Path) -> None:
+def test_the_docs_page_stands_alone_without_run_details(target: Path) -> None:
     files = documentation(target)
 
     kept = {"metadata": {"dbt_version": "1"}, "nodes": {"model.a": {"name": "ends </script>"}}}

@@ -36,7 +36,7 @@ def observe(warehouse: Warehouse, word: str, day_offset: int, duration_ms: int) 
     )
 
 
-def test_late_repeated_and_erased_observations_end_up_as_in_a_full_refresh(warehouse: Warehouse) -> None:
+def test_late_and_erased_observations_equal_a_full_refresh(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     build = ("run", "--select", "stg_track_observations", "fct_track_daily")
     assert warehouse.dbt(*build).success
@@ -168,7 +168,7 @@ def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
     return warehouse.query(f"select {', '.join(columns)} from marts.{model} order by 1, 2")
 
 
-def test_an_observation_that_was_corrected_to_say_less_is_noticed(warehouse: Warehouse) -> None:
+def test_an_observation_corrected_to_less_is_noticed(warehouse: Warehouse) -> None:
     """A window began with an ISRC; the answer, validated again, has none, and the window is gone."""
     fill(warehouse, extended=False)
     isrcs = "select valid_from - %s, isrc from marts.dim_track_history where track_id = %s order by 1"

@@ -16,7 +16,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.orchestration.dbt import operators as transform_operators
 from spotify_pipeline.orchestration.dbt.operators import RunModel
 from spotify_pipeline.orchestration.dbt.task_group import PROFILE, TARGET
-from spotify_pipeline.orchestration.lineage import names
+from spotify_pipeline.orchestration.lineage import table_dataset
 from spotify_pipeline.settings import PROJECT_ROOT
 from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def told(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ConnectionInfo]:
+def lineage_of_model(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ConnectionInfo]:
     """Lineage of stg_tracks, and the connection that it was built with."""
     address = urlsplit(warehouse.admin_url)
     info = ConnectionInfo(
@@ -56,9 +56,11 @@ def told(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Co
     return operator.get_openlineage_facets_on_complete(None), info
 
 
-def test_a_model_names_its_table_its_parents_and_its_columns(told: tuple[Any, ConnectionInfo]) -> None:
-    lineage, info = told
-    source, view = names.table(info, "staging", "tracks"), names.table(info, "dbt_staging", "stg_tracks")
+def test_a_model_names_its_table_its_parents_and_its_columns(
+    lineage_of_model: tuple[Any, ConnectionInfo],
+) -> None:
+    lineage, info = lineage_of_model
+    source, view = table_dataset(info, "staging", "tracks"), table_dataset(info, "dbt_staging", "stg_tracks")
 
     assert [(d.namespace, d.name) for d in lineage.inputs] == [(source.namespace, source.name)]
     [output] = lineage.outputs

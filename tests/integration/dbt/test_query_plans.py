@@ -36,7 +36,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
 
 
-def test_no_query_of_the_report_or_the_tour_reads_a_large_table_whole(warehouse: Warehouse) -> None:
+def test_no_query_of_report_or_tour_scans_a_large_table(warehouse: Warehouse) -> None:
     assert warehouse.dbt("run").success
     of_report = {
         f"{page.__name__}.{name}": text

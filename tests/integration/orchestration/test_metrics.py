@@ -28,7 +28,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 from spotify_pipeline.orchestration import metrics
-from spotify_pipeline.orchestration.dbt.results import NodeResult
+from spotify_pipeline.orchestration.dbt.results import NodeResult, count_results
 from spotify_pipeline.stages.group import KindCounts, SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 
@@ -37,7 +37,7 @@ stats.initialize(
 )
 states = [SourceState("a", counts={"track": KindCounts(10, 7, 2, 1, 0), "album": KindCounts(5, 5, 0, 0, 0)})]
 metrics.count_sources(states, Verdict(complete=["a"], failed={"b": "why"}))
-metrics.count_nodes([NodeResult("test.p.unique", "warn", 0.25, None, 3, "said")] * 2)
+count_results([NodeResult("test.p.unique", "warn", 0.25, None, 3, "said")] * 2)
 metrics.count_alert("DataTestWarned", "warning")
 """
 

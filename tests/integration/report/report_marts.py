@@ -148,7 +148,7 @@ def add_play(connection: psycopg.Connection, user: str, track_id: str, artist_id
 
 
 def add_source(connection: psycopg.Connection, day: date, source: str, kind: str, **more: Any) -> None:
-    """Insert what a source brought of one kind; complete and empty unless told."""
+    """Insert what a source brought of one kind; complete and empty by default."""
     row: dict[str, Any] = dict.fromkeys(("fetched", "loaded", "quarantined", "duplicates", "set_aside"), 0)
     row |= {
         "partition": day,

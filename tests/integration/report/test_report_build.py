@@ -119,15 +119,15 @@ def test_drift_is_told_on_the_day_on_which_it_came(three_days: psycopg.Connectio
         for request_kind in ("album", "album_tracks"):
             row = {"partition": day, "request_kind": request_kind, "fields": Jsonb(fields), "new_fields": new}
             marts.insert(three_days, "ops.record_shape", known | row)
-    told = [
+    found = [
         (row.change, row.field, row.records, row.of_records) for row in read_report(three_days, SECOND).drift
     ]
-    assert told == [("gone", "uri", 4, 4), ("new", "mood", 2, 4)]
+    assert found == [("gone", "uri", 4, 4), ("new", "mood", 2, 4)]
     # mood was in half of the records only: that it is absent says nothing
     assert read_report(three_days, THIRD).drift == read_report(three_days, FIRST).drift == []
 
 
-def test_a_gap_is_told_on_the_day_on_which_it_was_noticed(three_days: psycopg.Connection) -> None:
+def test_a_gap_is_shown_on_the_day_it_was_noticed(three_days: psycopg.Connection) -> None:
     gap = {
         "user_hash": "a" * 16,
         "from_played_at": "2021-03-17T22:00:00Z",
@@ -169,7 +169,7 @@ def test_absent_marts_are_named_with_the_way_out(empty_database: str, reader: Co
         build_report(reader, FIRST)
 
 
-def test_a_warehouse_that_is_down_or_refuses_says_which_connection(reader: ConnectionInfo) -> None:
+def test_a_warehouse_that_is_down_names_its_connection(reader: ConnectionInfo) -> None:
     with pytest.raises(WarehouseUnavailable, match="'warehouse_reader'"):
         build_report(replace(reader, port=1), FIRST)
     with pytest.raises(ConfigurationError, match=r"'warehouse_reader'.*check login, password") as refused:

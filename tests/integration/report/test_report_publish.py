@@ -51,7 +51,7 @@ def test_the_page_lands_in_the_lake_and_in_the_folder(
     assert (tmp_path / "reports" / "report-2021-03-18.html").read_bytes() == stored
 
 
-def test_a_second_run_leaves_the_object_alone_and_changed_marts_replace_it(
+def test_only_changed_marts_replace_the_object(
     warehouse: psycopg.Connection, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[str] = []

@@ -8,7 +8,7 @@ from spotify_pipeline.alerts.alert import Alert, clean, headline, render
 
 ALERT = Alert(
     cause="WarehouseUnavailable",
-    title="the warehouse\ndoes not answer",
+    title="the warehouse\ndoes not respond",
     happened="connection 'warehouse_ingest': Postgres at 127.0.0.1:5432 cannot be used",
     meaning="Nothing is lost.",
     action="Start it.",
@@ -17,9 +17,9 @@ ALERT = Alert(
 )
 
 
-def test_the_text_says_what_happened_what_it_means_and_what_to_do() -> None:
+def test_the_text_has_event_meaning_and_action() -> None:
     assert render(ALERT).splitlines() == [
-        "[error] Spotify pipeline 2026-11-05: the warehouse does not answer",
+        "[error] Spotify pipeline 2026-11-05: the warehouse does not respond",
         "",
         "What happened: connection 'warehouse_ingest': Postgres at 127.0.0.1:5432 cannot be used",
         "What it means: Nothing is lost.",
@@ -44,7 +44,7 @@ def test_a_headline_is_one_line() -> None:
         ("password = 'x y'", "'x"),
     ],
 )
-def test_promise_9_what_looks_like_a_secret_is_hidden_in_every_text(text: str, secret: str) -> None:
+def test_promise_9_secrets_are_hidden_in_every_text(text: str, secret: str) -> None:
     cleaned = Alert("C", text, text, text, text, subject=text, links={"Log": text}).cleaned()
     assert secret not in str(cleaned.to_dict())
     assert "***" in cleaned.happened

@@ -12,8 +12,8 @@ from spotify_pipeline.alerts import causes
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.alerts.explain import UNKNOWN, explain
 
-HERE = causes.Place("2026-11-05", "spotify_ingest", "run", "sources.load[1]", {"Log": "http://log"})
-THERE = causes.Place("2026-11-05", "spotify_transform", "run", "publish")
+HERE = causes.Origin("2026-11-05", "spotify_ingest", "run", "sources.load[1]", {"Log": "http://log"})
+THERE = causes.Origin("2026-11-05", "spotify_transform", "run", "publish")
 MOMENT = datetime(2026, 11, 5, 4, tzinfo=UTC)
 
 
@@ -76,7 +76,7 @@ def _errors(kind: type[errors.PipelineError]) -> list[type[errors.PipelineError]
 
 
 @pytest.mark.parametrize("alert", every_alert(), ids=lambda alert: f"{alert.cause}-{alert.title[:30]}")
-def test_every_alert_says_what_happened_what_it_means_and_what_to_do(alert: Alert) -> None:
+def test_every_alert_has_event_meaning_and_action(alert: Alert) -> None:
     for text in (alert.title, alert.happened, alert.meaning, alert.action):
         assert len(text.split()) >= 1
     assert len(alert.meaning.split()) >= 5
@@ -94,12 +94,12 @@ def test_every_kind_of_alert_is_looked_at_above() -> None:
     assert {name for name in makers if f"causes.{name}(" not in source} == set()
 
 
-def test_an_error_without_an_explanation_of_its_own_has_that_of_its_class() -> None:
+def test_an_error_inherits_the_explanation_of_its_class() -> None:
     assert explain(errors.BucketMissing("x")) == explain(errors.ConfigurationError("x"))
     assert explain(ValueError("x")) is UNKNOWN
 
 
-def test_the_partial_sources_of_a_day_are_one_alert_that_names_them() -> None:
+def test_the_partial_sources_of_a_day_are_one_alert() -> None:
     partial = {f"source-{n}": "bucket closed" for n in range(7)}
     alert = causes.sources_partial(HERE, partial)
     assert alert.subject == ""

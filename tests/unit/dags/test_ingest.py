@@ -41,7 +41,7 @@ def test_the_join_waits_for_all_groups_and_alone_emits_the_asset(dag: DAG) -> No
     assert emitting == {"reconcile": ["spotify_staging"]}
 
 
-def test_the_detail_queue_is_asked_once_every_source_has_filled_it_or_failed(dag: DAG) -> None:
+def test_details_start_after_every_source(dag: DAG) -> None:
     assert dag.get_task("details.fetch").trigger_rule == "all_done"
     assert set(dag.get_task("details.fetch").upstream_task_ids) == {"plan", "sources.load"}
 

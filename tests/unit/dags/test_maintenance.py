@@ -25,12 +25,12 @@ def test_it_runs_every_week_one_at_a_time_without_catching_up(dag: DAG) -> None:
     assert not dag.catchup
 
 
-def test_the_tables_are_tidied_after_the_removal_and_nothing_is_emitted(dag: DAG) -> None:
+def test_upkeep_follows_the_removal_and_emits_nothing(dag: DAG) -> None:
     assert dag.get_task("upkeep").upstream_task_ids == {"retention", "forget_erased_login"}
     assert not any(task.outlets for task in dag.tasks)
 
 
-def test_a_scheduled_run_removes_and_a_run_by_hand_may_only_count(dag: DAG) -> None:
+def test_a_scheduled_run_removes_and_a_manual_one_may_count(dag: DAG) -> None:
     assert dag.params.dump() == {"dry_run": False, "as_of": None}
     assert dag.params.get_param("as_of").resolve("2026-11-22") == "2026-11-22"
     for name, value in (("dry_run", "yes"), ("as_of", "22.11.2026"), ("as_of", 20261122)):

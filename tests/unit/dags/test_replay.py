@@ -88,7 +88,7 @@ def test_the_event_of_one_date_says_what_the_ingest_s_says() -> None:
     assert summary_of({"2026-11-05": verdict}) == vars(verdict)
 
 
-def test_the_event_of_several_dates_names_each_source_with_its_date() -> None:
+def test_the_event_of_several_dates_names_sources_with_dates() -> None:
     verdicts = {"2026-11-06": Verdict(["a"]), "2026-11-05": Verdict(["a"], {}, {"b": "bad"})}
     assert summary_of(verdicts) == {
         "complete": ["2026-11-05 a", "2026-11-06 a"], "partial": {}, "failed": {"2026-11-05 b": "bad"},

@@ -10,7 +10,7 @@ import pytest
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.logins import AIRFLOW_VARIABLE, forget_logins
-from spotify_pipeline.orchestration.tasks.login_state import KEY
+from spotify_pipeline.orchestration.runtime import LOGIN_KEY
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore, FileState
@@ -29,7 +29,7 @@ class Airflow:
     def __call__(self, arguments: Sequence[str]) -> str | None:
         self.calls.append(arguments[1])
         assert arguments[0] == "variables"
-        assert arguments[2] == AIRFLOW_VARIABLE == KEY
+        assert arguments[2] == AIRFLOW_VARIABLE == LOGIN_KEY
         return self.value if arguments[1] == "get" or self.deletes else None
 
 

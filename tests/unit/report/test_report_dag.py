@@ -28,7 +28,7 @@ def test_two_runs_never_write_one_page_at_once(dag: Any) -> None:
     assert dag.max_active_runs == 1
 
 
-def test_an_outage_is_tried_again_and_the_rules_for_running_again_are_told(dag: Any) -> None:
+def test_an_outage_is_tried_again_and_the_docs_say_how(dag: Any) -> None:
     task = dag.get_task("write_report")
     assert task.retries >= 3
     assert "### Running it again" in dag.doc_md

@@ -160,7 +160,7 @@ def test_key_figures_and_what_is_new() -> None:
     assert "Playing time 757 h" in shown
 
 
-def test_real_names_link_to_spotify_and_dates_keep_their_precision() -> None:
+def test_names_link_to_spotify_and_dates_keep_precision() -> None:
     page = render_page(FULL)
     assert '<a href="https://open.spotify.com/album/r1"><bdi>Átta</bdi></a>' in page
     assert "released" in page
@@ -187,7 +187,7 @@ def test_the_first_day_has_no_growth_and_no_comparison() -> None:
     assert "Catalogue growth" not in shown
 
 
-def test_popularity_is_one_sentence_where_spotify_does_not_give_it() -> None:
+def test_popularity_is_one_sentence_where_it_is_absent() -> None:
     shown = Reader(render_page(replace(FULL, popularity=[], movers=[]))).text
     assert "Popularity is not shown: Spotify gives it to apps with extended quota only." in shown
     assert "Popularity of tracks" not in shown
@@ -201,7 +201,7 @@ def test_drift_of_the_source_is_a_table_and_absent_without_any() -> None:
     assert "What Spotify sends otherwise" not in render_page(FULL)
 
 
-def test_a_gap_in_the_listening_history_has_a_banner_with_its_span() -> None:
+def test_a_gap_in_the_listening_history_has_a_banner() -> None:
     gap = ListeningGap(
         datetime(2021, 3, 18, 22, 5, tzinfo=UTC),
         datetime(2021, 3, 19, 9, 30, tzinfo=timezone(timedelta(hours=2))),

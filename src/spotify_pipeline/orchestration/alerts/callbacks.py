@@ -1,83 +1,83 @@
-"""Alerts out of Airflow: the callbacks of failed tasks and runs, and what any task may tell.
+"""Callbacks and deadlines that the DAG files hand to Airflow.
 
-Imported at parse by every DAG file, so what only an alert needs is imported when there is one.
+Imported at parse by every DAG file, so what only an alert needs is imported when an alert is sent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from spotify_pipeline.connections import SPOTIFY_LAKE, WAREHOUSE_INGEST
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
+
 from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from spotify_pipeline.alerts.alert import Alert
-    from spotify_pipeline.alerts.causes import Place
+    from spotify_pipeline.alerts.causes import Origin
 
 log = logging.getLogger(__name__)
-# Airflow's words for a run that ended because a task of it failed: that task has an alert
+# Airflow's reason for a run that ended because a task of it failed: that task has its own alert
 _TASK_FAILED = "task_failure"
+_NOTIFIED = "alert_sent"
+
+
+def watched(dag_id: str) -> dict[str, Any]:
+    """Return the arguments of a DAG that sends an alert for a failed run and for a missed deadline."""
+    return {"on_failure_callback": on_run_failure, "deadline": deadline(dag_id)}
 
 
 def on_task_failure(context: Mapping[str, Any]) -> None:
-    """Callback of a task that failed for good: tell it, unless what it failed of is told already."""
+    """Send an alert for a task that failed for good, unless its error was reported already."""
     try:
         alert = _of_failed_task(context)
         if alert is not None:
-            tell(alert)
-    except Exception as error:  # a callback must not make things worse
+            notify(alert)
+    except Exception as error:  # a callback must not fail
         log.warning("no alert could be made of this failure (%s)", type(error).__name__)
 
 
 def on_run_failure(context: Mapping[str, Any]) -> None:
-    """Callback of a run that ended red: tell it where no task of it failed by itself."""
+    """Send an alert for a run that failed although no task of it failed."""
     try:
         from spotify_pipeline.alerts import causes  # noqa: PLC0415
 
         reason = str(context.get("reason") or "no reason given")
         if reason != _TASK_FAILED:
-            tell(causes.run_failed(place_of(context), reason))
+            notify(causes.run_failed(origin_of(context), reason))
     except Exception as error:
         log.warning("no alert could be made of this failure (%s)", type(error).__name__)
 
 
-def tell(alert: Alert) -> None:
-    """Tell an alert once through the channels of the settings; never raises."""
+def notify(alert: Alert) -> None:
+    """Send an alert once through the channels of the settings; never raises."""
     try:
-        from spotify_pipeline.alerts.dispatch import dispatch  # noqa: PLC0415
-        from spotify_pipeline.lake import Lake  # noqa: PLC0415
-        from spotify_pipeline.orchestration.alerts.channels import channels  # noqa: PLC0415
-        from spotify_pipeline.orchestration.metrics import count_alert  # noqa: PLC0415
-        from spotify_pipeline.orchestration.tasks.runtime import from_airflow  # noqa: PLC0415
-        from spotify_pipeline.settings import Settings  # noqa: PLC0415
+        from spotify_pipeline.orchestration.alerts.channels import send  # noqa: PLC0415
 
-        count_alert(alert.cause, alert.severity)
-        dispatch(
-            _redacted(alert),
-            channels(Settings.load()),
-            warehouse=lambda: from_airflow(WAREHOUSE_INGEST),
-            lake=lambda: Lake(from_airflow(SPOTIFY_LAKE)),
-        )
+        send(alert)
     except Exception as error:
-        log.warning("alert '%s' could not be told (%s)", alert.title, type(error).__name__)
+        log.warning("alert '%s' could not be sent (%s)", alert.title, type(error).__name__)
 
 
-def mark_told(error: BaseException) -> None:
-    """Say that an error has an alert of its own: the task's failure is then not told a second time."""
-    error.__dict__["alert_told"] = True
+def mark_notified(error: BaseException) -> None:
+    """Record that an alert was sent for an error, so that the task's failure sends no second one."""
+    error.__dict__[_NOTIFIED] = True
 
 
-def place_of(context: Mapping[str, Any]) -> Place:
-    """Where a callback or task is. A run without a partition is of the day that it runs after."""
-    from spotify_pipeline.alerts.causes import Place  # noqa: PLC0415
+def origin_of(context: Mapping[str, Any]) -> Origin:
+    """Return the run and task of a context. A run without a partition gets the date it runs after."""
+    from spotify_pipeline.alerts.causes import Origin  # noqa: PLC0415
 
     instance, run = context.get("ti"), context.get("dag_run")
     partition = getattr(run, "partition_key", None)
     moment = getattr(run, "run_after", None)
     dag = context.get("dag")
-    return Place(
+    return Origin(
         partition=partition or (moment.date().isoformat() if moment else ""),
         dag_id=getattr(instance, "dag_id", None) or getattr(dag, "dag_id", None),
         run_id=context.get("run_id") or getattr(instance, "run_id", None),
@@ -91,23 +91,23 @@ def _of_failed_task(context: Mapping[str, Any]) -> Alert | None:
 
     error = context.get("exception")
     chain = _chain(error if isinstance(error, BaseException) else None)
-    if any(link.__dict__.get("alert_told") for link in chain):
+    if any(link.__dict__.get(_NOTIFIED) for link in chain):
         return None
-    place = place_of(context)
-    verdict = next((link.alert_of for link in chain if hasattr(link, "alert_of")), None)
-    if verdict is not None:
-        made: Alert = verdict(place)
+    origin = origin_of(context)
+    make_alert = next((link.alert_from for link in chain if hasattr(link, "alert_from")), None)
+    if make_alert is not None:
+        made: Alert = make_alert(origin)
         return made
-    # Airflow's own class wraps ours, and ours what a library said: ours is the sentence for a reader
+    # Airflow's own class wraps ours, and ours wraps what a library raised: ours has the text for operators
     ours = next((link for link in chain if isinstance(link, PipelineError)), None)
     root = ours or (chain[-1] if chain else None)
     if root is not None and type(root).__name__ == "CosmosDbtRunError":
-        return causes.model_failed(place, str(place.task_id), str(root))
-    return causes.task_failed(place, root)
+        return causes.model_failed(origin, str(origin.task_id), str(root))
+    return causes.task_failed(origin, root)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """An error and what it was raised from on purpose, the first cause last."""
+    """Return an error and the errors it was raised from, the first cause last."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -123,8 +123,53 @@ def _task_name(instance: Any) -> str | None:
     return f"{name}[{index}]" if isinstance(index, int) and index >= 0 else name
 
 
-def _redacted(alert: Alert) -> Alert:
-    """Without any value that Airflow knows to be a secret."""
-    from airflow.sdk.log import redact  # noqa: PLC0415
+def deadline(dag_id: str) -> DeadlineAlert | None:
+    """Return the deadline of DAG `spotify_<name>` from the setting `deadline_<name>`; None for 0 or none.
 
-    return alert.with_texts(lambda text: str(redact(text)))
+    It counts from the moment a run is queued: runs of partitioned DAGs have no logical date, and Airflow
+    would never create a deadline that refers to one. Read at parse, so a wrong value is not refused here
+    (see `Settings.at_parse`).
+    """
+    name = f"deadline_{dag_id.removeprefix('spotify_')}"
+    if name not in Settings.model_fields:
+        return None
+    seconds = Settings.at_parse(name)
+    if seconds == 0:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        # a number, which Airflow accepts: clearing a task moves the deadline, and that part of 3.3.2 reads
+        # numbers only; a timedelta is stored in another form, and every clear fails with 500
+        interval=seconds,
+        # runs in the triggerer, whatever the executor
+        callback=AsyncCallback(missed),
+        name=f"{dag_id} within {timedelta(seconds=seconds)}",
+    )
+
+
+async def missed(context: Mapping[str, Any]) -> None:
+    """Send an alert for the run in `context`, which missed its deadline; called in the triggerer."""
+    # all triggers share the event loop, so blocking calls run in a thread
+    await asyncio.to_thread(_notify_missed, context)
+
+
+def _notify_missed(context: Mapping[str, Any]) -> None:
+    from spotify_pipeline.alerts import causes  # noqa: PLC0415
+
+    run = context["dag_run"]
+    moment = context["deadline"]["deadline_time"]
+    when = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
+    origin = causes.Origin(
+        partition=run.get("partition_key") or str(run.get("run_after") or "")[:10],
+        dag_id=run["dag_id"],
+        run_id=run["dag_run_id"],
+        links={"Run": _address(run["dag_id"], run["dag_run_id"])},
+    )
+    notify(causes.deadline_missed(origin, when.astimezone(UTC), str(run.get("state") or "unknown")))
+
+
+def _address(dag_id: str, run_id: str) -> str:
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    base = str(conf.get("api", "base_url", fallback="http://localhost:8080/")).rstrip("/")
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}"

@@ -1,20 +1,26 @@
-"""Alert channels over Airflow's notifiers, by the ids of connections. Imported when there is an alert."""
+"""Sends alerts through the channels of the settings: a file, mail, Slack. Imported when there is an alert."""
 
 from __future__ import annotations
 
 from html import escape
 
+from airflow.sdk.log import redact
+
 from spotify_pipeline.alerts.alert import Alert, headline, render
-from spotify_pipeline.alerts.dispatch import Channel, FileChannel
+from spotify_pipeline.alerts.dispatch import Channel, FileChannel, dispatch
+from spotify_pipeline.connections import SPOTIFY_LAKE, WAREHOUSE_INGEST
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.orchestration.metrics import count_alert
+from spotify_pipeline.orchestration.runtime import from_airflow
 from spotify_pipeline.settings import Settings
 
 _SECONDS = 10
-# what a notifier renders as a template is code, and what an error says may look like one: `notify` is called
-# by itself, which renders nothing
+# an error's text may look like a template, and a rendered template is code: `notify` is called directly,
+# which renders nothing
 
 
 class MailChannel:
-    """Mails through the SMTP provider; sender, server and TLS are the connection's."""
+    """Sends mail through the SMTP provider; sender, server and TLS come from the connection."""
 
     name = "email"
 
@@ -35,7 +41,7 @@ class MailChannel:
 
 
 class SlackChannel:
-    """Messages to an incoming webhook of Slack, whose address is the connection's password."""
+    """Posts to an incoming webhook of Slack, whose address is the connection's password."""
 
     name = "slack"
 
@@ -53,8 +59,23 @@ class SlackChannel:
         ).notify({})
 
 
+def send(alert: Alert) -> None:
+    """Count an alert and send it once, without any value that Airflow knows to be a secret.
+
+    Raises:
+        ConfigurationError: a setting has a value that cannot be used.
+    """
+    count_alert(alert.cause, alert.severity)
+    dispatch(
+        alert.with_texts(lambda text: str(redact(text))),
+        channels(Settings.load()),
+        warehouse=lambda: from_airflow(WAREHOUSE_INGEST),
+        lake=lambda: Lake(from_airflow(SPOTIFY_LAKE)),
+    )
+
+
 def channels(settings: Settings) -> list[Channel]:
-    """The channels that are set; none by default."""
+    """Return the channels that the settings name; none by default."""
     found: list[Channel] = []
     if settings.alerts_file is not None:
         found.append(FileChannel(settings.alerts_file))

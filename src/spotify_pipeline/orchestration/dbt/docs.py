@@ -1,7 +1,7 @@
 """dbt's documentation as the last task of spotify_transform.
 
-It stands behind `publish` and holds nothing back: when it cannot be made, its task ends as skipped at once,
-since tries would keep the next run of the DAG waiting; the run stays what it is, and the next one makes it.
+It follows `publish` and blocks nothing: when it fails, its task is skipped without further tries, which would
+keep the next run of the DAG waiting. The state of the run does not change, and the next run writes it.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from cosmos.operators.local import DbtDocsLocalOperator
 
 from spotify_pipeline.orchestration.dbt.operators import DbtNode
 from spotify_pipeline.orchestration.dbt.task_group import node_arguments
-from spotify_pipeline.orchestration.tasks.runtime import running
+from spotify_pipeline.orchestration.runtime import running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
 
-# SQL is compiled to be shown; to compile that of the tests as well would take three times as long
+# the page shows compiled SQL; compiling that of the tests as well would take three times as long
 _LEFT_OUT = ["--exclude", "resource_type:test", "resource_type:unit_test"]
 
 
 class WriteDocs(DbtNode, DbtDocsLocalOperator):
-    """`dbt docs generate` as spotify_dbt, and what it writes put into the lake."""
+    """Runs `dbt docs generate` as spotify_dbt and puts its files into the lake."""
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
         """Write the documentation.
 
         Raises:
-            AirflowSkipException: it could not be made; the log says why.
+            AirflowSkipException: dbt failed; the log has the error.
         """
         try:
             return super().execute(context, **kwargs)
         except Exception as error:
-            log.warning("no documentation this time: %s", error, exc_info=error)
-            raise AirflowSkipException(f"no documentation this time: {error}") from None
+            log.warning("no documentation was written: %s", error, exc_info=error)
+            raise AirflowSkipException(f"no documentation was written: {error}") from None
 
 
 def write_docs(project: Path) -> WriteDocs:
-    """The task, inside the DAG being defined."""
+    """Return the task, inside the DAG being defined."""
     return WriteDocs(
         task_id="write_docs",
         dbt_cmd_flags=_LEFT_OUT,
@@ -55,8 +55,8 @@ def write_docs(project: Path) -> WriteDocs:
 
 
 def _publish(project_dir: str, **_: Any) -> None:
-    from spotify_pipeline.stages.dbt_docs import publish_docs  # noqa: PLC0415 - heavy, and this is read at parse
+    from spotify_pipeline.stages.dbt_docs import publish_docs  # noqa: PLC0415 - heavy
 
     with running() as runtime:
         changed = publish_docs(runtime, Path(project_dir, "target"))
-    log.info("written: %s", ", ".join(changed) or "nothing, it is as it was")
+    log.info("written: %s", ", ".join(changed) or "nothing, it is unchanged")

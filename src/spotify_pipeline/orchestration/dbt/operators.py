@@ -1,8 +1,8 @@
-"""Cosmos's local operators with this pipeline's idea of failure, and a row per result.
+"""Cosmos' local operators, with a row per result and retries only where they can help.
 
-A test that found bad rows finds them again, so it fails its task at once. What could not be asked at all
-(the server is away, a model's statement broke) may succeed later, so the task is tried again. The two are
-told apart by dbt's own statuses, `fail` against `error`.
+A test that found bad rows would find them again, so its task fails at once. A query that could not run (the
+server is down, the SQL is wrong) may succeed later, so its task is tried again. dbt's statuses `fail` and
+`error` distinguish the two.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ from cosmos.operators.local import (
 from spotify_pipeline.connections import WAREHOUSE_DBT
 from spotify_pipeline.errors import TerminalError
 from spotify_pipeline.orchestration.dbt.parsed_project import manifest_for
-from spotify_pipeline.orchestration.dbt.results import node_results, write_results
-from spotify_pipeline.orchestration.dbt.verdicts import BadData, log_queries, note_warnings
-from spotify_pipeline.orchestration.metrics import count_nodes
-from spotify_pipeline.orchestration.tasks.runtime import from_airflow
+from spotify_pipeline.orchestration.dbt.results import (
+    BadData,
+    count_results,
+    log_queries,
+    node_results,
+    note_warnings,
+    write_results,
+)
+from spotify_pipeline.orchestration.runtime import from_airflow
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -36,30 +41,30 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
-# a stale source is `error`; a freshness query that could not run is `runtime error`
+# a stale source has status `error`; a freshness query that could not run has `runtime error`
 STALE = "error"
 FAILED = frozenset({"fail", "error", "runtime error"})
 
 
 class DbtNode:
-    """What the operators below share."""
+    """Behaviour that the operators below share."""
 
     dbt_cmd_global_flags: list[str]
     project_dir: str
 
-    # statuses that say that the data is bad, not that the question could not be asked
-    verdicts = frozenset({"fail"})
+    # statuses that mean bad data, not a query that could not run
+    bad_data = frozenset({"fail"})
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
-        """Run dbt; what only a person can repair fails the task without further tries."""
-        # a task is a fork of a large process, and Cosmos collects garbage after each run of dbt: what came
-        # with the fork need not be looked through
+        """Run dbt; an error that only a person can repair fails the task without further tries."""
+        # a task is a fork of a large process, and Cosmos collects garbage after each run of dbt: objects that
+        # came with the fork need no scan
         gc.freeze()
         if openlineage.is_disabled():
             # dbt's artifacts are read by the lineage parser alone; writing them takes longer than most nodes
             self.dbt_cmd_global_flags = [*self.dbt_cmd_global_flags, "--no-write-json"]
         try:
-            from_airflow(WAREHOUSE_DBT)  # says which connection is missing, where Cosmos says less
+            from_airflow(WAREHOUSE_DBT)  # names the missing connection, which Cosmos does not
             return super().execute(context, **kwargs)  # type: ignore[misc]
         except TerminalError as error:
             raise AirflowFailException(str(error)) from error
@@ -67,7 +72,7 @@ class DbtNode:
     def run_dbt_runner(
         self, command: list[str], env: dict[str, str], cwd: str, *, context: Context, **kwargs: Any
     ) -> dbtRunnerResult:
-        """Run dbt and write what it says about its nodes to `ops.dbt_result`, failures included."""
+        """Run dbt and write the results of its nodes to `ops.dbt_result`, failures included."""
         warehouse = from_airflow(WAREHOUSE_DBT)
         manifest = manifest_for(Path(self.project_dir), warehouse.require("schema"))
         result: dbtRunnerResult = (
@@ -77,7 +82,7 @@ class DbtNode:
         )
         run = context["dag_run"]
         results = node_results(_outcomes(result))
-        count_nodes(results)
+        count_results(results)
         write_results(
             warehouse,
             results,
@@ -89,27 +94,27 @@ class DbtNode:
         return result
 
     def handle_exception_dbt_runner(self, result: dbtRunnerResult) -> None:
-        """Raise what the result asks for.
+        """Raise the error that a result stands for.
 
         Raises:
-            BadData: every node that went wrong has a verdict against the data.
-            CosmosDbtRunError: something else went wrong; the task is tried again.
+            BadData: every failed node found bad data.
+            CosmosDbtRunError: something else failed; the task is tried again.
         """
-        wrong = [node for node in _outcomes(result) if str(node.status) in FAILED]
-        if not result.success and wrong and all(str(node.status) in self.verdicts for node in wrong):
-            log_queries(wrong)
-            raise BadData(wrong)
+        failed = [node for node in _outcomes(result) if str(node.status) in FAILED]
+        if not result.success and failed and all(str(node.status) in self.bad_data for node in failed):
+            log_queries(failed)
+            raise BadData(failed)
         super().handle_exception_dbt_runner(result)  # type: ignore[misc]
 
     def calculate_openlineage_events_completes(self, *args: Any, **kwargs: Any) -> bool:
-        """Parse lineage only where somebody listens: the parser costs more than most of our nodes."""
+        """Parse lineage only where it is on: the parser costs more than most nodes."""
         if openlineage.is_disabled():
             return False
         return bool(super().calculate_openlineage_events_completes(*args, **kwargs))  # type: ignore[misc]
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
-        """What Cosmos knows of inputs and outputs, and the columns of models; only called where it is on."""
-        from spotify_pipeline.orchestration.lineage.columns import add_columns  # noqa: PLC0415 - heavy
+        """Add the column lineage of models to the inputs and outputs that Cosmos reports."""
+        from spotify_pipeline.orchestration.dbt.column_lineage import add_columns  # noqa: PLC0415 - heavy
 
         lineage: OperatorLineage = super().get_openlineage_facets_on_complete(task_instance)  # type: ignore[misc]
         statement = lineage.job_facets.get("sql")
@@ -118,19 +123,19 @@ class DbtNode:
 
 
 def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: str) -> dbtRunnerResult:
-    """What Cosmos does to run dbt, with a project that is parsed already."""
-    # heavy, and of no use to those that only parse
+    """Run dbt as Cosmos does, with a project that is parsed already."""
+    # heavy, and not needed to parse a DAG file
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
     from dbt_common.behavior_flags import BehaviorFlagRendered  # noqa: PLC0415
 
-    # dbt asks `inspect.stack()` for the caller of each of its adapter's flags, a third of a small node's time
+    # dbt calls `inspect.stack()` for each of its adapter's flags, which takes a third of a small node's time
     BehaviorFlagRendered._default_source = staticmethod(_calling_module)  # type: ignore[method-assign]
     with change_working_directory(cwd), environ(env):
         return dbtRunner(manifest=manifest).invoke(command[1:])
 
 
 def _calling_module() -> str:
-    """What dbt's own function answers: the module nearest to the caller that is not the flags' own."""
+    """Return what dbt's own function returns: the nearest calling module other than that of the flags."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__") == "dbt_common.behavior_flags":
         frame = frame.f_back
@@ -138,23 +143,23 @@ def _calling_module() -> str:
 
 
 def _outcomes(result: dbtRunnerResult) -> list[Any]:
-    """Results per node; none when dbt ended before it came to any."""
+    """Return the results per node; none when dbt ended before its first node."""
     return list(getattr(result.result, "results", None) or [])
 
 
 class RunModel(DbtNode, DbtRunLocalOperator):
-    """One model."""
+    """Builds one model."""
 
 
 class LoadSeed(DbtNode, DbtSeedLocalOperator):
-    """One seed."""
+    """Loads one seed."""
 
 
 class RunDataTest(DbtNode, DbtTestLocalOperator):
-    """One data test."""
+    """Runs one data test."""
 
 
 class CheckFreshness(DbtNode, DbtSourceLocalOperator):
-    """Freshness of one source table."""
+    """Checks the freshness of one source table."""
 
-    verdicts = frozenset({STALE})
+    bad_data = frozenset({STALE})

@@ -1,10 +1,10 @@
-"""Load, in the scheduler, the third-party packages that tasks use.
+"""Imports in the scheduler the third-party packages that tasks use.
 
-The LocalExecutor forks its workers from the scheduler and each task is forked again, without exec: what is
-imported here is inherited, what is not costs every task seconds. Only third-party packages: our own modules
-and the DAG folder would go stale in a process that lives for weeks. Nothing that a fork must not share stays
-behind: no thread, no connection, no open file. (One helper process does, multiprocessing's resource tracker:
-forks share it by design.)
+The LocalExecutor forks its workers from the scheduler, and each task is forked again without exec: tasks
+inherit what is imported here, and anything else costs every task seconds. Only third-party packages are
+imported: our own modules and the DAG folder would go stale in a process that lives for weeks. Nothing that a
+fork must not share is left behind: no thread, no connection, no open file.
+(Forks share multiprocessing's resource tracker by design.)
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ MODULES = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "stamina",
 )
-# what a task needs to tell its lineage, where somebody listens
+# what a task needs to report lineage, where it is on
 LINEAGE_MODULES = (
     "airflow.providers.openlineage.extractors.manager",
     "airflow.providers.openlineage.plugins.adapter",
@@ -91,8 +91,7 @@ _PROJECT = {
 def warm_up(project: Path | None = None) -> None:
     """Import what tasks use, and parse the dbt project for them.
 
-    A package that is not installed is left out, and so is a project that cannot be parsed: the scheduler must
-    start anyway.
+    A package that is not installed or a project that cannot be parsed is skipped: the scheduler must start.
     """
     started = time.monotonic()
     for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):
@@ -108,7 +107,7 @@ def warm_up(project: Path | None = None) -> None:
 
 
 def _lineage_is_on() -> bool:
-    try:  # in here: an Airflow without the provider has no lineage
+    try:  # an Airflow without the provider has no lineage
         from airflow.providers.openlineage import conf  # noqa: PLC0415
     except ImportError:
         return False
@@ -124,7 +123,7 @@ def _import(name: str) -> object:
 
 
 def _parse_small_project() -> None:
-    """Let dbt load what it loads lazily."""
+    """Let dbt import the modules that it imports lazily."""
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
         for name, text in _PROJECT.items():
             path = Path(folder, name)
@@ -134,7 +133,7 @@ def _parse_small_project() -> None:
 
 
 def _keep_parsed(project: Path) -> None:
-    """Parse the project for the tasks that will be forked; they fall back to dbt's own reading without it."""
+    """Parse the project for the tasks to be forked; without it, dbt reads the project in each task."""
     before = fingerprint(project)
     manifest = _parse(project)
     if manifest is None or not keep(project, manifest, before):
@@ -142,8 +141,8 @@ def _keep_parsed(project: Path) -> None:
 
 
 def _parse(project: Path) -> Manifest | None:
-    """Run `dbt parse` in this process, write nothing into the project, and put back what dbt changed here."""
-    try:  # in here, so that this module can be imported without dbt
+    """Run `dbt parse` in this process, write nothing into the project, and reset dbt's global state."""
+    try:  # deferred, so that this module can be imported without dbt
         from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
         from dbt_common.events.event_manager_client import cleanup_event_logger  # noqa: PLC0415
@@ -159,7 +158,7 @@ def _parse(project: Path) -> Manifest | None:
             f"{scratch}/logs",
         ]
         result = dbtRunner().invoke([*quiet, "parse", *paths])
-        # dbt keeps its log file open, in a folder that is about to go
+        # dbt keeps its log file open, in a folder that is deleted next
         cleanup_event_logger()
         reset_adapters()
     if not result.success:

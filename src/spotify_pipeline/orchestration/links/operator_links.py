@@ -1,7 +1,7 @@
-"""Links of tasks: to raw answers, to the report, to compiled SQL. An Airflow plugin.
+"""Links on task pages: to raw responses, the report, compiled SQL. An Airflow plugin.
 
-The API server makes a link when somebody looks at a task, so a running task spends nothing on it. Browsers
-cannot open an object store that wants keys: the pages behind `/pipeline` read it for them, see `link_pages`.
+The API server makes a link when a user opens a task, so it costs a running task nothing. Browsers cannot read
+an object store that needs keys: the pages behind `/pipeline` do it for them, see `pages`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from airflow.sdk import BaseOperatorLink
 
 PREFIX = "/pipeline"
 _DBT = "spotify_pipeline.orchestration.dbt.operators"
-# of the tasks that handle answers of the Web API
+# tasks that handle responses of the Web API
 _RAW_TASKS = ("fetch", "validate", "load", "reconcile", "conclude")
 _REPORT_TASKS = ("publish", "write_report")
 
 
 def _named(module: str, name: str) -> type:
-    """A stand-in of a class: Airflow compares the names only, and the class itself is slow to import."""
+    """Return an empty class of that name: Airflow compares names only, and the class is slow to import."""
     return type(name, (), {"__module__": module})
 
 
@@ -29,61 +29,61 @@ _NODES = [_named(_DBT, name) for name in ("RunModel", "LoadSeed", "RunDataTest",
 
 
 class RawLink(BaseOperatorLink):
-    """The answers of the Web API that a run's partition has."""
+    """Link to the Web API's responses of a run's partition."""
 
-    name = "Raw answers"
+    name = "Raw responses"
     operators: ClassVar[list[Any]] = _TASKFLOW
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Page of the raw zone, for tasks that have to do with it."""
+        """Return the page of the raw zone, for tasks that read or write it."""
         wanted = ti_key.dag_id in {"spotify_ingest", "spotify_replay"}
         return _page(ti_key, "raw") if wanted and _last(ti_key) in _RAW_TASKS else ""
 
 
 class ReportLink(BaseOperatorLink):
-    """The report of a run's partition."""
+    """Link to the report of a run's partition."""
 
     name = "Report"
     operators: ClassVar[list[Any]] = _TASKFLOW
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Page of the report, for tasks that publish or write it."""
+        """Return the page of the report, for tasks that publish or write it."""
         return _page(ti_key, "report") if _last(ti_key) in _REPORT_TASKS else ""
 
 
 class CompiledSqlLink(BaseOperatorLink):
-    """The SQL that dbt ran, where Cosmos keeps it: among the rendered templates."""
+    """Link to the SQL that dbt ran, which Cosmos keeps among the rendered templates."""
 
     name = "Compiled SQL"
     operators: ClassVar[list[Any]] = _NODES
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Airflow's own page."""
+        """Return Airflow's own page."""
         return f"{_base()}{_task_path(ti_key)}/rendered_templates"
 
 
 class WarningLink(BaseOperatorLink):
-    """A data test that passed with a warning has this button; one without a warning has none."""
+    """Link to the log of a data test that passed with a warning."""
 
     name = "Warning: see the log"
     operators: ClassVar[list[Any]] = _NODES
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The log, where the task has left a warning."""
+        """Return the log of a task that left a warning, else an empty string."""
         from spotify_pipeline.orchestration.links.pages import has_warned  # noqa: PLC0415
 
         return f"{_base()}{_task_path(ti_key)}" if has_warned(ti_key) else ""
 
 
 async def pages(scope: Any, receive: Any, send: Any) -> None:
-    """The pages as an ASGI application, built at the first request: only the API server has any."""
+    """Serve the pages as an ASGI application, built at the first request."""
     from spotify_pipeline.orchestration.links.pages import application  # noqa: PLC0415
 
     await application()(scope, receive, send)
 
 
 class PipelineLinks(AirflowPlugin):
-    """What Airflow finds in plugins/."""
+    """The plugin that Airflow finds in plugins/."""
 
     name = "spotify_pipeline"
     operator_extra_links: ClassVar[list[Any]] = [RawLink(), ReportLink(), CompiledSqlLink(), WarningLink()]

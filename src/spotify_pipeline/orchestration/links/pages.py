@@ -1,7 +1,7 @@
-"""Pages that show what lies in the object store: raw answers and reports, read only.
+"""Read-only pages of the object store: raw responses and reports.
 
-Who may see a DAG may see what it wrote, except what comes from a user's account: that is left out.
-Imported by Airflow's API server alone.
+Users who may see a DAG may see what it wrote, except objects of a user's account.
+Imported only by Airflow's API server.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from sqlalchemy import select
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake, keys
-from spotify_pipeline.orchestration.dbt.verdicts import WARNING_KEY
+from spotify_pipeline.orchestration.dbt.results import WARNING_KEY
 
-# nothing of a stored page runs with the rights of Airflow's own
+# a stored page gets none of the rights of Airflow's pages
 _HEADERS = {
     "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'none'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:",
@@ -38,7 +38,7 @@ _STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li
 
 @cache
 def application() -> FastAPI:
-    """The application, made once per process."""
+    """Return the application, made once per process."""
     app = FastAPI(
         title="Spotify pipeline",
         docs_url=None,
@@ -80,7 +80,7 @@ def application() -> FastAPI:
 
 
 def is_shown(key: str, partition: date) -> bool:
-    """Whether a page may hand out an object: raw, of the run's partition, of no user's account."""
+    """Return whether a page may show an object: raw, of the run's partition, of no user's account."""
     return (
         key.startswith(keys.partition_prefix(keys.RAW, partition))
         and not key.startswith(keys.users_prefix(keys.RAW, partition))
@@ -89,7 +89,7 @@ def is_shown(key: str, partition: date) -> bool:
 
 
 def raw_page(lake: Lake, partition: date, address: str) -> str:
-    """HTML that lists the raw objects of a partition by source; `address` serves one of them."""
+    """Return HTML that lists the raw objects of a partition by source; `address` serves one of them."""
     by_source: dict[str, list[str]] = {}
     for key in lake.keys(keys.partition_prefix(keys.RAW, partition)):
         if is_shown(key, partition):
@@ -98,7 +98,7 @@ def raw_page(lake: Lake, partition: date, address: str) -> str:
         f"<h2 id='{escape(source)}'>{escape(source)}</h2><ul>"
         + "".join(
             f"<li><a href='{address}?key={quote(key, safe='')}'>{escape(key.rpartition('/')[2])}</a></li>"
-            # the manifest first: it says what the others answer
+            # the manifest first: it lists the others
             for key in sorted(found, key=lambda key: (not key.endswith(keys.MANIFEST_NAME), key))
         )
         + "</ul>"
@@ -106,15 +106,15 @@ def raw_page(lake: Lake, partition: date, address: str) -> str:
     ]
     nothing = "<p>Nothing was fetched for this date.</p>"
     return (
-        f"<!doctype html><meta charset='utf-8'><title>Raw answers of {partition}</title>"
-        f"<style>{_STYLE}</style><h1>Raw answers of {partition}</h1>"
-        "<p>As they came from the Web API. What comes from a user's account is not shown.</p>"
+        f"<!doctype html><meta charset='utf-8'><title>Raw responses of {partition}</title>"
+        f"<style>{_STYLE}</style><h1>Raw responses of {partition}</h1>"
+        "<p>Unchanged, as the Web API sent them. Objects of a user's account are not shown.</p>"
         + ("".join(parts) or nothing)
     )
 
 
 def partition_key(dag_id: str, run_id: str) -> str | None:
-    """Partition of a run, from Airflow's database; None where there is no such run, or it has none."""
+    """Return a run's partition from Airflow's database; None for an unknown run or one without partition."""
     with create_session() as session:
         wanted = select(DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
         found: str | None = session.scalar(wanted)
@@ -122,7 +122,7 @@ def partition_key(dag_id: str, run_id: str) -> str | None:
 
 
 def has_warned(ti_key: Any) -> bool:
-    """Whether a task has left a warning."""
+    """Return whether a task left a warning."""
     with create_session() as session:
         wanted = select(XComModel.key).where(
             XComModel.dag_id == ti_key.dag_id,
@@ -134,7 +134,7 @@ def has_warned(ti_key: Any) -> bool:
 
 
 def _lake() -> Lake:
-    """The object store, its connection read as the API server does."""
+    """Return the object store, its connection read from Airflow's database."""
     found = Connection.get_connection_from_secrets(SPOTIFY_LAKE)
     return Lake(
         ConnectionInfo(

@@ -1,4 +1,4 @@
-"""The tasks of spotify_ingest: each calls one step, for one partition or one group of sources."""
+"""Tasks of spotify_ingest: each runs one stage for one partition or one group of sources."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
-from spotify_pipeline.orchestration.alerts.callbacks import mark_told
-from spotify_pipeline.orchestration.alerts.ingest import tell_verdict, telling
-from spotify_pipeline.orchestration.lineage import datasets as lineage
+from spotify_pipeline.orchestration import lineage
+from spotify_pipeline.orchestration.alerts.callbacks import mark_notified
+from spotify_pipeline.orchestration.alerts.sources import notify_reconciled, with_alerts
 from spotify_pipeline.orchestration.metrics import count_sources
-from spotify_pipeline.orchestration.tasks.retry_state import SettledSources
-from spotify_pipeline.orchestration.tasks.runtime import step, tries_are_left
+from spotify_pipeline.orchestration.runtime import running_partition, tries_are_left
+from spotify_pipeline.orchestration.tasks.retry_state import RetryState
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.stages import plan as planning
 from spotify_pipeline.stages.clients import Clients
@@ -37,14 +37,14 @@ Group = dict[str, Any]
 
 
 def migrate_warehouse() -> str:
-    """Bring the warehouse to this code's schema; give its revision."""
-    with step() as (runtime, _):
+    """Upgrade the warehouse to this code's schema and return its revision."""
+    with running_partition() as (runtime, _):
         return migrate(runtime.lookup(WAREHOUSE_OWNER))
 
 
 def plan_groups() -> list[Group]:
-    """Groups of whole sources, one mapped task group each; skips where there is nothing to do."""
-    with step() as (runtime, partition):
+    """Return groups of whole sources, one mapped task group each; skips where there is nothing to do."""
+    with running_partition() as (runtime, partition):
         plan = planning.plan(runtime, partition)
         planning.register(runtime, plan)
         lineage.wrote_tables(runtime.lookup, partition, "ops.source")
@@ -59,8 +59,8 @@ def plan_groups() -> list[Group]:
 
 
 def fetch_group(group: Group) -> Group:
-    """Raw answers and manifests of a group's sources."""
-    with step() as (runtime, partition):
+    """Fetch raw responses and write the manifests of a group's sources."""
+    with running_partition() as (runtime, partition):
         if not group["fetch"]:
             return _each(group, lambda state: stored_state(runtime.lake, partition, state.source))
         sources = {source.name: source for source in load_sources(runtime.settings.sources)}
@@ -75,22 +75,22 @@ def fetch_group(group: Group) -> Group:
                 outcomes.append(outcome)
                 return outcome.state
 
-            settled_before = SettledSources(get_current_context())
-            with settled_before.kept_for_a_retry():
-                done = _each(group, settled_before.once(fetch))
+            retry_state = RetryState(get_current_context())
+            with retry_state.kept_for_a_retry():
+                done = _each(group, retry_state.once(fetch))
             lineage.fetched(runtime.lookup, partition, _states(done))
             _give_way(runtime, clients, outcomes)
             return done
 
 
 def fetch_details(planned: list[Group] | None) -> Group:
-    """Raw answers of the detail queue, once the sources have filled it."""
+    """Fetch what the detail queue asks for, once the sources have filled it."""
     if not planned:
         raise AirflowSkipException("nothing was planned")
     group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
     if not group["fetch"]:  # a partition from raw: the plan has stored details among its sources
         return group
-    with step() as (runtime, partition), Clients(runtime) as clients:
+    with running_partition() as (runtime, partition), Clients(runtime) as clients:
         source = details_source(runtime, clients.app, partition)
         if source is None:
             return group
@@ -108,10 +108,10 @@ def fetch_details(planned: list[Group] | None) -> Group:
 
 
 def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> None:
-    """End this attempt where a closed bucket opens soon: the slot is free until then, no try is used up.
+    """End this attempt if a closed bucket opens soon: the slot is free until then, and no try is used.
 
     Raises:
-        AirflowRescheduleException: the task starts again at that time, and goes on from what is stored.
+        AirflowRescheduleException: the task starts again at that time and continues from what is stored.
     """
     wait = time_to_resume(runtime, clients, outcomes)
     if wait is not None:
@@ -120,8 +120,8 @@ def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcom
 
 
 def validate_group(group: Group) -> Group:
-    """Validated rows and quarantined records of a group's sources."""
-    with step() as (runtime, partition):
+    """Validate the raw responses of a group's sources."""
+    with running_partition() as (runtime, partition):
 
         def validate(state: SourceState) -> SourceState:
             validate_source(runtime.lake, partition, state.source)
@@ -133,8 +133,8 @@ def validate_group(group: Group) -> Group:
 
 
 def load_group(group: Group) -> Group:
-    """Staging rows of a group's sources."""
-    with step() as (runtime, partition):
+    """Load the validated rows of a group's sources into staging."""
+    with running_partition() as (runtime, partition):
         done = _each(group, lambda state: load_source(runtime, partition, state.source))
         lineage.loaded(runtime.lookup, partition, _states(done))
         return done
@@ -146,7 +146,7 @@ def _each(group: Group, work: Callable[[SourceState], SourceState]) -> Group:
     tries_left = tries_are_left()
     states = for_each(
         _states(group),
-        telling(work, tries_left=tries_left),
+        with_alerts(work, tries_left=tries_left),
         tries_left=tries_left,
     )
     return {**group, "states": [state.to_dict() for state in states]}
@@ -159,14 +159,17 @@ def _states(group: Group) -> list[SourceState]:
 def reconcile_groups(
     planned: list[Group] | None, loaded: Iterable[Group | None], details: Group | None, asset: Any
 ) -> dict[str, Any]:
-    """Join the groups, check the counts, and say to the asset what it stands for.
+    """Join the groups, check the counts, and write the summary into the asset's event.
 
-    `planned` is None where the plan was skipped or failed: then there is nothing to join. `details` is None
-    where one of their tasks failed.
+    Args:
+        planned: groups of the plan; None where it was skipped or failed.
+        loaded: groups after the load; None where a task failed.
+        details: the group of details; None where one of its tasks failed.
+        asset: the asset to emit.
     """
     if not planned:
         raise AirflowSkipException("nothing was planned")
-    with step() as (runtime, partition):
+    with running_partition() as (runtime, partition):
         names = [state["source"] for group in planned for state in group["states"]]
         names += [DETAILS] if details is None else [state["source"] for state in details["states"]]
         states = [
@@ -178,9 +181,9 @@ def reconcile_groups(
         try:
             verdict = reconcile(runtime, partition, names, states)
         except ReconciliationError as error:
-            mark_told(error)  # each of the sources that it names is
+            mark_notified(error)  # each source that it names has an alert
             raise
-        tell_verdict(runtime, partition, verdict, states)
+        notify_reconciled(runtime, partition, verdict, states)
         count_sources(states, verdict)
         lineage.wrote_tables(runtime.lookup, partition, "ops.reconciliation")
         summary = {
@@ -193,11 +196,11 @@ def reconcile_groups(
 
 
 def conclude(summary: dict[str, Any]) -> str:
-    """End the run red where a source failed; the others are loaded and passed on."""
-    with step() as (_, partition):
+    """Fail the run where a source failed; the others are loaded and passed on."""
+    with running_partition() as (_, partition):
         try:
             Verdict(**summary).raise_failures(partition.isoformat())
         except SourcesFailed as error:
-            mark_told(error)  # each source is, by the task that it failed in
+            mark_notified(error)  # each source has an alert from its own task
             raise
         return f"{len(summary['complete'])} sources complete, {len(summary['partial'])} partial"

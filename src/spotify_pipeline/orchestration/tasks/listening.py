@@ -1,4 +1,4 @@
-"""The tasks of spotify_listening: one reading of the listening history each hour, no partition."""
+"""Tasks of spotify_listening: reads the listening history once an hour, without a partition."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.lake import keys
-from spotify_pipeline.orchestration.alerts.ingest import tell_gaps, tell_login
-from spotify_pipeline.orchestration.lineage import datasets as lineage
-from spotify_pipeline.orchestration.tasks.runtime import running
+from spotify_pipeline.orchestration import lineage
+from spotify_pipeline.orchestration.alerts.sources import notify_gaps, notify_login
+from spotify_pipeline.orchestration.runtime import running
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays, why_not
 from spotify_pipeline.stages.validate import validate_source
@@ -18,20 +18,20 @@ from spotify_pipeline.warehouse.migrate import migrate
 
 
 def fetch() -> dict[str, str]:
-    """Plays since the cursor, in the raw zone; skips where no user is logged in."""
+    """Fetch the plays since the cursor into the raw zone; skips without a login."""
     with running() as runtime:
         reason = why_not(runtime)
         if reason is not None:
             raise AirflowSkipException(reason)
         migrate(runtime.lookup(WAREHOUSE_OWNER))
         reading = fetch_plays(runtime)
-        tell_login(runtime, reading.partition)
+        notify_login(runtime, reading.partition)
         lineage.fetched(runtime.lookup, reading.partition, [SourceState(reading.source)])
         return {"partition": reading.partition.isoformat(), "source": reading.source}
 
 
 def validate(reading: dict[str, str]) -> dict[str, str]:
-    """Validated plays, and quarantine with reasons."""
+    """Validate the raw plays; bad ones go to quarantine with their reasons."""
     with running() as runtime:
         where = _reading(reading)
         validate_source(runtime.lake, where.partition, where.source)
@@ -40,11 +40,11 @@ def validate(reading: dict[str, str]) -> dict[str, str]:
 
 
 def load(reading: dict[str, str]) -> dict[str, Any]:
-    """Plays in staging, the cursor moved on, a possible gap noted."""
+    """Load the plays into staging, advance the cursor, and record a possible gap."""
     with running() as runtime:
         where = _reading(reading)
         state = load_plays(runtime, where)
-        tell_gaps(runtime, where.partition)
+        notify_gaps(runtime, where.partition)
         lineage.loaded(runtime.lookup, where.partition, [state])
         return state.to_dict()
 

@@ -1,4 +1,4 @@
-"""The tasks of spotify_maintenance: retention, upkeep, and the tokens of users who were erased."""
+"""Tasks of spotify_maintenance: retention, upkeep, and the tokens of erased users."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from spotify_pipeline.errors import UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify
 from spotify_pipeline.maintenance.retention import upkeep as tidy
-from spotify_pipeline.orchestration.tasks.login_state import VariableState
-from spotify_pipeline.orchestration.tasks.runtime import running
+from spotify_pipeline.orchestration.runtime import VariableState, running
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.warehouse.erasures import refuse_login_of_erased
 from spotify_pipeline.warehouse.migrate import migrate
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def retention() -> dict[str, Any]:
-    """Remove what is past its age, counted from Spotify's date or the run's `as_of`."""
+    """Remove what is older than its retention, counted from Spotify's date or the run's `as_of`."""
     params = get_current_context()["params"]
     with running() as runtime:
         migrate(runtime.lookup(WAREHOUSE_OWNER))
@@ -34,14 +33,14 @@ def retention() -> dict[str, Any]:
 
 
 def upkeep() -> None:
-    """Tidy the warehouse's tables; a dry run leaves them as they are."""
+    """Vacuum and analyze the warehouse's tables, unless the run is a dry run."""
     with running() as runtime:
         if not get_current_context()["params"]["dry_run"]:
             tidy(runtime)
 
 
 def forget_erased_login() -> bool:
-    """Remove refreshed tokens of a user whose data was erased; say whether there were any."""
+    """Remove refreshed tokens of a user whose data was erased; return whether there were any."""
     state = VariableState()
     with running() as runtime:
         text = state.read()

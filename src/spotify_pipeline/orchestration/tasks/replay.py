@@ -1,4 +1,4 @@
-"""The tasks of spotify_replay: a range of dates → one mapped unit each → staging and the asset's keys."""
+"""Tasks of spotify_replay: a range of dates → one mapped unit each → staging and the asset's keys."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.lake import keys
-from spotify_pipeline.orchestration.lineage import datasets as lineage
-from spotify_pipeline.orchestration.tasks.runtime import running, tries_are_left
+from spotify_pipeline.orchestration import lineage
+from spotify_pipeline.orchestration.runtime import running, tries_are_left
 from spotify_pipeline.spark.advisory_lock import turn
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.spark.session import master_of, require_spark, spark_session
@@ -27,7 +27,7 @@ from spotify_pipeline.warehouse.migrate import migrate
 log = logging.getLogger(__name__)
 LOCAL, SPARK = "local", "spark"
 """Engines."""
-_TURN_WAIT = timedelta(seconds=20)
+_LOCK_WAIT = timedelta(seconds=20)
 MAX_UNITS = 1000
 """Airflow maps a task 1,024 times at most ([core] max_map_length)."""
 Unit = dict[str, Any]
@@ -35,7 +35,7 @@ Unit = dict[str, Any]
 
 
 def plan() -> list[Unit]:
-    """What is kept of the range that the run was asked for, one unit a date, or a span of dates with Spark.
+    """Return the dates of the run's range that raw is kept of, as units of one date, or of a span with Spark.
 
     A range of more dates than Airflow can map has units of several dates.
     """
@@ -45,7 +45,7 @@ def plan() -> list[Unit]:
         migrate(runtime.lookup(WAREHOUSE_OWNER))
         planned = plan_replay(runtime, first, last, params["sources"] or ())
         if params["engine"] == SPARK:
-            require_spark()  # the whole run says so, before anything is begun
+            require_spark()  # fails the run before it does anything
             return units_of(planned, runtime.settings.spark_span_days, engine=SPARK)
         return units_of(planned)
 
@@ -53,7 +53,7 @@ def plan() -> list[Unit]:
 def units_of(
     planned: list[Replay], size: int = 1, *, most: int = MAX_UNITS, engine: str = LOCAL
 ) -> list[Unit]:
-    """Units of `size` consecutive dates, or of more where there would be more than `most` units."""
+    """Group dates into units of `size` consecutive ones, or more where there would be over `most` units."""
     return [
         {
             "label": _label(chunk),
@@ -75,7 +75,7 @@ def _label(chunk: list[Replay]) -> str:
 
 
 def replay(unit: Unit) -> Unit:
-    """Raw → staging for each date of a unit, source by source, or all of them at once with Spark."""
+    """Load raw into staging for each date of a unit, source by source, or all at once with Spark."""
     get_current_context()["label"] = unit["label"]
     with running() as runtime:
         planned = [
@@ -98,15 +98,15 @@ def _one_by_one(runtime: Runtime, planned: list[Replay]) -> Iterator[tuple[date,
 
 
 def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date, list[SourceState]]]:
-    """All dates as one job, with a Spark of its own in this process, one such task at a time.
+    """Replay all dates as one Spark job in this process; one such task runs at a time.
 
     Raises:
-        AirflowRescheduleException: another has the turn; the slot is free until then, no try is used up.
+        AirflowRescheduleException: another task has the lock; the slot is free until then, no try is used.
     """
     with turn(runtime.ingest) as mine:
         if not mine:
-            log.info("another span is being replayed with Spark: this one waits for its turn")
-            raise AirflowRescheduleException(datetime.now(UTC) + _TURN_WAIT)
+            log.info("another span is being replayed with Spark: this one waits")
+            raise AirflowRescheduleException(datetime.now(UTC) + _LOCK_WAIT)
         settings = runtime.settings
         with spark_session(master_of(runtime.lookup, settings), settings.spark_conf) as spark:
             return replay_span(runtime, spark, planned, tries_left=tries_are_left()).items()
@@ -115,7 +115,7 @@ def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date,
 def reconcile(unit: Unit, asset: Any) -> Unit:
     """Check the counts of each date of a unit and emit the asset with their keys.
 
-    A date of which nothing was loaded emits nothing, and does not hold the others back.
+    A date of which nothing was loaded emits nothing and does not stop the others.
     """
     context = get_current_context()
     context["label"] = unit["label"]
@@ -145,7 +145,7 @@ def reconcile(unit: Unit, asset: Any) -> Unit:
 
 
 def summary_of(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-    """What the event says: of one date just what the ingest says; of several, each name with its date."""
+    """Return the event's extra: as of an ingest for one date; each name with its date for several."""
 
     def names(day: str, sources: Iterable[str]) -> dict[str, str]:
         return {source: source if len(verdicts) == 1 else f"{day} {source}" for source in sources}
@@ -160,7 +160,7 @@ def summary_of(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
 
 
 def conclude(unit: Unit) -> str:
-    """End a unit red where a source failed; the others are loaded and passed on."""
+    """Fail a unit where a source failed; the others are loaded and passed on."""
     get_current_context()["label"] = unit["label"]
     with running():
         verdicts = {day: Verdict(**fields) for day, fields in unit["verdicts"].items()}
@@ -169,12 +169,12 @@ def conclude(unit: Unit) -> str:
 
 
 def _raise_failures(verdicts: Mapping[str, Verdict]) -> None:
-    """Name all that failed, of all dates."""
-    complaints = []
+    """Raise one error that names all failed sources of all dates."""
+    errors = []
     for day, verdict in sorted(verdicts.items()):
         try:
             verdict.raise_failures(day)
         except SourcesFailed as error:
-            complaints.append(str(error))
-    if complaints:
-        raise SourcesFailed("; ".join(complaints))
+            errors.append(str(error))
+    if errors:
+        raise SourcesFailed("; ".join(errors))

@@ -1,4 +1,4 @@
-"""What the earlier tries of a task have settled: a retry for one source of a group asks no other again."""
+"""Results of a task's earlier tries, so that a retry for one source of a group repeats no other source."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from spotify_pipeline.errors import TerminalError, TransientError
 from spotify_pipeline.stages.group import SourceState
 
 log = logging.getLogger(__name__)
-_KEY = "settled_sources"
+_KEY = "finished_sources"
 
 Work = Callable[[SourceState], SourceState]
 
 
-class SettledSources:
-    """Sources that are complete, or that failed with a TerminalError, in the tries of one task instance.
+class RetryState:
+    """Sources that earlier tries of a task instance completed, or that failed with a TerminalError.
 
-    They are kept in Airflow's state store of the task. A task that somebody clears begins anew: its tries
-    are another series, with another `max_tries`.
+    Kept in Airflow's state store of the task. A cleared task starts over: its tries are a new series, with
+    another `max_tries`.
     """
 
     def __init__(self, context: Any) -> None:
@@ -32,12 +32,12 @@ class SettledSources:
         self._known = {state.source: state for state in states}
 
     def once(self, work: Work) -> Work:
-        """`work`, done only for sources that are not settled."""
+        """Wrap `work` so that it runs only for sources that are not finished."""
 
         def done(state: SourceState) -> SourceState:
             known = self._known.get(state.source)
             if known is not None:
-                log.info("source %s was settled by an earlier try: %s", state.source, known.status)
+                log.info("an earlier try finished source %s: %s", state.source, known.status)
                 return known
             try:
                 result = work(state)
@@ -52,7 +52,7 @@ class SettledSources:
 
     @contextmanager
     def kept_for_a_retry(self) -> Iterator[None]:
-        """Keep what is settled when the block ends in a TransientError, after which Airflow tries again."""
+        """Store the finished sources when the block raises a TransientError, which Airflow retries."""
         try:
             yield
         except TransientError:

@@ -76,7 +76,7 @@ def test_a_message_goes_to_the_webhook(slack: Webhook) -> None:
     assert "What it means: the meaning" in body["text"]
 
 
-def test_a_channel_that_answers_an_error_says_so(slack: Webhook, mails: MailServer) -> None:
+def test_a_channel_raises_the_error_of_its_server(slack: Webhook, mails: MailServer) -> None:
     """dispatch turns it into one line of the log."""
     slack.status = 500
     [channel] = channels(Settings(alerts_slack_connection="slack_of_test"))

@@ -1,4 +1,4 @@
-"""The page of raw answers, over a real store."""
+"""The page of raw responses, over a real store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lake(s3_server: S3Server) -> Lake:
     return made
 
 
-def test_it_lists_a_partition_by_source_manifest_first_and_nothing_of_a_user(lake: Lake) -> None:
+def test_it_lists_a_partition_by_source_without_users(lake: Lake) -> None:
     prefix = keys.source_prefix(keys.RAW, DAY, "mine")
     shown = [keys.manifest_key(DAY, "mine"), f"{prefix}album-1.json", f"{prefix}artist-2.json"]
     hidden = [

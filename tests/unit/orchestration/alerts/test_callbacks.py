@@ -1,26 +1,39 @@
-"""Which failures of tasks and runs are told, and what the callbacks make of Airflow's context."""
+"""Callbacks and deadlines: which failures send an alert, and what it says."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import AsyncCallback, DeadlineReference  # type: ignore[attr-defined]
 from airflow.sdk.exceptions import AirflowFailException
 
 from spotify_pipeline import errors
 from spotify_pipeline.alerts.alert import Alert
-from spotify_pipeline.orchestration.alerts import callbacks as alerting
-from spotify_pipeline.orchestration.dbt.verdicts import BadData
+from spotify_pipeline.orchestration.alerts import callbacks
+from spotify_pipeline.orchestration.dbt.results import BadData
 
+MISSED = {
+    "dag_run": {
+        "dag_id": "spotify_report",
+        "dag_run_id": "manual__1+0",
+        "partition_key": "2026-11-05",
+        "logical_date": None,
+        "state": "running",
+    },
+    # a datetime where the trigger was not stored in between, its text else
+    "deadline": {"id": "x", "deadline_time": datetime(2026, 11, 5, 4, tzinfo=UTC)},
+}
 RUN_AFTER = datetime(2026, 11, 5, 7, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
     found: list[Alert] = []
-    monkeypatch.setattr(alerting, "tell", found.append)
+    monkeypatch.setattr(callbacks, "notify", found.append)
     return found
 
 
@@ -44,82 +57,134 @@ def raised(error: errors.PipelineError) -> AirflowFailException:
         return wrapped
 
 
-def test_the_error_behind_airflow_s_own_is_told(told: list[Alert]) -> None:
-    alerting.on_task_failure(context(raised(errors.RowRefused("row 3 is refused"))))
-    [alert] = told
+def test_the_error_behind_airflow_s_own_is_told(sent: list[Alert]) -> None:
+    callbacks.on_task_failure(context(raised(errors.RowRefused("row 3 is refused"))))
+    [alert] = sent
     assert (alert.cause, alert.happened) == ("RowRefused", "row 3 is refused")
     assert alert.subject == "spotify_ingest.sources.load[2]"
     assert alert.partition == "2026-11-05"
     assert alert.links == {"Log": "http://airflow/dags/spotify_ingest/runs/run/tasks/sources.load/mapped/2"}
 
 
-def test_a_run_without_a_partition_is_of_its_day(told: list[Alert]) -> None:
+def test_a_run_without_a_partition_is_of_its_day(sent: list[Alert]) -> None:
     """Else the failure of one hour would be the same alert as that of any other, for ever."""
-    alerting.on_task_failure(context(ValueError("x"), partition=None))
-    assert told[0].partition == "2026-11-05"
+    callbacks.on_task_failure(context(ValueError("x"), partition=None))
+    assert sent[0].partition == "2026-11-05"
 
 
-def test_a_killed_process_has_no_error_and_is_told(told: list[Alert]) -> None:
-    alerting.on_task_failure(context(None))
-    assert told[0].cause == "ProcessDied"
+def test_a_killed_process_has_no_error_and_is_told(sent: list[Alert]) -> None:
+    callbacks.on_task_failure(context(None))
+    assert sent[0].cause == "ProcessDied"
 
 
-def test_what_is_told_already_is_not_told_by_the_task_that_fails_of_it(told: list[Alert]) -> None:
+def test_an_error_with_an_alert_sends_no_second_one(sent: list[Alert]) -> None:
     error = errors.DamagedObject("absent")
-    alerting.mark_told(error)
-    alerting.on_task_failure(context(raised(error)))
-    assert told == []
+    callbacks.mark_notified(error)
+    callbacks.on_task_failure(context(raised(error)))
+    assert sent == []
 
 
-def test_our_own_sentence_goes_before_what_a_library_said(told: list[Alert]) -> None:
+def test_our_own_sentence_goes_before_what_a_library_said(sent: list[Alert]) -> None:
     ours = errors.ConfigurationError("the warehouse has no marts yet: run spotify_transform")
     ours.__cause__ = ValueError("relation does not exist")
-    alerting.on_task_failure(context(raised(ours)))
-    assert told[0].happened == str(ours)
+    callbacks.on_task_failure(context(raised(ours)))
+    assert sent[0].happened == str(ours)
 
 
-def test_a_verdict_of_dbt_makes_its_own_alert(told: list[Alert]) -> None:
+def test_a_verdict_of_dbt_makes_its_own_alert(sent: list[Alert]) -> None:
     node = SimpleNamespace(
         name="unique_x", unique_id="test.spotify.unique_x", relation_name='"w"."dbt_audit"."unique_x"'
     )
-    alerting.on_task_failure(
+    callbacks.on_task_failure(
         context(BadData([SimpleNamespace(node=node, message="Got 2 results", status="fail")]))
     )
-    [alert] = told
+    [alert] = sent
     assert (alert.cause, alert.subject) == ("DataTestFailed", "unique_x")
     assert "w.dbt_audit.unique_x" in alert.action
 
 
-def test_an_error_of_cosmos_is_that_of_its_node(told: list[Alert]) -> None:
-    alerting.on_task_failure(context(type("CosmosDbtRunError", (Exception,), {})("syntax error")))
-    assert told[0].cause == "DbtNodeFailed"
+def test_an_error_of_cosmos_is_that_of_its_node(sent: list[Alert]) -> None:
+    callbacks.on_task_failure(context(type("CosmosDbtRunError", (Exception,), {})("syntax error")))
+    assert sent[0].cause == "DbtNodeFailed"
 
 
 @pytest.mark.parametrize(("reason", "alerts"), [("task_failure", 0), ("timed_out", 1)])
-def test_a_red_run_is_told_where_no_task_of_it_failed(told: list[Alert], reason: str, alerts: int) -> None:
-    alerting.on_run_failure(context(None, reason=reason))
-    assert [alert.cause for alert in told] == ["RunFailed"] * alerts
+def test_a_red_run_is_told_where_no_task_of_it_failed(sent: list[Alert], reason: str, alerts: int) -> None:
+    callbacks.on_run_failure(context(None, reason=reason))
+    assert [alert.cause for alert in sent] == ["RunFailed"] * alerts
 
 
-def test_a_callback_of_the_dag_processor_may_have_nothing_but_the_run(told: list[Alert]) -> None:
-    alerting.on_run_failure({"dag": SimpleNamespace(dag_id="d"), "run_id": "r", "reason": "timed_out"})
-    assert (told[0].dag_id, told[0].run_id) == ("d", "r")
+def test_a_callback_works_with_nothing_but_the_run(sent: list[Alert]) -> None:
+    callbacks.on_run_failure({"dag": SimpleNamespace(dag_id="d"), "run_id": "r", "reason": "timed_out"})
+    assert (sent[0].dag_id, sent[0].run_id) == ("d", "r")
 
 
 def test_a_callback_never_makes_things_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_FETCH_TASKS", "no number")
-    alerting.on_task_failure(context(ValueError("x")))
-    alerting.on_task_failure({})
-    alerting.on_run_failure({"ti": object()})
+    callbacks.on_task_failure(context(ValueError("x")))
+    callbacks.on_task_failure({})
+    callbacks.on_run_failure({"ti": object()})
 
 
-def test_promise_9_what_airflow_knows_to_be_a_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_9_airflow_s_secrets_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.log import mask_secret
 
-    from spotify_pipeline.alerts import dispatch as dispatching
+    from spotify_pipeline.orchestration.alerts import channels
 
     mask_secret("a-secret-of-a-connection")
     seen: list[Alert] = []
-    monkeypatch.setattr(dispatching, "dispatch", lambda alert, *_args, **_more: seen.append(alert))
-    alerting.tell(Alert("C", "t", "login with a-secret-of-a-connection refused", "m", "d"))
+    monkeypatch.setattr(channels, "dispatch", lambda alert, *_args, **_more: seen.append(alert))
+    callbacks.notify(Alert("C", "t", "login with a-secret-of-a-connection refused", "m", "d"))
     assert "a-secret-of-a-connection" not in seen[0].happened
+
+
+def test_a_deadline_counts_from_the_queue() -> None:
+    found = callbacks.deadline("spotify_ingest")
+    assert found is not None
+    assert found.reference == DeadlineReference.DAGRUN_QUEUED_AT
+    assert found.interval == 4 * 3600
+    assert isinstance(found.callback, AsyncCallback)
+    assert found.callback.path == "spotify_pipeline.orchestration.alerts.callbacks.missed"
+
+
+def test_airflow_stores_what_its_own_clearing_can_read() -> None:
+    """`taskinstance._recalculate_dagrun_queued_at_deadlines` of 3.3.2 makes a timedelta of what is stored."""
+    from airflow.serialization.decoders import decode_deadline_alert
+    from airflow.serialization.encoders import encode_deadline_alert
+
+    stored = encode_deadline_alert(callbacks.deadline("spotify_ingest"))
+    assert timedelta(seconds=stored["interval"]) == timedelta(hours=4)
+    assert decode_deadline_alert(stored).interval == timedelta(hours=4)
+
+
+def test_a_setting_changes_it_and_0_takes_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "90")
+    found = callbacks.deadline("spotify_report")
+    assert found is not None
+    assert found.interval == 90
+    monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "0")
+    assert callbacks.watched("spotify_report")["deadline"] is None
+
+
+def test_a_value_that_is_no_number_does_not_break_the_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`astro dev parse` puts such values into every variable; a real run refuses it by name."""
+    monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "MOCKED_VALUE")
+    assert callbacks.deadline("spotify_report") is not None
+
+
+def test_a_dag_without_such_a_setting_has_none() -> None:
+    assert callbacks.deadline("spotify_listening") is None
+
+
+@pytest.mark.parametrize("moment", [MISSED["deadline"]["deadline_time"], "2026-11-05T04:00:00+00:00"])
+def test_a_missed_one_names_the_run_and_how_it_stands(
+    monkeypatch: pytest.MonkeyPatch, moment: object
+) -> None:
+    sent: list[Alert] = []
+    monkeypatch.setattr(callbacks, "notify", sent.append)
+    asyncio.run(callbacks.missed({**MISSED, "deadline": {"deadline_time": moment}}))
+    [alert] = sent
+    assert (alert.partition, alert.cause, alert.subject) == ("2026-11-05", "DeadlineMissed", "spotify_report")
+    assert "2026-11-05 04:00:00 UTC" in alert.happened
+    assert "running" in alert.happened
+    assert alert.links["Run"].endswith("/dags/spotify_report/runs/manual__1%2B0")

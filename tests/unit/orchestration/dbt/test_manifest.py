@@ -87,7 +87,7 @@ def test_a_long_label_is_cut_and_stays_its_own() -> None:
     assert {len(label) for label in labels(found)} == {LABEL_LENGTH}
 
 
-def test_a_test_of_several_holds_back_the_first_models_that_follow_all_its_parents() -> None:
+def test_a_test_of_several_parents_blocks_their_common_children() -> None:
     found = manifest(
         across=node("test", "across", "model.spotify.a", "model.spotify.other"),
         chain=node("test", "chain", "model.spotify.a", "model.spotify.b"),

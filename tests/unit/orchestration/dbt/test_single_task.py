@@ -20,7 +20,7 @@ from spotify_stack.dbt_manifest import DBT_PROJECT, build_manifest
 
 DAG_FILE = PROJECT_ROOT / "dags" / "spotify_transform.py"
 # relations to the graph, names of the place in it, and what only serves a process without the parsed project
-PLACE = {
+ORIGIN = {
     "task_id", "label", "task_group", "dag", "upstream_task_ids", "downstream_task_ids", "start_date",
     "extra_context", "manifest_filepath", "cache_dir", "profile_config",
 }  # fmt: skip
@@ -58,12 +58,12 @@ def settings_of(task: BaseOperator) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(task).items()
-        if not name.startswith("_") and name not in PLACE and not callable(value)
+        if not name.startswith("_") and name not in ORIGIN and not callable(value)
     }
 
 
 @pytest.mark.usefixtures("warm")
-def test_every_dbt_task_made_alone_equals_that_of_the_whole_graph(whole: DAG) -> None:
+def test_a_task_made_alone_equals_that_of_the_graph(whole: DAG) -> None:
     tasks = [t for t in whole.tasks if t.task_id.startswith("dbt.") and type(t).__name__ != "EmptyOperator"]
     assert len(tasks) > 100
     for task in tasks:
@@ -84,7 +84,7 @@ def test_other_tasks_of_the_dag_get_the_whole_graph(whole: DAG, task_id: str) ->
     assert dag_of(task_id).task_ids == whole.task_ids
 
 
-def test_without_a_parsed_project_at_hand_the_whole_graph_is_drawn(whole: DAG) -> None:
+def test_without_a_kept_project_the_whole_graph_is_drawn(whole: DAG) -> None:
     task_id = "dbt.models.marts.dim_track.run"
     assert dag_of(task_id).task_ids == whole.task_ids
 

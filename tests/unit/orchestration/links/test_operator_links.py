@@ -53,7 +53,7 @@ def test_a_task_has_the_links_that_are_of_use(link: Any, key: Any, ending: str) 
     assert bool(found) == bool(ending)
 
 
-def test_a_page_hands_out_raw_of_its_own_partition_and_nobody_s_account() -> None:
+def test_a_page_shows_raw_of_its_partition_and_of_no_account() -> None:
     from spotify_pipeline.orchestration.links.pages import is_shown
 
     own = keys.manifest_key(DAY, "mine")
@@ -79,7 +79,7 @@ def test_the_pages_ask_who_is_there() -> None:
         assert asyncio.run(ask(f"/spotify_ingest/run/{page}")) in (401, 403)
 
 
-def test_every_process_loads_the_plugin_and_none_of_them_pays_for_the_pages() -> None:
+def test_loading_the_plugin_does_not_import_the_pages() -> None:
     code = (
         "import sys, time; import airflow.plugins_manager, airflow.sdk\n"
         "before = set(sys.modules); import spotify_links\n"

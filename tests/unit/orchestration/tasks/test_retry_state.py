@@ -1,4 +1,4 @@
-"""A retry for one source of a group asks no other again."""
+"""A retry for one source of a group repeats no other source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.errors import ApiUnavailable, PermissionDenied
-from spotify_pipeline.orchestration.tasks.retry_state import SettledSources
+from spotify_pipeline.orchestration.tasks.retry_state import RetryState
 from spotify_pipeline.stages.group import SourceState, for_each
 
 
@@ -25,34 +25,34 @@ class Store:
         self.kept[key] = value
 
 
-def attempt(store: Store, series: int, answers: dict[str, Any], asked: list[str]) -> list[SourceState]:
-    """One try over the sources; an answer is a status, or an error to raise."""
+def attempt(store: Store, series: int, results: dict[str, Any], asked: list[str]) -> list[SourceState]:
+    """One try over the sources; an result is a status, or an error to raise."""
 
     def work(state: SourceState) -> SourceState:
         asked.append(state.source)
-        answer = answers[state.source]
-        if isinstance(answer, Exception):
-            raise answer
-        return SourceState(state.source, answer)
+        result = results[state.source]
+        if isinstance(result, Exception):
+            raise result
+        return SourceState(state.source, result)
 
-    settled = SettledSources({"task_state_store": store, "ti": SimpleNamespace(max_tries=series)})
-    with settled.kept_for_a_retry():
-        return for_each(map(SourceState, answers), settled.once(work), tries_left=True)
+    state = RetryState({"task_state_store": store, "ti": SimpleNamespace(max_tries=series)})
+    with state.kept_for_a_retry():
+        return for_each(map(SourceState, results), state.once(work), tries_left=True)
 
 
-def test_a_retry_asks_only_what_is_not_settled() -> None:
+def test_a_retry_repeats_only_unfinished_sources() -> None:
     store, asked = Store(), list[str]()
-    answers: dict[str, Any] = {
+    results: dict[str, Any] = {
         "refused": PermissionDenied("not yours"),
         "whole": "complete",
         "cut": "partial",
         "away": ApiUnavailable("later"),
     }
     with pytest.raises(ApiUnavailable):
-        attempt(store, 5, answers, asked)
+        attempt(store, 5, results, asked)
     assert asked == ["refused", "whole", "cut", "away"]
     asked.clear()
-    states = attempt(store, 5, answers | {"cut": "complete", "away": "complete"}, asked)
+    states = attempt(store, 5, results | {"cut": "complete", "away": "complete"}, asked)
     assert asked == ["cut", "away"]
     assert [(state.source, state.status) for state in states] == [
         ("refused", "failed"),
@@ -65,11 +65,11 @@ def test_a_retry_asks_only_what_is_not_settled() -> None:
 
 def test_a_task_that_is_cleared_begins_anew() -> None:
     store, asked = Store(), list[str]()
-    answers: dict[str, Any] = {"refused": PermissionDenied("not yours"), "away": ApiUnavailable("later")}
+    results: dict[str, Any] = {"refused": PermissionDenied("not yours"), "away": ApiUnavailable("later")}
     with pytest.raises(ApiUnavailable):
-        attempt(store, 5, answers, asked)
+        attempt(store, 5, results, asked)
     asked.clear()
-    states = attempt(store, 7, dict.fromkeys(answers, "complete"), asked)
+    states = attempt(store, 7, dict.fromkeys(results, "complete"), asked)
     assert asked == ["refused", "away"]
     assert {state.status for state in states} == {"complete"}
 

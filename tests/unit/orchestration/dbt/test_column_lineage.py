@@ -1,12 +1,62 @@
-"""Origins of columns, on queries in the shapes that our models have."""
+"""The facet of columns on what Cosmos tells of a model."""
 
 from __future__ import annotations
 
-from spotify_pipeline.orchestration.lineage.column_origins import Column, Relation, column_origins
+from pathlib import Path
 
+import pytest
+from openlineage.client.event_v2 import OutputDataset
+from openlineage.client.serde import Serde
+
+from spotify_pipeline.orchestration.dbt.column_lineage import Column, Relation, add_columns, column_origins
+from spotify_pipeline.settings import PROJECT_ROOT
+
+PROJECT = PROJECT_ROOT / "dbt"
+SERVER = "postgres://db.example:6543"
 TRACKS = Relation("warehouse", "dbt_staging", "stg_tracks")
 ALBUMS = Relation("warehouse", "dbt_staging", "stg_albums")
 KNOWN = {TRACKS: ["track_id", "album_id", "duration_ms"], ALBUMS: ["album_id", "album_name"]}
+SQL = """
+    with tracks as (select * from "warehouse"."dbt_staging"."stg_tracks")
+    select tracks.track_id, count(*) as plays from tracks group by tracks.track_id
+"""
+
+
+def model() -> OutputDataset:
+    return OutputDataset(SERVER, "warehouse.marts.dim_track", facets={})
+
+
+def test_columns_name_their_origins_as_datasets_are_named() -> None:
+    output = model()
+    add_columns([output], SQL, PROJECT)
+    facet = Serde.to_dict(output)["facets"]["columnLineage"]
+    [origin] = facet["fields"]["track_id"]["inputFields"]
+    assert (origin["namespace"], origin["name"], origin["field"]) == (
+        SERVER,
+        "warehouse.dbt_staging.stg_tracks",
+        "track_id",
+    )
+    assert "plays" not in facet["fields"], "made of no column"
+
+
+@pytest.mark.parametrize("sql", [None, "select from where )"])
+def test_without_readable_sql_there_is_no_facet(sql: str | None) -> None:
+    output = model()
+    add_columns([output], sql, PROJECT)
+    assert output.facets == {}
+
+
+def test_a_task_with_several_outputs_is_left_as_it_is() -> None:
+    outputs = [model(), model()]
+    add_columns(outputs, SQL, PROJECT)
+    assert [output.facets for output in outputs] == [{}, {}]
+
+
+def test_a_missing_manifest_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    output = model()
+    add_columns([output], SQL, tmp_path)
+    assert output.facets == {}
+    assert "column lineage of warehouse.marts.dim_track is not reported" in caplog.text
 
 
 def origins(sql: str) -> dict[str, list[str]]:
@@ -14,7 +64,7 @@ def origins(sql: str) -> dict[str, list[str]]:
     return {name: [f"{c.relation.name}.{c.name}" for c in columns] for name, columns in found.items()}
 
 
-def test_stars_joins_and_expressions_lead_to_the_columns_of_the_tables() -> None:
+def test_stars_joins_and_expressions_lead_to_table_columns() -> None:
     sql = """
         with tracks as (select * from "warehouse"."dbt_staging"."stg_tracks"),
         albums as (select * from "warehouse"."dbt_staging"."stg_albums"),

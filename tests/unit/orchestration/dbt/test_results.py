@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.alerts.alert import Alert
-from spotify_pipeline.orchestration.alerts.callbacks import place_of
-from spotify_pipeline.orchestration.dbt import verdicts as transform_verdicts
-from spotify_pipeline.orchestration.dbt.verdicts import (
+from spotify_pipeline.orchestration.alerts.callbacks import origin_of
+from spotify_pipeline.orchestration.dbt import results
+from spotify_pipeline.orchestration.dbt.results import (
     WARNING_KEY,
     BadData,
     log_queries,
@@ -46,14 +46,14 @@ def context() -> dict[str, Any]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
     found: list[Alert] = []
-    monkeypatch.setattr(transform_verdicts, "tell", found.append)
+    monkeypatch.setattr(results, "notify", found.append)
     return found
 
 
 def test_a_warning_is_in_the_log_in_an_xcom_and_told(
-    context: Any, told: list[Alert], caplog: pytest.LogCaptureFixture
+    context: Any, sent: list[Alert], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         note_warnings([outcome("pass"), outcome("warn", relation='"w"."dbt_audit"."unique_x"')], context)
@@ -61,19 +61,19 @@ def test_a_warning_is_in_the_log_in_an_xcom_and_told(
     assert "unique_x warns: Got 2 results" in caplog.text
     assert "w.dbt_audit.unique_x" in caplog.text
     assert context["pushed"][WARNING_KEY].startswith("unique_x: Got 2 results")
-    [alert] = told
+    [alert] = sent
     assert (alert.cause, alert.severity) == ("DataTestWarned", "warning")
     assert "w.dbt_audit.unique_x" in alert.action
 
 
-def test_a_stale_source_that_only_warns_is_told_as_what_it_is(context: Any, told: list[Alert]) -> None:
+def test_a_stale_source_that_only_warns_is_told_as_what_it_is(context: Any, sent: list[Alert]) -> None:
     note_warnings([outcome("warn", unique_id="source.spotify.ops.load")], context)
-    assert [alert.cause for alert in told] == ["DbtNodeWarned"]
+    assert [alert.cause for alert in sent] == ["DbtNodeWarned"]
 
 
-def test_passing_nodes_leave_nothing(context: Any, told: list[Alert]) -> None:
+def test_passing_nodes_leave_nothing(context: Any, sent: list[Alert]) -> None:
     note_warnings([outcome("pass"), outcome("success", unique_id="model.spotify.x")], context)
-    assert (told, context["pushed"]) == ([], {})
+    assert (sent, context["pushed"]) == ([], {})
 
 
 def test_bad_data_says_which_rows(context: Any) -> None:
@@ -81,9 +81,9 @@ def test_bad_data_says_which_rows(context: Any) -> None:
     assert str(error) == (
         "unique_x: Got 2 results, configured to warn if != 0 (see the rows in w.dbt_audit.unique_x)"
     )
-    assert error.alert_of(place_of(context)).cause == "DataTestFailed"
+    assert error.alert_from(origin_of(context)).cause == "DataTestFailed"
     stale = BadData([outcome("error", unique_id="source.spotify.ops.load")])
-    assert stale.alert_of(place_of(context)).cause == "DbtNodeFailed"
+    assert stale.alert_from(origin_of(context)).cause == "DbtNodeFailed"
 
 
 def test_the_query_of_what_failed_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,17 +1,20 @@
-"""The assets of single models: which, with what URIs, and when."""
+"""The assets of single models, and when a failed run starts another one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.orchestration.assets import MODELS
-from spotify_pipeline.orchestration.dbt import model_assets
+from spotify_pipeline.orchestration.dbt import publication
 from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.dbt_manifest import MANIFEST
@@ -32,7 +35,7 @@ def data_test(name: str, *parents: str) -> dict[str, Any]:
     }
 
 
-def test_each_relation_has_one_asset_that_says_how_often_it_is_asked_about() -> None:
+def test_each_relation_has_one_asset_with_its_number_of_tests() -> None:
     nodes = {
         "model.dim_track": model("dim_track", "marts"),
         "model.stg_tracks": model("stg_tracks", "dbt_staging", alias="tracks"),
@@ -41,7 +44,7 @@ def test_each_relation_has_one_asset_that_says_how_often_it_is_asked_about() -> 
         "test.a": data_test("a", "model.dim_track"),
         "test.b": data_test("b", "model.dim_track", "model.stg_tracks"),
     }
-    assert model_assets.model_assets(DbtManifest({"nodes": nodes}), WAREHOUSE) == {
+    assert publication.model_assets(DbtManifest({"nodes": nodes}), WAREHOUSE) == {
         "postgres://db.example:6543/warehouse/dbt_staging/tracks": {"dbt_model": "stg_tracks", "tests": 1},
         "postgres://db.example:6543/warehouse/marts/dim_track": {"dbt_model": "dim_track", "tests": 2},
     }
@@ -50,7 +53,7 @@ def test_each_relation_has_one_asset_that_says_how_often_it_is_asked_about() -> 
 def test_airflow_takes_each_uri_of_the_project_as_it_is() -> None:
     """Its Postgres provider corrects or refuses one that is malformed, and then nothing would join."""
     manifest = DbtManifest.read(MANIFEST)
-    uris = list(model_assets.model_assets(manifest, WAREHOUSE))
+    uris = list(publication.model_assets(manifest, WAREHOUSE))
     assert [Asset(uri).uri for uri in uris] == uris
     models = [node for node in manifest.raw["nodes"].values() if node["resource_type"] == "model"]
     assert len(uris) == len(models) > 30
@@ -60,9 +63,38 @@ def test_announcing_adds_an_event_a_model_under_the_alias(monkeypatch: pytest.Mo
     added: dict[str, Any] = {}
     events = SimpleNamespace(add=lambda asset, extra: added.update({asset.uri: extra}))
     context = {"outlet_events": {MODELS: events}}
-    monkeypatch.setattr(model_assets, "get_current_context", lambda: context)
-    monkeypatch.setattr(model_assets, "from_airflow", lambda _: WAREHOUSE)
+    monkeypatch.setattr(publication, "get_current_context", lambda: context)
+    monkeypatch.setattr(publication, "from_airflow", lambda _: WAREHOUSE)
 
-    assert model_assets.announce_models(PROJECT_ROOT / "dbt") == len(added)
+    assert publication.announce_models(PROJECT_ROOT / "dbt") == len(added)
     assert added["postgres://db.example:6543/warehouse/marts/dim_track"]["dbt_model"] == "dim_track"
     assert json.dumps(added), "an event's extra has to be JSON"
+
+
+@pytest.fixture
+def newest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The newest load that the warehouse has, to be set by the test."""
+    found = [7]
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        yield None
+
+    monkeypatch.setattr(publication, "running", running)
+    monkeypatch.setattr(publication, "watermark", lambda _: found[0])
+    return found
+
+
+def test_what_failed_stands_where_nothing_was_loaded(newest: list[int]) -> None:
+    with pytest.raises(AirflowSkipException, match="since load 7"):
+        publication.require_newer_load(7)
+
+
+def test_a_run_without_a_watermark_starts_no_other(newest: list[int]) -> None:
+    with pytest.raises(AirflowSkipException):
+        publication.require_newer_load(None)
+
+
+def test_a_load_in_between_is_a_reason_to_build_again(newest: list[int]) -> None:
+    newest[0] = 9
+    assert publication.require_newer_load(7) == 9

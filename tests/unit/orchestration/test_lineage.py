@@ -1,8 +1,8 @@
-"""What tasks of ingest tell OpenLineage, read the way the provider reads it."""
+"""What tasks of ingest report to OpenLineage, read the way the provider reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -13,25 +13,27 @@ from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
+from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.assets import STAGING
-from spotify_pipeline.orchestration.lineage import datasets as lineage
-from spotify_pipeline.orchestration.lineage.tables import tables_of
+from spotify_pipeline.orchestration.lineage import (
+    DatasetName,
+    table_dataset,
+    table_uri,
+    tables_of,
+    zone_dataset,
+)
 from spotify_pipeline.stages.group import KindCounts, SourceState
 from spotify_pipeline.stages.plays import LISTENING
 
+WAREHOUSE = ConnectionInfo("warehouse_dbt", "postgres", host="db.example", port=6543, schema="warehouse")
+LAKE = ConnectionInfo("spotify_lake", host="s3.example", schema="music")
 DAY = date(2026, 11, 5)
-CONNECTIONS = {
-    "spotify_lake": ConnectionInfo("spotify_lake", schema="music"),
-    "warehouse_dbt": ConnectionInfo(
-        "warehouse_dbt", "postgres", host="db.example", port=6543, schema="warehouse"
-    ),
-}
+CONNECTIONS = {"spotify_lake": LAKE, "warehouse_dbt": WAREHOUSE}
 STATES = [
     SourceState("jazz", counts={"track": KindCounts(fetched=2, loaded=2), "play": KindCounts(fetched=1)}),
     SourceState("broken", status="failed"),
 ]
-Tell = Callable[[], None]
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def task(monkeypatch: pytest.MonkeyPatch) -> Any:
     return running
 
 
-def told(task: Any) -> tuple[list[str], list[str]]:
+def reported(task: Any) -> tuple[list[str], list[str]]:
     """Datasets that the provider finds, `namespace name`."""
     found = OperatorLineage()
     ExtractorManager().extract_inlets_and_outlets(found, task)
@@ -52,15 +54,15 @@ def told(task: Any) -> tuple[list[str], list[str]]:
 
 def test_raw_validated_and_staging_join_by_name(task: Any) -> None:
     lineage.fetched(CONNECTIONS.__getitem__, DAY, STATES)
-    assert told(task) == ([], ["s3://music raw/source=jazz"])
+    assert reported(task) == ([], ["s3://music raw/source=jazz"])
 
     task.outlets = []
     lineage.validated(CONNECTIONS.__getitem__, DAY, STATES)
-    assert told(task) == (["s3://music raw/source=jazz"], ["s3://music validated/source=jazz"])
+    assert reported(task) == (["s3://music raw/source=jazz"], ["s3://music validated/source=jazz"])
 
     task.inlets, task.outlets = [], []
     lineage.loaded(CONNECTIONS.__getitem__, DAY, STATES)
-    inputs, outputs = told(task)
+    inputs, outputs = reported(task)
     assert inputs == ["s3://music validated/source=jazz"]
     assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
     assert not [name for name in outputs if "plays" in name], "no play was accepted"
@@ -68,7 +70,7 @@ def test_raw_validated_and_staging_join_by_name(task: Any) -> None:
 
 def test_a_replay_leads_from_raw_to_staging_in_one_task(task: Any) -> None:
     lineage.replayed(CONNECTIONS.__getitem__, DAY, STATES)
-    inputs, outputs = told(task)
+    inputs, outputs = reported(task)
     assert inputs == ["s3://music raw/source=jazz"]
     assert "postgres://db.example:6543 warehouse.staging.tracks" in outputs
 
@@ -76,10 +78,10 @@ def test_a_replay_leads_from_raw_to_staging_in_one_task(task: Any) -> None:
 def test_the_hours_of_listening_are_one_dataset(task: Any) -> None:
     for hour in ("06", "07"):
         lineage.fetched(CONNECTIONS.__getitem__, DAY, [SourceState(f"{LISTENING}-{hour}")])
-    assert set(told(task)[1]) == {f"s3://music raw/source={LISTENING}"}
+    assert set(reported(task)[1]) == {f"s3://music raw/source={LISTENING}"}
 
 
-def test_the_partition_is_in_the_facet_that_openlineage_has_for_it(task: Any) -> None:
+def test_the_partition_is_in_openlineage_s_facet(task: Any) -> None:
     lineage.validated(CONNECTIONS.__getitem__, DAY, STATES)
     [read], [_, written] = task.inlets, task.outlets
     for condition in (
@@ -92,10 +94,10 @@ def test_the_partition_is_in_the_facet_that_openlineage_has_for_it(task: Any) ->
 def test_airflow_s_own_assets_stay(task: Any) -> None:
     lineage.wrote_tables(CONNECTIONS.__getitem__, DAY, "ops.reconciliation")
     assert task.outlets[0] is STAGING
-    assert told(task) == ([], ["postgres://db.example:6543 warehouse.ops.reconciliation"])
+    assert reported(task) == ([], ["postgres://db.example:6543 warehouse.ops.reconciliation"])
 
 
-def test_nothing_is_read_or_told_where_it_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_or_reported_where_it_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conf, "is_disabled", lambda: True)
     lineage.loaded({}.__getitem__, DAY, STATES)
     assert (task.inlets, task.outlets) == ([], [STAGING])
@@ -119,9 +121,37 @@ def test_what_goes_wrong_is_a_warning_and_fails_no_task(task: Any, caplog: pytes
         (("playlist_item",), {"staging.playlist_membership", "staging.list_reads"}, {"staging.plays"}),
     ],
 )
-def test_a_load_fills_the_tables_of_its_kinds_and_of_what_they_mention(
+def test_a_load_fills_the_tables_of_its_kinds_and_mentions(
     kinds: tuple[str, ...], there: set[str], absent: set[str]
 ) -> None:
     found = set(tables_of(kinds))
     assert there <= found
     assert not absent & found
+
+
+def test_a_table_has_openlineage_s_name_for_postgres() -> None:
+    assert table_dataset(WAREHOUSE, "staging", "tracks") == DatasetName(
+        "postgres://db.example:6543", "warehouse.staging.tracks"
+    )
+
+
+def test_a_connection_without_a_port_is_at_postgres_own() -> None:
+    assert (
+        table_dataset(replace(WAREHOUSE, port=None), "marts", "dim_track").namespace
+        == "postgres://db.example:5432"
+    )
+
+
+def test_the_asset_of_a_table_is_the_uri_that_cosmos_would_give() -> None:
+    assert (
+        table_uri(WAREHOUSE, "marts", "dim_track") == "postgres://db.example:6543/warehouse/marts/dim_track"
+    )
+
+
+def test_a_zone_has_one_dataset_per_source() -> None:
+    assert zone_dataset(LAKE, "raw", "jazz") == DatasetName("s3://music", "raw/source=jazz")
+
+
+def test_a_connection_without_a_host_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="warehouse_dbt.*host"):
+        table_dataset(replace(WAREHOUSE, host=None), "marts", "dim_track")

@@ -1,4 +1,4 @@
-"""Steps inside Airflow: connections, the partition, and what an error means for the task."""
+"""What tasks need of Airflow: connections, the partition, the login's state, and what an error means."""
 
 from __future__ import annotations
 
@@ -8,17 +8,40 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from airflow.sdk import Connection, get_current_context
+from airflow.sdk import Connection, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
-from spotify_pipeline.orchestration.tasks.login_state import VariableState
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 
 log = logging.getLogger(__name__)
+
+LOGIN_KEY = "spotify_user_token"
+"""Airflow hides the values of variables whose name holds `token`."""
+
+
+class VariableState:
+    """Tokens of the login, kept between tasks in an Airflow Variable, which Airflow encrypts."""
+
+    def read(self) -> str | None:
+        """Return the text last written, None before the first."""
+        value = Variable.get(LOGIN_KEY, default=None)
+        return None if value is None else str(value)
+
+    def write(self, text: str) -> None:
+        """Replace the text."""
+        Variable.set(
+            LOGIN_KEY,
+            text,
+            description="Written by the pipeline: refreshed tokens of connection spotify_user",
+        )
+
+    def remove(self) -> None:
+        """Delete the Variable."""
+        Variable.delete(LOGIN_KEY)
 
 
 def from_airflow(conn_id: str) -> ConnectionInfo:
@@ -48,21 +71,20 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
 
 
 def partition_of(context: Any) -> date:
-    """Partition of the running DAG run.
+    """Return the partition of the running DAG run.
 
     Raises:
-        ConfigurationError: the run has no key, or the key is no date.
+        ConfigurationError: the run has no key, or the key is not a date.
     """
     return keys.parse_partition(context["dag_run"].partition_key)
 
 
 @contextmanager
 def running() -> Iterator[Runtime]:
-    """Runtime for one step; its errors become Airflow's.
+    """Yield the runtime of one stage and convert its errors to Airflow's.
 
-    A TerminalError is let through: the tasks' retry policy reads it and fails the task without the tries that
-    are left, for the same call would fail again. PastPartition ends it as skipped. Everything else is tried
-    again as the task is set.
+    PastPartition skips the task. A TerminalError passes unchanged: the retry policy fails the task without
+    further tries, since the same call would fail again. Everything else is retried as the task is set.
     """
     context = get_current_context()
     try:
@@ -73,18 +95,18 @@ def running() -> Iterator[Runtime]:
     except PastPartition as error:
         raise AirflowSkipException(str(error)) from None
     except TerminalError as error:
-        log.error("%s: %s", type(error).__name__, error)  # one sentence, no stack
+        log.error("%s: %s", type(error).__name__, error)  # one line, no stack trace
         raise
 
 
 @contextmanager
-def step() -> Iterator[tuple[Runtime, date]]:
-    """Runtime and partition for one step of a partitioned run; see `running`."""
+def running_partition() -> Iterator[tuple[Runtime, date]]:
+    """Yield runtime and partition for one stage of a partitioned run; see `running`."""
     with running() as runtime:
         yield runtime, partition_of(get_current_context())
 
 
 def tries_are_left() -> bool:
-    """Whether Airflow would run the present task once more if it failed now."""
+    """Return whether Airflow would retry the current task if it failed now."""
     instance = get_current_context()["ti"]
     return bool(instance.try_number <= instance.max_tries)

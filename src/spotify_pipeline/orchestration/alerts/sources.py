@@ -1,4 +1,4 @@
-"""What the tasks of spotify_ingest and spotify_listening tell of their sources."""
+"""Alerts about sources, sent by the tasks of spotify_ingest and spotify_listening."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.sdk import get_current_context
 
 from spotify_pipeline.alerts import causes
 from spotify_pipeline.errors import PipelineError, TransientError
-from spotify_pipeline.orchestration.alerts.callbacks import mark_told, place_of, tell
+from spotify_pipeline.orchestration.alerts.callbacks import mark_notified, notify, origin_of
 from spotify_pipeline.spotify.login import WARNING_DAYS
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
@@ -21,70 +21,72 @@ from spotify_pipeline.warehouse.plays import recent_gaps
 log = logging.getLogger(__name__)
 
 
-def telling(
+def with_alerts(
     work: Callable[[SourceState], SourceState], *, tries_left: bool
 ) -> Callable[[SourceState], SourceState]:
-    """`work` on one source, with an alert where the source fails and is not tried again."""
+    """Wrap the work on one source: send an alert where the source fails and is not tried again."""
 
-    def work_and_tell(state: SourceState) -> SourceState:
+    def work_and_notify(state: SourceState) -> SourceState:
         try:
             done = work(state)
         except PipelineError as error:
             if not (tries_left and isinstance(error, TransientError)):
-                tell(causes.task_failed(place_of(get_current_context()), error, about=state.source))
-                mark_told(error)
+                notify(causes.task_failed(origin_of(get_current_context()), error, about=state.source))
+                mark_notified(error)
             raise
         if done.failed and not state.failed:
-            tell(
+            notify(
                 causes.source_failed(
-                    place_of(get_current_context()), done.source, done.message or "no reason"
+                    origin_of(get_current_context()), done.source, done.message or "no reason"
                 )
             )
         return done
 
-    return work_and_tell
+    return work_and_notify
 
 
-def tell_verdict(runtime: Runtime, partition: date, verdict: Verdict, states: Iterable[SourceState]) -> None:
-    """What the join found: partial sources, counts that do not add up, quarantine, a login near its end.
+def notify_reconciled(
+    runtime: Runtime, partition: date, verdict: Verdict, states: Iterable[SourceState]
+) -> None:
+    """Send alerts about partial sources, counts that do not add up, quarantine, and a login that ends soon.
 
-    A source that failed before the join, or never came to it, has its alert from the task that failed.
+    A source that failed before it was reconciled has its alert from the task that failed.
     """
-    place = place_of(get_current_context())
+    origin = origin_of(get_current_context())
     states = list(states)
     for name, message in verdict.failed.items():
         if any(state.source == name and not state.failed for state in states):
-            tell(causes.source_failed(place, name, message))
+            notify(causes.source_failed(origin, name, message))
     if verdict.partial:
-        tell(causes.sources_partial(place, verdict.partial))
+        notify(causes.sources_partial(origin, verdict.partial))
     settings = runtime.settings
     for state in states:
         fetched = sum(counts.fetched for counts in state.counts.values())
         bad = sum(counts.quarantined for counts in state.counts.values())
         if fetched and bad / fetched > settings.quarantine_warning_share:
-            tell(causes.quarantine_grew(place, state.source, bad, fetched, settings.quarantine_share))
-    tell_login(runtime, partition)
+            notify(causes.quarantine_grew(origin, state.source, bad, fetched, settings.quarantine_share))
+    notify_login(runtime, partition)
 
 
-def tell_login(runtime: Runtime, today: date) -> None:
-    """A login that ends within two weeks, once per login. `today` is the API's date."""
+def notify_login(runtime: Runtime, today: date) -> None:
+    """Send an alert once for a login that ends within two weeks. `today` is the API's date."""
     try:
         login = None if runtime.login is None else runtime.login.read()
     except PipelineError as error:
-        log.info("the login cannot be looked at: %s", error)
+        log.info("the login cannot be read: %s", error)
         return
     if login is not None and login.days_left(today) <= WARNING_DAYS:
-        tell(causes.login_ends(login.user_hash, login.ends_on, login.days_left(today)))
+        notify(causes.login_ends(login.user_hash, login.ends_on, login.days_left(today)))
 
 
-def tell_gaps(runtime: Runtime, today: date) -> None:
-    """Spans of plays that may be lost, noticed since yesterday, once each."""
-    place = place_of(get_current_context())
+def notify_gaps(runtime: Runtime, today: date) -> None:
+    """Send an alert once for each span, found since yesterday, whose plays may be lost."""
+    origin = origin_of(get_current_context())
     try:
         with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
             gaps = recent_gaps(conn, today)
     except PipelineError as error:
-        log.info("gaps cannot be looked at: %s", error)
+        log.info("gaps cannot be read: %s", error)
         return
     for user, start, end in gaps:
-        tell(causes.plays_lost(place, user, start, end))
+        notify(causes.plays_lost(origin, user, start, end))

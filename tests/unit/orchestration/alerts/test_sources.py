@@ -1,4 +1,4 @@
-"""What is told of sources: each failure once, by the task that knows it."""
+"""What is sent of sources: each failure once, by the task that knows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.errors import ApiUnavailable, ConfigurationError, QuarantineShareExceeded
-from spotify_pipeline.orchestration.alerts import ingest as ingest_alerts
+from spotify_pipeline.orchestration.alerts import sources as source_alerts
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.group import KindCounts, SourceState, for_each
 from spotify_pipeline.stages.reconcile import Verdict
@@ -22,15 +22,15 @@ GOOD = KindCounts(fetched=100, loaded=100)
 
 
 @pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
     found: list[Alert] = []
-    monkeypatch.setattr(ingest_alerts, "tell", found.append)
+    monkeypatch.setattr(source_alerts, "notify", found.append)
     instance = SimpleNamespace(
         dag_id="spotify_ingest", run_id="r", task_id="load", map_index=-1, log_url="http://l"
     )
     run = SimpleNamespace(partition_key="2026-11-05", run_after=datetime(2026, 11, 5, tzinfo=UTC))
     monkeypatch.setattr(
-        ingest_alerts, "get_current_context", lambda: {"ti": instance, "dag_run": run, "run_id": "r"}
+        source_alerts, "get_current_context", lambda: {"ti": instance, "dag_run": run, "run_id": "r"}
     )
     return found
 
@@ -46,82 +46,84 @@ def verdict(
     failed: Mapping[str, str] | None = None,
 ) -> None:
     found = Verdict(partial=dict(partial or {}), failed=dict(failed or {}))
-    ingest_alerts.tell_verdict(runtime(), DAY, found, states)
+    source_alerts.notify_reconciled(runtime(), DAY, found, states)
 
 
-def test_a_source_that_fails_for_good_is_told_and_the_others_go_on(told: list[Alert]) -> None:
+def test_a_failed_source_has_an_alert_and_the_others_go_on(sent: list[Alert]) -> None:
     def work(state: SourceState) -> SourceState:
         if state.source == "bad":
             raise QuarantineShareExceeded("80 % of source 'bad' break the contract")
         return state
 
     states = [SourceState("bad"), SourceState("good")]
-    done = for_each(states, ingest_alerts.telling(work, tries_left=False), tries_left=False)
+    done = for_each(states, source_alerts.with_alerts(work, tries_left=False), tries_left=False)
     assert [state.failed for state in done] == [True, False]
-    [alert] = told
+    [alert] = sent
     assert (alert.cause, alert.subject) == ("QuarantineShareExceeded", "source bad")
 
 
 @pytest.mark.parametrize(("tries_left", "alerts"), [(True, 0), (False, 1)])
 def test_what_is_tried_again_is_told_when_it_was_the_last_try(
-    told: list[Alert], tries_left: bool, alerts: int
+    sent: list[Alert], tries_left: bool, alerts: int
 ) -> None:
     def work(state: SourceState) -> SourceState:
-        raise ApiUnavailable("Spotify answers 503")
+        raise ApiUnavailable("Spotify responds with 503")
 
     with pytest.raises(ApiUnavailable):
         for_each(
-            [SourceState("one")], ingest_alerts.telling(work, tries_left=tries_left), tries_left=tries_left
+            [SourceState("one")],
+            source_alerts.with_alerts(work, tries_left=tries_left),
+            tries_left=tries_left,
         )
-    assert len(told) == alerts
+    assert len(sent) == alerts
 
 
-def test_a_source_that_ends_as_failed_without_an_error_is_told(told: list[Alert]) -> None:
+def test_a_source_that_ends_as_failed_without_an_error_is_told(sent: list[Alert]) -> None:
     def work(state: SourceState) -> SourceState:
         return SourceState(state.source, "failed", "Spotify knows no artist x (404)")
 
-    ingest_alerts.telling(work, tries_left=True)(SourceState("one"))
-    assert [(alert.cause, alert.happened) for alert in told] == [
+    source_alerts.with_alerts(work, tries_left=True)(SourceState("one"))
+    assert [(alert.cause, alert.happened) for alert in sent] == [
         ("SourceFailed", "Spotify knows no artist x (404)")
     ]
 
 
-def test_the_join_tells_only_what_no_task_before_it_could_know(told: list[Alert]) -> None:
+def test_the_join_tells_only_what_no_task_before_it_could_know(sent: list[Alert]) -> None:
     states = [
         SourceState("wrong sum", "complete", None, {"track": GOOD}),
-        SourceState("failed before", "failed", "told by its task"),
+        SourceState("failed before", "failed", "sent by its task"),
     ]
     failed = {"wrong sum": "the counts do not add up", "failed before": "…", "never came": "…"}
     verdict(states, failed=failed)
-    assert [alert.subject for alert in told] == ["source wrong sum"]
+    assert [alert.subject for alert in sent] == ["source wrong sum"]
 
 
-def test_partial_sources_are_one_alert(told: list[Alert]) -> None:
+def test_partial_sources_are_one_alert(sent: list[Alert]) -> None:
     verdict([], partial={"a": "bucket GET /x is closed", "b": "bucket GET /x is closed"})
-    [alert] = told
+    [alert] = sent
     assert alert.cause == "SourcesPartial"
     assert alert.happened == "bucket GET /x is closed"
 
 
 @pytest.mark.parametrize(("bad", "alerts"), [(0, 0), (1, 0), (2, 1)])
-def test_a_share_above_the_warning_level_is_told(told: list[Alert], bad: int, alerts: int) -> None:
+def test_a_share_above_the_warning_level_is_told(sent: list[Alert], bad: int, alerts: int) -> None:
     counts = {"track": KindCounts(fetched=100, loaded=100 - bad, quarantined=bad)}
     verdict([SourceState("one", "complete", None, counts), SourceState("empty", "complete")])
-    assert [alert.cause for alert in told] == ["QuarantineShare"] * alerts
+    assert [alert.cause for alert in sent] == ["QuarantineShare"] * alerts
 
 
 @pytest.mark.parametrize(("days", "alerts"), [(15, 0), (14, 1), (0, 1), (-3, 1)])
-def test_a_login_is_told_in_its_last_two_weeks(told: list[Alert], days: int, alerts: int) -> None:
+def test_a_login_is_told_in_its_last_two_weeks(sent: list[Alert], days: int, alerts: int) -> None:
     login = SimpleNamespace(user_hash="0123456789abcdef", ends_on=DAY, days_left=lambda today: days)
-    ingest_alerts.tell_login(runtime(SimpleNamespace(read=lambda: login)), DAY)
-    assert [alert.cause for alert in told] == ["LoginEnds"] * alerts
-    assert all("0123456789abcdef" in alert.subject for alert in told)
+    source_alerts.notify_login(runtime(SimpleNamespace(read=lambda: login)), DAY)
+    assert [alert.cause for alert in sent] == ["LoginEnds"] * alerts
+    assert all("0123456789abcdef" in alert.subject for alert in sent)
 
 
-def test_a_login_that_cannot_be_read_stops_nothing(told: list[Alert]) -> None:
+def test_a_login_that_cannot_be_read_stops_nothing(sent: list[Alert]) -> None:
     def refuse() -> None:
         raise ConfigurationError("connection 'spotify_user' has no refresh token")
 
-    ingest_alerts.tell_login(runtime(SimpleNamespace(read=refuse)), DAY)
-    ingest_alerts.tell_login(runtime(None), DAY)
-    assert told == []
+    source_alerts.notify_login(runtime(SimpleNamespace(read=refuse)), DAY)
+    source_alerts.notify_login(runtime(None), DAY)
+    assert sent == []

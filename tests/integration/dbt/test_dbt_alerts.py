@@ -11,11 +11,10 @@ import pytest
 from cosmos import ProfileConfig
 
 from spotify_pipeline.alerts.alert import Alert
-from spotify_pipeline.orchestration.alerts.callbacks import place_of
-from spotify_pipeline.orchestration.dbt import verdicts as transform_verdicts
+from spotify_pipeline.orchestration.alerts.callbacks import origin_of
+from spotify_pipeline.orchestration.dbt import results
 from spotify_pipeline.orchestration.dbt.operators import RunDataTest
-from spotify_pipeline.orchestration.dbt.results import node_results
-from spotify_pipeline.orchestration.dbt.verdicts import WARNING_KEY, BadData, note_warnings
+from spotify_pipeline.orchestration.dbt.results import WARNING_KEY, BadData, node_results, note_warnings
 from spotify_pipeline.settings import PROJECT_ROOT
 from tests.integration.dbt.dbt_warehouse import Warehouse, fill
 
@@ -38,7 +37,7 @@ def context() -> dict[str, Any]:
     return {"ti": instance, "dag_run": run, "run_id": "r", "pushed": pushed}
 
 
-def test_a_failed_test_says_in_which_table_its_rows_are_and_by_which_query(
+def test_a_failed_test_names_table_and_query_of_its_rows(
     warehouse: Warehouse, context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(warehouse, extended=False)
@@ -47,7 +46,7 @@ def test_a_failed_test_says_in_which_table_its_rows_are_and_by_which_query(
     operator = RunDataTest(task_id="test", profile_config=PROFILE, project_dir=str(PROJECT_ROOT / "dbt"))
     with caplog.at_level(logging.ERROR), pytest.raises(BadData) as caught:
         operator.handle_exception_dbt_runner(result)
-    alert = caught.value.alert_of(place_of(context))
+    alert = caught.value.alert_from(origin_of(context))
     assert (alert.cause, alert.subject) == ("DataTestFailed", TEST)
     table = alert.action.split("rows in ")[1].split(";")[0]
     assert table.endswith(f"dbt_audit.{TEST}")
@@ -60,7 +59,7 @@ def test_a_test_of_severity_warn_is_a_success_that_is_seen(
     warehouse: Warehouse, context: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[Alert] = []
-    monkeypatch.setattr(transform_verdicts, "tell", told.append)
+    monkeypatch.setattr(results, "notify", told.append)
     fill(warehouse, extended=False)
     warehouse.execute("delete from staging.albums where name = 'Solo'", role="spotify_owner")
     warehouse.execute("delete from staging.album_observations where name = 'Solo'", role="spotify_owner")

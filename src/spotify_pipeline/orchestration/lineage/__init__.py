@@ -1,1 +1,0 @@
-"""OpenLineage events: the datasets and columns that tasks read and write."""
