@@ -202,7 +202,7 @@ ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the ima
 .PHONY: lock
 lock: .venv ## write requirements.lock and requirements-spark.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--extra airflow --extra orchestration --extra local --extra dev \
+		--extra airflow --extra orchestration --extra sandbox --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spotify_pipeline.doctor.ports import is_free
 from spotify_stack import processes, services
 from spotify_stack.health import NotReady, wait_until
-from spotify_stack.ports import is_free
 from spotify_stack.state import FOLDER_VARIABLE, SERVICE_VARIABLE, StackPaths, load
 from spotify_stack.supervision import SUPERVISOR, Supervisor
 

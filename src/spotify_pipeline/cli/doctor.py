@@ -16,7 +16,6 @@ from spotify_pipeline.connections import CONNECTION_IDS, variable_name
 from spotify_pipeline.doctor import disk, ports, reach, versions
 from spotify_pipeline.doctor.finding import Findings
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.ports import is_free
 
 
 class Way(StrEnum):
@@ -62,7 +61,7 @@ def examine(way: Way, project: Path) -> Findings:
         yield from versions.check_docker()
         yield from versions.check_astro()
         yield from versions.check_image(project / "Dockerfile")
-        yield from ports.check_ports(project / "docker-compose.override.yml", is_free)
+        yield from ports.check_ports(project / "docker-compose.override.yml")
     else:
         yield from reach.check_settings()
         yield from reach.check_connections()

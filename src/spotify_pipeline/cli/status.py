@@ -42,6 +42,7 @@ def _show_stack() -> bool | None:
         from spotify_pipeline.cli.stack import addresses, service_table  # noqa: PLC0415
         from spotify_stack.stack import running_state  # noqa: PLC0415
     except ModuleNotFoundError:
+        console.print("The embedded stack is not installed here.")
         return None
     state = running_state()
     if state is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from spotify_pipeline.doctor.finding import Finding, Findings
 
+HOST = "127.0.0.1"
 # service of the Astro CLI -> its port, and the command that moves it
 OF_CLI = {
     "Airflow": (8080, "astro config set api-server.port 8081"),
@@ -17,19 +19,28 @@ OF_CLI = {
 PUBLISHED = re.compile(r'"127\.0\.0\.1:\$\{(?P<name>[A-Z_]+):-(?P<default>\d+)\}:\d+"')
 
 
-def check_ports(
-    override: Path, is_free: Callable[[int], bool], environ: Mapping[str, str] | None = None
-) -> Findings:
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on `port` of 127.0.0.1; connections in TIME_WAIT do not count."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def check_ports(override: Path, environ: Mapping[str, str] | None = None) -> Findings:
     """Check that each published port is free, or is moved by its variable to a free port.
 
     Args:
         override: docker-compose.override.yml.
-        is_free: Whether a server could listen on this port of 127.0.0.1.
         environ: Environment variables; by default those of this process.
     """
     given = os.environ if environ is None else environ
     for what, (port, way_out) in OF_CLI.items():
-        yield _finding(what, port, f"`{way_out}`", is_free)
+        yield _finding(what, port, f"`{way_out}`")
     try:
         text = override.read_text()
     except OSError:
@@ -41,10 +52,10 @@ def check_ports(
         if not chosen.isdigit() or not 0 < int(chosen) < 65_536:
             yield Finding(f"port of the {what}", f"{name}='{chosen}' is no port: give a number up to 65535")
         else:
-            yield _finding(f"the {what}", int(chosen), f"another one as {name}", is_free)
+            yield _finding(f"the {what}", int(chosen), f"another one as {name}")
 
 
-def _finding(what: str, port: int, way_out: str, is_free: Callable[[int], bool]) -> Finding:
+def _finding(what: str, port: int, way_out: str) -> Finding:
     subject = f"port {port} of {what}"
     if is_free(port):
         return Finding(subject)

@@ -18,7 +18,6 @@ from spotify_pipeline.connections import CONNECTION_IDS, variable_name
 from spotify_pipeline.doctor import ports, reach, versions
 from spotify_pipeline.doctor.finding import Finding
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.ports import is_free
 
 OVERRIDE = PROJECT_ROOT / "docker-compose.override.yml"
 
@@ -116,7 +115,7 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_port_is_told_with_the_variable_that_moves_it(taken: int) -> None:
-    found = problems(ports.check_ports(OVERRIDE, is_free, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
+    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
     assert (
         f"port {taken} of the warehouse is taken: stop what listens there, or choose another one as "
         "SPOTIFY_WAREHOUSE_PORT" in found
@@ -124,18 +123,18 @@ def test_a_taken_port_is_told_with_the_variable_that_moves_it(taken: int) -> Non
 
 
 def test_a_port_that_is_none_is_told() -> None:
-    found = problems(ports.check_ports(OVERRIDE, is_free, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
+    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
     assert "SPOTIFY_LAKE_PORT='9000/tcp' is no port: give a number up to 65535" in found
 
 
 def test_every_port_of_the_override_is_looked_at() -> None:
-    subjects = [finding.subject for finding in ports.check_ports(OVERRIDE, is_free, {})]
+    subjects = [finding.subject for finding in ports.check_ports(OVERRIDE, {})]
     assert len(subjects) == len(set(subjects)) == 2 + OVERRIDE.read_text().count('- "127.0.0.1:')
 
 
 def test_absent_files_are_told(tmp_path: Path) -> None:
     found = problems(versions.check_image(tmp_path / "Dockerfile"))
-    found += problems(ports.check_ports(tmp_path / "docker-compose.override.yml", is_free, {}))
+    found += problems(ports.check_ports(tmp_path / "docker-compose.override.yml", {}))
     assert len([problem for problem in found if "cannot be read: run this in the project's" in problem]) == 2
 
 

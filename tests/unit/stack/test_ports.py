@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from spotify_pipeline.doctor.ports import is_free
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import ports
-from spotify_stack.ports import PortReservation, is_free
+from spotify_stack.ports import PortReservation
 
 FIRST = 15_700
 
