@@ -1,6 +1,6 @@
 """A Python in which the packages of the extras `local` and `sandbox` cannot be imported.
 
-Run as `python production_install.py modules`, `dags` or `command ARGUMENT…`.
+Run as `python production_install.py modules`, `dags` `command ARGUMENT…` or `help COMMAND…`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,12 @@ def main(what: str, *arguments: str) -> None:
         from spotify_pipeline.cli.main import build
 
         build(arguments)(list(arguments))
+    elif what == "help":
+        sys.meta_path.insert(0, Refusal(extras))
+        from spotify_pipeline.cli.main import build
+
+        for name in arguments:
+            build([name])([name, "--help"], standalone_mode=False)
     elif what == "modules":
         sys.meta_path.insert(0, Refusal(extras | OUR_OWN | {"airflow", "cosmos", "dbt"}))
         # migrations run inside Alembic
@@ -71,7 +77,7 @@ def main(what: str, *arguments: str) -> None:
                 if error.name != "pyspark":  # an extra of its own
                     raise
     else:
-        # Airflow has psutil and drivers of its own, and its API server, which loads the links, is a web server
+        # Airflow has psutil and drivers of its own; its API server, a web server, loads the links
         sys.meta_path.insert(0, Refusal(packages_of("sandbox") | OUR_OWN | SERVERS))
         for name in modules_of(
             "spotify_pipeline.orchestration", but=("spotify_pipeline.orchestration.links",)
