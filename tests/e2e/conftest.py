@@ -24,6 +24,7 @@ from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import FOLDER_VARIABLE, SandboxOptions, StackPaths, StackState
+from spotify_stack.summary import lake
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 # dates of the sandbox; none of them is today's
@@ -158,6 +159,11 @@ class Running:
         environ = airflow_environment.connection_variables(self.state)
         return connect(connections.from_environment(conn_id, environ), autocommit=True)
 
+    def documentation(self) -> dict[str, bytes]:
+        """dbt's documentation in the lake, by object key."""
+        found = lake(self.state)
+        return {key: found.get(key).data for key in found.keys("docs/")}
+
     def checksums(self) -> dict[str, TableChecksum]:
         with self.warehouse() as connection:
             return table_checksums(connection)
@@ -190,6 +196,12 @@ def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterat
             yield Running(stack, state, api, control, started_at)
     finally:
         stack.down()
+
+
+@pytest.fixture(scope="session")
+def first_day(running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The summary of the demo's run of the first day's partition, which then stands in the warehouse."""
+    return running.demo(FIRST_DAY, tmp_path_factory.mktemp("first-day"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,11 +1,8 @@
-"""Assets beside the chain's own, through the real scheduler: one a model, and the rollup of a week.
-
-The tests share one stack with test_chain.py and go on from what it has run; alone they run a partition first.
-"""
+"""Further assets, through the real scheduler: one for each model, and the page of a week."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,17 +15,22 @@ from spotify_stack.airflow_environment import WAREHOUSE_DATABASE
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.summary import lake
 
-from .conftest import FIRST_DAY, INGEST, TRANSFORM, Running
+from .conftest import FIRST_DAY, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("first_day"),
+]
 WEEKLY = "spotify_weekly"
 MONDAY = FIRST_DAY - timedelta(days=FIRST_DAY.weekday())
 
 
 def call(running: Running, method: str, path: str, **more: Any) -> dict[str, Any]:
-    answer = httpx.request(method, f"{running.state.airflow_url}/api/v2{path}", trust_env=False, **more)
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json()
+    response = httpx.request(method, f"{running.state.airflow_url}/api/v2{path}", trust_env=False, **more)
+    assert response.is_success, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -40,16 +42,10 @@ def asset_events(running: Running, **where: str | int) -> list[dict[str, Any]]:
     return events
 
 
-def transformed(running: Running) -> str:
-    """A run of the first day's partition that went through."""
+def first_transform(running: Running) -> str:
+    """The id of a successful run of the first day's partition."""
     runs = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())
-    good = [run["dag_run_id"] for run in runs if run["state"] == "success"]
-    if good:
-        return str(good[0])
-    since = datetime.now(UTC)
-    running.set_day(FIRST_DAY)
-    running.ended(INGEST, running.api.trigger(INGEST, FIRST_DAY.isoformat()))
-    return str(running.next_run(TRANSFORM, FIRST_DAY, since)["dag_run_id"])
+    return str(next(run["dag_run_id"] for run in runs if run["state"] == "success"))
 
 
 def relations_of_models(running: Running) -> set[tuple[str, str]]:
@@ -62,9 +58,9 @@ def relations_of_models(running: Running) -> set[tuple[str, str]]:
     return {(schema, table) for schema, table in rows}
 
 
-def test_each_model_has_an_asset_updated_after_every_test(running: Running) -> None:
+def test_each_model_has_an_asset_updated_after_the_tests(running: Running) -> None:
     """Promise 7, for those that follow single models: the update comes when the tests have passed."""
-    run_id = transformed(running)
+    run_id = first_transform(running)
     events = asset_events(running, source_dag_id=TRANSFORM, source_run_id=run_id)
     server = f"postgres://127.0.0.1:{running.state.ports['warehouse']}/{WAREHOUSE_DATABASE}"
     expected = {f"{server}/{schema}/{table}" for schema, table in relations_of_models(running)}
@@ -80,9 +76,8 @@ def test_each_model_has_an_asset_updated_after_every_test(running: Running) -> N
     assert min(datetime.fromisoformat(event["timestamp"]) for event in events) >= last_test
 
 
-def test_a_week_gets_its_page_when_its_seventh_day_is_published(running: Running) -> None:
-    """The days that the chain has not run are published by hand, as nobody should outside of a test."""
-    transformed(running)
+def test_the_seventh_day_starts_the_page_of_the_week(running: Running) -> None:
+    """The days that the chain has not run are published by hand, which only a test may do."""
     key = MONDAY.strftime(KEY_FORMAT)
     [asset] = call(running, "GET", "/assets", params={"name_pattern": MARTS.name})["assets"]
     there = {event["partition_key"] for event in asset_events(running, asset_id=asset["id"])}

@@ -24,7 +24,7 @@ from spotify_stack.health import NotReady, wait_until
 from .browsing import SIZE, browser_page, chromium, shoot
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=3)
 LATE = date(2021, 2, 1)
 BAD_ID = "no Spotify id"
@@ -69,7 +69,7 @@ def times_seen(running: Running, partition: date, cause: str, at_least: int) -> 
     return found[0]
 
 
-def test_a_missed_deadline_is_told_once(running: Running) -> None:
+def test_a_missed_deadline_alerts_once(running: Running) -> None:
     """The stack gives reports a second (conftest); these runs have no logical date to count from."""
     running.api.pause(REPORT)  # a run that ends within its second misses nothing
     try:
@@ -128,7 +128,6 @@ def repair_staging(running: Running) -> None:
         connection.execute("DELETE FROM staging.tracks WHERE track_id = %s", [BAD_ID])
 
 
-@pytest.mark.slow
 def test_a_failing_data_test_sends_one_alert(running: Running, failed: str) -> None:
     red = [task for task in running.api.tasks(TRANSFORM, failed) if task["state"] == "failed"]
     assert [task["task_id"] for task in red] == [TEST]
@@ -152,7 +151,6 @@ def test_a_failing_data_test_sends_one_alert(running: Running, failed: str) -> N
     assert BAD_ID in str(row)
 
 
-@pytest.mark.slow
 def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
     """From the alert to a green run, in a browser; `make runbook-shots` keeps the pictures."""
     if chromium() is None:
@@ -235,7 +233,6 @@ def until(check: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.slow
 def test_links_open_what_a_task_wrote(running: Running) -> None:
     running.set_day(DAY)
     run_id = running.api.trigger(INGEST, DAY.isoformat())

@@ -89,7 +89,7 @@ def test_no_connection_has_a_second_definition(services: dict[str, Any]) -> None
     assert "AIRFLOW_CONN_" not in dockerfile
 
 
-def test_keys_of_extras_survive_the_import_which_lowers_their_case() -> None:
+def test_keys_of_extras_survive_being_lowered_on_import() -> None:
     for entry in read("airflow_settings.yaml")["airflow"]["connections"]:
         assert all(key == key.lower() for key in entry.get("conn_extra", {}))
 
@@ -151,7 +151,7 @@ def test_the_sandboxs_sources_are_in_its_catalogue() -> None:
     assert set(ids) <= known
 
 
-def test_the_sandboxs_user_is_logged_in_and_may_read_what_is_listed(
+def test_the_sandbox_s_user_may_read_the_listed_sources(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     login = Login.from_connection(connections[SPOTIFY_USER])
@@ -167,7 +167,7 @@ def test_the_sandboxs_user_is_logged_in_and_may_read_what_is_listed(
     assert all(found is not None and found.owner_id == SANDBOX_USER for found in map(playlists.find, asked))
 
 
-def test_names_added_to_the_clis_services_cannot_be_mistaken_for_them(services: dict[str, Any]) -> None:
+def test_added_services_are_not_named_like_those_of_the_cli(services: dict[str, Any]) -> None:
     # the CLI finds its containers by a part of the name
     for name in own(services):
         assert not [part for part in ("scheduler", "api-server", "webserver", "postgres") if part in name]
@@ -178,7 +178,7 @@ def test_added_services_are_on_the_clis_network(services: dict[str, Any]) -> Non
     assert all(service["networks"] == ["airflow"] for service in own(services).values())
 
 
-def test_ports_are_published_on_this_machine_only_and_beside_airflows(services: dict[str, Any]) -> None:
+def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
@@ -210,7 +210,7 @@ def test_every_mounted_path_is_there(services: dict[str, Any], compose: dict[str
             )
 
 
-def test_all_parts_of_airflow_see_the_live_code_and_the_same_settings(services: dict[str, Any]) -> None:
+def test_every_airflow_service_has_the_same_code_and_settings(services: dict[str, Any]) -> None:
     inside = {mount.split(":")[1] for mount in services["scheduler"]["volumes"]}
     assert {f"{PROJECT_IN_IMAGE}/src", f"{PROJECT_IN_IMAGE}/dbt/models"} <= inside
     assert f"{PROJECT_IN_IMAGE}/dbt" not in inside  # it would hide the manifest that the image was built with
@@ -225,7 +225,7 @@ def test_settings_are_ones_that_the_code_reads(services: dict[str, Any]) -> None
     assert (ROOT / sources.removeprefix(f"{PROJECT_IN_IMAGE}/")).is_file()
 
 
-def test_dbt_s_documentation_is_written_where_the_api_server_looks_for_it(services: dict[str, Any]) -> None:
+def test_dbt_docs_are_written_where_the_api_server_reads(services: dict[str, Any]) -> None:
     for name in AIRFLOW:
         variables = services[name]["environment"]
         folder = variables[f"{PREFIX}DBT_DOCS_DIR"]
@@ -236,7 +236,7 @@ def test_dbt_s_documentation_is_written_where_the_api_server_looks_for_it(servic
     assert f"mkdir {Path(folder).name}" in (ROOT / "Dockerfile").read_text()
 
 
-def test_the_image_has_a_python_that_dbt_runs_on_and_carries_the_manifest() -> None:
+def test_the_image_has_a_python_for_dbt_and_the_manifest() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert "FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12" in lines
     assert any(line.startswith("RUN dbt parse --project-dir dbt --profiles-dir dbt") for line in lines)

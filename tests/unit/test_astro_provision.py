@@ -71,7 +71,7 @@ def image() -> dict[str, str]:
     return dict(pair.split("=", 1) for line in lines for pair in line.split())
 
 
-def test_tasks_read_the_environment_through_settings_and_connections_only() -> None:
+def test_tasks_read_no_environment_variable_themselves() -> None:
     found = {
         path.relative_to(ROOT).as_posix()
         for path in python_files()
@@ -90,7 +90,7 @@ def test_no_module_takes_names_out_of_os_past_the_scan() -> None:
         assert not re.search(r"from os import .*(environ|getenv)", path.read_text()), path
 
 
-def test_every_setting_has_a_default_so_no_way_of_running_must_set_one() -> None:
+def test_every_setting_has_a_default() -> None:
     assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []
 
 
@@ -145,7 +145,7 @@ def test_both_local_ways_start_tasks_warm_and_keep_telemetry_off(
     assert "/usr/local/airflow/config" in image["PYTHONPATH"]
 
 
-def test_dbt_on_the_command_line_needs_no_variable_that_nobody_sets(embedded: dict[str, str]) -> None:
+def test_dbt_on_the_command_line_needs_no_unset_variable(embedded: dict[str, str]) -> None:
     asked: list[tuple[str, str]] = []
     for path in [*(ROOT / "dbt").glob("*.yml"), *(ROOT / "dbt" / "models").rglob("*")]:
         if path.is_file():

@@ -30,7 +30,7 @@ def listed(path: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith(("#", " "))]
 
 
-def test_requirements_txt_holds_the_pipeline_and_orchestration_and_no_more() -> None:
+def test_requirements_txt_holds_pipeline_and_orchestration() -> None:
     assert pins(listed("requirements.txt")) == pins(PROJECT["dependencies"] + EXTRAS["orchestration"])
 
 

@@ -65,7 +65,7 @@ def warehouse_info(
         yield info
 
 
-def test_the_warehouse_is_reached_when_its_certificate_proves_itself(
+def test_a_warehouse_with_a_valid_certificate_is_reached(
     warehouse_info: ConnectionInfo, authority: Authority
 ) -> None:
     verified = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(authority.path))
@@ -74,7 +74,7 @@ def test_the_warehouse_is_reached_when_its_certificate_proves_itself(
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_warehouse_that_another_authority_vouches_for_is_refused(
+def test_a_warehouse_of_another_authority_is_refused(
     warehouse_info: ConnectionInfo, stranger: Authority
 ) -> None:
     wrong = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(stranger.path))
@@ -178,7 +178,7 @@ def test_the_store_is_reached_through_a_private_authority(
     assert lake.address.startswith("https://")
 
 
-def test_a_store_that_nobody_we_trust_vouches_for_is_refused_at_once(
+def test_a_store_of_another_authority_is_refused_at_once(
     store_info: ConnectionInfo, stranger: Authority
 ) -> None:
     for extra in ({"secure": True}, {"secure": True, "ca_file": str(stranger.path)}):

@@ -94,7 +94,7 @@ def test_every_mart_tests_its_key(manifest: dict[str, Any], models: dict[str, di
     ] == []
 
 
-def test_failures_are_stored_under_names_that_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
+def test_tables_of_failures_have_names_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
 
     assert 80 <= len(tests) <= 120
