@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Print what CHANGELOG.md says of a version: release-notes.sh 1.2.3 [CHANGELOG]. Fails where it says nothing.
+# Print the part of CHANGELOG.md for a version: release-notes.sh 1.2.3 [CHANGELOG]. Fail if there is none.
 set -euo pipefail
 version="$1"
 changelog="${2:-$(dirname "$0")/../CHANGELOG.md}"

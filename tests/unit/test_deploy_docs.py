@@ -1,4 +1,4 @@
-"""What docs/deploy.md tells to set exists, in Airflow itself or in the provider that brings it."""
+"""Every option in docs/deploy.md exists, in Airflow itself or in the provider that has it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_PROVIDERS = {
         "delete_worker_pods",
     },
 }
-OF_AIRFLOW_S_EXECUTORS = {"LocalExecutor", "CeleryExecutor", "KubernetesExecutor"}
+EXECUTORS = {"LocalExecutor", "CeleryExecutor", "KubernetesExecutor"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_every_option_shown_exists(known: dict[str, Any]) -> None:
         assert option.lower() in options, f"{section}.{option}"
 
 
-def test_values_have_the_type_that_the_option_wants(known: dict[str, Any]) -> None:
+def test_values_have_the_type_of_their_option(known: dict[str, Any]) -> None:
     for section, option, value in LINE.findall(PAGE):
         kind = known.get(section.lower(), {}).get(option.lower(), {}).get("type", "string")
         if kind == "integer":
@@ -66,15 +66,15 @@ def test_values_have_the_type_that_the_option_wants(known: dict[str, Any]) -> No
             assert value in {"True", "False"}, option
 
 
-def test_executors_are_airflow_s_own_names() -> None:
+def test_executors_are_names_that_airflow_knows() -> None:
     from airflow.executors.executor_loader import ExecutorLoader
 
     named = {name for value in re.findall(r"CORE__EXECUTOR=(.+)", PAGE) for name in value.split(",")}
-    assert named == OF_AIRFLOW_S_EXECUTORS
+    assert named == EXECUTORS
     assert named <= set(ExecutorLoader.executors)
 
 
-def test_the_backend_s_arguments_are_json() -> None:
+def test_arguments_of_the_secrets_backend_are_json() -> None:
     (text,) = re.findall(r"BACKEND_KWARGS=(.+)", PAGE)
     assert json.loads(text)["connections_prefix"]
 
@@ -87,7 +87,7 @@ def test_every_command_shown_exists() -> None:
         assert CliRunner().invoke(cli.build([name]), arguments).exit_code == 0, arguments
 
 
-def test_every_file_that_the_page_names_is_there() -> None:
+def test_every_file_on_the_page_exists() -> None:
     named = set(re.findall(r"`((?:tests|config|include|\.github)/[\w./-]+\.(?:py|yml))`", PAGE))
     named |= {f"docs/{link}" for link in re.findall(r"\]\(([\w-]+\.md)\)", PAGE)}
     assert len(named) >= 4

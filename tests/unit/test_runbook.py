@@ -1,4 +1,4 @@
-"""The pages for operators: what they name exists, and their pictures are there and small."""
+"""The pages for operators: what they name exists, and their pictures exist and are small."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ LARGEST = 150_000
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_and_pictures_of_a_page_are_there(page: str) -> None:
+def test_links_and_pictures_of_a_page_exist(page: str) -> None:
     text = (DOCS / page).read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (DOCS / target).is_file(), target
 
 
-def test_pictures_load_quickly_and_each_is_described() -> None:
+def test_pictures_are_small_and_described() -> None:
     text = (DOCS / "runbook.md").read_text()
     shown = {path: words for words, path in re.findall(r"!\[([^\]]+)\]\((images/[^)]+)\)", text)}
     assert len(shown) >= 5
     for path, words in shown.items():
         assert (DOCS / path).stat().st_size < LARGEST, path
-        assert len(words.split()) >= 5, f"{path}: what is on it, for those who cannot see it"
+        assert len(words.split()) >= 5, f"{path} needs a description for people who cannot see it"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -50,7 +50,7 @@ def test_every_alert_is_on_its_page() -> None:
         assert f"`{next(filter(None, cause))}`" in text, cause
 
 
-def test_the_runbook_names_errors_and_causes_that_exist() -> None:
+def test_errors_and_causes_in_the_runbook_exist() -> None:
     text = (DOCS / "runbook.md").read_text()
     named = set(re.findall(r"`([A-Z][a-z]+[A-Z][A-Za-z]+)`", text))
     made = set(re.findall(r'"([A-Z]\w+)"', inspect.getsource(causes)))
