@@ -177,7 +177,7 @@ def run(
     connection: psycopg.Connection, statement: str, shape: str, numbers: dict[str, object] | None = None
 ) -> None:
     """Run a statement on the table of that shape."""
-    connection.execute(sql.SQL(statement).format(sql.Identifier(shape)), numbers)  # type: ignore[arg-type]
+    connection.execute(sql.SQL(statement).format(sql.Identifier(shape)), numbers)
 
 
 if __name__ == "__main__":
