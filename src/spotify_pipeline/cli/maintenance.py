@@ -15,14 +15,16 @@ from spotify_pipeline.cli.connections import environment_or_stack, reachable_air
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.maintenance.erase import Receipt, erase_user, receipts
+from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import login_store
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.erasures import Receipt, receipts
 
 console = Console(highlight=False)
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")]
 
 
 def maintenance(
@@ -32,11 +34,11 @@ def maintenance(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
-            help="Date to count ages from; default: Spotify's own.",
+            help="Date to count ages from; default: Spotify's own date.",
         ),
     ] = None,
 ) -> None:
-    """Remove what is older than the settings SPOTIFY_PIPELINE_RETAIN_… allow, and tidy the warehouse."""
+    """Remove what is older than the settings SPOTIFY_PIPELINE_RETAIN_… allow, and vacuum the warehouse."""
     with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         day = as_of.date() if as_of else date_of_spotify(runtime)
@@ -57,12 +59,14 @@ def erase(
 ) -> None:
     """Remove all that derives from a user's account, everywhere, and keep a receipt of counts.
 
-    It cannot be undone. Connection spotify_user is yours to remove; until then no run reads with it.
+    This cannot be undone. Remove connection spotify_user yourself; until then no run reads with it.
     """
     with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         if show:
-            _show(receipts(runtime.lookup(WAREHOUSE_OWNER)))
+            owner = runtime.lookup(WAREHOUSE_OWNER)
+            with naming_the_server(owner), connect(owner) as conn:
+                _show(receipts(conn))
             return
         if me == (user is not None):
             raise ConfigurationError("name one user: by hash, or with --me who is logged in here")

@@ -1,1 +1,1 @@
-"""What is removed: by age, for a user, and how that is told."""
+"""Retention by age, erasure of a user, and upkeep of tables."""

@@ -1,9 +1,9 @@
-"""Retention: what has passed its age is removed from the lake and the warehouse.
+"""Retention: objects and rows that are older than the settings allow are removed.
 
-Ages are counted in whole days from the date of the answers. Every part of it can end at any point and be run
-again: the object that says that a thing is whole (a manifest, the counts of a validation) goes before what it
-stands for, so a partition that lost a part of its raw does not look complete; it is not fetched again either,
-since its date has passed. The next run removes what is left.
+Ages are whole days, counted from the observation date. Every part can stop at any point and be run again: a
+manifest or a summary, which states that a partition is complete, is removed before the objects it lists. A
+partition that lost a part of its raw therefore does not look complete, and since its date has passed it is not
+fetched again. The next run removes the rest.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-import psycopg
-from psycopg.types.json import Jsonb
-
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
-from spotify_pipeline.maintenance.objects import objects_of_user, remove_whole
+from spotify_pipeline.maintenance.objects import objects_of_user, remove_objects
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse import landing, retention_sql
+from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.erasures import erased_users
+from spotify_pipeline.warehouse.load_log import loaded_sources
 from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.retention import Cutoffs, busy_partitions, delete_old_rows, record_run, vacuum
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Removal:
-    """What was removed, or would be: objects by zone and rows by table; `kept` says what was not, and why."""
+    """Numbers of removed objects by zone and rows by table; `kept` names what stayed, and why."""
 
     as_of: date
     removed: Counter[str] = field(default_factory=Counter)
@@ -47,11 +47,17 @@ def apply_retention(
     dry_run: bool = False,
     report: Callable[[str], None] = log.info,
 ) -> Removal:
-    """Remove all that is older than its setting allows on `as_of`; a dry run only counts.
+    """Remove all objects and rows that are older on `as_of` than the settings allow.
 
-    What is left of a user who was erased goes whatever its age. A partition that a load or a replay has
-    touched within a day is left for the next time. Raw of a source that was never loaded is kept for twice
-    the time, since nothing else holds what it says.
+    Objects of erased users are removed whatever their age. A partition that a load or a replay has touched
+    within a day is left for the next run. Raw of a source that was never loaded is kept twice as long, since
+    nothing else holds its content.
+
+    Args:
+        runtime: settings and connections.
+        as_of: date that ages are counted from.
+        dry_run: only count.
+        report: takes each line of progress.
 
     Raises:
         ConfigurationError: `as_of` lies ahead of the clock.
@@ -66,30 +72,28 @@ def apply_retention(
     owner = runtime.lookup(WAREHOUSE_OWNER)
     with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
         require_current(conn)
-        busy = {row[0] for row in conn.execute(retention_sql.BUSY_PARTITIONS)}
-        loaded = set(conn.execute(retention_sql.LOADED).fetchall())
-        erased = [row[0] for row in conn.execute(retention_sql.ERASED_USERS)]
+        busy, loaded, erased = busy_partitions(conn), loaded_sources(conn), erased_users(conn)
     _remove_erased(runtime.lake, removal, erased, dry_run=dry_run)
     _remove_objects(runtime, removal, busy, loaded, dry_run=dry_run, report=report)
     with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
-        for table, count in _remove_rows(conn, runtime.settings, as_of).items():
+        for table, count in delete_old_rows(conn, _cutoffs(runtime.settings, as_of)).items():
             removal.removed[table] += count
             if count:
                 report(f"{table}: {count} rows")
         if dry_run:
             conn.rollback()
         else:
-            conn.execute(retention_sql.RECORD_RUN, [as_of, Jsonb(dict(removal.removed))])
+            record_run(conn, as_of, removal.removed)
     return removal
 
 
 def _remove_erased(lake: Lake, removal: Removal, erased: list[str], *, dry_run: bool) -> None:
-    """Remove what a fetch wrote that was under way when its user was erased."""
+    """Remove what a fetch wrote that was running when its user was erased."""
     for user_hash in erased:
         for zone, stored in objects_of_user(lake, user_hash).items():
             removal.removed[f"{zone} objects"] += len(stored)
             if not dry_run:
-                remove_whole(lake, zone, stored)
+                remove_objects(lake, zone, stored)
 
 
 def _remove_objects(
@@ -101,7 +105,7 @@ def _remove_objects(
     dry_run: bool,
     report: Callable[[str], None],
 ) -> None:
-    """Remove what is past its age from each zone."""
+    """Remove old objects from each zone."""
     for zone, days in _zones(runtime.settings).items():
         for partition in partitions(runtime.lake, zone):
             if partition >= removal.as_of - timedelta(days=days):
@@ -110,7 +114,9 @@ def _remove_objects(
                 removal.kept.append(f"{zone} of {partition}: a load or a replay touched it within a day")
                 continue
             unloaded: set[str] = set()
-            if zone == keys.RAW and partition >= removal.as_of - timedelta(days=_at_most(runtime.settings)):
+            if zone == keys.RAW and partition >= removal.as_of - timedelta(
+                days=_longest_raw_days(runtime.settings)
+            ):
                 stored = runtime.lake.keys(keys.partition_prefix(zone, partition))
                 unloaded = {
                     s for key in stored if (s := keys.source_of(key)) and (partition, s) not in loaded
@@ -124,7 +130,7 @@ def _remove_objects(
 
 
 def date_of_spotify(runtime: Runtime) -> date:
-    """The date by the API's own clock, which partitions are named after; calls the token endpoint alone.
+    """Return the date by the API's own clock, which partitions are named after; calls the token endpoint only.
 
     Raises:
         TransientError, AuthenticationError, ConfigurationError: Spotify cannot be asked.
@@ -134,9 +140,9 @@ def date_of_spotify(runtime: Runtime) -> date:
 
 
 def upkeep(runtime: Runtime) -> None:
-    """Give the space of removed rows back to their tables, and tell the planner what is left.
+    """Vacuum and analyze the tables of the warehouse.
 
-    Rows that replays with Spark have landed and left behind, because they were killed, go first.
+    Rows that killed replays with Spark left in schema landing are deleted first.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -144,8 +150,7 @@ def upkeep(runtime: Runtime) -> None:
     owner = runtime.lookup(WAREHOUSE_OWNER)
     with naming_the_server(owner), connect(owner, autocommit=True) as conn:
         landing.remove_dead(conn)
-        for (table,) in conn.execute(retention_sql.OWN_TABLES).fetchall():
-            conn.execute(f"VACUUM (ANALYZE) {table}".encode())
+        vacuum(conn)
 
 
 def _zones(settings: Settings) -> dict[str, int]:
@@ -157,8 +162,8 @@ def _zones(settings: Settings) -> dict[str, int]:
     }
 
 
-def _at_most(settings: Settings) -> int:
-    """Days after which raw goes, loaded or not: a replay must not bring back what is past its own age."""
+def _longest_raw_days(settings: Settings) -> int:
+    """Days after which raw is removed, loaded or not: a replay must not bring back deleted rows."""
     return min(2 * settings.retain_raw_days, settings.retain_history_days, settings.retain_play_days)
 
 
@@ -166,19 +171,17 @@ def _empty(lake: Lake, zone: str, partition: date, spared: set[str], *, dry_run:
     stored = lake.keys(keys.partition_prefix(zone, partition))
     doomed = [key for key in stored if keys.source_of(key) not in spared]
     if not dry_run:
-        remove_whole(lake, zone, doomed)
+        remove_objects(lake, zone, doomed)
     return len(doomed)
 
 
-def _remove_rows(conn: psycopg.Connection, settings: Settings, as_of: date) -> dict[str, int]:
-    """Delete in the transaction that `conn` is in; give the counts by table."""
-    days = {
-        "history": settings.retain_history_days,
-        "plays": settings.retain_play_days,
-        "quarantine": settings.retain_quarantine_days,
-        "log": settings.retain_log_days,
-    }
-    cutoffs = {name: as_of - timedelta(days=age) for name, age in days.items()}
-    return {
-        table: conn.execute(statement, cutoffs).rowcount for table, statement in retention_sql.DELETE.items()
-    }
+def _cutoffs(settings: Settings, as_of: date) -> Cutoffs:
+    def before(days: int) -> date:
+        return as_of - timedelta(days=days)
+
+    return Cutoffs(
+        history=before(settings.retain_history_days),
+        plays=before(settings.retain_play_days),
+        quarantine=before(settings.retain_quarantine_days),
+        log=before(settings.retain_log_days),
+    )

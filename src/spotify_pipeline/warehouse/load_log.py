@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -25,7 +26,7 @@ class LoadRecord:
 
 
 def record_load(conn: psycopg.Connection, load: LoadRecord) -> None:
-    """Append to the log of loads; `finished_at` is the server's clock, just before COMMIT."""
+    """Add a load; `finished_at` is the server's clock just before COMMIT."""
     conn.execute(
         """
         INSERT INTO ops.load (load_seq, partition, source, started_at, finished_at, inserted, updated,
@@ -38,6 +39,21 @@ def record_load(conn: psycopg.Connection, load: LoadRecord) -> None:
 
 
 def highest_load_seq(conn: psycopg.Connection) -> int:
-    """Give the number of the newest committed load, 0 before the first."""
+    """Return the number of the newest committed load, 0 before the first."""
     row = conn.execute("SELECT coalesce(max(load_seq), 0) FROM ops.load").fetchone()
     return int(row[0]) if row else 0
+
+
+def loaded_sources(conn: psycopg.Connection) -> set[tuple[date, str]]:
+    """Return the partitions and sources that have a load."""
+    return set(conn.execute("SELECT DISTINCT partition, source FROM ops.load").fetchall())
+
+
+def newest_runs(conn: psycopg.Connection, partition: date, sources: Collection[str]) -> dict[str, str]:
+    """Return the run that loaded a source of a partition last, by source; none where it was never loaded."""
+    rows = conn.execute(
+        "SELECT DISTINCT ON (source) source, run_id FROM ops.load"
+        " WHERE partition = %s AND source = ANY(%s) ORDER BY source, load_seq DESC",
+        [partition, list(sources)],
+    )
+    return dict(rows.fetchall())

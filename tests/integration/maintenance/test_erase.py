@@ -1,4 +1,4 @@
-"""erase-user over a real store, warehouse and dbt: of the user nothing is left but the receipt."""
+"""erase-user over a real store and warehouse: only the receipt is left."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from spotify_pipeline.cli.maintenance import erase
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.weeks import week_page_key
-from spotify_pipeline.maintenance.erase import erase_user, receipts
+from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.listening import why_not
 from spotify_pipeline.stages.plan import plan, stored_sources
 from spotify_pipeline.stages.replay import plan_replay, replay_partition
 from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.erasures import receipts
 from spotify_pipeline.warehouse.merge import Merge
 from tests.integration.maintenance.conftest import NEXT_DAY
 from tests.integration.stages.commands import call
@@ -59,10 +60,8 @@ def objects_with(world: World, text: str) -> list[str]:
     return [k for k in world.lake.keys("") if text in k or text.encode() in world.lake.get(k).data]
 
 
-def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it_back(
-    account: World, empty_database: str
-) -> None:
-    """The marts are stood for by two tables of dbt's role; test_deletions_reach_marts.py has all of them."""
+def test_only_the_receipt_is_left_and_nothing_comes_back(account: World, empty_database: str) -> None:
+    """Two tables of dbt's role replace the marts; test_deletions_reach_marts.py builds them all."""
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.plays AS SELECT user_hash, track_id, played_at FROM staging.plays")
         conn.execute(
@@ -100,8 +99,8 @@ def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it
     ) == [(0,)]
 
     assert erase_user(account.runtime, HASH, no_logins).total == 0
-    owner = account.runtime.lookup("warehouse_owner")
-    assert [receipt.total > 0 for receipt in receipts(owner)] == [False, True]
+    with connect(account.runtime.lookup("warehouse_owner")) as conn:
+        assert [receipt.total > 0 for receipt in receipts(conn)] == [False, True]
 
     # neither what is stored nor the old login brings anything back
     before = account.checksums()
@@ -115,7 +114,7 @@ def test_of_an_erased_user_nothing_is_left_but_the_receipt_and_nothing_brings_it
     assert "was erased on" in str(why_not(renewed.runtime))
 
 
-def test_a_load_under_way_and_raw_written_late_do_not_bring_it_back(
+def test_a_running_load_and_late_raw_bring_nothing_back(
     account: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = Merge.finish
@@ -144,7 +143,7 @@ def test_a_load_under_way_and_raw_written_late_do_not_bring_it_back(
     assert objects_with(account, HASH) == []
 
 
-def test_cut_off_after_any_step_a_second_call_completes_it(
+def test_cut_off_anywhere_a_second_call_completes_it(
     account: World, monkeypatch: pytest.MonkeyPatch, empty_database: str
 ) -> None:
     for step in ("_erase_rows", "_erase_marts", "_finish"):
@@ -178,7 +177,7 @@ def test_a_new_consent_begins_anew(account: World) -> None:
     assert account.query("SELECT count(*) > 0 FROM staging.plays") == [(True,)]
 
 
-def test_the_command_asks_tells_what_went_and_shows_receipts(account: World, tmp_path: Path) -> None:
+def test_the_command_asks_counts_and_shows_receipts(account: World, tmp_path: Path) -> None:
     store = FileLoginStore(account.runtime.settings.login_file)
     assert account.runtime.login is not None
     store.write(account.runtime.login.read())
@@ -206,7 +205,7 @@ def test_the_command_asks_tells_what_went_and_shows_receipts(account: World, tmp
 
 
 @pytest.mark.parametrize("user", ["listener1", "0123456789ABCDEF", "../../raw", "%", ""])
-def test_what_is_no_hash_is_refused_before_anything_is_touched(world: World, user: str) -> None:
+def test_what_is_no_hash_is_refused_first(world: World, user: str) -> None:
     with pytest.raises(ConfigurationError, match="16 hexadecimal digits"):
         erase_user(world.runtime, user, no_logins)
     assert world.query("SELECT count(*) FROM ops.erasure") == [(0,)]

@@ -28,7 +28,7 @@ RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past
 
 
 def at(world: World, **settings: int) -> World:
-    """The world with other settings, and nothing of it in use any more."""
+    """The environment with other settings and leases that are two days old."""
     with connect(world.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     fields = world.runtime.settings.model_dump() | settings
@@ -69,7 +69,7 @@ def test_each_zone_keeps_its_own_time(days: World) -> None:
     assert zones(world, NEXT_DAY) == {"reports"}
 
 
-def test_a_dry_run_counts_what_a_run_removes_and_removes_nothing(days: World) -> None:
+def test_a_dry_run_counts_what_a_run_removes(days: World) -> None:
     world = at(days)
     before = world.checksums(), set(world.lake.keys(""))
     far = DAY + timedelta(days=2_000)
@@ -84,12 +84,12 @@ def test_a_dry_run_counts_what_a_run_removes_and_removes_nothing(days: World) ->
     assert world.query("SELECT as_of, removed ->> 'staging.plays' FROM ops.maintenance_run") == [
         (far, str(done.removed["staging.plays"]))
     ]
-    # again: nothing is left to go
+    # again: nothing is left to remove
     assert not +apply_retention(world.runtime, far).removed
 
 
 @pytest.mark.slow
-def test_history_and_plays_go_by_their_dates_and_what_is_known_now_stays(days: World) -> None:
+def test_history_and_plays_go_and_the_current_state_stays(days: World) -> None:
     world = at(days, retain_history_days=100, retain_play_days=100)
     tracks = world.query("SELECT count(*) FROM staging.tracks")
     apply_retention(world.runtime, DAY + timedelta(days=101))
@@ -105,14 +105,14 @@ def test_history_and_plays_go_by_their_dates_and_what_is_known_now_stays(days: W
         (True,)
     ]
     assert world.query("SELECT count(*) FROM staging.tracks") == tracks
-    # the newest load of a source is what freshness goes by
+    # freshness is read from the newest load of a source
     apply_retention(world.runtime, DAY + timedelta(days=3_000))
     assert world.query("SELECT count(*) > 0, count(*) = count(DISTINCT source) FROM ops.load") == [
         (True, True)
     ]
 
 
-def test_a_partition_without_its_raw_is_neither_complete_nor_fetched_again(days: World) -> None:
+def test_a_partition_without_raw_is_not_fetched_again(days: World) -> None:
     world = at(days)
     world.sandbox.control.reset_calls()
     assert retained_partitions(world.lake, DAY, NEXT_DAY) == [DAY, NEXT_DAY]
@@ -129,7 +129,7 @@ def test_a_partition_without_its_raw_is_neither_complete_nor_fetched_again(days:
 def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
     days: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store goes away after each number of requests; manifests are the first to go."""
+    """The store fails after each number of requests; manifests are removed first."""
     world = at(days)
     whole = Lake.delete_all
     stops = 0
@@ -149,12 +149,12 @@ def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
             stops += 1
             left = world.lake.keys(keys.partition_prefix(keys.RAW, DAY))
             manifests = [key for key in left if key.endswith(keys.MANIFEST_NAME)]
-            answers = [key for key in left if re.search(r"/[a-z_]+-[0-9a-f]{32}\.json$", key)]
-            # each manifest that is there has all its answers
+            responses = [key for key in left if re.search(r"/[a-z_]+-[0-9a-f]{32}\.json$", key)]
+            # each manifest that is left has all its responses
             for key in manifests:
                 manifest = read_manifest(world.lake, DAY, str(keys.source_of(key)))
                 assert manifest is not None
-                assert {raw.key for raw in manifest.objects} <= set(answers)
+                assert {raw.key for raw in manifest.objects} <= set(responses)
             continue
         break
     assert stops >= 4
@@ -164,7 +164,7 @@ def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
 def test_what_is_in_use_or_was_never_loaded_is_left(days: World) -> None:
     world = at(days)
     world.fetch("first", NEXT_DAY)
-    plan_replay(world.runtime, DAY, DAY)  # somebody replays that date
+    plan_replay(world.runtime, DAY, DAY)  # takes the leases of that date
     kept = apply_retention(world.runtime, RAW_GONE).kept
     assert f"raw of {DAY}: a load or a replay touched it within a day" in kept
     assert zones(world, DAY) == {"raw", "validated", "reports"}
@@ -175,7 +175,7 @@ def test_what_is_in_use_or_was_never_loaded_is_left(days: World) -> None:
     removal = apply_retention(world.runtime, RAW_GONE)
     assert removal.kept == [f"raw of first on {DAY}: it was never loaded"]
     assert {keys.source_of(key) for key in world.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {"first"}
-    # nor for ever
+    # but not for ever
     apply_retention(world.runtime, DAY + timedelta(days=181))
     assert "raw" not in zones(world, DAY)
 
@@ -188,7 +188,7 @@ def test_upkeep_tidies_every_table_of_its_own(world: World) -> None:
     assert world.query(never + in_ours) == [(0,)]
 
 
-def test_the_command_counts_from_spotify_s_date_or_a_given_one(days: World) -> None:
+def test_the_command_counts_from_the_date_of_spotify(days: World) -> None:
     with connect(days.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     days.go_to(RAW_GONE)

@@ -1,0 +1,111 @@
+"""Retention of rows: which ones are deleted by age, and the log of these deletions.
+
+The current state of a track, album, artist or playlist stays, since a takedown is never a deletion; so do the
+tables in `KEPT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import LiteralString
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from spotify_pipeline.warehouse.landing import TABLES as LANDING_TABLES
+
+# playlist_membership before list_reads: a row of the first needs one of the second
+DELETE: Mapping[str, LiteralString] = {
+    "staging.track_observations": "DELETE FROM staging.track_observations WHERE observed_on < %(history)s",
+    "staging.album_observations": "DELETE FROM staging.album_observations WHERE observed_on < %(history)s",
+    "staging.artist_observations": "DELETE FROM staging.artist_observations WHERE observed_on < %(history)s",
+    "staging.playlist_observations": (
+        "DELETE FROM staging.playlist_observations WHERE observed_on < %(history)s"
+    ),
+    "staging.playlist_membership": "DELETE FROM staging.playlist_membership WHERE observed_on < %(history)s",
+    "staging.list_reads": "DELETE FROM staging.list_reads WHERE observed_on < %(history)s",
+    "staging.top_tracks": "DELETE FROM staging.top_tracks WHERE observed_on < %(history)s",
+    "staging.plays": "DELETE FROM staging.plays WHERE played_at < %(plays)s",
+    "staging.saved_tracks": "DELETE FROM staging.saved_tracks WHERE last_seen_on < %(plays)s",
+    "ops.play_gap": "DELETE FROM ops.play_gap WHERE to_played_at < %(plays)s",
+    "ops.quarantined_record": "DELETE FROM ops.quarantined_record WHERE last_seen_at < %(quarantine)s",
+    "ops.record_shape": "DELETE FROM ops.record_shape WHERE partition < %(log)s",
+    "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE partition < %(log)s",
+    "ops.dbt_result": "DELETE FROM ops.dbt_result WHERE recorded_at < %(log)s",
+    "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE stopped_on < %(log)s",
+    "ops.api_calls": "DELETE FROM ops.api_calls WHERE first_call_at < %(log)s",
+    "ops.api_cooldown": "DELETE FROM ops.api_cooldown WHERE deadline < %(log)s",
+    "ops.alert": "DELETE FROM ops.alert WHERE last_seen_at < %(log)s",
+    # each source keeps its newest load: freshness and the watermark are read from it
+    "ops.load": """
+        DELETE FROM ops.load AS old WHERE finished_at < %(log)s
+            AND EXISTS (SELECT FROM ops.load AS newer
+                WHERE newer.source = old.source AND newer.load_seq > old.load_seq)
+    """,
+    "ops.step_lease": "DELETE FROM ops.step_lease WHERE acquired_at < %(log)s",
+}
+KEPT: Mapping[str, str] = {
+    "staging.artists": "the current state",
+    "staging.albums": "the current state",
+    "staging.tracks": "the current state",
+    "staging.playlists": "the current state",
+    "staging.source_records": "which source holds which record, also an inactive source",
+    "ops.source": "all sources ever planned: a few rows",
+    "ops.publication": "one row a partition",
+    "ops.crawl_state": "which albums need not be fetched: one row an album",
+    "ops.detail_queue": "one row a record",
+    "ops.play_cursor": "one row a user",
+    "ops.user": "consents, deleted by the erasure of their user",
+    "ops.api_pace": "one row an endpoint bucket",
+    "ops.erasure": "receipts",
+    "ops.maintenance_run": "one row a week",
+    **dict.fromkeys(
+        ("landing.batch", *LANDING_TABLES), "a batch is deleted at the end of its replay, or by upkeep"
+    ),
+}
+"""Tables that retention does not touch, and why."""
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """Dates (UTC) by what they apply to: rows that are older are deleted."""
+
+    history: date
+    plays: date
+    quarantine: date
+    log: date
+
+
+def delete_old_rows(conn: psycopg.Connection, cutoffs: Cutoffs) -> dict[str, int]:
+    """Delete in the transaction of `conn`; return the number of deleted rows by table."""
+    terms = asdict(cutoffs)
+    return {table: conn.execute(statement, terms).rowcount for table, statement in DELETE.items()}
+
+
+def record_run(conn: psycopg.Connection, as_of: date, removed: Mapping[str, int]) -> None:
+    """Add a row to ops.maintenance_run."""
+    conn.execute(
+        "INSERT INTO ops.maintenance_run (as_of, finished_at, removed) VALUES (%s, clock_timestamp(), %s)",
+        [as_of, Jsonb(dict(removed))],
+    )
+
+
+def busy_partitions(conn: psycopg.Connection) -> set[date]:
+    """Return the partitions that a load or a replay has touched within a day."""
+    rows = conn.execute(
+        "SELECT DISTINCT partition FROM ops.step_lease"
+        " WHERE acquired_at > clock_timestamp() - interval '1 day'"
+    )
+    return {row[0] for row in rows}
+
+
+def vacuum(conn: psycopg.Connection) -> None:
+    """Vacuum and analyze every table of the connection's role; `conn` is in autocommit."""
+    tables = conn.execute(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+        " WHERE schemaname IN ('staging', 'ops', 'landing') AND tableowner = current_user ORDER BY 1"
+    ).fetchall()
+    for (table,) in tables:
+        conn.execute(f"VACUUM (ANALYZE) {table}".encode())
