@@ -15,7 +15,7 @@ from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.warehouse.alerts import tell_once
+from spotify_pipeline.warehouse.alerts import deliver_once
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def dispatch(
             naming_the_server(info),
             connect(info, lock_timeout=_LOCK_SECONDS, statement_timeout=_STATEMENT_SECONDS) as conn,
         ):
-            tell_once(conn, alert, deliver)
+            deliver_once(conn, alert.to_dict(), deliver)
     except Exception as error:
         log.warning("ops.alert cannot be written (%s)", _short(error))
         if not delivered and _is_first(alert, lake):

@@ -7,23 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-import psycopg
 import typer
-from psycopg.rows import class_row
 
 from spotify_pipeline.alerts.alert import Alert, render
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_READER
+from spotify_pipeline.warehouse.alerts import newest_alerts
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-
-_NEWEST = """
-SELECT partition, cause, subject, severity, title, happened, meaning, action, dag_id, run_id, task_id,
-    raised_at, last_seen_at, times_seen, delivered_to
-FROM ops.alert
-WHERE %(partition)s::text IS NULL OR partition = %(partition)s
-ORDER BY raised_at DESC, cause, subject LIMIT %(limit)s
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +27,6 @@ class StoredAlert(Alert):
     delivered_to: list[str]
 
 
-def newest_alerts(conn: psycopg.Connection, partition: str | None, limit: int) -> list[StoredAlert]:
-    """Return the newest alerts, of one partition or of all."""
-    with conn.cursor(row_factory=class_row(StoredAlert)) as cursor:
-        return cursor.execute(_NEWEST, {"partition": partition, "limit": limit}).fetchall()
-
-
 def alerts(
     *,
     partition: Annotated[str | None, typer.Option(help="Date whose alerts are shown, YYYY-MM-DD.")] = None,
@@ -52,7 +37,7 @@ def alerts(
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
         with naming_the_server(info), connect(info, autocommit=True) as conn:
-            found = newest_alerts(conn, partition, limit)
+            found = [StoredAlert(**row) for row in newest_alerts(conn, partition, limit)]
     if as_json:
         typer.echo(json.dumps([alert.to_dict() for alert in found], default=str, ensure_ascii=False))
         return

@@ -18,7 +18,7 @@ from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
-from spotify_pipeline.stages.quarantine_replay import open_records
+from spotify_pipeline.stages.quarantine_replay import open_records, read_record
 from spotify_pipeline.stages.quarantine_replay import replay as replay_records
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse import quarantine as records
@@ -74,7 +74,7 @@ def show(
         with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
             found = records.get(conn, record)
         try:
-            raw, absent = records.read_record(runtime.lake, found), None
+            raw, absent = read_record(runtime.lake, found), None
         except DamagedObject as error:
             raw, absent = None, f"{error}: retention may have removed it"
     if as_json:

@@ -2,8 +2,8 @@
 
 Ages are whole days, counted from the observation date. Every part can stop at any point and be run again: a
 manifest or a summary, which states that a partition is complete, is removed before the objects it lists. A
-partition that lost a part of its raw therefore does not look complete, and since its date has passed it is not
-fetched again. The next run removes the rest.
+partition that lost a part of its raw therefore does not look complete, and it is not fetched again, since its
+date has passed. The next run removes the rest.
 """
 
 from __future__ import annotations
@@ -114,9 +114,8 @@ def _remove_objects(
                 removal.kept.append(f"{zone} of {partition}: a load or a replay touched it within a day")
                 continue
             unloaded: set[str] = set()
-            if zone == keys.RAW and partition >= removal.as_of - timedelta(
-                days=_longest_raw_days(runtime.settings)
-            ):
+            raw_limit = removal.as_of - timedelta(days=_longest_raw_days(runtime.settings))
+            if zone == keys.RAW and partition >= raw_limit:
                 stored = runtime.lake.keys(keys.partition_prefix(zone, partition))
                 unloaded = {
                     s for key in stored if (s := keys.source_of(key)) and (partition, s) not in loaded
@@ -130,7 +129,9 @@ def _remove_objects(
 
 
 def date_of_spotify(runtime: Runtime) -> date:
-    """Return the date by the API's own clock, which partitions are named after; calls the token endpoint only.
+    """Return the date by the API's own clock, which partitions are named after.
+
+    Calls the token endpoint only.
 
     Raises:
         TransientError, AuthenticationError, ConfigurationError: Spotify cannot be asked.

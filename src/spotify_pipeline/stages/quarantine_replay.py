@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
 from spotify_pipeline.lake.validation_summary import parse_quarantine
@@ -87,3 +89,23 @@ def replay(runtime: Runtime, records: list[Quarantined]) -> Outcome:
     outcome.still = [after[record] for record in before if record in after]
     outcome.passed = [known for record, known in before.items() if record not in after]
     return outcome
+
+
+def read_record(lake: Lake, quarantined: Quarantined) -> Any:
+    """Return the record as Spotify sent it: a parsed value, or bytes where the response is no JSON.
+
+    Raises:
+        DamagedObject: the raw response is no longer kept.
+        LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
+    """
+    data = lake.get(quarantined.raw_key).data
+    try:
+        value = read_json(data)
+    except ValueError:
+        return data
+    for part in quarantined.pointer.split("/")[1:]:
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return value  # the response was altered since: the nearest value that exists
+    return value

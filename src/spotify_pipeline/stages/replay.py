@@ -24,6 +24,7 @@ from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.load_log import newest_runs
 
 log = logging.getLogger(__name__)
 WHOLE_PARTITION = "_all"
@@ -165,12 +166,8 @@ def reconcile_replay(runtime: Runtime, partition: date, states: Sequence[SourceS
 def _loaded_by_others(runtime: Runtime, partition: date, states: Iterable[SourceState]) -> set[str]:
     loaded = [state.source for state in states if not state.failed]
     with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
-        rows = conn.execute(
-            "SELECT DISTINCT ON (source) source, run_id FROM ops.load"
-            " WHERE partition = %s AND source = ANY(%s) ORDER BY source, load_seq DESC",
-            [partition, loaded],
-        )
-        return {source for source, run_id in rows if run_id != runtime.attempt.run_id}
+        runs = newest_runs(conn, partition, loaded)
+    return {source for source, run_id in runs.items() if run_id != runtime.attempt.run_id}
 
 
 def _named(source: str, names: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What ops.quarantined_record holds, and the record itself, from the raw answer that it came in."""
+"""Rows of ops.quarantined_record: records that break the contract, and why."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
 from spotify_pipeline.errors import UnknownRecord
-from spotify_pipeline.json_reading import read_json
-from spotify_pipeline.lake import Lake
 
-# a sighting that passes by now says nothing any more
+# an observation of a record that passes now is out of date
 _NEWER = (
     "(stored.resolved_at IS NOT NULL"
     " OR (excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key))"
@@ -41,7 +38,7 @@ WHERE stored.resolved_at IS NOT NULL
         IS DISTINCT FROM (stored.last_seen_at, stored.raw_key, stored.partition, stored.schema_version,
             stored.message))
 """  # noqa: S608
-# a name for a row that stays the same in every warehouse and after every replay
+# id of a row: the same in every warehouse and after every replay
 _ID = (
     "left(md5(source || chr(31) || record_kind || chr(31) || record_key || chr(31) || pointer"
     " || chr(31) || reason_code), 12)"
@@ -55,7 +52,7 @@ FROM ops.quarantined_record
 
 @dataclass(frozen=True)
 class Refusal:
-    """A record that breaks the contract, and where to find it. `seen_at` is the answer's time."""
+    """A record that a load refuses, where it is, and why. `seen_at` is the time of the response."""
 
     source: str
     record_kind: str
@@ -71,7 +68,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which records: None takes all. `partition` is the newest in which a record was seen."""
+    """Which records to find: None takes all. `partition` is the newest one that observed a record."""
 
     partition: date | None = None
     source: str | None = None
@@ -100,18 +97,18 @@ class Quarantined:
 
     @property
     def record(self) -> tuple[str, str, str, str]:
-        """Which record it is, whatever it was refused for."""
+        """Identity of the record, without the reason."""
         return (self.source, self.record_kind, self.record_key, self.pointer)
 
     @property
     def user(self) -> str | None:
-        """Hash of the user from whose account it came."""
+        """Hash of the user whose account it came from; None for the catalogue."""
         found = re.search(r"/user=([0-9a-f]{16})/", self.raw_key)
         return found.group(1) if found else None
 
 
 def record_quarantined(conn: psycopg.Connection, records: Iterable[Refusal]) -> None:
-    """Keep who was refused and why; what describes it comes from the newest sighting, in any order."""
+    """Add or update refused records; the newest observation describes a record, whatever the order."""
     with conn.cursor() as cursor:
         cursor.executemany(_QUARANTINE, [asdict(record) for record in records])
 
@@ -119,7 +116,7 @@ def record_quarantined(conn: psycopg.Connection, records: Iterable[Refusal]) -> 
 def resolve_quarantined(
     conn: psycopg.Connection, source: str, partition: date, refused: Iterable[Refusal]
 ) -> None:
-    """Mark what was refused in a source's partition and is not among `refused`, which is all of it now."""
+    """Mark the records of a source's partition that are not among `refused`, all that it refuses now."""
     keys = [(r.record_kind, r.record_key, r.pointer, r.reason_code) for r in refused]
     conn.execute(
         """
@@ -135,7 +132,7 @@ def resolve_quarantined(
 
 
 def find(conn: psycopg.Connection, filters: Filters) -> list[Quarantined]:
-    """Records by filter, newest first; those that are resolved only where asked for."""
+    """Return the records that match, newest first; resolved ones only where the filter includes them."""
     with conn.cursor(row_factory=class_row(Quarantined)) as cursor:
         return cursor.execute(
             _SELECT
@@ -159,7 +156,7 @@ def find(conn: psycopg.Connection, filters: Filters) -> list[Quarantined]:
 
 
 def get(conn: psycopg.Connection, id_: str) -> Quarantined:
-    """One record by its id, or by the beginning of it.
+    """Return one record by its id, or by the beginning of it.
 
     Raises:
         UnknownRecord: there is none, or there are several.
@@ -173,23 +170,3 @@ def get(conn: psycopg.Connection, id_: str) -> Quarantined:
         what = "several quarantined records begin" if found else "no quarantined record begins"
         raise UnknownRecord(f"{what} with {id_!r}: take an id of `spotify-pipeline quarantine list --all`")
     return found[0]
-
-
-def read_record(lake: Lake, quarantined: Quarantined) -> Any:
-    """The record as Spotify sent it: a parsed value, or bytes where the answer is no JSON.
-
-    Raises:
-        DamagedObject: the raw answer is no longer kept.
-        LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
-    """
-    data = lake.get(quarantined.raw_key).data
-    try:
-        value = read_json(data)
-    except ValueError:
-        return data
-    for part in quarantined.pointer.split("/")[1:]:
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return value  # the answer was altered since: the nearest that is there
-    return value

@@ -61,9 +61,7 @@ KEPT: Mapping[str, str] = {
     "ops.api_pace": "one row an endpoint bucket",
     "ops.erasure": "receipts",
     "ops.maintenance_run": "one row a week",
-    **dict.fromkeys(
-        ("landing.batch", *LANDING_TABLES), "a batch is deleted at the end of its replay, or by upkeep"
-    ),
+    **dict.fromkeys(("landing.batch", *LANDING_TABLES), "deleted after its replay, or by upkeep"),
 }
 """Tables that retention does not touch, and why."""
 
