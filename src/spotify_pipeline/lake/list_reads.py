@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from spotify_pipeline.contract.entries import EntryFields, EntryKind
+from spotify_pipeline.contract.list_pages import ListPages, offset_of
 from spotify_pipeline.lake import RawObject, keys
 from spotify_pipeline.warehouse.lists import LIST_OF_ENTRY, ListEntry, ListRead
 
@@ -29,12 +30,10 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
 
 
 @dataclass
-class _Pages:
-    """Pages of one list so far."""
+class _Reading:
+    """Pages of one list so far, and the latest of their responses."""
 
-    items: int = 0
-    begun: bool = False
-    ended: bool = False
+    pages: ListPages = field(default_factory=ListPages)
     observed_at: datetime | None = None
     raw_key: str = ""
 
@@ -43,17 +42,14 @@ class ListsSeen:
     """Pages as a validation passes them, in any order."""
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[EntryKind, str], _Pages] = {}
+        self._lists: dict[tuple[EntryKind, str], _Reading] = {}
 
     def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Note one page of a list."""
-        pages = self._lists.setdefault((kind, list_id), _Pages())
-        pages.items += len(page["items"])
-        # pages are fetched one after the other, so the last one stands for all before it
-        pages.begun |= not page.get("offset")
-        pages.ended |= not page.get("next")
-        pages.observed_at = max(pages.observed_at or raw.observed_at, raw.observed_at)
-        pages.raw_key = max(pages.raw_key, raw.key)
+        reading = self._lists.setdefault((kind, list_id), _Reading())
+        reading.pages.take(page, offset_of(raw.query))
+        reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
+        reading.raw_key = max(reading.raw_key, raw.key)
 
     def reads(self) -> list[ListRead]:
         """One read for each list, sorted; a listening history is no list that something could leave."""
@@ -61,13 +57,13 @@ class ListsSeen:
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
-                complete=pages.begun and pages.ended,
-                item_count=pages.items,
-                observed_at=pages.observed_at,
-                raw_key=pages.raw_key,
+                complete=reading.pages.fault() is None,
+                item_count=reading.pages.items,
+                observed_at=reading.observed_at,
+                raw_key=reading.raw_key,
             )
-            for (kind, list_id), pages in sorted(self._lists.items(), key=lambda item: item[0])
-            if kind in LIST_OF_ENTRY and pages.observed_at is not None
+            for (kind, list_id), reading in sorted(self._lists.items(), key=lambda item: item[0])
+            if kind in LIST_OF_ENTRY and reading.observed_at is not None
         ]
 
 
