@@ -3,7 +3,7 @@
     AIRFLOW_CONN_WAREHOUSE_INGEST=… python benchmarks/load_benchmark.py --tracks 50000
 
 It writes to the warehouse it is pointed at: use one that holds nothing dear. Tracks come as album pages do,
-50 to an album, each with stubs of its artists; so 50,000 tracks are 1,000 albums and 500 artists.
+50 to an album, each album with a stub of its artist; so 50,000 tracks are 1,000 albums and 500 artists.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from spotify_pipeline.connections import WAREHOUSE_INGEST, from_environment
+from spotify_pipeline.contract.observations import FULL, SIMPLIFIED, Groups, Observation
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.load import load_partition
-from spotify_pipeline.warehouse.table_specs import FULL, SIMPLIFIED, Occurrence
 
 SOURCE = "benchmark"
 
 
-def sightings(tracks: int, day: date) -> Iterator[Occurrence]:
-    """Give the sightings of one day: full albums, their tracks with details, stubs of the artists."""
+def observations(tracks: int, day: date) -> Iterator[Observation]:
+    """Yield the observations of one day: full albums, their tracks with details, stubs of the artists."""
     observed_at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)
     for album in range(tracks // 50):
         raw_key = f"raw/ingest_date={day}/source={SOURCE}/album-{album:06d}.json"
@@ -36,9 +36,10 @@ def sightings(tracks: int, day: date) -> Iterator[Occurrence]:
             "artist_ids": [artist_id],
             "image_url": f"https://i.scdn.co/image/{album}",
         }
-        yield Occurrence("album", album_id, FULL, observed_at, raw_key, listing | {"upc": f"{album:012d}"})
+        groups: Groups = {"listing": listing, "detail": {"upc": f"{album:012d}"}}
+        yield Observation("album", album_id, FULL, observed_at, raw_key, groups)
         for number in range(1, 51):
-            fields = {
+            listing = {
                 "name": f"Track {number} of album {album}",
                 "album_id": album_id,
                 "artist_ids": [artist_id],
@@ -46,14 +47,17 @@ def sightings(tracks: int, day: date) -> Iterator[Occurrence]:
                 "disc_number": 1,
                 "duration_ms": 200_000 + number,
                 "explicit": False,
-                "is_playable": True,
-                "isrc": f"QZ{album:06d}{number:04d}",
-                "popularity": (album + number) % 101,
+            }
+            groups = {
+                "listing": listing,
+                "playability": {"is_playable": True},
+                "detail": {"isrc": f"QZ{album:06d}{number:04d}"},
+                "popularity": {"popularity": (album + number) % 101},
             }
             track_id = f"track{album:013d}{number:04d}"
-            yield Occurrence("track", track_id, FULL, observed_at, raw_key, fields)
-            stub = {"name": f"Artist {album // 2}"}
-            yield Occurrence("artist", artist_id, SIMPLIFIED, observed_at, raw_key, stub, stub=True)
+            yield Observation("track", track_id, FULL, observed_at, raw_key, groups)
+        stub: Groups = {"listing": {"name": f"Artist {album // 2}"}}
+        yield Observation("artist", artist_id, SIMPLIFIED, observed_at, raw_key, stub, stub=True)
 
 
 def main() -> None:
@@ -67,7 +71,7 @@ def main() -> None:
     for what, day in (("first", arguments.first), ("repeated", arguments.first), ("next day", next_day)):
         held = lease.acquire(info, "load", day, SOURCE, "benchmark")
         start = time.perf_counter()
-        stream = sightings(arguments.tracks, day)
+        stream = observations(arguments.tracks, day)
         outcome = load_partition(info, day, SOURCE, stream, lease=held, run_id="benchmark", try_number=1)
         print(f"{what:9} {time.perf_counter() - start:6.2f} s  {outcome.tables['staging.tracks']}")
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import Lake, Manifest, keys
 from spotify_pipeline.lake.list_reads import ListsSeen
 from spotify_pipeline.lake.validation_summary import ValidationSummary
@@ -220,7 +221,7 @@ def queue_drawn_again() -> None:
 
 
 def duplicates_forgotten() -> None:
-    _patch(merge.KindCounts, "duplicates", property(lambda counts: 0))
+    _patch(merge, "loaded_counts", lambda observed, loaded: KindCounts(loaded=loaded))
 
 
 def kind_forgotten() -> None:

@@ -15,12 +15,11 @@ from rich.table import Table
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.contract import markdown
-from spotify_pipeline.contract.rules import ALL_KINDS, rules
+from spotify_pipeline.contract.rules import ALL_KINDS, markdown_tables, rules
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.shapes import drift as read_drift
+from spotify_pipeline.warehouse.field_profiles import drift as read_drift
 
 app = typer.Typer(no_args_is_help=True, help="The contract's rules, and how Spotify drifts from them.")
 _WIDE = 240
@@ -37,7 +36,7 @@ def rules_(
 ) -> None:
     """Show every rule: the reason code of a record that breaks it, and what it demands."""
     if as_markdown:
-        typer.echo(markdown.tables(), nl=False)
+        typer.echo(markdown_tables(), nl=False)
         return
     with report_errors():
         if kind is not None and kind not in ALL_KINDS:
@@ -66,7 +65,7 @@ def drift(
     if not found:
         typer.echo("no drift: every field is known, and none is gone")
         return
-    table = Table("partition", "source", "answer", "kind", "change", "field", "records", "since", box=None)
+    table = Table("partition", "source", "request", "kind", "change", "field", "records", "since", box=None)
     for change in found:
         table.add_row(
             str(change.partition),

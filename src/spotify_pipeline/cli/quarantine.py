@@ -95,7 +95,7 @@ def replay(
     reason: Reason = None,
     as_json: Json = False,
 ) -> None:
-    """Hold the stored answers against today's schemas and load what passes; Spotify is not called.
+    """Validate the stored responses with today's schemas and load what passes; Spotify is not called.
 
     The sources of the chosen records are replayed whole, on every date on which a record was refused. Marts
     follow with the next run of spotify_transform.
@@ -159,7 +159,7 @@ def _fields(record: Quarantined) -> dict[str, Any]:
 
 
 def raw_text(data: bytes) -> str:
-    """The beginning of an answer that is no JSON, with what cannot be printed escaped."""
+    """Return the beginning of a response that is no JSON; what cannot be printed is escaped."""
     shown = data[:_BYTES_SHOWN].decode("utf-8", "backslashreplace")
     more = f"\n… {len(data) - _BYTES_SHOWN} bytes more" if len(data) > _BYTES_SHOWN else ""
     return shown + more
@@ -170,7 +170,7 @@ def _printable(raw: Any) -> Any:
 
 
 def _dump(value: Any) -> str:
-    # flaws and dates as words; in ASCII, since a stranger's text may hold what no encoding can
+    # flaws and dates as text; in ASCII, because a response may hold what no encoding can
     return json.dumps(value, indent=2, default=str)
 
 

@@ -20,8 +20,9 @@ from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.contract.counts import KindCounts, total
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
 from spotify_pipeline.stages.runtime import Attempt, Runtime
@@ -51,9 +52,7 @@ class Replayed:
     @property
     def counts(self) -> KindCounts:
         """All record kinds of all sources together."""
-        kinds = [counts for state in self.states for counts in state.counts.values()]
-        names = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
-        return KindCounts(**{name: sum(getattr(counts, name) for counts in kinds) for name in names})
+        return total(counts for state in self.states for counts in state.counts.values())
 
     @property
     def failures(self) -> dict[str, str]:

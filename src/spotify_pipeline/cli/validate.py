@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from spotify_pipeline.contract.survey import Survey, Tally
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.survey import Survey
 from spotify_pipeline.contract.validator import SCHEMA_VERSION
 from spotify_pipeline.errors import UnreadableFile
 from spotify_pipeline.json_reading import read_json
@@ -20,7 +21,7 @@ _LINES = {".jsonl", ".ndjson"}
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="answers of the Web API as JSON; .jsonl: one a line")],
+    files: Annotated[list[Path], typer.Argument(help="responses of the Web API as JSON; .jsonl: one a line")],
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document instead")] = False,
 ) -> None:
     """Say which records of any response file the pipeline would load, quarantine or set aside, and why.
@@ -30,7 +31,7 @@ def validate(
     unreadable: list[dict[str, str]] = []
     if as_json:
         typer.echo(f'{{"schema_version": "{SCHEMA_VERSION}", "files": [', nl=False)
-    told = 0
+    shown = 0
     for path in files:
         try:
             survey = survey_file(path)
@@ -39,9 +40,9 @@ def validate(
             unreadable.append({"path": str(path), "message": str(error)})
             continue
         # file by file, so that memory holds one of them
-        separator = ",\n" if told else "\n"
+        separator = ",\n" if shown else "\n"
         typer.echo(separator + _document(path, survey), nl=False) if as_json else _show(path, survey)
-        told += 1
+        shown += 1
     if as_json:
         typer.echo(f'\n], "unreadable": {_dump(unreadable)}}}')
     raise typer.Exit(1 if unreadable else 0)
@@ -63,7 +64,7 @@ def survey_file(path: Path) -> Survey:
         raise UnreadableFile(f"{path} does not fit into memory: split it") from None
     except ValueError as error:
         raise UnreadableFile(
-            f"{path} holds no JSON ({str(error)[:200]}): give the body of an answer, whole and in UTF-8"
+            f"{path} holds no JSON ({str(error)[:200]}): give the whole body of a response, in UTF-8"
         ) from None
     return survey
 
@@ -85,8 +86,8 @@ def _document(path: Path, survey: Survey) -> str:
     return _dump(
         {
             "path": str(path),
-            "kinds": _tallies(survey.kinds),
-            "entries": _tallies(survey.entries),
+            "kinds": _plain_counts(survey.kinds),
+            "entries": _plain_counts(survey.entries),
             "codes": dict(sorted(survey.codes.items())),
             "findings": [_without_line(asdict(finding)) for finding in survey.findings],
             "findings_omitted": survey.omitted,
@@ -99,15 +100,15 @@ def _without_line(fields: dict[str, Any]) -> dict[str, Any]:
     return fields if fields["line"] is not None else {k: v for k, v in fields.items() if k != "line"}
 
 
-def _tallies(tallies: dict[str, Tally]) -> dict[str, dict[str, int]]:
+def _plain_counts(by_kind: dict[str, KindCounts]) -> dict[str, dict[str, int]]:
     return {
         kind: {
-            "records": tally.records,
-            "valid": tally.valid,
-            "quarantined": tally.quarantined,
-            "set_aside": tally.set_aside,
+            "records": counts.fetched,
+            "valid": counts.accepted,
+            "quarantined": counts.quarantined,
+            "set_aside": counts.set_aside,
         }
-        for kind, tally in tallies.items()
+        for kind, counts in by_kind.items()
     }
 
 
@@ -118,10 +119,10 @@ def _dump(value: Any) -> str:
 
 def _show(path: Path, survey: Survey) -> None:
     typer.echo(_plain(str(path)))
-    for kind, tally in survey.kinds.items():
-        _show_tally(kind, tally)
-    for kind, tally in survey.entries.items():
-        _show_tally(f"{kind} (entries)", tally)
+    for kind, counts in survey.kinds.items():
+        _show_counts(kind, counts)
+    for kind, counts in survey.entries.items():
+        _show_counts(f"{kind} (entries)", counts)
     reasons = Counter(aside.reason for aside in survey.set_aside)
     if reasons:
         typer.echo("  set aside: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
@@ -132,17 +133,17 @@ def _show(path: Path, survey: Survey) -> None:
         typer.echo(f"    {finding.code}  {line}{_plain(finding.pointer) or '(the whole)'}  {finding.message}")
     if survey.omitted:
         typer.echo(f"    and {survey.omitted} more")
-    if not any(tally.records for tally in survey.kinds.values()):
+    if not any(counts.fetched for counts in survey.kinds.values()):
         typer.echo("  no record found: nothing here is a track, an album, an artist or a playlist")
 
 
 def _plain(text: str) -> str:
-    """Text of a stranger without what would move a terminal's cursor."""
+    """Replace what would move a terminal's cursor."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
-def _show_tally(kind: str, tally: Tally) -> None:
+def _show_counts(kind: str, counts: KindCounts) -> None:
     typer.echo(
-        f"  {kind:24} records {tally.records}  valid {tally.valid}  quarantined {tally.quarantined}"
-        f"  set_aside {tally.set_aside}"
+        f"  {kind:24} records {counts.fetched}  valid {counts.accepted}  quarantined {counts.quarantined}"
+        f"  set_aside {counts.set_aside}"
     )

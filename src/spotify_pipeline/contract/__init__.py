@@ -1,6 +1,6 @@
-"""What a record must look like, which records an answer holds, and what becomes of the others."""
+"""What a record must look like, which records a response holds, and what becomes of the others."""
 
 from spotify_pipeline.contract.extract import Found, SetAside, find_records
-from spotify_pipeline.contract.validator import SCHEMA_VERSION, Verdict, validate
+from spotify_pipeline.contract.validator import SCHEMA_VERSION, ValidationResult, validate
 
-__all__ = ["SCHEMA_VERSION", "Found", "SetAside", "Verdict", "find_records", "validate"]
+__all__ = ["SCHEMA_VERSION", "Found", "SetAside", "ValidationResult", "find_records", "validate"]

@@ -1,29 +1,33 @@
 """Entries of lists: what a playlist, a library, a top list or a listening history says of a track.
 
-An entry has no id: it is known by its place in its list, or by when it was played. The tracks that entries
-hold are records of their own, which `extract` finds.
+An entry has no id: it is identified by its position in its list, or by when it was played. The tracks that
+entries hold are records of their own, which `extract` finds.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from spotify_pipeline.contract.rows import SIMPLIFIED, Groups
-from spotify_pipeline.contract.validator import Verdict, Violation, validate
+from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
 EntryKind = Literal["playlist_item", "saved_track", "top_track", "play"]
 ItemKind = Literal["track", "local", "episode", "null"]
-# which entries an answer holds, by the kind of request
+# which entries a response holds, by the kind of request
 ENTRY_KINDS: Mapping[str, EntryKind] = {
     "playlist_items": "playlist_item",
     "saved_tracks": "saved_track",
     "top_tracks": "top_track",
     "recently_played": "play",
 }
+LIST_OF_ENTRY: Mapping[str, str] = {
+    "playlist_item": "playlist",
+    "saved_track": "saved_tracks",
+    "top_track": "top_tracks",
+}
+"""Kind of list by kind of entry; a listening history is no list that something could leave."""
 OFFSET_MAX = 2**31 - 1
 
 
@@ -48,8 +52,63 @@ class EntryFields:
     context_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """An entry as it is stored: what it says, its list and its response.
+
+    Attributes:
+        kind: kind of entry.
+        list_id: a playlist's id, a user's hash, or HASH:TIME_RANGE.
+        position: place in the list, from 0.
+        item_kind: what the entry holds.
+        track_id: id of its track, None where it holds none.
+        at: when it was added or played, UTC.
+        context_type: kind of what it was played from.
+        context_id: id of what it was played from.
+        observed_at: time of the response.
+        raw_key: key of the raw object.
+    """
+
+    kind: str
+    list_id: str
+    position: int
+    item_kind: str
+    track_id: str | None
+    at: datetime | None
+    context_type: str | None
+    context_id: str | None
+    observed_at: datetime
+    raw_key: str
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What distinguishes it from the others of its kind."""
+        if self.kind in ("playlist_item", "top_track"):
+            return (self.list_id, self.position)
+        if self.kind == "saved_track":
+            return (self.list_id, self.track_id)
+        return (self.list_id, self.at, self.track_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ListRead:
+    """One list and how far it was read; `list_id` is as in ListEntry."""
+
+    list_kind: str
+    list_id: str
+    complete: bool
+    item_count: int
+    observed_at: datetime
+    raw_key: str
+
+    @property
+    def observed_on(self) -> date:
+        """UTC date of the responses."""
+        return self.observed_at.astimezone(UTC).date()
+
+
 def find_entries(request_kind: str, body: Any) -> Iterator[Entry]:
-    """The entries of a page, in their order; nothing where the request has none."""
+    """Yield the entries of a page in their order; nothing where the request has none."""
     kind = ENTRY_KINDS.get(request_kind)
     items = body.get("items") if isinstance(body, dict) else None
     if kind is None or not isinstance(items, list):
@@ -67,7 +126,7 @@ def entry_fields(entry: Entry) -> EntryFields:
     """Read an entry that holds the contract, or that is null.
 
     Raises:
-        ValueError: its instant is none, such as a thirteenth month.
+        ValueError: its time does not exist, such as a thirteenth month.
     """
     record = entry.record
     if record is None:
@@ -101,36 +160,19 @@ def _item_kind(record: Mapping[str, Any], held: Mapping[str, Any] | None) -> Ite
     uri = held.get("uri")
     if isinstance(uri, str) and uri.startswith("spotify:local:"):
         return "local"
-    # what was taken down can keep its place and lose its id
+    # a track that was taken down can keep its place and lose its id
     return "track" if held.get("id") else "null"
 
 
-def judge_entry(entry: Entry) -> EntryFields | Verdict:
-    """What an entry says, or the rules that it breaks; a null entry breaks none."""
+def check_entry(entry: Entry) -> EntryFields | ValidationResult:
+    """Return what an entry says, or the rules that it breaks; a null entry breaks none."""
     if entry.record is not None:
-        verdict = validate(entry.kind, entry.record)
-        if not verdict.valid:
-            return verdict
+        result = validate(entry.kind, entry.record)
+        if not result.valid:
+            return result
     try:
         return entry_fields(entry)
     except ValueError as error:
-        return Verdict((Violation(f"{entry.kind}.instant", "", f"an instant is none: {error}"[:500]),))
-
-
-def playlist_groups(record: Mapping[str, Any]) -> Groups:
-    """Columns of a playlist that holds the contract; its owner only as a hash, as users are named here."""
-    owner = (record.get("owner") or {}).get("id")
-    return {
-        "listing": {
-            "name": record["name"],
-            "owner_hash": hashlib.sha256(owner.encode()).hexdigest()[:16] if owner else None,
-            "is_public": record.get("public"),
-            "is_collaborative": record.get("collaborative"),
-            "snapshot_id": record.get("snapshot_id"),
-            "description": record.get("description"),
-        }
-    }
-
-
-PLAYLIST_RANK = SIMPLIFIED
-"""Playlists have one shape: their entries are read apart."""
+        return ValidationResult(
+            (Violation(f"{entry.kind}.instant", "", f"an instant does not exist: {error}"[:500]),)
+        )

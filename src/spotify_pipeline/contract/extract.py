@@ -1,8 +1,8 @@
-"""Find the records in an answer of the Web API, whatever its envelope.
+"""Find the records in a response of the Web API, whatever its envelope.
 
 Records are tracks, albums and artists that stand on their own: members of a page, a list or a search
-result, an object answered alone, the tracks embedded in an album. An album or artist that a track only
-mentions is no record (`rows` makes stubs of those).
+result, an object returned alone, the tracks embedded in an album. An album or artist that a track only
+mentions is no record (`observations` makes stubs of those).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _ENTRY_MARKS = frozenset({"added_at", "added_by", "played_at"})
 # what an entry of a library can hold that is no record of ours
 _OTHER_MEDIA = ("show", "audiobook", "chapter")
 _RECORD_MARKS = frozenset({"id", "uri", "name", "href", "type"})
-# objects that mention a record without being its answer
+# objects that mention a record without describing it
 _MENTIONS = frozenset({"context", "linked_from", "owner", "error", "actions", "seeds"})
 _LOCAL = "spotify:local:"
 _DEPTH_MAX = 24
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,32}")
-# which record kind an answer holds, by the kind of request
+# which record kind a response holds, by the kind of request
 EXPECTED: dict[str, Kind | None] = {
     "artist": "artist",
     "artist_albums": "album",
@@ -43,7 +43,7 @@ EXPECTED: dict[str, Kind | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record to validate. `record` is any JSON value; `album_id` is known from where it stood."""
+    """A record to validate: any JSON value at a pointer. `album_id` is known from the record around it."""
 
     kind: Kind
     pointer: str
@@ -53,7 +53,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An entry that is no record of ours: `reason` is null, local or episode."""
+    """An entry that is no record of ours, and why."""
 
     kind: Kind
     pointer: str
@@ -64,11 +64,14 @@ Item = Found | SetAside
 
 
 def find_records(body: Any, *, expected: Kind | None = None, album_id: str | None = None) -> Iterator[Item]:
-    """Walk a parsed answer and give its records in document order.
+    """Walk a parsed body and yield its records in document order.
 
-    `expected` is the kind that the request asks for, where it is known: then an object of another type is
-    given as that kind too, for the contract to refuse, so that nothing is lost. Without it the object's own
-    `type` decides, then its `uri`; a shape that is no record gives nothing.
+    Args:
+        body: the parsed JSON.
+        expected: kind that the request asks for. An object of another type is yielded as that kind too, so
+            that the contract refuses it and nothing is lost. Without it the object's own `type` decides, then
+            its `uri`; what has neither yields nothing.
+        album_id: album of the tracks, where the request names it.
     """
     yield from _walk(body, "", expected, album_id)
 
@@ -106,7 +109,7 @@ def _members(values: list[Any], pointer: str, kind: Kind | None, album_id: str |
 
 
 def own_type(value: dict[str, Any]) -> Any:
-    """What an object says it is; a projection by `fields=` can leave `type` out and keep the `uri`."""
+    """Return the type an object claims; a projection by `fields=` can leave `type` out and keep the `uri`."""
     if "type" in value or not isinstance(value.get("uri"), str) or is_entry(value):
         return value.get("type")
     scheme, _, rest = value["uri"].partition(":")
@@ -132,7 +135,7 @@ def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | Non
 
 
 def is_entry(value: dict[str, Any]) -> bool:
-    """Whether this wraps its record: an entry of a playlist, a library or a listening history."""
+    """Say whether an object wraps its record: an entry of a playlist, a library or a listening history."""
     if "type" in value or "id" in value:
         return False
     if not _ENTRY_MARKS.isdisjoint(value):
@@ -165,7 +168,7 @@ def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 
 
 def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
-    """What holds records under names: a search, several by id, a playlist, a queue, or a shape unknown."""
+    """What holds records under names: a search, several by id, a playlist, a queue, or an unknown object."""
     for key, inner in _parts(value):
         where = f"{pointer}/{key}"
         kind = _PLURALS.get(key)
@@ -178,7 +181,7 @@ def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 
 
 def _holds(value: dict[str, Any], key: str) -> bool:
-    """A playlist in a list says of its tracks only where they are."""
+    """A playlist in a list has only the link to its tracks."""
     return key == "currently_playing" or isinstance(value.get("items"), list)
 
 
@@ -191,7 +194,7 @@ def _parts(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _kind_of_members(values: list[Any]) -> Kind | None:
-    """Kind of a list's members, for its null entries: the first member that says."""
+    """Kind of a list's members, for its null entries: that of the first member with a type."""
     for value in values:
         if isinstance(value, dict):
             own = own_type(value)

@@ -1,9 +1,10 @@
-"""All rules of the contract as a list: the schemas are read out, nothing is said twice."""
+"""All rules of the contract, read from the schemas: as a list, and as the tables of docs/contract.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from spotify_pipeline.contract.entries import ENTRY_KINDS
@@ -14,8 +15,8 @@ RECORD_KINDS = (*KINDS, "playlist")
 SCHEMA_KINDS = (*RECORD_KINDS, *dict.fromkeys(ENTRY_KINDS.values()))
 ALL_KINDS = (*SCHEMA_KINDS, "response")
 RESPONSE_RULES = {
-    "response.not_json": ("is JSON", "an answer can be read, in UTF-8, UTF-16 or UTF-32"),
-    "response.no_page": ("has a list of items", "an answer of pages holds a page"),
+    "response.not_json": ("is JSON", "a response is JSON in UTF-8, UTF-16 or UTF-32"),
+    "response.no_page": ("has a list of items", "a response of pages holds a page"),
 }
 _KEYWORDS = {
     "type": "is {}",
@@ -29,10 +30,13 @@ _KEYWORDS = {
     "maxItems": "has at most {} members",
 }
 
+_BOUNDS = ("minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern", "const", "enum")
+MARK = "<!-- made by `spotify-pipeline contract rules --markdown` -->"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a record must hold: the code it is refused with, what is demanded, and why."""
+    """One rule: the code of a record that breaks it, what it demands, and why."""
 
     code: str
     demand: str
@@ -40,7 +44,7 @@ class Rule:
 
 
 def rules(kind: str) -> list[Rule]:
-    """Rules of a record or entry kind, sorted by code; those of `response` are of a whole answer."""
+    """Return the rules of a record kind, an entry kind or a whole response, sorted by code."""
     if kind == "response":
         return [Rule(code, *words) for code, words in sorted(RESPONSE_RULES.items())]
     found = [*_rules(kind, schema(kind))]
@@ -52,12 +56,12 @@ def rules(kind: str) -> list[Rule]:
 
 
 def reason_codes() -> list[str]:
-    """Every code that a record, an entry or an answer can be refused with."""
+    """Return every code with which a record, an entry or a response can be refused."""
     return sorted({rule.code for kind in ALL_KINDS for rule in rules(kind)})
 
 
 def nullable(rule: dict[str, Any]) -> bool:
-    """Whether null keeps the rule."""
+    """Say whether null keeps the rule."""
     types = rule.get("type")
     return "null" in types if isinstance(types, list) else None in rule.get("enum", ())
 
@@ -79,3 +83,51 @@ def _listed(value: Any) -> str:
     if not isinstance(value, list):
         return str(value)
     return " or ".join("null" if item is None else str(item) for item in value)
+
+
+def markdown_tables() -> str:
+    """Return what follows `MARK` in docs/contract.md."""
+    return f"## All fields\n\n{_field_tables()}\n\n## All reason codes\n\n{_code_tables()}\n"
+
+
+def _field_tables() -> str:
+    """One table a kind: its fields, and which of them are required, nullable or bounded."""
+    parts = []
+    for kind in SCHEMA_KINDS:
+        own = schema(kind)
+        lines = [
+            f"#### {kind}",
+            "",
+            "| field | type | required | null | bounds | |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [_row(name, rule, name in own["required"]) for name, rule in own["properties"].items()]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _code_tables() -> str:
+    """One table a kind: every reason code, what it demands, and its sentence."""
+    parts = []
+    for kind in ALL_KINDS:
+        lines = [f"#### {kind}", "", "| reason code | demands that it | |", "|---|---|---|"]
+        for code, same in groupby(rules(kind), key=lambda rule: rule.code):
+            found = list(same)
+            demands = "; ".join(dict.fromkeys(rule.demand for rule in found))
+            sentences = "; ".join(dict.fromkeys(rule.sentence for rule in found))
+            lines.append(f"| `{code}` | {_cell(demands)} | {_cell(sentences)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _row(name: str, rule: dict[str, Any], required: bool) -> str:
+    types = rule.get("type", "string")
+    shown = ", ".join(part for part in (types if isinstance(types, list) else [types]) if part != "null")
+    bounds = ", ".join(f"{key} `{_listed(rule[key])}`" for key in _BOUNDS if key in rule)
+    words = rule["description"] + ("; comes and goes" if rule.get("x-sometimes") else "")
+    yes = ("yes" if required else "", "yes" if nullable(rule) else "")
+    return f"| `{name}` | {shown} | {yes[0]} | {yes[1]} | {_cell(bounds)} | {_cell(words)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""Judge whatever a file holds, as the pipeline would judge it, without knowing what was asked for."""
+"""Check whatever a file holds as the pipeline would, without knowing the request."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from spotify_pipeline.contract.entries import find_entries, judge_entry
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.entries import check_entry, find_entries
 from spotify_pipeline.contract.extract import Found, find_records, is_entry, own_type
-from spotify_pipeline.contract.validator import Verdict, Violation, validate
+from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
 FINDINGS_MAX = 10_000
 """Findings that are kept of one file; the codes count all of them."""
@@ -17,23 +18,9 @@ _DEPTH_MAX = 8
 _RECORDS = ("track", "album", "artist", "episode")
 
 
-@dataclass(slots=True)
-class Tally:
-    """records = valid + quarantined + set_aside."""
-
-    valid: int = 0
-    quarantined: int = 0
-    set_aside: int = 0
-
-    @property
-    def records(self) -> int:
-        """All that were found."""
-        return self.valid + self.quarantined + self.set_aside
-
-
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One broken rule; `record` and `pointer` are JSON Pointers into the document, `line` counts from 1."""
+class BrokenRule:
+    """One broken rule: `record` and `pointer` are JSON Pointers into the document, `line` counts from 1."""
 
     kind: str
     code: str
@@ -45,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """What is no record of ours: `reason` is null, local or episode."""
+    """An entry that is no record of ours, and why: null, local or episode."""
 
     kind: str
     reason: str
@@ -57,25 +44,27 @@ class Aside:
 class Survey:
     """What a file holds, by record kind and, apart, by kind of list entry."""
 
-    kinds: dict[str, Tally] = field(default_factory=lambda: {"track": Tally(), "album": Tally()})
-    entries: dict[str, Tally] = field(default_factory=dict)
+    kinds: dict[str, KindCounts] = field(
+        default_factory=lambda: {"track": KindCounts(), "album": KindCounts()}
+    )
+    entries: dict[str, KindCounts] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[BrokenRule] = field(default_factory=list)
     set_aside: list[Aside] = field(default_factory=list)
     omitted: int = 0
 
     def take(self, body: Any, line: int | None = None) -> None:
-        """Judge one document."""
+        """Check one document."""
         for item in find_records(body):
             if isinstance(item, Found):
-                self._judge(self.kinds, item.kind, item.pointer, validate(item.kind, item.record), line)
+                self._check(self.kinds, item.kind, item.pointer, validate(item.kind, item.record), line)
             else:
-                self._put_aside(item.kind, item.reason, item.pointer, line)
+                self._set_aside(item.kind, item.reason, item.pointer, line)
         for pointer, playlist in _playlists(body, "", 0):
             if playlist is None:
-                self._put_aside("playlist", "null", pointer, line)
+                self._set_aside("playlist", "null", pointer, line)
             else:
-                self._judge(self.kinds, "playlist", pointer, validate("playlist", playlist), line)
+                self._check(self.kinds, "playlist", pointer, validate("playlist", playlist), line)
         for pointer, page in _pages(body, "", 0):
             self._take_entries(pointer, page, line)
 
@@ -84,35 +73,43 @@ class Survey:
         if request is None:
             return
         for entry in find_entries(request, page):
-            verdict = judge_entry(entry)
-            if isinstance(verdict, Verdict):
-                self._judge(self.entries, entry.kind, pointer + entry.pointer, verdict, line)
-            elif verdict.item_kind != "track" and entry.kind != "playlist_item":
-                self.entries.setdefault(entry.kind, Tally()).set_aside += 1
-            else:  # a playlist keeps the places of what is no track
-                self.entries.setdefault(entry.kind, Tally()).valid += 1
+            result = check_entry(entry)
+            if isinstance(result, ValidationResult):
+                self._check(self.entries, entry.kind, pointer + entry.pointer, result, line)
+                continue
+            counts = self.entries.setdefault(entry.kind, KindCounts())
+            counts.fetched += 1
+            # a playlist keeps the places of what is no track
+            counts.set_aside += result.item_kind != "track" and entry.kind != "playlist_item"
 
-    def _judge(
-        self, tallies: dict[str, Tally], kind: str, pointer: str, verdict: Verdict, line: int | None
+    def _check(
+        self,
+        counts: dict[str, KindCounts],
+        kind: str,
+        pointer: str,
+        result: ValidationResult,
+        line: int | None,
     ) -> None:
-        tally = tallies.setdefault(kind, Tally())
-        if verdict.valid:
-            tally.valid += 1
+        of_kind = counts.setdefault(kind, KindCounts())
+        of_kind.fetched += 1
+        if result.valid:
             return
-        tally.quarantined += 1
-        for violation in verdict.violations:
+        of_kind.quarantined += 1
+        for violation in result.violations:
             self._note(kind, pointer, violation, line)
 
     def _note(self, kind: str, record: str, violation: Violation, line: int | None) -> None:
         self.codes[violation.code] += 1
         if len(self.findings) < FINDINGS_MAX:
             where = record + violation.pointer
-            self.findings.append(Finding(kind, violation.code, where, record, violation.message, line))
+            self.findings.append(BrokenRule(kind, violation.code, where, record, violation.message, line))
         else:
             self.omitted += 1
 
-    def _put_aside(self, kind: str, reason: str, pointer: str, line: int | None) -> None:
-        self.kinds.setdefault(kind, Tally()).set_aside += 1
+    def _set_aside(self, kind: str, reason: str, pointer: str, line: int | None) -> None:
+        counts = self.kinds.setdefault(kind, KindCounts())
+        counts.fetched += 1
+        counts.set_aside += 1
         if len(self.set_aside) < FINDINGS_MAX:
             self.set_aside.append(Aside(kind, reason, pointer, line))
 

@@ -1,4 +1,10 @@
-"""The contract: JSON Schema, Draft 2020-12. A compiled validator decides, the reference one explains."""
+"""The contract: JSON Schema, Draft 2020-12, checked by two libraries.
+
+`jsonschema_rs`, a compiled validator, decides: it looks at every record and only says yes or no.
+`jsonschema`, the reference, explains: it looks at the records that were refused and gives one violation with
+a code for each broken rule. A test holds the two to equal results. Where the compiled one cannot take a value
+(a lone surrogate), the reference decides as well.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +33,8 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Empty `violations` means that the record holds the contract."""
+class ValidationResult:
+    """What a record breaks; without violations it holds the contract."""
 
     violations: tuple[Violation, ...] = ()
 
@@ -38,7 +44,7 @@ class Verdict:
         return not self.violations
 
 
-_VALID = Verdict()
+_VALID = ValidationResult()
 TOO_DEEP = "a record is nested less than a thousand levels deep"
 NOT_JSON = "a record holds values of JSON, and text that can be written"
 # where a record holds others, which are judged on their own
@@ -63,47 +69,51 @@ def _reference(kind: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema(kind))
 
 
-def validate(kind: str, record: Any) -> Verdict:
-    """Check a record; all violations are given, in the order of their pointers.
+def validate(kind: str, record: Any) -> ValidationResult:
+    """Check a record.
 
-    Raises nothing: a value that cannot even be written as JSON (a lone surrogate) is a violation too.
+    A value that cannot be written as JSON, such as a lone surrogate, is a violation like any other; nothing
+    is raised.
+
+    Returns:
+        All violations, in the order of their pointers.
     """
     try:
         if isinstance(record, Flawed):
             return _explain_flawed(kind, record)
         return _VALID if _compiled(kind).is_valid(record) else explain(kind, record)
     except RecursionError:
-        return Verdict((Violation(f"{kind}.too_deep", "", TOO_DEEP),))
+        return ValidationResult((Violation(f"{kind}.too_deep", "", TOO_DEEP),))
     except ValueError:  # the compiled validator takes no lone surrogate
         explained = explain(kind, record)
         return explained if not explained.valid else _not_json(kind, "", "half of a surrogate pair")
 
 
-def _explain_flawed(kind: str, record: Flawed) -> Verdict:
+def _explain_flawed(kind: str, record: Flawed) -> ValidationResult:
     explained, flaw = explain(kind, record), flaw_in(record, _RECORDS_INSIDE)
     return explained if flaw is None or not explained.valid else _not_json(kind, *map(str, flaw))
 
 
-def _not_json(kind: str, pointer: str, found: str) -> Verdict:
-    return Verdict((Violation(f"{kind}.not_json", pointer, f"{NOT_JSON}; found {found}"),))
+def _not_json(kind: str, pointer: str, found: str) -> ValidationResult:
+    return ValidationResult((Violation(f"{kind}.not_json", pointer, f"{NOT_JSON}; found {found}"),))
 
 
-def explain(kind: str, record: Any) -> Verdict:
-    """The reference validator's verdict, with a code and a sentence for each broken rule."""
+def explain(kind: str, record: Any) -> ValidationResult:
+    """Check a record with the reference validator; each violation has a code and a sentence."""
     found = {v for error in _reference(kind).iter_errors(record) for v in _violations(kind, error)}
-    return Verdict(tuple(sorted(found, key=lambda v: (v.pointer, v.code)))) if found else _VALID
+    return ValidationResult(tuple(sorted(found, key=lambda v: (v.pointer, v.code)))) if found else _VALID
 
 
 def _violations(kind: str, error: jsonschema.ValidationError) -> Iterator[Violation]:
     path = list(error.absolute_path)
     if error.validator == "required":
-        # the error does not say which name is absent and comes once for each: give all, a set folds them
+        # the error does not name the absent field, and comes once for each of them: repeats are removed
         names: list[str] = error.schema["required"]  # type: ignore[index]  # the schema is ours, an object
         record: dict[str, Any] = error.instance  # type: ignore[assignment]
         for name in names:
             if name not in record:
                 code = _code(kind, [*path, name], "required")
-                # the pointer is to what lacks it: one to what is absent would lead nowhere
+                # the pointer is to the object that lacks the field
                 yield Violation(code, _pointer(path), f"{name} is required and absent")
         return
     rule = error.schema.get("description") if isinstance(error.schema, dict) else None

@@ -1,8 +1,7 @@
-"""Which albums of a source are whole, told from its answers alone."""
+"""Which albums of a source were read to their end: collected from its responses, stored as NDJSON."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,18 +9,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from spotify_pipeline.contract.fingerprint import listing_sha256
-from spotify_pipeline.contract.list_pages import offset_of, total_of
+from spotify_pipeline.contract.albums import BegunAlbum, CompleteAlbum, listing_sha256
 from spotify_pipeline.lake import Lake, RawObject, keys
 from spotify_pipeline.lake.manifest import sha256
-from spotify_pipeline.lake.validated_rows import NDJSON
-from spotify_pipeline.warehouse.crawl_state import BegunAlbum, CompleteAlbum
+from spotify_pipeline.lake.validated import NDJSON
 
 
 class AlbumsSeen:
-    """Listings, details and track pages as a validation passes them, in any order.
+    """Listings, details and track pages of a source, taken in any order.
 
-    `continued`: albums whose detail and first pages an earlier partition has, with the detail's instant.
+    Args:
+        continued: albums whose detail and first pages an earlier partition has, with the detail's time.
     """
 
     def __init__(self, continued: Mapping[str, datetime] | None = None) -> None:
@@ -32,7 +30,7 @@ class AlbumsSeen:
         self._next: dict[str, int] = {}
 
     def take(self, raw: RawObject, body: Any) -> None:
-        """Note what one answer says; a shape that cannot be read says nothing."""
+        """Note what one response says; a body that cannot be read says nothing."""
         if not isinstance(body, dict):
             return
         if raw.kind == "artist_albums":
@@ -45,12 +43,10 @@ class AlbumsSeen:
             self._details[raw.requested_id] = raw.observed_at
             self._note_page(raw.requested_id, body.get("tracks"))
         elif raw.kind == "album_tracks" and raw.requested_id:
-            past_the_end = body.get("items") == [] and offset_of(raw.query) >= (total_of(body) or sys.maxsize)
-            # such a page is the end, whatever link it has
-            self._note_page(raw.requested_id, {**body, "next": None} if past_the_end else body)
+            self._note_page(raw.requested_id, body)
 
     def _note_page(self, album_id: str, page: Any) -> None:
-        # pages are fetched one after the other, so the last one stands for all before it
+        # pages are fetched one after the other, so where the last one is there, all before it are
         if not isinstance(page, dict) or not isinstance(page.get("items"), list):
             return
         link = page.get("next")
@@ -60,12 +56,12 @@ class AlbumsSeen:
             self._next[album_id] = max(self._next.get(album_id, 0), offset)
 
     def complete(self) -> Iterator[CompleteAlbum]:
-        """Albums that were listed, and of which the detail and the last page of tracks are there."""
+        """Yield the listed albums of which the detail and the last page of tracks are there."""
         for album_id in sorted(self._listings.keys() & self._details.keys() & self._ended):
             yield CompleteAlbum(album_id, self._listings[album_id][2], self._details[album_id])
 
     def begun(self) -> Iterator[BegunAlbum]:
-        """Albums that were listed, and of which the detail is there but not the last page of tracks."""
+        """Yield the listed albums of which the detail is there, and the last page of tracks is not."""
         stopped = (self._listings.keys() & self._details.keys() & self._next.keys()) - self._ended
         for album_id in sorted(stopped):
             listing = self._listings[album_id][2]
@@ -80,7 +76,7 @@ def _offset_of(link: Any) -> int | None:
 
 
 def store_albums(lake: Lake, key: str, albums: Iterable[CompleteAlbum | BegunAlbum]) -> str | None:
-    """Write the object and give its SHA-256, or remove an old one where there is no album."""
+    """Write the object and return its SHA-256, or remove an old one where there is no album."""
     lines = b"".join(orjson.dumps(a, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for a in albums)
     if lines:
         lake.put(key, lines, content_type=NDJSON)

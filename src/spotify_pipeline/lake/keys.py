@@ -99,7 +99,7 @@ def raw_key(
     query: Mapping[str, str],
     user: str | None = None,
 ) -> str:
-    """Key of one answer: `raw/ingest_date=D/[user=HASH/]source=NAME/KIND-HASH.json`."""
+    """Key of one response: `raw/ingest_date=D/[user=HASH/]source=NAME/KIND-HASH.json`."""
     if not _KIND.fullmatch(kind):
         raise ConfigurationError(f"request kind {kind!r} cannot be part of an object key")
     return f"{source_prefix(RAW, partition, source, user)}{kind}-{request_hash(method, path, query)}.json"

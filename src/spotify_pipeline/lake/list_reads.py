@@ -1,24 +1,22 @@
-"""Which lists a source read, and how far: collected while its answers are validated."""
+"""Which lists a source read, and how far: collected from its responses, stored as NDJSON."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from spotify_pipeline.contract.entries import EntryFields, EntryKind
-from spotify_pipeline.contract.list_pages import ListPages, offset_of
+from spotify_pipeline.contract.entries import LIST_OF_ENTRY, EntryFields, EntryKind, ListEntry, ListRead
 from spotify_pipeline.lake import RawObject, keys
-from spotify_pipeline.warehouse.lists import LIST_OF_ENTRY, ListEntry, ListRead
 
 
 def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
-    """Which list a page belongs to: a playlist, or what of a user's account.
+    """Return the id of the list that a page belongs to: a playlist's, or one of a user's account.
 
     Raises:
-        ValueError: the page does not say.
+        ValueError: the page does not name its playlist or its user.
     """
     if kind == "playlist_item":
         if raw.requested_id is None:
@@ -30,45 +28,50 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
 
 
 @dataclass
-class _Reading:
-    """Pages of one list so far, and the latest of their responses."""
+class _Pages:
+    """Pages of one list so far."""
 
-    pages: ListPages = field(default_factory=ListPages)
+    items: int = 0
+    begun: bool = False
+    ended: bool = False
     observed_at: datetime | None = None
     raw_key: str = ""
 
 
 class ListsSeen:
-    """Pages as a validation passes them, in any order."""
+    """Pages of lists, taken in any order."""
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[EntryKind, str], _Reading] = {}
+        self._lists: dict[tuple[EntryKind, str], _Pages] = {}
 
     def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Note one page of a list."""
-        reading = self._lists.setdefault((kind, list_id), _Reading())
-        reading.pages.take(page, offset_of(raw.query))
-        reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
-        reading.raw_key = max(reading.raw_key, raw.key)
+        pages = self._lists.setdefault((kind, list_id), _Pages())
+        pages.items += len(page["items"])
+        # pages are fetched one after the other, so where the last one is there, all before it are
+        pages.begun |= not page.get("offset")
+        pages.ended |= not page.get("next")
+        pages.observed_at = max(pages.observed_at or raw.observed_at, raw.observed_at)
+        pages.raw_key = max(pages.raw_key, raw.key)
 
     def reads(self) -> list[ListRead]:
-        """One read for each list, sorted; a listening history is no list that something could leave."""
+        """Return one read for each list, sorted."""
         return [
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
-                complete=reading.pages.fault() is None,
-                item_count=reading.pages.items,
-                observed_at=reading.observed_at,
-                raw_key=reading.raw_key,
+                complete=pages.begun and pages.ended,
+                item_count=pages.items,
+                observed_at=pages.observed_at,
+                raw_key=pages.raw_key,
             )
-            for (kind, list_id), reading in sorted(self._lists.items(), key=lambda item: item[0])
-            if kind in LIST_OF_ENTRY and reading.observed_at is not None
+            for (kind, list_id), pages in sorted(self._lists.items(), key=lambda item: item[0])
+            if kind in LIST_OF_ENTRY and pages.observed_at is not None
         ]
 
 
 def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, raw: RawObject) -> ListEntry:
-    """A row to load."""
+    """Join what an entry says with its list and its response."""
     return ListEntry(
         kind=kind,
         list_id=list_id,
@@ -83,13 +86,13 @@ def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, 
     )
 
 
-def to_line(row: ListEntry | ListRead) -> bytes:
-    """One NDJSON line."""
+def entry_line(row: ListEntry | ListRead) -> bytes:
+    """Write an entry or a read as one NDJSON line."""
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def parse_entries(data: bytes) -> list[ListEntry]:
-    """Entries of one kind, read back."""
+    """Read the lines of entries back."""
     entries = (ListEntry(**orjson.loads(line)) for line in data.splitlines())
     return [
         replace(
@@ -102,6 +105,6 @@ def parse_entries(data: bytes) -> list[ListEntry]:
 
 
 def parse_reads(data: bytes) -> list[ListRead]:
-    """Reads of lists, read back."""
+    """Read the lines of list reads back."""
     reads = (ListRead(**orjson.loads(line)) for line in data.splitlines())
     return [replace(read, observed_at=keys.parse_instant(str(read.observed_at))) for read in reads]

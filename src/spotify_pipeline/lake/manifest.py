@@ -1,4 +1,4 @@
-"""The manifest: what a source brought in one partition. It is written last."""
+"""The manifest: what was fetched of a source in one partition. It is written last."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sha256(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class RawObject:
-    """One stored answer. `query` and `path` are the request's; `observed_at` is the API's Date header."""
+    """One stored response. `query` and `path` are the request's; `observed_at` is the API's Date header."""
 
     key: str
     kind: str
@@ -40,20 +40,16 @@ class RawObject:
 
 @dataclass(frozen=True)
 class MissingRecord:
-    """An id that Spotify does not know or show (404).
-
-    `listed`: a listing of Spotify's named it, not sources.yml; the next partition asks for it again.
-    """
+    """An id for which Spotify returned 404."""
 
     kind: str
     requested_id: str
     message: str
-    listed: bool = False
 
 
 @dataclass(frozen=True)
 class ContinuedAlbum:
-    """An album whose detail (`begun_at`) and first pages an earlier partition has; this one has the rest."""
+    """An album begun in an earlier partition, with its detail (`begun_at`) and first pages."""
 
     album_id: str
     begun_at: datetime
@@ -61,7 +57,7 @@ class ContinuedAlbum:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a source brought in one partition; `complete` when every page was followed to its end."""
+    """What was fetched of a source in one partition; `complete` where every page was read to the end."""
 
     partition: date
     source: str
@@ -73,26 +69,26 @@ class Manifest:
     stopped_by: str | None = None
     resume_after: datetime | None = None
     calls: int = 0
-    # hash of the user whose account the answers are from
+    # hash of the user whose account the responses are from
     user: str | None = None
     continued: tuple[ContinuedAlbum, ...] = ()
     version: int = field(default=MANIFEST_VERSION)
 
     @property
     def key(self) -> str:
-        """Where it lies."""
+        """Its key."""
         return keys.manifest_key(self.partition, self.source, self.user)
 
     @property
     def content_sha256(self) -> str:
-        """Digest of what was brought, however many attempts and calls it took."""
+        """Digest of what was fetched, whatever the number of attempts and calls."""
         return sha256(replace(self, calls=0, stopped_by=None, resume_after=None).to_bytes())
 
     def to_bytes(self) -> bytes:
-        """Stable text: the same manifest gives the same bytes."""
+        """Return stable JSON: the same manifest gives the same bytes."""
         style = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
         fields = asdict(self)
-        if not self.continued:  # most have none, and those of older code say nothing of it
+        if not self.continued:  # most manifests have none
             del fields["continued"]
         return orjson.dumps(fields, option=style)
 
@@ -130,7 +126,7 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedObject(
             f"manifest '{key}' cannot be read ({error}): delete it and run the partition's fetch again, "
-            "the answers already stored are used"
+            "the responses already stored are used"
         ) from error
 
 
@@ -147,7 +143,7 @@ def _find_of_user(lake: Lake, partition: date, source: str) -> StoredObject | No
 
 
 def read_raw(lake: Lake, raw: RawObject) -> bytes:
-    """Read an answer and check it against its manifest.
+    """Read a response and check it against its manifest.
 
     Raises:
         DamagedObject: absent, or other bytes than were stored.

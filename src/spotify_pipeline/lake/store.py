@@ -38,7 +38,7 @@ class StoredObject:
 class Lake:
     """One bucket of an S3 store.
 
-    Each call raises LakeUnavailable (the store does not answer), BucketMissing, or ConfigurationError
+    Each call raises LakeUnavailable (the store cannot be reached), BucketMissing, or ConfigurationError
     (the store refuses the keys, or shows a certificate that is not trusted).
 
     With `secure` in the connection's extra it speaks TLS; `ca_file` there names a PEM file of the
@@ -88,7 +88,7 @@ class Lake:
 
     def _unavailable(self, error: Exception) -> LakeUnavailable:
         return LakeUnavailable(
-            f"the object store at {self.address} does not answer ({type(error).__name__}): start it, "
+            f"the object store at {self.address} cannot be reached ({type(error).__name__}): start it, "
             f"or correct connection '{self._conn_id}'; the task tries again"
         )
 
@@ -102,7 +102,7 @@ class Lake:
                 f"the object store at {self.address} refuses the keys of connection '{self._conn_id}' "
                 f"({error.code}): correct login and password"
             )
-        return LakeUnavailable(f"the object store at {self.address} answered {error.code} for '{key}'")
+        return LakeUnavailable(f"the object store at {self.address} returned {error.code} for '{key}'")
 
     def _bucket_missing(self) -> BucketMissing:
         return BucketMissing(
@@ -235,7 +235,7 @@ class Lake:
             )
 
     def check(self) -> None:
-        """Make sure that the store answers and the bucket is there."""
+        """Check that the store can be reached and the bucket is there."""
         with self._errors():
             if self._client.bucket_exists(bucket_name=self.bucket):
                 return

@@ -1,74 +1,71 @@
-"""What a validation found: counts by record kind, and the records that it refused."""
+"""What a validation found: counts by record kind, field profiles, and the records that it refused."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.field_profile import FieldProfile
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, keys
 
-
-@dataclass(slots=True)
-class Counts:
-    """Of one record kind: fetched = accepted + quarantined + set_aside."""
-
-    fetched: int = 0
-    accepted: int = 0
-    quarantined: int = 0
-    set_aside: int = 0
-
-
-@dataclass(frozen=True)
-class RecordShape:
-    """Which fields the records of one kind had in the answers of one request kind (see `contract.shape`)."""
-
-    request_kind: str
-    record_kind: str
-    records: int
-    fields: dict[str, int]
-    new_fields: list[str]
-
-    @property
-    def drift(self) -> str:
-        """What is new, in words."""
-        shown = ", ".join(f"{name} ({self.fields[name]} of {self.records})" for name in self.new_fields)
-        return f"fields of {self.record_kind} that the contract does not describe: {shown}"
+_COUNTS = ("fetched", "accepted", "quarantined", "set_aside")
 
 
 @dataclass(frozen=True)
 class ValidationSummary:
-    """What a validation found, per record kind; `reasons` count violations by code, `objects` are SHA-256."""
+    """What a validation found.
+
+    Attributes:
+        partition: date of the responses.
+        source: name in sources.yml.
+        schema_version: version of the contract.
+        manifest_sha256: digest of the manifest that was validated.
+        complete: whether the source was read to its end.
+        counts: by record kind.
+        objects: SHA-256 of what was written, by key: a load takes these bytes or none.
+        reasons: number of violations by code.
+        user: hash of the user whose account the responses are from.
+        profiles: fields of the records, by request kind and record kind.
+    """
 
     partition: date
     source: str
     schema_version: str
     manifest_sha256: str
     complete: bool
-    counts: dict[str, Counts]
-    # what was written, by key: a load takes these bytes or none
+    counts: dict[str, KindCounts]
     objects: dict[str, str]
     reasons: dict[str, int] = field(default_factory=dict)
     user: str | None = None
-    shapes: list[RecordShape] = field(default_factory=list)
+    profiles: list[FieldProfile] = field(default_factory=list)
 
     @property
     def quarantined_share(self) -> float:
-        """Bad records over all that could have been good; 0 when there were none."""
+        """Refused records over refused and accepted ones; 0 where there are none."""
         quarantined = sum(c.quarantined for c in self.counts.values())
         judged = quarantined + sum(c.accepted for c in self.counts.values())
         return quarantined / judged if judged else 0.0
 
     def to_bytes(self) -> bytes:
         """Stable text."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        fields = {name.name: getattr(self, name.name) for name in dataclass_fields(self)}
+        del fields["profiles"]
+        fields["counts"] = {
+            kind: {name: getattr(c, name) for name in _COUNTS} for kind, c in self.counts.items()
+        }
+        fields["shapes"] = [vars(profile) for profile in self.profiles]
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
 
 def read_summary(lake: Lake, partition: date, source: str, user: str | None = None) -> ValidationSummary:
-    """Read the counts back.
+    """Read the summary of a source and partition.
 
     Raises:
         DamagedObject: the source was not validated, or the object cannot be read.
@@ -80,16 +77,24 @@ def read_summary(lake: Lake, partition: date, source: str, user: str | None = No
     try:
         fields = orjson.loads(stored.data)
         fields["partition"] = date.fromisoformat(fields["partition"])
-        fields["counts"] = {kind: Counts(**counts) for kind, counts in fields["counts"].items()}
-        fields["shapes"] = [RecordShape(**shape) for shape in fields["shapes"]]
+        fields["counts"] = {
+            kind: KindCounts(
+                counts["fetched"], quarantined=counts["quarantined"], set_aside=counts["set_aside"]
+            )
+            for kind, counts in fields["counts"].items()
+        }
+        fields["profiles"] = [
+            FieldProfile(**profile | {"fields": Counter(profile["fields"])})
+            for profile in fields.pop("shapes")
+        ]
         return ValidationSummary(**fields)
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedObject(f"'{key}' cannot be read ({error}): clear the validate task") from error
 
 
 @dataclass(frozen=True)
-class QuarantinedRecord:
-    """A line of the quarantine zone; the record itself is in the raw object, at the pointer."""
+class QuarantineLine:
+    """One refused record in the quarantine zone; the record itself is in the raw object, at the pointer."""
 
     record_kind: str
     record_key: str
@@ -102,10 +107,10 @@ class QuarantinedRecord:
     violations: list[dict[str, Any]]
 
 
-def parse_quarantine(data: bytes) -> list[QuarantinedRecord]:
-    """The quarantined records of a source and partition, read back."""
+def parse_quarantine(data: bytes) -> list[QuarantineLine]:
+    """Read the lines of a quarantine object back."""
     lines = (orjson.loads(line) for line in data.split(b"\n") if line)
     return [
-        QuarantinedRecord(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})
+        QuarantineLine(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})
         for line in lines
     ]

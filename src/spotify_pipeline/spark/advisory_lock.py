@@ -1,4 +1,7 @@
-"""Spans follow each other: each has a Spark of its own, which takes memory, and one merge goes at a time."""
+"""The advisory lock of the Spark engine: spans are replayed one at a time.
+
+Each span has a Spark of its own, which takes memory, and the warehouse merges them one after the other.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,24 @@ from contextlib import contextmanager
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
-_TURN = 0x5350_4F54_0005
+_LOCK = 0x5350_4F54_0005
 
 
 @contextmanager
-def turn(warehouse: ConnectionInfo) -> Iterator[bool]:
-    """Take the turn among all that replay with Spark, until the end of the block; False: another has it.
+def spark_lock(warehouse: ConnectionInfo) -> Iterator[bool]:
+    """Try to hold the lock until the end of the block.
 
-    It belongs to a session of the warehouse, so it is free again when its holder was killed.
+    The lock belongs to a session of the warehouse, so it is free again when its holder was killed.
+
+    Yields:
+        Whether the lock is held; False where another replay has it.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     with (
         naming_the_server(warehouse),
-        connect(warehouse, application_name="spotify-pipeline turn of Spark", autocommit=True) as conn,
+        connect(warehouse, application_name="spotify-pipeline lock of Spark", autocommit=True) as conn,
     ):
-        row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_TURN]).fetchone()
+        row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
         yield bool(row and row[0])

@@ -1,9 +1,9 @@
 """The driver of the Spark engine: a span of dates, validated and folded on executors, merged here at once.
 
-It keeps what `steps.replay` promises of each source: an ingest of the same partition goes first, a bad source
+Each source is treated as `stages.replay` does: an ingest of the same partition takes precedence, a bad source
 fails alone, and nothing is half-written. A source that may not be loaded in the end is left out, and the
 others are folded without it. Where Postgres refuses a record of the span, each source is loaded on its own,
-so that only the one fails.
+so that only one fails.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spotify_pipeline.stages.replay import Replay
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.merge import KindCounts
+from spotify_pipeline.warehouse.merge import loaded_counts
 from spotify_pipeline.warehouse.span import LoadsRefused, load_span
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def replay_span(
     tries_left: bool = False,
     report: Report = log.info,
 ) -> dict[date, list[SourceState]]:
-    """Replay partitions with Spark; give the states of their sources, as `replay_partition` does of one.
+    """Replay partitions with Spark; return the states of their sources, as `replay_partition` does for one.
 
     Raises:
         TransientError: a source met one and tries are left, or Spark, the store or the warehouse went away.
@@ -87,18 +87,18 @@ def _load(runtime: Runtime, spark: SparkSession, span: Span, report: Report) -> 
     report(f"folding {len(span.left)} sources")
     summaries = [(unit.number, executor.slim(span.inputs[unit.number].summary)) for unit in span.left]
     read = executor.Read(runtime.lookup(SPOTIFY_LAKE))
-    sightings = _spread(spark, "read", summaries).mapPartitions(read)
-    rows = spark.createDataFrame(sightings, fold.schema(), verifySchema=False).persist()
+    observed = _spread(spark, "read", summaries).mapPartitions(read)
+    rows = spark.createDataFrame(observed, fold.schema(), verifySchema=False).persist()
     try:
-        span.unreadable(fold.failures(rows))
+        span.fail_unreadable(fold.failures(rows))
         for row in fold.counts(fold.by_key(fold.of_units(rows, span.numbers, spark))).collect():
-            span.kinds[row.unit][row.kind] = KindCounts(row.sightings, row.loaded)
+            span.kinds[row.unit][row.kind] = loaded_counts(row.observed, row.loaded)
             span.ids[row.unit] += row.ids
         while span.left:
             try:
                 _fold_and_merge(runtime, fold.of_units(rows, span.numbers, spark), span, report)
             except LoadsRefused as refused:
-                span.refused(refused.reasons)
+                span.fail_refused(refused.reasons)
             except RowRefused as error:
                 log.warning("%s; so each source is loaded on its own", error)
                 span.load_alone(runtime, report)
@@ -137,7 +137,7 @@ def _fold_and_merge(runtime: Runtime, rows: DataFrame, span: Span, report: Repor
 
 @contextmanager
 def _batch(runtime: Runtime) -> Iterator[tuple[psycopg.Connection, int]]:
-    """A batch of landing rows and the session that keeps it open; both go in the end."""
+    """A batch of landing rows and the session that keeps it open; both are closed at the end."""
     name = "spotify-pipeline replay with Spark"
     with connect(runtime.ingest, application_name=name, autocommit=True) as conn:
         batch = landing.open_batch(conn, runtime.attempt.run_id)
@@ -162,7 +162,7 @@ def _land(
 
 
 def _spread(spark: SparkSession, what: str, items: Sequence[Any]) -> RDD[Any]:
-    """A task for each item, or for a few where there are very many."""
+    """One Spark task for each item, or for several where there are more than `_TASKS`."""
     context = spark.sparkContext
     context.setJobDescription(f"{what} {len(items)} sources")
     return context.parallelize(items, min(len(items), _TASKS))

@@ -1,8 +1,8 @@
-"""What Spark's executors do, in plain Python: the same steps as the local engine's, source by source.
+"""What Spark's executors do, in plain Python: the same stages as the local engine's, source by source.
 
-Each of these is called with what belongs to one Spark task, and may be called again with the same. An error
-of the pipeline comes back as a value, with the unit that it is of: it fails that unit, and no Spark job.
-Connections travel inside the pickled callable, which Spark neither logs nor shows.
+Each callable gets the input of one Spark task, and may be called again with the same input. An error of the
+pipeline is returned as a value with its unit: it fails that unit, not the Spark job. Connections are inside
+the pickled callable, which Spark neither logs nor shows.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from typing import Any
 import orjson
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.errors import PipelineError, RowRefused
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.validation_summary import ValidationSummary
-from spotify_pipeline.stages.load_inputs import occurrences
+from spotify_pipeline.stages.load_inputs import observations
 from spotify_pipeline.stages.replay import validate_again
 from spotify_pipeline.warehouse.landing import SOURCE_RECORDS, LandingRow, write_task
-from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
+from spotify_pipeline.warehouse.table_specs import SPECS
 
 GROUPS = max(len(spec.groups) for spec in SPECS.values())
 FAILED = "!"
-"""In the place of a record kind: the row says that its unit cannot be read."""
+"""Stands in place of a record kind: the row says that its unit cannot be read."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MICROSECOND = timedelta(microseconds=1)
-Sighting = tuple[Any, ...]
+SparkRow = tuple[Any, ...]
 """unit, source, kind, key, stub, observed_at (µs since 1970, UTC), rank, raw key, position, and the values of
 each field group as JSON, None where the record lacks the group."""
 
 
 @dataclass(frozen=True, order=True)
 class Unit:
-    """A partition and source of a span; `number` from 1 is its place among them, by partition and source."""
+    """A partition and source of a span, numbered from 1 in their order."""
 
     number: int
     partition: date
@@ -47,12 +48,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Validate:
-    """Raw → validated objects."""
+    """Raw → validated objects: called with the units of one Spark task."""
 
     lake: ConnectionInfo = field(repr=False)
 
     def __call__(self, units: Iterable[Unit]) -> Iterator[tuple[int, PipelineError | None]]:
-        """Validate units; give the number of each and what went wrong."""
+        """Validate units; yield the number of each and its error."""
         lake = Lake(self.lake)
         for unit in units:
             try:
@@ -65,69 +66,74 @@ class Validate:
 
 @dataclass(frozen=True)
 class Read:
-    """Validated objects → sightings."""
+    """Validated objects → rows for Spark: called with the units of one Spark task."""
 
     lake: ConnectionInfo = field(repr=False)
 
-    def __call__(self, units: Iterable[tuple[int, ValidationSummary]]) -> Iterator[Sighting]:
-        """Read units; a FAILED row says which could not be, and with what words."""
+    def __call__(self, units: Iterable[tuple[int, ValidationSummary]]) -> Iterator[SparkRow]:
+        """Read units; a FAILED row names a unit that cannot be read, and its error."""
         lake = Lake(self.lake)
         for number, summary in units:
             try:
-                for position, occurrence in enumerate(occurrences(lake, summary)):
-                    yield sighting(number, summary.source, position, occurrence)
+                for position, observation in enumerate(observations(lake, summary)):
+                    yield spark_row(number, summary.source, position, observation)
             except PipelineError as error:
                 words = f"{type(error).__name__} {error}"
                 yield (number, summary.source, FAILED, words, True, 0, 0, "", 0, *[None] * GROUPS)
 
 
-def sighting(unit: int, source: str, position: int, occurrence: Occurrence) -> Sighting:
-    """A row for Spark; values go as JSON, for the fold only picks among them."""
-    spec = SPECS[occurrence.kind]
-    groups = [
-        orjson.dumps([occurrence.fields[column] for column in group.columns]).decode() if there else None
-        for group, there in zip(spec.groups, spec.groups_in(occurrence), strict=True)
-    ]
+def spark_row(unit: int, source: str, position: int, observation: Observation) -> SparkRow:
+    """Return an observation as a row for Spark; values are JSON, because the fold only chooses among them.
+
+    Raises:
+        ValueError: the observation does not fit its table.
+    """
+    spec = SPECS[observation.kind]
+    columns = iter(spec.values(observation)[len(spec.groups) :])
+    groups = []
+    for group in spec.groups:
+        values = list(islice(columns, len(group.columns)))
+        groups.append(orjson.dumps(values).decode() if group.name in observation.groups else None)
     return (
         unit,
         source,
-        occurrence.kind,
-        occurrence.key,
-        occurrence.stub,
-        (occurrence.observed_at - _EPOCH) // _MICROSECOND,
-        occurrence.rank,
-        occurrence.raw_key,
-        position if occurrence.position is None else occurrence.position,
+        observation.kind,
+        observation.key,
+        observation.stub,
+        (observation.observed_at - _EPOCH) // _MICROSECOND,
+        observation.rank,
+        observation.raw_key,
+        position,
         *groups,
         *[None] * (GROUPS - len(groups)),
     )
 
 
 def slim(summary: ValidationSummary) -> ValidationSummary:
-    """What an executor needs to read a unit's rows."""
-    return replace(summary, shapes=[], reasons={}, counts={})
+    """Return a summary with only what an executor needs to read a unit's observations."""
+    return replace(summary, profiles=[], reasons={}, counts={})
 
 
 @dataclass(frozen=True)
 class Land:
-    """Folded rows → landing tables; `places` gives the place of a unit's load by the unit's number."""
+    """Folded rows → landing tables; `places` has the index of a unit's load by the unit's number."""
 
     warehouse: ConnectionInfo = field(repr=False)
     batch: int
     places: dict[int, int]
 
     def folded(self, task: int, rows: Iterable[Sequence[Any]]) -> Iterator[Counter[str] | RowRefused]:
-        """Land what `fold.fold` gives."""
+        """Land the rows of `fold.fold`."""
         return self._land(task, tuple(SPECS), (self._folded(*row) for row in rows))
 
     def source_records(self, task: int, rows: Iterable[Sequence[Any]]) -> Iterator[Counter[str] | RowRefused]:
-        """Land what `fold.source_records` gives."""
+        """Land the rows of `fold.source_records`."""
         return self._land(task, (SOURCE_RECORDS,), (self._source_record(*row) for row in rows))
 
     def _land(
         self, task: int, tables: Sequence[str], rows: Iterable[LandingRow]
     ) -> Iterator[Counter[str] | RowRefused]:
-        # Spark sorts before it gives the first row: no transaction is kept waiting for that
+        # Spark sorts before it yields the first row; the transaction begins after that
         rows = iter(rows)
         first = list(islice(rows, 1))
         try:

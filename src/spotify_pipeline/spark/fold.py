@@ -1,7 +1,7 @@
-"""The fold in Spark: of all sightings of a span one row per id and date, and the counts of each unit.
+"""The fold in Spark: of all observations of a span one row per id and date, and the counts of each unit.
 
-The order is that of `warehouse.merge_sql`: the greatest (observed_at, rank, raw key, position) gives a field
-group. Spark compares text by its bytes, as Postgres does under collation "C".
+The order is that of `warehouse.merge_sql`: the greatest (observed_at, rank, raw key, position) wins in a
+field group. Spark compares text by its bytes, as Postgres does under collation "C".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DAY = "observed_at div 86400000000"
 
 
 def schema() -> t.StructType:
-    """Columns of `executor.Sighting`."""
+    """Return the columns of `executor.SparkRow`."""
     columns: dict[str, t.DataType] = {
         "unit": t.IntegerType(),
         "source": t.StringType(),
@@ -37,20 +37,20 @@ def schema() -> t.StructType:
 
 
 def failures(rows: DataFrame) -> dict[int, str]:
-    """Units that could not be read: the name of the error's class and its words."""
+    """Return the units that could not be read: the name of the error's class and its message."""
     return {row.unit: row.key for row in rows.where(F.col("kind") == FAILED).collect()}
 
 
 def of_units(rows: DataFrame, units: Collection[int], spark: SparkSession) -> DataFrame:
-    """The sightings of some units alone."""
+    """Return only the rows of these units."""
     wanted = spark.createDataFrame([(unit,) for unit in sorted(units)], "unit int")
     return rows.where(F.col("kind") != FAILED).join(F.broadcast(wanted), "unit", "left_semi")
 
 
 def fold(rows: DataFrame) -> DataFrame:
-    """Give kind, key, day, and the winner of each field group: its order, its unit and its values.
+    """Return kind, key, day, and the winner of each field group: its order, its unit and its values.
 
-    The rows of a partition come kind by kind.
+    Within a Spark partition rows are sorted by kind.
     """
     order = ("observed_at", "rank", "raw_key", "position", "unit")
     winners = [
@@ -62,26 +62,26 @@ def fold(rows: DataFrame) -> DataFrame:
 
 
 def by_key(rows: DataFrame) -> DataFrame:
-    """Give unit, source, kind, key, how often it was sighted as no stub, and the first and last such day."""
+    """Return unit, source, kind, key, its observations that are no stubs, and their first and last day."""
     own = F.when(~F.col("stub"), F.expr(_DAY))
     return rows.groupBy("unit", "source", "kind", "key").agg(
-        F.count(own).alias("sightings"), F.min(own).alias("first"), F.max(own).alias("last")
+        F.count(own).alias("observed"), F.min(own).alias("first"), F.max(own).alias("last")
     )
 
 
 def counts(keys: DataFrame) -> DataFrame:
-    """Give unit, kind, sightings that are no stubs, their distinct ids, and all distinct ids."""
+    """Return unit, kind, observations that are no stubs, their distinct ids, and all distinct ids."""
     return keys.groupBy("unit", "kind").agg(
-        F.sum("sightings").alias("sightings"),
-        F.count(F.when(F.col("sightings") > 0, True)).alias("loaded"),
+        F.sum("observed").alias("observed"),
+        F.count(F.when(F.col("observed") > 0, True)).alias("loaded"),
         F.count("key").alias("ids"),
     )
 
 
 def source_records(keys: DataFrame) -> DataFrame:
-    """Give source, kind, key, first and last day, and the last unit that holds it.
+    """Return source, kind, key, first and last day, and the last unit that holds it.
 
-    What the pipeline fetches of its own accord (`_details`) makes no record a member of anything.
+    The detail queue (`_details`) is no source of sources.yml, so its records are members of none.
     """
-    own = keys.where((F.col("sightings") > 0) & ~F.col("source").startswith("_"))
+    own = keys.where((F.col("observed") > 0) & ~F.col("source").startswith("_"))
     return own.groupBy("source", "kind", "key").agg(F.min("first"), F.max("last"), F.max("unit"))

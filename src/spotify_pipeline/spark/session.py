@@ -33,7 +33,7 @@ SPARK_DEFAULT = "spark_default"
 HERE = "local[*,3]"
 """On this machine, with all its cores, each task up to three times."""
 _DEFAULTS = {
-    # nothing listens for people unless somebody asks for it
+    # no web UI unless it is asked for
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "WARN",
@@ -44,7 +44,7 @@ _OWN_ERROR = re.compile(r"spotify_pipeline\.errors\.(\w+): (.*)")
 
 
 def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
-    """Where Spark runs: the setting, else connection `spark_default`, else here with all cores.
+    """Return where Spark runs: the setting, else connection `spark_default`, else here with all cores.
 
     Raises:
         ConfigurationError: the connection names no host.
@@ -63,12 +63,12 @@ def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
 
 @contextmanager
 def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession]:
-    """Start Spark, and stop it in the end.
+    """Start Spark, and stop it at the end.
 
     Args:
         master: `local[2]`, `spark://host:7077`, or what else Spark takes.
-        conf: Spark's own settings, over those that are set here. They stand in a command line, so a secret
-            among them is refused.
+        conf: Spark's own settings; they replace the defaults here. They appear in a command line, so a
+            secret among them is refused.
 
     Raises:
         EngineMissing: pyspark or Java is not there, or Java is too old.
@@ -78,13 +78,13 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
     for name in conf:
         if _SECRET.search(name):
             raise ConfigurationError(
-                f"SPOTIFY_PIPELINE_SPARK_CONF sets {name}, which would stand in a command line: set it in "
+                f"SPOTIFY_PIPELINE_SPARK_CONF sets {name}, which would appear in a command line: set it in "
                 "spark-defaults.conf of the machine (SPARK_CONF_DIR)"
             )
     require_spark()
     from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
 
-    # it tells of each connection to the JVM
+    # it logs each connection to the JVM
     logging.getLogger("py4j").setLevel(logging.WARNING)
     is_local = master.startswith("local")
     builder = Session.builder.master(master).appName("spotify_replay")
@@ -104,7 +104,7 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
 
 @contextmanager
 def naming_spark() -> Iterator[None]:
-    """Turn what a job of Spark raises into the error of ours that it is about, or into EngineLost.
+    """Turn what a Spark job raises into the pipeline's own error, or into EngineLost.
 
     Raises:
         EngineLost: the cluster was lost, or a task failed too often.
@@ -121,7 +121,7 @@ def naming_spark() -> Iterator[None]:
 
 
 def require_spark() -> None:
-    """Make sure that a driver can run here.
+    """Check that a driver can run here.
 
     Raises:
         EngineMissing: pyspark or Java is not there.
@@ -129,7 +129,7 @@ def require_spark() -> None:
     if importlib.util.find_spec("pyspark") is None:
         raise EngineMissing(
             "the Spark engine needs package 'pyspark': run `make spark`, or install the project with extra "
-            "`spark`; the local engine does without"
+            "`spark`; the local engine does not need it"
         )
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java", path=str(Path(home) / "bin") if home else None) is None:
@@ -151,7 +151,7 @@ def _here() -> dict[str, str]:
 
 @contextmanager
 def _environment(is_local: bool) -> Iterator[None]:
-    """What only an environment variable tells Spark: where its UI listens, and its workers' Python."""
+    """Set what Spark reads only from the environment: where its UI listens, and its workers' Python."""
     wanted = {"SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable} if is_local else {}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -190,10 +190,10 @@ def _translated(error: Exception, what: str) -> PipelineError:
         return cls(own[2].strip())
     if "JAVA_GATEWAY_EXITED" in str(error) or "UnsupportedClassVersionError" in str(error):
         return EngineMissing(
-            "Java ended before Spark had started: it needs Java 17 or newer, see its words above"
+            "Java ended before Spark had started: it needs Java 17 or newer, see its message above"
         )
     return EngineLost(
-        f"{what} ({_words(error)}): see that the cluster runs and read the log; the step can be run again"
+        f"{what} ({_words(error)}): see that the cluster runs and read the log; the replay can be run again"
     )
 
 

@@ -1,4 +1,4 @@
-"""A span of dates on its way through the Spark engine: what each source is loaded from, and how it ended."""
+"""A span of dates in the Spark engine: the inputs of each source, and how its load ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from spotify_pipeline import errors
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.lake.validated_rows import read_ahead
+from spotify_pipeline.lake.validated import read_ahead
 from spotify_pipeline.spark.executor import Unit
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import LOAD, REPLAY, load_source, notes, state_of
@@ -21,7 +22,6 @@ from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
 from spotify_pipeline.warehouse.lease import Lease
-from spotify_pipeline.warehouse.merge import KindCounts
 from spotify_pipeline.warehouse.span import SpanLoad
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,10 @@ Pair = tuple[date, str]
 
 @dataclass
 class Span:
-    """Units in the order of partitions and sources; the mappings are by their number."""
+    """Units in the order of partitions and sources; the mappings are by unit number."""
 
     units: list[Unit]
-    # of the loads that go before
+    # of the loads that take precedence
     fences: dict[Pair, int]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     inputs: dict[int, LoadInputs] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class Span:
     # why a unit is not loaded
     failed: dict[int, PipelineError] = field(default_factory=dict)
     states: dict[int, SourceState] = field(default_factory=dict)
-    # by record kind: sightings that are no stubs, and their ids
+    # by record kind, stubs left out
     kinds: dict[int, dict[str, KindCounts]] = field(default_factory=lambda: defaultdict(dict))
-    # all ids of all kinds, those of stubs too
+    # distinct ids of all kinds, stubs included
     ids: Counter[int] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, runtime: Runtime, pairs: Sequence[Pair]) -> Span:
-        """A span before its validation; `pairs` are sorted.
+        """Return a span before its validation; `pairs` are sorted.
 
         Raises:
             WarehouseUnavailable: it cannot be reached.
@@ -59,7 +59,7 @@ class Span:
 
     @property
     def left(self) -> list[Unit]:
-        """Units that nothing has stopped."""
+        """Units that have not failed."""
         return [unit for unit in self.units if unit.number not in self.failed]
 
     @property
@@ -68,25 +68,25 @@ class Span:
         return [unit.number for unit in self.left]
 
     def fail(self, number: int, error: PipelineError) -> None:
-        """Leave a unit out of all that follows."""
+        """Record why a unit failed; it is left out from now on."""
         unit = self.units[number - 1]
         log.error("source %s of %s: %s: %s", unit.source, unit.partition, type(error).__name__, error)
         self.failed[number] = error
 
-    def unreadable(self, failures: Mapping[int, str]) -> None:
-        """Leave units out that an executor could not read; each with the name of an error and its words."""
+    def fail_unreadable(self, failures: Mapping[int, str]) -> None:
+        """Fail the units that an executor could not read; each has the name of an error and its message."""
         for number, words in failures.items():
             name, _, message = words.partition(" ")
             self.fail(number, getattr(errors, name)(message))
 
-    def refused(self, reasons: Mapping[int, PipelineError]) -> None:
-        """Leave units out that were not to be loaded, by their place in `loads`."""
+    def fail_refused(self, reasons: Mapping[int, PipelineError]) -> None:
+        """Fail the units whose load was refused, by their index in `loads`."""
         left = self.numbers
         for place, error in reasons.items():
             self.fail(left[place], error)
 
     def read_inputs(self, runtime: Runtime) -> None:
-        """Read what the validations wrote, but for the rows; leave out what is not to be loaded."""
+        """Read what the validations wrote, except the observations; fail the units that may not be loaded."""
 
         def read(unit: Unit) -> LoadInputs | PipelineError:
             try:
@@ -107,7 +107,7 @@ class Span:
                 self.inputs[unit.number] = inputs
 
     def take_leases(self, runtime: Runtime) -> None:
-        """Take the leases of what is left, so that an orphan of an earlier attempt writes nothing.
+        """Take the leases of the units that are left, so that an orphan of an earlier attempt writes nothing.
 
         Raises:
             WarehouseUnavailable: it cannot be reached.
@@ -117,7 +117,7 @@ class Span:
         self.leases = {(held.partition, held.source): held for held in taken}
 
     def loads(self, runtime: Runtime) -> list[SpanLoad]:
-        """What is left, to be loaded."""
+        """Return the loads of the units that are left."""
         return [
             SpanLoad(
                 partition=unit.partition,
@@ -134,7 +134,7 @@ class Span:
         ]
 
     def note_states(self, runtime: Runtime) -> None:
-        """Note how far each source has come that was loaded."""
+        """Record the state of each source that was loaded."""
         for unit in self.left:
             state = state_of(runtime, self.inputs[unit.number], self.kinds[unit.number])
             try:
@@ -143,20 +143,20 @@ class Span:
                 self.fail(unit.number, error)
 
     def load_alone(self, runtime: Runtime, report: Report) -> None:
-        """Load each source as the local engine does, from the validated objects that are there already."""
+        """Load each source as the local engine does, from its validated objects."""
         left = self.left
         for done, unit in enumerate(left, start=1):
             report(f"loading source {done} of {len(left)} on its own")
             fence = self.fences[unit.partition, unit.source]
             try:
-                state = load_source(runtime, unit.partition, unit.source, beside_fence=fence)
+                state = load_source(runtime, unit.partition, unit.source, fence=fence)
                 self.states[unit.number] = checked(unit.partition, state)
             except PipelineError as error:
                 self.fail(unit.number, error)
 
 
 def _refuse_erased(runtime: Runtime, inputs: LoadInputs) -> None:
-    # once more in the transaction that loads; here, so that nothing of the account is landed
+    # checked again in the transaction of the load; here, so that nothing of the account is landed
     if inputs.manifest.user is not None:
         with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
             refuse_data_of_erased(conn, inputs.manifest.user)

@@ -34,7 +34,11 @@ class Clients:
 
     @cached_property
     def user(self) -> SpotifyClient:
-        """Reads as the user who is logged in. Raises ConfigurationError where nobody is."""
+        """Reads as the user who is logged in.
+
+        Raises:
+            ConfigurationError: no user is logged in.
+        """
         return self._opened.enter_context(self._runtime.spotify_user())
 
     def of(self, source: Source) -> SpotifyClient:

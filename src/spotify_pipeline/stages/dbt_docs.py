@@ -1,7 +1,7 @@
 """dbt's documentation in the lake: what the marts are, column by column, and the SQL behind them.
 
 Three objects, the newest only, since they describe the project and hold no data: `index.html`, one page that
-needs nothing beside it; `manifest.json` and `catalog.json` for tools, among them `dbt --state`.
+needs no other file; `manifest.json` and `catalog.json` for tools, among them `dbt --state`.
 
 Who made them, when and in which folder is taken out: the same project over the same tables gives the same
 bytes, and an object that holds them already is left alone.

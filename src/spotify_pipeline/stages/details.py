@@ -1,7 +1,7 @@
 """The source `_details`: full tracks from a queue, within a budget of calls a day.
 
-An album's answer holds simplified tracks, without ISRC and popularity. What was taken from the queue for a
-partition is written down before the first call, so that each attempt and each later run asks for just that.
+An album's response holds simplified tracks, without ISRC and popularity. The ids that a partition takes from
+the queue are stored before the first call, so that each attempt and each later run requests just these.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 DETAILS = "_details"
 TRACKS_PER_CALL = 50
-"""Ids that one /tracks?ids= takes; only an Extended app has it."""
+"""Most ids of one call to /tracks?ids=, which only an Extended app may use."""
 
 
 def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> Source | None:
-    """The tracks to ask for in `partition`, maybe none; None where the budget is 0 or the date has passed.
+    """Return the source of a partition's details, None where the budget is 0 or the date has passed.
 
     Raises:
         DamagedObject: the stored selection cannot be read.
@@ -48,7 +48,7 @@ def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> 
 
 
 def asked_ids(manifest: Manifest) -> set[str]:
-    """Ids that were asked for, whatever Spotify answered."""
+    """Return the ids that were requested, whatever the response."""
     asked = {missing.requested_id for missing in manifest.missing}
     for raw in manifest.objects:
         if raw.requested_id:
@@ -58,7 +58,7 @@ def asked_ids(manifest: Manifest) -> set[str]:
 
 
 def _budget(runtime: Runtime, app_class: AppClass) -> int:
-    """Tracks of a day."""
+    """Most tracks of a day."""
     if app_class is AppClass.EXTENDED:
         return runtime.settings.detail_calls_extended * TRACKS_PER_CALL
     return runtime.settings.detail_calls_development
@@ -81,5 +81,5 @@ def _stored_selection(lake: Lake, partition: date) -> list[str] | None:
         return [str(track_id) for track_id in orjson.loads(stored.data)["ids"]]
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedObject(
-            f"'{key}' cannot be read ({error}): delete it, and the queue is asked again"
+            f"'{key}' cannot be read ({error}): delete it, and the ids are taken from the queue again"
         ) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from spotify_pipeline.contract.fingerprint import listing_sha256
+from spotify_pipeline.contract.albums import BegunAlbum, listing_sha256
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord
 from spotify_pipeline.lake.manifest import ContinuedAlbum, read_manifest
@@ -24,7 +24,7 @@ from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.raw_zone import RawZone
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.crawl_state import BegunAlbum, begun_albums, unchanged_albums
+from spotify_pipeline.warehouse.crawl_state import begun_albums, unchanged_albums
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ def fetch_into_raw(
         complete=result.complete,
         objects=tuple(zone.describe(request) for request in result.requests),
         missing=tuple(
-            MissingRecord(missing.kind, missing.requested_id, missing.message, missing.listed)
+            MissingRecord(source.kind.value, missing.requested_id, missing.message)
             for missing in result.missing
         ),
         stopped_by=result.message,

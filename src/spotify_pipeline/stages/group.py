@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import PipelineError, TransientError
 
 log = logging.getLogger(__name__)
@@ -14,26 +15,10 @@ Status = Literal["complete", "partial", "failed"]
 
 
 @dataclass(frozen=True)
-class KindCounts:
-    """Of one record kind: fetched = loaded + quarantined + duplicates + set_aside."""
-
-    fetched: int = 0
-    loaded: int = 0
-    quarantined: int = 0
-    duplicates: int = 0
-    set_aside: int = 0
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every record that was fetched is accounted for."""
-        return self.fetched == self.loaded + self.quarantined + self.duplicates + self.set_aside
-
-
-@dataclass(frozen=True)
 class SourceState:
     """How far a source has come, why no further, and its counts by record kind once it is loaded.
 
-    It travels as XCom: counts and names, never records.
+    It is passed between tasks as XCom: counts and names, never records.
     """
 
     source: str
@@ -43,11 +28,11 @@ class SourceState:
 
     @property
     def failed(self) -> bool:
-        """Whether later steps leave it out."""
+        """Whether later stages leave it out."""
         return self.status == "failed"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for XCom."""
+        """Return plain values, for XCom."""
         return asdict(self)
 
     @classmethod
@@ -60,12 +45,17 @@ class SourceState:
 def for_each(
     states: Iterable[SourceState], work: Callable[[SourceState], SourceState], *, tries_left: bool
 ) -> list[SourceState]:
-    """Do `work` for each source that has not failed before; the failed ones are passed on as they are.
+    """Call `work` for each source that has not failed before; failed ones are passed on as they are.
+
+    Args:
+        states: the sources of a group.
+        work: one stage of one source.
+        tries_left: whether the task is tried again after a TransientError.
 
     Raises:
-        TransientError: a source met one and tries are left; the others were done first, so that the next try
+        TransientError: a source met one and tries are left; the others are done first, so that the next try
             finds them finished.
-        PipelineError: every source of the group has failed, so the task may as well say so; the first error.
+        PipelineError: every source of the group has failed; the first error.
     """
     results: list[SourceState] = []
     errors: list[PipelineError] = []

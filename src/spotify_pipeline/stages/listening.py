@@ -1,4 +1,4 @@
-"""The listening history, hour by hour: recently-played since the cursor → raw → staging.plays."""
+"""The listening history, hour by hour: plays since the cursor → raw → staging.plays."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from spotify_pipeline.warehouse.plays import cursor_ms
 
 @dataclass(frozen=True)
 class Reading:
-    """Where the answers of one run lie: a partition, and a source named after the hour."""
+    """Where the responses of one run are stored: a partition, and a source named after the hour."""
 
     partition: date
     source: str
 
 
 def why_not(runtime: Runtime) -> str | None:
-    """Why there is nothing to listen to, None where there is.
+    """Return why no listening history can be read, None where it can.
 
     Raises:
         ConfigurationError: the login cannot be used.
@@ -48,7 +48,7 @@ def why_not(runtime: Runtime) -> str | None:
 def fetch_plays(runtime: Runtime) -> Reading:
     """Bring the plays since the cursor into the raw zone; the hour is the API's own.
 
-    A second run in the same hour finds the first one's answer and asks for nothing.
+    A second run in the same hour finds the first one's response and makes no call.
 
     Raises:
         TransientError, TerminalError: see `fetch_source`.
@@ -61,7 +61,7 @@ def fetch_plays(runtime: Runtime) -> Reading:
             note_user(conn, login)
         known = None if login is None else cursor_ms(conn, login.user_hash)
     with Clients(runtime) as clients:
-        # the app's token is always a new one, so its answer tells Spotify's time; the user's can be shared
+        # the app's token is always new, so its response has Spotify's time; the user's token can be shared
         now = clients.app.api_now().astimezone(UTC)
         reading = Reading(now.date(), f"{LISTENING}-{now:%H}")
         fetch_source(
@@ -75,7 +75,7 @@ def fetch_plays(runtime: Runtime) -> Reading:
 
 
 def load_plays(runtime: Runtime, reading: Reading) -> SourceState:
-    """Load a validated reading; nothing goes to ops.reconciliation, the plays belong to no daily source.
+    """Load a validated reading; it has no row in ops.reconciliation, since it belongs to no daily source.
 
     Raises:
         ReconciliationError: the counts do not add up.

@@ -1,31 +1,32 @@
-"""Validated rows → staging, in one transaction per source and partition."""
+"""Validated zone → staging, in one transaction per source and partition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import LiteralString
 
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import MissingRecord
 from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.stages.details import DETAILS, asked_ids
-from spotify_pipeline.stages.group import KindCounts, SourceState
-from spotify_pipeline.stages.load_inputs import LoadInputs, occurrences, read_inputs, refuse_bad_share
+from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.load_inputs import LoadInputs, observations, read_inputs, refuse_bad_share
 from spotify_pipeline.stages.plays import is_listening, note_plays
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import record_begun_albums, record_complete_albums
 from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
+from spotify_pipeline.warehouse.field_profiles import record_profiles
 from spotify_pipeline.warehouse.load import load_partition
-from spotify_pipeline.warehouse.merge import KindCounts as MergedCounts
-from spotify_pipeline.warehouse.shapes import record_shapes
 
 LOAD, REPLAY = "load", "replay"
-"""Steps that take a lease."""
+"""Kinds of load, as leases name them."""
 _KNOWN_IDS: dict[str, LiteralString] = {
     "artist": "SELECT artist_id FROM staging.artists WHERE artist_id = ANY(%s)",
     "track": "SELECT track_id FROM staging.tracks WHERE track_id = ANY(%s)",
@@ -34,28 +35,30 @@ _KNOWN_IDS: dict[str, LiteralString] = {
 }
 
 
-def load_source(
-    runtime: Runtime, partition: date, source: str, *, beside_fence: int | None = None
-) -> SourceState:
-    """Load what the validation of a source accepted, and note what it refused.
+def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | None = None) -> SourceState:
+    """Load what the validation of a source accepted, and record what it refused.
 
-    With `beside_fence` (see `lease.fence_of`) it gives way: it takes the lease from no other load, and writes
-    nothing if one began since the fence was read.
+    Args:
+        runtime: settings and connections.
+        partition: date to load.
+        source: name in sources.yml, or of a reading of the listening history.
+        fence: of a replay, which gives way to an ingest (see `lease.fence_of`): it takes the lease from no
+            other load, and writes nothing where one began since the fence was read.
 
     Raises:
         PartitionBusy: such a load began.
-        QuarantineShareExceeded: too much of the source is bad; its refusals are noted, nothing is loaded.
+        QuarantineShareExceeded: too much of the source is bad; nothing is loaded.
         DamagedObject: the source was not validated, was fetched again since, or an object of the validation
             is absent or was altered.
-        UserErased: it is of an account whose data was erased.
+        UserErased: the source is of an account whose data was erased.
         LeaseLost, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_partition`.
     """
     lake, attempt = runtime.lake, runtime.attempt
     inputs = read_inputs(lake, partition, source)
     refuse_bad_share(runtime, inputs)
-    step = LOAD if beside_fence is None else REPLAY
-    held = lease.acquire(runtime.ingest, step, partition, source, attempt.holder)
-    noted = notes(runtime, inputs, beside_fence)
+    kind = LOAD if fence is None else REPLAY
+    held = lease.acquire(runtime.ingest, kind, partition, source, attempt.holder)
+    noted = notes(runtime, inputs, fence)
 
     def before_commit(conn: psycopg.Connection, load_seq: int) -> None:
         detail_queue.enqueue(conn, [load_seq])
@@ -65,7 +68,7 @@ def load_source(
         runtime.ingest,
         partition,
         source,
-        occurrences(lake, inputs.summary),
+        observations(lake, inputs.summary),
         lease=held,
         run_id=attempt.run_id,
         try_number=attempt.try_number,
@@ -77,11 +80,11 @@ def load_source(
 
 
 def notes(
-    runtime: Runtime, inputs: LoadInputs, beside_fence: int | None
+    runtime: Runtime, inputs: LoadInputs, fence: int | None
 ) -> Callable[[psycopg.Connection, int], None]:
-    """Lists, and what the next crawl goes by, written with the rows that they speak of.
+    """Return what is written in the transaction of a load: lists, field profiles and crawl state.
 
-    What it gives raises UserErased, and PartitionBusy where a load began beside `beside_fence`.
+    The function it returns raises UserErased, and PartitionBusy where a load began since `fence` was read.
     """
     manifest, summary, lists = inputs.manifest, inputs.summary, inputs.lists
 
@@ -89,7 +92,7 @@ def notes(
         if manifest.user is not None:
             refuse_data_of_erased(conn, manifest.user)
         lists.load(conn, load_seq)
-        record_shapes(conn, summary.partition, summary.source, summary.shapes)
+        record_profiles(conn, summary.partition, summary.source, summary.profiles)
         record_complete_albums(
             conn, manifest.source, inputs.albums, refresh_days=runtime.settings.album_refresh_days
         )
@@ -101,14 +104,14 @@ def notes(
             detail_queue.close(conn, asked_ids(manifest), manifest.partition)
             missing = [record.requested_id for record in manifest.missing]
             detail_queue.note_unanswered(conn, missing, manifest.partition)
-        if beside_fence is not None:
-            lease.check_untouched(conn, LOAD, manifest.partition, manifest.source, beside_fence)
+        if fence is not None:
+            lease.check_untouched(conn, LOAD, manifest.partition, manifest.source, fence)
 
     return note
 
 
-def state_of(runtime: Runtime, inputs: LoadInputs, loaded: Mapping[str, MergedCounts]) -> SourceState:
-    """How far a source has come that is loaded; `loaded` counts its records by kind.
+def state_of(runtime: Runtime, inputs: LoadInputs, loaded: Mapping[str, KindCounts]) -> SourceState:
+    """Return the state of a source after its load; `loaded` has the counts by record kind.
 
     Raises:
         WarehouseUnavailable: it cannot be reached.
@@ -123,23 +126,21 @@ def state_of(runtime: Runtime, inputs: LoadInputs, loaded: Mapping[str, MergedCo
     return SourceState(manifest.source, "complete", None, counts)
 
 
-def _counts(summary: ValidationSummary, loaded: Mapping[str, MergedCounts]) -> dict[str, KindCounts]:
-    counts = {}
-    for kind, judged in summary.counts.items():
-        merged = loaded.get(kind)
-        counts[kind] = KindCounts(
-            fetched=judged.fetched,
-            loaded=merged.loaded if merged else 0,
-            quarantined=judged.quarantined,
-            duplicates=merged.duplicates if merged else 0,
-            set_aside=judged.set_aside,
+def _counts(summary: ValidationSummary, loaded: Mapping[str, KindCounts]) -> dict[str, KindCounts]:
+    nothing = KindCounts()
+    return {
+        kind: replace(
+            counts,
+            loaded=loaded.get(kind, nothing).loaded,
+            duplicates=loaded.get(kind, nothing).duplicates,
         )
-    return counts
+        for kind, counts in summary.counts.items()
+    }
 
 
 def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[MissingRecord]:
-    """Return the ids of sources.yml that Spotify does not know and staging never held: wrong ids."""
-    unknown = [record for record in missing if not record.listed]
+    """Of the ids that returned 404, those that staging never held: a typing error, not a takedown."""
+    unknown = list(missing)
     if not unknown:
         return []
     with naming_the_server(info), connect(info, autocommit=True) as conn:

@@ -1,4 +1,4 @@
-"""What a load takes: what the validation of a source wrote, and its manifest."""
+"""What a load reads: the manifest of a source, and what its validation wrote."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass
 from datetime import date
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.albums import BegunAlbum, CompleteAlbum
 from spotify_pipeline.contract.entries import ENTRY_KINDS
-from spotify_pipeline.contract.rows import ROW_KINDS
+from spotify_pipeline.contract.observations import ROW_KINDS, Observation
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, keys
 from spotify_pipeline.lake.complete_albums import parse_begun_albums, parse_complete_albums
 from spotify_pipeline.lake.list_reads import parse_entries, parse_reads
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.lake.validated_rows import read_rows, read_whole
+from spotify_pipeline.lake.validated import read_observations, read_whole
 from spotify_pipeline.lake.validation_summary import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.crawl_state import BegunAlbum, CompleteAlbum
+from spotify_pipeline.warehouse.field_profiles import record_profiles
 from spotify_pipeline.warehouse.lists import Lists
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
-from spotify_pipeline.warehouse.shapes import record_shapes
-from spotify_pipeline.warehouse.table_specs import Occurrence
 
 
 @dataclass(frozen=True)
 class LoadInputs:
-    """All that is loaded of a source, but for the rows, of which there may be many: see `occurrences`."""
+    """All that is loaded of a source but its observations, which are read as a stream: see `observations`."""
 
     manifest: Manifest
     summary: ValidationSummary
@@ -57,15 +56,15 @@ def read_inputs(lake: Lake, partition: date, source: str) -> LoadInputs:
 
 
 def refuse_bad_share(runtime: Runtime, inputs: LoadInputs) -> None:
-    """Make sure that no more of a source is bad than its setting allows.
+    """Check that no larger share of a source is bad than the setting allows.
 
     Raises:
-        QuarantineShareExceeded: more is; the refusals are noted.
+        QuarantineShareExceeded: it is larger; the refused records are kept in ops.quarantined_record.
         WarehouseUnavailable: it cannot be reached.
     """
     limit, summary = runtime.settings.quarantine_share, inputs.summary
     if summary.quarantined_share > limit:
-        _note_refusals(runtime.ingest, summary, inputs.quarantined)
+        _record_refused(runtime.ingest, summary, inputs.quarantined)
         raise QuarantineShareExceeded(_share_message(summary, limit))
 
 
@@ -84,25 +83,22 @@ def _manifest_and_summary(lake: Lake, partition: date, source: str) -> tuple[Man
 
 
 def _validated(lake: Lake, summary: ValidationSummary, key: str) -> bytes:
-    """An object of the validation; empty where it wrote none."""
+    """Read an object of the validation; empty where it wrote none."""
     digest = summary.objects.get(key)
     return b"" if digest is None else read_whole(lake, key, digest)
 
 
-def occurrences(lake: Lake, summary: ValidationSummary) -> Iterator[Occurrence]:
-    """The rows that a validation accepted, as a stream.
+def observations(lake: Lake, summary: ValidationSummary) -> Iterator[Observation]:
+    """Yield the observations that a validation accepted.
 
     Raises:
-        DamagedObject: an object is absent or was altered; it may come after the last row.
+        DamagedObject: an object is absent or was altered; it may come after the last observation.
     """
     for kind in ROW_KINDS:
         key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
         digest = summary.objects.get(key)
-        if digest is None:  # no record of that kind, and none was mentioned
-            continue
-        for row in read_rows(lake, kind, key, digest):
-            fields = {name: value for group in row.groups.values() for name, value in group.items()}
-            yield Occurrence(kind, row.key, row.rank, row.observed_at, row.raw_key, fields, row.stub)
+        if digest is not None:  # a kind without records has no object
+            yield from read_observations(lake, kind, key, digest)
 
 
 def _lists(lake: Lake, summary: ValidationSummary) -> Lists:
@@ -135,11 +131,11 @@ def _quarantined(lake: Lake, summary: ValidationSummary) -> list[Refusal]:
     ]
 
 
-def _note_refusals(info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[Refusal]) -> None:
+def _record_refused(info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[Refusal]) -> None:
     with naming_the_server(info), connect(info) as conn:
         record_quarantined(conn, quarantined)
         resolve_quarantined(conn, summary.source, summary.partition, quarantined)
-        record_shapes(conn, summary.partition, summary.source, summary.shapes)
+        record_profiles(conn, summary.partition, summary.source, summary.profiles)
 
 
 def _share_message(summary: ValidationSummary, limit: float) -> str:
@@ -148,6 +144,6 @@ def _share_message(summary: ValidationSummary, limit: float) -> str:
     return (
         f"{summary.quarantined_share:.1%} of source '{summary.source}' on {summary.partition} breaks the "
         f"contract, more than the {limit:.0%} allowed, so nothing of it was loaded: {shown}; see "
-        f"`spotify-pipeline quarantine list --source {summary.source}`, mend the contract or raise "
+        f"`spotify-pipeline quarantine list --source {summary.source}`, fix the contract or raise "
         "SPOTIFY_PIPELINE_QUARANTINE_SHARE, and clear its validate task"
     )

@@ -1,4 +1,4 @@
-"""Decide what a run has to do for its partition, without calling more than Spotify's token endpoint."""
+"""Decide what a run has to do for its partition; only Spotify's token endpoint is called."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from spotify_pipeline.errors import PastPartition
-from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.manifest import read_manifest, sha256
+from spotify_pipeline.lake.partitions import stored_sources
 from spotify_pipeline.sources import check_readable, group_sources, load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.spotify.client import app_class_of
@@ -31,14 +32,14 @@ class SourceGroup:
 
     @property
     def label(self) -> str:
-        """What the group holds, for people."""
+        """Its name in Airflow's grid."""
         text = ", ".join(self.sources)
         return text if len(text) <= _LABEL_LENGTH else f"{text[: _LABEL_LENGTH - 1]}…"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Groups to run; `fetch` is false where only stored raw may be used."""
+    """Groups of a partition; `fetch` is false where only stored raw may be used."""
 
     partition: date
     groups: tuple[SourceGroup, ...]
@@ -49,7 +50,7 @@ def plan(runtime: Runtime, partition: date) -> Plan:
     """Group the sources of a partition.
 
     A partition is fetched only while its date is the API's own. For another date the plan holds the sources
-    whose raw exists, also those that sources.yml no longer names.
+    whose raw exists, also those that are no longer in sources.yml.
 
     Raises:
         PastPartition: the date is not the API's, and no raw of it exists.
@@ -77,13 +78,6 @@ def plan(runtime: Runtime, partition: date) -> Plan:
     return Plan(partition, tuple(SourceGroup(tuple(s.name for s in group)) for group in groups), fetch=True)
 
 
-def stored_sources(lake: Lake, partition: date) -> list[str]:
-    """Names of the sources whose partition exists in the raw zone, sorted."""
-    found = lake.keys(keys.partition_prefix(keys.RAW, partition))
-    names = (keys.source_of(key) for key in found if key.endswith("/" + keys.MANIFEST_NAME))
-    return sorted(name for name in names if name)
-
-
 def _from_raw(lake: Lake, partition: date, today: date, fetch_tasks: int) -> Plan:
     stored = stored_sources(lake, partition)
     if not stored:
@@ -97,7 +91,7 @@ def _from_raw(lake: Lake, partition: date, today: date, fetch_tasks: int) -> Pla
 
 
 def register(runtime: Runtime, plan: Plan) -> None:
-    """Note in ops.source what is planned, in ops.user as whom; a plan from raw alone changes nothing there.
+    """Record the planned sources in ops.source and the user in ops.user; a plan from raw records nothing.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.

@@ -1,7 +1,6 @@
-"""What a read of the listening history says of the next one: the cursor, and whether plays may be lost.
+"""The cursor of the listening history, and the gaps in which plays may be lost.
 
-All of it is told from the raw answers and the cursor that they were asked with, so that loading them again,
-or later, says the same.
+Both follow from the raw responses and the cursor of their request, so loading them again gives the same.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LISTENING = "_listening"
 OVERLAP_MS = 3_600_000
-"""Read again before the cursor: a device that was offline reports its plays late."""
+"""How far before the cursor plays are read again: a device that was offline reports them late."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,17 @@ class Gap:
 
 
 def is_listening(source: str) -> bool:
-    """Whether a source is one of spotify_listening's, which are named after their hour."""
+    """Say whether a source is one of spotify_listening's, which are named after their hour."""
     return source.partition("-")[0] == LISTENING
 
 
 def possible_gap(after_ms: int | None, fetched: int, played_at: Sequence[datetime]) -> Gap | None:
-    """A full read whose oldest play is newer than the last known one may have pushed others out.
+    """Return the gap between the last known play and the oldest of a full read, None where there is none.
 
-    `after_ms` is the cursor that was asked with, `fetched` all entries that came, `played_at` those with an
-    instant.
+    Args:
+        after_ms: cursor of the request, unix milliseconds.
+        fetched: number of entries in the response.
+        played_at: when each play began.
     """
     if after_ms is None or fetched < PLAYS_KEPT or not played_at:
         return None
@@ -53,7 +54,7 @@ def possible_gap(after_ms: int | None, fetched: int, played_at: Sequence[datetim
 def note_plays(
     conn: psycopg.Connection, manifest: Manifest, fetched: int, played_at: Sequence[datetime]
 ) -> None:
-    """Move the user's cursor on, and keep a possible gap; in the transaction that loads the plays."""
+    """Move the user's cursor forward and record a possible gap, in the transaction that loads the plays."""
     if manifest.user is None or not manifest.objects:
         return
     read_at = max(raw.observed_at for raw in manifest.objects)

@@ -1,4 +1,4 @@
-"""Validate quarantined records again with today's schemas, and load what passes; Spotify is not called."""
+"""Validate quarantined records again with today's schemas, and load those that pass, without an API call."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from spotify_pipeline.warehouse.quarantine import Filters, Quarantined, find
 
 
 @dataclass
-class Outcome:
-    """Records that pass now, those that do not, and what kept a source from being replayed."""
+class QuarantineReplay:
+    """Records that pass now, records that do not, and why a source could not be replayed."""
 
     passed: list[Quarantined] = field(default_factory=list)
     still: list[Quarantined] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def open_records(runtime: Runtime, filters: Filters) -> list[Quarantined]:
-    """Records that break the contract, as far as is known.
+    """Return the quarantined records that match the filters.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -39,9 +39,9 @@ def open_records(runtime: Runtime, filters: Filters) -> list[Quarantined]:
 
 
 def places(lake: Lake, records: Iterable[Quarantined]) -> list[Replay]:
-    """Every partition in which one of the records was quarantined, oldest first, with its sources.
+    """Return each partition in which one of the records was quarantined, oldest first, with its sources.
 
-    A row of the warehouse knows the newest partition only; the quarantine zone knows all.
+    A row of the warehouse has the newest partition only; the quarantine zone has all.
 
     Raises:
         LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
@@ -69,13 +69,13 @@ def _refused(lake: Lake, partition: date, source: str, user: str | None) -> set[
     return {(line.record_kind, line.record_key, line.pointer) for line in lines}
 
 
-def replay(runtime: Runtime, records: list[Quarantined]) -> Outcome:
-    """Replay the sources and partitions of some records; doing it again changes nothing.
+def replay(runtime: Runtime, records: list[Quarantined]) -> QuarantineReplay:
+    """Replay the sources and partitions of some records; repeating it changes nothing.
 
     Raises:
         LakeUnavailable, WarehouseUnavailable, BucketMissing, ConfigurationError: what it needs is not there.
     """
-    outcome = Outcome()
+    outcome = QuarantineReplay()
     for planned in places(runtime.lake, records):
         try:
             states = replay_partition(runtime, planned)

@@ -84,16 +84,13 @@ class RawZone:
             self._objects[request] = raw
 
     def _key(self, request: Request) -> str:
-        query = dict(request.params)
-        if request.reading > 1:  # a page that was requested again has a key of its own
-            query["#reading"] = str(request.reading)
         return keys.raw_key(
             self._partition,
             self._source,
             request.kind.value,
             method=request.method,
             path=request.path,
-            query=query,
+            query=dict(request.params),
             user=self._user,
         )
 

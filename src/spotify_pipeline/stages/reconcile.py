@@ -1,4 +1,4 @@
-"""The join: does everything add up, and which sources are complete, partial or failed?"""
+"""The join of a partition: check the counts, and sort its sources into complete, partial and failed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
-from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.reconciliation import Reconciliation, record_reconciliation
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Names of the sources by status; `failed` with the reason of each."""
+    """Sources by status; partial and failed ones with their reasons."""
 
     complete: list[str] = field(default_factory=list)
     partial: dict[str, str] = field(default_factory=dict)
@@ -40,10 +41,10 @@ def reconcile(
 ) -> Verdict:
     """Check each source's counts, write them to ops.reconciliation and sort the sources by status.
 
-    A planned source without a state has failed: its tasks did not come to their end.
+    A planned source without a state has failed: its tasks did not end.
 
     Raises:
-        ReconciliationError: no source was loaded, so there is nothing for anybody downstream.
+        ReconciliationError: no source was loaded, so there is nothing to pass on.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     judged = [_judge(state) for state in _all_states(planned, states)]
@@ -65,7 +66,7 @@ def reconcile(
 
 def _all_states(planned: Iterable[str], states: Iterable[SourceState]) -> Sequence[SourceState]:
     known = {state.source: state for state in states}
-    unfinished = "its tasks did not come to their end: read their logs, then clear the first that failed"
+    unfinished = "its tasks did not end: read their logs, then clear the first that failed"
     return [known.get(source) or SourceState(source, "failed", unfinished) for source in sorted(planned)]
 
 
@@ -87,7 +88,7 @@ def _sum(counts: KindCounts) -> str:
 
 
 def _rows(partition: date, state: SourceState) -> Iterable[Reconciliation]:
-    # a source that never got as far as counting still leaves a line to be seen
+    # a source that failed before its validation still gets a row
     counted = state.counts or {"response": KindCounts()}
     for kind, counts in sorted(counted.items()):
         yield Reconciliation(

@@ -1,7 +1,7 @@
 """Stored raw → validated → staging again, with today's schemas and code and without a call to Spotify.
 
-Nothing here knows an API client. A replay gives way to an ingest of the same partition: it takes no lease
-from it, and writes nothing where one began meanwhile.
+No API client is used. A replay gives way to an ingest of the same partition: it takes no lease from it, and
+writes nothing where one began meanwhile.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from datetime import date
 from spotify_pipeline.errors import NothingRetained, PartitionBusy, ReconciliationError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.lake.partitions import partitions
+from spotify_pipeline.lake.partitions import partitions, stored_sources
 from spotify_pipeline.stages.group import SourceState, for_each
 from spotify_pipeline.stages.load import LOAD, REPLAY, load_source
-from spotify_pipeline.stages.plan import stored_sources
 from spotify_pipeline.stages.plays import is_listening
 from spotify_pipeline.stages.reconcile import Verdict, reconcile
 from spotify_pipeline.stages.runtime import Runtime
@@ -56,16 +55,20 @@ def retained_partitions(lake: Lake, first: date, last: date) -> list[date]:
 
 
 def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str] = ()) -> list[Replay]:
-    """What is kept of a range, and a mark in ops.step_lease that it is wanted.
+    """Return what is kept of a range, and take a lease on each of its partitions.
 
-    `names` are sources; none: all of each date. `_listening` stands for its readings of all hours.
+    Args:
+        runtime: settings and connections.
+        first: first date.
+        last: last date, included.
+        names: sources; all of them if empty. `_listening` stands for its readings of all hours.
 
     Raises:
-        NothingRetained: the range is none, or nothing of it is kept.
+        NothingRetained: the range is empty, or nothing of it is kept.
         LakeUnavailable, WarehouseUnavailable, ConfigurationError: the store or the warehouse cannot be used.
     """
     if first > last:
-        raise NothingRetained(f"the range begins on {first} and ends on {last}, before it: turn it round")
+        raise NothingRetained(f"the range begins on {first} and ends on {last}, before it: swap the dates")
     planned = []
     for partition in retained_partitions(runtime.lake, first, last):
         stored = stored_sources(runtime.lake, partition)
@@ -82,29 +85,29 @@ def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str
 def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     """Validate and load the stored raw of a source again; equal raw and code change nothing.
 
-    Values that today's code reads otherwise replace those that the same answer gave before; validated and
-    quarantine objects are written anew, and quarantined records that pass now are marked as resolved.
+    Values that today's code reads differently replace the old ones; validated and quarantine objects are
+    written again, and quarantined records that pass now are marked as resolved.
 
     Raises:
-        DamagedObject: there is no manifest, or an answer is absent or was altered.
+        DamagedObject: there is no manifest, or a raw object is absent or was altered.
         PartitionBusy: an ingest of this source and partition began meanwhile.
         QuarantineShareExceeded, RowRefused, SchemaVersionError, WarehouseUnavailable: see `load_source`.
         ReconciliationError: the counts of a reading of the listening history do not add up.
     """
     fence = lease.fence_of(runtime.ingest, LOAD, partition, source)
     validate_again(runtime.lake, partition, source)
-    state = load_source(runtime, partition, source, beside_fence=fence)
+    state = load_source(runtime, partition, source, fence=fence)
     return checked(partition, state)
 
 
 def checked(partition: date, state: SourceState) -> SourceState:
-    """Make sure that the counts of a reading of the listening history add up; give the state.
+    """Check that the counts of a reading of the listening history add up; return the state.
 
     Raises:
         ReconciliationError: they do not.
     """
     if is_listening(state.source) and not all(counts.adds_up for counts in state.counts.values()):
-        # no row of ops.reconciliation would tell
+        # ops.reconciliation has no row of it
         raise ReconciliationError(
             f"the counts of '{state.source}' on {partition} do not add up: nothing may be lost"
         )
@@ -112,10 +115,10 @@ def checked(partition: date, state: SourceState) -> SourceState:
 
 
 def validate_again(lake: Lake, partition: date, source: str) -> None:
-    """Leave behind a validation of the manifest that is there at the end.
+    """Validate a source until its manifest is the one that was validated.
 
     Raises:
-        DamagedObject: there is no manifest, or an answer is absent or was altered.
+        DamagedObject: there is no manifest, or a raw object is absent or was altered.
         PartitionBusy: the source is being fetched.
     """
     before = read_manifest(lake, partition, source)
@@ -142,7 +145,7 @@ def replay_partition(runtime: Runtime, replay: Replay, *, tries_left: bool = Fal
 
 
 def reconcile_replay(runtime: Runtime, partition: date, states: Sequence[SourceState]) -> Verdict:
-    """Check the counts of replayed sources and keep them, as the ingest does with its own.
+    """Check the counts of replayed sources and write them to ops.reconciliation, as the ingest does.
 
     A source that another run has loaded since keeps that run's counts.
 

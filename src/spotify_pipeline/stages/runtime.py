@@ -1,4 +1,4 @@
-"""What a step runs with: settings and connections, opened when first used."""
+"""What a stage runs with: settings and connections, opened when first used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from spotify_pipeline.warehouse.pacing import WarehouseBudget, WarehousePacer
 
 @dataclass(frozen=True)
 class Attempt:
-    """Who runs a step: for the lease and for ops.load."""
+    """The run and the try that runs a stage: for the lease and for ops.load."""
 
     run_id: str = "command-line"
     try_number: int = 1
@@ -41,7 +41,7 @@ class Runtime:
     settings: Settings = field(default_factory=Settings.load)
     lookup: ConnectionLookup = connections.from_environment
     attempt: Attempt = Attempt()
-    # told each secret that comes up at run time, so that logs can hide it
+    # called with each secret that comes up at run time, so that logs can hide it
     hide_secret: Callable[[str], None] = lambda _secret: None
     # keeps what becomes of connection spotify_user's tokens; None: a file
     login_state: LoginState | None = None
@@ -85,7 +85,7 @@ class Runtime:
 
     @property
     def user(self) -> str | None:
-        """Hash of the user who is logged in, None where nobody is."""
+        """Hash of the user who is logged in, None where no user is."""
         return None if self.login is None else self.login.read().user_hash
 
     def spotify_user(self) -> SpotifyClient:

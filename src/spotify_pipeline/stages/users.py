@@ -32,8 +32,8 @@ def login_store(
 ) -> LoginStore | None:
     """Where the login of this run is: connection `spotify_user`, else the command line's file; None: nowhere.
 
-    `state` keeps the successors of the connection's tokens; None: a file beside the command line's. A login
-    that another app has got is of no use to this one: it counts as nobody's.
+    `state` keeps the successors of the connection's tokens; None: a file next to the command line's.
+    The login of another app cannot be used: it is ignored.
 
     Raises:
         ConfigurationError: the connection or the file cannot be used.

@@ -1,4 +1,4 @@
-"""Raw answers → validated rows and quarantined records. Counts are written last."""
+"""Raw responses → observations, list entries and quarantined records. The summary is written last."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from typing import Any
 
 import orjson
 
-from spotify_pipeline.contract import SCHEMA_VERSION, Found, SetAside, Verdict, find_records, validate
-from spotify_pipeline.contract.entries import (
-    ENTRY_KINDS,
-    PLAYLIST_RANK,
-    find_entries,
-    judge_entry,
-    playlist_groups,
+from spotify_pipeline.contract import (
+    SCHEMA_VERSION,
+    Found,
+    ValidationResult,
+    find_records,
+    validate,
 )
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.entries import ENTRY_KINDS, check_entry, find_entries
 from spotify_pipeline.contract.extract import EXPECTED, KINDS
-from spotify_pipeline.contract.rows import ROW_KINDS, Row, RowKind, rows
-from spotify_pipeline.contract.shape import Shape
+from spotify_pipeline.contract.field_profile import FieldProfile
+from spotify_pipeline.contract.observations import ROW_KINDS, Observation, RowKind, observations
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.complete_albums import AlbumsSeen, store_albums
-from spotify_pipeline.lake.list_reads import ListsSeen, entry_of, list_id_of, to_line
+from spotify_pipeline.lake.list_reads import ListsSeen, entry_line, entry_of, list_id_of
 from spotify_pipeline.lake.manifest import read_manifest, read_raw
-from spotify_pipeline.lake.validated_rows import NdjsonFile, ValidatedRow, read_ahead
-from spotify_pipeline.lake.validation_summary import Counts, QuarantinedRecord, RecordShape, ValidationSummary
+from spotify_pipeline.lake.validated import NdjsonFile, read_ahead, to_line
+from spotify_pipeline.lake.validation_summary import QuarantineLine, ValidationSummary
 
 log = logging.getLogger(__name__)
-RESPONSE = "response"  # the record kind of an answer that holds no records at all
+RESPONSE = "response"
+"""Record kind of a response that holds no records at all."""
 _PAGES = {"artist_albums", "album_tracks", "tracks", "search", *ENTRY_KINDS}
 
 
 def validate_source(lake: Lake, partition: date, source: str) -> ValidationSummary:
-    """Check all answers of a source against the contract and write the three zones' objects.
+    """Check all responses of a source against the contract and write the validated and quarantine objects.
 
     The same raw gives the same bytes, so a repeated call changes nothing.
 
     Raises:
-        DamagedObject: no manifest, or an answer is absent or was altered.
+        DamagedObject: there is no manifest, or a raw object is absent or was altered.
     """
     manifest = read_manifest(lake, partition, source)
     if manifest is None:
@@ -55,7 +57,7 @@ def validate_source(lake: Lake, partition: date, source: str) -> ValidationSumma
 
 
 class _Validation:
-    """One pass over a source's answers."""
+    """One pass over a source's responses."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
@@ -63,67 +65,55 @@ class _Validation:
             kind: NdjsonFile() for kind in (*ROW_KINDS, *ENTRY_KINDS.values())
         }
         self._quarantine = NdjsonFile()
-        self._counts: dict[str, Counts] = {}
+        self._counts: dict[str, KindCounts] = {}
         self._reasons: Counter[str] = Counter()
-        self._stubs: dict[tuple[RowKind, str], ValidatedRow] = {}
+        self._stubs: dict[tuple[RowKind, str], Observation] = {}
         self._albums = AlbumsSeen({album.album_id: album.begun_at for album in manifest.continued})
         self._lists = ListsSeen()
-        # by request kind, because a listing shows less than a detail
-        self._shapes: dict[tuple[str, str], Shape] = {}
+        self._profiles: dict[tuple[str, str], FieldProfile] = {}
 
     def take(self, raw: RawObject, data: bytes) -> None:
         try:
             body = read_json(data)
         except ValueError as error:
-            self._refuse_body(raw, "response.not_json", f"the answer is no JSON: {error}"[:500])
+            self._refuse_body(raw, "response.not_json", f"the response is no JSON: {error}"[:500])
             return
         expected = EXPECTED.get(raw.kind)
         if raw.kind in _PAGES and not _holds_page(body, raw.kind):
-            self._refuse_body(raw, "response.no_page", "the answer holds no list of items")
+            self._refuse_body(raw, "response.no_page", "the response holds no list of items")
             return
-        if raw.kind == "playlist":  # its entries are answers of their own
-            self._judge_playlist(raw, body)
+        if raw.kind == "playlist":  # its entries are responses of their own
+            self._take_record(raw, "playlist", body)
             return
         self._albums.take(raw, body)
         self._take_entries(raw, body)
         album_id = raw.requested_id if raw.kind == "album_tracks" else None
         for item in find_records(body, expected=expected, album_id=album_id):
-            counts = self._counts.setdefault(item.kind, Counts())
-            counts.fetched += 1
-            if isinstance(item, SetAside):
-                counts.set_aside += 1
+            if isinstance(item, Found):
+                self._take_record(raw, item.kind, item.record, item.pointer, item.album_id)
             else:
-                self._note_shape(raw, item.kind, item.record)
-                self._judge(raw, item, counts)
+                counts = self._counts_of(item.kind)
+                counts.fetched += 1
+                counts.set_aside += 1
 
-    def _judge(self, raw: RawObject, item: Found, counts: Counts) -> None:
-        verdict = validate(item.kind, item.record)
-        if not verdict.valid:
-            self._refuse(raw, counts, verdict, kind=item.kind, record=item.record, pointer=item.pointer)
+    def _take_record(
+        self, raw: RawObject, kind: RowKind, record: Any, pointer: str = "", album_id: str | None = None
+    ) -> None:
+        counts = self._counts_of(kind)
+        counts.fetched += 1
+        self._profile(raw, kind).add(record)
+        result = validate(kind, record)
+        if not result.valid:
+            self._refuse(raw, counts, result, kind=kind, record=record, pointer=pointer)
             return
-        counts.accepted += 1
-        for row in rows(item.kind, item.record, item.album_id):
-            validated = ValidatedRow.of(row, observed_at=raw.observed_at, raw_key=raw.key)
-            if not row.stub:
-                self._files[row.kind].write(validated.to_line())
+        for observation in observations(kind, record, raw.observed_at, raw.key, album_id):
+            if not observation.stub:
+                self._files[observation.kind].write(to_line(observation))
                 continue
             # a track mentions the same artists again and again: the winner is enough
-            known = self._stubs.get((row.kind, row.key))
-            if known is None or known.order < validated.order:
-                self._stubs[row.kind, row.key] = validated
-
-    def _judge_playlist(self, raw: RawObject, body: Any) -> None:
-        counts = self._counts.setdefault("playlist", Counts())
-        counts.fetched += 1
-        self._note_shape(raw, "playlist", body)
-        verdict = validate("playlist", body)
-        if not verdict.valid:
-            self._refuse(raw, counts, verdict, kind="playlist", record=body, pointer="")
-            return
-        counts.accepted += 1
-        row = Row("playlist", body["id"], PLAYLIST_RANK, playlist_groups(body))
-        validated = ValidatedRow.of(row, observed_at=raw.observed_at, raw_key=raw.key)
-        self._files["playlist"].write(validated.to_line())
+            known = self._stubs.get((observation.kind, observation.key))
+            if known is None or known.order < observation.order:
+                self._stubs[observation.kind, observation.key] = observation
 
     def _take_entries(self, raw: RawObject, body: Any) -> None:
         kind = ENTRY_KINDS.get(raw.kind)
@@ -131,31 +121,39 @@ class _Validation:
             return
         list_id = list_id_of(kind, raw, self._manifest.user)
         self._lists.take(kind, list_id, raw, body)
-        counts = self._counts.setdefault(kind, Counts())
+        counts = self._counts_of(kind)
         for entry in find_entries(raw.kind, body):
             counts.fetched += 1
-            self._note_shape(raw, kind, entry.record)
-            verdict = judge_entry(entry)
-            if isinstance(verdict, Verdict):
-                self._refuse(raw, counts, verdict, kind=kind, record=entry.record, pointer=entry.pointer)
-            elif verdict.item_kind != "track" and kind != "playlist_item":
+            self._profile(raw, kind).add(entry.record)
+            result = check_entry(entry)
+            if isinstance(result, ValidationResult):
+                self._refuse(raw, counts, result, kind=kind, record=entry.record, pointer=entry.pointer)
+            elif result.item_kind != "track" and kind != "playlist_item":
                 counts.set_aside += 1
-            else:
-                # a playlist keeps the places of what is no track
-                counts.accepted += 1
-                row = entry_of(kind, list_id, entry.position, verdict, raw)
-                self._files[kind].write(to_line(row))
+            else:  # a playlist keeps the places of what is no track
+                row = entry_of(kind, list_id, entry.position, result, raw)
+                self._files[kind].write(entry_line(row))
 
-    def _note_shape(self, raw: RawObject, kind: str, record: Any) -> None:
-        self._shapes.setdefault((raw.kind, kind), Shape()).add(kind, record)
+    def _counts_of(self, kind: str) -> KindCounts:
+        return self._counts.setdefault(kind, KindCounts())
+
+    def _profile(self, raw: RawObject, kind: str) -> FieldProfile:
+        return self._profiles.setdefault((raw.kind, kind), FieldProfile(raw.kind, kind))
 
     def _refuse(
-        self, raw: RawObject, counts: Counts, verdict: Verdict, *, kind: str, record: Any, pointer: str
+        self,
+        raw: RawObject,
+        counts: KindCounts,
+        result: ValidationResult,
+        *,
+        kind: str,
+        record: Any,
+        pointer: str,
     ) -> None:
-        violations = verdict.violations
+        violations = result.violations
         counts.quarantined += 1
         self._reasons.update(violation.code for violation in violations)
-        self._set_apart(
+        self._quarantine_record(
             raw,
             kind=kind,
             key=_record_key(record, pointer, raw),
@@ -166,15 +164,15 @@ class _Validation:
         )
 
     def _refuse_body(self, raw: RawObject, code: str, message: str) -> None:
-        counts = self._counts.setdefault(RESPONSE, Counts())
+        counts = self._counts_of(RESPONSE)
         counts.fetched += 1
         counts.quarantined += 1
         self._reasons[code] += 1
-        self._set_apart(
+        self._quarantine_record(
             raw, kind=RESPONSE, key=raw.key, pointer="", code=code, message=message, violations=[]
         )
 
-    def _set_apart(
+    def _quarantine_record(
         self,
         raw: RawObject,
         *,
@@ -185,7 +183,7 @@ class _Validation:
         message: str,
         violations: list[dict[str, Any]],
     ) -> None:
-        line = QuarantinedRecord(
+        line = QuarantineLine(
             record_kind=kind,
             record_key=key,
             pointer=pointer,
@@ -201,7 +199,7 @@ class _Validation:
     def store(self, lake: Lake) -> ValidationSummary:
         manifest = self._manifest
         for (kind, _key), row in sorted(self._stubs.items(), key=lambda entry: entry[0]):
-            self._files[kind].write(row.to_line())
+            self._files[kind].write(to_line(row))
         where = (manifest.partition, manifest.source)
         written: dict[str, str | None] = {}
         for name, file in self._files.items():
@@ -209,7 +207,7 @@ class _Validation:
             written[key] = file.store(lake, key)
         lists = NdjsonFile()
         for read in self._lists.reads():
-            lists.write(to_line(read))
+            lists.write(entry_line(read))
         key = keys.lists_key(*where, manifest.user)
         written[key] = lists.store(lake, key)
         key = keys.complete_albums_key(*where, manifest.user)
@@ -228,14 +226,11 @@ class _Validation:
             objects={key: digest for key, digest in written.items() if digest},
             reasons=dict(sorted(self._reasons.items())),
             user=manifest.user,
-            shapes=[
-                RecordShape(request_kind, kind, shape.records, dict(shape.fields), shape.new_fields(kind))
-                for (request_kind, kind), shape in sorted(self._shapes.items())
-            ],
+            profiles=[self._profiles[kinds] for kinds in sorted(self._profiles)],
         )
-        for shape in summary.shapes:
-            if shape.new_fields:
-                log.warning("source %s: %s", manifest.source, shape.drift)
+        for profile in summary.profiles:
+            if profile.new_fields:
+                log.warning("source %s: %s", manifest.source, profile.drift)
         lake.put(keys.summary_key(*where, manifest.user), summary.to_bytes())
         return summary
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
+
+from spotify_pipeline.contract.albums import BegunAlbum, CompleteAlbum
 
 _UPSERT = """
 INSERT INTO ops.crawl_state AS stored
@@ -50,25 +51,6 @@ WHERE source = %(source)s AND record_kind = 'album'
             AND whole.complete_on < %(partition)s)
 ORDER BY record_id, begun_at DESC, stopped_on DESC
 """
-
-
-@dataclass(frozen=True, slots=True)
-class BegunAlbum:
-    """An album of which the detail was answered (`begun_at`), and the tracks before `next_offset`."""
-
-    album_id: str
-    listing_sha256: str
-    begun_at: datetime
-    next_offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class CompleteAlbum:
-    """An album whose detail and all track pages were answered; `observed_at` is the detail's time."""
-
-    album_id: str
-    listing_sha256: str
-    observed_at: datetime
 
 
 def refresh_due_on(album_id: str, complete_on: date, days: int) -> date:

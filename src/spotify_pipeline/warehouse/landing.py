@@ -1,8 +1,8 @@
-"""Landing of folded rows: many writers at once, each of them whole or not at all, none of them seen.
+"""Landing of folded rows: many writers at once, each in one transaction, in tables that no reader sees.
 
 A batch is open as long as its driver's session holds the batch's advisory lock. Spark runs a task again that
-has failed, or a second time beside itself when it is slow; so a task removes what an earlier attempt wrote in
-the transaction that writes, and two attempts follow each other. A batch that is closed takes no more rows.
+has failed, or a second copy of it when it is slow; so a task removes what an earlier attempt wrote in
+the transaction that writes, and two attempts run one after the other. A closed batch accepts no rows.
 """
 # ruff: noqa: S608 - every name that is put into a statement comes from table_specs.py
 
@@ -29,7 +29,7 @@ _SOURCE_RECORDS_COLUMNS = ("source", "record_kind", "record_id", "first_seen_on"
 
 
 class LandingRow(NamedTuple):
-    """A row to land: `table` is a record kind or SOURCE_RECORDS, `values` are as `columns_of` says."""
+    """A row to land: `table` is a record kind or SOURCE_RECORDS, `values` are ordered as in `columns_of`."""
 
     table: str
     unit: int
@@ -42,7 +42,7 @@ class LandingRow(NamedTuple):
 
 
 def name_of(table: str) -> str:
-    """Landing table of a record kind, or of SOURCE_RECORDS."""
+    """Return the landing table of a record kind, or of SOURCE_RECORDS."""
     name = table if table == SOURCE_RECORDS else SPECS[table].observations.partition(".")[2]
     return f"landing.{name}"
 
@@ -51,7 +51,7 @@ TABLES = tuple(name_of(table) for table in (*SPECS, SOURCE_RECORDS))
 
 
 def columns_of(table: str) -> tuple[str, ...]:
-    """Columns of a row's `values`."""
+    """Return the columns of a row's `values`."""
     if table == SOURCE_RECORDS:
         return _SOURCE_RECORDS_COLUMNS
     return (SPECS[table].key, "observed_on", *all_columns(SPECS[table]))
@@ -60,7 +60,7 @@ def columns_of(table: str) -> tuple[str, ...]:
 def open_batch(conn: psycopg.Connection, run_id: str) -> int:
     """Begin a batch; it lasts until `close_batch`, or until the session of `conn` ends.
 
-    `conn` is in autocommit. What batches of sessions that are gone have left is removed first.
+    `conn` is in autocommit. Batches whose session has ended are removed first.
 
     Raises:
         psycopg.Error: the warehouse cannot be used.
@@ -72,7 +72,7 @@ def open_batch(conn: psycopg.Connection, run_id: str) -> int:
             [run_id],
         ).fetchone()
         assert row is not None  # noqa: S101 - an INSERT of one row returns it
-        # held by the session, so that it outlives the transaction; nobody else knows the number yet
+        # held by the session, so that it outlives the transaction; no other session knows the number yet
         conn.execute("SELECT pg_advisory_lock(%s, %s)", [_BATCH_LOCK, row[0]])
     return int(row[0])
 
@@ -87,7 +87,7 @@ def close_batch(conn: psycopg.Connection, batch: int) -> None:
 
 
 def remove_dead(conn: psycopg.Connection) -> int:
-    """Remove the batches of drivers that are gone; give how many there were. `conn` is in autocommit."""
+    """Remove the batches whose session has ended; return their number. `conn` is in autocommit."""
     dead = 0
     for (batch,) in conn.execute("SELECT batch FROM landing.batch ORDER BY batch").fetchall():
         row = conn.execute("SELECT pg_try_advisory_lock(%s, %s)", [_BATCH_LOCK, batch]).fetchone()
@@ -100,9 +100,17 @@ def remove_dead(conn: psycopg.Connection) -> int:
 def write_task(
     info: ConnectionInfo, batch: int, task: int, tables: Iterable[str], rows: Iterable[LandingRow]
 ) -> Counter[str]:
-    """Write what one task of a batch folds, in one transaction; give the number of rows by table.
+    """Write the rows of one Spark task in one transaction; an attempt replaces the one before it.
 
-    `task` numbers the writers of `tables`, which are those of `rows`; an attempt replaces the one before it.
+    Args:
+        info: connection `warehouse_ingest`.
+        batch: an open batch.
+        task: number of the Spark task.
+        tables: all tables that the task may write.
+        rows: what it writes.
+
+    Returns:
+        The number of rows by table.
 
     Raises:
         LeaseLost: the batch was closed.
@@ -111,9 +119,9 @@ def write_task(
     """
     counts: Counter[str] = Counter()
     with naming_the_server(info), connect(info, application_name=f"spotify-pipeline landing {task}") as conn:
-        # of two attempts the second waits, and removes what the first one wrote
+        # the second of two attempts waits, then removes what the first one wrote
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [batch, task])
-        # held to the commit, so that a batch is not closed below it
+        # held to the commit, so that the batch is not closed meanwhile
         if not conn.execute("SELECT 1 FROM landing.batch WHERE batch = %s FOR KEY SHARE", [batch]).fetchone():
             raise LeaseLost(f"batch {batch} of a replay was closed, and task {task} of it wrote nothing")
         for table in tables:
@@ -133,7 +141,7 @@ def _copy(conn: psycopg.Connection, batch: int, task: int, table: str, rows: lis
 
 
 def take_folded(conn: psycopg.Connection, spec: TableSpec, batch: int) -> int:
-    """Make the merge's table `folded` of what a batch has landed; give the number of its rows."""
+    """Create the merge's table `folded` from the rows of a batch; return their number."""
     columns = ", ".join((*columns_of(spec.kind), "unit"))
     made = conn.execute(
         f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS"
@@ -144,7 +152,7 @@ def take_folded(conn: psycopg.Connection, spec: TableSpec, batch: int) -> int:
 
 
 def landed_source_records(batch: int) -> str:
-    """Query for `merge_source_records`."""
+    """Return the query for `merge_source_records`."""
     columns = ", ".join((*_SOURCE_RECORDS_COLUMNS, "unit"))
     return f"SELECT {columns} FROM {name_of(SOURCE_RECORDS)} WHERE batch = {batch:d}"
 

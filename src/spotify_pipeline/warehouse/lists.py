@@ -1,84 +1,133 @@
 """Loading of lists: memberships of playlists, saved tracks, top tracks and plays.
 
-They run in the transaction of a load, under its lock. As everywhere the greatest (observed_at, raw key) wins;
-a playlist's membership on a date is replaced as a whole, and one read to its end wins over one that was not.
+It runs in the transaction of a load, under its lock. In each upsert the greatest (observed_at, raw key) wins,
+and equal rows are not written. A playlist's membership on a date is replaced as a whole, and a list read to
+its end wins over one that was not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import psycopg
 
-from spotify_pipeline.warehouse import lists_sql
-from spotify_pipeline.warehouse.merge import KindCounts
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.entries import ListEntry, ListRead
+from spotify_pipeline.warehouse.merge import loaded_counts
 
-LIST_OF_ENTRY: Mapping[str, str] = {
-    "playlist_item": "playlist",
-    "saved_track": "saved_tracks",
-    "top_track": "top_tracks",
-}
+_UPSERT_READ: LiteralString = """
+INSERT INTO staging.list_reads AS stored
+    (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)
+VALUES (%(list_kind)s, %(list_id)s, %(observed_on)s, %(complete)s, %(item_count)s, %(observed_at)s,
+    %(raw_key)s, %(load_seq)s)
+ON CONFLICT (list_kind, list_id, observed_on) DO UPDATE SET
+    complete = excluded.complete, item_count = excluded.item_count, observed_at = excluded.observed_at,
+    raw_key = excluded.raw_key, load_seq = excluded.load_seq
+WHERE (excluded.complete, excluded.observed_at, excluded.raw_key)
+        > (stored.complete, stored.observed_at, stored.raw_key)
+    OR ((excluded.complete, excluded.observed_at, excluded.raw_key)
+            = (stored.complete, stored.observed_at, stored.raw_key)
+        AND excluded.item_count <> stored.item_count)
+"""
+# for a read that wins, or whose membership was corrected
+_REPLACE_READ: LiteralString = """
+INSERT INTO staging.list_reads AS stored
+    (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)
+VALUES (%(list_kind)s, %(list_id)s, %(observed_on)s, %(complete)s, %(item_count)s, %(observed_at)s,
+    %(raw_key)s, %(load_seq)s)
+ON CONFLICT (list_kind, list_id, observed_on) DO UPDATE SET
+    complete = excluded.complete, item_count = excluded.item_count, observed_at = excluded.observed_at,
+    raw_key = excluded.raw_key, load_seq = excluded.load_seq
+"""
+_STORED_READ: LiteralString = """
+SELECT complete, observed_at, raw_key, item_count FROM staging.list_reads
+WHERE list_kind = 'playlist' AND list_id = %(list_id)s AND observed_on = %(observed_on)s
+"""
+_STORED_MEMBERSHIP: LiteralString = """
+SELECT position, track_id, item_kind, added_at, complete FROM staging.playlist_membership
+WHERE playlist_id = %(list_id)s AND observed_on = %(observed_on)s ORDER BY position
+"""
+_DELETE_MEMBERSHIP: LiteralString = """
+DELETE FROM staging.playlist_membership WHERE playlist_id = %(list_id)s AND observed_on = %(observed_on)s
+"""
+_COPY_MEMBERSHIP: LiteralString = """
+COPY staging.playlist_membership
+    (playlist_id, observed_on, position, track_id, item_kind, added_at, complete, load_seq) FROM STDIN
+"""
 
-
-@dataclass(frozen=True, slots=True)
-class ListRead:
-    """One list and how it was read: `list_id` is a playlist's id, a user's hash, or HASH:TIME_RANGE."""
-
-    list_kind: str
-    list_id: str
-    complete: bool
-    item_count: int
-    observed_at: datetime
-    raw_key: str
-
-    @property
-    def observed_on(self) -> date:
-        """UTC date of the answers."""
-        return self.observed_at.astimezone(UTC).date()
-
-
-@dataclass(frozen=True, slots=True)
-class ListEntry:
-    """An entry of a list; `position` from 0, `at` when it was added or played."""
-
-    kind: str
-    list_id: str
-    position: int
-    item_kind: str
-    track_id: str | None
-    at: datetime | None
-    context_type: str | None
-    context_id: str | None
-    observed_at: datetime
-    raw_key: str
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What tells it from the others of its kind."""
-        if self.kind in ("playlist_item", "top_track"):
-            return (self.list_id, self.position)
-        if self.kind == "saved_track":
-            return (self.list_id, self.track_id)
-        return (self.list_id, self.at, self.track_id)
+_SAVED: LiteralString = """
+INSERT INTO staging.saved_tracks AS stored
+    (user_hash, track_id, added_at, observed_at, raw_key, first_seen_on, last_seen_on, load_seq)
+VALUES (%(user_hash)s, %(track_id)s, %(at)s, %(observed_at)s, %(raw_key)s, %(observed_on)s, %(observed_on)s,
+    %(load_seq)s)
+ON CONFLICT (user_hash, track_id) DO UPDATE SET
+    added_at = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.added_at ELSE stored.added_at END,
+    observed_at = greatest(stored.observed_at, excluded.observed_at),
+    raw_key = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.raw_key ELSE stored.raw_key END,
+    first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),
+    last_seen_on = greatest(stored.last_seen_on, excluded.last_seen_on),
+    load_seq = excluded.load_seq
+WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
+    OR excluded.first_seen_on < stored.first_seen_on
+    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
+        AND excluded.added_at IS DISTINCT FROM stored.added_at)
+"""
+_TOP: LiteralString = """
+INSERT INTO staging.top_tracks AS stored
+    (user_hash, time_range, observed_on, rank, track_id, observed_at, raw_key, load_seq)
+VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %(track_id)s, %(observed_at)s, %(raw_key)s,
+    %(load_seq)s)
+ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
+    track_id = excluded.track_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
+    load_seq = excluded.load_seq
+WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
+    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
+        AND excluded.track_id <> stored.track_id)
+"""
+_PLAY: LiteralString = """
+INSERT INTO staging.plays AS stored
+    (user_hash, played_at, track_id, context_type, context_id, observed_at, raw_key, first_seen_on, load_seq)
+VALUES (%(user_hash)s, %(at)s, %(track_id)s, %(context_type)s, %(context_id)s, %(observed_at)s, %(raw_key)s,
+    %(observed_on)s, %(load_seq)s)
+ON CONFLICT (user_hash, played_at, track_id) DO UPDATE SET
+    context_type = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.context_type ELSE stored.context_type END,
+    context_id = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.context_id ELSE stored.context_id END,
+    observed_at = greatest(stored.observed_at, excluded.observed_at),
+    raw_key = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.raw_key ELSE stored.raw_key END,
+    first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),
+    load_seq = excluded.load_seq
+WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
+    OR excluded.first_seen_on < stored.first_seen_on
+    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
+        AND (excluded.context_type, excluded.context_id)
+            IS DISTINCT FROM (stored.context_type, stored.context_id))
+"""
+_UPSERT_ENTRY: Mapping[str, LiteralString] = {"saved_track": _SAVED, "top_track": _TOP, "play": _PLAY}
 
 
 class Lists:
-    """Lists of one source and partition; `counts` by entry kind are known before anything is loaded."""
+    """Lists of one source and partition; `counts` by kind of entry are known before anything is loaded."""
 
     def __init__(self, reads: Sequence[ListRead], entries: Iterable[ListEntry]) -> None:
         self._reads = reads
         self._entries: dict[str, dict[tuple[Any, ...], ListEntry]] = {}
-        sightings: dict[str, int] = {}
+        observed: dict[str, int] = {}
         for entry in entries:
-            sightings[entry.kind] = sightings.get(entry.kind, 0) + 1
+            observed[entry.kind] = observed.get(entry.kind, 0) + 1
             known = self._entries.setdefault(entry.kind, {})
             before = known.get(entry.key)
             if before is None or (before.observed_at, before.raw_key) <= (entry.observed_at, entry.raw_key):
                 known[entry.key] = entry
-        self.counts = {kind: KindCounts(count, len(self._entries[kind])) for kind, count in sightings.items()}
+        self.counts: dict[str, KindCounts] = {
+            kind: loaded_counts(count, len(self._entries[kind])) for kind, count in observed.items()
+        }
 
     @property
     def played_at(self) -> list[datetime]:
@@ -86,14 +135,14 @@ class Lists:
         return [entry.at for entry in self._of_kind("play") if entry.at is not None]
 
     def load(self, conn: psycopg.Connection, load_seq: int) -> None:
-        """Write what wins; what is stored already is not written again."""
+        """Write the reads and entries that win; what is stored already is not written again."""
         for read in self._reads:
             if read.list_kind == "playlist":
                 self._load_playlist(conn, read, load_seq)
             else:
-                conn.execute(lists_sql.UPSERT_READ, _read_row(read, load_seq))
+                conn.execute(_UPSERT_READ, _read_row(read, load_seq))
         with conn.cursor() as cursor:
-            for kind, statement in lists_sql.UPSERT_ENTRY.items():
+            for kind, statement in _UPSERT_ENTRY.items():
                 rows = [_entry_row(entry, load_seq) for entry in self._of_kind(kind)]
                 if rows:
                     cursor.executemany(statement, rows)
@@ -104,7 +153,7 @@ class Lists:
 
     def _load_playlist(self, conn: psycopg.Connection, read: ListRead, load_seq: int) -> None:
         key = {"list_id": read.list_id, "observed_on": read.observed_on}
-        stored = conn.execute(lists_sql.STORED_READ, key).fetchone()
+        stored = conn.execute(_STORED_READ, key).fetchone()
         if stored is not None and (read.complete, read.observed_at, read.raw_key) < stored[:3]:
             return
         came = [
@@ -112,14 +161,14 @@ class Lists:
             for entry in self._of_kind("playlist_item")
             if entry.list_id == read.list_id
         ]
-        there = conn.execute(lists_sql.STORED_MEMBERSHIP, key).fetchall()
+        there = conn.execute(_STORED_MEMBERSHIP, key).fetchall()
         if there == came and stored == (read.complete, read.observed_at, read.raw_key, read.item_count):
             return
-        conn.execute(lists_sql.REPLACE_READ, _read_row(read, load_seq))
+        conn.execute(_REPLACE_READ, _read_row(read, load_seq))
         if there == came:
             return
-        conn.execute(lists_sql.DELETE_MEMBERSHIP, key)
-        with conn.cursor().copy(lists_sql.COPY_MEMBERSHIP) as copy:
+        conn.execute(_DELETE_MEMBERSHIP, key)
+        with conn.cursor().copy(_COPY_MEMBERSHIP) as copy:
             for row in came:
                 copy.write_row((read.list_id, read.observed_on, *row, load_seq))
 

@@ -9,14 +9,16 @@ from datetime import UTC, date, datetime
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.warehouse import lease as leases
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
-from spotify_pipeline.warehouse.merge import KindCounts, Merge, MergeCounts
+from spotify_pipeline.warehouse.merge import Merge, MergeCounts
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
-from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
+from spotify_pipeline.warehouse.table_specs import SPECS
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def load_partition(
     info: ConnectionInfo,
     partition: date,
     source: str,
-    occurrences: Iterable[Occurrence],
+    observations: Iterable[Observation],
     *,
     lease: Lease,
     run_id: str,
@@ -43,14 +45,14 @@ def load_partition(
 ) -> LoadOutcome:
     """Load a source's records of a partition, all of them or none.
 
-    The rows are copied as `occurrences` gives them, without a lock; the merges and the commit of all loads
-    follow each other. Repeating a load is safe at any point, a lost answer to COMMIT included.
+    Rows are copied without a lock; the merges and commits of all loads follow each other. A load can be
+    repeated safely at any point, also where the response to COMMIT was lost.
 
     Args:
         info: connection `warehouse_ingest`.
-        partition: observation date, for the log; each row is filed under the date of its own answer.
+        partition: observation date, for the log; each row is stored under the date of its own response.
         source: name in sources.yml.
-        occurrences: sightings of records, stubs among them, as a stream.
+        observations: of records, stubs among them, as a stream.
         lease: taken by this attempt with `lease.acquire`.
         run_id: of the run, for the log.
         try_number: of the task, for the log.
@@ -70,7 +72,7 @@ def load_partition(
     with naming_the_server(info), connect(info, application_name=f"spotify-pipeline load {source}") as conn:
         require_current(conn)
         merge = Merge(conn, source)
-        merge.add(occurrences)
+        merge.add(observations)
         outcome = merge.finish()
         current = [outcome.tables[spec.table] for spec in SPECS.values()]
         record_load(

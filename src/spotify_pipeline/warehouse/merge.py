@@ -1,9 +1,12 @@
-"""Bulk upsert: stream sightings into temporary tables, then one statement per table decides who wins.
+"""Bulk upsert: stream observations into temporary tables, then one statement per table decides which wins.
 
-Within a field group the winner is the greatest (observed_at, full before simplified, raw key), a total order
-over all sightings there ever are; so loads may come in any order, be repeated or be split, and the tables end
-up the same. A newer sighting of equal values moves the group's order columns on, since a later arrival in
-between must lose against it. A sighting that is stored already writes nothing, not even a new row version.
+Within a field group the winner is the greatest (observed_at, full before simplified, raw key). This is a
+total order over all observations, so loads may come in any order, be repeated or be split, and the tables end
+up the same. A newer observation of equal values moves the group's order columns on, since one of a time in
+between that arrives later must lose. An observation that is stored already writes nothing, not even a row
+version.
+
+`merge_sql` has the statements.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from typing import Any
 
 import psycopg
 
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.errors import RowRefused
 from spotify_pipeline.warehouse import merge_sql
-from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence, TableSpec
+from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 BATCH = 5_000
 # every load that writes staging holds it from before the first merge to its commit
@@ -26,25 +31,12 @@ LOAD_LOCK = 0x5350_4F54_0003
 
 @dataclass(frozen=True)
 class MergeCounts:
-    """What became of the rows of one table. `superseded`: the table has something newer already."""
+    """What became of the rows of one table; `superseded` counts those older than what the table has."""
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
-
-
-@dataclass(frozen=True)
-class KindCounts:
-    """Sightings of a record kind, stubs left out: `sightings = loaded + duplicates`."""
-
-    sightings: int = 0
-    loaded: int = 0
-
-    @property
-    def duplicates(self) -> int:
-        """Repeats of an id within the source."""
-        return self.sightings - self.loaded
 
 
 @dataclass(frozen=True)
@@ -59,41 +51,39 @@ class MergeOutcome:
 class Merge:
     """One load into staging, within the transaction that `conn` is in.
 
-    `add` takes sightings as they come; `finish` merges them. The lock that gives load sequence numbers in
-    commit order is taken only in `finish`, so several loads can stream at once.
+    `add` copies observations as they come; `finish` merges them. The lock that keeps load numbers in commit
+    order is taken only in `finish`, so several loads can stream at once.
     """
 
     def __init__(self, conn: psycopg.Connection, source: str) -> None:
         self._conn = conn
         self._source = source
-        self._buffers: dict[str, list[tuple[Occurrence, list[Any]]]] = {kind: [] for kind in SPECS}
+        self._buffers: dict[str, list[tuple[Observation, list[Any]]]] = {kind: [] for kind in SPECS}
         self._position = 0
-        self._seen: set[tuple[Any, ...]] = set()
-        self._seen_raw_key = ""
         for spec in SPECS.values():
             _execute(conn, merge_sql.create_incoming(spec))
 
-    def add(self, occurrences: Iterable[Occurrence]) -> None:
-        """Copy sightings to the server; memory holds `BATCH` of a kind at most.
+    def add(self, observations: Iterable[Observation]) -> None:
+        """Copy observations to the server; memory holds `BATCH` of a kind at most.
+
+        Of two observations of one record in one raw object the later one wins.
 
         Raises:
             RowRefused: Postgres cannot take a value; the message names the record.
-            ValueError: an occurrence does not fit its table.
+            ValueError: an observation does not fit its table.
         """
-        for occurrence in occurrences:
+        for observation in observations:
             self._position += 1
-            if occurrence.stub and self._is_repeated(occurrence):
-                continue
-            buffer = self._buffers[occurrence.kind]
-            buffer.append((occurrence, self._row(occurrence)))
+            buffer = self._buffers[observation.kind]
+            buffer.append((observation, self._row(observation)))
             if len(buffer) >= BATCH:
-                self._flush(SPECS[occurrence.kind])
+                self._flush(SPECS[observation.kind])
 
     def finish(self) -> MergeOutcome:
         """Draw the load's number and merge all tables; the caller commits.
 
         Raises:
-            RowRefused: a value breaks a rule of its table; the message names the record.
+            RowRefused: a value breaks a constraint of its table; the message names the record.
         """
         for spec in SPECS.values():
             self._flush(spec)
@@ -111,8 +101,8 @@ class Merge:
             "load_seqs": [outcome.load_seq],
             "source": self._source,
         }
-        sightings, loaded, keys = _one(self._conn, merge_sql.count_incoming(spec))
-        outcome.kinds[spec.kind] = KindCounts(sightings, loaded)
+        observed, loaded, keys = _one(self._conn, merge_sql.count_incoming(spec))
+        outcome.kinds[spec.kind] = loaded_counts(observed, loaded)
         if not keys:
             outcome.tables[spec.table] = outcome.tables[spec.observations] = MergeCounts()
             return
@@ -125,7 +115,7 @@ class Merge:
             left = keys - inserted - updated
             superseded = _one(self._conn, merge_sql.count_superseded(spec), parameters)[0] if left else 0
             outcome.tables[spec.table] = MergeCounts(inserted, updated, left - superseded, superseded)
-            # what the pipeline fetches of its own accord (`_details`) makes no record a member of anything
+            # the detail queue is no source of sources.yml, so its records are members of none
             if not self._source.startswith("_"):
                 records = merge_sql.source_records(spec)
                 _execute(self._conn, merge_sql.merge_source_records(records), parameters)
@@ -135,43 +125,35 @@ class Merge:
     def _written(self, statement: str, parameters: dict[str, Any]) -> tuple[int, int]:
         return written(self._conn, statement, parameters).get(parameters["load_seq"], (0, 0))
 
-    def _is_repeated(self, stub: Occurrence) -> bool:
-        """Say whether this raw object mentioned it before: an album names its artist in each track."""
-        if stub.raw_key != self._seen_raw_key:
-            self._seen_raw_key = stub.raw_key
-            self._seen.clear()
-        fingerprint = (stub.kind, stub.key, stub.rank, stub.observed_at, str(stub.fields))
-        if fingerprint in self._seen:
-            return True
-        self._seen.add(fingerprint)
-        return False
-
-    def _row(self, occurrence: Occurrence) -> list[Any]:
-        spec = SPECS[occurrence.kind]
-        if occurrence.observed_at.tzinfo is None:
-            raise ValueError(f"{occurrence.where}: observed_at has no time zone")
+    def _row(self, observation: Observation) -> list[Any]:
+        if observation.observed_at.tzinfo is None:
+            raise ValueError(f"{observation.where}: observed_at has no time zone")
         return [
-            occurrence.key,
-            occurrence.stub,
-            occurrence.observed_at,
-            occurrence.rank,
-            occurrence.raw_key,
-            self._position if occurrence.position is None else occurrence.position,
-            *spec.groups_in(occurrence),
-            *map(occurrence.fields.get, spec.columns),
+            observation.key,
+            observation.stub,
+            observation.observed_at,
+            observation.rank,
+            observation.raw_key,
+            self._position,
+            *SPECS[observation.kind].values(observation),
         ]
 
     def _flush(self, spec: TableSpec) -> None:
         buffer = self._buffers[spec.kind]
         rows = [row for _, row in buffer]
-        copy_rows(self._conn, merge_sql.copy_incoming(spec), rows, lambda place: buffer[place][0].where)
+        copy_rows(self._conn, merge_sql.copy_incoming(spec), rows, lambda index: buffer[index][0].where)
         buffer.clear()
+
+
+def loaded_counts(observed: int, loaded: int) -> KindCounts:
+    """Return the counts of a record kind from its observations, stubs left out, and their distinct keys."""
+    return KindCounts(loaded=loaded, duplicates=observed - loaded)
 
 
 def copy_rows(
     conn: psycopg.Connection, statement: str, rows: Sequence[Sequence[Any]], name: Callable[[int], str]
 ) -> None:
-    """COPY rows; `name` gives that of the row at a place, for the message.
+    """COPY rows; `name` returns the name of the row at an index, for the message.
 
     Raises:
         RowRefused: Postgres cannot take a value; the message names the record.
@@ -193,7 +175,7 @@ def copy_rows(
 def written(
     conn: psycopg.Connection, statement: str, parameters: dict[str, Any]
 ) -> dict[int, tuple[int, int]]:
-    """Run one of the merges; give (inserted, updated) by load_seq, where there is any."""
+    """Run one of the merges; return (inserted, updated) by load_seq, where there is any."""
     rows = conn.execute(statement, parameters)
     return {load_seq: (inserted, updated) for load_seq, inserted, updated in rows}
 
@@ -209,21 +191,21 @@ def _one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | 
 
 
 def _copy_line(error: BaseException) -> int | None:
-    """Give the line of a COPY that the server refused, counted from 1."""
+    """Return the line of a COPY that the server refused, counted from 1."""
     context = error.diag.context if isinstance(error, psycopg.Error) else None
     match = re.search(r"\bline (\d+)", context or "")
     return int(match[1]) if match else None
 
 
 def failing_key(error: psycopg.Error) -> str:
-    """Key of the row that a rule of its table refused."""
+    """Return the key of the row that a constraint of its table refused."""
     # "Failing row contains (4uLU6hMCjMI75M1A2tKUQC, …)": the key is the first column of every table here
     match = re.search(r"\(([^,)]*)", error.diag.message_detail or "")
     return match[1] if match else "(unnamed)"
 
 
 def refusal(what: str, error: BaseException) -> str:
-    """One sentence on a record that Postgres does not take."""
+    """Return a sentence on a record that Postgres does not take."""
     words = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
     return (
         f"Postgres refuses {what} ({words.splitlines()[0]}): tighten the contract so that it is quarantined, "

@@ -1,13 +1,13 @@
 """The SQL of the bulk upsert, built from a `TableSpec`; identifiers are the code's own, never data.
 
-Rows go three steps: `incoming` (a temporary table, one row per sighting), folded to one row per id and date,
-folded again to one row per id. A fold takes each field group from its greatest
+Rows are reduced twice: `incoming` (a temporary table, one row per observation) is folded to one row per id
+and date, and that to one row per id. A fold takes each field group from its greatest
 (observed_at, rank, raw_key, position), so its result does not depend on the order of the rows.
 
-Rows folded elsewhere (see `landing`) are taken in `folded` as they are, and merged by the same statements.
-One merge can be of several loads, `load_seqs`: each row names its own by its place there, `unit`, from 1.
+Rows folded elsewhere (see `landing`) are taken into `folded` as they are, and merged by the same statements.
+One merge can be of several loads, `load_seqs`: each row names its load by the index there, `unit`, from 1.
 """
-# ruff: noqa: S608 - every name that is put into a statement comes from tables.py
+# ruff: noqa: S608 - every name that is put into a statement comes from the table definitions
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from spotify_pipeline.warehouse.table_specs import LISTING, Group, TableSpec
 
 
 def incoming(spec: TableSpec) -> str:
-    """Name of the temporary table that the sightings are copied into."""
+    """Return the name of the temporary table that observations are copied into."""
     return f"incoming_{spec.kind}"
 
 
 def folded(spec: TableSpec) -> str:
-    """Name of the temporary table with one row per id and date."""
+    """Return the name of the temporary table with one row per id and date."""
     return f"folded_{spec.kind}"
 
 
 def incoming_columns(spec: TableSpec) -> tuple[str, ...]:
-    """Columns of `incoming`, in the order of `create_incoming` and of COPY."""
+    """Return the columns of `incoming`, in the order of `create_incoming` and of COPY."""
     flags = tuple(f"has_{group.name}" for group in spec.groups)
     return (spec.key, "stub", "observed_at", "rank", "raw_key", "position", *flags, *spec.columns)
 
 
 def create_incoming(spec: TableSpec) -> str:
-    """Make the temporary table; it goes with the transaction."""
+    """Create the temporary table; it is dropped at the end of the transaction."""
     types = {
         spec.key: "text NOT NULL",
         "stub": "boolean NOT NULL",
@@ -51,7 +51,7 @@ def copy_incoming(spec: TableSpec) -> str:
 
 
 def fold_by_date(spec: TableSpec) -> str:
-    """Fold the sightings to one row per id and date."""
+    """Fold the observations to one row per id and date."""
     parts = []
     for group in spec.groups:
         observed_at, rank, raw_key = group.order
@@ -68,7 +68,7 @@ def fold_by_date(spec: TableSpec) -> str:
 
 
 def merge_observations(spec: TableSpec) -> str:
-    """Upsert the history; parameter `load_seqs`; gives (load_seq, inserted, updated) of each that wrote."""
+    """Upsert the history; parameter `load_seqs`; returns (load_seq, inserted, updated) by load."""
     columns = [spec.key, "observed_on", *all_columns(spec)]
     return _merge(
         spec,
@@ -81,9 +81,9 @@ def merge_observations(spec: TableSpec) -> str:
 
 
 def merge_current(spec: TableSpec) -> str:
-    """Upsert what is known now; parameter `load_seqs`; gives (load_seq, inserted, updated) of who wrote.
+    """Upsert the current values; parameter `load_seqs`; returns (load_seq, inserted, updated) by load.
 
-    A row is of the last of the loads that hold its id.
+    A row gets the number of the last load that holds its id.
     """
     columns = [spec.key, *all_columns(spec), "first_seen_on", "last_seen_on"]
     parts = []
@@ -109,7 +109,7 @@ def merge_current(spec: TableSpec) -> str:
 
 
 def count_superseded(spec: TableSpec) -> str:
-    """Count the ids whose stored listing is newer than all that came, and that this load did not write."""
+    """Count the ids whose stored listing is newer than any incoming one, and that this load did not write."""
     stored, came = (
         ", ".join(f"{table}.{column}" for column in spec.groups[0].order) for table in ("stored", "came")
     )
@@ -127,7 +127,7 @@ def count_folded(spec: TableSpec) -> str:
 
 
 def count_incoming(spec: TableSpec) -> str:
-    """Count sightings that are no stubs, their distinct ids, and all distinct ids."""
+    """Count the observations that are no stubs, their distinct ids, and all distinct ids."""
     return (
         f"SELECT count(*) FILTER (WHERE NOT stub), count(DISTINCT {spec.key}) FILTER (WHERE NOT stub),"
         f" count(DISTINCT {spec.key}) FROM {incoming(spec)}"
@@ -135,7 +135,7 @@ def count_incoming(spec: TableSpec) -> str:
 
 
 def source_records(spec: TableSpec) -> str:
-    """Query for `merge_source_records`: what `incoming` says of its source; parameter `source`."""
+    """Return the query for `merge_source_records` over `incoming`; parameter `source`."""
     return (
         f"SELECT %(source)s AS source, '{spec.kind}' AS record_kind, {spec.key} AS record_id,"
         " min((observed_at AT TIME ZONE 'UTC')::date) AS first_seen_on,"
@@ -159,7 +159,7 @@ def merge_source_records(select: str) -> str:
 
 
 def all_columns(spec: TableSpec) -> list[str]:
-    """Columns of all groups, each group's after its order columns."""
+    """Return the columns of all groups, each group's after its order columns."""
     return [column for group in spec.groups for column in (*group.order, *group.columns)]
 
 
@@ -171,7 +171,7 @@ _SEEN_SET = (
 _SEEN_DIFFERS = (
     "(excluded.first_seen_on < stored.first_seen_on OR excluded.last_seen_on > stored.last_seen_on)"
 )
-# xmax is 0 in a row version that no one updated or locked: it was inserted
+# xmax is 0 in a row version that was inserted, not updated
 _COUNTS = (
     "RETURNING load_seq, xmax = 0 AS inserted)"
     " SELECT load_seq, count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)"
@@ -183,7 +183,7 @@ def _join(spec: TableSpec, parts: list[str], key: str) -> str:
     first, *others = (
         f"({part}) AS {group.name}_part" for part, group in zip(parts, spec.groups, strict=True)
     )
-    assert spec.groups[0].name == LISTING  # noqa: S101 - every sighting has it, so it carries the join
+    assert spec.groups[0].name == LISTING  # noqa: S101 - every observation has it, so the others are joined to it
     return first + "".join(f" LEFT JOIN {other} USING ({key})" for other in others)
 
 

@@ -1,8 +1,8 @@
 """Loads of many partitions and sources as one: their rows are landed already, folded over all of them.
 
-The rule of who wins is `merge_sql`'s, as in the load of one. Each load has a number of its own, in the order
-of the loads, and a row that is written gets that of the last load which holds its id: so the counts of
-ops.load add up to the rows that were written, and each row is counted once.
+`merge_sql` decides which row wins, as in the load of one source. Each load has its own number, in the order
+of the loads, and a written row gets the number of the last load that holds its id: so the counts of ops.load
+add up to the rows that were written, and each row is counted once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SpanLoad:
 
 
 class LoadsRefused(Exception):
-    """Some loads of a span may not be made, so none was; by their place, the reason of each."""
+    """Some loads of a span may not be made, so none was; `reasons` are by index."""
 
     def __init__(self, reasons: Mapping[int, PipelineError]) -> None:
         super().__init__(f"{len(reasons)} loads of a span were refused")
@@ -56,11 +56,11 @@ def load_span(
     try_number: int,
     started_at: datetime,
 ) -> list[int]:
-    """Merge what a batch has landed and note each load, all in one transaction; give their numbers.
+    """Merge the rows of a batch and record each load, all in one transaction; return their numbers.
 
     Args:
         conn: in autocommit; the session that opened the batch.
-        batch: its rows name their load by its place in `loads`, from 1.
+        batch: its rows name their load by the index in `loads`, from 1.
         landed: number of rows that the tasks have written, by landing table.
         loads: in the order of partitions and sources.
         run_id: of the run, for the log.
@@ -70,7 +70,7 @@ def load_span(
     Raises:
         LoadsRefused: an ingest of some began meanwhile, a newer attempt took their lease, or their user was
             erased; the span can be loaded without them.
-        RowRefused: a value breaks a rule of its table; the message names the record.
+        RowRefused: a value breaks a constraint of its table; the message names the record.
         WarehouseUnavailable: what was landed is gone, as after a crash of the server; it can be run again.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
@@ -120,14 +120,14 @@ def _take(conn: psycopg.Connection, batch: int, landed: Mapping[str, int]) -> No
         if count != landed.get(table, 0):
             raise WarehouseUnavailable(
                 f"{landed.get(table, 0)} rows were written to {landing.name_of(table)}, {count} are there: "
-                "Postgres was restarted after a crash; the step can be run again"
+                "Postgres was restarted after a crash; the replay can be run again"
             )
 
 
 def _merge(
     conn: psycopg.Connection, batch: int, landed: Mapping[str, int], load_seqs: Sequence[int]
 ) -> tuple[Counter[int], Counter[int]]:
-    """Merge all kinds; give how many rows of what is known now were inserted and updated, by load."""
+    """Merge all kinds; return the inserted and updated rows of the current tables, by load."""
     inserted: Counter[int] = Counter()
     updated: Counter[int] = Counter()
     parameters = {"load_seqs": list(load_seqs)}

@@ -1,47 +1,22 @@
-"""What the bulk upsert needs to know of each record kind, read off the tables themselves."""
+"""What the bulk upsert needs to know of each record kind, read from the table definitions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.warehouse.tables import staging
 
 # SQLAlchemy ships its dialects untyped
 _POSTGRES: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-SIMPLIFIED, FULL = 0, 1
 LISTING = "listing"
-
-
-class Occurrence(NamedTuple):
-    """One sighting of a record in a raw object.
-
-    `fields` holds only the columns that the record's shape has, by their name in the staging table: a field
-    that is absent overwrites nothing, one that is there and None does. A field group counts as there when
-    all of its columns are; `listing` has to be. `position` is the record's place within its raw object and
-    decides between two sightings of one id in it, the later winning; without it the place in the stream does.
-    A `stub` was only mentioned by another record: it fills the tables, and belongs to no source.
-    """
-
-    kind: str
-    key: str
-    rank: int
-    observed_at: datetime
-    raw_key: str
-    fields: Mapping[str, Any]
-    stub: bool = False
-    position: int | None = None
-
-    @property
-    def where(self) -> str:
-        """Name of the record and its raw object, for messages."""
-        return f"{self.kind} {self.key} of {self.raw_key}"
 
 
 @dataclass(frozen=True)
@@ -52,9 +27,17 @@ class Group:
     columns: tuple[str, ...]
 
     @cached_property
-    def members(self) -> frozenset[str]:
-        """The columns as a set."""
-        return frozenset(self.columns)
+    def nulls(self) -> tuple[None, ...]:
+        """Values of an observation that lacks the group."""
+        return (None,) * len(self.columns)
+
+    @cached_property
+    def read(self) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+        """Function that returns the values of the columns, in their order."""
+        if len(self.columns) > 1:
+            return itemgetter(*self.columns)
+        (column,) = self.columns
+        return lambda values: (values[column],)
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -79,23 +62,41 @@ class TableSpec:
         """All columns of all groups."""
         return tuple(self.types)
 
-    def groups_in(self, occurrence: Occurrence) -> Iterator[bool]:
-        """Say for each group whether the occurrence has it.
+    def values(self, observation: Observation) -> list[Any]:
+        """Return the columns of an observation: which groups it has, then their values.
 
         Raises:
-            ValueError: it lacks a column of `listing`, has one that the table does not, or no time zone.
+            ValueError: it lacks the listing, or a group has other columns than the table.
         """
-        fields = occurrence.fields
-        # comparisons of key views and sets: this runs once for each sighting
-        if not fields.keys() <= self.types.keys():
-            unknown = ", ".join(sorted(fields.keys() - self.types.keys()))
-            raise ValueError(f"{occurrence.where}: {self.table} has no column {unknown}")
-        for group in self.groups:
-            there = fields.keys() >= group.members
-            if group.name == LISTING and not there:
-                missing = ", ".join(sorted(set(group.columns) - fields.keys()))
-                raise ValueError(f"{occurrence.where}: a record without {missing} has no listing")
-            yield there
+        groups = observation.groups
+        present: list[Any] = []
+        values: list[Any] = []
+        columns = 0
+        try:
+            for group in self.groups:  # this runs once for each observation
+                of_group = groups.get(group.name)
+                if of_group is None:
+                    present.append(False)
+                    values += group.nulls
+                else:
+                    present.append(True)
+                    values += group.read(of_group)
+                    columns += len(group.columns)
+        except KeyError:
+            columns = -1
+        if columns != sum(map(len, groups.values())) or LISTING not in groups:
+            raise ValueError(self._mismatch(observation))
+        return present + values
+
+    def _mismatch(self, observation: Observation) -> str:
+        found = {f"{name}.{column}" for name, of_group in observation.groups.items() for column in of_group}
+        expected = {
+            f"{group.name}.{column}"
+            for group in self.groups
+            if group.name in observation.groups or group.name == LISTING
+            for column in group.columns
+        }
+        return f"{observation.where} does not fit {self.table}: {', '.join(sorted(found ^ expected))}"
 
 
 def _spec(kind: str, table: sa.Table, observations: sa.Table) -> TableSpec:

@@ -27,9 +27,10 @@ TASK = """
 from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.orchestration import metrics
 from spotify_pipeline.orchestration.dbt.results import NodeResult, count_results
-from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 
 stats.initialize(

@@ -9,7 +9,7 @@ import pytest
 
 from spotify_pipeline.errors import DamagedObject, LeaseLost, WarehouseUnavailable
 from spotify_pipeline.spark import engine
-from spotify_pipeline.spark.advisory_lock import turn
+from spotify_pipeline.spark.advisory_lock import spark_lock
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.stages.replay import Replay, plan_replay
 from spotify_pipeline.warehouse import lease
@@ -209,11 +209,11 @@ def test_one_span_goes_at_a_time(two_days: World) -> None:
     info = two_days.runtime.ingest
 
     def taken() -> Iterator[bool]:
-        with turn(info) as mine:
+        with spark_lock(info) as mine:
             yield mine
-            with turn(info) as second:
+            with spark_lock(info) as second:
                 yield second
-        with turn(info) as after:
+        with spark_lock(info) as after:
             yield after
 
     assert list(taken()) == [True, False, True]

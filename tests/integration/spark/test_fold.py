@@ -1,4 +1,4 @@
-"""The fold of Spark is the fold of the SQL, for any sightings; what lands is what that one gives."""
+"""The fold of Spark is the fold of the SQL, for any observations; what lands is what that one gives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spotify_pipeline.spark.executor import Land, sighting
+from spotify_pipeline.contract.observations import Observation
+from spotify_pipeline.spark.executor import Land, spark_row
 from spotify_pipeline.warehouse import landing, merge_sql
 from spotify_pipeline.warehouse.merge import Merge
-from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence
+from spotify_pipeline.warehouse.table_specs import SPECS
 from tests.integration.spark.conftest import spark
 from tests.integration.warehouse.conftest import bootstrapped, warehouse
 from tests.integration.warehouse.test_load_any_order import RawObject, raw_objects
@@ -26,21 +27,21 @@ TRACK = SPECS["track"]
 
 @st.composite
 def spans(draw: st.DrawFn) -> list[RawObject]:
-    """Raw objects of two sources; their sightings meet."""
+    """Raw objects of two sources; their observations meet."""
     return draw(st.lists(raw_objects(), min_size=1, max_size=20, unique_by=lambda raw: raw.raw_key))
 
 
-def by_source(objects: list[RawObject]) -> dict[str, list[Occurrence]]:
-    found: dict[str, list[Occurrence]] = defaultdict(list)
+def by_source(objects: list[RawObject]) -> dict[str, list[Observation]]:
+    found: dict[str, list[Observation]] = defaultdict(list)
     for raw in objects:
-        found[raw.source] += raw.sightings
+        found[raw.source] += raw.observations
     return dict(sorted(found.items()))
 
 
 def folded_by_sql(conn: psycopg.Connection, objects: list[RawObject]) -> list[Any]:
-    """Of all sightings at once: the fold takes no notice of the source."""
+    """Of all observations at once: the fold takes no notice of the source."""
     merge = Merge(conn, "all")
-    merge.add(sighting for of_source in by_source(objects).values() for sighting in of_source)
+    merge.add(seen for of_source in by_source(objects).values() for seen in of_source)
     for spec in SPECS.values():
         merge._flush(spec)
     conn.execute(merge_sql.fold_by_date(TRACK))
@@ -52,9 +53,9 @@ def folded_by_sql(conn: psycopg.Connection, objects: list[RawObject]) -> list[An
 
 def counted_by_sql(conn: psycopg.Connection, objects: list[RawObject]) -> dict[int, tuple[int, int, int]]:
     counts = {}
-    for number, (source, sightings) in enumerate(by_source(objects).items(), start=1):
+    for number, (source, observations) in enumerate(by_source(objects).items(), start=1):
         merge = Merge(conn, source)
-        merge.add(sightings)
+        merge.add(observations)
         merge._flush(TRACK)
         counts[number] = conn.execute(merge_sql.count_incoming(TRACK)).fetchone() or (0, 0, 0)
         conn.rollback()
@@ -73,14 +74,14 @@ def test_promise_2_spark_folds_and_counts_as_the_sql_does(
     from spotify_pipeline.spark import fold
 
     rows = [
-        sighting(number, source, position, occurrence)
-        for number, (source, occurrences) in enumerate(by_source(objects).items(), start=1)
-        for position, occurrence in enumerate(occurrences)
+        spark_row(number, source, position, observation)
+        for number, (source, observations) in enumerate(by_source(objects).items(), start=1)
+        for position, observation in enumerate(observations)
     ]
     frame = spark.createDataFrame(rows, fold.schema(), verifySchema=False).repartition(3)
     folded = [tuple(row) for row in fold.fold(frame).collect()]
     counts = {
-        row.unit: (row.sightings, row.loaded, row.ids) for row in fold.counts(fold.by_key(frame)).collect()
+        row.unit: (row.observed, row.loaded, row.ids) for row in fold.counts(fold.by_key(frame)).collect()
     }
     with warehouse.connect() as conn:
         conn.autocommit = True

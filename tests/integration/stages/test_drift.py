@@ -85,7 +85,7 @@ def test_a_second_load_changes_no_shape_and_a_field_that_an_app_never_had_is_not
     assert len(before) == 2
     world.load("first", DAY)
     assert world.query(shapes) == before
-    (shape,) = read_summary(world.lake, DAY, "first").shapes
+    (shape,) = read_summary(world.lake, DAY, "first").profiles
     assert "popularity" not in shape.fields
     assert shape.fields["name"] == shape.records > 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from spotify_pipeline.contract.fingerprint import listing_sha256
+from spotify_pipeline.contract.albums import listing_sha256
 from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import unchanged_albums

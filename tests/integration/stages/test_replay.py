@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.contract import rows as contract_rows
-from spotify_pipeline.contract.rows import Row
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.observations import Observation, observations
 from spotify_pipeline.errors import ConnectionMissing, DamagedObject, NothingRetained, PartitionBusy
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.stages import replay as replaying
 from spotify_pipeline.stages import validate as validating
 from spotify_pipeline.stages.details import DETAILS
-from spotify_pipeline.stages.group import KindCounts
 from spotify_pipeline.stages.replay import (
     Replay,
     plan_replay,
@@ -144,13 +144,13 @@ def test_a_corrected_transformation_overwrites_what_the_old_one_loaded(
     right = world.checksums()
     objects = world.objects("validated")
 
-    def wrong(kind: str, record: dict[str, object], album_id: str | None = None) -> Iterator[Row]:
-        for row in contract_rows.rows(kind, record, album_id):  # type: ignore[arg-type]
+    def wrong(*arguments: Any) -> Iterator[Observation]:
+        for row in observations(*arguments):
             listing = row.groups["listing"]
-            yield replace(row, groups={**row.groups, "listing": {**listing, "name": f"{listing['name']}?"}})
+            yield row._replace(groups={**row.groups, "listing": {**listing, "name": f"{listing['name']}?"}})
 
     with monkeypatch.context() as patched:
-        patched.setattr(validating, "rows", wrong)
+        patched.setattr(validating, "observations", wrong)
         replay_all(world)
     for table in ("tracks", "albums", "artists", "track_observations", "artist_observations"):
         assert world.query(f"SELECT bool_and(name LIKE '%?') FROM staging.{table}") == [(True,)], table

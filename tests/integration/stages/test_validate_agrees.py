@@ -98,9 +98,9 @@ def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_
                 survey = survey_file(file)
                 summary = in_pipeline(world, compared, kind, data)
                 told = {
-                    k: (t.records, t.valid, t.quarantined, t.set_aside)
+                    k: (t.fetched, t.accepted, t.quarantined, t.set_aside)
                     for k, t in (survey.kinds | survey.entries).items()
-                    if t.records
+                    if t.fetched
                 }
                 done = {
                     k: (c.fetched, c.accepted, c.quarantined, c.set_aside)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.warehouse.lists import ListEntry, ListRead, Lists
+from spotify_pipeline.contract.entries import ListEntry, ListRead
+from spotify_pipeline.warehouse.lists import Lists
 from spotify_pipeline.warehouse.plays import advance_cursor, cursor_ms, moment_of, record_gap
 from tests.integration.warehouse.warehouse_database import Warehouse
 

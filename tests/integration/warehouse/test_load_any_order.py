@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spotify_pipeline.contract.observations import FULL, SIMPLIFIED, Observation
 from spotify_pipeline.warehouse.merge import Merge
-from spotify_pipeline.warehouse.table_specs import FULL, SIMPLIFIED, SPECS, Occurrence
+from spotify_pipeline.warehouse.table_specs import SPECS
 from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
@@ -23,11 +24,11 @@ START = datetime(2026, 11, 5, 23, 50, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class RawObject:
-    """One answer of one source: what it saw cannot be split, all else can."""
+    """One response of one source: its observations cannot be split, all else can."""
 
     source: str
     raw_key: str
-    sightings: tuple[Occurrence, ...]
+    observations: tuple[Observation, ...]
 
 
 names = st.sampled_from(["a", "A", "é", "Z"])
@@ -40,27 +41,26 @@ optional = {
 
 @st.composite
 def raw_objects(draw: st.DrawFn) -> RawObject:
-    """Few ids and few times, so that sightings meet; a time 20 minutes on is another date."""
+    """Few ids and few times, so that observations meet; a time 20 minutes on is another date."""
     source = draw(st.sampled_from(["one", "two"]))
     at = START + timedelta(minutes=5 * draw(st.integers(0, 4)))
     raw_key = f"raw/source={source}/{draw(st.sampled_from('aBcé'))}-{at:%H%M}.json"
-    sightings = []
-    for position in range(draw(st.integers(1, 3))):
+    observations = []
+    for _ in range(draw(st.integers(1, 3))):
         fields: dict[str, Any] = {"name": draw(names)}
         for column in draw(st.sets(st.sampled_from(sorted(optional)))):
             fields[column] = draw(optional[column])
-        sightings.append(
+        observations.append(
             track(
                 draw(st.sampled_from(["t1", "t2"])),
                 rank=draw(st.sampled_from([SIMPLIFIED, FULL])),
                 at=at,
                 raw_key=raw_key,
-                position=position,
                 stub=draw(st.booleans()),
                 **fields,
             )
         )
-    return RawObject(source, raw_key, tuple(sightings))
+    return RawObject(source, raw_key, tuple(observations))
 
 
 @st.composite
@@ -80,27 +80,33 @@ def histories(draw: st.DrawFn) -> tuple[list[RawObject], list[list[RawObject]]]:
 def run(conn: psycopg.Connection, objects: list[RawObject]) -> None:
     by_source = defaultdict(list)
     for raw in objects:
-        by_source[raw.source] += raw.sightings
-    for source, sightings in by_source.items():
+        by_source[raw.source] += raw.observations
+    for source, observations in by_source.items():
         merge = Merge(conn, source)
-        merge.add(sightings)
+        merge.add(observations)
         merge.finish()
         conn.commit()
 
 
 def expected(objects: list[RawObject]) -> dict[str, tuple[Any, ...]]:
     """The winners, computed the plain way: one group of one id after the other."""
-    sightings = [sighting for raw in objects for sighting in raw.sightings]
-    return {key: tuple(_winners(key, sightings)) for key in sorted({sighting.key for sighting in sightings})}
+    observations = [seen for raw in objects for seen in raw.observations]
+    return {key: tuple(_winners(key, observations)) for key in sorted({seen.key for seen in observations})}
 
 
-def _winners(key: str, sightings: list[Occurrence]) -> Iterator[Any]:
-    for column in ("name", "is_playable", "isrc", "popularity"):
-        having = [sighting for sighting in sightings if sighting.key == key and column in sighting.fields]
-        greatest = max(
-            having, key=lambda s: (s.observed_at, s.rank, s.raw_key.encode(), s.position), default=None
-        )
-        yield greatest.fields[column] if greatest else None
+def _winners(key: str, observations: list[Observation]) -> Iterator[Any]:
+    for group, column in (
+        ("listing", "name"),
+        ("playability", "is_playable"),
+        ("detail", "isrc"),
+        ("popularity", "popularity"),
+    ):
+        having = [
+            (seen.observed_at, seen.rank, seen.raw_key.encode(), position, seen.groups[group][column])
+            for position, seen in enumerate(observations)
+            if seen.key == key and group in seen.groups
+        ]
+        yield max(having, key=lambda found: found[:4])[4] if having else None
 
 
 @settings(
@@ -113,7 +119,7 @@ def test_promise_2_any_order_same_result(warehouse: Warehouse, history: tuple[An
     objects, loads = history
     warehouse.empty()
     with warehouse.connect() as conn:
-        for raw in sorted(objects, key=lambda raw: raw.sightings[0].observed_at):
+        for raw in sorted(objects, key=lambda raw: raw.observations[0].observed_at):
             run(conn, [raw])
     in_order = warehouse.checksums()
     rows = warehouse.rows(
@@ -128,14 +134,14 @@ def test_promise_2_any_order_same_result(warehouse: Warehouse, history: tuple[An
     assert warehouse.checksums() == in_order
 
 
-def test_promise_2_which_sighting_wins_later_is_the_same_too(warehouse: Warehouse) -> None:
-    """Equal values confirmed by a newer sighting move the order on, or a sighting in between would win."""
+def test_promise_2_an_equal_newer_observation_counts(warehouse: Warehouse) -> None:
+    """Equal values confirmed by a newer observation move the order on, or one in between would win."""
     old, between, new = (
         track(at=START + timedelta(minutes=minutes), raw_key=f"raw/{minutes}", name=name)
         for minutes, name in ((0, "a"), (1, "b"), (2, "a"))
     )
-    for sighting in (old, new, between):
-        warehouse.load([sighting])
+    for observation in (old, new, between):
+        warehouse.load([observation])
     assert warehouse.row("SELECT name, listing_raw_key FROM staging.tracks") == ("a", "raw/2")
 
 

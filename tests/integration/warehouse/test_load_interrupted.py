@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.errors import LeaseLost, TransientError, WarehouseUnavailable
 from spotify_pipeline.warehouse import lease
-from spotify_pipeline.warehouse.table_specs import Occurrence
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse, track
 
 pytestmark = pytest.mark.integration
@@ -21,7 +21,7 @@ def acquire(warehouse: Warehouse, holder: str) -> lease.Lease:
     return lease.acquire(warehouse.info(), "load", DAY, "one", holder)
 
 
-def many() -> Iterator[Occurrence]:
+def many() -> Iterator[Observation]:
     return (track(str(number)) for number in range(6_000))
 
 
@@ -37,7 +37,7 @@ def test_each_attempt_gets_a_higher_fence(warehouse: Warehouse) -> None:
 def test_an_orphan_writes_nothing_once_its_retry_has_started(warehouse: Warehouse) -> None:
     orphan = acquire(warehouse, "try 1")
 
-    def retry_starts_meanwhile() -> Iterator[Occurrence]:
+    def retry_starts_meanwhile() -> Iterator[Observation]:
         yield from many()
         acquire(warehouse, "try 2")
 
@@ -51,7 +51,7 @@ def test_of_two_runs_at_the_same_time_both_end_well(warehouse: Warehouse) -> Non
     """A scheduled run and one by hand, of the same partition: the one overtaken is tried again."""
     overtaken = acquire(warehouse, "by hand")
 
-    def the_other_begins() -> Iterator[Occurrence]:
+    def the_other_begins() -> Iterator[Observation]:
         yield from many()
         warehouse.load(many(), lease=acquire(warehouse, "scheduled"))
 
@@ -91,7 +91,7 @@ def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Wareh
                 " WHERE datname = current_database() AND application_name LIKE 'spotify-pipeline load%'"
             )
 
-    def rows() -> Iterator[Occurrence]:
+    def rows() -> Iterator[Observation]:
         yield from many()
         if when == "while rows are copied":
             cut()
@@ -105,7 +105,7 @@ def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Wareh
 
 
 def test_an_error_in_the_stream_leaves_nothing(warehouse: Warehouse) -> None:
-    def broken() -> Iterator[Occurrence]:
+    def broken() -> Iterator[Observation]:
         yield from many()
         raise OSError("the object store went away")
 
@@ -126,7 +126,7 @@ def test_load_sequence_order_is_commit_order(warehouse: Warehouse) -> None:
     """The load that commits first has the lower number, even when the other began long before it."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow() -> Iterator[Occurrence]:
+    def slow() -> Iterator[Observation]:
         yield track("slow")
         begun.set()
         assert go_on.wait(30)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.contract.observations import FULL, Observation
 from spotify_pipeline.errors import RowRefused
 from spotify_pipeline.warehouse.load import LoadOutcome
-from spotify_pipeline.warehouse.merge import BATCH, KindCounts, MergeCounts
-from spotify_pipeline.warehouse.table_specs import FULL, Occurrence
+from spotify_pipeline.warehouse.merge import BATCH, MergeCounts
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
@@ -29,14 +30,14 @@ def tracks_of(outcome: LoadOutcome) -> MergeCounts:
 
 
 def test_promise_1_a_second_run_changes_no_row(warehouse: Warehouse) -> None:
-    sightings = [track(rank=FULL, isrc="QZ1"), track("track-2"), artist(stub=True), artist("artist-2")]
-    warehouse.load(sightings)
+    observations = [track(rank=FULL, isrc="QZ1"), track("track-2"), artist(stub=True), artist("artist-2")]
+    warehouse.load(observations)
     before, sums = warehouse.rows(VERSIONS), warehouse.checksums()
-    outcome = warehouse.load(sightings)
+    outcome = warehouse.load(observations)
     assert warehouse.rows(VERSIONS) == before
     assert warehouse.checksums() == sums
     assert tracks_of(outcome) == MergeCounts(unchanged=2)
-    assert outcome.kinds["track"] == KindCounts(sightings=2, loaded=2)
+    assert outcome.kinds["track"] == KindCounts(loaded=2)
 
 
 def test_an_older_partition_run_again_changes_no_row(warehouse: Warehouse) -> None:
@@ -72,12 +73,10 @@ def test_raw_keys_are_compared_byte_by_byte(warehouse: Warehouse) -> None:
     assert warehouse.row("SELECT name FROM staging.tracks") == ("accent",)
 
 
-def test_the_last_of_two_sightings_in_one_raw_object_wins(warehouse: Warehouse) -> None:
-    first, last = track(name="first", position=0), track(name="last", position=1)
-    outcome = warehouse.load([last, first])
+def test_the_last_of_two_observations_in_one_raw_object_wins(warehouse: Warehouse) -> None:
+    outcome = warehouse.load([track(name="first"), track(name="last")])
     assert warehouse.row("SELECT name FROM staging.tracks") == ("last",)
-    assert outcome.kinds["track"] == KindCounts(sightings=2, loaded=1)
-    assert outcome.kinds["track"].duplicates == 1
+    assert outcome.kinds["track"] == KindCounts(loaded=1, duplicates=1)
 
 
 def test_a_replay_with_an_equal_key_and_a_corrected_value_updates(warehouse: Warehouse) -> None:
@@ -113,7 +112,7 @@ def test_a_stub_fills_the_tables_and_belongs_to_no_source(warehouse: Warehouse) 
     assert warehouse.rows("SELECT source, record_kind, record_id FROM staging.source_records") == [
         ("one", "track", "track-1")
     ]
-    assert outcome.kinds["artist"] == KindCounts(sightings=0, loaded=0)
+    assert outcome.kinds["artist"] == KindCounts()
 
 
 def test_a_record_in_two_sources_counts_in_each(warehouse: Warehouse) -> None:
@@ -160,18 +159,16 @@ def test_text_arrives_as_it_is(warehouse: Warehouse) -> None:
 def test_a_row_that_postgres_refuses_is_named_and_nothing_is_loaded(
     warehouse: Warehouse, fields: dict[str, Any], words: str
 ) -> None:
-    sightings = [track("good-1"), track("bad-2", **fields), track("good-3")]
+    observations = [track("good-1"), track("bad-2", **fields), track("good-3")]
     with pytest.raises(RowRefused, match=rf"track bad-2.*{words}"):
-        warehouse.load(sightings)
+        warehouse.load(observations)
     assert warehouse.row("SELECT count(*) FROM staging.tracks") == (0,)
     assert warehouse.row("SELECT count(*) FROM ops.load") == (0,)
 
 
-def test_an_occurrence_that_does_not_fit_is_named(warehouse: Warehouse) -> None:
-    without_name = Occurrence("artist", "a1", 0, AT, "raw/a.json", {})
-    with pytest.raises(ValueError, match=r"artist a1 of raw/a\.json: a record without name has no listing"):
+def test_an_observation_that_does_not_fit_is_named(warehouse: Warehouse) -> None:
+    without_name = Observation("artist", "a1", 0, AT, "raw/a.json", {"listing": {}})
+    with pytest.raises(ValueError, match=r"artist a1 of raw/a\.json does not fit .*listing\.name"):
         warehouse.load([without_name])
-    with pytest.raises(ValueError, match="has no column colour"):
-        warehouse.load([track(colour="red")])
     with pytest.raises(ValueError, match="no time zone"):
         warehouse.load([track(at=datetime(2026, 11, 5, 3))])

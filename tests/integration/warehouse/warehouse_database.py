@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.observations import SIMPLIFIED, Observation, RowKind
 from spotify_pipeline.warehouse import lease, roles
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
-from spotify_pipeline.warehouse.table_specs import Occurrence
+from spotify_pipeline.warehouse.table_specs import SPECS
 
 PASSWORDS = {role: f"password-of-{role}" for role in roles.ROLES}
 DAY = date(2026, 11, 5)
+AT = datetime(2026, 11, 5, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class Warehouse:
         return connect(self.info(role))
 
     def load(
-        self, occurrences: Iterable[Occurrence], *, partition: date = DAY, source: str = "one", **more: Any
+        self, observations: Iterable[Observation], *, partition: date = DAY, source: str = "one", **more: Any
     ) -> LoadOutcome:
         held = more.pop("lease", None) or lease.acquire(self.info(), "load", partition, source, "test")
         return load_partition(
-            self.info(), partition, source, occurrences, lease=held, run_id="test", try_number=1, **more
+            self.info(), partition, source, observations, lease=held, run_id="test", try_number=1, **more
         )
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -71,17 +73,18 @@ class Warehouse:
             conn.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
 
 
-def track(
-    key: str = "track-1",
-    *,
-    rank: int = 0,
-    at: datetime = datetime(2026, 11, 5, 3, tzinfo=UTC),
-    raw_key: str = "raw/a.json",
-    position: int | None = None,
-    stub: bool = False,
-    **fields: Any,
-) -> Occurrence:
-    """A simplified track; `fields` change its listing or add other groups."""
+def observation(kind: RowKind, key: str, fields: dict[str, Any], **more: Any) -> Observation:
+    """An observation with these columns, each in its group; a column of no group is put into the listing."""
+    groups: dict[str, dict[str, Any]] = {}
+    group_of = {column: group.name for group in SPECS[kind].groups for column in group.columns}
+    for column, value in fields.items():
+        groups.setdefault(group_of.get(column, "listing"), {})[column] = value
+    made = {"rank": SIMPLIFIED, "observed_at": AT, "raw_key": "raw/a.json"} | more
+    return Observation(kind, key, groups=groups, **made)
+
+
+def track(key: str = "track-1", *, at: datetime = AT, **fields: Any) -> Observation:
+    """A simplified track; `fields` change its listing, its origin, or add other groups."""
     listing = {
         "name": "Name",
         "album_id": "album-1",
@@ -91,12 +94,11 @@ def track(
         "duration_ms": 1000,
         "explicit": False,
     }
-    return Occurrence("track", key, rank, at, raw_key, listing | fields, stub, position)
+    origin = {name: fields.pop(name) for name in ("rank", "raw_key", "stub") if name in fields}
+    return observation("track", key, listing | fields, observed_at=at, **origin)
 
 
-def artist(
-    key: str = "artist-1", *, stub: bool = False, raw_key: str = "raw/a.json", **fields: Any
-) -> Occurrence:
+def artist(key: str = "artist-1", **fields: Any) -> Observation:
     """A simplified artist."""
-    at = datetime(2026, 11, 5, 3, tzinfo=UTC)
-    return Occurrence("artist", key, 0, at, raw_key, {"name": "Artist"} | fields, stub)
+    origin = {name: fields.pop(name) for name in ("raw_key", "stub") if name in fields}
+    return observation("artist", key, {"name": "Artist"} | fields, **origin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +11,10 @@ import pytest
 from spotify_pipeline.contract.entries import (
     ENTRY_KINDS,
     EntryFields,
+    check_entry,
     find_entries,
-    judge_entry,
-    playlist_groups,
 )
-from spotify_pipeline.contract.validator import Verdict, schema, validate
-from spotify_pipeline.identity import user_hash
+from spotify_pipeline.contract.validator import ValidationResult, schema
 
 ID = "4uLU6hMCjMI75M1A2tKUQC"
 AT = "2026-11-05T03:00:00Z"
@@ -26,9 +23,9 @@ TRACK = {"type": "track", "id": ID, "uri": f"spotify:track:{ID}"}
 LOCAL = {"type": "track", "id": None, "uri": "spotify:local:a:b:c:1"}
 
 
-def judged(request_kind: str, *items: Any, offset: Any = 0) -> list[EntryFields | Verdict]:
+def judged(request_kind: str, *items: Any, offset: Any = 0) -> list[EntryFields | ValidationResult]:
     return [
-        judge_entry(entry) for entry in find_entries(request_kind, {"items": list(items), "offset": offset})
+        check_entry(entry) for entry in find_entries(request_kind, {"items": list(items), "offset": offset})
     ]
 
 
@@ -117,14 +114,5 @@ def test_a_top_track_is_the_track_itself() -> None:
 )
 def test_a_broken_entry_says_which_rule(request_kind: str, entry: Any, code: str) -> None:
     (verdict,) = judged(request_kind, entry)
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, ValidationResult)
     assert code in {violation.code for violation in verdict.violations}
-
-
-def test_a_playlist_s_owner_is_kept_as_a_hash_only() -> None:
-    playlist = {"id": ID, "name": "", "type": "playlist", "owner": {"id": "listener1"}, "public": None}
-    assert validate("playlist", playlist).valid
-    listing = playlist_groups(playlist)["listing"]
-    assert listing["owner_hash"] == user_hash("listener1")
-    assert "listener1" not in json.dumps(listing)
-    assert playlist_groups({"id": ID, "name": "x"})["listing"]["owner_hash"] is None

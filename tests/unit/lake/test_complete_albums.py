@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.contract.fingerprint import listing_sha256
+from spotify_pipeline.contract.albums import listing_sha256
 from spotify_pipeline.lake import RawObject
 from spotify_pipeline.lake.complete_albums import AlbumsSeen
 

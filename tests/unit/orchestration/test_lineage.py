@@ -13,6 +13,7 @@ from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.assets import STAGING
@@ -23,7 +24,7 @@ from spotify_pipeline.orchestration.lineage import (
     tables_of,
     zone_dataset,
 )
-from spotify_pipeline.stages.group import KindCounts, SourceState
+from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.plays import LISTENING
 
 WAREHOUSE = ConnectionInfo("warehouse_dbt", "postgres", host="db.example", port=6543, schema="warehouse")

@@ -48,9 +48,9 @@ def test_a_setting_goes_before_the_connection_and_without_both_it_runs_here() ->
 @pytest.mark.parametrize(
     "name", ["spark.authenticate.secret", "spark.hadoop.fs.s3a.access.key", "spark.my.Password"]
 )
-def test_promise_9_a_secret_is_refused_where_it_would_stand_in_a_command_line(name: str) -> None:
+def test_promise_9_a_secret_in_a_command_line_is_refused(name: str) -> None:
     with (
-        pytest.raises(ConfigurationError, match="would stand in a command line") as error,
+        pytest.raises(ConfigurationError, match="would appear in a command line") as error,
         spark_session("local[1]", {name: "hunter2"}),
     ):
         pytest.fail("Spark was started")
@@ -93,7 +93,7 @@ def test_what_an_executor_met_comes_back_as_the_error_that_it_was() -> None:
 
 @pytest.mark.parametrize("text", ["Job aborted", "spotify_pipeline.errors.datetime: x", ""])
 def test_what_spark_met_itself_is_one_sentence(text: str) -> None:
-    with pytest.raises(EngineLost, match="the step can be run again"), naming_spark():
+    with pytest.raises(EngineLost, match="the replay can be run again"), naming_spark():
         raise spark_error(text)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import ApiUnavailable, NotFound, TransientError
-from spotify_pipeline.stages.group import KindCounts, SourceState, for_each
+from spotify_pipeline.stages.group import SourceState, for_each
 
 STATES = [SourceState("a"), SourceState("b"), SourceState("c", "failed", "earlier")]
 

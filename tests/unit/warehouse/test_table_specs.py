@@ -1,4 +1,4 @@
-"""Sightings and the tables that they go to."""
+"""Observations and the tables that they go to."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.warehouse.table_specs import SPECS, Occurrence, TableSpec
+from spotify_pipeline.contract.observations import Observation
+from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 from spotify_pipeline.warehouse.tables import metadata
 
 AT = datetime(2026, 11, 5, tzinfo=UTC)
 
 
-def album(**fields: Any) -> Occurrence:
-    listing = {
-        "name": "Album",
-        "album_type": "album",
-        "total_tracks": 1,
-        "release_date_raw": "2020",
-        "release_date_precision": "year",
-        "artist_ids": [],
-        "image_url": None,
-    }
-    return Occurrence("album", "a1", 1, AT, "raw/a.json", listing | fields)
+LISTING = {
+    "name": "Album",
+    "album_type": "album",
+    "total_tracks": 1,
+    "release_date_raw": "2020",
+    "release_date_precision": "year",
+    "artist_ids": [],
+    "image_url": None,
+}
+
+
+def album(**groups: dict[str, Any]) -> Observation:
+    return Observation("album", "a1", 1, AT, "raw/a.json", {"listing": LISTING, **groups})
 
 
 @pytest.mark.parametrize(
-    ("fields", "groups"),
+    ("groups", "present", "values"),
     [
-        ({}, {"listing"}),
-        ({"upc": None}, {"listing", "detail"}),
-        ({"upc": "1", "label": "L"}, {"listing", "detail", "label"}),
-        ({"popularity": 0}, {"listing", "popularity"}),
+        ({}, [True, False, False, False], [None, None, None]),
+        ({"detail": {"upc": None}}, [True, True, False, False], [None, None, None]),
+        ({"detail": {"upc": "1"}, "label": {"label": "L"}}, [True, True, True, False], ["1", "L", None]),
+        ({"popularity": {"popularity": 0}}, [True, False, False, True], [None, None, 0]),
     ],
 )
-def test_a_group_is_there_when_its_fields_are_even_when_null(
-    fields: dict[str, Any], groups: set[str]
+def test_a_group_is_present_even_when_its_values_are_null(
+    groups: dict[str, Any], present: list[bool], values: list[Any]
 ) -> None:
-    spec = SPECS["album"]
-    found = zip(spec.groups, spec.groups_in(album(**fields)), strict=True)
-    assert {group.name for group, there in found if there} == groups
+    assert SPECS["album"].values(album(**groups)) == [*present, *LISTING.values(), *values]
 
 
-def test_half_a_group_is_not_there() -> None:
-    spec = SPECS["artist"]
-    sighting = Occurrence("artist", "a1", 1, AT, "raw/a.json", {"name": "N", "genres": []})
-    assert dict(zip([group.name for group in spec.groups], spec.groups_in(sighting), strict=True)) == {
-        "listing": True,
-        "detail": False,
-        "popularity": False,
-    }
+@pytest.mark.parametrize(
+    ("groups", "named"),
+    [
+        ({}, "listing.name"),
+        ({"listing": {"name": "N"}, "detail": {"genres": []}}, "detail.image_url"),
+        ({"listing": {"name": "N", "colour": "red"}}, "listing.colour"),
+        ({"listing": {"name": "N"}, "mood": {"mood": 1}}, "mood.mood"),
+    ],
+)
+def test_an_observation_that_does_not_fit_is_named(groups: dict[str, Any], named: str) -> None:
+    misfit = Observation("artist", "a1", 1, AT, "raw/a.json", groups)
+    expected = rf"artist a1 of raw/a\.json does not fit staging\.artists: .*{named}"
+    with pytest.raises(ValueError, match=expected):
+        SPECS["artist"].values(misfit)
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))

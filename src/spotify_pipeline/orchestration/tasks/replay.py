@@ -15,7 +15,7 @@ from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.lake import keys
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
-from spotify_pipeline.spark.advisory_lock import turn
+from spotify_pipeline.spark.advisory_lock import spark_lock
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.spark.session import master_of, require_spark, spark_session
 from spotify_pipeline.stages.group import SourceState
@@ -103,8 +103,8 @@ def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date,
     Raises:
         AirflowRescheduleException: another task has the lock; the slot is free until then, no try is used.
     """
-    with turn(runtime.ingest) as mine:
-        if not mine:
+    with spark_lock(runtime.ingest) as locked:
+        if not locked:
             log.info("another span is being replayed with Spark: this one waits")
             raise AirflowRescheduleException(datetime.now(UTC) + _LOCK_WAIT)
         settings = runtime.settings

@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from spotify_pipeline.alerts.alert import Alert
+from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import ApiUnavailable, ConfigurationError, QuarantineShareExceeded
 from spotify_pipeline.orchestration.alerts import sources as source_alerts
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.stages.group import KindCounts, SourceState, for_each
+from spotify_pipeline.stages.group import SourceState, for_each
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.runtime import Runtime
 

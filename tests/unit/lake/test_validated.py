@@ -1,4 +1,4 @@
-"""Validated rows as lines, and reading ahead."""
+"""Observations as lines, and reading ahead."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spotify_pipeline.lake.validated_rows import ValidatedRow, read_ahead
+from spotify_pipeline.contract.observations import Observation
+from spotify_pipeline.lake.validated import from_line, read_ahead, to_line
 
-ROW = ValidatedRow(
+ROW = Observation(
     kind="track",
     key="t" * 22,
     rank=1,
@@ -19,29 +20,21 @@ ROW = ValidatedRow(
 )
 
 
-def test_a_row_is_one_line_and_comes_back() -> None:
-    line = ROW.to_line()
+def test_an_observation_is_one_line_and_comes_back() -> None:
+    line = to_line(ROW)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
-    assert ValidatedRow.from_line("track", line) == ROW
+    assert from_line("track", line) == ROW
 
 
-def test_a_stub_says_so() -> None:
-    stub = ValidatedRow("artist", "a", 0, ROW.observed_at, "raw/x", {"listing": {"name": "y"}}, stub=True)
-    assert ValidatedRow.from_line("artist", stub.to_line()).stub
-    assert b"stub" not in ROW.to_line()
-
-
-def test_the_order_is_time_then_rank_then_raw_key() -> None:
-    later = ROW.observed_at.replace(hour=7)
-    orders = [
-        ValidatedRow("track", "t", 0, ROW.observed_at, "raw/z", {}).order,
-        ValidatedRow("track", "t", 1, ROW.observed_at, "raw/a", {}).order,
-        ValidatedRow("track", "t", 1, ROW.observed_at, "raw/b", {}).order,
-        ValidatedRow("track", "t", 0, later, "raw/a", {}).order,
-    ]
-    assert orders == sorted(orders)
-    assert len(set(orders)) == 4
+def test_the_line_is_the_one_that_is_stored() -> None:
+    stub = ROW._replace(stub=True, groups={"listing": {"name": "y"}})
+    assert to_line(stub) == (
+        b'{"key":"tttttttttttttttttttttt","rank":1,"observed_at":"2026-11-22T06:00:00Z","raw_key":"raw/x",'
+        b'"groups":{"listing":{"name":"y"}},"stub":true}\n'
+    )
+    assert from_line("track", to_line(stub)) == stub
+    assert b"stub" not in to_line(ROW)
 
 
 def test_reading_ahead_keeps_the_order_and_is_bounded() -> None:

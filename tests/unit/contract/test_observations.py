@@ -1,10 +1,14 @@
-"""From records to rows: groups that are there, stubs of what is mentioned."""
+"""From records to observations: groups that are present, stubs of what is mentioned."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from spotify_pipeline.contract.rows import FULL, SIMPLIFIED, Row, rows
+from spotify_pipeline.contract.observations import FULL, SIMPLIFIED, Observation, observations
+from spotify_pipeline.contract.validator import validate
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.warehouse.table_specs import SPECS
 from tests.unit.contract.test_validator import track
 
@@ -21,7 +25,14 @@ ALBUM: dict[str, Any] = {
 }
 
 
-def by_kind(found: list[Row], kind: str) -> list[Row]:
+AT, RAW_KEY = datetime(2026, 11, 22, 6, tzinfo=UTC), "raw/x.json"
+
+
+def rows(kind: Any, record: dict[str, Any], album_id: str | None = None) -> Iterator[Observation]:
+    return observations(kind, record, AT, RAW_KEY, album_id)
+
+
+def by_kind(found: list[Observation], kind: str) -> list[Observation]:
     return [row for row in found if row.kind == kind]
 
 
@@ -53,7 +64,7 @@ def test_playability_is_there_only_where_the_call_named_a_market() -> None:
 
 def test_every_row_fits_its_table() -> None:
     for kind, record in {"track": track(album=ALBUM, is_playable=True), "album": ALBUM}.items():
-        for row in rows(kind, record | {"popularity": 1, "label": "x", "external_ids": {}}):  # type: ignore[arg-type]
+        for row in rows(kind, record | {"popularity": 1, "label": "x", "external_ids": {}}):
             groups = {group.name: set(group.columns) for group in SPECS[row.kind].groups}
             assert {name: set(columns) for name, columns in row.groups.items()} == {
                 name: groups[name] for name in row.groups
@@ -100,3 +111,29 @@ def test_an_artist_in_both_classes_of_app() -> None:
         rows("artist", {"id": ARTIST_ID, "name": "S", "popularity": 3, "followers": {"total": 9}})
     )
     assert extended.groups["popularity"] == {"popularity": 3, "followers": 9}
+
+
+def test_every_observation_carries_its_response() -> None:
+    for row in rows("track", track(album=ALBUM)):
+        assert (row.observed_at, row.raw_key) == (AT, RAW_KEY)
+
+
+def test_a_playlist_names_its_owner_only_by_hash() -> None:
+    playlist = {"id": "p" * 22, "name": "", "type": "playlist", "owner": {"id": "listener1"}, "public": None}
+    assert validate("playlist", playlist).valid
+    (row,) = rows("playlist", playlist)
+    assert row.groups["listing"]["owner_hash"] == user_hash("listener1")
+    assert "listener1" not in str(row)
+    assert next(rows("playlist", {"id": "p", "name": "x"})).groups["listing"]["owner_hash"] is None
+
+
+def test_the_order_is_time_then_rank_then_raw_key() -> None:
+    later = AT.replace(hour=7)
+    orders = [
+        Observation("track", "t", 0, AT, "raw/z", {}).order,
+        Observation("track", "t", 1, AT, "raw/a", {}).order,
+        Observation("track", "t", 1, AT, "raw/b", {}).order,
+        Observation("track", "t", 0, later, "raw/a", {}).order,
+    ]
+    assert orders == sorted(orders)
+    assert len(set(orders)) == 4

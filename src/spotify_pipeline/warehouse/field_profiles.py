@@ -1,30 +1,17 @@
-"""Rows of ops.record_shape, and the drift that view ops.contract_drift tells from them."""
+"""Rows of ops.record_shape: field profiles, and the drift that view ops.contract_drift finds in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-
-class Shape(Protocol):
-    """Fields of one record kind in the answers of one request kind: name → records that have it."""
-
-    @property
-    def request_kind(self) -> str: ...  # noqa: D102
-    @property
-    def record_kind(self) -> str: ...  # noqa: D102
-    @property
-    def records(self) -> int: ...  # noqa: D102
-    @property
-    def fields(self) -> Mapping[str, int]: ...  # noqa: D102
-    @property
-    def new_fields(self) -> Sequence[str]: ...  # noqa: D102
+from spotify_pipeline.contract.field_profile import FieldProfile
 
 
 @dataclass(frozen=True)
@@ -42,9 +29,11 @@ class Drift:
     compared_with: date | None
 
 
-def record_shapes(conn: psycopg.Connection, partition: date, source: str, shapes: Sequence[Shape]) -> None:
-    """Keep the shapes of a source's partition, all of them; what is stored already is not written again."""
-    seen = [f"{shape.request_kind} {shape.record_kind}" for shape in shapes]
+def record_profiles(
+    conn: psycopg.Connection, partition: date, source: str, profiles: Sequence[FieldProfile]
+) -> None:
+    """Replace the field profiles of a source's partition; equal ones are not written again."""
+    seen = [f"{profile.request_kind} {profile.record_kind}" for profile in profiles]
     conn.execute(
         """
         DELETE FROM ops.record_shape
@@ -67,19 +56,19 @@ def record_shapes(conn: psycopg.Connection, partition: date, source: str, shapes
                 [
                     partition,
                     source,
-                    shape.request_kind,
-                    shape.record_kind,
-                    shape.records,
-                    Jsonb(dict(shape.fields)),
-                    list(shape.new_fields),
+                    profile.request_kind,
+                    profile.record_kind,
+                    profile.records,
+                    Jsonb(dict(profile.fields)),
+                    list(profile.new_fields),
                 ]
-                for shape in shapes
+                for profile in profiles
             ],
         )
 
 
 def drift(conn: psycopg.Connection, partition: date | None = None) -> list[Drift]:
-    """What changed, newest partition first; of one partition, or of all."""
+    """Return what changed, newest partition first; of one partition, or of all."""
     with conn.cursor(row_factory=class_row(Drift)) as cursor:
         return cursor.execute(
             """

@@ -1,0 +1,99 @@
+"""Which fields records have: the drift of the API is read from it, run by run.
+
+A field is new where the schemas do not describe it. That a field is gone is found by comparing with the run
+before (view ops.contract_drift): what an app may see depends on its class and on the request, so no list
+could say what must be there. Fields that a schema marks `x-sometimes` come and go and are not counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from spotify_pipeline.contract.validator import schema
+
+_NAME_MAX = 100
+# what a track or an album mentions, by the record kind that describes it
+_MENTIONED = {"album": "album", "artists": "artist"}
+
+
+@dataclass
+class FieldProfile:
+    """Fields of the records of one kind in the responses to one kind of request.
+
+    Attributes:
+        request_kind: kind of request; a listing shows fewer fields than a detail.
+        record_kind: kind of record.
+        records: number of records.
+        fields: number of records that have the field, by its name. A field of an album or an artist that the
+            record mentions is `album.NAME` or `artists.NAME`.
+        new_fields: fields that the schemas do not describe, sorted.
+    """
+
+    request_kind: str
+    record_kind: str
+    records: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    new_fields: list[str] = field(default_factory=list)
+
+    def add(self, record: Any) -> None:
+        """Count a record; a value that is no object has no fields."""
+        if not isinstance(record, dict):
+            return
+        kind = self.record_kind
+        names = {_clean(name) for name in record}
+        if kind in ("track", "album"):
+            for own, mentioned in _MENTIONED.items():
+                names |= {f"{own}.{_clean(name)}" for name in _first(record.get(own)) if mentioned != kind}
+        names -= sometimes(kind)
+        self.records += 1
+        if not names <= self.fields.keys():
+            new = names - self.fields.keys() - described(kind)
+            self.new_fields = sorted((*self.new_fields, *new))
+        self.fields.update(names)
+
+    @property
+    def drift(self) -> str:
+        """The new fields, as a sentence."""
+        shown = ", ".join(f"{name} ({self.fields[name]} of {self.records})" for name in self.new_fields)
+        return f"fields of {self.record_kind} that the contract does not describe: {shown}"
+
+
+@cache
+def described(kind: str) -> frozenset[str]:
+    """Return every field that the contract describes, required or not."""
+    names = set(_properties(kind))
+    if kind in ("track", "album"):
+        for own, mentioned in _MENTIONED.items():
+            names |= {f"{own}.{name}" for name in _properties(mentioned)}
+    return frozenset(names)
+
+
+@cache
+def sometimes(kind: str) -> frozenset[str]:
+    """Return the fields that come and go from record to record."""
+    rules = _properties(kind)
+    names = {name for name, rule in rules.items() if rule.get("x-sometimes")}
+    for own, mentioned in _MENTIONED.items():
+        names |= {f"{own}.{name}" for name, rule in _properties(mentioned).items() if rule.get("x-sometimes")}
+    return frozenset(names)
+
+
+def _properties(kind: str) -> dict[str, Any]:
+    # a top track is a track, and its own schema says only what the list needs
+    properties: dict[str, Any] = schema("track" if kind == "top_track" else kind)["properties"]
+    return properties
+
+
+def _first(value: Any) -> dict[str, Any]:
+    """The object, or the first of a list of them."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return value if isinstance(value, dict) else {}
+
+
+def _clean(name: str) -> str:
+    printable = name.isascii() and name.isprintable() and len(name) <= _NAME_MAX
+    return name if printable else "(unprintable)"
