@@ -1,5 +1,5 @@
 {#
-    Delete from an incremental table what its parent no longer has; nothing to do after a full refresh.
+    Delete from an incremental table the rows that its parent no longer has; a full refresh needs no deletion.
     `keys` names the parent's column for each column of the table.
 #}
 {% macro delete_vanished(table, parent, keys) -%}

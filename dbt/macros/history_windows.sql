@@ -1,12 +1,12 @@
 {#
-    Windows of equal values over dated observations: a row per id and date on which a value changed.
+    Windows of equal values over dated observations: one row per id and date on which a value changed.
 
-    `always` are columns that every observation has, `sometimes` those that an answer may leave out: there a null
-    says nothing, and the last value that was said still holds.
+    `always` are columns that every observation has, `sometimes` those that a response may omit: a null
+    there means that the last value still holds.
 
-    Incremental over whole ids. An id is built again when an observation that the table has not seen (load_seq)
-    lies in no window, in one of other values, or where one begins, or when the observation that opened a window
-    is gone. Everything else would give the same windows, however late or repeated it came.
+    Incremental over whole ids. An id is built again when a new observation (by load_seq) is in no window, in a
+    window of other values, or at the start of a window, or when the observation that opened a window was deleted.
+    Any other observation gives the same windows, also if it is late or repeated.
 #}
 {% macro history_windows(relation, id, always, sometimes) -%}
 with
@@ -25,7 +25,7 @@ contradicted as (
         observation.load_seq > (select coalesce(max(load_seq), 0) from {{ this }})
         and (
             history.{{ id }} is null
-            -- what opened a window was corrected: it may say less than before
+            -- the observation that opened a window was corrected and may have fewer values than before
             or observation.observed_on = history.valid_from
             {%- for column in always %}
             or observation.{{ column }} is distinct from history.{{ column }}
@@ -55,7 +55,7 @@ observations as (
 
 ),
 
--- a run of observations begins with each value that was said
+-- each value that is not null starts a run of observations
 runs as (
 
     select

@@ -1,6 +1,6 @@
 {#
     First day of the year, month or day that an album was released on; null when there is none.
-    Spotify gives text and a precision, among them "0000" and dates that no calendar has.
+    Spotify gives text and a precision, among them "0000" and dates that do not exist.
 #}
 {% macro release_date(raw, precision) -%}
     case
@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 
-{# YYYY-MM-DD as far as the precision vouches for it; null for an unknown precision or a text too short. #}
+{# YYYY-MM-DD as far as the precision allows; null for an unknown precision or a text too short. #}
 {% macro iso_date(raw, precision) -%}
     case
         when {{ precision }} = 'year' then left({{ raw }}, 4) || '-01-01'

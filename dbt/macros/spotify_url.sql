@@ -1,4 +1,4 @@
-{# Link back to Spotify, which its terms ask for wherever content is shown. #}
+{# Link to Spotify, which its terms require wherever content is shown. #}
 {% macro spotify_url(kind, id_column) -%}
     'https://open.spotify.com/{{ kind }}/' || {{ id_column }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#
-    Popularity and followers are part of it: no fact table keeps them by date.
+    Popularity and followers are included, because no fact table keeps them by date.
 #}
 {{
     config(

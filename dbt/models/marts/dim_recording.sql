@@ -1,6 +1,6 @@
 {#
     A recording has one ISRC and often several track ids: single, album, deluxe edition, another market.
-    A track without an ISRC stands for itself, so that every track belongs to exactly one recording.
+    A track without an ISRC is a recording of its own, so that every track belongs to exactly one recording.
 #}
 {{
     config(

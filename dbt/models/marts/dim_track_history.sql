@@ -1,5 +1,5 @@
 {#
-    Popularity is no part of it: it moves nearly every day, and fct_track_daily keeps it by date.
+    Popularity is not included: it changes nearly every day, and fct_track_daily keeps it by date.
 #}
 {{
     config(

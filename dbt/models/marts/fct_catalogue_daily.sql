@@ -64,7 +64,7 @@ counted as (
 
 ),
 
--- the week that ends with the day; a year or a month is no day to be released on
+-- the week that ends with the day; a release date of year or month precision is not a day
 releases_per_week as (
 
     select

@@ -1,5 +1,5 @@
 {#
-    Stays of tracks on playlists. Presence is proven by any reading, absence by a complete one only: a stay ends on
+    Stays of tracks on playlists. Any reading shows presence; only a complete one shows absence: a stay ends on
     the first complete reading without the track, and readings cut short neither end nor split it.
 #}
 {{
@@ -36,7 +36,7 @@ with reads as (
 ),
 
 -- a track that a playlist holds twice is on it once
-sightings as (
+observed as (
 
     select
         playlist_id,
@@ -51,22 +51,22 @@ sightings as (
 
 ),
 
--- complete readings before this one, less those with the track: readings that missed it
+-- complete readings before this one, minus those with the track: readings without it
 numbered as (
 
     select
-        sightings.*,
+        observed.*,
         reads.next_complete_on,
         reads.complete_reads_before - count(*) filter (where reads.is_complete) over (
-            partition by sightings.playlist_id, sightings.track_id
-            order by sightings.observed_on rows between unbounded preceding and 1 preceding
+            partition by observed.playlist_id, observed.track_id
+            order by observed.observed_on rows between unbounded preceding and 1 preceding
         ) as absences_before
 
-    from sightings
+    from observed
     inner join reads
         on
-            sightings.playlist_id = reads.playlist_id
-            and sightings.observed_on = reads.observed_on
+            observed.playlist_id = reads.playlist_id
+            and observed.observed_on = reads.observed_on
 
 ),
 

@@ -23,7 +23,7 @@ daily as (
 
 ),
 
--- consecutive days, less their number, are one date: the streak's
+-- a day minus its number in the streak is the same date for all days of a streak
 streaks as (
 
     select

@@ -1,5 +1,5 @@
 {#
-    Against the newest partition of any source, never against a clock: the same data gives the same table.
+    Compared with the newest partition of any source, not with a clock: the same data gives the same table.
 #}
 {{ config(indexes=[{'columns': ['source'], 'unique': true}]) }}
 

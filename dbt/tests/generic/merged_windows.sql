@@ -1,5 +1,5 @@
 {% test merged_windows(model, id, columns) %}
-{# Fails for each window that does not end where the next begins, and for neighbours that look the same. #}
+{# Fails for each window that does not end where the next begins, and for neighbours with equal values. #}
 with neighbours as (
     select
         *,

@@ -1,4 +1,4 @@
--- Whoever was observed has a history, whoever has a history was observed, and one window of it is the last.
+-- Each observed id has a history, each history belongs to an observed id, and it has one last window.
 select
     observed.track_id as observed_track_id,
     history.track_id as history_track_id,

@@ -1,4 +1,4 @@
--- Items without a reading would have no say in who entered and left.
+-- Items without a reading would be ignored when entries and departures are counted.
 select items.playlist_id, items.observed_on
 from {{ ref('stg_playlist_items') }} as items
 left join {{ ref('stg_list_reads') }} as reads

@@ -1,4 +1,4 @@
--- A track that credits anybody credits exactly one artist first, the one dim_track names.
+-- A track with credits has exactly one first artist, the one in dim_track.
 select
     tracks.track_id,
     tracks.primary_artist_id,

@@ -1,4 +1,4 @@
--- No observation lies outside the days between which its track is said to have been seen.
+-- Each observation is between first_seen_on and last_seen_on of its track.
 select
     observations.track_id,
     observations.observed_on,
