@@ -1,4 +1,4 @@
-"""The whole sandbox as one ASGI application."""
+"""The sandbox as one ASGI application."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spotify_sandbox.api import Api
-from spotify_sandbox.control_api import Control
-from spotify_sandbox.control_users import UserControl
-from spotify_sandbox.errors import JsonResponse
+from spotify_sandbox.catalogue.catalog import CatalogError
+from spotify_sandbox.catalogue_api import Api
+from spotify_sandbox.control_api import Control, UserControl
 from spotify_sandbox.faults import apply
-from spotify_sandbox.me_api import MeApi
-from spotify_sandbox.records import CatalogError
-from spotify_sandbox.state import Sandbox
+from spotify_sandbox.responses import JsonResponse
+from spotify_sandbox.sandbox import Sandbox
+from spotify_sandbox.user_api import MeApi
 
 access_log = logging.getLogger("spotify_sandbox.access")
 
 
 def build_app(sandbox: Sandbox) -> ASGIApp:
-    """Login, token endpoint, Web API and control endpoints, behind clock, fault script and call log."""
+    """Build the application: logins, token endpoint, Web API and control endpoints."""
     accounts = [
         Route("/authorize", sandbox.consent.page, methods=["GET"]),
         Route("/authorize", sandbox.consent.decide, methods=["POST"]),
@@ -40,7 +39,7 @@ async def _catalog_error(request: Request, error: Exception) -> Response:
 
 
 class _Front:
-    """Stands before the endpoints: stamps the Date header, applies faults, counts and logs calls."""
+    """Middleware that sets the Date header, applies faults, and counts and logs calls."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What was called: totals, and the calls themselves for reports and tests."""
+"""The log of calls, for tests and the demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ _VARIABLE = re.compile(r"/(artists|albums|tracks|playlists|users)/[^/]+")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered request. at: the sandbox's time; number: from 1 since the start or last reset."""
+    """One request.
+
+    Attributes:
+        number: From 1 since the start or the last reset.
+        at: Time of the sandbox's clock.
+        method: HTTP method.
+        path: Request path.
+        query: Query string.
+        status: HTTP status; 0 if no response was begun.
+        bucket: Endpoint of the path.
+        fault: Kind of the fault that was applied, or None.
+    """
 
     number: int
     at: str
@@ -26,31 +37,31 @@ class Call:
 
 
 def bucket_of(path: str) -> str:
-    """The endpoint a path belongs to, which is what rate limits and quotas go by: /v1/artists/{id}/albums."""
+    """Return the endpoint of a path, which rate limits and quotas apply to: /v1/artists/{id}/albums."""
     return _VARIABLE.sub(r"/\1/{id}", path, count=1)
 
 
 class CallLog:
-    """The newest 200,000 calls, numbered without gaps. Control calls are not in it."""
+    """The newest 200,000 calls, numbered without gaps, without control calls."""
 
     def __init__(self) -> None:
         self._calls: deque[Call] = deque(maxlen=_KEPT)
         self._last = 0
 
     def add(self, *, at: str, method: str, path: str, query: str, status: int, fault: str | None) -> Call:
-        """Record a call. Status 0 means that no answer was begun."""
+        """Record a call."""
         self._last += 1
         call = Call(self._last, at, method, path, query, status, bucket_of(path), fault)
         self._calls.append(call)
         return call
 
     def reset(self) -> None:
-        """Forget everything and number from 1 again."""
+        """Remove all calls and number from 1 again."""
         self._calls.clear()
         self._last = 0
 
     def report(self, since: int = 0, recent: int = 100) -> dict[str, Any]:
-        """Totals over the calls with a greater number than `since`, and the last `recent` of them."""
+        """Return totals over the calls after number `since`, and the last `recent` of them."""
         calls = [call for call in self._calls if call.number > since]
         return {
             "since": since,

@@ -1,4 +1,4 @@
-"""Command line of the sandbox; `spotify-pipeline sandbox` is the same command."""
+"""`spotify-pipeline sandbox`, or `python -m spotify_sandbox`: serve the sandbox."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from spotify_sandbox.accounts.authorizations import SCOPES, Authorizations, Rotation
+from spotify_sandbox.accounts.tokens import TokenService
 from spotify_sandbox.app import build_app
-from spotify_sandbox.authorizations import SCOPES, Authorizations, Rotation
+from spotify_sandbox.catalogue.catalog import CatalogError, CatalogSource
+from spotify_sandbox.catalogue.folder import FolderSource
+from spotify_sandbox.catalogue.generated import GeneratedSource
+from spotify_sandbox.catalogue.render import Mode
 from spotify_sandbox.clock import SandboxClock, parse_instant
-from spotify_sandbox.folder import FolderSource
-from spotify_sandbox.generated import GeneratedSource
-from spotify_sandbox.limits import Limiter, LimitSettings
 from spotify_sandbox.playback import Links, Miss, Playback, PlaybackError
-from spotify_sandbox.records import CatalogError, CatalogSource
-from spotify_sandbox.render import Mode
-from spotify_sandbox.state import Sandbox
-from spotify_sandbox.tokens import TokenService
+from spotify_sandbox.sandbox import Sandbox
 
 DEFAULT_CLIENT_ID = "sandbox-client-id"
-DEFAULT_CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105  opens nothing but a sandbox
+DEFAULT_CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105  a sandbox only
 _SERVER, _APP, _CATALOG = "Server", "App", "Catalogue"
-_USERS, _LIMITS, _PLAYBACK = "Users and logins", "Limits", "Recorded responses"
+_USERS, _PLAYBACK = "Users and logins", "Recorded responses"
 
 
 def serve(  # noqa: PLR0917  typer passes by name
@@ -55,23 +54,23 @@ def serve(  # noqa: PLR0917  typer passes by name
     ] = DEFAULT_CLIENT_SECRET,
     catalog: Annotated[
         Path | None,
-        typer.Option(help="Folder of catalogues to serve; without it one is made.", rich_help_panel=_CATALOG),
+        typer.Option(help="Folder of catalogues; default: a generated one.", rich_help_panel=_CATALOG),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed of the generated catalogue and of the users.", rich_help_panel=_CATALOG)
     ] = 1,
     size: Annotated[
-        int, typer.Option(min=1, help="Tracks of the generated catalogue, about.", rich_help_panel=_CATALOG)
+        int, typer.Option(min=1, help="Approximate number of tracks.", rich_help_panel=_CATALOG)
     ] = 2000,
     users: Annotated[int, typer.Option(min=0, help="Users who can log in.", rich_help_panel=_USERS)] = 3,
     auto_approve: Annotated[
         str | None,
-        typer.Option(metavar="USER", help="Answer every consent page for this user.", rich_help_panel=_USERS),
+        typer.Option(metavar="USER", help="Agree for this user, without a page.", rich_help_panel=_USERS),
     ] = None,
     refresh_token: Annotated[
         str | None,
         typer.Option(
-            help="A refresh token of listener1, good from the start: it is never rotated and does not die.",
+            help="A refresh token of listener1 that is never rotated and never expires.",
             envvar="SPOTIFY_SANDBOX_REFRESH_TOKEN",
             rich_help_panel=_USERS,
         ),
@@ -79,27 +78,6 @@ def serve(  # noqa: PLR0917  typer passes by name
     rotation: Annotated[
         Rotation, typer.Option(help="When a refresh gives a new refresh token.", rich_help_panel=_USERS)
     ] = Rotation.SOMETIMES,
-    rate_limit: Annotated[
-        int | None, typer.Option(min=1, help="Requests in any 30 seconds.", rich_help_panel=_LIMITS)
-    ] = None,
-    quota: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="BUCKET=N",
-            help="Requests per quota window to an endpoint, such as '/v1/artists/{id}/albums=100'; "
-            "may be given several times.",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
-    quota_window: Annotated[
-        float, typer.Option(min=0, help="Seconds until a quota's count begins anew.", rich_help_panel=_LIMITS)
-    ] = 86_400.0,
-    penalty: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Seconds that a request during a refusal adds to it.", rich_help_panel=_LIMITS
-        ),
-    ] = 0.0,
     playback: Annotated[
         Path | None, typer.Option(help="Folder of recorded responses to serve.", rich_help_panel=_PLAYBACK)
     ] = None,
@@ -107,22 +85,20 @@ def serve(  # noqa: PLR0917  typer passes by name
         Links, typer.Option(help="Links in recorded bodies.", rich_help_panel=_PLAYBACK)
     ] = Links.REWRITE,
     playback_miss: Annotated[
-        Miss, typer.Option(help="Answer to a request without a recording.", rich_help_panel=_PLAYBACK)
+        Miss, typer.Option(help="Response to a request without a recording.", rich_help_panel=_PLAYBACK)
     ] = Miss.CATALOG,
 ) -> None:
-    """Serve a stand-in for the Spotify Web API and its logins; the first line printed is its address.
+    """Serve a stand-in for the Spotify Web API and its logins. The first line printed is its address.
 
-    Tests and demos steer it over HTTP under /_sandbox: clock, faults, users, limits, what was called.
+    Tests and the demo control it over HTTP under /_sandbox: clock, faults, users, log of calls.
     """
     try:
         sandbox_clock = SandboxClock(parse_instant(clock) if clock else None)
     except ValueError as error:
         raise typer.BadParameter(
-            f"--clock {clock!r} is no ISO 8601 moment such as 2026-11-22T06:00:00Z"
+            f"--clock {clock!r} is not an ISO 8601 moment such as 2026-11-22T06:00:00Z"
         ) from error
     try:
-        quotas = dict(_quota(each) for each in quota or ())
-        limits = LimitSettings(rate_limit, quotas, quota_window, penalty)
         source: CatalogSource = FolderSource(catalog) if catalog else GeneratedSource(seed, size)
         authorizations = Authorizations(sandbox_clock, rotation)
         sandbox = Sandbox(
@@ -130,7 +106,6 @@ def serve(  # noqa: PLR0917  typer passes by name
             sandbox_clock,
             source,
             TokenService(sandbox_clock, client_id, client_secret, authorizations),
-            Limiter(sandbox_clock, limits),
             seed=seed,
             user_count=users,
             playback=Playback(playback, playback_links, playback_miss) if playback else None,
@@ -149,7 +124,7 @@ def serve(  # noqa: PLR0917  typer passes by name
     logging.basicConfig(
         level=logging.INFO if access_log else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
-    # the sandbox stamps its own Date
+    # the sandbox sets its own Date header
     config = uvicorn.Config(
         build_app(sandbox),
         date_header=False,
@@ -157,26 +132,19 @@ def serve(  # noqa: PLR0917  typer passes by name
         access_log=False,
         log_config=None,
         lifespan="off",
-        timeout_graceful_shutdown=2,  # scripted hangs must not hold up a stop
+        timeout_graceful_shutdown=2,  # a scripted hang must not delay the stop
     )
     server_log = logging.getLogger("uvicorn.error")
     server_log.setLevel(logging.WARNING)
-    server_log.addFilter(_is_no_scripted_break)
+    server_log.addFilter(_is_not_scripted)
     typer.echo(f"http://{host}:{listener.getsockname()[1]}")
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _is_no_scripted_break(record: logging.LogRecord) -> bool:
-    """Keep out uvicorn's complaint about answers that the fault script breaks off."""
+def _is_not_scripted(record: logging.LogRecord) -> bool:
+    """Leave out uvicorn's error about responses that the fault script cuts off."""
     return not record.getMessage().startswith("ASGI callable returned without completing response")
-
-
-def _quota(text: str) -> tuple[str, int]:
-    bucket, _, count = text.rpartition("=")
-    if not bucket or not count.isdecimal():
-        raise ValueError(f"--quota {text!r} is not BUCKET=N, such as '/v1/artists/{{id}}/albums=100'")
-    return bucket, int(count)
 
 
 def _listen(host: str, port: int) -> socket.socket:

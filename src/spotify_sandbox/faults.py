@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong, for which requests, after how many and how often."""
+"""Scripted faults: which requests fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class FaultKind(StrEnum):
-    """What can go wrong."""
+    """Kinds of fault."""
 
-    STATUS = "status"  # another status with a body and headers of one's own (JSON, or text as text/plain)
-    LATENCY = "latency"  # wait `seconds`, then go on
-    HANG = "hang"  # give no answer for `seconds`, then close the connection
-    CUT = "cut"  # close the connection after `body_bytes` of the true body
+    STATUS = "status"  # another status, body (JSON, or text as text/plain) and headers
+    LATENCY = "latency"  # respond after `seconds`
+    HANG = "hang"  # do not respond for `seconds`, then close the connection
+    CUT = "cut"  # close the connection after `body_bytes` of the body
     TRUNCATE = "truncate"  # a complete response whose body ends after `body_bytes`: JSON cut short
     NOT_JSON = "not_json"  # 200 with a page of HTML
 
@@ -44,9 +44,22 @@ def _is_one_of(value: object, types: tuple[type, ...]) -> bool:
 
 @dataclass(slots=True)
 class Fault:
-    """One entry of the script. method and path are regular expressions, path is searched in `path?query`.
+    """One entry of the script.
 
-    after: matching requests let through first; times: requests to spoil, None for every one.
+    Attributes:
+        kind: Kind of fault.
+        method: Regular expression that the HTTP method must match.
+        path: Regular expression that is searched in `path?query`.
+        after: Number of matching requests that pass first.
+        times: Number of requests that get the fault; None for all.
+        status: HTTP status of kind `status`.
+        body: Body of kind `status`.
+        headers: Headers of kinds `status` and `not_json`.
+        seconds: Duration of kinds `latency`, `hang` and `late_plays`.
+        body_bytes: Bytes of the body that kinds `cut` and `truncate` send.
+        change: Difference that kind `total` adds to `total`.
+        matched: Number of requests that matched so far.
+        applied: Number of requests that got the fault so far.
     """
 
     kind: FaultKind
@@ -64,7 +77,11 @@ class Fault:
 
     @classmethod
     def from_json(cls, value: object) -> Fault:
-        """Read a fault. Raises ValueError naming what is wrong with it."""
+        """Read a fault.
+
+        Raises:
+            ValueError: a key or value is wrong; the message names it.
+        """
         if not isinstance(value, dict):
             raise ValueError("a fault is a JSON object")
         known = {each.name for each in fields(cls)} - {"matched", "applied"}
@@ -85,7 +102,7 @@ class Fault:
         return fault
 
     def takes(self, method: str, target: str) -> bool:
-        """Whether this request is to be spoilt; counts it."""
+        """Count a request and return whether it gets the fault."""
         if not re.fullmatch(self.method, method, re.IGNORECASE) or not re.search(self.path, target):
             return False
         self.matched += 1
@@ -96,13 +113,13 @@ class Fault:
 
 
 class FaultScript:
-    """The faults in force, in order: delays add up, of the others the first that matches decides."""
+    """The faults in order: latencies add up, and of the other kinds the first match is applied."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
     def choose(self, method: str, target: str) -> tuple[float, Fault | None]:
-        """Seconds to wait, and the fault for this request if there is one."""
+        """Return the seconds to wait for this request, and its fault or None."""
         delay = 0.0
         for fault in self.faults:
             if fault.takes(method, target):
@@ -113,7 +130,7 @@ class FaultScript:
 
 
 async def apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request as the fault says, from the app's own answer where it needs one."""
+    """Respond to a request as the fault says, using the response of the app where it is needed."""
     if fault.kind is FaultKind.STATUS:
         text = isinstance(fault.body, str)
         body = fault.body.encode() if text else orjson.dumps(fault.body) if fault.body is not None else b""
@@ -124,7 +141,7 @@ async def apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send
         await _respond(send, 200, {"content-type": "text/html; charset=utf-8", **fault.headers}, page)
     elif fault.kind is FaultKind.HANG:
         await _wait_for_disconnect(receive, fault.seconds)
-        # a length that never comes makes the server close the connection without an answer's body
+        # a length that never comes makes the server close the connection without a body
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
     else:
         await _shortened(fault, app, scope, receive, send)

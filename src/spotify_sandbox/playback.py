@@ -1,4 +1,4 @@
-"""Recorded responses served by request path and query (format: docs/sandbox.md)."""
+"""Recorded responses, served by request path and query; docs/sandbox.md describes the format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spotify_sandbox.errors import ApiError
+from spotify_sandbox.responses import ApiError
 
 INDEX = "index.json"
 _SPOTIFY = b"https://api.spotify.com/v1"
@@ -24,22 +24,31 @@ class PlaybackError(Exception):
 
 
 class Links(StrEnum):
-    """What becomes of `href` and `next` in recorded bodies."""
+    """What happens to `href` and `next` in recorded bodies."""
 
-    REWRITE = "rewrite"  # they point at the sandbox, so that a client can follow them
+    REWRITE = "rewrite"  # to the address of the sandbox, so that a client can follow them
     KEEP = "keep"  # as recorded
 
 
 class Miss(StrEnum):
-    """What a request without a recorded response gets."""
+    """The response to a request without a recording."""
 
-    CATALOG = "catalog"  # the catalogue's answer
+    CATALOG = "catalog"  # from the catalogue
     NOT_FOUND = "404"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recorded response. path: segments in braces match any; query: parameters that must be equal."""
+    """One recorded response.
+
+    Attributes:
+        method: HTTP method.
+        path: Segments; those in braces match any segment.
+        query: Parameters that must be equal; others may have any value.
+        file: File with the body.
+        status: HTTP status.
+        headers: Headers of the response.
+    """
 
     method: str
     path: tuple[str, ...]
@@ -49,7 +58,7 @@ class Recording:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def matches(self, method: str, path: str, query: Mapping[str, str]) -> bool:
-        """Whether it answers this request; parameters that it does not name may be anything."""
+        """Return whether it is the response to this request."""
         asked = _segments(path)
         return (
             method == self.method
@@ -60,12 +69,12 @@ class Recording:
 
     @property
     def precision(self) -> tuple[int, int]:
-        """Of several that match, the one with most parameters, then with fewest braces, answers."""
+        """Sort key: of several matches, the one with most parameters, then with fewest braces, is served."""
         return len(self.query), -sum(_is_any(segment) for segment in self.path)
 
 
 class Playback:
-    """A folder of recorded responses: listed in index.json, or a tree of files named like the paths."""
+    """A folder of recorded responses: listed in index.json, or files named like the request paths."""
 
     def __init__(self, folder: Path, links: Links = Links.REWRITE, miss: Miss = Miss.CATALOG) -> None:
         """Raises PlaybackError when the folder or its index cannot be served."""
@@ -80,8 +89,12 @@ class Playback:
         if not self.recordings:
             raise PlaybackError(f"{folder}: no {INDEX}, and no file named like /v1/artists/ID.json")
 
-    def answer(self, request: Request) -> Response | None:
-        """The recorded response; None when there is none and the catalogue answers. Raises ApiError 404."""
+    def respond(self, request: Request) -> Response | None:
+        """Return the recorded response, or None if the catalogue has the response.
+
+        Raises:
+            ApiError: 404 without a recording, with `Miss.NOT_FOUND`.
+        """
         path, query = request.url.path, dict(request.query_params)
         for recording in self.recordings:
             if recording.matches(request.method, path, query):
@@ -97,7 +110,7 @@ class Playback:
         headers = {"content-type": "application/json; charset=utf-8"}
         headers |= {key.lower(): value for key, value in recording.headers.items()}
         for name in ("content-length", "content-encoding", "transfer-encoding", "date"):
-            headers.pop(name, None)  # those of the recording, which this answer does not share
+            headers.pop(name, None)  # of the recording, wrong for this response
         return Response(body, recording.status, headers)
 
 
@@ -120,29 +133,29 @@ def _read_index(index: Path) -> list[Recording]:
 
 
 def _entry(index: Path, number: int, entry: Any) -> Recording:
-    def complain(message: str) -> PlaybackError:
+    def invalid(message: str) -> PlaybackError:
         return PlaybackError(f"{index} entry {number}: {message}")
 
     if not isinstance(entry, dict):
-        raise complain("not an object")
+        raise invalid("not an object")
     if unknown := set(entry) - _KEYS:
-        raise complain(f"unknown key {sorted(unknown)[0]}; known are {', '.join(sorted(_KEYS))}")
+        raise invalid(f"unknown key {sorted(unknown)[0]}; known are {', '.join(sorted(_KEYS))}")
     path, name = entry.get("path"), entry.get("file")
     if not isinstance(path, str) or not path.startswith("/v1/"):
-        raise complain("path must be a text that begins with /v1/")
+        raise invalid("path must be a text that begins with /v1/")
     if not isinstance(name, str):
-        raise complain("file must be a path relative to the folder")
+        raise invalid("file must be a path relative to the folder")
     status = entry.get("status", 200)
     if not isinstance(status, int) or not 200 <= status <= 599:
-        raise complain(f"status {status!r} is no HTTP status from 200 to 599")
+        raise invalid(f"status {status!r} is no HTTP status from 200 to 599")
     for key in ("query", "headers"):
         if not isinstance(entry.get(key, {}), dict):
-            raise complain(f"{key} must be an object")
+            raise invalid(f"{key} must be an object")
     file = (index.parent / name).resolve()
     if not file.is_relative_to(index.parent.resolve()):
-        raise complain(f"file {name} lies outside the folder")
+        raise invalid(f"file {name} lies outside the folder")
     if not file.is_file():
-        raise complain(f"file {name} does not exist")
+        raise invalid(f"file {name} does not exist")
     return Recording(
         method=str(entry.get("method", "GET")).upper(),
         path=_segments(path),
@@ -158,7 +171,7 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_tree(folder: Path) -> list[Recording]:
-    """`artists/ID/albums@limit=2&offset=4.json` answers /v1/artists/ID/albums?limit=2&offset=4."""
+    """Read a tree: `artists/ID/albums@limit=2&offset=4.json` is /v1/artists/ID/albums?limit=2&offset=4."""
     recordings = []
     for file in sorted(folder.rglob("*.json")):
         path, _, query = file.relative_to(folder).as_posix().removesuffix(".json").partition("@")

@@ -1,4 +1,4 @@
-"""Start a sandbox of one's own for a test."""
+"""Start a sandbox for a test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STOP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunningSandbox:
-    """A sandbox that answers. api_url and accounts_url are what a client is configured with."""
+    """A sandbox that responds; a client is configured with `api_url` and `accounts_url`."""
 
     base_url: str
     client_id: str
@@ -33,16 +33,16 @@ class RunningSandbox:
 
     @property
     def api_url(self) -> str:
-        """Stands for https://api.spotify.com/v1."""
+        """In place of https://api.spotify.com/v1."""
         return f"{self.base_url}/v1"
 
     @property
     def accounts_url(self) -> str:
-        """Stands for https://accounts.spotify.com."""
+        """In place of https://accounts.spotify.com."""
         return self.base_url
 
     def access_token(self) -> str:
-        """A new client-credentials token."""
+        """Return a new client-credentials token."""
         response = httpx.post(
             f"{self.base_url}/api/token",
             auth=(self.client_id, self.client_secret),
@@ -53,7 +53,7 @@ class RunningSandbox:
         return token
 
     def user_token(self, user_id: str = "listener1", scopes: Iterable[str] | None = None) -> str:
-        """A new access token of a user who has just logged in, by default with every scope."""
+        """Return a new access token of a user who has just logged in, by default with every scope."""
         refresh_token = self.control.authorize(user_id, scopes)
         response = httpx.post(
             f"{self.base_url}/api/token",
@@ -81,10 +81,21 @@ def running(
     client_secret: str = DEFAULT_CLIENT_SECRET,
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningSandbox]:
-    """Run a sandbox as a process of its own, by default on a free port; it is gone when the block ends.
+    """Run a sandbox as a child process while the block runs, by default on a free port.
 
-    arguments: further options as on the command line.
-    Raises RuntimeError with what the process wrote when it does not answer within 30 seconds.
+    Args:
+        mode: Class of app.
+        catalog: Folder of catalogues; None for the generated one.
+        seed: Seed of the generated catalogue and the users.
+        size: Approximate number of tracks of the generated catalogue.
+        clock: Moment to start at, ISO 8601; None for now.
+        port: Port; 0 for a free one.
+        client_id: Client id of the app.
+        client_secret: Client secret of the app.
+        arguments: Further command-line options.
+
+    Raises:
+        RuntimeError: it does not respond within 30 seconds; the message has the output of the process.
     """
     options: dict[str, object] = {
         "--port": port,
@@ -125,7 +136,7 @@ def _wait_for_health(process: subprocess.Popen[str], control: SandboxControl, lo
             control.health()
         except httpx.TransportError as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the sandbox does not answer: {_written(log)}") from error
+                raise RuntimeError(f"the sandbox does not respond: {_written(log)}") from error
             time.sleep(0.02)
         else:
             return

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from spotify_sandbox.authorizations import REFRESH_TOKEN_PREFIX
-from spotify_sandbox.tokens import ACCESS_TOKEN_PREFIX
+from spotify_sandbox.accounts.authorizations import REFRESH_TOKEN_PREFIX
+from spotify_sandbox.accounts.tokens import ACCESS_TOKEN_PREFIX
 from spotify_stack import processes, services
 from spotify_stack.state import SECRETS
 from spotify_stack.summary import lake

@@ -27,11 +27,11 @@ from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.sources.readable import unreadable
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login import Login
+from spotify_sandbox.accounts.library import Library
+from spotify_sandbox.accounts.playlists import Playlists
+from spotify_sandbox.accounts.users import Users
+from spotify_sandbox.catalogue.generated import GeneratedSource
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from spotify_sandbox.generated import GeneratedSource
-from spotify_sandbox.library import Library
-from spotify_sandbox.playlists import Playlists
-from spotify_sandbox.users import Users
 from spotify_stack.airflow_environment import SANDBOX_USER
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.sandbox.api_client import client_of
 
 CLOCK = "2026-11-22T06:00:00Z"
 
@@ -29,25 +30,19 @@ def _as_new(sandbox: RunningSandbox) -> RunningSandbox:
     sandbox.control.set_clock(CLOCK, frozen=False)
     sandbox.control.reset_calls()
     sandbox.control.reset_users()
-    sandbox.control.set_limits()
     return sandbox
 
 
 @pytest.fixture
 def development(_development: RunningSandbox) -> RunningSandbox:
-    """A sandbox for a Development Mode app, its clock, script, log, users and limits as at the start."""
+    """A sandbox for a Development Mode app, its clock, script, log and users as at the start."""
     return _as_new(_development)
 
 
 @pytest.fixture
 def extended(_extended: RunningSandbox) -> RunningSandbox:
-    """A sandbox for an Extended app, its clock, script, log, users and limits as at the start."""
+    """A sandbox for an Extended app, its clock, script, log and users as at the start."""
     return _as_new(_extended)
-
-
-def client_of(sandbox: RunningSandbox, token: str | None = None) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {token or sandbox.access_token()}"}
-    return httpx.Client(base_url=sandbox.api_url, headers=headers)
 
 
 @pytest.fixture

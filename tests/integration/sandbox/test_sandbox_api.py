@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.walking import album_ids, all_items, artist_ids, busiest_artist, get
+from tests.integration.sandbox.api_client import album_ids, all_items, artist_ids, busiest_artist, get
 
 pytestmark = pytest.mark.integration
 NOBODY = "0" * 22

@@ -49,7 +49,7 @@ def test_a_folder_without_catalogues_is_named(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_is_no_moment_is_named() -> None:
-    assert "no ISO 8601 moment" in refused("--port", "0", "--clock", "yesterday").replace("\n", " ")
+    assert "not an ISO 8601 moment" in refused("--port", "0", "--clock", "yesterday").replace("\n", " ")
 
 
 def test_a_start_that_fails_raises_with_what_was_written(tmp_path: Path) -> None:

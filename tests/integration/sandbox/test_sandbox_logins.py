@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from spotify_sandbox.authorizations import challenge_of
+from spotify_sandbox.accounts.authorizations import challenge_of
 from spotify_sandbox.testing import RunningSandbox, running
 
 pytestmark = pytest.mark.integration
@@ -235,22 +235,6 @@ def test_client_credentials_stand_for_no_user(development: RunningSandbox) -> No
             401,
             "Valid user authentication required",
         )
-
-
-def test_a_user_who_is_not_on_the_allow_list_is_refused_in_plain_text(
-    development: RunningSandbox, extended: RunningSandbox
-) -> None:
-    development.control.allow_user("listener1", False)
-    refused = me(development, development.user_token("listener1"))
-    assert refused.status_code == 403
-    assert refused.headers["content-type"].startswith("text/plain")
-    assert "the user may not be registered" in refused.text
-    assert me(development, development.user_token("listener2")).status_code == 200
-    assert [user["allowed"] for user in development.control.users()] == [False, True, True]
-    development.control.reset_users()
-    assert me(development, development.user_token("listener1")).status_code == 200
-    extended.control.allow_user("listener1", False)
-    assert me(extended, extended.user_token("listener1")).status_code == 200
 
 
 def test_a_reset_of_the_users_ends_all_logins(development: RunningSandbox) -> None:

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import all_items, get
+from tests.integration.sandbox.api_client import all_items, client_of, get
 
 pytestmark = pytest.mark.integration
 PLAYED = "/me/player/recently-played"

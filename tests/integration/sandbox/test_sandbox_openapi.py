@@ -13,7 +13,7 @@ import yaml
 from openapi_schema_validator import OAS30Validator
 
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.walking import album_ids, artist_ids, get
+from tests.integration.sandbox.api_client import album_ids, artist_ids, get
 
 pytestmark = pytest.mark.integration
 

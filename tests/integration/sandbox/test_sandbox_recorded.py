@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.walking import all_items, artist_ids, busiest_artist, get
+from tests.integration.sandbox.api_client import all_items, artist_ids, busiest_artist, get
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import running
-from tests.integration.sandbox.conftest import client_of
-from tests.integration.sandbox.walking import artist_ids, get
+from tests.integration.sandbox.api_client import artist_ids, client_of, get
 
 pytestmark = pytest.mark.integration
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.walking import artist_ids, get
+from tests.integration.sandbox.api_client import artist_ids, get
 
 pytestmark = pytest.mark.integration
 PATHS = (

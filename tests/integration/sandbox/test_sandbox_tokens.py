@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.walking import artist_ids
+from tests.integration.sandbox.api_client import artist_ids
 
 pytestmark = pytest.mark.integration
 GRANT = {"grant_type": "client_credentials"}

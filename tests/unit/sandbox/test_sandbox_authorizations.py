@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spotify_sandbox.authorizations import (
+from spotify_sandbox.accounts.authorizations import (
     Authorizations,
     CodeRequest,
     GrantError,

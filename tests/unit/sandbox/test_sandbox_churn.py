@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from spotify_sandbox.churn import Churn
+from spotify_sandbox.accounts.churn import Churn
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from spotify_sandbox.folder import FolderSource
-from spotify_sandbox.records import CatalogError
+from spotify_sandbox.catalogue.catalog import CatalogError
+from spotify_sandbox.catalogue.folder import FolderSource
 
 ARTIST, OTHER, ALBUM = "A" * 22, "B" * 22, "C" * 22
 

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from spotify_sandbox.generated import GeneratedCatalog, GeneratedSource
+from spotify_sandbox.catalogue.catalog import Catalog
+from spotify_sandbox.catalogue.generated import GeneratedCatalog, GeneratedSource
+from spotify_sandbox.catalogue.plans import NAMELESS_FOR
 from spotify_sandbox.ids import is_id
-from spotify_sandbox.plans import NAMELESS_FOR
-from spotify_sandbox.records import Catalog
 
 DAY = date(2026, 11, 22)
 

@@ -7,11 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from spotify_sandbox.generated import GeneratedSource
-from spotify_sandbox.indexed import IndexedCatalog
-from spotify_sandbox.library import PLAYS_KEPT, Library, TimeRange
-from spotify_sandbox.records import Catalog, CatalogError
-from spotify_sandbox.users import User, Users
+from spotify_sandbox.accounts.library import PLAYS_KEPT, Library, TimeRange
+from spotify_sandbox.accounts.users import User, Users
+from spotify_sandbox.catalogue.catalog import Catalog, CatalogError, IndexedCatalog
+from spotify_sandbox.catalogue.generated import GeneratedSource
 
 NOW = datetime(2026, 11, 22, 20, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -9,21 +9,19 @@ import pytest
 import typer
 from starlette.routing import Route
 
-from spotify_sandbox.api import Api
-from spotify_sandbox.authorizations import Rotation
+from spotify_sandbox.accounts.authorizations import Rotation
+from spotify_sandbox.accounts.library import TimeRange
+from spotify_sandbox.accounts.tokens import TokenService
+from spotify_sandbox.catalogue.generated import GeneratedSource
+from spotify_sandbox.catalogue.render import Mode
+from spotify_sandbox.catalogue_api import Api
 from spotify_sandbox.cli import serve
 from spotify_sandbox.clock import SandboxClock
-from spotify_sandbox.control_api import Control
-from spotify_sandbox.control_users import UserControl
+from spotify_sandbox.control_api import Control, UserControl
 from spotify_sandbox.faults import FaultKind
-from spotify_sandbox.generated import GeneratedSource
-from spotify_sandbox.library import TimeRange
-from spotify_sandbox.limits import Limiter
-from spotify_sandbox.me_api import MeApi
 from spotify_sandbox.playback import Links, Miss
-from spotify_sandbox.render import Mode
-from spotify_sandbox.state import Sandbox
-from spotify_sandbox.tokens import TokenService
+from spotify_sandbox.sandbox import Sandbox
+from spotify_sandbox.user_api import MeApi
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -32,7 +30,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="u
 def sandbox() -> Sandbox:
     clock = SandboxClock()
     tokens = TokenService(clock, "id", "secret")
-    return Sandbox(Mode.EXTENDED, clock, GeneratedSource(1, 50), tokens, Limiter(clock))
+    return Sandbox(Mode.EXTENDED, clock, GeneratedSource(1, 50), tokens)
 
 
 def section(title: str) -> str:
@@ -70,7 +68,7 @@ def test_every_control_call_is_described_and_no_other(sandbox: Sandbox) -> None:
 def test_every_endpoint_is_described_and_no_other(sandbox: Sandbox) -> None:
     routes: list[Route] = [*MeApi(sandbox).routes(), *Api(sandbox).routes()]
     served = {route.path.removeprefix("/v1") for route in routes} - {"/{rest:path}"}
-    rows = [row.split("|") for row in section("What it answers").splitlines() if row.startswith("| `")]
+    rows = [row.split("|") for row in section("What it serves").splitlines() if row.startswith("| `")]
     assert {path for row in rows for path in re.findall(r"`(/[^`]+)`", row[1])} == served
     assert all(f" {path}`" in section("Logins") for path in ("/authorize", "/api/token"))
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_sandbox.errors import ApiError
-from spotify_sandbox.paging import Limits, Window, page, window
+from spotify_sandbox.responses import ApiError, Limits, Window, page, window
 
 LIMITS = Limits(default=5, maximum=10, offset_maximum=1000)
 URL = "http://127.0.0.1:1/v1/search"

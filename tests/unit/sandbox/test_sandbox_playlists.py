@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from spotify_sandbox.generated import GeneratedSource
+from spotify_sandbox.accounts.library import Library
+from spotify_sandbox.accounts.playlists import EDITORIAL_OWNER, ItemKind, Playlists
+from spotify_sandbox.accounts.users import Users
+from spotify_sandbox.catalogue.generated import GeneratedSource
 from spotify_sandbox.ids import is_id
-from spotify_sandbox.library import Library
-from spotify_sandbox.playlists import EDITORIAL_OWNER, ItemKind, Playlists
-from spotify_sandbox.users import Users
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

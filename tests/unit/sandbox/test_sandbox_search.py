@@ -6,10 +6,9 @@ from datetime import date
 
 import pytest
 
-from spotify_sandbox.errors import ApiError
-from spotify_sandbox.indexed import IndexedCatalog
-from spotify_sandbox.records import Album, Artist, Track
-from spotify_sandbox.search import Query, SearchIndex
+from spotify_sandbox.catalogue.catalog import Album, Artist, IndexedCatalog, Track
+from spotify_sandbox.catalogue.search import Query, SearchIndex
+from spotify_sandbox.responses import ApiError
 
 TODAY = date(2026, 11, 22)
 

@@ -1,4 +1,4 @@
-"""The endpoints under /v1."""
+"""The endpoints under /v1 that read the catalogue."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spotify_sandbox.errors import ApiError, JsonResponse
-from spotify_sandbox.gate import given, guarded, renderer
+from spotify_sandbox.catalogue.catalog import ALBUM_GROUPS, DEFAULT_MARKETS, Album, Catalog
+from spotify_sandbox.catalogue.render import Mode, Renderer
+from spotify_sandbox.catalogue.search import Query, SearchIndex
 from spotify_sandbox.ids import is_id
-from spotify_sandbox.paging import Limits, page, window
-from spotify_sandbox.records import ALBUM_GROUPS, DEFAULT_MARKETS, Album, Catalog
-from spotify_sandbox.render import Mode, Renderer
-from spotify_sandbox.search import Query, SearchIndex
-from spotify_sandbox.state import Sandbox
+from spotify_sandbox.responses import ApiError, JsonResponse, Limits, page, window
+from spotify_sandbox.sandbox import Sandbox, given, guarded, renderer
 
 _ALBUMS = {Mode.DEVELOPMENT: Limits(5, 10), Mode.EXTENDED: Limits(20, 50)}
 _SEARCH = {Mode.DEVELOPMENT: Limits(5, 10, 1000), Mode.EXTENDED: Limits(20, 50, 1000)}
@@ -28,14 +26,14 @@ _SEARCH_TYPES = ("album", "artist", "playlist", "track", "show", "episode", "aud
 
 
 class Api:
-    """Answers for the catalogue of the sandbox's date, in the shape of its class of app."""
+    """Endpoints over the catalogue of the current date, with the fields of the class of app."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._index: tuple[Catalog, SearchIndex] | None = None
 
     def routes(self) -> list[Route]:
-        """Routes of the endpoints, most specific first."""
+        """Return the routes, most specific first."""
         get = {
             "/v1/artists/{id}": self.artist,
             "/v1/artists/{id}/albums": self.artist_albums,
@@ -110,7 +108,7 @@ class Api:
         return JsonResponse(rendering.track(_found(rendering.catalog.track(_id(request)))))
 
     async def search(self, request: Request) -> Response:
-        """GET /search; kinds that the catalogue does not hold give empty pages."""
+        """GET /search; kinds that the catalogue does not have give empty pages."""
         text = request.query_params.get("q") or request.query_params.get("query") or ""
         kinds = [kind for kind in request.query_params.get("type", "").split(",") if kind]
         if not kinds:
@@ -188,11 +186,11 @@ class Api:
         return JsonResponse({"markets": list(DEFAULT_MARKETS)})
 
     async def removed(self, request: Request) -> Response:
-        """An endpoint that Development Mode no longer has."""
+        """Refuse an endpoint that Development Mode no longer has."""
         raise ApiError(403, "Forbidden")
 
     async def unknown(self, request: Request) -> Response:
-        """A path that the sandbox does not serve."""
+        """Refuse a path that the sandbox does not serve."""
         raise ApiError(404, "Service not found")
 
     def _search_index(self, catalog: Catalog) -> SearchIndex:

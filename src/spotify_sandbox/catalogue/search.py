@@ -1,4 +1,4 @@
-"""Search over names with the field filters of GET /search."""
+"""Search over names, with the field filters of GET /search."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from spotify_sandbox.errors import ApiError
-from spotify_sandbox.records import Album, Artist, Catalog, Track
+from spotify_sandbox.catalogue.catalog import Album, Artist, Catalog, Track
+from spotify_sandbox.responses import ApiError
 
 T = TypeVar("T", Artist, Album, Track)
 _NEW_FOR = timedelta(days=14)
@@ -23,23 +23,26 @@ _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?\Z")
 
 
 def folded(text: str) -> str:
-    """Text without case and diacritics, as names are compared."""
+    """Return the text without case and diacritics, as names are compared."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search as asked: bare terms, and terms by field; all of them must hold."""
+    """A search query: terms, and terms by field; all of them must match."""
 
     terms: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Split `artist:"two words" year:1990-1999 bare`. Raises ApiError 400 when nothing is asked.
+        """Parse a query such as `artist:"two words" year:1990-1999 term`.
 
-        As in the real service, a field's value runs on to the next field: `artist:two words` is one value.
+        As at Spotify, the value of a field ends at the next field: `artist:two words` is one value.
+
+        Raises:
+            ApiError: 400 for an empty query.
         """
         terms: list[str] = []
         fields: list[tuple[str, str]] = []
@@ -70,7 +73,7 @@ class _Entry(Generic[T]):
 
 
 class SearchIndex:
-    """The names of one catalogue, folded on the first search of each kind of record."""
+    """Index over the names of one catalogue, built by the first search of each kind of record."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -79,19 +82,19 @@ class SearchIndex:
         self._tracks: list[_Entry[Track]] | None = None
 
     def artists(self, query: Query) -> list[Artist]:
-        """Artists that match, exact names first."""
+        """Return artists that match, exact names first."""
         if self._artists is None:
             self._artists = [self._artist_entry(artist) for artist in self._catalog.artists()]
         return self._matching(self._artists, query)
 
     def albums(self, query: Query) -> list[Album]:
-        """Albums that match by name or artist, exact names first."""
+        """Return albums that match by name or artist, exact names first."""
         if self._albums is None:
             self._albums = [self._album_entry(album) for album in self._catalog.albums()]
         return self._matching(self._albums, query)
 
     def tracks(self, query: Query) -> list[Track]:
-        """Tracks that match by name, album or artist, exact names first."""
+        """Return tracks that match by name, album or artist, exact names first."""
         if self._tracks is None:
             self._tracks = [self._track_entry(track) for track in self._catalog.tracks()]
         return self._matching(self._tracks, query)

@@ -11,22 +11,26 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from spotify_sandbox.authorizations import SCOPES, Authorizations, CodeRequest
-from spotify_sandbox.users import Users
+from spotify_sandbox.accounts.authorizations import SCOPES, Authorizations, CodeRequest
+from spotify_sandbox.accounts.users import Users
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class _Refused(Exception):
-    """The request is not one to send a user back from: an error page instead of a redirect."""
+    """The request is shown as an error page, because its redirect address cannot be trusted."""
 
 
 @dataclass(slots=True)
 class Consent:
-    """Answers authorization requests.
+    """Handles authorization requests.
 
-    auto_user: user on whose behalf every request is answered without a page; denies: whether that answer
-    is a refusal.
+    Attributes:
+        client_id: Client id of the app.
+        users: Users who can log in.
+        authorizations: Where codes are issued.
+        auto_user: User for whom every request is decided without a page; None shows the page.
+        denies: Whether that user refuses.
     """
 
     client_id: str
@@ -36,7 +40,7 @@ class Consent:
     denies: bool = False
 
     async def page(self, request: Request) -> Response:
-        """`GET /authorize`: the consent page, or the redirect at once with auto_approve=true[&user=ID]."""
+        """Handle `GET /authorize`: the consent page, or the redirect with auto_approve=true[&user=ID]."""
         asked = dict(request.query_params)
         try:
             checked = self._check(asked)
@@ -45,13 +49,13 @@ class Consent:
         if isinstance(checked, Response):
             return checked
         if self.auto_user is not None:
-            return self._answer(asked, checked, self.auto_user, agreed=not self.denies)
+            return self._decide(asked, checked, self.auto_user, agreed=not self.denies)
         if asked.get("auto_approve") == "true":
-            return self._answer(asked, checked, asked.get("user") or self._first(), agreed=True)
+            return self._decide(asked, checked, asked.get("user") or self._first(), agreed=True)
         return HTMLResponse(self._form(asked, checked))
 
     async def decide(self, request: Request) -> Response:
-        """`POST /authorize`: the user's decision on the page, with the request's own parameters."""
+        """Handle `POST /authorize`: the user's decision on the page, with the parameters of the request."""
         asked = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
         try:
             checked = self._check(asked)
@@ -59,10 +63,10 @@ class Consent:
             return PlainTextResponse(str(error), 400)
         if isinstance(checked, Response):
             return checked
-        return self._answer(asked, checked, asked.get("user", ""), agreed=asked.get("decision") == "agree")
+        return self._decide(asked, checked, asked.get("user", ""), agreed=asked.get("decision") == "agree")
 
     def _check(self, asked: dict[str, str]) -> CodeRequest | Response:
-        """The request, or the redirect that tells the app what is wrong with it (RFC 6749, 4.1.2.1)."""
+        """Return the request, or the redirect with its error (RFC 6749, section 4.1.2.1)."""
         if asked.get("client_id") != self.client_id:
             raise _Refused("INVALID_CLIENT: Invalid client")
         redirect_uri = asked.get("redirect_uri", "")
@@ -81,7 +85,7 @@ class Consent:
             return _back(redirect_uri, asked, error="invalid_request")
         return CodeRequest(self.client_id, redirect_uri, scopes, challenge)
 
-    def _answer(self, asked: dict[str, str], checked: CodeRequest, user_id: str, *, agreed: bool) -> Response:
+    def _decide(self, asked: dict[str, str], checked: CodeRequest, user_id: str, *, agreed: bool) -> Response:
         if self.users.find(user_id) is None:
             return PlainTextResponse(f"no such user: {user_id}", 400)
         if not agreed:
@@ -115,7 +119,7 @@ class Consent:
 
 
 def _is_loopback(redirect_uri: str) -> bool:
-    """Whether Spotify accepts it from a program on the user's machine: an IP literal, never `localhost`."""
+    """Return whether Spotify accepts it for a local program: a loopback IP address, never `localhost`."""
     try:
         parts = urlsplit(redirect_uri)
         loopback = ipaddress.ip_address(parts.hostname or "").is_loopback
@@ -124,8 +128,8 @@ def _is_loopback(redirect_uri: str) -> bool:
         return False
 
 
-def _back(redirect_uri: str, asked: dict[str, str], **answer: str) -> Response:
+def _back(redirect_uri: str, asked: dict[str, str], **parameters: str) -> Response:
     if "state" in asked:
-        answer["state"] = asked["state"]
+        parameters["state"] = asked["state"]
     joint = "&" if urlsplit(redirect_uri).query else "?"
-    return RedirectResponse(f"{redirect_uri}{joint}{urlencode(answer)}", 302)
+    return RedirectResponse(f"{redirect_uri}{joint}{urlencode(parameters)}", 302)

@@ -1,4 +1,4 @@
-"""Lists that change from day to day: what is in one at a moment follows from a key and the moment alone."""
+"""Lists that change from day to day, and depend on a key and the moment only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOVES_EVERY = 9
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place in a list. key: what everything else about the entry is drawn by."""
+    """An entry of a list; `key` is the seed of its content."""
 
     key: int
     added_at: datetime
@@ -25,8 +25,11 @@ class Entry:
 class Churn:
     """How a list changes.
 
-    founders: entries from the beginning, half of which leave one by one in 2026 and 2027; per_day: entries
-    added a day on average; stay: fewest and most days that such an entry stays.
+    Attributes:
+        key: Seed of the list.
+        founders: Number of first entries, half of which leave one by one in 2026 and 2027.
+        per_day: Entries added per day on average.
+        stay: Least and greatest number of days that such an entry stays.
     """
 
     key: int
@@ -35,7 +38,7 @@ class Churn:
     stay: tuple[int, int] = (10, 60)
 
     def at(self, now: datetime) -> list[Entry]:
-        """The entries of this moment, oldest first."""
+        """Return the entries at a moment, oldest first."""
         living = [entry for number in range(self.founders) if (entry := self._founder(number, now))]
         first = now.toordinal() - self.stay[1]
         for day in range(first, now.toordinal() + 1):
@@ -43,7 +46,7 @@ class Churn:
         return sorted(living, key=lambda entry: (entry.added_at, entry.key))
 
     def ordered_at(self, now: datetime) -> list[Entry]:
-        """The entries in the order of a playlist: as added, but that every tenth is moved about."""
+        """Return the entries in the order of a playlist: as added, but with every tenth moved."""
         living = self.at(now)
 
         def place(item: tuple[int, Entry]) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""The users' playlists, following from the seed and the moment alone."""
+"""The playlists of the users, which depend on the seed and the moment only."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from spotify_sandbox.churn import Churn
+from spotify_sandbox.accounts.churn import Churn
+from spotify_sandbox.accounts.library import Library
+from spotify_sandbox.accounts.users import User, Users
 from spotify_sandbox.ids import Draw, IdCipher, Kind, digest
-from spotify_sandbox.library import Library
 from spotify_sandbox.names import playlist_name
-from spotify_sandbox.users import User, Users
 
 EDITORIAL_OWNER = "spotify"
 _LOCAL_SHARE, _EPISODE_SHARE, _NULL_SHARE = 0.04, 0.04, 0.02
 
 
 class ItemKind(StrEnum):
-    """What an entry of a playlist holds."""
+    """Kind of an entry of a playlist."""
 
     TRACK = "track"
     LOCAL = "local"
@@ -27,7 +27,7 @@ class ItemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlaylistEntry:
-    """One entry. track_id only for tracks; key: what the rest of a local track or an episode is drawn by."""
+    """An entry of a playlist; `key` is the seed of a local track or episode."""
 
     kind: ItemKind
     key: int
@@ -38,7 +38,7 @@ class PlaylistEntry:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """One playlist. followers: users whose list of playlists it is in, besides the owner."""
+    """A playlist; `followers` are the users, other than the owner, who have it in their list."""
 
     id: str
     name: str
@@ -55,15 +55,15 @@ class Playlist:
         return self.owner.id if self.owner else EDITORIAL_OWNER
 
     def is_listed_for(self, user_id: str) -> bool:
-        """Whether it is among the playlists that the user owns or follows."""
+        """Return whether the user owns or follows it."""
         return user_id == self.owner_id or user_id in self.followers
 
     def may_read_items(self, user_id: str) -> bool:
-        """Whether the user owns it or works on it, which Development Mode asks for."""
+        """Return whether the user owns it or collaborates on it, which Development Mode requires."""
         return user_id == self.owner_id or (self.collaborative and user_id in self.followers)
 
     def may_see(self, user_id: str) -> bool:
-        """Whether the user sees that it exists."""
+        """Return whether the user may see it."""
         return self.public or self.is_listed_for(user_id)
 
 
@@ -81,32 +81,32 @@ class Playlists:
         self._playlists = {playlist.id: playlist for playlist in self._planned(users.everyone())}
 
     def all(self) -> list[Playlist]:
-        """Every playlist, in a stable order."""
+        """Return all playlists in a stable order."""
         return list(self._playlists.values())
 
     def find(self, playlist_id: str) -> Playlist | None:
-        """The playlist with this id, if there is one."""
+        """Return the playlist with this id, or None."""
         return self._playlists.get(playlist_id)
 
     def of(self, user_id: str) -> list[Playlist]:
-        """The playlists that a user owns or follows."""
+        """Return the playlists that a user owns or follows."""
         return [playlist for playlist in self.all() if playlist.is_listed_for(user_id)]
 
     def entries(self, playlist: Playlist, now: datetime) -> list[PlaylistEntry]:
-        """The entries of this moment, in order."""
+        """Return the entries at a moment, in order."""
         return [self._entry(playlist, each.key, each.added_at) for each in playlist.churn.ordered_at(now)]
 
     def snapshot_id(self, playlist: Playlist, now: datetime) -> str:
-        """Names the state of the entries: equal while nothing is added, removed or moved."""
+        """Return the snapshot id, which changes when entries are added, removed or moved."""
         state = digest(*(entry.key for entry in playlist.churn.ordered_at(now)), len(playlist.id))
         return self._cipher.encode(Kind.PLAYLIST, state)
 
     def episode_id(self, key: int) -> str:
-        """The id of the episode that an entry holds."""
+        """Return the id of the episode of an entry."""
         return self._cipher.encode(Kind.EPISODE, key)
 
     def show_id(self, key: int) -> str:
-        """The id of the show of that episode; there are seven."""
+        """Return the id of the show of that episode, one of seven."""
         return self._cipher.encode(Kind.SHOW, key % 7)
 
     def _planned(self, users: list[User]) -> list[Playlist]:

@@ -1,4 +1,4 @@
-"""The endpoints under /v1/me, and playlists."""
+"""The endpoints under /v1/me and /v1/playlists."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spotify_sandbox.errors import ApiError, JsonResponse
-from spotify_sandbox.gate import given, guarded, renderer, require, user_of
+from spotify_sandbox.accounts.library import TimeRange
+from spotify_sandbox.accounts.playlists import Playlist
+from spotify_sandbox.accounts.render import Keys, UserRenderer
+from spotify_sandbox.catalogue.render import Mode
 from spotify_sandbox.ids import digest, is_id
-from spotify_sandbox.library import TimeRange
-from spotify_sandbox.paging import Limits, Window, page, whole, window
-from spotify_sandbox.playlists import Playlist
-from spotify_sandbox.render import Mode
-from spotify_sandbox.render_user import Keys, UserRenderer
-from spotify_sandbox.state import Sandbox
+from spotify_sandbox.responses import ApiError, JsonResponse, Limits, Window, page, whole, window
+from spotify_sandbox.sandbox import Sandbox, given, guarded, renderer, require, user_of
 
 _PAGE = Limits(20, 50)
 _OLD_TRACKS = Limits(100, 100)
@@ -25,13 +23,13 @@ _CURSOR_MAX = 1 << 53
 
 
 class MeApi:
-    """Answers for the user who is logged in."""
+    """Endpoints over the data of the user who is logged in."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
     def routes(self) -> list[Route]:
-        """Routes of the endpoints."""
+        """Return the routes."""
         handlers = [
             ("/v1/me", self.me, None),
             ("/v1/me/tracks", self.saved_tracks, "user-library-read"),
@@ -153,12 +151,16 @@ class MeApi:
         return JsonResponse(rendering.entries_page(playlist, entries, asked, keys, path=path, extra=extra))
 
     def _keys(self, playlist: Playlist, offset: int) -> Keys:
-        """The new keys; on every fifth page the old ones beside them, as some real answers have them."""
+        """Return the new keys; on every fifth page also the old ones, as in some recorded responses."""
         drawn = digest(55, *playlist.id.encode(), offset, self._sandbox.clock.today().toordinal())
         return Keys.BOTH if drawn % _BOTH_KEYS_EVERY == 0 else Keys.NEW
 
     def _playlist(self, request: Request) -> Playlist:
-        """The playlist asked for. Raises ApiError 400, 401 or 404; what a user may not see does not exist."""
+        """Return the requested playlist.
+
+        Raises:
+            ApiError: 400, 401, or 404, also for a playlist that the user may not see.
+        """
         text: str = request.path_params["id"]
         if not is_id(text):
             raise ApiError(400, "Invalid base62 id")

@@ -9,9 +9,16 @@ from typing import Any, TypeVar
 
 import orjson
 
+from spotify_sandbox.catalogue.catalog import (
+    ALBUM_GROUPS,
+    DEFAULT_MARKETS,
+    Album,
+    Artist,
+    CatalogError,
+    IndexedCatalog,
+    Track,
+)
 from spotify_sandbox.ids import is_id
-from spotify_sandbox.indexed import IndexedCatalog
-from spotify_sandbox.records import ALBUM_GROUPS, DEFAULT_MARKETS, Album, Artist, CatalogError, Track
 
 R = TypeVar("R", Artist, Album, Track)
 _PRECISION_BY_LENGTH = {4: "year", 7: "month", 10: "day"}
@@ -69,7 +76,7 @@ def _dates_in(folder: Path) -> Iterator[date]:
 
 
 class _Line:
-    """One JSON object of a catalogue file; every complaint names the file and the line."""
+    """One JSON object of a catalogue file; every error names the file and the line."""
 
     def __init__(self, path: Path, number: int, text: bytes) -> None:
         self._where = f"{path} line {number}"

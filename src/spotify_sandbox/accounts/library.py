@@ -1,4 +1,4 @@
-"""What the users have: saved tracks, plays and top tracks, following from the seed and the moment alone."""
+"""Saved tracks, plays and top tracks of the users, which depend on the seed and the moment only."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import chain, islice
 
-from spotify_sandbox.churn import Churn
+from spotify_sandbox.accounts.churn import Churn
+from spotify_sandbox.accounts.users import User
+from spotify_sandbox.catalogue.catalog import CatalogError, CatalogSource, Track
 from spotify_sandbox.ids import Draw, digest
-from spotify_sandbox.records import CatalogError, CatalogSource, Track
-from spotify_sandbox.users import User
 
 PLAYS_KEPT = 50
 _POOL_TRACKS = 2_000
@@ -21,7 +21,7 @@ _WAKING_HOURS = range(7, 24)
 
 
 class TimeRange(StrEnum):
-    """Span that a user's top items are reckoned over: about four weeks, six months, a year."""
+    """Period of a user's top items: about four weeks, six months, a year."""
 
     SHORT = "short_term"
     MEDIUM = "medium_term"
@@ -33,7 +33,7 @@ _CHANGES_EVERY = {TimeRange.SHORT: 1, TimeRange.MEDIUM: 3, TimeRange.LONG: 7}
 
 
 class ContextKind(StrEnum):
-    """What a track was played from."""
+    """Where a track was played from."""
 
     PLAYLIST = "playlist"
     ALBUM = "album"
@@ -42,7 +42,7 @@ class ContextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play; played_at in whole milliseconds. context: where from, None when Spotify does not know."""
+    """A play; `played_at` has whole milliseconds, `context` is None if unknown."""
 
     played_at: datetime
     track: Track
@@ -50,12 +50,12 @@ class Play:
 
     @property
     def cursor(self) -> int:
-        """played_at in Unix milliseconds."""
+        """`played_at` in Unix milliseconds."""
         return round(self.played_at.timestamp() * 1000)
 
 
 class Library:
-    """Libraries of all users over one catalogue."""
+    """The libraries of all users over one catalogue."""
 
     def __init__(self, source: CatalogSource, seed: int) -> None:
         self._source = source
@@ -63,7 +63,11 @@ class Library:
         self._pool: list[str] = []
 
     def pick(self, key: int) -> str:
-        """The id of some track of the catalogue. Raises CatalogError when the catalogue has none."""
+        """Return the id of some track of the catalogue.
+
+        Raises:
+            CatalogError: the catalogue has no tracks.
+        """
         if not self._pool:
             catalog = self._source.on(self._source.first_day)
             listed = chain.from_iterable(catalog.album_tracks(album.id) for album in catalog.albums())
@@ -73,7 +77,7 @@ class Library:
         return self._pool[digest(self._seed, 32, key) % len(self._pool)]
 
     def saved(self, user: User, now: datetime) -> list[tuple[datetime, Track]]:
-        """(added_at, track) of the saved tracks, last saved first; about 150, a few come and go every day."""
+        """Return (added_at, track) of about 150 saved tracks, last saved first; a few change every day."""
         churn = Churn(digest(self._seed, 33, user.number), founders=60, per_day=1.4, stay=(20, 120))
         first: dict[str, datetime] = {}
         for entry in churn.at(now):
@@ -83,7 +87,7 @@ class Library:
         return sorted(listed, key=lambda each: (each[0], each[1].id), reverse=True)
 
     def top(self, user: User, span: TimeRange, now: datetime) -> list[Track]:
-        """The user's top tracks, first of all the one most played; 60 as far as the catalogue has them."""
+        """Return up to 60 top tracks, most played first."""
         turn = now.toordinal() // _CHANGES_EVERY[span]
 
         def score(number: int) -> tuple[float, int]:
@@ -97,7 +101,7 @@ class Library:
         return list(islice((track for track in found if track), _TOP_TRACKS))
 
     def plays(self, user: User, now: datetime) -> list[Play]:
-        """The last 50 plays up to this moment, newest first: Spotify keeps no more."""
+        """Return the last 50 plays, newest first, as many as Spotify keeps."""
         hour = int(now.timestamp()) // 3600
         found: list[Play] = []
         for back in range(_LOOK_BACK_HOURS):

@@ -1,8 +1,8 @@
-"""The timeless part of the generated catalogue: which albums there are, by whom, with what on them.
+"""The part of the generated catalogue that does not depend on the date: albums, artists and tracks.
 
 Albums of the base catalogue have the numbers 0, 1, 2 …; the k-th release of the d-th day after
 FIRST_RELEASE_DAY has the number RELEASES_FROM + 1000·d + k. Everything about an album follows from the
-seed and its number, so a day's releases can be worked out without the days before.
+seed and its number, so the releases of a day do not need the days before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BOX_SET_EVERY, _TWO_DISCS_EVERY, _COMPILATION_EVERY, _LEAD_SINGLE_EVERY = 61, 1
 
 @dataclass(frozen=True, slots=True)
 class AlbumPlan:
-    """An album as planned: artists by number, `copies` gives tracks first recorded for another album."""
+    """A planned album: artists by number; `copies` has the tracks first recorded for another album."""
 
     number: int
     id: str
@@ -51,7 +51,7 @@ class AlbumPlan:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a track is, whichever album carries it: a single and its album share it, ISRC and all."""
+    """A recording, which tracks of several albums share with its ISRC."""
 
     name: str
     artists: tuple[int, ...]
@@ -80,14 +80,14 @@ class Planner:
             planned += album.tracks
 
     def plan(self, number: int) -> AlbumPlan:
-        """The album with this number, which must be one of the base or of a day's releases."""
+        """Return the album with this number, of the base catalogue or of the releases of a day."""
         known = self._plans.get(number)
         if known is None:
             known = self._plans[number] = self._release(number)
         return known
 
     def taken_down_on(self, number: int) -> date | None:
-        """The day from which the album loses its name and its markets; NAMELESS_FOR later it is gone."""
+        """Return the day on which the album loses its name and markets; NAMELESS_FOR later it is removed."""
         draw = Draw(self.seed, 16, number)
         if not draw.chance(_TAKEDOWN_SHARE):
             return None
@@ -95,7 +95,7 @@ class Planner:
         return released + timedelta(days=1 + draw.below(_TAKEDOWN_DAYS))
 
     def releases(self, day: date) -> list[AlbumPlan]:
-        """What comes out on this day; nothing before FIRST_RELEASE_DAY."""
+        """Return the releases of a day; there are none before FIRST_RELEASE_DAY."""
         index = (day - FIRST_RELEASE_DAY).days
         if index < 0:
             return []
@@ -106,7 +106,7 @@ class Planner:
         return [self.plan(first + position) for position in range(count)]
 
     def recording(self, number: int, position: int) -> Recording:
-        """The recording on one track of an album."""
+        """Return the recording of one track of an album."""
         plan = self.plan(number)
         if position in plan.copies:
             return self.recording(*plan.copies[position])
@@ -221,7 +221,7 @@ class Planner:
         )
 
     def _some_artists(self, draw: Draw, count: int) -> tuple[int, ...]:
-        """Distinct artists; low numbers are drawn more often, so that some have many albums and most few."""
+        """Draw distinct artists; low numbers are more likely, so that a few artists have many albums."""
         chosen: dict[int, None] = {}
         while len(chosen) < count:
             chosen[1 + int((self.artist_count - 1) * draw.unit() ** 2)] = None
@@ -229,14 +229,14 @@ class Planner:
 
 
 def _shortened(day: date, precision: str) -> date:
-    """The first day of the period that the precision leaves."""
+    """Return the first day of the year or month that the precision allows."""
     if precision == "year":
         return day.replace(month=1, day=1)
     return day.replace(day=1) if precision == "month" else day
 
 
 def _isrc(draw: Draw, year: int, number: int) -> str | None:
-    """An ISRC (ISO 3901); a few are missing, in lower case or hyphenated, as in real answers."""
+    """Return an ISRC (ISO 3901); a few are missing, in lower case or hyphenated, as in recorded responses."""
     country, form = draw.pick(("QZ", "GB", "DE", "SE")), draw.unit()
     if form < 0.03:
         return None

@@ -1,4 +1,4 @@
-"""The generated catalogue: any size, deterministic, another state every day."""
+"""The generated catalogue: deterministic, of any size, with a new state every day."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
-from spotify_sandbox.ids import Draw, Kind, digest
-from spotify_sandbox.indexed import in_api_order
-from spotify_sandbox.names import GENRES, artist_name
-from spotify_sandbox.plans import (
+from spotify_sandbox.catalogue.catalog import DEFAULT_MARKETS, Album, Artist, Counts, Track, in_api_order
+from spotify_sandbox.catalogue.plans import (
     DEBUTS_FROM,
     FIRST_RELEASE_DAY,
     NAMELESS_FOR,
@@ -20,7 +18,8 @@ from spotify_sandbox.plans import (
     Planner,
     Recording,
 )
-from spotify_sandbox.records import DEFAULT_MARKETS, Album, Artist, Counts, Track
+from spotify_sandbox.ids import Draw, Kind, digest
+from spotify_sandbox.names import GENRES, artist_name
 
 _POPULARITY_EPOCH = date(2020, 1, 1)
 _SUPERSEDED_SHARE = 0.4  # of the singles: playable no more once the album is out
@@ -28,7 +27,7 @@ _DATE_FORMAT = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
 
 
 class GeneratedSource:
-    """A catalogue of about `size` tracks (on 2026-11-22) ; day D depends on (seed, size, D) alone."""
+    """A catalogue of about `size` tracks (on 2026-11-22); a day depends on seed, size and date only."""
 
     def __init__(self, seed: int, size: int) -> None:
         self._planner = Planner(seed, size)
@@ -36,18 +35,18 @@ class GeneratedSource:
 
     @property
     def first_day(self) -> date:
-        """The day before the first daily releases: the base catalogue, whole."""
+        """Day before the first daily releases, with the whole base catalogue."""
         return FIRST_RELEASE_DAY - timedelta(days=1)
 
     def on(self, day: date) -> GeneratedCatalog:
-        """The catalogue of this day; the last one asked for is kept."""
+        """Return the catalogue of a day; the last one is cached."""
         if self._last is None or self._last.served_date != day:
             self._last = GeneratedCatalog(self._planner, day)
         return self._last
 
 
 class GeneratedCatalog:
-    """One day of a generated catalogue. Albums are indexed; tracks are made when they are asked for."""
+    """One day of the generated catalogue; tracks are made when they are requested."""
 
     def __init__(self, planner: Planner, day: date) -> None:
         self._planner = planner
@@ -68,21 +67,21 @@ class GeneratedCatalog:
 
     @property
     def served_date(self) -> date:
-        """The day whose state this is."""
+        """Day of this state."""
         return self._day
 
     def artist(self, artist_id: str) -> Artist | None:
-        """The artist with this id, from the day of the first release on."""
+        """Return the artist with this id, from the day of the first release on, else None."""
         number = self._planner.cipher.decode(Kind.ARTIST, artist_id)
         return self._artist(number) if number in self._known_artists and number is not None else None
 
     def album(self, album_id: str) -> Album | None:
-        """The album with this id, from its release date on."""
+        """Return the album with this id, from its release date on, else None."""
         plan = self._plan(album_id)
         return self._album(plan) if plan else None
 
     def track(self, track_id: str) -> Track | None:
-        """The track with this id, from its album's release date on."""
+        """Return the track with this id, from the release date of its album on, else None."""
         number = self._planner.cipher.decode(Kind.TRACK, track_id)
         if number is None:
             return None
@@ -91,18 +90,18 @@ class GeneratedCatalog:
         return self._tracks_of(plan)[position] if plan and position < plan.tracks else None
 
     def artist_albums(self, artist_id: str) -> Sequence[tuple[str, Album]]:
-        """(album group, album) of the artist: groups in the order of the API, newest first in each."""
+        """Return (album group, album): groups in the order of the API, newest first in each."""
         number = self._planner.cipher.decode(Kind.ARTIST, artist_id)
         listed = self._listings.get(number, ()) if number is not None else ()
         return in_api_order((group, self._album(self._plans[album])) for group, album in listed)
 
     def album_tracks(self, album_id: str) -> Sequence[Track]:
-        """The album's tracks in order of disc and number."""
+        """Return the tracks of an album in order of disc and number."""
         plan = self._plan(album_id)
         return self._tracks_of(plan) if plan else ()
 
     def same_recording(self, track_id: str) -> Sequence[Track]:
-        """Every track of the recording that this track is of, the first recorded one first."""
+        """Return all tracks of the same recording, the first recorded one first."""
         number = self._planner.cipher.decode(Kind.TRACK, track_id)
         if number is None:
             return ()
@@ -117,24 +116,24 @@ class GeneratedCatalog:
         return [self._tracks_of(self._plans[album])[at] for album, at in places if album in self._plans]
 
     def artists(self) -> Iterable[Artist]:
-        """Every artist, by number."""
+        """Return all artists in order of their numbers."""
         return (self._artist(number) for number in self._artist_numbers)
 
     def albums(self) -> Iterable[Album]:
-        """Every album that is out: the base catalogue, then by release day."""
+        """Return all released albums: the base catalogue, then by release day."""
         return (self._album(plan) for plan in self._plans.values())
 
     def tracks(self) -> Iterable[Track]:
-        """Every track that is out, album by album; made one album at a time."""
+        """Yield all released tracks, album by album."""
         return (track for plan in self._plans.values() for track in self._make_tracks(plan))
 
     def counts(self) -> Counts:
-        """How many of each there are."""
+        """Return the number of records of each kind."""
         tracks = sum(plan.tracks for plan in self._plans.values())
         return Counts(len(self._artist_numbers), len(self._plans), tracks)
 
     def _out(self) -> Iterator[AlbumPlan]:
-        """Plans of the albums there are on this day: released, and not taken down for long."""
+        """Yield the albums of this day: released, and not removed after a takedown."""
         for plan in self._planner.base:
             if plan.released <= self._day and not self._is_gone(plan):
                 yield plan

@@ -1,4 +1,4 @@
-"""Ways through the API that several tests take."""
+"""HTTP requests to a sandbox that several tests share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Any
 import httpx
 
 from spotify_sandbox.testing import RunningSandbox
+
+
+def client_of(sandbox: RunningSandbox, token: str | None = None) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token or sandbox.access_token()}"}
+    return httpx.Client(base_url=sandbox.api_url, headers=headers)
 
 
 def get(api: httpx.Client, url: str, **query: Any) -> Any:

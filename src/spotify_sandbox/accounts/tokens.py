@@ -1,4 +1,4 @@
-"""The token endpoint of accounts.spotify.com, and the tokens it has given out."""
+"""The token endpoint of accounts.spotify.com, and the issued access tokens."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spotify_sandbox.authorizations import Authorization, Authorizations, GrantError
+from spotify_sandbox.accounts.authorizations import Authorization, Authorizations, GrantError
 from spotify_sandbox.clock import SandboxClock
-from spotify_sandbox.errors import ApiError, JsonResponse, token_error
+from spotify_sandbox.responses import ApiError, JsonResponse, token_error
 
 TOKEN_LIFETIME = timedelta(seconds=3600)
-# what the sandbox issues can be told wherever it turns up: in a log, for example
+# a prefix by which tests find tokens, for example in a log
 ACCESS_TOKEN_PREFIX = "BQsandbox-"  # noqa: S105  no token itself
 _WITHOUT_SECRET = {"authorization_code", "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token stands for. authorization is None for client credentials."""
+    """The rights of an access token; `authorization` is None for client credentials."""
 
     client_id: str
     expires_at: datetime
@@ -39,12 +39,12 @@ class Grant:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the user agreed to."""
+        """Scopes that the user granted."""
         return self.authorization.scopes if self.authorization else frozenset()
 
 
 class TokenService:
-    """Gives out access tokens for one app and knows which are good by the sandbox's clock."""
+    """Issues and checks the access tokens of one app, by the sandbox's clock."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class TokenService:
         self._grants: dict[str, Grant] = {}
 
     async def endpoint(self, request: Request) -> Response:
-        """`POST /api/token`, form-encoded, for the three grants.
+        """Handle `POST /api/token`, form-encoded, for the three grants.
 
         The app authenticates with Basic authentication or with the pair in the form. With PKCE the client
-        id is enough: for a code that was asked for with a challenge, and for refresh tokens that came of it.
+        id is enough for a code that was requested with a challenge, and for its refresh tokens.
         """
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
         client_id, client_secret = _credentials(request.headers.get("authorization"), form)
-        # Spotify answers 400 here where RFC 6749 would have 401
+        # Spotify returns 400 here, unlike RFC 6749 (401)
         if client_id is None or not hmac.compare_digest(client_id.encode(), self.client_id.encode()):
             return token_error("invalid_client", "Invalid client")
         known = client_secret is not None and hmac.compare_digest(
@@ -96,13 +96,17 @@ class TokenService:
         return count
 
     def expire_all(self) -> int:
-        """Let every access token be expired from now on; the number of those there are."""
+        """Expire every access token; return their number."""
         now = self._clock.now()
         self._grants = {token: replace(grant, expires_at=now) for token, grant in self._grants.items()}
         return len(self._grants)
 
     def check(self, authorization: str | None) -> Grant:
-        """The grant behind an Authorization header. Raises ApiError 401 when there is no good token in it."""
+        """Return the grant of an Authorization header.
+
+        Raises:
+            ApiError: 401 if it has no valid token.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise unauthorized("missing_token", "No token provided", "Missing/invalid/expired access token")
@@ -115,7 +119,7 @@ class TokenService:
 
     def _granted(self, grant_type: str, form: dict[str, str], *, known: bool) -> Response:
         if grant_type == "client_credentials":
-            return self._answer(Grant(self.client_id, self._expiry()))
+            return self._respond(Grant(self.client_id, self._expiry()))
         if grant_type == "authorization_code":
             return self._exchange(form, known=known)
         if grant_type == "refresh_token":
@@ -133,7 +137,7 @@ class TokenService:
         if not known and not made.with_pkce:
             made.revoked = True
             return token_error("invalid_client", "Invalid client secret")
-        return self._answer(Grant(self.client_id, self._expiry(), made), made.refresh_token)
+        return self._respond(Grant(self.client_id, self._expiry(), made), made.refresh_token)
 
     def _refresh(self, form: dict[str, str], *, known: bool) -> Response:
         if "refresh_token" not in form:
@@ -142,12 +146,12 @@ class TokenService:
         if not known and not found.with_pkce:
             return token_error("invalid_client", "Invalid client secret")
         rotated = self.authorizations.refreshed(found)
-        return self._answer(Grant(self.client_id, self._expiry(), found), rotated)
+        return self._respond(Grant(self.client_id, self._expiry(), found), rotated)
 
     def _expiry(self) -> datetime:
         return self._clock.now() + TOKEN_LIFETIME
 
-    def _answer(self, grant: Grant, refresh_token: str | None = None) -> Response:
+    def _respond(self, grant: Grant, refresh_token: str | None = None) -> Response:
         body: dict[str, Any] = {
             "access_token": self.issue(grant),
             "token_type": "Bearer",
@@ -161,7 +165,7 @@ class TokenService:
 
 
 def unauthorized(error: str, description: str, message: str | None = None) -> ApiError:
-    """401 with a challenge in the form of RFC 6750, section 3."""
+    """Return a 401 with a challenge as in RFC 6750, section 3."""
     challenge = f'Bearer realm="spotify", error="{error}", error_description="{description}"'
     return ApiError(401, message or description, headers={"WWW-Authenticate": challenge})
 

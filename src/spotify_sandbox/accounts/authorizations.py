@@ -1,4 +1,4 @@
-"""Logins: authorization codes and refresh tokens, as accounts.spotify.com keeps them."""
+"""Logins: authorization codes and refresh tokens, as at accounts.spotify.com."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotify_sandbox.clock import SandboxClock
 
 CODE_LIFETIME = timedelta(minutes=10)
 REFRESH_TOKEN_MONTHS = 6
-# what the sandbox issues can be told wherever it turns up: in a log, for example
+# a prefix by which tests find tokens, for example in a log
 REFRESH_TOKEN_PREFIX = "AQsandbox-"  # noqa: S105  no token itself
 SCOPES = frozenset(
     (
@@ -30,11 +30,11 @@ SCOPES = frozenset(
 
 
 class GrantError(Exception):
-    """A code or refresh token is not good: `invalid_grant`, with this description."""
+    """A code or refresh token is invalid: `invalid_grant`, with this description."""
 
 
 class Rotation(StrEnum):
-    """When a refresh answers with a new refresh token; the old one is dead from then on."""
+    """When a refresh returns a new refresh token, which makes the old one invalid."""
 
     NEVER = "never"
     SOMETIMES = "sometimes"  # every second time
@@ -45,8 +45,8 @@ class Rotation(StrEnum):
 class Authorization:
     """A user's consent.
 
-    Its refresh tokens expire six months after `authorized_at`, however often they are refreshed. A token
-    that was given from outside (`keeps_token`) neither changes nor expires.
+    Its refresh tokens expire six months after `authorized_at`, however often they are used. A token that
+    was given on the command line (`keeps_token`) neither changes nor expires.
     """
 
     number: int
@@ -63,7 +63,7 @@ class Authorization:
 
     @property
     def expires_at(self) -> datetime:
-        """When its refresh token dies."""
+        """Moment at which its refresh token expires."""
         if self.keeps_token:
             return datetime.max.replace(tzinfo=UTC)
         return months_after(self.authorized_at, REFRESH_TOKEN_MONTHS)
@@ -71,7 +71,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class CodeRequest:
-    """What a consent was asked for. challenge: SHA-256 of the verifier in base64url, None without PKCE."""
+    """A request for consent; `challenge` is the SHA-256 of the verifier in base64url, None without PKCE."""
 
     client_id: str
     redirect_uri: str
@@ -89,17 +89,21 @@ class Authorizations:
         self._all: list[Authorization] = []
 
     def everyone(self) -> list[Authorization]:
-        """All there are, oldest first, dead ones included."""
+        """Return all authorizations, oldest first, including invalid ones."""
         return list(self._all)
 
     def code(self, request: CodeRequest, user_id: str) -> str:
-        """A code for one exchange within ten minutes."""
+        """Return a code for one exchange within ten minutes."""
         code = secrets.token_urlsafe(96)
         self._codes[code] = (request, user_id, self._clock.now() + CODE_LIFETIME)
         return code
 
     def exchange(self, code: str, client_id: str, redirect_uri: str, verifier: str | None) -> Authorization:
-        """Turn a code into an authorization. Raises GrantError; a code is used up by its first try."""
+        """Exchange a code for an authorization; the first try uses the code up.
+
+        Raises:
+            GrantError: the code is invalid or expired, or does not belong to this app, address or verifier.
+        """
         request, user_id, expires_at = self._codes.pop(code, (None, "", self._clock.now()))
         if request is None or request.client_id != client_id:
             raise GrantError("Invalid authorization code")
@@ -121,7 +125,7 @@ class Authorizations:
         authorized_at: datetime | None = None,
         refresh_token: str | None = None,
     ) -> Authorization:
-        """An authorization without a consent page; one with a token of its own keeps it for ever."""
+        """Create an authorization without a consent page; a given refresh token never changes."""
         made = Authorization(
             number=len(self._all) + 1,
             client_id=client_id,
@@ -136,7 +140,11 @@ class Authorizations:
         return made
 
     def find(self, refresh_token: str) -> Authorization:
-        """The authorization behind a refresh token that is good now. Raises GrantError."""
+        """Return the authorization of a valid refresh token.
+
+        Raises:
+            GrantError: the token is unknown, revoked or expired.
+        """
         for known in reversed(self._all):
             if refresh_token in known.retired:
                 raise GrantError("Refresh token revoked")
@@ -149,39 +157,39 @@ class Authorizations:
         raise GrantError("Invalid refresh token")
 
     def refreshed(self, known: Authorization) -> str | None:
-        """Count a refresh; the new refresh token when this one rotates it."""
+        """Count a refresh; return the new refresh token if it is rotated, else None."""
         known.refreshes += 1
-        turn = self._rotation is Rotation.ALWAYS or (
+        rotates = self._rotation is Rotation.ALWAYS or (
             self._rotation is Rotation.SOMETIMES and known.refreshes % 2 == 0
         )
-        if not turn or known.keeps_token:
+        if not rotates or known.keeps_token:
             return None
         known.retired.add(known.refresh_token)
         known.refresh_token = _new_refresh_token()
         return known.refresh_token
 
     def revoke(self, user_id: str | None = None) -> int:
-        """The user (default: everyone) removes the app from the account; how many authorizations ended."""
+        """Remove the app from the account of a user (default: all); return how many authorizations ended."""
         ended = [one for one in self._all if not one.revoked and user_id in {None, one.user_id}]
         for one in ended:
             one.revoked = True
         return len(ended)
 
     def clear(self) -> None:
-        """Forget all codes and authorizations."""
+        """Remove all codes and authorizations."""
         self._codes.clear()
         self._all.clear()
 
 
 def months_after(moment: datetime, months: int) -> datetime:
-    """The same day and time some months on; the month's last day where it has no such day."""
+    """Return the same day and time some months later, or the last day of that month."""
     years, month = divmod(moment.month - 1 + months, 12)
     year, month = moment.year + years, month + 1
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
 def challenge_of(verifier: str) -> str:
-    """The S256 challenge of a code verifier (RFC 7636, section 4.2)."""
+    """Return the S256 challenge of a code verifier (RFC 7636, section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 

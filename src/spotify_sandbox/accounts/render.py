@@ -9,18 +9,18 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote_plus
 
+from spotify_sandbox.accounts.library import ContextKind, Play
+from spotify_sandbox.accounts.playlists import ItemKind, Playlist, PlaylistEntry, Playlists
+from spotify_sandbox.accounts.users import User
+from spotify_sandbox.catalogue.catalog import Track
+from spotify_sandbox.catalogue.render import Mode, Renderer
 from spotify_sandbox.ids import Draw, digest
-from spotify_sandbox.library import ContextKind, Play
 from spotify_sandbox.names import artist_name, track_name
-from spotify_sandbox.paging import Window, page
-from spotify_sandbox.playlists import ItemKind, Playlist, PlaylistEntry, Playlists
-from spotify_sandbox.records import Track
-from spotify_sandbox.render import Mode, Renderer
-from spotify_sandbox.users import User
+from spotify_sandbox.responses import Window, page
 
 
 class Keys(StrEnum):
-    """Names of a playlist's list and of what an entry holds: `items`/`item` since February 2026."""
+    """Keys of a playlist's entries and of an entry's content: `items`/`item` since February 2026."""
 
     OLD = "old"
     NEW = "new"
@@ -33,14 +33,14 @@ _ENTRY_KEYS = {Keys.OLD: ("track",), Keys.NEW: ("item",), Keys.BOTH: ("item", "t
 
 @dataclass(frozen=True, slots=True)
 class UserRenderer:
-    """Makes what derives from users, with a renderer of the day's catalogue for what is in it."""
+    """Renders users, playlists and plays, with a renderer of the catalogue for their tracks."""
 
     renderer: Renderer
     playlists: Playlists
     now: datetime
 
     def private_user(self, user: User, scopes: frozenset[str]) -> dict[str, Any]:
-        """PrivateUserObject; Development Mode has no country, e-mail, product or followers."""
+        """Return a PrivateUserObject; Development Mode has no country, e-mail, product or followers."""
         rendered = self.user(user.id) | {"display_name": user.display_name, "images": []}
         if self.renderer.mode is Mode.EXTENDED:
             rendered["followers"] = {"href": None, "total": 3 * user.number}
@@ -52,7 +52,7 @@ class UserRenderer:
         return rendered
 
     def user(self, user_id: str) -> dict[str, Any]:
-        """PlaylistUserObject."""
+        """Return a PlaylistUserObject."""
         return {
             "external_urls": {"spotify": f"https://open.spotify.com/user/{user_id}"},
             "href": f"{self.renderer.base}/users/{user_id}",
@@ -62,11 +62,11 @@ class UserRenderer:
         }
 
     def saved_track(self, added_at: datetime, track: Track) -> dict[str, Any]:
-        """SavedTrackObject."""
+        """Return a SavedTrackObject."""
         return {"added_at": _seconds(added_at), "track": self.renderer.track(track)}
 
     def simplified_playlist(self, playlist: Playlist, total: int) -> dict[str, Any]:
-        """SimplifiedPlaylistObject: how many entries there are instead of the entries."""
+        """Return a SimplifiedPlaylistObject, with the number of entries instead of the entries."""
         keys = Keys.OLD if self.renderer.mode is Mode.EXTENDED else Keys.NEW
         (name,) = _LIST_KEYS[keys]
         return self.metadata(playlist) | {
@@ -74,7 +74,7 @@ class UserRenderer:
         }
 
     def metadata(self, playlist: Playlist) -> dict[str, Any]:
-        """A playlist without its entries, which is all that Development Mode shows of other people's."""
+        """Return a playlist without its entries, as Development Mode shows those of other users."""
         owner_name = playlist.owner.display_name if playlist.owner else "Spotify"
         picture = digest(51, *playlist.id.encode())
         return {
@@ -96,7 +96,7 @@ class UserRenderer:
     def playlist(
         self, playlist: Playlist, entries: list[PlaylistEntry], asked: Window, keys: Keys
     ) -> dict[str, Any]:
-        """PlaylistObject with the first page of its entries."""
+        """Return a PlaylistObject with the first page of its entries."""
         rendered = self.metadata(playlist) | {
             "followers": {"href": None, "total": len(playlist.followers)},
         }
@@ -114,13 +114,13 @@ class UserRenderer:
         path: str,
         extra: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Page of PlaylistTrackObject."""
+        """Return a page of PlaylistTrackObject."""
         listed = entries[asked.offset : asked.offset + asked.limit]
         items = [self._entry(entry, _ENTRY_KEYS[keys]) for entry in listed]
         return page(f"{self._href(playlist)}/{path}", asked, items, len(entries), extra)
 
     def play(self, play: Play, playlist: Playlist | None) -> dict[str, Any]:
-        """PlayHistoryObject. playlist: the one that plays from a playlist came from."""
+        """Return a PlayHistoryObject; `playlist` is the context of plays from a playlist."""
         return {
             "track": self.renderer.track(play.track),
             "played_at": play.played_at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{play.cursor % 1000:03d}Z",
@@ -144,16 +144,16 @@ class UserRenderer:
         }
 
     def _entry(self, entry: PlaylistEntry, keys: Iterable[str]) -> dict[str, Any]:
-        held = self._held(entry)
+        content = self._content(entry)
         return {
             "added_at": _seconds(entry.added_at) if entry.added_at else None,
             "added_by": self.user(entry.added_by),
             "is_local": entry.kind is ItemKind.LOCAL,
             "primary_color": None,
             "video_thumbnail": {"url": None},
-        } | dict.fromkeys(keys, held)
+        } | dict.fromkeys(keys, content)
 
-    def _held(self, entry: PlaylistEntry) -> dict[str, Any] | None:
+    def _content(self, entry: PlaylistEntry) -> dict[str, Any] | None:
         if entry.kind is ItemKind.LOCAL:
             return _local_track(entry.key)
         if entry.kind is ItemKind.EPISODE:
@@ -205,7 +205,7 @@ class UserRenderer:
 
 
 def _local_track(key: int) -> dict[str, Any]:
-    """A file of the user's own, as Spotify shows it: no ids, no markets, a URI of names."""
+    """Return a local track as Spotify shows it: no ids, no markets, a URI of names."""
     draw = Draw(key, 54)
     artist, name, duration = artist_name(draw), track_name(draw), draw.between(90_000, 400_000)
     return {

@@ -1,4 +1,4 @@
-"""Catalogue records as the JSON objects of the Web API, in the shape of either class of app."""
+"""Records of the catalogue as JSON objects of the Web API, for either class of app."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from spotify_sandbox.paging import Window, page
-from spotify_sandbox.records import Album, Artist, Catalog, Track
+from spotify_sandbox.catalogue.catalog import Album, Artist, Catalog, Track
+from spotify_sandbox.responses import Window, page
 
 EMBEDDED_TRACKS = 50
 _IMAGE_SIZES = (640, 300, 64)
 
 
 class Mode(StrEnum):
-    """The class of app that the sandbox plays the API for."""
+    """The class of app."""
 
     DEVELOPMENT = "development"
     EXTENDED = "extended"
@@ -23,10 +23,13 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Makes the objects of one response.
+    """Renders the objects of one response.
 
-    base: address of the API at the host the client used, e.g. http://127.0.0.1:8080/v1;
-    market: country code of the request, which swaps available_markets for is_playable.
+    Attributes:
+        catalog: Catalogue of the current date.
+        mode: Class of app.
+        base: Address of the API at the host that the client used, such as http://127.0.0.1:8080/v1.
+        market: Country code of the request, which replaces available_markets by is_playable.
     """
 
     catalog: Catalog
@@ -35,7 +38,7 @@ class Renderer:
     market: str | None = None
 
     def artist(self, artist: Artist) -> dict[str, Any]:
-        """ArtistObject; Development Mode has no followers and no popularity."""
+        """Return an ArtistObject; Development Mode has no followers and no popularity."""
         rendered = self.link("artist", artist.id) | {
             "genres": list(artist.genres),
             "images": _images(artist.image_url),
@@ -47,11 +50,11 @@ class Renderer:
         return rendered
 
     def simplified_artists(self, artist_ids: Iterable[str]) -> list[dict[str, Any]]:
-        """SimplifiedArtistObject of each id."""
+        """Return the SimplifiedArtistObject of each id."""
         return [self._simplified_artist(artist_id) for artist_id in artist_ids]
 
     def simplified_album(self, album: Album) -> dict[str, Any]:
-        """SimplifiedAlbumObject; Development Mode has no available_markets."""
+        """Return a SimplifiedAlbumObject; Development Mode has no available_markets."""
         rendered = self.link("album", album.id) | {
             "album_type": album.album_type,
             "artists": self.simplified_artists(album.artist_ids),
@@ -64,14 +67,14 @@ class Renderer:
         return self._with_markets(rendered, album.markets)
 
     def discography_album(self, group: str, album: Album) -> dict[str, Any]:
-        """ArtistDiscographyAlbumObject; Development Mode has no album_group."""
+        """Return an ArtistDiscographyAlbumObject; Development Mode has no album_group."""
         rendered = self.simplified_album(album)
         if self.mode is Mode.EXTENDED:
             rendered["album_group"] = group
         return rendered
 
     def album(self, album: Album) -> dict[str, Any]:
-        """AlbumObject with its first 50 tracks; Development Mode has no label and no popularity."""
+        """Return an AlbumObject with 50 tracks; Development Mode has no label and no popularity."""
         rendered = self.simplified_album(album) | {
             "copyrights": [
                 {"text": f"({sign}) {text}", "type": sign} for text in album.copyrights for sign in "CP"
@@ -86,7 +89,7 @@ class Renderer:
         return rendered
 
     def album_tracks(self, album: Album, asked: Window) -> dict[str, Any]:
-        """Page of SimplifiedTrackObject. `total` counts the tracks there are, not what the album claims."""
+        """Return a page of SimplifiedTrackObject; `total` is the number of tracks in the catalogue."""
         tracks = self.catalog.album_tracks(album.id)
         listed = tracks[asked.offset : asked.offset + asked.limit]
         extra = {"market": self.market} if self.market else {}
@@ -94,7 +97,7 @@ class Renderer:
         return page(f"{self.base}/albums/{album.id}/tracks", asked, items, len(tracks), extra)
 
     def simplified_track(self, track: Track) -> dict[str, Any]:
-        """SimplifiedTrackObject: no external_ids, no popularity."""
+        """Return a SimplifiedTrackObject: no external_ids, no popularity."""
         rendered = self.link("track", track.id) | {
             "artists": self.simplified_artists(track.artist_ids),
             "disc_number": track.disc_number,
@@ -108,10 +111,10 @@ class Renderer:
         return self._with_markets(rendered, track.markets, playable=True)
 
     def track(self, asked: Track) -> dict[str, Any]:
-        """TrackObject; Development Mode has no popularity and no linked_from, and keeps external_ids.
+        """Return a TrackObject; Development Mode has no popularity and no linked_from.
 
-        With a market where it cannot be played, another track of the same recording that can stands in,
-        which Spotify calls relinking.
+        If the track cannot be played in the market, another track of the same recording that can be played
+        is returned, which Spotify calls relinking.
         """
         track = self._playable(asked)
         rendered = self.simplified_track(track)
@@ -136,7 +139,7 @@ class Renderer:
         return self.link("artist", artist_id) | {"name": artist.name if artist else artist_id}
 
     def link(self, kind: str, record_id: str) -> dict[str, Any]:
-        """What every object of the API begins with: id, type, URI and addresses."""
+        """Return what every object of the API has: id, type, URI and addresses."""
         return {
             "external_urls": {"spotify": f"https://open.spotify.com/{kind}/{record_id}"},
             "href": f"{self.base}/{kind}s/{record_id}",
