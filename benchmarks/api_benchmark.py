@@ -2,7 +2,7 @@
 
     python benchmarks/api_benchmark.py --tracks 2000 --latency 0.1
 
-Both sides read the same artists of one sandbox, one after the other, in one process; every answer of the
+Both sides read the same artists of one sandbox, one after the other, in one process; every response of the
 sandbox takes `--latency` seconds more. The fewest calls follow from the catalogue: each artist, the full
 pages of its releases, each release once, and full pages of the tracks beyond its first 50. The other client
 is a plain httpx one that keeps its connection: it gets a sample of the same pages, each after the other.
@@ -34,7 +34,7 @@ SPEED_GOAL = 6.0
 
 
 def fewest_calls(bodies: dict[Request, bytes], app_class: AppClass) -> int:
-    """The calls that no client can do without, by the totals that the answers themselves give."""
+    """The calls that no client can do without, by the totals that the responses themselves give."""
     listing = ENDPOINTS[RequestKind.ARTIST_ALBUMS].page_size(app_class)
     more = ENDPOINTS[RequestKind.ALBUM_TRACKS].page_size(app_class)
     calls = 0
@@ -53,7 +53,7 @@ def fewest_calls(bodies: dict[Request, bytes], app_class: AppClass) -> int:
 def concurrent(
     sandbox: RunningSandbox, mode: AppClass, concurrency: int
 ) -> tuple[dict[Request, bytes], float]:
-    """All answers of the sandbox's artists by this project's reader, and the seconds that took."""
+    """Return all responses of the sandbox's artists by this project's reader, and the seconds that took."""
     connection = ConnectionInfo(
         SPOTIFY_API,
         login=sandbox.client_id,
@@ -94,7 +94,7 @@ def main() -> None:
     """Print both ratios; exit with 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tracks", type=int, default=2000, help="size of the sandbox's catalogue")
-    parser.add_argument("--latency", type=float, default=0.1, help="seconds added to every answer")
+    parser.add_argument("--latency", type=float, default=0.1, help="seconds added to every response")
     parser.add_argument("--pages", type=int, default=100, help="pages that the plain client gets")
     parser.add_argument("--mode", type=AppClass, default=AppClass.DEVELOPMENT, choices=list(AppClass))
     parser.add_argument("--concurrency", type=int, default=Settings().fetch_concurrency)

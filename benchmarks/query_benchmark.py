@@ -92,7 +92,7 @@ def compare(connection: psycopg.Connection, tracks: int, days: int) -> None:
     create(connection, days)
     jobs: dict[str, Callable[[str], float]] = {
         "fill and index": lambda shape: fill(connection, shape, numbers | {"from": 0, "to": days}),
-        "a day anew (delete, insert)": lambda shape: statistics.median(
+        "a day again (delete, insert)": lambda shape: statistics.median(
             replace_day(connection, shape, numbers | {"from": days - 1, "to": days}) for _ in range(3)
         ),
         **{name: repeated(connection, query, numbers) for name, query in QUERIES.items()},

@@ -2,7 +2,7 @@
 
     make bench-replay        (python benchmarks/replay_benchmark.py --days 31 --albums 20 --workers 2)
 
-It starts a Postgres and an object store of its own in a temporary folder and writes raw answers to it:
+It starts a Postgres and an object store of its own in a temporary folder and writes raw responses to it:
 on each date each of `--sources` has the same `--albums` albums of 50 tracks, with other popularities. Each
 engine is the command `spotify-pipeline replay` in a process of its own, start included: the local one with
 `--workers` processes, Spark with `--master local[WORKERS]`. Both have the same processor, disk and Postgres,
@@ -44,7 +44,7 @@ WHERE schemaname = 'staging' OR schemaname = 'ops' AND tablename <> 'alembic_ver
 
 
 def album(number: int, day: int) -> dict[str, Any]:
-    """A full album with its first page of tracks, as Spotify answers."""
+    """A full album with its first page of tracks, as Spotify returns it."""
     artist = {"id": f"artist{number // 2:016d}", "name": f"Artist {number // 2}", "type": "artist"}
     tracks = [
         {
@@ -84,7 +84,7 @@ def album(number: int, day: int) -> dict[str, Any]:
 
 
 def write_raw(lake: Lake, options: argparse.Namespace) -> int:
-    """Write the answers and manifests; give the number of track records."""
+    """Write the responses and manifests; return the number of track records."""
     for day in range(options.days):
         partition = FIRST_DAY + timedelta(days=day)
         observed_at = datetime(partition.year, partition.month, partition.day, 3, tzinfo=UTC)

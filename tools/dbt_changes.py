@@ -1,8 +1,8 @@
-"""What a change does to the dbt project: `python -m tools.dbt_changes --base REF`.
+"""Shows the effect of a change of the dbt project: `python -m tools.dbt_changes --base REF`.
 
-Compares the project with that of another commit by dbt's own `state:` selectors, builds the tables of both
-over the same staging rows on a scratch Postgres, tests what is modified and what follows from it, and writes
-a page for a pull request: which nodes, and what becomes of the data.
+It compares the project with that of another commit by dbt's `state:` selectors, builds the tables of both
+over the same staging rows on a scratch Postgres, tests modified nodes and their descendants, and writes a page
+for a pull request with the nodes and the differences of the data.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tools import sample, table_diff
 from tools.table_diff import TableDiff
 
 Warehouses = Mapping[str, ConnectionInfo]
-# put before the names of the schemas that the other commit was built in
+# prefix of the schemas with the tables of the other commit
 BEFORE = "before_"
 NOT_COMPARED = "Not compared: one of the two could not be built over the tables of this commit."
 NOTHING = "The dbt project is the same."
@@ -40,9 +40,14 @@ NOTHING = "The dbt project is the same."
 
 @dataclass(frozen=True)
 class Change:
-    """Names of nodes by resource type, whether building them succeeded, and what became of the data.
+    """Result of a comparison.
 
-    `built` is None where there was nothing to build; `data` is None where there was nothing to compare with.
+    Attributes:
+        modified: Names of modified nodes by resource type.
+        affected: Names of their descendants by resource type.
+        built: Whether building them succeeded; None if there was nothing to build.
+        removed: Names of removed nodes by resource type.
+        data: Differences of the tables; None if they could not be compared.
     """
 
     modified: Mapping[str, list[str]]
@@ -52,7 +57,7 @@ class Change:
     data: Sequence[TableDiff] | None = None
 
     def markdown(self) -> str:
-        """A page for people."""
+        """Return a page for a pull request."""
         if not self.modified and not self.removed:
             return NOTHING + "\n"
         lines = ["### dbt", ""]
@@ -74,10 +79,10 @@ def _enumerated(kind: str, names: list[str]) -> str:
 
 
 def base_project(ref: str, folder: Path) -> Path:
-    """The dbt project of commit `ref`, unpacked into `folder`.
+    """Unpack the dbt project of a commit into `folder`.
 
     Raises:
-        ConfigurationError: git knows no such commit, or it has no dbt project.
+        ConfigurationError: git has no such commit, or the commit has no dbt project.
     """
     done = subprocess.run(  # noqa: S603 - git takes the name as one argument
         ["git", "archive", "--format=tar", ref, "dbt"],  # noqa: S607
@@ -88,7 +93,7 @@ def base_project(ref: str, folder: Path) -> Path:
     if done.returncode != 0:
         reason = done.stderr.decode().strip().splitlines()[-1]
         raise ConfigurationError(
-            f"the dbt project of '{ref}' cannot be had from git ({reason}): fetch it first"
+            f"the dbt project of '{ref}' cannot be read from git ({reason}): fetch it first"
         )
     with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
@@ -98,12 +103,16 @@ def base_project(ref: str, folder: Path) -> Path:
 def compare(
     base: Path, project: Path, folder: Path, *, fill: Callable[[Warehouses, Path], None] = sample.fill
 ) -> Change:
-    """Compare two dbt projects and build the difference; `folder` is for what dbt and the servers write.
+    """Compare two dbt projects and build the difference.
 
-    `fill` puts the rows into staging that both are built over.
+    Args:
+        base: Project of the other commit.
+        project: Project of this commit.
+        folder: Where dbt and the servers write.
+        fill: Writes the staging rows over which both projects are built.
 
     Raises:
-        ConfigurationError: dbt cannot read one of the projects; its words are on the terminal.
+        ConfigurationError: dbt cannot read one of the projects; the message has its output.
     """
     state, target = folder / "state", folder / "target"
     _dbt(["parse"], base, state)
@@ -123,7 +132,7 @@ def compare(
         tables = ["build", "--resource-type", "model", "--resource-type", "seed"]
         comparable = _succeeds(tables, base, folder / "base-target", warehouse)
         warehouse.rename_dbt_schemas(BEFORE)
-        # all tables first, since a test may ask for any; then, on top of these, what differs and its tests
+        # all tables first, since a test may read any; then what differs, with its tests
         built = _succeeds(tables, project, target, warehouse) and _succeeds(
             ["build", *selected, "state:modified+"], project, target, warehouse
         )
@@ -137,7 +146,7 @@ def _succeeds(command: list[str], project: Path, target: Path, warehouse: Scratc
 
 
 def _diffs(url: str, state: Path, target: Path, models: Iterable[str]) -> list[TableDiff]:
-    """The tables that both projects have, by the key that their unique index names."""
+    """Compare the tables of both projects, by the columns of their unique indexes."""
     before, after = _tables(state), _tables(target)
     with psycopg.connect(url) as connection:
         return [
@@ -168,7 +177,7 @@ def _key(model: Mapping[str, Any]) -> list[str]:
 
 
 def _names(folder: Path) -> dict[str, set[str]]:
-    """Names of all nodes by resource type."""
+    """Return the names of all nodes by resource type."""
     found: dict[str, set[str]] = {}
     for node in json.loads((folder / "manifest.json").read_bytes())["nodes"].values():
         found.setdefault(node["resource_type"], set()).add(node["name"])
@@ -223,12 +232,12 @@ def _run(
 
 
 def main(
-    base: Annotated[str, typer.Option(help="commit to compare with")] = "origin/main",
-    output: Annotated[Path, typer.Option(dir_okay=False, help="page of Markdown to write")] = PROJECT_ROOT
+    base: Annotated[str, typer.Option(help="Commit to compare with.")] = "origin/main",
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Markdown file to write.")] = PROJECT_ROOT
     / "build"
     / "dbt-changes.md",
 ) -> None:
-    """Compare the dbt project with that of another commit, and build what differs."""
+    """Compare the dbt project with that of another commit, and build the difference."""
     with report_errors(), tempfile.TemporaryDirectory(prefix="dbt-changes-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user

@@ -1,6 +1,7 @@
-"""The entity diagram of docs/warehouse.md, drawn from dbt's manifest.
+"""Draws the entity diagram of docs/warehouse.md from dbt's manifest.
 
-Entities are the marts, their keys the columns of the unique index, their lines the `relationships` tests.
+The entities are the marts, their keys the columns of the unique index, their relations the `relationships`
+tests. Run as `python -m tools.entity_diagram`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _BLOCK = re.compile(
 
 
 def mermaid(manifest: Mapping[str, Any]) -> str:
-    """The marts of a manifest as a mermaid `erDiagram`: keys and references, no other columns."""
+    """Return the marts as a Mermaid `erDiagram` with keys and references, without other columns."""
     marts = {
         node_id: node
         for node_id, node in sorted(manifest["nodes"].items())
@@ -46,14 +47,14 @@ def mermaid(manifest: Mapping[str, Any]) -> str:
 
 
 def drawn_into(page: str, manifest: Mapping[str, Any]) -> str:
-    """The page with the diagram in its place."""
+    """Return the page with a new diagram."""
     return _BLOCK.sub(lambda _: f"```mermaid\n{mermaid(manifest)}```\n", page)
 
 
 def _references(
     manifest: Mapping[str, Any], marts: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, str, str]]:
-    """Child, its column and the parent of each `relationships` test between two marts."""
+    """Return child, column and parent of each `relationships` test between two marts."""
     found = []
     for node in manifest["nodes"].values():
         if (node.get("test_metadata") or {}).get("name") != "relationships":
@@ -66,7 +67,7 @@ def _references(
 
 
 def write(page: Path = PAGE) -> None:
-    """Draw the diagram into the page anew."""
+    """Replace the diagram in the page."""
     build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
     text = page.read_text(encoding="utf-8")
     page.write_text(drawn_into(text, json.loads(MANIFEST.read_bytes())), encoding="utf-8")

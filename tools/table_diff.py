@@ -1,7 +1,7 @@
-"""The difference of two tables in one Postgres: columns, and rows by key.
+"""The difference of two tables of one Postgres database: columns, and rows by key.
 
-One full outer join a table. (reladiff 0.6, a tool for this, takes no `text` column as key unless it holds
-letters and digits only, and does not know arrays: our marts have both.)
+It is one full outer join per table. (reladiff 0.6 does the same, but supports neither arrays nor `text` keys
+with other characters than letters and digits; the marts have both.)
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-# of each kind of difference
+# rows shown for each kind of difference
 EXAMPLES = 2
-# which load brought a row: not the data
+# columns that name the load of a row, and are not compared
 BOOKKEEPING = ("load_seq", "loaded_at")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A row that one side lacks, or the columns in which it differs, as (before, after)."""
+    """A row that exists on one side only, or its different values as (before, after)."""
 
     kind: Literal["added", "removed", "changed"]
     key: Sequence[Any]
@@ -31,10 +31,17 @@ class Example:
 
 @dataclass(frozen=True)
 class TableDiff:
-    """What differs between a table before and after.
+    """Differences between a table before and after.
 
-    `rows`: of both sides. `columns`: those that one side lacks or has with another type, as types before and
-    after. `changes`: in how many rows of both sides a column has another value.
+    Attributes:
+        table: Name of the table.
+        rows: Number of rows before and after.
+        added: Number of rows that exist only after.
+        removed: Number of rows that exist only before.
+        changed: Number of rows with other values.
+        columns: Types before and after of columns that are missing on one side or have another type.
+        changes: Number of rows in which a column has another value, by column.
+        examples: Some rows that differ.
     """
 
     table: str
@@ -48,20 +55,27 @@ class TableDiff:
 
     @property
     def is_same(self) -> bool:
-        """Whether both sides have the same columns and the same rows."""
+        """Whether columns and rows are the same."""
         return not (self.added or self.removed or self.changed or self.columns)
 
 
 def diff_tables(
     connection: psycopg.Connection, table: str, *, before: str, after: str, key: Sequence[str] = ()
 ) -> TableDiff:
-    """Compare `before.table` with `after.table`, two schemas of one database.
+    """Compare a table of two schemas.
 
-    Without a key, or with one that a side has not, the whole row is its key: then rows are added and removed,
-    never changed. Columns that one side lacks, or has with another type, are told and not compared.
+    Without a usable key, the whole row is the key: then rows are added and removed, never changed. Columns
+    that are missing on one side, or have another type, are reported and not compared.
+
+    Args:
+        connection: Connection to the database of both schemas.
+        table: Name of the table.
+        before: First schema.
+        after: Second schema.
+        key: Columns of the key.
 
     Raises:
-        psycopg.errors.UndefinedTable: a side has no such table.
+        psycopg.errors.UndefinedTable: a schema has no such table.
     """
     old, new = _columns(connection, before, table), _columns(connection, after, table)
     unlike = {
@@ -84,7 +98,7 @@ def diff_tables(
     return TableDiff(table, (rows_before, rows_after), added, removed, changed, unlike, changes, examples)
 
 
-# rows that are alike in the whole key, as only a table without one can hold them, are numbered
+# rows with the same key, which only a table without a key can have, are numbered
 _SIDE = sql.SQL("""(
     select
         jsonb_build_array({key}) as key,
@@ -133,7 +147,7 @@ def _side(schema: str, table: str, key: Iterable[str], left_out: Iterable[str]) 
 
 
 def _columns(connection: psycopg.Connection, schema: str, table: str) -> dict[str, str]:
-    """Types by name, in the order of the table."""
+    """Return the types of the columns by name, in the order of the table."""
     rows = connection.execute(
         "select attname, format_type(atttypid, atttypmod) from pg_attribute"
         " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
@@ -154,7 +168,7 @@ def _example(
 
 
 def markdown(diffs: Sequence[TableDiff]) -> str:
-    """Tables that differ, a line each, and below them how; one line when none does."""
+    """Return a Markdown table of the tables that differ, with details; one line if none does."""
     different = [diff for diff in diffs if not diff.is_same]
     if not diffs:
         return "No table is affected.\n"

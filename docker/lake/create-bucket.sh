@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the bucket of the lake unless it is there, with curl's own AWS signature; waits for the store to answer.
+# Creates the bucket of the lake if it is missing, signed by curl; waits until the store responds.
 set -eu
 url="${LAKE_URL:?}/${LAKE_BUCKET:?}"
 
@@ -12,7 +12,7 @@ tries=60
 until status="$(signed --head "$url")"; do
     tries=$((tries - 1))
     if [ "$tries" -le 0 ]; then
-        echo "the object store at ${LAKE_URL} does not answer: see the log of service minio" >&2
+        echo "the object store at ${LAKE_URL} does not respond: see the log of service minio" >&2
         exit 1
     fi
     sleep 2
@@ -21,7 +21,7 @@ if [ "$status" = 404 ]; then
     status="$(signed --request PUT "$url")"
 fi
 if [ "$status" != 200 ]; then
-    echo "bucket ${LAKE_BUCKET} cannot be made at ${LAKE_URL}: the store answered ${status}" >&2
+    echo "bucket ${LAKE_BUCKET} cannot be created at ${LAKE_URL}: the store returned ${status}" >&2
     exit 1
 fi
-echo "bucket ${LAKE_BUCKET} is there"
+echo "bucket ${LAKE_BUCKET} exists"

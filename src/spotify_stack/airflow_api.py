@@ -1,4 +1,4 @@
-"""The few calls of Airflow's REST API (v2) that the stack and the demo need."""
+"""A client for the calls of Airflow's REST API (v2) that the stack and the demo need."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.health import NotReady
 
 PAGE = 100
-# states of a task instance that it does not leave by itself
+# final states of a task instance
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 class AirflowApi:
-    """A client of one Airflow with login switched off.
+    """A client of an Airflow without logins.
 
-    Every method raises NotReady when Airflow does not answer, PipelineError when it refuses.
+    Every method raises NotReady if Airflow does not respond, PipelineError if it refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,33 +40,42 @@ class AirflowApi:
         return self._pages("/dags", "dags")
 
     def import_errors(self) -> dict[str, str]:
-        """File name -> last line of the error, for each DAG file that cannot be imported."""
+        """Return the last line of the error of each DAG file that cannot be imported, by file name."""
         errors = self._pages("/importErrors", "import_errors")
         return {error["filename"]: error["stack_trace"].strip().splitlines()[-1] for error in errors}
 
     def check_dags_are_parsed(self) -> None:
-        """Compare Airflow's DAGs with the files of the folder `dags`.
+        """Check that Airflow has parsed every file of the folder `dags`.
 
         Raises:
-            NotReady: a file was not parsed yet.
+            NotReady: a file is not parsed yet.
         """
         known = {dag["relative_fileloc"] for dag in self.dags()} | set(self.import_errors())
         files = {path.name for path in (PROJECT_ROOT / "dags").glob("*.py")}
         if missing := sorted(files - known):
-            raise NotReady(f"Airflow has not read {', '.join(missing)} yet")
+            raise NotReady(f"Airflow has not parsed {', '.join(missing)} yet")
 
     def unpause(self, dag_id: str) -> None:
-        """Let a DAG run."""
+        """Unpause a DAG."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
     def pause(self, dag_id: str) -> None:
-        """Let a DAG start no run by itself."""
+        """Pause a DAG: it starts no runs by itself."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
 
     def trigger(
         self, dag_id: str, partition_key: str | None = None, *, conf: Mapping[str, Any] | None = None
     ) -> str:
-        """Start a run, for a partition where the DAG has them, with parameters; give its run id."""
+        """Trigger a run.
+
+        Args:
+            dag_id: DAG to run.
+            partition_key: Partition of the run, for a DAG that has partitions.
+            conf: Parameters of the run.
+
+        Returns:
+            Id of the run.
+        """
         body: dict[str, Any] = {"logical_date": None, "conf": dict(conf or {})}
         if partition_key is not None:
             body["partition_key"] = partition_key
@@ -79,7 +88,7 @@ class AirflowApi:
     def runs(
         self, dag_id: str, partition_key: str, *, queued_after: datetime | None = None
     ) -> list[dict[str, Any]]:
-        """Runs of one partition, oldest first."""
+        """Return the runs of a partition, oldest first."""
         runs = [
             run
             for run in self._pages(f"/dags/{dag_id}/dagRuns", "dag_runs", order_by="id")
@@ -90,16 +99,16 @@ class AirflowApi:
         return [run for run in runs if datetime.fromisoformat(run["queued_at"]) >= queued_after]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Task instances of a run: `task_id`, `map_index`, `state`, `try_number`, `operator_name`."""
+        """Return the task instances of a run, among other fields with `task_id`, `map_index`, `state`."""
         return self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
-        """Let the failed tasks of a run, and what follows them, run again."""
+        """Clear the failed tasks of a run and their downstream tasks, so that they run again."""
         body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "include_downstream": True}
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
     def count_tasks(self, dag_id: str, run_id: str) -> tuple[int, int]:
-        """Task instances of a run that have ended, and all of them."""
+        """Return the number of ended task instances of a run, and of all."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         counts = [
             self._call("GET", path, params={"limit": 1, **wanted})["total_entries"]
@@ -119,9 +128,9 @@ class AirflowApi:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise NotReady(f"Airflow does not answer at {self._http.base_url}: {error}") from error
+            raise NotReady(f"Airflow does not respond at {self._http.base_url}: {error}") from error
         if response.status_code >= 500:
-            raise NotReady(f"Airflow answers {response.status_code} to {method} {path}")
+            raise NotReady(f"Airflow returns {response.status_code} to {method} {path}")
         if response.is_error:
             raise PipelineError(
                 f"Airflow refuses {method} {path} ({response.status_code}): {response.text[:300]}"

@@ -1,4 +1,4 @@
-"""The environment that makes an Airflow out of the stack: configuration, connections and settings."""
+"""The environment variables of the stack's Airflow: configuration, connections and settings."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ WAREHOUSE_LOGINS = {
     ids.WAREHOUSE_DBT: ("spotify_dbt", "warehouse_dbt"),
     ids.WAREHOUSE_READER: ("spotify_reader", "warehouse_reader"),
 }
-# whose login `spotify_sandbox --refresh-token` is
+# user of `spotify_sandbox --refresh-token`
 SANDBOX_USER = "listener1"
 PARALLELISM = 6
-# 1 writes lineage events as files, a URL sends them to an OpenLineage server; read when the stack starts
+# 1 writes lineage events to files, a URL sends them to an OpenLineage server; read when the stack starts
 LINEAGE_VARIABLE = f"{PREFIX}LINEAGE"
-# URL of an OTLP receiver (HTTP) that gets Airflow's metrics and ours; read when the stack starts
+# URL of an OTLP receiver (HTTP) for Airflow's metrics and ours; read when the stack starts
 METRICS_VARIABLE = f"{PREFIX}METRICS"
-# part of the address under which Cosmos shows dbt's documentation
+# part of the address of dbt's documentation in Airflow
 DBT_DOCS = "spotify"
-# left out of what the stack inherits, so that somebody's other Airflow, dbt or Postgres does not leak in
+# variables that services do not inherit: they may belong to another Airflow, dbt or Postgres
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
 FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
 
 
 def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a service may inherit from the user's shell."""
+    """Return the variables that a service may inherit from the user's shell."""
     given = os.environ if environ is None else environ
     return {
         name: value
@@ -50,7 +50,7 @@ def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def connections(state: StackState) -> dict[str, dict[str, object]]:
-    """The six connections by id, in the fields of Airflow's JSON notation, and that of the sandbox's user."""
+    """Return the connections by id, as fields of Airflow's JSON format."""
     host = "127.0.0.1"
     found: dict[str, dict[str, object]] = {
         ids.SPOTIFY_API: {
@@ -97,7 +97,7 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
 
 
 def connection_variables(state: StackState) -> dict[str, str]:
-    """`AIRFLOW_CONN_…` for each connection; those of the user's own stand for the sandbox's."""
+    """Return `AIRFLOW_CONN_…` for each connection; the user's own app replaces the sandbox."""
     found = {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
     if state.own_app:
         found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
@@ -107,19 +107,19 @@ def connection_variables(state: StackState) -> dict[str, str]:
 
 
 def dbt_docs_url(state: StackState) -> str:
-    """Where Airflow shows dbt's documentation; the page asks for no login."""
+    """Return the address of dbt's documentation in Airflow; it needs no login."""
     return f"{state.airflow_url}/cosmos/{DBT_DOCS}/dbt_docs_index.html"
 
 
 def metadata_url(state: StackState, driver: str) -> str:
-    """SQLAlchemy URL of the metadata database."""
+    """Return the SQLAlchemy URL of the metadata database."""
     password = quote(state.secrets["metadata_airflow"], safe="")
     port = state.ports["metadata"]
     return f"postgresql+{driver}://{METADATA_USER}:{password}@127.0.0.1:{port}/{METADATA_DATABASE}"
 
 
 def configuration(state: StackState) -> dict[str, dict[str, str]]:
-    """Airflow's options by section."""
+    """Return Airflow's options by section."""
     home = state.paths.airflow_home
     return {
         "core": {
@@ -148,7 +148,7 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
             "instance_name": "Spotify pipeline",
         },
         "api_auth": {"jwt_secret": state.secrets["airflow_jwt"], "jwt_issuer": "spotify-pipeline"},
-        # quick recovery: what dies is noticed and tried again within half a minute
+        # quick recovery: a dead task is detected and retried within half a minute
         "scheduler": {
             "task_instance_heartbeat_timeout": "30",
             "task_instance_heartbeat_timeout_detection_interval": "5",
@@ -177,16 +177,16 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
 
 
 def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
-    """Options of Airflow's OpenLineage provider where LINEAGE_VARIABLE asks for events, else none."""
+    """Return the options of Airflow's OpenLineage provider, or none if LINEAGE_VARIABLE is not set."""
     wanted = (os.environ if environ is None else environ).get(LINEAGE_VARIABLE, "")
     if not wanted or wanted == "0":
         return {}
     to_server = {"type": "http", "url": wanted}
     to_files = {"type": "file", "log_file_path": str(state.paths.lineage / "event")}
-    # each task event names its run; those of the runs themselves would take a process pool in the scheduler
+    # each task event names its run; events of runs would need a process pool in the scheduler
     policy: list[dict[str, object]] = [
         {"scope": {}, "controls": {"emit_dag_events": False}},
-        # it updates the assets of all models, and makes none of them
+        # it updates the assets of all models, but does not create them
         {
             "scope": {"dag_id": "spotify_transform", "task_id": "publish"},
             "controls": {"extract_operator_metadata": False},
@@ -203,7 +203,7 @@ def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict
 
 
 def metrics(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Variables that send metrics to the receiver that METRICS_VARIABLE names, none where it is not set."""
+    """Return the variables that send metrics to the receiver of METRICS_VARIABLE, or none without it."""
     receiver = (os.environ if environ is None else environ).get(METRICS_VARIABLE, "").rstrip("/")
     if not receiver:
         return {}
@@ -215,13 +215,13 @@ def metrics(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def environment(state: StackState) -> dict[str, str]:
-    """Everything an Airflow process, or a command-line tool beside it, needs to know."""
+    """Return all variables of an Airflow process, or of a command that works with the stack."""
     options = {
         f"AIRFLOW__{section.upper()}__{name.upper()}": value
         for section, pairs in (configuration(state) | lineage(state)).items()
         for name, value in pairs.items()
     }
-    # the login that the command line keeps is one at Spotify, and nothing for a sandbox
+    # the user's login file is for Spotify; the sandbox has its own
     login_file = {} if state.own_app else {f"{PREFIX}LOGIN_FILE": str(state.paths.root / "login.json")}
     return {
         "AIRFLOW_HOME": str(state.paths.airflow_home),
@@ -235,11 +235,11 @@ def environment(state: StackState) -> dict[str, str]:
         f"{PREFIX}DBT_DOCS_DIR": str(state.paths.dbt_docs),
         "PYTHONPATH": str(PROJECT_ROOT / "config"),
         "PYTHONUNBUFFERED": "1",
-        # Airflow's process titles are not to be written over the environment: by that a stack is recognised
+        # process titles must not overwrite the environment, which identifies the stack
         "SPT_NOENV": "1",
-        # each dbt task works on a copy of the project
+        # each dbt task copies the project
         "TMPDIR": str(state.paths.temporary),
-        # HTTP proxies of the user's shell are for the outside: everything here is on this machine
+        # everything is on this machine: no HTTP proxy
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "DO_NOT_TRACK": "1",

@@ -1,4 +1,4 @@
-"""What the stack's databases and folders hold before Airflow starts. All of it may be done again."""
+"""Prepares databases and folders before Airflow starts. Every function can be repeated."""
 
 from __future__ import annotations
 
@@ -75,25 +75,29 @@ def metadata(state: StackState) -> None:
 
 
 def manifest(state: StackState) -> None:
-    """Make dbt's manifest, which the DAG reads, when the dbt project is newer.
+    """Write dbt's manifest, which the DAG reads, if the dbt project is newer.
 
     Raises:
         PipelineError: `dbt parse` failed; the message names its log.
     """
-    # without the stack's address of the warehouse: dbt would parse anew for every other port
+    # without the address of the warehouse: dbt would parse again for every other port
     build_manifest(lambda command: run_tool(state, "dbt-parse", command, environment={}))
 
 
-def sources(state: StackState, chosen: Path | None, *, anew: bool = False) -> None:
-    """Say what the stack reads from Spotify.
+def sources(state: StackState, chosen: Path | None, *, rewrite: bool = False) -> None:
+    """Create the stack's sources.yml.
 
-    With `chosen`, or with an app of the user's own, the stack's sources.yml is a link to that list: an edit
-    counts from the next run on. With the sandbox, which does not know the ids of the user's list, it is a
-    list of what the sandbox serves, written here or by the demo; `anew` where that is another catalogue now.
+    With `chosen`, or with an app of the user's own, it is a link to that list, so that the next run sees an
+    edit. Otherwise it lists what the sandbox serves, written here or by the demo.
+
+    Args:
+        state: The stack.
+        chosen: List to use, or None.
+        rewrite: Whether the sandbox serves another catalogue than before.
     """
     target = state.paths.sources
     if chosen is None and state.own_app is None:
-        if anew or target.is_symlink() or not target.exists():
+        if rewrite or target.is_symlink() or not target.exists():
             demo_sources.write(state, demo_sources.of_sandbox(state))
         return
     link = target.with_name(f".{target.name}.link")
@@ -103,7 +107,7 @@ def sources(state: StackState, chosen: Path | None, *, anew: bool = False) -> No
 
 
 def run_tool(state: StackState, name: str, command: list[str], *, environment: Mapping[str, str]) -> None:
-    """Run a command as a process of the stack, its output in a log of its own.
+    """Run a command as a process of the stack, with a log of its own.
 
     Raises:
         PipelineError: it failed, or took longer than five minutes; the message names the log.

@@ -1,4 +1,4 @@
-"""dbt's manifest: what Cosmos reads to draw the DAG. Made by `dbt parse`, no database needed."""
+"""dbt's manifest, from which Cosmos builds the DAG; `dbt parse` writes it without a database."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from spotify_pipeline.settings import PROJECT_ROOT
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
-# what dbt writes itself
+# folders that dbt writes
 OUTPUT_FOLDERS = frozenset({"target", "logs", "dbt_packages"})
 
 
 def is_current(project: Path = DBT_PROJECT) -> bool:
-    """Whether the manifest is newer than every file of the dbt project."""
+    """Return whether the manifest is newer than every file of the dbt project."""
     made = project / "target" / "manifest.json"
     if not made.exists():
         return False
     limit = made.stat().st_mtime_ns
     for folder, names, files in os.walk(project):
         names[:] = [name for name in names if name not in OUTPUT_FOLDERS]
-        # a folder's own time tells that a file was removed from it; the project's changes with target/ too
+        # the time of a folder shows that a file was removed; that of the project changes with target/ too
         seen = [Path(folder, file) for file in files] + ([Path(folder)] if Path(folder) != project else [])
         if any(path.stat().st_mtime_ns > limit for path in seen):
             return False
@@ -32,7 +32,7 @@ def is_current(project: Path = DBT_PROJECT) -> bool:
 
 
 def parse_command(project: Path = DBT_PROJECT) -> list[str]:
-    """Command line of `dbt parse` for the project."""
+    """Return the command line of `dbt parse` for the project."""
     dbt = str(Path(sys.executable).parent / "dbt")
     return [
         dbt,
@@ -46,7 +46,15 @@ def parse_command(project: Path = DBT_PROJECT) -> list[str]:
 
 
 def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJECT) -> bool:
-    """Run `dbt parse` by `run` unless the manifest is current; gives whether it ran."""
+    """Run `dbt parse` unless the manifest is current.
+
+    Args:
+        run: Runs a command line.
+        project: Folder of the dbt project.
+
+    Returns:
+        Whether `dbt parse` ran.
+    """
     if is_current(project):
         return False
     run(parse_command(project))

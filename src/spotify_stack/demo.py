@@ -1,4 +1,4 @@
-"""The demo: some days through the real scheduler, one after the other."""
+"""The demo: runs some days through the scheduler, one after the other."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from spotify_stack.state import StackState
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 LISTENING = "spotify_listening"
 HOUR_OF_RUN = "T06:00:00Z"
-# an asset event becomes a run within seconds; minutes mean that it will not
+# an asset event becomes a run within seconds, or not at all
 HANDOVER_SECONDS = 180
 RUN_SECONDS = 1800
 POLL_SECONDS = 1.0
 
 
 class Demo:
-    """Drives a running stack whose sandbox serves what was asked for."""
+    """Runs partitions on a running stack, whose sandbox already serves the right catalogue."""
 
     def __init__(self, state: StackState, console: Console, output: Path) -> None:
         self._state = state
@@ -41,7 +41,10 @@ class Demo:
         self._output = output
 
     def run(self, days: list[date]) -> Path:
-        """Run the partitions, collect what landed, and give the path of summary.json.
+        """Run the partitions and write summary.json and the reports.
+
+        Returns:
+            Path of summary.json.
 
         Raises:
             PipelineError: a DAG run failed, was skipped or did not end in time; the message names the task
@@ -57,7 +60,7 @@ class Demo:
             if self._state.user_token is not None:
                 self._console.print(f"  {LISTENING} is paused now: unpause it to listen every hour")
             if days[-1] == datetime.now(UTC).date():
-                # back in step with the world, so that tomorrow's scheduled run finds its date
+                # the real time again, so that tomorrow's scheduled run finds its date
                 self._set_clock(datetime.now(UTC).isoformat())
             report = self._copy_reports(days)
             content = summary.collect(self._state, api, runs, report)
@@ -77,9 +80,9 @@ class Demo:
 
     @contextmanager
     def _listening_by_hand(self, api: AirflowApi) -> Iterator[None]:
-        """Where a user is logged in, the hourly DAG runs once a day of the demo and then rests.
+        """Unpause the hourly DAG of a logged-in user for the demo, which triggers it once per day.
 
-        By itself it would bring the plays of other hours, and the same demo would not give the same tables.
+        Its scheduled runs would load the plays of other hours, so the tables would depend on the time of day.
         """
         if self._state.user_token is not None:
             api.unpause(LISTENING)
@@ -92,7 +95,7 @@ class Demo:
     def _set_clock(self, moment: str) -> None:
         with SandboxControl(self._state.sandbox_url) as control:
             control.set_clock(moment)
-        # a sandbox that is restarted goes on from here
+        # a restarted sandbox starts at this moment
         self._state = replace(self._state, sandbox=replace(self._state.sandbox, clock=moment))
         self._state.save()
 
@@ -124,7 +127,7 @@ class Demo:
     def _ended(
         self, api: AirflowApi, day: date, dag_id: str, run_id: str, show: Callable[[str, int, int], None]
     ) -> dict[str, Any]:
-        """The run, once it has succeeded."""
+        """Wait until a run has succeeded, and return it."""
         deadline = time.monotonic() + RUN_SECONDS
         while True:
             run = api.run(dag_id, run_id)
@@ -142,7 +145,7 @@ class Demo:
         return run
 
     def _next_run(self, api: AirflowApi, done: summary.PartitionRun, dag_id: str, following: str) -> str:
-        """Id of the run that the one of `dag_id` has started. A partition may have older ones."""
+        """Return the id of the run that the run of `dag_id` started; a partition may have older runs."""
         begun = datetime.fromisoformat(api.run(dag_id, done.run_ids[dag_id])["start_date"])
         found: list[str] = []
 
@@ -163,7 +166,7 @@ class Demo:
         return found[-1]
 
     def _failure(self, api: AirflowApi, day: date, dag_id: str, run_id: str) -> str:
-        """One sentence with the first task that failed, its last error and its log."""
+        """Return one sentence with the first failed task, its last error and its log."""
         failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
         if not failed:
             return f"{dag_id} of {day} failed without a failed task: look at {self._url(dag_id, run_id)}"
@@ -206,7 +209,7 @@ class Demo:
 
 
 def partitions(first: date | None, days: int, *, today: date | None = None) -> list[date]:
-    """The dates to run: `days` from `first` on; without it, so that the last is today in UTC."""
+    """Return the dates to run: `days` from `first` on; by default, the last is today in UTC."""
     last = today or datetime.now(UTC).date()
     begin = first or last - timedelta(days=days - 1)
     return [begin + timedelta(days=number) for number in range(days)]
@@ -219,7 +222,7 @@ def _seconds(begin: str | None, end: str | None) -> float:
 
 
 def task_log(state: StackState, dag_id: str, task: Mapping[str, Any]) -> Path:
-    """Log of the last attempt of a task instance."""
+    """Return the path of the log of the last attempt of a task instance."""
     folder = state.paths.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={task['dag_run_id']}"
     folder /= f"task_id={task['task_id']}"
     if task["map_index"] >= 0:
@@ -228,11 +231,11 @@ def task_log(state: StackState, dag_id: str, task: Mapping[str, Any]) -> Path:
 
 
 def last_error(log: Path) -> str:
-    """Text of the last error in a task's log: one JSON object a line."""
+    """Return the last error in the log of a task, which has one JSON object per line."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
-        return "it left no log"
+        return "it has no log"
     for line in reversed(lines):
         try:
             entry = json.loads(line)
@@ -244,4 +247,4 @@ def last_error(log: Path) -> str:
         if details and details[-1].get("exc_value"):
             return str(details[-1]["exc_value"])
         return str(entry.get("event"))
-    return "its log holds no error"
+    return "its log has no error"

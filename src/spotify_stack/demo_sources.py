@@ -1,4 +1,4 @@
-"""A sources.yml of what the sandbox serves: all its artists, and one source of each other kind."""
+"""Writes a sources.yml of what the sandbox serves: all artists, and one source of each other kind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SourceEntry = dict[str, Any]
 
 
 def of_sandbox(state: StackState) -> list[SourceEntry]:
-    """Entries of sources.yml for the date that the sandbox serves now.
+    """Return the entries of sources.yml for the date that the sandbox serves now.
 
-    A catalogue folder is listed by artist only, whole; the seeded catalogue also by album and by search, and
-    with what belongs to the user who is logged in.
+    A catalogue folder gets all artists. The seeded catalogue also gets albums, a search, and the sources of
+    the user who is logged in.
     """
     with SandboxControl(state.sandbox_url) as control:
         artists = control.catalog().artists
@@ -53,7 +53,7 @@ def of_sandbox(state: StackState) -> list[SourceEntry]:
 
 
 def user_entries(playlist_ids: Iterable[str]) -> list[SourceEntry]:
-    """One source of each kind that belongs to a user."""
+    """Return one source of each kind that belongs to a user."""
     return [
         {"name": "my-playlists", "kind": "playlist", "ids": sorted(playlist_ids)},
         {"name": "my-saved-tracks", "kind": "saved_tracks"},
@@ -63,7 +63,7 @@ def user_entries(playlist_ids: Iterable[str]) -> list[SourceEntry]:
 
 
 def artist_entries(artist_ids: Iterable[str]) -> list[SourceEntry]:
-    """The ids in at most eight sources, each in the one that its hash says: the same on every day."""
+    """Return the ids in at most eight sources; the hash of an id selects its source, the same every day."""
     groups: dict[int, list[str]] = {}
     for artist_id in sorted(artist_ids):
         number = int(hashlib.sha256(artist_id.encode()).hexdigest(), 16) % ARTIST_SOURCES

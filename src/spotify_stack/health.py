@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline: the only way this package waits."""
+"""Waiting for a condition, with a deadline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ POLL_SECONDS = 0.1
 
 
 class NotReady(TransientError):
-    """A server does not answer as it should, or not yet."""
+    """A server does not respond correctly yet."""
 
 
 def wait_until(
@@ -25,17 +25,17 @@ def wait_until(
     """Call `check` until it no longer raises NotReady.
 
     Args:
-        check: raises NotReady while the condition does not hold.
-        timeout: seconds until waiting ends.
-        what: names the thing in the error.
-        given_up: says why there is nothing to wait for any more (its process ended), or None.
-        poll: seconds between two checks.
+        check: Raises NotReady while the condition does not hold.
+        timeout: Greatest number of seconds to wait.
+        what: Name of the thing in the error.
+        given_up: Returns why waiting is of no use any more (its process has ended), or None.
+        poll: Seconds between two checks.
 
     Returns:
         Seconds waited.
 
     Raises:
-        NotReady: the time is over, or `given_up` gave a reason; carries the last cause.
+        NotReady: the time is over, or `given_up` returned a reason; its cause is the last error.
     """
     started = time.monotonic()
     while True:

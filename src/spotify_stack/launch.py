@@ -1,7 +1,7 @@
-"""Become one service of a stack: `python -m spotify_stack.launch SERVICE`, run by the supervisor.
+"""Entry point of each service: `python -m spotify_stack.launch SERVICE`, run by the supervisor.
 
-The command line and the environment are worked out at every start, from the files of the stack, so no
-password stands in the supervisor's configuration, and other options need no new one.
+Command line and environment are computed at every start from the files of the stack. So the configuration of
+the supervisor has no passwords of services, and does not change when options change.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from spotify_stack import airflow_environment, processes, services, state
 
 
 def main(name: str) -> None:
-    """Replace this process by the service `name` of the stack that the environment names."""
+    """Replace this process by the service `name` of the stack that the environment variable names."""
     paths = state.StackPaths(Path(os.environ[state.STACK_VARIABLE]))
-    # what a killed predecessor left behind holds its port, its data folder or its tasks
+    # processes of a killed predecessor may still use its port, its data folder or its tasks
     processes.end_survivors(paths, service=name, grace=2)
     service = services.all_services(state.load(paths))[name]
     service.prepare()

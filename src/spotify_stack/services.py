@@ -1,4 +1,4 @@
-"""The services of a stack: how each is started, recognised as healthy, and stopped."""
+"""The services of a stack: how each is started, checked and stopped."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = "api-server", "scheduler", "da
 SERVERS = (METADATA, WAREHOUSE, STORE, SANDBOX)
 AIRFLOW = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
 ALL = SERVERS + AIRFLOW
-# Airflow's own name of a component in its health answer
+# Airflow's own name of a component in its health response
 HEALTH_KEYS = {SCHEDULER: "scheduler", DAG_PROCESSOR: "dag_processor", TRIGGERER: "triggerer"}
 
 
 @dataclass(frozen=True)
 class Service:
-    """One process under the supervisor.
+    """A process under the supervisor.
 
-    `stop_signal` is sent to the whole process group; after `stop_seconds` SIGKILL follows. `prepare` runs
-    right before each start, restarts included.
+    Attributes:
+        name: Name of the service.
+        command: Command line.
+        check: Raises NotReady while the service is not healthy.
+        environment: Environment variables.
+        start_seconds: Greatest number of seconds until it is healthy.
+        stop_signal: Signal to the process group that asks it to stop.
+        stop_seconds: Seconds until SIGKILL follows.
+        prepare: Runs right before each start and restart.
     """
 
     name: str
@@ -42,19 +49,19 @@ class Service:
 
 
 def metadata_postgres(state: StackState) -> PostgresServer:
-    """The server of Airflow's metadata database."""
+    """Return the server of Airflow's metadata database."""
     data = state.paths.root / METADATA
     return PostgresServer(data, state.ports["metadata"], state.secrets["metadata_superuser"])
 
 
 def warehouse_postgres(state: StackState) -> PostgresServer:
-    """The server of the warehouse."""
+    """Return the server of the warehouse."""
     data = state.paths.root / WAREHOUSE
     return PostgresServer(data, state.ports["warehouse"], state.secrets["warehouse_superuser"])
 
 
 def object_store(state: StackState) -> S3Server:
-    """The S3 server; each program has a folder of its own."""
+    """Return the S3 server; SeaweedFS and MinIO have separate data folders."""
     if state.store == MINIO:
         return MinioServer(
             state.paths.root / f"{STORE}-{MINIO}",
@@ -71,7 +78,7 @@ def object_store(state: StackState) -> S3Server:
 
 
 def all_services(state: StackState) -> dict[str, Service]:
-    """Every service by name, in the order in which they may start."""
+    """Return all services by name, in start order."""
     services = [
         _postgres(METADATA, metadata_postgres(state)),
         _postgres(WAREHOUSE, warehouse_postgres(state)),
@@ -87,7 +94,7 @@ def _postgres(name: str, server: PostgresServer) -> Service:
         name,
         server.command(),
         server.check,
-        # SIGINT is Postgres' fast shutdown: open sessions are cut off, nothing committed is lost
+        # SIGINT is Postgres' fast shutdown: it ends open sessions and loses nothing that is committed
         stop_signal="INT",
         prepare=server.discard_stale_pid_file,
     )
@@ -100,7 +107,7 @@ def _object_store(state: StackState) -> Service:
         store.command(),
         store.check,
         store.environment(),
-        # SeaweedFS often hangs when told to stop; what it has acknowledged survives SIGKILL
+        # SeaweedFS often hangs at a stop; what it has acknowledged survives SIGKILL
         stop_seconds=3,
         prepare=store.initialise,
     )
@@ -115,7 +122,7 @@ def _sandbox(state: StackState) -> Service:
         command += ["--catalog", options.catalog]
     if options.clock:
         command += ["--clock", options.clock]
-    # everybody on this machine can read command lines
+    # every user of this machine can read command lines
     environment = {"SPOTIFY_SANDBOX_CLIENT_SECRET": state.secrets["spotify_client_secret"]}
     if token := state.secrets.get("spotify_refresh_token"):
         environment["SPOTIFY_SANDBOX_REFRESH_TOKEN"] = token
@@ -123,10 +130,10 @@ def _sandbox(state: StackState) -> Service:
 
 
 def sandbox_check(state: StackState) -> None:
-    """Ask the sandbox how it is.
+    """Check the health of the sandbox.
 
     Raises:
-        NotReady: it does not answer, or serves another class of app than asked for.
+        NotReady: it does not respond, or serves another class of app.
     """
     health = _get(f"{state.sandbox_url}/_sandbox/health", "the sandbox").json()
     if health["mode"] != state.sandbox.mode:
@@ -150,7 +157,7 @@ def _airflow(state: StackState) -> list[Service]:
 
     return [
         service(API_SERVER),
-        # task logs are read from the disk they are on; serving them would open a port to every interface
+        # task logs are read from disk; a log server would listen on all interfaces
         service(SCHEDULER, "--skip-serve-logs", stop_seconds=8),
         service(DAG_PROCESSOR),
         service(TRIGGERER, "--skip-serve-logs"),
@@ -158,19 +165,19 @@ def _airflow(state: StackState) -> list[Service]:
 
 
 def api_server_check(state: StackState) -> None:
-    """Ask the API server for its version.
+    """Check that the API server responds.
 
     Raises:
-        NotReady: it does not answer.
+        NotReady: it does not respond.
     """
     _get(f"{state.airflow_url}/api/v2/version", "Airflow's API server")
 
 
 def component_check(state: StackState, name: str) -> None:
-    """Ask Airflow how one of its components is.
+    """Check the health of a component of Airflow.
 
     Raises:
-        NotReady: Airflow does not answer, or has had no heartbeat of the component for some seconds.
+        NotReady: Airflow does not respond, or has had no heartbeat of the component for some seconds.
     """
     health = _get(f"{state.airflow_url}/api/v2/monitor/health", "Airflow's API server").json()
     component = health[HEALTH_KEYS[name]]
@@ -179,7 +186,7 @@ def component_check(state: StackState, name: str) -> None:
 
 
 def heartbeat(state: StackState, name: str) -> str | None:
-    """Moment of the component's last heartbeat in ISO 8601, None before the first."""
+    """Return the time of the last heartbeat of a component in ISO 8601, or None before the first."""
     health = _get(f"{state.airflow_url}/api/v2/monitor/health", "Airflow's API server").json()
     key = HEALTH_KEYS[name]
     moment: str | None = health[key].get(f"latest_{key}_heartbeat")
@@ -188,9 +195,9 @@ def heartbeat(state: StackState, name: str) -> str | None:
 
 def _get(url: str, what: str) -> httpx.Response:
     try:
-        # a proxy of the user's shell knows nothing of this machine's loopback
+        # no proxy for loopback addresses
         response = httpx.get(url, timeout=5, trust_env=False)
         response.raise_for_status()
     except httpx.HTTPError as error:
-        raise NotReady(f"{what} does not answer at {url}: {error}") from error
+        raise NotReady(f"{what} does not respond at {url}: {error}") from error
     return response

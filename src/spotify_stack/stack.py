@@ -1,4 +1,4 @@
-"""Starting and stopping the embedded stack."""
+"""Starts and stops the embedded stack."""
 
 from __future__ import annotations
 
@@ -39,11 +39,14 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stack is to serve.
+    """Options of a start. None always means: as at the previous start.
 
-    `sandbox`: its options. `own_app`: the user's own connection `spotify_api`, as Airflow reads it, instead
-    of the sandbox; "" for the sandbox. `own_user`: connection `spotify_user` to go with it. `sources`: a
-    sources.yml. `store`: one of `state.STORES`. None is always: as it was the last time.
+    Attributes:
+        sandbox: Options of the sandbox.
+        own_app: Connection `spotify_api` of the user, as Airflow reads it; "" for the sandbox.
+        own_user: Connection `spotify_user` that belongs to `own_app`.
+        sources: A sources.yml.
+        store: One of `state.STORES`.
     """
 
     sandbox: SandboxOptions | None = None
@@ -54,19 +57,22 @@ class Wanted:
 
 
 class Stack:
-    """The stack in one folder. `report` gets a line for each thing that is done."""
+    """The stack in one folder; `report` is called with each line of progress."""
 
     def __init__(self, paths: StackPaths, report: Report = lambda line: None) -> None:
         self.paths = paths
         self._report = report
 
     def up(self, wanted: Wanted | None = None) -> StackState:
-        """Start what does not run, wait until all of it is healthy, and give the stack's state.
+        """Start all services that do not run, and wait until all are healthy.
 
-        A start that fails or is interrupted leaves no process behind; a stack that ran before stays.
+        A failed or interrupted start leaves no process behind; a stack that ran before keeps running.
+
+        Returns:
+            State of the stack.
 
         Raises:
-            PipelineError: something cannot be started; the message names it and its log.
+            PipelineError: a service cannot be started; the message names it and its log.
         """
         wanted = wanted or Wanted()
         if wanted.store == MINIO:
@@ -80,25 +86,29 @@ class Stack:
             try:
                 return self._start(wanted)
             except BaseException:
-                with _undisturbed():
+                with _ignore_signals():
                     self._report("stopping what was started")
                     self._stop()
                 raise
 
     def down(self) -> int:
-        """Stop everything; gives the number of processes that the supervisor had lost."""
-        with self._lock(), _undisturbed():
+        """Stop all services.
+
+        Returns:
+            Number of processes that the supervisor no longer knew.
+        """
+        with self._lock(), _ignore_signals():
             return self._stop()
 
     def state(self) -> StackState | None:
-        """The stack's state when its supervisor runs, else None."""
+        """Return the state of the stack if its supervisor runs, else None."""
         return self._running_state()
 
     def _running_state(self) -> StackState | None:
         if not self.paths.state.exists() or not self.paths.secrets.exists():
             return None
         state = load(self.paths)
-        # the port alone proves nothing: it must be this stack's supervisor, which knows the password
+        # only the supervisor of this stack accepts the password; another program may listen on the port
         return state if Supervisor(state).is_running() else None
 
     def _start(self, wanted: Wanted) -> StackState:
@@ -106,7 +116,7 @@ class Stack:
             self._report(f"warning: {warning}")
         with PortReservation() as reservation:
             before = create_or_load(self.paths, reservation)
-            # a clock that a demo left behind would keep the daily run from ever being on time
+            # with the clock of an earlier demo, no scheduled run would find its date
             sandbox = wanted.sandbox or replace(before.sandbox, clock=None)
             state = before.changed(
                 sandbox=sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
@@ -117,14 +127,14 @@ class Stack:
             supervisor = Supervisor(state)
             supervisor.start(everything.values())
             self._launch(supervisor, (everything[name] for name in services.SERVERS))
-            bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
+            bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
             self._prepare(state)
             self._launch_airflow(state, supervisor, everything)
         self._await_dags(state)
         return state
 
     def _complete(self, state: StackState, wanted: Wanted) -> StackState:
-        """Bring a running stack to what is asked: start what is missing, exchange Spotify or the store."""
+        """Change a running stack: start missing services, exchange the sandbox, the app or the store."""
         supervisor = Supervisor(state)
         before = state
         state = before.changed(
@@ -132,19 +142,19 @@ class Stack:
         )
         state.save()
         if state.store != before.store:
-            # the new one takes over port and key pair
+            # the new one uses the same port and key pair
             supervisor.stop([services.STORE], timeout=STOP_SECONDS)
         if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
         variables = airflow_environment.connection_variables
         if variables(state) != variables(before):
-            # Airflow's processes have those that they were started with
+            # Airflow's processes keep the variables of their start
             supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
         everything = services.all_services(state)
         missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]
         self._launch(supervisor, (everything[name] for name in services.SERVERS if name in missing))
-        bootstrap.sources(state, wanted.sources, anew=state.sandbox.catalog != before.sandbox.catalog)
-        # the dbt project may have changed since; databases are only migrated by a start from nothing
+        bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
+        # the dbt project may have changed; databases are migrated by a full start only
         bootstrap.manifest(state)
         if any(name in missing for name in services.AIRFLOW):
             self._launch_airflow(state, supervisor, everything)
@@ -152,7 +162,7 @@ class Stack:
         return state
 
     def _prepare(self, state: StackState) -> None:
-        """Databases and manifest, at the same time: each waits for something else."""
+        """Prepare databases and manifest at the same time."""
         steps = {
             "warehouse roles and migrations": bootstrap.warehouse,
             "Airflow's database": bootstrap.metadata,
@@ -169,7 +179,7 @@ class Stack:
             for result in [pool.submit(timed, name, step) for name, step in steps.items()]:
                 result.result()
         finally:
-            # an interrupt must not wait for them: their processes are ended with all the others
+            # after an interrupt, their processes are ended with all others
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _launch(self, supervisor: Supervisor, wanted: Iterable[Service]) -> None:
@@ -187,19 +197,21 @@ class Stack:
             supervisor.launch(name)
         running_before = {name for name in services.AIRFLOW if supervisor.status(name)[0] == "RUNNING"}
 
-        def beats_anew(name: str) -> Callable[[], None]:
+        def fresh_heartbeat(name: str) -> Callable[[], None]:
             def check() -> None:
                 everything[name].check()
                 beat = services.heartbeat(state, name)
-                # the database remembers the heartbeat of the process before
+                # the database still has the heartbeat of the previous process
                 if beat is None or datetime.fromisoformat(beat) < begun:
                     raise NotReady(f"Airflow has had no heartbeat of the new {name} yet")
 
             return check
 
         for name in services.AIRFLOW:
-            anew = name != services.API_SERVER and name not in running_before
-            self._await(supervisor, everything[name], beats_anew(name) if anew else everything[name].check)
+            restarted = name != services.API_SERVER and name not in running_before
+            self._await(
+                supervisor, everything[name], fresh_heartbeat(name) if restarted else everything[name].check
+            )
 
     def _await(self, supervisor: Supervisor, service: Service, check: Callable[[], None]) -> None:
         waited = wait_until(
@@ -232,7 +244,7 @@ class Stack:
                 except PipelineError as error:
                     self._report(f"warning: {error}")
                 for name in names:
-                    # tasks run in process groups of their own, which no signal to the service's group reaches
+                    # tasks have process groups of their own, which get no signals of the service's group
                     processes.end_survivors(self.paths, service=name, grace=2)
             supervisor.shutdown()
         survivors = processes.end_survivors(self.paths)
@@ -242,7 +254,7 @@ class Stack:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Only one start or stop of this stack at a time; the lock goes with the process."""
+        """Allow one start or stop of this stack at a time; the lock ends with the process."""
         self.paths.root.mkdir(parents=True, exist_ok=True)
         with (self.paths.root / ".lock").open("w") as file:
 
@@ -250,7 +262,7 @@ class Stack:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise NotReady("another start or stop of this stack is going on") from None
+                    raise NotReady("another start or stop of this stack is running") from None
 
             wait_until(check, timeout=LOCK_SECONDS, what=f"the stack in {self.paths.root}")
             yield
@@ -262,8 +274,8 @@ def running_state() -> StackState | None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Finish stopping even when Ctrl-C is pressed again: everything in here is bounded in time."""
+def _ignore_signals() -> Iterator[None]:
+    """Finish stopping even if Ctrl-C is pressed again; everything in the block is bounded in time."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

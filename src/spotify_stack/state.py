@@ -1,4 +1,4 @@
-"""What one stack is: its folder, ports, secrets and what its sandbox serves, kept in files of that folder."""
+"""The state of a stack, stored in files: folder, ports, secrets and options of the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.object_store import GRPC_OFFSET, PARTS
 from spotify_stack.ports import PortReservation
 
-# every process of a stack carries this variable with the stack's folder: the way to find all of them
+# every process of a stack has this variable with the folder of the stack, by which it is found
 STACK_VARIABLE = "SPOTIFY_PIPELINE_STACK"
 SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
@@ -60,63 +60,63 @@ SECRETS = {
 
 @dataclass(frozen=True)
 class StackPaths:
-    """Everything a stack writes lies under `root`."""
+    """Paths of a stack; everything it writes is under `root`."""
 
     root: Path
 
     @classmethod
     def default(cls) -> StackPaths:
-        """`build/stack` of the project, or what SPOTIFY_PIPELINE_STACK_DIR names."""
+        """Return `build/stack` of the project, or the folder in SPOTIFY_PIPELINE_STACK_DIR."""
         return cls(Path(os.environ.get(FOLDER_VARIABLE) or PROJECT_ROOT / "build" / "stack").resolve())
 
     @property
     def state(self) -> Path:
-        """Ports and the sandbox's options."""
+        """File of the ports and the options of the sandbox."""
         return self.root / "stack.json"
 
     @property
     def secrets(self) -> Path:
-        """Passwords and keys, readable by the owner only."""
+        """File of the passwords and keys, readable by the owner only."""
         return self.root / "secrets.json"
 
     @property
     def sources(self) -> Path:
-        """The sources.yml that the stack's Airflow reads: a link to the user's, or the demo's own."""
+        """The sources.yml of the stack: a link to the user's list, or a list of what the sandbox serves."""
         return self.root / "sources.yml"
 
     @property
     def logs(self) -> Path:
-        """One log file for each service."""
+        """Folder of the logs of the services."""
         return self.root / "logs"
 
     @property
     def reports(self) -> Path:
-        """Copies of the reports."""
+        """Folder of copies of the reports."""
         return self.root / "reports"
 
     @property
     def dbt_docs(self) -> Path:
-        """dbt's documentation, for Airflow's UI."""
+        """Folder of dbt's documentation, for Airflow's UI."""
         return self.root / "dbt-docs"
 
     @property
     def lineage(self) -> Path:
-        """Lineage events, a file each, of a stack that was started with them."""
+        """Folder of lineage events, one file each, if they are on."""
         return self.root / "lineage"
 
     @property
     def alerts(self) -> Path:
-        """What operators are told, a line of JSON each; absent before the first alert."""
+        """File of the alerts, one line of JSON each; absent before the first alert."""
         return self.root / "alerts.ndjson"
 
     @property
     def airflow_home(self) -> Path:
-        """AIRFLOW_HOME: the configuration, and the logs of tasks."""
+        """AIRFLOW_HOME: configuration and logs of tasks."""
         return self.root / "airflow"
 
     @property
     def temporary(self) -> Path:
-        """TMPDIR of Airflow's processes; emptied by each start from nothing."""
+        """TMPDIR of Airflow's processes; a full start empties it."""
         return self.root / "tmp"
 
     @property
@@ -125,13 +125,19 @@ class StackPaths:
         return self.root / "supervisord.conf"
 
     def log(self, service: str) -> Path:
-        """Log file of a service."""
+        """Return the path of the log of a service."""
         return self.logs / f"{service}.log"
 
 
 @dataclass(frozen=True)
 class SandboxOptions:
-    """What the sandbox serves: `catalog` is a folder, None the seeded catalogue; `clock` is ISO 8601."""
+    """Options of the sandbox.
+
+    Attributes:
+        mode: Class of app.
+        catalog: Catalogue folder; None for the seeded catalogue.
+        clock: Moment of its clock in ISO 8601; None for now.
+    """
 
     mode: str = "development"
     catalog: str | None = None
@@ -148,14 +154,14 @@ def _today() -> str:
 
 @dataclass(frozen=True)
 class StackState:
-    """One stack, ready to be turned into services."""
+    """State of a stack, from which its services are built."""
 
     paths: StackPaths
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = field(repr=False)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     store: str = SEAWEEDFS
-    # date on which the stack was made, and its sandbox's user agreed to be read
+    # date on which the stack was created, and the sandbox's user logged in
     made_on: str = field(default_factory=_today)
 
     def __post_init__(self) -> None:
@@ -164,22 +170,22 @@ class StackState:
 
     @property
     def airflow_url(self) -> str:
-        """Where Airflow's UI and REST API are."""
+        """Address of Airflow's UI and REST API."""
         return f"http://127.0.0.1:{self.ports['airflow']}"
 
     @property
     def sandbox_url(self) -> str:
-        """Where the stand-in for Spotify is."""
+        """Address of the sandbox."""
         return f"http://127.0.0.1:{self.ports['sandbox']}"
 
     @property
     def own_app(self) -> str | None:
-        """Connection `spotify_api` of the user's own, as Airflow reads it; None with the sandbox."""
+        """The user's own connection `spotify_api`, as Airflow reads it; None with the sandbox."""
         return self.secrets.get(OWN_APP) or None
 
     @property
     def own_user(self) -> str | None:
-        """Connection `spotify_user` that goes with `own_app`, as Airflow reads it."""
+        """Connection `spotify_user` that belongs to `own_app`, as Airflow reads it."""
         return self.secrets.get(OWN_USER) or None
 
     @property
@@ -197,10 +203,15 @@ class StackState:
         own_user: str | None = None,
         store: str | None = None,
     ) -> StackState:
-        """The same stack with another Spotify or object store.
+        """Return the state with other options; None leaves an option unchanged.
 
-        None leaves as it is, `own_app` "" means no app of the user's own. The objects of one store do not
-        move to the other: each has its own folder.
+        The objects of one store do not move to the other: each has its own folder.
+
+        Args:
+            sandbox: Options of the sandbox.
+            own_app: Connection `spotify_api` of the user; "" for the sandbox.
+            own_user: Connection `spotify_user` that belongs to `own_app`.
+            store: Object store.
         """
         kept = dict(self.secrets)
         if own_app is not None:
@@ -210,7 +221,7 @@ class StackState:
         return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
 
     def save(self) -> None:
-        """Write the files of the stack; a reader sees the old or the new content, never half of it."""
+        """Write the files of the stack."""
         public = {
             "ports": dict(self.ports),
             "sandbox": asdict(self.sandbox),
@@ -222,7 +233,7 @@ class StackState:
 
 
 def load(paths: StackPaths) -> StackState:
-    """Read the stack in `paths`.
+    """Read the state of a stack.
 
     Raises:
         ConfigurationError: there is none, or its files cannot be read.
@@ -236,9 +247,7 @@ def load(paths: StackPaths) -> StackState:
 
 
 def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
-    """Read the stack in `paths`, or make a new one; ports that are taken by now are replaced by free ones.
-
-    Only for a stack whose servers do not run: its own servers would count as takers.
+    """Read the state of a stack that does not run, or create it. Ports in use are replaced by free ones.
 
     Raises:
         ConfigurationError: no free port, or a file of the stack cannot be read.
@@ -272,7 +281,7 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
 
 
 def _new_secret(name: str, size: int) -> str:
-    if name == "airflow_fernet":  # cryptography.fernet wants exactly this form
+    if name == "airflow_fernet":  # the form that cryptography.fernet requires
         return base64.urlsafe_b64encode(os.urandom(size)).decode()
     return secrets.token_hex(size)
 

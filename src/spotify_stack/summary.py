@@ -1,4 +1,4 @@
-"""What a demo has brought: build/demo/summary.json, and the table at its end."""
+"""The result of a demo: build/demo/summary.json, and the tables printed at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TRANSFORM = "spotify_transform"
 
 @dataclass
 class PartitionRun:
-    """What one partition did: run ids, states and seconds by DAG, and calls of the Web API."""
+    """Result of one partition: run ids, states and seconds by DAG, and number of calls of the Web API."""
 
     day: date
     sources: list[str] = field(default_factory=list)
@@ -41,10 +41,10 @@ class PartitionRun:
 
 
 def collect(state: StackState, api: AirflowApi, runs: list[PartitionRun], report: Path) -> dict[str, Any]:
-    """Everything that the summary says, in the order in which it says it.
+    """Return the content of summary.json.
 
     Raises:
-        PipelineError: Airflow, the warehouse or the object store cannot be asked.
+        PipelineError: Airflow, the warehouse or the object store cannot be read.
     """
     info = _connection(state, connections.WAREHOUSE_DBT)
     with naming_the_server(info), connect(info) as warehouse:
@@ -76,14 +76,14 @@ def collect(state: StackState, api: AirflowApi, runs: list[PartitionRun], report
 
 
 def dbt_nodes(manifest: Path) -> dict[str, int]:
-    """Numbers of models, data tests and seeds in dbt's manifest; what is disabled does not stand in it."""
+    """Return the numbers of models, data tests and seeds in dbt's manifest, which has no disabled nodes."""
     nodes = json.loads(manifest.read_text())["nodes"].values()
     kinds = Counter(node["resource_type"] for node in nodes)
     return {"models": kinds["model"], "tests": kinds["test"], "seeds": kinds["seed"]}
 
 
 def lake(state: StackState) -> Lake:
-    """The stack's object store."""
+    """Return a client of the stack's object store."""
     return Lake(_connection(state, connections.SPOTIFY_LAKE))
 
 

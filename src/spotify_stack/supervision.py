@@ -1,7 +1,7 @@
-"""supervisord: its configuration, its life, and a client for it.
+"""supervisord: its configuration, start and stop, and a client for it.
 
-Supervisor restarts what dies, rotates a log per service and stops by process group. It starts nothing on its
-own: the order, and the health checks between, are `stack`'s.
+Supervisor restarts services that end, rotates their logs and stops process groups. It starts no service by
+itself: `stack` starts them in order, with health checks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOT_RUNNING, ALREADY_STARTED = 70, 60
 
 
 def configuration(state: StackState, services: Iterable[Service]) -> RawConfigParser:
-    """supervisord.conf for these services; its paths are relative to the stack's folder."""
+    """Return supervisord.conf for these services; its paths are relative to the folder of the stack."""
     config = RawConfigParser()
     config["supervisord"] = {
         "nodaemon": "true",
@@ -89,7 +89,7 @@ class Supervisor:
         """Write the configuration and start supervisord, detached from this terminal.
 
         Raises:
-            NotReady: it ended, or does not answer within 20 s.
+            NotReady: it ended, or does not respond within 20 s.
         """
         paths = self._state.paths
         text = io.StringIO()
@@ -114,20 +114,20 @@ class Supervisor:
         )
 
     def check(self) -> None:
-        """Ask supervisord for its state.
+        """Check that supervisord runs.
 
         Raises:
-            NotReady: it does not answer, or another program holds its port.
+            NotReady: it does not respond, or another program uses its port.
         """
         try:
-            answer: Any = self._proxy.supervisor.getState()
+            state: Any = self._proxy.supervisor.getState()
         except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
-            raise NotReady(f"supervisord does not answer: {error}") from error
-        if answer["statename"] != "RUNNING":
-            raise NotReady(f"supervisord is {answer['statename']}")
+            raise NotReady(f"supervisord does not respond: {error}") from error
+        if state["statename"] != "RUNNING":
+            raise NotReady(f"supervisord is {state['statename']}")
 
     def is_running(self) -> bool:
-        """Whether supervisord answers."""
+        """Return whether supervisord responds."""
         try:
             self.check()
         except NotReady:
@@ -135,19 +135,19 @@ class Supervisor:
         return True
 
     def status(self, name: str) -> tuple[str, int]:
-        """State of a service in supervisor's words, and its process id or 0."""
+        """Return the state of a service as supervisor names it, and its process id or 0."""
         info: Any = self._call("getProcessInfo", name)
         return str(info["statename"]), int(info["pid"])
 
     def launch(self, name: str) -> None:
-        """Start a service without waiting; one that is already starting or running stays."""
+        """Start a service without waiting; nothing happens if it is already running."""
         self._call("startProcess", name, False, ignore=ALREADY_STARTED)
 
     def stop(self, names: Iterable[str], *, timeout: float) -> None:
         """Stop services at the same time and wait until they are gone.
 
         Raises:
-            NotReady: one is still there after `timeout` seconds.
+            NotReady: one still runs after `timeout` seconds.
         """
         wanted = list(names)
         for name in wanted:
@@ -161,18 +161,18 @@ class Supervisor:
         wait_until(check, timeout=timeout, what="stopping")
 
     def failure(self, name: str) -> str | None:
-        """Why it is of no use to wait for a service any longer; None while there is hope."""
+        """Return why a service will not start, or None while it still may."""
         try:
             statename, _ = self.status(name)
         except NotReady as error:
             return str(error)
         if statename == "FATAL":
             last = last_lines(self._state, name)
-            return f"it ends as soon as it starts; its last words: {last}"
+            return f"it ends as soon as it starts; the end of its log: {last}"
         return None
 
     def shutdown(self) -> None:
-        """Ask supervisord to stop everything that is left and to end, and wait for that, at most 20 s."""
+        """Let supervisord stop all services and end; wait for that up to 20 s."""
         if not self.is_running():
             return
         self._call("shutdown")
@@ -186,11 +186,11 @@ class Supervisor:
                 return None
             raise PipelineError(f"supervisord refuses {method}{arguments}: {fault.faultString}") from fault
         except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
-            raise NotReady(f"supervisord does not answer: {error}") from error
+            raise NotReady(f"supervisord does not respond: {error}") from error
 
 
 def last_lines(state: StackState, name: str, count: int = 5) -> str:
-    """The last lines of a service's log, in one line."""
+    """Return the last lines of the log of a service, joined to one line."""
     try:
         lines = state.paths.log(name).read_text(errors="replace").splitlines()
     except FileNotFoundError:

@@ -38,7 +38,7 @@ def run(server: S3Server, **changes: str) -> subprocess.CompletedProcess[str]:
 def test_the_bucket_is_made_once(each_s3_server: S3Server) -> None:
     for _ in range(2):
         done = run(each_s3_server)
-        assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} is there\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} exists\n"), done.stderr
     client = Minio(
         endpoint=f"{HOST}:{each_s3_server.port}",
         access_key=each_s3_server.access_key,

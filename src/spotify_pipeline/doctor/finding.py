@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `problem` is one sentence with the way out, "" when all is well."""
+    """Result of a check.
+
+    Attributes:
+        subject: What was checked.
+        problem: One sentence with the problem and its solution; "" if there is none.
+    """
 
     subject: str
     problem: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no problem."""
         return not self.problem
 
 

@@ -1,4 +1,4 @@
-"""Settings and connections: given, readable, and leading to something that answers."""
+"""Checks of settings and connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 10
 
 
 def check_settings() -> Findings:
-    """Settings can be read, and the list of sources is in order."""
+    """Check that the settings and sources.yml can be read."""
     try:
         settings = Settings.load()
         yield Finding("settings")
@@ -31,7 +31,7 @@ def check_settings() -> Findings:
 
 
 def check_connections(environ: Mapping[str, str] | None = None) -> Findings:
-    """Each connection is defined and leads somewhere that accepts its login."""
+    """Check that each connection is defined and that its server accepts the login."""
     for conn_id in connections.CONNECTION_IDS:
         subject = f"connection {conn_id}"
         try:
@@ -43,11 +43,11 @@ def check_connections(environ: Mapping[str, str] | None = None) -> Findings:
 
 
 def check_alert_channels(environ: Mapping[str, str] | None = None) -> Findings:
-    """Connections that the alerts are set to go through are defined; nothing is sent."""
+    """Check that the connections of the alert channels are defined; nothing is sent."""
     try:
         settings = Settings.load()
     except PipelineError:
-        return  # said already
+        return  # reported by check_settings
     wanted = {
         settings.alerts_smtp_connection: settings.alerts_email_to,
         settings.alerts_slack_connection: settings.alerts_slack_connection,
@@ -77,7 +77,7 @@ def _warehouse(info: ConnectionInfo) -> None:
 
 
 def _spotify(info: ConnectionInfo) -> None:
-    """Any HTTP answer will do: whether the login is right costs a call, which the first run makes anyway."""
+    """Check that the addresses respond; the first run checks the login, which costs a call."""
     info.require("login")
     info.require("password")
     for name in ("api_url", "accounts_url"):
@@ -86,6 +86,6 @@ def _spotify(info: ConnectionInfo) -> None:
             httpx.get(url, timeout=SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PipelineError(
-                f"connection '{info.conn_id}': nothing answers at {name} '{url}' ({type(error).__name__}): "
+                f"connection '{info.conn_id}': nothing responds at {name} '{url}' ({type(error).__name__}): "
                 "correct it, or let this machine reach it"
             ) from error

@@ -1,4 +1,4 @@
-"""Versions of the tools around, and of the image."""
+"""Checks of the versions of Python, Docker, the Astro CLI and the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from spotify_pipeline.doctor.finding import Finding, Findings
 
 Version = tuple[int, ...]
-# the first Docker that builds with BuildKit by itself, and the first Astro CLI that knows Airflow 3
+# the first Docker with BuildKit by default, and the first Astro CLI with Airflow 3
 DOCKER, ASTRO = (23, 0), (1, 34)
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 AIRFLOW = "3.3"
@@ -21,7 +21,7 @@ TOOL_SECONDS = 20
 
 
 def check_python() -> Findings:
-    """The Python that runs this."""
+    """Check the version of the running Python."""
     version = sys.version_info[:2]
     good = version in PYTHONS
     yield Finding(
@@ -33,13 +33,13 @@ def check_python() -> Findings:
 
 
 def check_docker() -> Findings:
-    """Docker: installed, answering, new enough."""
+    """Check that Docker is installed, responds, and is new enough."""
     if shutil.which("docker") is None:
         yield Finding("Docker", "docker is not installed: install Docker, or run without it (make up)")
         return
     found = _version(["docker", "version", "--format", "{{.Server.Version}}"])
     if found is None:
-        yield Finding("Docker", "the Docker daemon does not answer: start it, then try again")
+        yield Finding("Docker", "the Docker daemon does not respond: start it, then try again")
     elif found < DOCKER:
         yield Finding("Docker", f"Docker {_text(found)} is too old: update it to {_text(DOCKER)} or newer")
     else:
@@ -47,28 +47,28 @@ def check_docker() -> Findings:
 
 
 def check_astro() -> Findings:
-    """The Astro CLI: installed, of the right generation."""
-    way_out = "https://www.astronomer.io/docs/astro/cli/install-cli tells how"
+    """Check that the Astro CLI is installed in a supported version."""
+    way_out = "https://www.astronomer.io/docs/astro/cli/install-cli shows how"
     if shutil.which("astro") is None:
         yield Finding("Astro CLI", f"astro is not installed: {way_out}")
         return
     found = _version(["astro", "version"])
     if found is None:
-        yield Finding("Astro CLI", f"`astro version` tells no version: install the CLI again; {way_out}")
+        yield Finding("Astro CLI", f"`astro version` shows no version: install the CLI again; {way_out}")
     elif found[0] > ASTRO[0]:
         yield Finding(
-            "Astro CLI", f"Astro CLI {_text(found)} wants another project layout: install 1.x; {way_out}"
+            "Astro CLI", f"Astro CLI {_text(found)} needs another project layout: install 1.x; {way_out}"
         )
     elif found < ASTRO:
         yield Finding(
-            "Astro CLI", f"Astro CLI {_text(found)} knows no Airflow 3: update it to 1.x; {way_out}"
+            "Astro CLI", f"Astro CLI {_text(found)} does not support Airflow 3: update it to 1.x; {way_out}"
         )
     else:
         yield Finding("Astro CLI")
 
 
 def check_image(dockerfile: Path) -> Findings:
-    """The Runtime that the Dockerfile starts from: this Airflow, a Python that dbt runs on."""
+    """Check that the Dockerfile starts from a Runtime with this Airflow and a Python that dbt supports."""
     try:
         text = dockerfile.read_text()
     except OSError:
@@ -79,21 +79,21 @@ def check_image(dockerfile: Path) -> Findings:
     match = TAG.fullmatch(tag)
     right = f"{REGISTRY}:{AIRFLOW}-8-python-3.12"
     if image != REGISTRY or match is None:
-        problem = f"'{named[1] if named else ''}' is no tag of Astro Runtime: start from {right}"
+        problem = f"'{named[1] if named else ''}' is not a tag of Astro Runtime: start from {right}"
     elif match["airflow"] != AIRFLOW:
         problem = (
             f"Runtime {tag} is not Airflow {AIRFLOW}, which the DAGs are written for: start from {right}"
         )
     elif match["python"] not in {_text(version) for version in PYTHONS}:
         python = match["python"] or "3.14, its default"
-        problem = f"Runtime {tag} has Python {python}, on which dbt 1.11 does not run: start from {right}"
+        problem = f"Runtime {tag} has Python {python}, which dbt 1.11 does not support: start from {right}"
     else:
         problem = ""
     yield Finding("image", problem)
 
 
 def _version(command: list[str]) -> Version | None:
-    """First version number that a tool tells, or None."""
+    """Return the first version number in the output of a tool, or None."""
     try:
         done = subprocess.run(  # noqa: S603 - our own command lines
             command, capture_output=True, text=True, check=False, timeout=TOOL_SECONDS

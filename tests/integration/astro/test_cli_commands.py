@@ -62,7 +62,7 @@ def python(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
     )
 
 
-def test_dags_import_under_the_mocks_of_astro_dev_parse_and_ask_for_nothing(tmp_path: Path) -> None:
+def test_dags_import_under_the_mocks_of_astro_dev_parse(tmp_path: Path) -> None:
     done = python("-c", MOCKED, env=environment(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(done.stdout.splitlines()[-1].split()) >= DAGS
@@ -83,7 +83,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, str(tmp_path)) | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def test_astro_dev_pytest_collects_what_can_run_in_the_image_and_no_more(bare: dict[str, str]) -> None:
+def test_astro_dev_pytest_collects_what_the_image_can_run(bare: dict[str, str]) -> None:
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests", env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     places = {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
@@ -97,9 +97,9 @@ def test_astro_dev_pytest_runs_in_the_image(bare: dict[str, str]) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
-def test_the_image_s_packages_fit_together_on_its_python_beside_its_airflow(tmp_path: Path) -> None:
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.is_file() else shutil.which("uv")
+def test_the_image_s_packages_fit_its_python_and_airflow(tmp_path: Path) -> None:
+    installed = Path(sys.executable).parent / "uv"
+    uv = str(installed) if installed.is_file() else shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not installed: make .venv")
     (airflow,) = PROJECT["optional-dependencies"]["airflow"]

@@ -128,7 +128,7 @@ def test_no_port_of_this_machine_is_published_twice(services: dict[str, Any]) ->
     assert len(published) == len(set(published))
 
 
-def test_our_services_run_without_root_s_privileges_where_their_images_let_them(
+def test_services_run_without_root_where_images_allow_it(
     services: dict[str, Any],
 ) -> None:
     # Postgres' entry point starts as root, to own its folder, and becomes `postgres`; MinIO owns /data
@@ -172,7 +172,7 @@ def reference() -> list[str]:
     return command
 
 
-def test_the_reference_implementation_takes_the_files_and_reads_them_as_we_do(
+def test_the_reference_implementation_reads_the_same(
     reference: list[str], project: Path, services: dict[str, Any]
 ) -> None:
     read = compose.by_reference(reference, project, project / compose.CLI.name, compose.OVERRIDE)["services"]

@@ -85,7 +85,7 @@ def test_the_catalogue_is_whole_through_the_api(
     assert len(tracks) == served.track_count
 
 
-def test_an_album_of_more_than_fifty_tracks_goes_on_in_the_next_page(
+def test_an_album_of_over_fifty_tracks_has_a_next_page(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     albums = (
@@ -193,14 +193,14 @@ REMOVED = (
 
 
 @pytest.mark.parametrize("path", [*REMOVED, "/playlists/{id}/tracks"])
-def test_development_mode_answers_403_where_endpoints_were_removed(
+def test_removed_endpoints_return_403_in_development(
     development: RunningSandbox, development_api: httpx.Client, path: str
 ) -> None:
     response = development_api.get(path.format(id=artist_ids(development)[0]))
     assert (response.status_code, response.json()) == (403, error(403, "Forbidden"))
 
 
-def test_an_extended_app_fetches_several_at_once_with_null_for_the_unknown(
+def test_an_extended_app_gets_several_with_null_for_unknown(
     extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     artists = artist_ids(extended)[:3]
@@ -239,8 +239,8 @@ def test_every_answer_carries_the_date_of_the_sandboxes_clock(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     development.control.set_clock("2031-01-02T03:04:05Z", frozen=True)
-    answers = [development_api.get("/nowhere"), httpx.get(development.base_url)]
-    for response in answers:
+    responses = [development_api.get("/nowhere"), httpx.get(development.base_url)]
+    for response in responses:
         assert response.headers.get_list("date") == ["Thu, 02 Jan 2031 03:04:05 GMT"]
     development.control.set_clock("2026-11-22T06:00:00Z", frozen=False)
     got = parsedate_to_datetime(development_api.get(f"/artists/{NOBODY}").headers["date"])
@@ -264,16 +264,16 @@ def test_a_market_relinks_tracks_to_one_that_can_be_played(
     found = 0
     for single in {album["id"]: album for album in singles}.values():
         (asked, *_) = get(extended_api, f"/albums/{single['id']}")["tracks"]["items"]
-        answer = get(extended_api, f"/tracks/{asked['id']}", market="ES")
-        if answer["id"] == asked["id"]:
-            assert (answer["is_playable"], answer["restrictions"]) == (False, {"reason": "market"})
-            assert "linked_from" not in answer
+        got = get(extended_api, f"/tracks/{asked['id']}", market="ES")
+        if got["id"] == asked["id"]:
+            assert (got["is_playable"], got["restrictions"]) == (False, {"reason": "market"})
+            assert "linked_from" not in got
             continue
         found += 1
-        assert (answer["is_playable"], answer["linked_from"]["id"]) == (True, asked["id"])
+        assert (got["is_playable"], got["linked_from"]["id"]) == (True, asked["id"])
         plain = get(extended_api, f"/tracks/{asked['id']}")
-        assert (plain["id"], plain["external_ids"]) == (asked["id"], answer["external_ids"])
+        assert (plain["id"], plain["external_ids"]) == (asked["id"], got["external_ids"])
         development = get(development_api, f"/tracks/{asked['id']}", market="ES")
-        assert development["id"] == answer["id"]
+        assert development["id"] == got["id"]
         assert "linked_from" not in development
     assert found

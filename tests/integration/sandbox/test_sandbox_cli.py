@@ -23,7 +23,7 @@ def refused(*arguments: str) -> str:
     return done.stderr
 
 
-def test_two_sandboxes_on_free_ports_serve_their_own_clocks_and_end_with_their_blocks() -> None:
+def test_two_sandboxes_run_with_clocks_of_their_own() -> None:
     with (
         running(size=50, clock="2026-01-05T00:00:00Z") as one,
         running(size=50, clock="2026-02-06T00:00:00Z") as two,

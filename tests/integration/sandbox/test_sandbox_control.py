@@ -70,10 +70,10 @@ def test_no_call_is_logged_with_its_token(development: RunningSandbox, control: 
 
 def test_a_rate_limit_passes(control: SandboxControl, development_api: httpx.Client, url: str) -> None:
     control.rate_limit("/artists/", retry_after=7, times=2, after=1)
-    answers = [development_api.get(url) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
-    assert answers[1].headers["retry-after"] == "7"
-    assert answers[1].json() == {"error": {"status": 429, "message": "API rate limit exceeded"}}
+    responses = [development_api.get(url) for _ in range(4)]
+    assert [each.status_code for each in responses] == [200, 429, 429, 200]
+    assert responses[1].headers["retry-after"] == "7"
+    assert responses[1].json() == {"error": {"status": 429, "message": "API rate limit exceeded"}}
     assert (control.faults()[0]["matched"], control.faults()[0]["applied"]) == (4, 2)
 
 
@@ -82,7 +82,7 @@ def test_a_quota_holds_for_its_endpoint_until_cleared(
 ) -> None:
     control.exhaust_quota(r"^/v1/artists/\w+/albums", retry_after=86_207)
     refused = [development_api.get(f"{url}/albums") for _ in range(3)]
-    assert {answer.status_code for answer in refused} == {429}
+    assert {each.status_code for each in refused} == {429}
     assert refused[0].json()["error"]["reason"] == "QUOTA_EXCEEDED"
     assert refused[0].headers["retry-after"] == "86207"
     assert development_api.get(url).status_code == 200
@@ -92,9 +92,9 @@ def test_a_quota_holds_for_its_endpoint_until_cleared(
 
 def test_errors_can_be_plain_text(control: SandboxControl, development_api: httpx.Client, url: str) -> None:
     control.add_fault("status", status=429, body="Too many requests", headers={"Retry-After": "1"})
-    answer = development_api.get(url)
-    assert (answer.status_code, answer.text) == (429, "Too many requests")
-    assert answer.headers["content-type"].startswith("text/plain")
+    got = development_api.get(url)
+    assert (got.status_code, got.text) == (429, "Too many requests")
+    assert got.headers["content-type"].startswith("text/plain")
     control.add_fault("status", status=502)
     assert (development_api.get(url).status_code, development_api.get(url).status_code) == (502, 200)
 
@@ -113,16 +113,16 @@ def test_a_truncated_body_is_complete_http_and_broken_json(
 ) -> None:
     whole = development_api.get(url).content
     control.add_fault("truncate", body_bytes=30)
-    answer = development_api.get(url)
-    assert (answer.status_code, answer.content) == (200, whole[:30])
-    assert answer.headers["content-length"] == "30"
+    got = development_api.get(url)
+    assert (got.status_code, got.content) == (200, whole[:30])
+    assert got.headers["content-length"] == "30"
 
 
 def test_a_body_that_is_not_json(control: SandboxControl, development_api: httpx.Client, url: str) -> None:
     control.add_fault("not_json")
-    answer = development_api.get(url)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert answer.text.startswith("<!DOCTYPE html>")
+    got = development_api.get(url)
+    assert (got.status_code, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert got.text.startswith("<!DOCTYPE html>")
 
 
 def test_a_late_answer_and_one_that_never_comes(

@@ -33,7 +33,7 @@ def request_of(sandbox: RunningSandbox, **changes: str) -> dict[str, str]:
 
 
 def sent_back(response: httpx.Response) -> dict[str, str]:
-    """What the redirect tells the app."""
+    """Parameters of the redirect."""
     assert response.status_code == 302, response.text
     location = response.headers["location"]
     assert location.startswith(f"{REDIRECT}?")
@@ -65,7 +65,7 @@ def me(sandbox: RunningSandbox, access_token: str, path: str = "") -> httpx.Resp
     return httpx.get(f"{sandbox.api_url}/me{path}", headers={"Authorization": f"Bearer {access_token}"})
 
 
-def test_the_consent_page_asks_for_the_scopes_and_sends_the_user_back(development: RunningSandbox) -> None:
+def test_the_consent_page_shows_scopes_and_redirects(development: RunningSandbox) -> None:
     page = ask(development)
     assert page.status_code == 200
     assert "user-library-read" in page.text
@@ -134,8 +134,8 @@ def test_only_a_loopback_address_with_a_port_is_sent_back_to(
 def test_the_app_is_told_what_is_wrong_with_its_request(
     development: RunningSandbox, changes: dict[str, str], error: str
 ) -> None:
-    told = sent_back(ask(development, auto_approve="true", **changes))
-    assert told == {"error": error, "state": "a state/with=signs&"}
+    redirected = sent_back(ask(development, auto_approve="true", **changes))
+    assert redirected == {"error": error, "state": "a state/with=signs&"}
 
 
 def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
@@ -143,7 +143,7 @@ def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "answer"),
+    ("changes", "error"),
     [
         ({"code_verifier": "x" * 43}, ("invalid_grant", "code_verifier was incorrect")),
         ({"code_verifier": ""}, ("invalid_request", "code_verifier required")),
@@ -152,12 +152,12 @@ def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
     ],
 )
 def test_a_code_is_exchanged_by_the_app_that_asked_for_it_only(
-    development: RunningSandbox, changes: dict[str, str], answer: tuple[str, str]
+    development: RunningSandbox, changes: dict[str, str], error: tuple[str, str]
 ) -> None:
     code = sent_back(ask(development, auto_approve="true"))["code"]
     refused = exchange(development, code, **changes)
     assert refused.status_code == 400
-    assert (refused.json()["error"], refused.json()["error_description"]) == answer
+    assert (refused.json()["error"], refused.json()["error_description"]) == error
 
 
 def test_without_pkce_the_secret_is_asked_for(development: RunningSandbox) -> None:

@@ -31,8 +31,8 @@ def description(reference_data: Path) -> Any:
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
-def complaints(description: Any, path: str, status: str, body: Any) -> list[Any]:
-    """What the description has against a body as the answer of GET path."""
+def schema_errors(description: Any, path: str, status: str, body: Any) -> list[Any]:
+    """Errors of a body as the response to GET path, by the description."""
     response = description["paths"][path]["get"]["responses"][status]
     if "$ref" in response:
         response = description["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
@@ -48,7 +48,7 @@ def leaves(error: Any) -> Iterator[Any]:
         yield from leaves(inner)
 
 
-def answers(api: httpx.Client, sandbox: RunningSandbox, *, several: bool) -> Iterator[tuple[str, Any]]:
+def responses(api: httpx.Client, sandbox: RunningSandbox, *, several: bool) -> Iterator[tuple[str, Any]]:
     """(path in the description, body) for artists, albums and tracks of every sort."""
     for artist in artist_ids(sandbox)[:40]:
         yield "/artists/{id}", get(api, f"/artists/{artist}")
@@ -82,21 +82,21 @@ def test_the_validator_finds_a_wrong_answer(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     album = get(extended_api, f"/albums/{album_ids(extended_api, extended)[0]}")
-    assert complaints(description, "/albums/{id}", "200", album) == []
+    assert schema_errors(description, "/albums/{id}", "200", album) == []
     for wrong in (
         {**album, "release_date_precision": "week"},
         {**album, "artists": [{**album["artists"][0], "name": 5}]},
         {key: value for key, value in album.items() if key != "release_date"},
     ):
-        assert complaints(description, "/albums/{id}", "200", wrong)
+        assert schema_errors(description, "/albums/{id}", "200", wrong)
 
 
-def test_extended_answers_keep_to_the_description(
+def test_extended_responses_keep_to_the_description(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     count = 0
-    for path, body in answers(extended_api, extended, several=True):
-        found = complaints(description, path, "200", body)
+    for path, body in responses(extended_api, extended, several=True):
+        found = schema_errors(description, path, "200", body)
         assert not found, f"{path}: {found[0].json_path}: {found[0].message}"
         count += 1
     assert count > 150
@@ -108,17 +108,17 @@ def test_with_a_market_only_available_markets_is_missing(
     # the description requires the key on albums, the recorded responses to requests with a market lack it
     for album in album_ids(extended_api, extended)[::20]:
         body = get(extended_api, f"/albums/{album}", market="ES")
-        found = complaints(description, "/albums/{id}", "200", body)
+        found = schema_errors(description, "/albums/{id}", "200", body)
         assert {error.message for error in found} == {"'available_markets' is a required property"}
         track = get(extended_api, f"/tracks/{body['tracks']['items'][0]['id']}", market="ES")
         assert isinstance(track["is_playable"], bool)
 
 
-def test_development_answers_differ_from_the_description_by_the_removed_fields_only(
+def test_development_lacks_the_removed_fields_only(
     description: Any, development: RunningSandbox, development_api: httpx.Client
 ) -> None:
-    for path, body in answers(development_api, development, several=False):
-        for found in complaints(description, path, "200", body):
+    for path, body in responses(development_api, development, several=False):
+        for found in schema_errors(description, path, "200", body):
             assert found.validator == "required", f"{path}: {found.json_path}: {found.message}"
             kind = found.instance["type"]
             missing = set(found.validator_value) - set(found.instance)
@@ -129,7 +129,7 @@ def test_development_answers_differ_from_the_description_by_the_removed_fields_o
             )
 
 
-def user_answers(api: httpx.Client) -> Iterator[tuple[str, Any]]:
+def user_responses(api: httpx.Client) -> Iterator[tuple[str, Any]]:
     """(path in the description, body) of what a user may read.
 
     Where the description lets a list hold several kinds, its tracks are yielded one by one.
@@ -145,8 +145,8 @@ def user_answers(api: httpx.Client) -> Iterator[tuple[str, Any]]:
     for track in get(api, "/me/top/tracks", limit=50)["items"]:
         yield "/tracks/{id}", track
     for playlist in get(api, "/me/playlists")["items"]:
-        answer = api.get(f"/playlists/{playlist['id']}/items", params={"limit": 50})
-        for entry in answer.json().get("items", ()):
+        got = api.get(f"/playlists/{playlist['id']}/items", params={"limit": 50})
+        for entry in got.json().get("items", ()):
             if entry["item"] and entry["item"]["type"] == "track" and not entry["is_local"]:
                 yield "/tracks/{id}", entry["item"]
 
@@ -156,13 +156,13 @@ def without_nulls(page: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in page.items() if value is not None}
 
 
-def test_what_a_user_reads_in_development_differs_by_the_removed_fields_only(
+def test_development_user_data_lacks_removed_fields_only(
     description: Any, development_user: httpx.Client
 ) -> None:
     seen: Counter[str] = Counter()
-    for path, body in user_answers(development_user):
+    for path, body in user_responses(development_user):
         seen[path] += 1
-        for found in complaints(description, path, "200", body):
+        for found in schema_errors(description, path, "200", body):
             assert found.validator == "required", f"{path}: {found.json_path}: {found.message}"
             missing = set(found.validator_value) - set(found.instance)
             assert missing <= REMOVED[found.instance["type"]], f"{path}: {found.message}"
@@ -185,4 +185,4 @@ def test_errors_keep_to_the_description(
         ("/search", 429, over_quota),
     ):
         assert response.status_code == status
-        assert complaints(description, path, str(status), response.json()) == []
+        assert schema_errors(description, path, str(status), response.json()) == []

@@ -114,7 +114,7 @@ def test_in_development_other_peoples_playlists_show_no_entries(
         assert listener2.get(f"/playlists/{private['id']}{path}").status_code == 404
 
 
-def test_a_collaborator_reads_the_entries_and_sees_who_added_them(
+def test_a_collaborator_reads_entries_and_who_added_them(
     development: RunningSandbox, listener2: httpx.Client
 ) -> None:
     shared = named(development, collaborative=True)
@@ -124,7 +124,7 @@ def test_a_collaborator_reads_the_entries_and_sees_who_added_them(
     assert "items" in get(listener2, f"/playlists/{shared['id']}")
 
 
-def test_the_first_page_comes_with_the_playlist_and_goes_on_in_its_items(
+def test_the_first_page_of_entries_is_in_the_playlist(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
     mine = named(development, owner="listener1")
@@ -158,7 +158,7 @@ def test_a_scope_or_a_user_that_is_missing(
         assert api.get(f"/playlists/{'0' * 22}").status_code == 404
 
 
-def test_an_extended_app_keeps_the_old_shape_and_reads_public_playlists_without_a_user(
+def test_an_extended_app_gets_old_keys_without_a_user(
     extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     editorial = named(extended, owner="spotify")
@@ -175,7 +175,7 @@ def test_an_extended_app_keeps_the_old_shape_and_reads_public_playlists_without_
     assert extended_api.get(f"/playlists/{private['id']}/tracks").status_code == 404
 
 
-def test_playlists_change_from_day_to_day_and_say_so_by_their_snapshot(
+def test_the_snapshot_id_changes_with_the_entries(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
     mine = named(development, owner="listener1")

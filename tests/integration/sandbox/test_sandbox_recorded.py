@@ -201,10 +201,10 @@ def test_an_entry_that_holds_nothing(
 def test_a_refresh(recorded: Recordings, extended: RunningSandbox, name: str) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": extended.control.authorize("listener1")}
     url = f"{extended.accounts_url}/api/token"
-    answers = [httpx.post(url, data=form | {"client_id": extended.client_id}).json() for _ in range(2)]
+    responses = [httpx.post(url, data=form | {"client_id": extended.client_id}).json() for _ in range(2)]
     real = recorded.read(f"spotify-web-api-java/{name}.json")
     # one of two rotates the refresh token
-    assert differences(answers["refresh_token" in real], real) == set()
+    assert differences(responses["refresh_token" in real], real) == set()
 
 
 def test_a_token(recorded: Recordings, extended: RunningSandbox) -> None:

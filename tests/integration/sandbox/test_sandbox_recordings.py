@@ -61,9 +61,7 @@ def test_recorded_responses_only_with_their_links_as_they_were(tmp_path: Path) -
         assert missed.json()["error"]["message"] == "No recorded response for this request"
 
 
-def test_the_recorded_responses_of_the_real_service_can_be_played(
-    reference_data: Path, tmp_path: Path
-) -> None:
+def test_recorded_responses_of_spotify_can_be_played(reference_data: Path, tmp_path: Path) -> None:
     fixtures = reference_data / "recorded" / "JMPerez-spotify-web-api-js"
     index = [
         {"path": f"/v1/{path}", "file": file}
@@ -82,7 +80,7 @@ def test_the_recorded_responses_of_the_real_service_can_be_played(
         client_of(sandbox, sandbox.user_token()) as api,
     ):
         for entry in index:
-            answer = api.get(entry["path"].removeprefix("/v1").replace("{id}", "0" * 22))
+            got = api.get(entry["path"].removeprefix("/v1").replace("{id}", "0" * 22))
             real = json.loads((fixtures / entry["file"]).read_bytes())
-            assert answer.json().keys() == real.keys()
-            assert "https://api.spotify.com/v1" not in answer.text
+            assert got.json().keys() == real.keys()
+            assert "https://api.spotify.com/v1" not in got.text

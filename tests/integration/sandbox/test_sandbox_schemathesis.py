@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes up from Spotify's OpenAPI description, and whether the answers keep to it.
+"""Requests that schemathesis makes up from Spotify's OpenAPI description, and whether the responses keep to it.
 
 Where the description is wrong about the real service (by the recorded responses) it is corrected first:
 each correction below says how.
@@ -73,10 +73,10 @@ def without_extensions(value: Any) -> Any:
 
 
 def corrected(description: Any, sandbox: RunningSandbox, api: httpx.Client) -> Any:
-    """The operations that the sandbox serves, with ids that exist, and with what Spotify really answers."""
+    """The operations that the sandbox serves, with ids that exist, and with what Spotify really returns."""
     schemas, responses = description["components"]["schemas"], description["components"]["responses"]
     paths = {path: {"get": description["paths"][path]["get"]} for path in PATHS}
-    # 400 and 404 are answered, and not described
+    # 400 and 404 are returned, but not described
     for operation in (each["get"] for each in paths.values()):
         for status in ("400", "404"):
             operation["responses"].setdefault(status, error())
@@ -154,7 +154,7 @@ def resolved(description: Any, operation: Any) -> list[Any]:
 
 
 def statuses(operation: Any, mode: GenerationMode, base_url: str, token: str) -> Counter[int]:
-    """Statuses of the answers to made-up requests, each of which has passed the checks."""
+    """Statuses of the responses to generated requests, each of which has passed the checks."""
     seen: Counter[int] = Counter()
 
     @settings(
@@ -176,7 +176,7 @@ def statuses(operation: Any, mode: GenerationMode, base_url: str, token: str) ->
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: str(mode.value))
-def test_made_up_requests_get_answers_that_keep_to_the_description(
+def test_generated_requests_get_described_responses(
     description: Any, extended: RunningSandbox, extended_user: httpx.Client, mode: GenerationMode
 ) -> None:
     schema = schemathesis.openapi.from_dict(corrected(description, extended, extended_user))
@@ -190,7 +190,7 @@ def test_made_up_requests_get_answers_that_keep_to_the_description(
     assert seen[400] >= len(PATHS) // 2
 
 
-def test_the_checks_find_a_wrong_answer(
+def test_the_checks_find_a_wrong_response(
     description: Any, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     described = corrected(description, extended, extended_user)

@@ -52,17 +52,17 @@ def test_bucket_is_there_and_an_object_comes_back(each_s3_server: S3Server) -> N
 
 
 def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
-    for stranger in (
+    for wrong in (
         replace(each_s3_server, secret_key="wrong"),
         replace(each_s3_server, access_key="nobody"),
     ):
         with pytest.raises(S3Error):
-            list(client_of(stranger).list_objects("spotify-lake"))
+            list(client_of(wrong).list_objects("spotify-lake"))
         with pytest.raises(NotReady):
-            stranger.check()
+            wrong.check()
 
 
-def test_the_number_of_its_buckets_is_not_bound_by_the_size_of_the_disk(s3_server: SeaweedServer) -> None:
+def test_the_number_of_volumes_ignores_the_size_of_the_disk(s3_server: SeaweedServer) -> None:
     # left to itself it has as many volumes as fit on the disk, and each bucket takes several
     status = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/dir/status").json()
     assert status["Topology"]["Max"] == 1_000

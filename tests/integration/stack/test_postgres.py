@@ -61,7 +61,7 @@ def _server_in(folder: Path, port: int, *, durable: bool = False) -> PostgresSer
     return server
 
 
-def test_runs_under_a_folder_closed_to_others_and_leaves_it_closed(
+def test_runs_in_a_private_folder_and_leaves_it_private(
     tmp_path: Path, port_reservation: PortReservation
 ) -> None:
     closed = tmp_path / "closed"
@@ -129,7 +129,7 @@ def test_starts_again_after_kill_9_with_a_stale_pid_file(
         assert pid_file.exists(), "the file of a living server is left alone"
 
 
-def test_check_names_the_port_when_nobody_answers(tmp_path: Path, port_reservation: PortReservation) -> None:
+def test_check_names_the_port_of_a_missing_server(tmp_path: Path, port_reservation: PortReservation) -> None:
     port = port_reservation.choose(15_450)
     with pytest.raises(NotReady, match=f"port {port}"):
         PostgresServer(tmp_path, port, password="x").check()

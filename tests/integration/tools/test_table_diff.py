@@ -63,7 +63,7 @@ def test_rows_are_told_apart_by_their_whole_key(connection: psycopg.Connection) 
     assert "The data of 1 other tables is the same." in page
 
 
-def test_columns_that_one_side_lacks_or_that_changed_type_are_told_and_not_compared(
+def test_changed_columns_are_reported_and_not_compared(
     connection: psycopg.Connection,
 ) -> None:
     diff = compared(
@@ -83,7 +83,7 @@ def test_columns_that_one_side_lacks_or_that_changed_type_are_told_and_not_compa
 
 
 @pytest.mark.parametrize("key", [(), ("no_such_column",)])
-def test_without_a_key_rows_are_counted_as_often_as_they_stand_there(
+def test_without_a_key_equal_rows_are_counted_each(
     connection: psycopg.Connection, key: tuple[str, ...]
 ) -> None:
     diff = compared(

@@ -53,7 +53,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
-def told(tmp_path: Path, body: Any, name: str = "answer.json") -> dict[str, Any]:
+def report_of(tmp_path: Path, body: Any, name: str = "response.json") -> dict[str, Any]:
     """What --json says of one file that can be read."""
     file = tmp_path / name
     file.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -76,7 +76,7 @@ def counted(found: dict[str, Any], kind: str) -> tuple[int, int, int]:
 
 # name -> (body, tracks, albums): valid, quarantined, set aside
 BAD = {**TRACK, "explicit": "no"}
-SHAPES: dict[str, tuple[Any, tuple[int, int, int], tuple[int, int, int]]] = {
+BODIES: dict[str, tuple[Any, tuple[int, int, int], tuple[int, int, int]]] = {
     "a track": (TRACK, (1, 0, 0), (0, 0, 0)),
     "an album with its tracks": (ALBUM, (1, 1, 0), (1, 0, 0)),
     "an artist": (ARTIST, (0, 0, 0), (0, 0, 0)),
@@ -146,7 +146,7 @@ SHAPES: dict[str, tuple[Any, tuple[int, int, int], tuple[int, int, int]]] = {
     "a bare list": ([TRACK, None, BAD], (1, 1, 1), (0, 0, 0)),
     "a bare list of entries": ([{"added_at": AT, "track": TRACK}, None], (1, 0, 1), (0, 0, 0)),
     "pages in a list": ([{"items": [TRACK]}, {"items": [TRACK, None]}], (2, 0, 1), (0, 0, 0)),
-    "answers under other names": (
+    "responses under other names": (
         {"data": {"first": {"items": [TRACK]}, "second": ALBUM}},
         (2, 1, 0),
         (1, 0, 0),
@@ -173,10 +173,10 @@ SHAPES: dict[str, tuple[Any, tuple[int, int, int], tuple[int, int, int]]] = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_records_of_every_shape_are_found_and_judged(shape: str, tmp_path: Path) -> None:
-    body, tracks, albums = SHAPES[shape]
-    found = told(tmp_path, body)
+@pytest.mark.parametrize("name", BODIES)
+def test_the_records_in_every_body_are_found_and_judged(name: str, tmp_path: Path) -> None:
+    body, tracks, albums = BODIES[name]
+    found = report_of(tmp_path, body)
     assert (counted(found, "track"), counted(found, "album")) == (tracks, albums)
 
 
@@ -187,15 +187,15 @@ def test_entries_and_playlists_are_counted_apart(tmp_path: Path) -> None:
             {"added_at": AT, "track": None},
         ]
     }
-    found = told(tmp_path, {**PLAYLIST, "tracks": page, "name": None})
+    found = report_of(tmp_path, {**PLAYLIST, "tracks": page, "name": None})
     assert counted(found, "playlist") == (0, 1, 0)
     assert found["entries"]["playlist_item"] == {"records": 2, "valid": 1, "quarantined": 1, "set_aside": 0}
     assert found["codes"] == {"playlist.name.type": 1, "playlist_item.added_at.pattern": 1}
 
 
-def test_each_finding_has_a_code_a_sentence_and_pointers_into_the_file(tmp_path: Path) -> None:
+def test_each_finding_has_a_code_a_sentence_and_pointers(tmp_path: Path) -> None:
     body = {"albums": [{**ALBUM, "name": None}, ALBUM]}
-    found = told(tmp_path, body)
+    found = report_of(tmp_path, body)
     assert [(f["code"], f["record"], f["pointer"]) for f in found["findings"]] == [
         ("album.name.type", "/albums/0", "/albums/0/name"),
         ("track.duration_ms.minimum", "/albums/0/tracks/items/1", "/albums/0/tracks/items/1/duration_ms"),
@@ -210,7 +210,7 @@ def test_each_finding_has_a_code_a_sentence_and_pointers_into_the_file(tmp_path:
 
 
 def test_the_same_is_printed_for_people(tmp_path: Path) -> None:
-    file = tmp_path / "answer.json"
+    file = tmp_path / "response.json"
     file.write_text(json.dumps({"items": [TRACK, BAD, None]}))
     result = run(file)
     assert result.exit_code == 0
@@ -221,12 +221,12 @@ def test_the_same_is_printed_for_people(tmp_path: Path) -> None:
 
 def test_a_file_of_lines_is_judged_line_by_line(tmp_path: Path) -> None:
     lines = "\n".join([json.dumps(TRACK), "", json.dumps(BAD)])
-    found = told(tmp_path, lines.encode(), "answers.jsonl")
+    found = report_of(tmp_path, lines.encode(), "responses.jsonl")
     assert counted(found, "track") == (1, 1, 0)
     assert (found["findings"][0]["line"], found["findings"][0]["pointer"]) == (3, "/explicit")
 
 
-def test_an_unreadable_file_is_one_sentence_and_the_others_are_reported(tmp_path: Path) -> None:
+def test_an_unreadable_file_does_not_stop_the_others(tmp_path: Path) -> None:
     good, empty, html = tmp_path / "good.json", tmp_path / "empty.json", tmp_path / "page.json"
     good.write_text(json.dumps(TRACK))
     empty.write_bytes(b"")
@@ -270,9 +270,9 @@ def test_poison_is_quarantined_and_the_record_beside_it_is_not(poison: str, tmp_
     for name in re.findall(r'^, "(name|id)":', POISON[poison]):
         if not poison.startswith("two"):
             own = json.dumps({key: value for key, value in TRACK.items() if key != name})
-    file = tmp_path / "answer.json"
+    file = tmp_path / "response.json"
     file.write_text(f'{{"items": [{own[:-1]}{POISON[poison]}}}, {json.dumps(TRACK)}]}}')
-    found = told(tmp_path, file.read_bytes())
+    found = report_of(tmp_path, file.read_bytes())
     assert counted(found, "track") == (1, 1, 0)
     assert found["findings"][0]["pointer"].startswith("/items/0")
     shown = run(file)

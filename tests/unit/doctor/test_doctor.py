@@ -54,14 +54,21 @@ def test_absent_tools_are_named_with_what_to_do(tools: Path) -> None:
     [
         ("docker", "28.1.0", 0, ""),
         ("docker", "20.10.24", 0, "Docker 20.10 is too old: update it to 23.0 or newer"),
-        ("docker", "", 1, "the Docker daemon does not answer: start it, then try again"),
+        ("docker", "", 1, "the Docker daemon does not respond: start it, then try again"),
         ("astro", "Astro CLI Version: 1.45.0", 0, ""),
-        ("astro", "Astro CLI Version: 1.29.0", 0, "Astro CLI 1.29 knows no Airflow 3: update it to 1.x"),
-        ("astro", "Astro CLI Version: 2.0.0", 0, "Astro CLI 2.0 wants another project layout: install 1.x"),
-        ("astro", "what?", 0, "`astro version` tells no version: install the CLI again"),
+        (
+            "astro",
+            "Astro CLI Version: 1.29.0",
+            0,
+            "Astro CLI 1.29 does not support Airflow 3: update it to 1.x",
+        ),
+        ("astro", "Astro CLI Version: 2.0.0", 0, "Astro CLI 2.0 needs another project layout: install 1.x"),
+        ("astro", "what?", 0, "`astro version` shows no version: install the CLI again"),
     ],
 )
-def test_an_old_docker_or_cli_is_told(tools: Path, name: str, output: str, status: int, problem: str) -> None:
+def test_an_old_docker_or_cli_is_reported(
+    tools: Path, name: str, output: str, status: int, problem: str
+) -> None:
     tool(tools, name, output, status)
     check = versions.check_docker if name == "docker" else versions.check_astro
     found = problems(check())
@@ -76,15 +83,15 @@ def test_an_old_docker_or_cli_is_told(tools: Path, name: str, output: str, statu
         ("astrocrpublic.azurecr.io/runtime:3.3-9-python-3.13-base", None),
         (
             "astrocrpublic.azurecr.io/runtime:3.3-8",
-            "has Python 3.14, its default, on which dbt 1.11 does not",
+            "has Python 3.14, its default, which dbt 1.11 does not support",
         ),
         ("astrocrpublic.azurecr.io/runtime:3.1-2-python-3.12", "is not Airflow 3.3, which the DAGs"),
-        ("astrocrpublic.azurecr.io/runtime:13.0.0", "is no tag of Astro Runtime"),
-        ("apache/airflow:3.3.2", "is no tag of Astro Runtime"),
-        ("", "'' is no tag of Astro Runtime"),
+        ("astrocrpublic.azurecr.io/runtime:13.0.0", "is not a tag of Astro Runtime"),
+        ("apache/airflow:3.3.2", "is not a tag of Astro Runtime"),
+        ("", "'' is not a tag of Astro Runtime"),
     ],
 )
-def test_a_wrong_image_tag_is_told_with_the_right_one(
+def test_a_wrong_image_tag_is_reported_with_the_right_one(
     tmp_path: Path, image: str, problem: str | None
 ) -> None:
     file = tmp_path / "Dockerfile"
@@ -101,7 +108,7 @@ def test_our_own_dockerfile_and_this_python_are_well() -> None:
     assert problems(versions.check_python()) == []
 
 
-def test_a_python_that_is_too_new_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_is_too_new_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     assert problems(versions.check_python()) == [
         "Python 3.14 is not supported: use 3.11, 3.12 or 3.13 (make PYTHON=python3.12)"
@@ -114,7 +121,7 @@ def taken() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def test_a_taken_port_is_told_with_the_variable_that_moves_it(taken: int) -> None:
+def test_a_port_in_use_is_reported_with_its_variable(taken: int) -> None:
     found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
     assert (
         f"port {taken} of the warehouse is taken: stop what listens there, or choose another one as "
@@ -122,7 +129,7 @@ def test_a_taken_port_is_told_with_the_variable_that_moves_it(taken: int) -> Non
     )
 
 
-def test_a_port_that_is_none_is_told() -> None:
+def test_an_invalid_port_is_reported() -> None:
     found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
     assert "SPOTIFY_LAKE_PORT='9000/tcp' is no port: give a number up to 65535" in found
 
@@ -132,7 +139,7 @@ def test_every_port_of_the_override_is_looked_at() -> None:
     assert len(subjects) == len(set(subjects)) == 2 + OVERRIDE.read_text().count('- "127.0.0.1:')
 
 
-def test_absent_files_are_told(tmp_path: Path) -> None:
+def test_missing_files_are_reported(tmp_path: Path) -> None:
     found = problems(versions.check_image(tmp_path / "Dockerfile"))
     found += problems(ports.check_ports(tmp_path / "docker-compose.override.yml", {}))
     assert len([problem for problem in found if "cannot be read: run this in the project's" in problem]) == 2
@@ -142,7 +149,7 @@ def connection(**fields: object) -> str:
     return json.dumps({"conn_type": "generic", **fields})
 
 
-def test_a_missing_variable_is_told_for_each_connection() -> None:
+def test_a_missing_variable_is_reported_for_each_connection() -> None:
     found = problems(reach.check_connections({}))
     assert found == [
         f"connection '{conn_id}' is not defined: set the variable {variable_name(conn_id)}"
@@ -150,7 +157,7 @@ def test_a_missing_variable_is_told_for_each_connection() -> None:
     ]
 
 
-def test_connections_that_point_nowhere_are_told_and_no_password_is_repeated() -> None:
+def test_dead_connections_are_reported_without_passwords() -> None:
     nowhere = {"host": "127.0.0.1", "port": 1, "login": "somebody", "password": "hush-hush"}
     environ = {
         variable_name(conn_id): connection(**nowhere, schema="warehouse") for conn_id in CONNECTION_IDS
@@ -166,7 +173,9 @@ def test_connections_that_point_nowhere_are_told_and_no_password_is_repeated() -
         assert "\n" not in problem
 
 
-def test_a_wrong_setting_and_a_wrong_list_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_setting_and_a_wrong_list_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_FETCH_TASKS", "many")
     assert "SPOTIFY_PIPELINE_FETCH_TASKS='many' cannot be used" in problems(reach.check_settings())[0]
     monkeypatch.delenv("SPOTIFY_PIPELINE_FETCH_TASKS")

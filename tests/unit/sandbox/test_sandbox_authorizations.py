@@ -109,7 +109,7 @@ def test_a_given_refresh_token_is_never_rotated_and_does_not_die(clock: SandboxC
     assert known.find("fixed").user_id == "listener1"
 
 
-def test_a_refresh_token_dies_six_months_after_the_authorization_however_used(clock: SandboxClock) -> None:
+def test_a_refresh_token_expires_six_months_after_the_consent(clock: SandboxClock) -> None:
     known = Authorizations(clock, Rotation.ALWAYS)
     token = known.grant("app", "listener1", frozenset()).refresh_token
     clock.set(datetime(2027, 2, 28, 11, 59, 59, tzinfo=UTC))

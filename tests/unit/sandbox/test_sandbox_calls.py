@@ -30,7 +30,7 @@ def test_paths_are_grouped_by_endpoint(path: str, bucket: str) -> None:
     assert bucket_of(path) == bucket
 
 
-def test_the_report_counts_by_endpoint_and_status_and_can_start_later() -> None:
+def test_the_report_counts_by_endpoint_and_status() -> None:
     log = log_with(("/api/token", 200), ("/v1/artists/x", 200), ("/v1/artists/y", 429), ("/v1/albums/x", 200))
     report = log.report(recent=2)
     assert (report["total"], report["api_total"], report["last_number"]) == (4, 3, 4)

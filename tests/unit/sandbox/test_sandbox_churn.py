@@ -40,7 +40,7 @@ def test_an_entry_is_there_from_the_moment_it_was_added() -> None:
     assert newest not in CHURN.at(newest.added_at - timedelta(seconds=1))
 
 
-def test_founders_are_there_before_anything_is_added_and_half_leave() -> None:
+def test_first_entries_exist_from_the_start_and_half_leave() -> None:
     early = {entry.key for entry in Churn(7, 60, 0.0).at(datetime(2021, 1, 1, tzinfo=UTC))}
     late = {entry.key for entry in Churn(7, 60, 0.0).at(datetime(2028, 1, 2, tzinfo=UTC))}
     assert len(early) == 60

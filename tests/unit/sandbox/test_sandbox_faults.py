@@ -15,7 +15,7 @@ def script(*faults: dict[str, Any]) -> FaultScript:
     return made
 
 
-def test_a_fault_lets_some_requests_through_and_ends_after_its_times() -> None:
+def test_a_fault_begins_after_some_requests_and_ends() -> None:
     made = script({"kind": "status", "path": "/albums", "after": 2, "times": 2})
     taken = [made.choose("GET", "/v1/albums/x")[1] is not None for _ in range(6)]
     assert taken == [False, False, True, True, False, False]
@@ -55,7 +55,7 @@ def test_delays_add_up_and_the_first_other_fault_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "complaint"),
+    ("value", "message"),
     [
         ([], "a fault is a JSON object"),
         ({"kind": "explode"}, "kind must be one of status, latency"),
@@ -67,6 +67,6 @@ def test_delays_add_up_and_the_first_other_fault_decides() -> None:
         ({"kind": "cut", "applied": 3}, "unknown key applied"),
     ],
 )
-def test_a_wrong_fault_is_refused_with_its_mistake(value: object, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_a_wrong_fault_is_refused_with_its_mistake(value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Fault.from_json(value)

@@ -72,9 +72,7 @@ def write(folder: Path, day: str, artists: list[Any], albums: list[Any], tracks:
         (date(2030, 1, 1), date(2021, 3, 19)),
     ],
 )
-def test_the_newest_date_not_after_the_clock_is_served_and_else_the_oldest(
-    tmp_path: Path, clock: date, served: date
-) -> None:
+def test_the_newest_date_up_to_the_clock_is_served(tmp_path: Path, clock: date, served: date) -> None:
     write(tmp_path, "2021-02-26", [artist(followers=1)], [album()], [track(1)])
     write(tmp_path, "2021-03-19", [artist(followers=2)], [album()], [track(1)])
     (tmp_path / "notes").mkdir()
@@ -83,7 +81,7 @@ def test_the_newest_date_not_after_the_clock_is_served_and_else_the_oldest(
     assert next(iter(catalog.artists())).followers == (1 if served.month == 2 else 2)
 
 
-def test_tracks_are_ordered_by_disc_and_number_then_as_in_the_file(tmp_path: Path) -> None:
+def test_tracks_are_ordered_by_disc_number_and_line(tmp_path: Path) -> None:
     tracks = [
         track(3, disc_number=2, track_number=1),
         track(2, track_number=2),
@@ -142,7 +140,7 @@ def test_keys_that_a_catalogue_may_add(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "complaint"),
+    ("file", "line", "message"),
     [
         ("artists", b'{"id": ', "not JSON"),
         ("artists", b"[]", "not a JSON object"),
@@ -159,7 +157,7 @@ def test_keys_that_a_catalogue_may_add(tmp_path: Path) -> None:
         ("tracks", track(2, explicit="no"), "explicit is not true or false"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path: Path, file: str, line: Any, complaint: str) -> None:
+def test_a_broken_line_is_named(tmp_path: Path, file: str, line: Any, message: str) -> None:
     records = {"artists": [artist()], "albums": [album()], "tracks": [track(1)]}
     records[file].append(line)
     write(tmp_path, "2021-02-26", **records)
@@ -167,7 +165,7 @@ def test_a_broken_line_is_named(tmp_path: Path, file: str, line: Any, complaint:
     with pytest.raises(CatalogError) as caught:
         source.on(date(2021, 3, 1))
     assert f"{file}.jsonl line 2: " in str(caught.value)
-    assert complaint in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_missing_file_or_folder_is_named(tmp_path: Path) -> None:
@@ -181,7 +179,7 @@ def test_a_missing_file_or_folder_is_named(tmp_path: Path) -> None:
         FolderSource(tmp_path).on(date(2021, 3, 1))
 
 
-def test_tracks_with_one_isrc_are_one_recording_however_it_is_written(tmp_path: Path) -> None:
+def test_an_isrc_in_any_spelling_is_one_recording(tmp_path: Path) -> None:
     tracks = [
         track(1, isrc="SEZZZ2000001"),
         track(2, isrc="se-zzz-20-00001"),

@@ -64,7 +64,7 @@ def test_every_record_is_found_by_its_id_and_ids_are_unique(catalog: GeneratedCa
     assert (counts.artists, counts.albums, counts.tracks) == tuple(map(len, everything(catalog)))  # type: ignore[arg-type]
 
 
-def test_albums_list_their_tracks_in_order_over_several_discs_and_beyond_a_page(
+def test_albums_list_their_tracks_in_order_over_discs(
     catalog: GeneratedCatalog,
 ) -> None:
     several_discs = beyond_a_page = 0
@@ -150,13 +150,13 @@ def test_popularity_and_followers_move_from_day_to_day(catalog: GeneratedCatalog
     assert sum(step > 0 for step in grown) > len(grown) / 2
 
 
-def test_before_everything_there_is_little_and_far_ahead_there_is_more(catalog: GeneratedCatalog) -> None:
+def test_early_dates_have_fewer_records_than_late_ones(catalog: GeneratedCatalog) -> None:
     source = GeneratedSource(1, 2000)
     assert source.on(date(1950, 1, 1)).counts().albums == 0
     assert source.on(date(2030, 1, 1)).counts().tracks > catalog.counts().tracks
 
 
-def test_an_album_taken_down_loses_its_name_first_and_is_then_gone() -> None:
+def test_a_takedown_removes_the_name_first_then_the_album() -> None:
     source = GeneratedSource(1, 2000)
     planner = source.on(DAY)._planner
     plan, day = next(
@@ -186,7 +186,7 @@ def test_most_albums_stay(catalog: GeneratedCatalog) -> None:
     assert 0 < taken_down < 0.1 * len(planner.base)
 
 
-def test_some_tracks_can_be_played_only_as_another_track_of_the_recording(catalog: GeneratedCatalog) -> None:
+def test_some_tracks_are_playable_as_another_track_only(catalog: GeneratedCatalog) -> None:
     relinked = [
         (track, others)
         for track in catalog.tracks()

@@ -10,9 +10,7 @@ from spotify_sandbox.ids import Draw, IdCipher, Kind, digest, is_id
 
 
 @given(seed=st.integers(0, 2**64 - 1), kind=st.sampled_from(list(Kind)), number=st.integers(0, 2**64 - 1))
-def test_an_id_has_the_form_of_spotify_and_leads_back_to_its_number(
-    seed: int, kind: Kind, number: int
-) -> None:
+def test_an_id_has_spotify_s_form_and_gives_its_number(seed: int, kind: Kind, number: int) -> None:
     cipher = IdCipher(seed)
     text = cipher.encode(kind, number)
     assert is_id(text)

@@ -52,7 +52,7 @@ def test_reading_every_hour_misses_no_play_and_sees_none_change(library: Library
     assert len(seen) > PLAYS_KEPT
 
 
-def test_a_day_holds_more_plays_of_a_heavy_listener_than_are_kept(library: Library) -> None:
+def test_a_heavy_listener_plays_more_a_day_than_is_kept(library: Library) -> None:
     by_user = {user.id: library.plays(user, NOW)[-1].played_at < NOW - DAY for user in (LIGHT, HEAVY)}
     assert by_user == {LIGHT.id: True, HEAVY.id: False}
 

@@ -44,7 +44,7 @@ def test_what_is_refused(query: dict[str, str], message: str) -> None:
 
 
 @given(total=st.integers(0, 60), limit=st.integers(1, 12))
-def test_following_next_gives_every_item_once_and_previous_leads_back(total: int, limit: int) -> None:
+def test_next_gives_every_item_once_and_previous_leads_back(total: int, limit: int) -> None:
     everything = list(range(total))
     asked, seen = Window(limit, 0), []
     while True:

@@ -24,7 +24,7 @@ def playlists() -> Playlists:
     return Playlists(USERS, Library(GeneratedSource(1, 500), 1), 1)
 
 
-def test_everyone_has_an_empty_a_short_and_a_long_one_beside_the_shared_ones(playlists: Playlists) -> None:
+def test_every_user_has_three_own_and_the_shared_playlists(playlists: Playlists) -> None:
     for user in USERS.everyone():
         mine = playlists.of(user.id)
         own = sorted(len(playlists.entries(each, NOW)) for each in mine if each.owner == user)

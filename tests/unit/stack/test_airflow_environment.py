@@ -72,7 +72,7 @@ def test_a_user_s_own_app_stands_for_the_sandbox(state: StackState) -> None:
     assert from_environment(SPOTIFY_API, environ).login == "my-app"
 
 
-def test_the_sandbox_s_user_is_logged_in_with_the_generated_catalogue(state: StackState) -> None:
+def test_the_generated_catalogue_has_a_logged_in_user(state: StackState) -> None:
     info = from_environment(SPOTIFY_USER, airflow_environment.connection_variables(state))
     login = Login.from_connection(info)
     assert (
@@ -88,7 +88,7 @@ def test_the_sandbox_s_user_is_logged_in_with_the_generated_catalogue(state: Sta
     assert environ["SPOTIFY_PIPELINE_LOGIN_FILE"] == str(state.paths.root / "login.json")
 
 
-def test_a_catalogue_folder_and_an_app_of_one_s_own_have_no_user_of_the_sandbox(state: StackState) -> None:
+def test_folder_and_own_app_have_no_sandbox_user(state: StackState) -> None:
     own = '{"conn_type": "generic", "login": "my-app", "password": "secret"}'
     user = '{"conn_type": "generic", "login": "my-app", "password": "my-token"}'
     folder = state.changed(sandbox=SandboxOptions(catalog="folder"), own_app=None)
@@ -108,7 +108,7 @@ def test_a_catalogue_folder_and_an_app_of_one_s_own_have_no_user_of_the_sandbox(
     )
 
 
-def test_another_airflow_dbt_or_postgres_of_the_shell_does_not_leak_in() -> None:
+def test_variables_of_another_airflow_are_not_inherited() -> None:
     shell = {
         "AIRFLOW_HOME": "/home/me/airflow",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",

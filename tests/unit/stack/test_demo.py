@@ -40,7 +40,7 @@ def test_an_error_without_an_exception_is_its_event(tmp_path: Path) -> None:
     assert last_error(lines(tmp_path / "log", {"level": "error", "event": "killed"})) == "killed"
 
 
-@pytest.mark.parametrize(("content", "said"), [("", "no error"), (None, "left no log")])
+@pytest.mark.parametrize(("content", "said"), [("", "no error"), (None, "has no log")])
 def test_a_log_without_an_error_says_so(tmp_path: Path, content: str | None, said: str) -> None:
     log = tmp_path / "log"
     if content is not None:

@@ -29,7 +29,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_a_missing_program_is_said_before_anything_changes(tmp_path: Path) -> None:
+def test_a_missing_program_fails_before_anything_changes(tmp_path: Path) -> None:
     paths = StackPaths(tmp_path / "stack")
     with pytest.raises(ConfigurationError, match="MinIO is not built: run make minio, which needs Go"):
         Stack(paths).up(Wanted(store="minio"))
@@ -43,7 +43,7 @@ def test_one_on_the_path_will_do(tmp_path: Path) -> None:
     assert object_store.require_minio() == tmp_path / "minio"
 
 
-def test_the_server_listens_on_loopback_and_asks_nobody_for_updates(tmp_path: Path, built: Path) -> None:
+def test_minio_listens_on_loopback_and_seeks_no_updates(tmp_path: Path, built: Path) -> None:
     server = object_store.MinioServer(tmp_path / "data", 9000, "some-user", "some-password")
     assert server.command()[:2] == [str(built), "server"]
     assert "--address=127.0.0.1:9000" in server.command()
@@ -54,9 +54,7 @@ def test_the_server_listens_on_loopback_and_asks_nobody_for_updates(tmp_path: Pa
     assert "some-password" not in " ".join(server.command())
 
 
-def test_each_program_keeps_its_objects_apart_behind_the_same_port_and_keys(
-    tmp_path: Path, built: Path
-) -> None:
+def test_both_stores_share_port_and_keys_but_no_data_folder(tmp_path: Path, built: Path) -> None:
     with PortReservation() as reservation:
         state = create_or_load(StackPaths(tmp_path / "stack"), reservation)
     usual = services.object_store(state)

@@ -16,14 +16,14 @@ def test_an_ordinary_user_needs_no_prefix(monkeypatch: pytest.MonkeyPatch) -> No
     assert postgres.drop_prefix() == []
 
 
-def test_root_without_setpriv_is_told_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_setpriv_gets_a_solution(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "is_root", lambda: True)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ConfigurationError, match="install util-linux or run as an ordinary user"):
         postgres.drop_prefix()
 
 
-def test_the_program_is_not_root_and_cannot_write_where_its_user_could_not(tmp_path: Path) -> None:
+def test_the_program_is_not_root_and_cannot_write_elsewhere(tmp_path: Path) -> None:
     """An ordinary user has an empty prefix: then the first half holds by itself."""
     tmp_path.chmod(0o700)
     readable = tmp_path / "file"

@@ -95,9 +95,7 @@ def test_the_process_that_asks_is_not_found(monkeypatch: pytest.MonkeyPatch, pat
     assert shown.stdout.strip() == "[]"
 
 
-def test_descendants_are_ended_even_without_the_variable_and_in_another_session(
-    start: Starter, paths: StackPaths
-) -> None:
+def test_descendants_in_another_session_are_ended(start: Starter, paths: StackPaths) -> None:
     parent = start(PARENT, paths)
     [grandchild] = parent.children()
     assert processes.end_survivors(paths) == 2

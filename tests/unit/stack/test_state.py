@@ -60,7 +60,7 @@ def test_secrets_do_not_stand_in_a_printed_state(paths: StackPaths) -> None:
     assert not [secret for secret in state.secrets.values() if secret in repr(state)]
 
 
-def test_a_port_that_somebody_else_took_is_replaced_and_the_others_kept(paths: StackPaths) -> None:
+def test_only_a_port_in_use_is_replaced(paths: StackPaths) -> None:
     before = create(paths)
     with PortReservation() as somebody:
         somebody.choose(before.ports["airflow"])
@@ -69,7 +69,7 @@ def test_a_port_that_somebody_else_took_is_replaced_and_the_others_kept(paths: S
     assert {**after.ports, "airflow": 0} == {**before.ports, "airflow": 0}
 
 
-def test_a_secret_that_a_newer_version_needs_is_added_to_an_old_stack(paths: StackPaths) -> None:
+def test_a_new_secret_is_added_to_an_old_stack(paths: StackPaths) -> None:
     state = create(paths)
     kept = {name: value for name, value in state.secrets.items() if name != "airflow_jwt"}
     replace(state, secrets=kept).save()
@@ -92,7 +92,7 @@ def test_nothing_asked_changes_nothing(paths: StackPaths) -> None:
     assert state.changed(sandbox=None, own_app="").own_app is None
 
 
-def test_the_store_is_remembered_and_one_that_is_unknown_is_refused(paths: StackPaths) -> None:
+def test_the_store_is_kept_and_an_unknown_one_is_refused(paths: StackPaths) -> None:
     assert create(paths).store == "seaweedfs"
     create(paths).changed(sandbox=None, own_app=None, store="minio").save()
     assert (load(paths).store, create(paths).store) == ("minio", "minio")
@@ -100,7 +100,7 @@ def test_the_store_is_remembered_and_one_that_is_unknown_is_refused(paths: Stack
         load(paths).changed(sandbox=None, own_app=None, store="s3")
 
 
-def test_a_stack_of_the_time_before_there_was_a_choice_keeps_its_objects(paths: StackPaths) -> None:
+def test_a_state_file_without_a_store_means_seaweedfs(paths: StackPaths) -> None:
     create(paths)
     kept = json.loads(paths.state.read_text())
     del kept["store"]

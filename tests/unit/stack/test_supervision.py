@@ -41,9 +41,7 @@ def test_supervisor_accepts_it_in_a_folder_with_an_odd_name(
 
 
 @pytest.mark.parametrize("name", services.ALL)
-def test_a_service_is_restarted_and_stopped_with_all_that_it_started(
-    config: RawConfigParser, name: str
-) -> None:
+def test_a_service_is_restarted_and_stopped_as_a_group(config: RawConfigParser, name: str) -> None:
     section = dict(config[f"program:{name}"])
     assert section["autorestart"] == section["stopasgroup"] == section["killasgroup"] == "true"
     assert section["autostart"] == "false", "the order of starting is the stack's"
