@@ -1,8 +1,8 @@
 """Shows the effect of a change of the dbt project: `python -m tools.dbt_changes --base REF`.
 
 It compares the project with that of another commit by dbt's `state:` selectors, builds the tables of both
-over the same staging rows on a scratch Postgres, tests modified nodes and their descendants, and writes a page
-for a pull request with the nodes and the differences of the data.
+over the same staging rows on a scratch Postgres, tests modified nodes and their descendants, and writes a
+page for a pull request with the nodes and the differences of the data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes up from Spotify's OpenAPI description, and whether the responses keep to it.
+"""Requests that schemathesis generates from Spotify's OpenAPI description, and checks of the responses.
 
 Where the description is wrong about the real service (by the recorded responses) it is corrected first:
 each correction below says how.

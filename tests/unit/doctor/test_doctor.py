@@ -60,7 +60,7 @@ def test_absent_tools_are_named_with_what_to_do(tools: Path) -> None:
             "astro",
             "Astro CLI Version: 1.29.0",
             0,
-            "Astro CLI 1.29 does not support Airflow 3: update it to 1.x",
+            "Astro CLI 1.29 does not support Airflow 3: update it",
         ),
         ("astro", "Astro CLI Version: 2.0.0", 0, "Astro CLI 2.0 needs another project layout: install 1.x"),
         ("astro", "what?", 0, "`astro version` shows no version: install the CLI again"),
