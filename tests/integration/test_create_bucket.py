@@ -52,6 +52,6 @@ def test_the_bucket_is_made_once(each_s3_server: S3Server) -> None:
 def test_wrong_keys_are_said_without_repeating_them(each_s3_server: S3Server) -> None:
     done = run(each_s3_server, LAKE_PASSWORD="not-the-password")
     assert done.returncode == 1
-    assert f"bucket {BUCKET} cannot be made" in done.stderr
+    assert f"bucket {BUCKET} cannot be created" in done.stderr
     assert "403" in done.stderr
     assert "not-the-password" not in done.stdout + done.stderr
