@@ -85,10 +85,3 @@ def test_every_command_shown_exists() -> None:
     for name, sub in shown:
         arguments = [name, *([sub] if sub else []), "--help"]
         assert CliRunner().invoke(cli.build([name]), arguments).exit_code == 0, arguments
-
-
-def test_every_file_on_the_page_exists() -> None:
-    named = set(re.findall(r"`((?:tests|config|include|\.github)/[\w./-]+\.(?:py|yml))`", PAGE))
-    named |= {f"docs/{link}" for link in re.findall(r"\]\(([\w-]+\.md)\)", PAGE)}
-    assert len(named) >= 4
-    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []

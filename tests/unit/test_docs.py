@@ -1,4 +1,4 @@
-"""The documents: every page is in the index, every link leads somewhere, decisions are numbered."""
+"""The documents: what they name exists, every page is in the index, decisions are numbered."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from spotify_pipeline.cli import main as cli
+from spotify_pipeline.settings import PREFIX, Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
 DECISIONS = sorted(path for path in (DOCS / "decisions").glob("*.md") if path.name != "README.md")
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z.][\w.-]*):", MAKEFILE, re.MULTILINE))
+SOURCE = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+# what the shell may set: fields of Settings, and variables that other modules read
+VARIABLES = {PREFIX + name.upper() for name in Settings.model_fields} | {
+    PREFIX + name for name in re.findall(rf"(?:{PREFIX}|\{{PREFIX\}})([A-Z_]+)\b", SOURCE)
+}
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def links(page: Path) -> list[str]:
@@ -36,6 +46,30 @@ def test_every_link_leads_to_a_file_and_heading(page: Path) -> None:
             assert anchor in anchors(leads_to), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_settings_on_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    commands = set(
+        re.findall(r"^ *spotify-pipeline ([a-z-]+)|`spotify-pipeline ([a-z-]+)", text, re.MULTILINE)
+    )
+    assert {first or second for first, second in commands} <= cli.COMMANDS.keys()
+    made = re.findall(r"(?:^|`)make ((?:[a-z][\w-]*(?: |(?=[`\n])))+)", text, re.MULTILINE)
+    assert {target for targets in made for target in targets.split()} <= TARGETS
+    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text)) <= VARIABLES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_on_a_page_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:src|tests|dags|dbt|docs|config|plugins|tools|include|docker|benchmarks|\.github)/[\w./-]+)`",
+        page.read_text(encoding="utf-8"),
+    )
+    written = {"dbt/target", "docs/dbt"}  # by make, and in the object store
+    assert [
+        name for name in named if not (ROOT / name).exists() and not name.startswith(tuple(written))
+    ] == []
+
+
 def test_index_lists_each_page_once() -> None:
     listed = sorted(target for target in links(DOCS / "README.md") if "/" not in target)
     assert listed == sorted(page.name for page in DOCS.glob("*.md") if page.name != "README.md")
@@ -47,7 +81,7 @@ def test_index_lists_decisions_and_contributing() -> None:
 
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [int(path.name.partition("-")[0]) for path in DECISIONS]
-    assert numbers == list(range(1, len(DECISIONS) + 1))
+    assert numbers == list(range(1, len(DECISIONS) + 1)), "a new decision takes the next number"
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
