@@ -31,11 +31,11 @@ def bootstrap(
         typer.Option(
             envvar="SPOTIFY_PIPELINE_WAREHOUSE_ADMIN_URL",
             show_envvar=True,
-            help="URL of a superuser; give it by the variable, and no process list shows it.",
+            help="URL of a superuser; as a variable it appears in no list of processes.",
         ),
     ],
 ) -> None:
-    """Make the database, roles and schemas; passwords come from the four warehouse connections."""
+    """Create the database, roles and schemas, with the passwords of the four warehouse connections."""
     with report_errors():
         passwords = {
             role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
@@ -47,7 +47,7 @@ def bootstrap(
 
 @app.command()
 def migrate() -> None:
-    """Bring the tables to this release's schema revision."""
+    """Upgrade the tables to the schema revision of this release."""
     with report_errors():
         revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
         typer.echo(f"the warehouse has schema revision {revision}")

@@ -66,7 +66,7 @@ def apply_retention(
     """
     if as_of > datetime.now(UTC).date() + timedelta(days=1):
         raise ConfigurationError(
-            f"ages cannot be counted from {as_of}, which lies ahead: give a date that has come"
+            f"ages cannot be counted from {as_of}, which is in the future: give a past date"
         )
     removal = Removal(as_of)
     owner = runtime.lookup(WAREHOUSE_OWNER)

@@ -1,5 +1,5 @@
 -- Roles, schemas and what each role may do with them. Run by an administrator inside the warehouse database,
--- as often as you like: `spotify-pipeline warehouse bootstrap`, or bootstrap.sh through psql.
+-- any number of times: `spotify-pipeline warehouse bootstrap`, or bootstrap.sh through psql.
 -- The four :'…_password' variables are psql's; Python fills the same places with SCRAM verifiers.
 
 DO $$
@@ -10,7 +10,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE ROLE %I', wanted);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL;  -- from an earlier run, or made by one that runs beside this one
+            NULL;  -- from an earlier run, or created by one that runs at the same time
         END;
     END LOOP;
 END
@@ -48,6 +48,6 @@ ALTER SCHEMA dbt_audit OWNER TO spotify_dbt;
 
 GRANT USAGE ON SCHEMA staging, ops TO spotify_ingest, spotify_dbt;
 GRANT USAGE ON SCHEMA ops, marts TO spotify_reader;
--- dbt drops and creates its tables anew, so readers get theirs by default and not table by table
+-- dbt drops and creates its tables again, so readers get their rights by default and not table by table
 ALTER DEFAULT PRIVILEGES FOR ROLE spotify_dbt IN SCHEMA marts GRANT SELECT ON TABLES TO spotify_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA marts TO spotify_reader;

@@ -1,4 +1,4 @@
-"""Checksums of tables: equal data gives equal sums, whenever and in however many loads it came."""
+"""Checksums of tables: equal data gives equal checksums, whatever the order and number of its loads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-# which load or run wrote a row, and when: not the data
+# columns that say which load or run wrote a row, and when
 _BOOKKEEPING = re.compile(
     r"^(load_seq|run_id|try_number|observed_at|raw_key|(loaded|recorded|checked|published|started|finished|built|updated)_at"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
@@ -29,12 +29,12 @@ class TableChecksum(TypedDict):
 def table_checksums(
     conn: psycopg.Connection, schemas: Iterable[str] = ("staging", "marts")
 ) -> dict[str, TableChecksum]:
-    """Give rows and SHA-256 of each table of `schemas`, by `schema.table`, sorted.
+    """Return the checksum of each table of `schemas` by `schema.table`, sorted by name.
 
-    A sum is over the business columns by name, in key order (the primary key; all columns where there is
-    none), as Postgres' COPY writes them under fixed settings, which last to the end of the transaction. Rows
-    stream: memory does not grow with a table. All sums are of one snapshot, unless `conn` is in a transaction
-    already. The role needs SELECT on the tables: `spotify_dbt` has it on staging and marts.
+    A checksum is over the business columns by name, in the order of the primary key (of all columns where
+    there is none), as Postgres' COPY writes them under fixed settings. Rows are streamed, so memory does not
+    grow with a table. All checksums are of one snapshot, unless `conn` is in a transaction already. The role
+    needs SELECT on the tables: `spotify_dbt` has it on staging and marts.
     """
     own_transaction = conn.info.transaction_status is TransactionStatus.IDLE
     with conn.transaction():
@@ -87,7 +87,7 @@ def _checksum(conn: psycopg.Connection, schema: str, table: str, oid: int) -> Ta
 
 
 def _ordered(name: str, type_: str) -> sql.Composable:
-    """Give an expression that sorts the same on every server."""
+    """Return an expression that sorts the same on every server."""
     if type_ in _TEXT_TYPES:
         return sql.SQL('{} COLLATE "C"').format(sql.Identifier(name))
     if type_ in {"date", "timestamptz", "timestamp", "bool", "int2", "int4", "int8", "numeric", "uuid"}:

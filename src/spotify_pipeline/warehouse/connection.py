@@ -1,4 +1,4 @@
-"""Connections to the warehouse, and its failures in one sentence that names the server."""
+"""Connections to the warehouse, and errors that name the connection and the server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 10
 STATEMENT_TIMEOUT = 1800
 LOCK_TIMEOUT = 600
 IDLE_IN_TRANSACTION_TIMEOUT = 900
-# libpq gives no SQLSTATE for a refused connection, so the server's words have to do
+# libpq has no SQLSTATE for a refused connection, so the message of the server is matched
 _REFUSED = re.compile(
     r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied"
 )
@@ -32,10 +32,10 @@ def connect(
     statement_timeout: int = STATEMENT_TIMEOUT,
     lock_timeout: int = LOCK_TIMEOUT,
 ) -> psycopg.Connection:
-    """Open a connection; the time-outs are seconds, 0 for none.
+    """Open a connection; time-outs are in seconds, 0 for none.
 
-    `info.extra` may hold `sslmode` and `sslrootcert`. A peer that vanished is noticed within a minute
-    (TCP keepalives, TCP_USER_TIMEOUT), and the server ends a transaction that stays idle.
+    `info.extra` may hold `sslmode` and `sslrootcert`. A lost peer is detected within a
+    minute (TCP keepalives, TCP_USER_TIMEOUT), and the server ends a transaction that stays idle.
 
     Raises:
         WarehouseUnavailable: the server cannot be reached.
@@ -57,7 +57,7 @@ def connect(
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        # keepalives are not sent while something is on its way unanswered
+        # keepalives are not sent while sent data is not acknowledged
         "tcp_user_timeout": 60_000,
         "client_encoding": "UTF8",
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
@@ -68,7 +68,7 @@ def connect(
 
 
 def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout: int) -> sa.Engine:
-    """Give an SQLAlchemy engine whose connections `connect` opens; it keeps none."""
+    """Return an SQLAlchemy engine without a pool, whose connections `connect` opens."""
     return sa.create_engine(
         "postgresql+psycopg://",
         creator=lambda: connect(info, statement_timeout=statement_timeout, lock_timeout=lock_timeout),
@@ -78,10 +78,10 @@ def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout:
 
 @contextmanager
 def naming_the_server(info: ConnectionInfo) -> Iterator[None]:
-    """Turn what psycopg raises when the server is away into an error that names connection and server.
+    """Convert what psycopg raises when the server is down into an error that names connection and server.
 
     Raises:
-        WarehouseUnavailable: the server cannot be reached, went away, or a time-out passed.
+        WarehouseUnavailable: the server cannot be reached, was lost, or a time-out passed.
         ConfigurationError: the server refuses the login, the database or a privilege.
     """
     try:
@@ -113,11 +113,11 @@ def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineErr
             f"{server} refuses {info.login} ({words}): check login, password and database of the connection"
         )
     return WarehouseUnavailable(
-        f"{server} cannot be used ({words}): check that it runs and is reachable; the step can be run again"
+        f"{server} cannot be used ({words}): check that it runs and is reachable; run the task again"
     )
 
 
 def _words(error: BaseException) -> str:
-    """Give what went wrong without libpq's preamble: it repeats host and port, never a password."""
+    """Return the message without libpq's prefix, which repeats host and port."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"^.*\bport \d+ failed: (FATAL: +)?", "", lines[0]).strip()

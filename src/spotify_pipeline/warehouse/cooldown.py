@@ -1,4 +1,4 @@
-"""Closed buckets, shared by all tasks through ops.api_cooldown."""
+"""Cool-downs of endpoint buckets, shared by all tasks through ops.api_cooldown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotify_pipeline.errors import RateLimited
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 REFRESH_SECONDS = 2.0
-"""How long another task's closing of a bucket may stay unnoticed."""
+"""Longest time until a task sees a bucket that another task has closed."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cooldown:
 class WarehouseCooldownGate:
     """A gate for one Spotify account; the table is read again every `REFRESH_SECONDS`. Thread-safe.
 
-    Its calls raise WarehouseUnavailable where the table cannot be read: nobody knows then what is allowed.
+    Its calls raise WarehouseUnavailable where the table cannot be read, since no call may be made then.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class WarehouseCooldownGate:
 
 
 def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:
-    """Close a bucket until its deadline; a deadline that is later already stays."""
+    """Close a bucket until its deadline, unless it has a later one."""
     conn.execute(
         """
         INSERT INTO ops.api_cooldown AS stored (account, bucket, deadline, reason, recorded_at)
@@ -90,7 +90,7 @@ def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:
 
 
 def cooldowns(conn: psycopg.Connection, account: str) -> dict[str, Cooldown]:
-    """Give the buckets of an account that were ever closed, by name; the caller compares the deadlines."""
+    """Return all buckets of an account by name, also those whose deadline has passed."""
     rows = conn.execute(
         "SELECT account, bucket, deadline, reason FROM ops.api_cooldown WHERE account = %s", [account]
     )

@@ -66,7 +66,7 @@ def refresh_due_on(album_id: str, complete_on: date, days: int) -> date:
 def record_complete_albums(
     conn: psycopg.Connection, source: str, albums: Iterable[CompleteAlbum], *, refresh_days: int
 ) -> None:
-    """Keep the newest state of each album; an older or an equal one writes nothing."""
+    """Store the newest state of each album; an older or an equal one writes nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             _UPSERT,
@@ -86,7 +86,7 @@ def record_complete_albums(
 
 
 def unchanged_albums(conn: psycopg.Connection, source: str, partition: date) -> dict[str, str]:
-    """Give the listing hash of each album that need not be fetched in `partition` while its listing is that.
+    """Return the listing hash of each album that is fetched in `partition` only if its listing has changed.
 
     Only what an earlier partition completed counts: a second run of a partition decides as its first did.
     """
@@ -102,7 +102,7 @@ def unchanged_albums(conn: psycopg.Connection, source: str, partition: date) -> 
 def record_begun_albums(
     conn: psycopg.Connection, source: str, partition: date, albums: Iterable[BegunAlbum]
 ) -> None:
-    """Keep where a partition stopped inside albums; what is stored already writes nothing."""
+    """Store where a partition stopped inside albums; an equal row writes nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             _UPSERT_BEGUN,
@@ -116,7 +116,7 @@ def record_begun_albums(
 def begun_albums(
     conn: psycopg.Connection, source: str, partition: date, *, refresh_days: int
 ) -> dict[str, BegunAlbum]:
-    """Give the albums that an earlier partition began and none has finished, none older than a refresh."""
+    """Return the albums that an earlier partition began and none has finished, within the refresh period."""
     oldest = datetime.combine(partition - timedelta(days=refresh_days), datetime.min.time(), UTC)
     rows = conn.execute(_BEGUN, {"source": source, "partition": partition, "oldest": oldest})
     return {row[0]: BegunAlbum(*row) for row in rows}

@@ -1,4 +1,4 @@
-"""Rows of ops.detail_queue: tracks that an album's answer left without detail, oldest first.
+"""Rows of ops.detail_queue: tracks that came with their album and lack the detail, oldest first.
 
 Only a full track carries its ISRC, which costs a call per track in Development Mode; an Extended app asks for
 fifty at once, and refreshes the popularity of what it has.
@@ -11,7 +11,7 @@ from datetime import date
 
 import psycopg
 
-# a track that no source lists any more is not worth a call
+# a track that no active source lists is not asked for
 _WANTED = """EXISTS (
     SELECT FROM staging.source_records AS held JOIN ops.source AS source ON source.name = held.source
     WHERE source.active AND held.record_kind = 'track' AND held.record_id = {track_id})"""
@@ -20,7 +20,7 @@ SELECT record_id FROM ops.detail_queue AS queued
 WHERE done_on IS NULL AND record_kind = 'track' AND {_WANTED.format(track_id="queued.record_id")}
 ORDER BY enqueued_on, record_id LIMIT %(limit)s
 """  # noqa: S608 - the parts are constants
-# one that Spotify has answered with nothing waits as long as one that was answered
+# a track that Spotify did not return waits as long as one that it returned
 _STALE = f"""
 SELECT track_id
 FROM staging.tracks AS track
@@ -35,7 +35,7 @@ LIMIT %(limit)s
 
 
 def enqueue(conn: psycopg.Connection, load_seqs: Sequence[int]) -> None:
-    """Queue the tracks that loads wrote without detail, and close the entries of those they brought one for.
+    """Queue the tracks that loads wrote without detail, and close the entries of those that got their detail.
 
     `enqueued_on` is the day a track was first seen, whatever the order of the loads.
     """
@@ -61,7 +61,7 @@ def enqueue(conn: psycopg.Connection, load_seqs: Sequence[int]) -> None:
 
 
 def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -> None:
-    """Take ids off the queue that were asked for: Spotify may not know one, or answer with another's id."""
+    """Close the entries of ids that were asked for: Spotify may not know one, or return another id."""
     conn.execute(
         "UPDATE ops.detail_queue SET done_on = %s"
         " WHERE record_kind = 'track' AND record_id = ANY(%s) AND done_on IS NULL",
@@ -70,7 +70,7 @@ def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -
 
 
 def note_unanswered(conn: psycopg.Connection, track_ids: Collection[str], asked_on: date) -> None:
-    """Mark ids that were asked for and came back as nothing: the next days ask for others first."""
+    """Mark ids that Spotify did not return: the next partitions ask for others first."""
     conn.execute(
         """
         INSERT INTO ops.detail_queue AS stored
@@ -85,12 +85,12 @@ def note_unanswered(conn: psycopg.Connection, track_ids: Collection[str], asked_
 
 
 def queued_tracks(conn: psycopg.Connection, limit: int) -> list[str]:
-    """Give the tracks without detail, those that were seen first before the others."""
+    """Return the tracks without detail, those that were seen first before the others."""
     return [row[0] for row in conn.execute(_QUEUED, {"limit": limit})]
 
 
 def stale_tracks(conn: psycopg.Connection, partition: date, limit: int) -> list[str]:
-    """Give the tracks whose popularity is unknown or of an earlier date; those without detail come first."""
+    """Return the tracks whose popularity is unknown or of an earlier date, those without detail first."""
     midnight = f"{partition.isoformat()}T00:00:00+00:00"
     terms = {"midnight": midnight, "partition": partition, "limit": limit}
     return [row[0] for row in conn.execute(_STALE, terms)]

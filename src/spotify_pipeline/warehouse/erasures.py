@@ -75,7 +75,7 @@ def refuse_login_of_erased(warehouse: ConnectionInfo, user_hash: str, authorized
     if erased is not None and authorized_on <= erased:
         raise UserErased(
             f"the data of user {user_hash} was erased on {erased}, and the login of connection "
-            "'spotify_user' is not newer: remove it, or log in again after that day to begin anew"
+            "'spotify_user' is not newer: remove it, or log in again after that day to start again"
         )
 
 

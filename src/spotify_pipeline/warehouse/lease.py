@@ -1,8 +1,8 @@
-"""Fencing leases: of all attempts at a step only the newest may commit.
+"""Fencing leases: of all attempts at a stage only the newest may commit.
 
-A task whose worker or supervisor died can live on as an orphan beside its own retry. Each attempt takes a
-fence, one higher than the last; the transaction that writes checks it right before COMMIT and holds the
-lease's row until then, so that an orphan either commits before the retry starts or not at all.
+A task whose worker or supervisor died can keep running as an orphan while its retry runs. Each attempt takes
+a fence, one higher than the last; the transaction that writes checks it right before COMMIT and locks the row
+of the lease until then, so that an orphan commits before the retry starts, or not at all.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ RETURNING fence
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write one step of a partition and source, as long as `fence` is the highest."""
+    """The right to write one stage of a partition and source while `fence` is the highest."""
 
-    step: str
+    stage: str
     partition: date
     source: str
     fence: int
     holder: str
 
 
-def acquire(info: ConnectionInfo, step: str, partition: date, source: str, holder: str) -> Lease:
-    """Take the lease from whoever holds it, in a transaction of its own.
+def acquire(info: ConnectionInfo, stage: str, partition: date, source: str, holder: str) -> Lease:
+    """Take the lease from its holder, in a separate transaction.
 
     Waits while an attempt that has already checked its lease commits.
 
     Args:
         info: connection of a role that writes ops.
-        step: name of the step, for example `load`.
+        stage: name of the stage, for example `load`.
         partition: observation date.
         source: name in sources.yml.
-        holder: who takes it, for people to read: run id and try number.
+        holder: run id and try number, for messages.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    return acquire_all(info, step, [(partition, source)], holder)[0]
+    return acquire_all(info, stage, [(partition, source)], holder)[0]
 
 
-def acquire_all(info: ConnectionInfo, step: str, of: Sequence[tuple[date, str]], holder: str) -> list[Lease]:
-    """Take the leases of a step of many partitions and sources, in one transaction; see `acquire`.
+def acquire_all(info: ConnectionInfo, stage: str, of: Sequence[tuple[date, str]], holder: str) -> list[Lease]:
+    """Take the leases of a stage of many partitions and sources, in one transaction; see `acquire`.
 
-    Two that take the same ones wait for each other, since both take them in the order of `of`, sorted.
+    All callers take leases in sorted order, so that two of them wait for each other without a deadlock.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -67,14 +67,14 @@ def acquire_all(info: ConnectionInfo, step: str, of: Sequence[tuple[date, str]],
     taken = []
     with naming_the_server(info), connect(info) as conn:
         for partition, source in sorted(of):
-            row = conn.execute(_ACQUIRE, [step, partition, source, holder]).fetchone()
+            row = conn.execute(_ACQUIRE, [stage, partition, source, holder]).fetchone()
             assert row is not None  # noqa: S101 - the statement inserts or updates exactly one row
-            taken.append(Lease(step, partition, source, int(row[0]), holder))
+            taken.append(Lease(stage, partition, source, int(row[0]), holder))
     return taken
 
 
 def check(conn: psycopg.Connection, lease: Lease) -> None:
-    """Make sure that `lease` is the newest, and keep it so until this transaction ends.
+    """Make sure that `lease` is the newest, and lock it until this transaction ends.
 
     Call it as the last statement before COMMIT.
 
@@ -83,54 +83,56 @@ def check(conn: psycopg.Connection, lease: Lease) -> None:
     """
     row = conn.execute(
         "SELECT fence, holder FROM ops.step_lease WHERE (step, partition, source) = (%s, %s, %s) FOR UPDATE",
-        [lease.step, lease.partition, lease.source],
+        [lease.stage, lease.partition, lease.source],
     ).fetchone()
     if row is None or row[0] != lease.fence:
         newer = f"'{row[1]}' took it" if row else "it was removed"
         raise LeaseLost(
-            f"'{lease.holder}' lost the lease of {lease.step} for source '{lease.source}' on "
+            f"'{lease.holder}' lost the lease of {lease.stage} for source '{lease.source}' on "
             f"{lease.partition}: {newer}, and this attempt wrote nothing; the task tries again"
         )
 
 
-def fence_of(info: ConnectionInfo, step: str, partition: date, source: str) -> int:
-    """Fence of the newest attempt, taken from nobody; 0 before the first.
+def fence_of(info: ConnectionInfo, stage: str, partition: date, source: str) -> int:
+    """Return the fence of the newest attempt without taking the lease; 0 before the first.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     with naming_the_server(info), connect(info, autocommit=True) as conn:
-        return _fence(conn, step, partition, source)
+        return _fence(conn, stage, partition, source)
 
 
-def fences_of(info: ConnectionInfo, step: str, of: Iterable[tuple[date, str]]) -> dict[tuple[date, str], int]:
-    """Fences of many partitions and sources; see `fence_of`.
+def fences_of(
+    info: ConnectionInfo, stage: str, of: Iterable[tuple[date, str]]
+) -> dict[tuple[date, str], int]:
+    """Return the fences of many partitions and sources; see `fence_of`.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     with naming_the_server(info), connect(info, autocommit=True) as conn:
-        return {(partition, source): _fence(conn, step, partition, source) for partition, source in of}
+        return {(partition, source): _fence(conn, stage, partition, source) for partition, source in of}
 
 
-def check_untouched(conn: psycopg.Connection, step: str, partition: date, source: str, fence: int) -> None:
-    """Make sure that nobody took the lease since `fence_of` gave `fence`, and keep it so until COMMIT.
+def check_untouched(conn: psycopg.Connection, stage: str, partition: date, source: str, fence: int) -> None:
+    """Make sure that no attempt took the lease since `fence_of` returned `fence`, and lock it until COMMIT.
 
     Raises:
-        PartitionBusy: somebody did; the transaction must be rolled back.
+        PartitionBusy: one did; the transaction must be rolled back.
     """
-    if _fence(conn, step, partition, source, "FOR UPDATE") != fence:
+    if _fence(conn, stage, partition, source, "FOR UPDATE") != fence:
         raise PartitionBusy(
-            f"another run has begun to {step} source '{source}' of {partition}, which goes before: "
+            f"another run has begun to {stage} source '{source}' of {partition}, which takes precedence: "
             "nothing was written; try again when it has ended"
         )
 
 
 def _fence(
-    conn: psycopg.Connection, step: str, partition: date, source: str, locking: LiteralString = ""
+    conn: psycopg.Connection, stage: str, partition: date, source: str, locking: LiteralString = ""
 ) -> int:
     statement: LiteralString = (
         "SELECT fence FROM ops.step_lease WHERE (step, partition, source) = (%s, %s, %s) "
     )
-    row = conn.execute(statement + locking, [step, partition, source]).fetchone()
+    row = conn.execute(statement + locking, [stage, partition, source]).fetchone()
     return int(row[0]) if row else 0

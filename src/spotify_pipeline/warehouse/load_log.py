@@ -11,7 +11,7 @@ import psycopg
 
 @dataclass(frozen=True)
 class LoadRecord:
-    """One committed load: who ran it, and how many rows of tracks, albums and artists it touched."""
+    """One committed load: its run, and how many rows of tracks, albums and artists it wrote."""
 
     load_seq: int
     partition: date

@@ -15,7 +15,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import CallBudgetSpent
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
-# now() would be when the transaction began, before the row's lock was waited for
+# now() is the start of the transaction, before the wait for the lock of the row
 _TAKE = """
 INSERT INTO ops.api_pace AS stored (account, next_at, paused_until)
 VALUES (%(account)s, clock_timestamp() + %(apart)s * interval '1 second', '-infinity')
@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 
 
 class _Kept:
-    """One connection for many short statements, opened when first used and anew after it was lost."""
+    """One connection for many short statements, opened at first use and again after it was lost."""
 
     def __init__(self, info: ConnectionInfo) -> None:
         self._info = info
@@ -57,7 +57,7 @@ class _Kept:
         with self._lock, naming_the_server(self._info):
             if self._conn is None or self._conn.closed:
                 self._conn = connect(self._info, autocommit=True)
-                # a call that is forgotten in a crash of the server costs nothing
+                # a count that a crash of the server loses does no harm
                 self._conn.execute("SET synchronous_commit = off")
             try:
                 return work(self._conn)
@@ -74,9 +74,9 @@ class _Kept:
 class WarehousePacer:
     """At most `calls` of an account in any `window` seconds, by all tasks together. Thread-safe.
 
-    A cell-rate limiter (GCRA): a fifth of the calls may go at once, the others are spread. Each call reserves
-    its moment with one statement and waits for it by itself, so no task holds a lock while it waits, and one
-    that dies gives nothing back but its own turn. The database's clock counts, not those of the machines.
+    A cell-rate limiter (GCRA): a fifth of the calls may be made at once, the others are spread. Each call
+    reserves its time with one statement and then waits, so that no task holds a lock while it waits, and a
+    task that dies wastes only its own reservation. Times are those of the database's clock.
     """
 
     def __init__(
@@ -96,20 +96,20 @@ class WarehousePacer:
         self._kept = _Kept(info)
 
     def acquire(self, bucket: str) -> None:
-        """Wait for this call's turn, and for the end of a pause.
+        """Wait for the time that this call reserves, and for the end of a pause.
 
         Raises:
             WarehouseUnavailable: the pace cannot be read.
         """
-        turn, paused = self._kept.run(self._take)
-        wait = max(turn, paused)
+        reserved, paused = self._kept.run(self._take)
+        wait = max(reserved, paused)
         while wait > 0:
             self._sleep(wait)
-            # another task may have been told to pause meanwhile
+            # another task may have started a pause meanwhile
             wait = self._kept.run(self._paused)
 
     def pause(self, seconds: float) -> None:
-        """Let no task of the account through for `seconds`."""
+        """Stop the calls of all tasks of the account for `seconds`."""
         terms = {"account": self._account, "seconds": seconds}
         self._kept.run(lambda conn: conn.execute(_PAUSE, terms))
 
@@ -128,7 +128,7 @@ class WarehousePacer:
 
 
 class WarehouseBudget:
-    """Calls that one run may still make, `total` and by bucket, counted over all its tasks. Thread-safe."""
+    """The calls that one run may make, in total and by bucket, counted over all its tasks. Thread-safe."""
 
     def __init__(self, info: ConnectionInfo, account: str, run_id: str, limits: Mapping[str, int]) -> None:
         self._terms = {"account": account, "run_id": run_id}
@@ -139,7 +139,7 @@ class WarehouseBudget:
         """Count one call.
 
         Raises:
-            CallBudgetSpent: there is none left of this bucket, or of all; nothing was counted.
+            CallBudgetSpent: the budget of this bucket or the total is spent; nothing was counted.
             WarehouseUnavailable: the count cannot be read.
         """
         limits = {name: self._limits[name] for name in (bucket, TOTAL) if name in self._limits}

@@ -21,9 +21,9 @@ class PlannedSource:
 
 
 def record_sources(conn: psycopg.Connection, sources: Iterable[PlannedSource], partition: date) -> None:
-    """Keep the plan of a partition; the newest partition's plan says what is active and how it is defined.
+    """Store the plan of a partition; the plan of the newest partition decides what is active.
 
-    A source that the newest plan does not list becomes inactive and stays. Planning an older partition again
+    A source that the newest plan does not list becomes inactive and stays. The plan of an older partition
     only widens the dates, so the order of the runs does not matter.
     """
     listed = list(sources)

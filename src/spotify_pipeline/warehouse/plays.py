@@ -1,4 +1,4 @@
-"""Rows of ops.play_cursor and ops.play_gap: how far a user's listening history is known, and where not."""
+"""Rows of ops.play_cursor and ops.play_gap: up to when a listening history was read, and its gaps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment_of(unix_ms: int) -> datetime:
-    """Instant of a cursor, exact to the millisecond."""
+    """Convert a cursor to a datetime, exact to the millisecond."""
     return _EPOCH + timedelta(milliseconds=unix_ms)
 
 
 def cursor_ms(conn: psycopg.Connection, user_hash: str) -> int | None:
-    """Give the newest known play in unix milliseconds, None before the first."""
+    """Return the time of the newest play in Unix milliseconds, None before the first."""
     row = conn.execute("SELECT after_ms FROM ops.play_cursor WHERE user_hash = %s", [user_hash]).fetchone()
     return int(row[0]) if row else None
 
 
 def advance_cursor(conn: psycopg.Connection, user_hash: str, newest_ms: int, run_at: datetime) -> None:
-    """Move the cursor on; an older history read or loaded later does not take it back."""
+    """Move the cursor forward; a later load of an older history does not move it back."""
     conn.execute(
         """
         INSERT INTO ops.play_cursor AS stored (user_hash, after_ms, last_run_at) VALUES (%s, %s, %s)
@@ -37,7 +37,7 @@ def advance_cursor(conn: psycopg.Connection, user_hash: str, newest_ms: int, run
 def record_gap(
     conn: psycopg.Connection, user_hash: str, start: datetime, end: datetime, noticed_at: datetime
 ) -> bool:
-    """Keep that plays between two moments may be lost; say whether that was not known yet."""
+    """Store that plays between two times may be lost; return whether this gap is new."""
     written = conn.execute(
         """
         INSERT INTO ops.play_gap (user_hash, from_played_at, to_played_at, noticed_at) VALUES (%s, %s, %s, %s)
@@ -49,7 +49,7 @@ def record_gap(
 
 
 def recent_gaps(conn: psycopg.Connection, today: date) -> list[tuple[str, datetime, datetime]]:
-    """Give user, start and end of each gap that was noticed since yesterday."""
+    """Return user, start and end of each gap that was noticed since yesterday."""
     return conn.execute(
         "SELECT user_hash, from_played_at, to_played_at FROM ops.play_gap WHERE noticed_at >= %s "
         "ORDER BY from_played_at",

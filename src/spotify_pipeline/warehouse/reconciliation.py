@@ -60,12 +60,12 @@ class Progress:
     unfinished: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def number(self, status: str) -> int:
-        """Sources that are `partial`, or `failed`."""
+        """Return the number of sources with a status, `partial` or `failed`."""
         return sum(1 for found, _ in self.unfinished.values() if found == status)
 
 
 def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconciliation]) -> None:
-    """Keep the newest result of each partition, source and record kind; an equal one leaves `checked_at`."""
+    """Store the newest result of each partition, source and record kind; an equal one writes nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             """
@@ -89,7 +89,7 @@ def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconcilia
 
 
 def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progress]:
-    """The newest partitions, newest first; none where the warehouse was never migrated.
+    """Return the newest partitions, newest first; none where the warehouse was never migrated.
 
     The role needs SELECT on ops.reconciliation and ops.publication: `spotify_reader` has it.
     """

@@ -1,4 +1,4 @@
-"""The warehouse's database, roles and schemas: what an administrator makes before the first migration."""
+"""The warehouse's database, roles and schemas: what an administrator creates before the first migration."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OWNER_SCHEMAS = ("staging", "ops")
 DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", "dbt_audit")
 
 _PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
-# one bootstrap at a time: ALTER of one role from two sides ends in "tuple concurrently updated"; the lock is
-# taken in the administrator's own database, since roles belong to the server and advisory locks to a database
+# two bootstraps that ALTER one role at once fail with "tuple concurrently updated"; the lock is taken in the
+# administrator's own database, since roles belong to the server and advisory locks to a database
 _BOOTSTRAP_LOCK = 0x5350_4F54_0001
 
 
@@ -32,13 +32,13 @@ def bootstrap(
     database: str = "warehouse",
     connect_timeout: int = 10,
 ) -> None:
-    """Make the database, the four roles and the schemas, or bring them to what they should be.
+    """Create the database, the four roles and the schemas, or bring them up to date.
 
-    Running it again changes nothing but the passwords, which become the given ones. The passwords travel as
-    SCRAM verifiers, so the server never sees or logs them.
+    A second run changes the passwords only, to the given ones. They are sent as SCRAM verifiers, so that the
+    server never sees or logs them.
 
     Args:
-        admin_conninfo: URL or conninfo of a superuser; its database is only the door, `database` gets made.
+        admin_conninfo: URL or conninfo of a superuser, in any database of the server.
         passwords: one for each of `ROLES`.
         database: name of the warehouse database.
         connect_timeout: seconds to wait for the server.
@@ -51,9 +51,9 @@ def bootstrap(
     if missing:
         raise ConfigurationError(f"no password for {', '.join(missing)}: give one for each warehouse role")
     try:
-        with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as door:
-            door.execute("SELECT pg_advisory_lock(%s)", [_BOOTSTRAP_LOCK])
-            _create_database(door, database)
+        with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as server:
+            server.execute("SELECT pg_advisory_lock(%s)", [_BOOTSTRAP_LOCK])
+            _create_database(server, database)
             with psycopg.connect(admin_conninfo, dbname=database, connect_timeout=connect_timeout) as conn:
                 conn.execute("SET LOCAL client_min_messages TO warning")
                 conn.execute(_fill_in(conn, passwords).encode())
@@ -69,14 +69,14 @@ def bootstrap(
 
 
 def script() -> str:
-    """Give the SQL that `bootstrap` runs inside the database, with psql's variables for the passwords."""
+    """Return the SQL that `bootstrap` runs inside the database, with psql's variables for the passwords."""
     return files(__package__).joinpath("bootstrap.sql").read_text(encoding="utf-8")
 
 
-def _create_database(door: psycopg.Connection, database: str) -> None:
-    if not door.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-        make = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
-        door.execute(make.format(sql.Identifier(database)))
+def _create_database(server: psycopg.Connection, database: str) -> None:
+    if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
+        server.execute(create.format(sql.Identifier(database)))
 
 
 def _fill_in(conn: psycopg.Connection, passwords: Mapping[str, str]) -> str:

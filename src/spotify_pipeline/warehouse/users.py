@@ -1,4 +1,4 @@
-"""Rows of ops.user: who has logged in, by hash, and until when. No token, no Spotify id."""
+"""Rows of ops.user: users who have logged in, by hash, and until when. No token, no Spotify id."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def record_user(
     authorized_on: date,
     token_expires_on: date,
 ) -> None:
-    """Keep the newest consent; one that is known already writes nothing.
+    """Store the newest consent; an equal one writes nothing.
 
-    A consent given after the user's data was erased begins anew.
+    A consent given after the erasure of the user's data ends the erasure.
     """
     conn.execute(
         """

@@ -59,8 +59,8 @@ def test_a_connection_without_a_database_says_so() -> None:
         sa.exc.OperationalError("SELECT 1", {}, psycopg.OperationalError("server closed the connection")),
     ],
 )
-def test_a_server_that_goes_away_can_be_tried_again(error: Exception) -> None:
-    with pytest.raises(WarehouseUnavailable, match="the step can be run again"), naming_the_server(info()):
+def test_a_lost_server_can_be_tried_again(error: Exception) -> None:
+    with pytest.raises(WarehouseUnavailable, match="run the task again"), naming_the_server(info()):
         raise error
 
 

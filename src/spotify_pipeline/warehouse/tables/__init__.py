@@ -12,14 +12,10 @@ of the other groups are null until a response carried the group.
 from __future__ import annotations
 
 from spotify_pipeline.warehouse.tables import (
-    alerts,
     crawl,
     landing,
     lists,
     ops,
-    pace,
-    removals,
-    shapes,
     staging,
 )
 from spotify_pipeline.warehouse.tables.parts import ENTRY_KINDS, JUDGED_KINDS, RECORD_KINDS, metadata
@@ -28,14 +24,10 @@ __all__ = [
     "ENTRY_KINDS",
     "JUDGED_KINDS",
     "RECORD_KINDS",
-    "alerts",
     "crawl",
     "landing",
     "lists",
     "metadata",
     "ops",
-    "pace",
-    "removals",
-    "shapes",
     "staging",
 ]

@@ -1,4 +1,4 @@
-"""Crawl state of schema `ops`: what need not be fetched again, what is still wanted, and users' cursors."""
+"""Schema `ops`: crawl state, detail queue, users and their cursors, pace and budget of calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from spotify_pipeline.warehouse.tables.parts import TIMESTAMP, metadata, not_negative, one_of, required
 
-# by source: an album that one source has fetched whole is still new to another, whose records it must become
+# by source: an album that one source has fetched is still to be fetched for another, whose records it becomes
 crawl_state = Table(
     "crawl_state",
     metadata,
@@ -34,7 +34,7 @@ crawl_state = Table(
     schema="ops",
 )
 
-# by partition: a later one goes on from where one stopped, and a repeated one decides as it did before
+# by partition: a later one continues where one stopped, and a repeated one decides as it did before
 crawl_begun = Table(
     "crawl_begun",
     metadata,
@@ -43,9 +43,9 @@ crawl_begun = Table(
     required("record_id", Text),
     required("stopped_on", Date),
     required("listing_sha256", Text),
-    # when the detail was answered
+    # time of the response with the detail
     required("begun_at", TIMESTAMP),
-    # of the first page of tracks that is not there
+    # of the first page of tracks that is missing
     required("next_offset", Integer),
     PrimaryKeyConstraint("source", "record_kind", "record_id", "stopped_on"),
     one_of("record_kind", "album"),
@@ -61,7 +61,7 @@ detail_queue = Table(
     required("reason", Text),
     required("enqueued_on", Date),
     Column("done_on", Date),
-    # the last partition in which it was asked for and nothing came
+    # the last partition in which Spotify did not return it
     Column("asked_on", Date),
     PrimaryKeyConstraint("record_kind", "record_id"),
     one_of("record_kind", "track"),
@@ -104,5 +104,30 @@ user = Table(
     Column("token_expires_on", Date),
     Column("erased_at", TIMESTAMP),
     PrimaryKeyConstraint("user_hash"),
+    schema="ops",
+)
+
+api_pace = Table(
+    "api_pace",
+    metadata,
+    required("account", Text),
+    # the theoretical arrival time of the next call: GCRA keeps no more than that
+    required("next_at", TIMESTAMP),
+    required("paused_until", TIMESTAMP),
+    PrimaryKeyConstraint("account"),
+    schema="ops",
+)
+
+api_calls = Table(
+    "api_calls",
+    metadata,
+    required("account", Text),
+    required("run_id", Text),
+    # a rate-limit bucket, or `total`
+    required("bucket", Text),
+    required("calls", BigInteger),
+    required("first_call_at", TIMESTAMP),
+    PrimaryKeyConstraint("account", "run_id", "bucket"),
+    *not_negative("calls"),
     schema="ops",
 )

@@ -1,8 +1,8 @@
 """Schema `landing`: rows that the Spark engine has folded, on their way into staging.
 
 One row per id and date of a batch, as in the observations, and what says whose it is: `batch`, `task` (the
-part of the batch that one Spark task writes, whole or not at all) and `unit` (place of its load in the
-batch, from 1). Nobody but a load looks there. The tables are unlogged: what a crash of the server takes, the
+part of the batch that one Spark task writes in one transaction) and `unit` (place of its load in the
+batch, from 1). Only a load reads them. The tables are unlogged: what a crash of the server removes, the
 next try writes again.
 """
 
@@ -28,7 +28,7 @@ from spotify_pipeline.warehouse.tables.staging import (
 
 SCHEMA = "landing"
 
-# logged, so that a number never comes back after a crash
+# logged, so that a number is never used twice, also after a crash
 batch = Table(
     "batch",
     metadata,

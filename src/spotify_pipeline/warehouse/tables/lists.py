@@ -35,12 +35,12 @@ TIME_RANGES = ("short_term", "medium_term", "long_term")
 
 
 def _observed() -> list[SchemaItem]:
-    """Where a row comes from: the greatest wins."""
+    """Columns that say which response a row comes from: the greatest wins."""
     return [required("observed_at", TIMESTAMP), required("raw_key", Text(collation="C"))]
 
 
-# one row per list and date: which read of it counts. A list that was read to its end and had no entry has a
-# row here and none below; one that was not read to its end never says that something left it.
+# one row per list and date: the reading that counts. A complete, empty list has a row here and none in the
+# tables below; a list that was not read to its end never means that something left it.
 list_reads = Table(
     "list_reads",
     metadata,

@@ -1,8 +1,9 @@
-"""Schema `ops`: what the pipeline planned, loaded, checked and published."""
+"""Schema `ops`: what the pipeline planned, loaded, checked, published, reported and removed."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from spotify_pipeline.warehouse.tables.parts import (
     JUDGED_KINDS,
@@ -26,6 +28,7 @@ from spotify_pipeline.warehouse.tables.parts import (
     not_negative,
     one_of,
     required,
+    user_hash_form,
 )
 
 LOAD_SEQ = Sequence("load_seq_seq", schema="ops", metadata=metadata, data_type=BigInteger)
@@ -126,7 +129,7 @@ quarantined_record = Table(
     required("message", Text),
     required("first_seen_at", TIMESTAMP),
     required("last_seen_at", TIMESTAMP),
-    # when it passed after all, in the very answer that it was refused in
+    # when the record passed, in the response in which it had been refused
     Column("resolved_at", TIMESTAMP),
     PrimaryKeyConstraint("source", "record_kind", "record_key", "pointer", "reason_code"),
     one_of("record_kind", *JUDGED_KINDS),
@@ -165,5 +168,80 @@ dbt_result = Table(
     Column("recorded_at", TIMESTAMP, nullable=False, server_default=text("now()")),
     PrimaryKeyConstraint("id"),
     Index(None, "partition", "unique_id"),
+    schema="ops",
+)
+
+# alerts that were sent to operators
+alert = Table(
+    "alert",
+    metadata,
+    # a date, or empty where the cause belongs to none
+    required("partition", Text),
+    required("cause", Text),
+    # what the cause is about, empty where it is about everything
+    required("subject", Text),
+    required("severity", Text),
+    required("title", Text),
+    required("happened", Text),
+    required("meaning", Text),
+    required("action", Text),
+    Column("dag_id", Text),
+    Column("run_id", Text),
+    Column("task_id", Text),
+    required("raised_at", TIMESTAMP),
+    required("last_seen_at", TIMESTAMP),
+    required("times_seen", Integer),
+    required("delivered_to", ARRAY(Text)),
+    PrimaryKeyConstraint("partition", "cause", "subject"),
+    one_of("severity", "error", "warning"),
+    CheckConstraint("times_seen >= 1", name="times_seen"),
+    CheckConstraint("raised_at <= last_seen_at", name="seen"),
+    Index(None, "raised_at"),
+    schema="ops",
+)
+
+# which fields the records of a run had; view ops.contract_drift compares them
+record_shape = Table(
+    "record_shape",
+    metadata,
+    required("partition", Date),
+    required("source", Text),
+    required("request_kind", Text),
+    required("record_kind", Text),
+    required("records", BigInteger),
+    # name of a field -> number of records that have it
+    required("fields", JSONB),
+    required("new_fields", ARRAY(Text)),
+    PrimaryKeyConstraint("source", "request_kind", "record_kind", "partition"),
+    one_of("record_kind", *JUDGED_KINDS),
+    *not_negative("records"),
+    Index(None, "partition"),
+    schema="ops",
+)
+
+# receipts of erasures and the log of retention: counts, never content
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    required("user_hash", Text),
+    required("erased_at", TIMESTAMP),
+    # rows by table, objects by zone
+    required("removed", JSONB),
+    PrimaryKeyConstraint("id"),
+    user_hash_form(),
+    Index(None, "user_hash"),
+    schema="ops",
+)
+
+maintenance_run = Table(
+    "maintenance_run",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    # the date that ages were counted from
+    required("as_of", Date),
+    required("finished_at", TIMESTAMP),
+    required("removed", JSONB),
+    PrimaryKeyConstraint("id"),
     schema="ops",
 )

@@ -1,4 +1,4 @@
-"""What the tables are made of: columns, field groups and checks."""
+"""Parts of the tables: columns, field groups and checks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ metadata = MetaData(
 )
 
 TIMESTAMP = DateTime(timezone=True)
-# what has a row of its own, by its Spotify id
+# records with a row per Spotify id
 RECORD_KINDS = ("track", "album", "artist", "playlist")
-# entries of a list: they have no id, and are counted beside the records that they wrap
+# entries of a list: they have no id, and are counted in addition to the records in them
 ENTRY_KINDS = ("playlist_item", "saved_track", "top_track", "play")
-# an answer that holds no record at all is judged, and counted, as a whole
+# a response without any record is validated and counted as one
 JUDGED_KINDS = (*RECORD_KINDS, *ENTRY_KINDS, "response")
 
 
 def required(name: str, type_: Any) -> Column[Any]:
-    """Column that is never null."""
+    """Return a column that is never null."""
     return Column(name, type_, nullable=False)
 
 
 def group(name: str, *columns: Column[Any]) -> list[SchemaItem]:
-    """Columns of a field group, its order columns and its checks."""
+    """Return the columns of a field group, its order columns and its checks."""
     always = name == "listing"
     order: list[Column[Any]] = [
         Column(f"{name}_observed_at", TIMESTAMP, nullable=not always),
@@ -43,23 +43,23 @@ def group(name: str, *columns: Column[Any]) -> list[SchemaItem]:
     observed_at, rank, raw_key = (column.name for column in order)
     checks = [CheckConstraint(f"{rank} IN (0, 1)", name=rank)]
     if not always:
-        whole = f"num_nulls({observed_at}, {rank}, {raw_key}) IN (0, 3)"
-        checks.append(CheckConstraint(whole, name=f"{name}_order"))
+        all_or_none = f"num_nulls({observed_at}, {rank}, {raw_key}) IN (0, 3)"
+        checks.append(CheckConstraint(all_or_none, name=f"{name}_order"))
     return [*columns, *order, *checks]
 
 
 def not_negative(*names: str) -> list[SchemaItem]:
-    """Checks of counts."""
+    """Return the checks that numbers are not negative."""
     return [CheckConstraint(f"{name} >= 0", name=name) for name in names]
 
 
 def popularity() -> CheckConstraint:
-    """Check of Spotify's scale."""
+    """Return the check of Spotify's scale of popularity."""
     return CheckConstraint("popularity BETWEEN 0 AND 100", name="popularity")
 
 
 def seen() -> list[SchemaItem]:
-    """Dates of the first and the last sighting."""
+    """Return the dates of the first and the last observation, with their check."""
     return [
         required("first_seen_on", Date),
         required("last_seen_on", Date),
@@ -68,11 +68,11 @@ def seen() -> list[SchemaItem]:
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:
-    """Check that a text column holds one of `values`."""
+    """Return the check that a text column holds one of `values`."""
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
 
 
 def user_hash_form() -> CheckConstraint:
-    """Check of a user's name in tables: 16 hex digits."""
+    """Return the check that a user's hash is 16 hexadecimal digits."""
     return CheckConstraint("user_hash ~ '^[0-9a-f]{16}$'", name="user_hash")

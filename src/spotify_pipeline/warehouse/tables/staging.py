@@ -1,4 +1,4 @@
-"""Schema `staging`: what is known now, the history, and which source holds what."""
+"""Schema `staging`: the current state, the history, and which source holds what."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from spotify_pipeline.warehouse.tables.parts import (
 
 
 def track_columns() -> list[SchemaItem]:
-    """Field groups of a track, anew for each table."""
+    """Return new columns for the field groups of a track."""
     return [
         *group(
             "listing",
@@ -51,7 +51,7 @@ def track_columns() -> list[SchemaItem]:
 
 
 def album_columns() -> list[SchemaItem]:
-    """Field groups of an album, anew for each table."""
+    """Return new columns for the field groups of an album."""
     return [
         *group(
             "listing",
@@ -72,7 +72,7 @@ def album_columns() -> list[SchemaItem]:
 
 
 def artist_columns() -> list[SchemaItem]:
-    """Field groups of an artist, anew for each table."""
+    """Return new columns for the field groups of an artist."""
     return [
         *group("listing", required("name", Text)),
         *group("detail", Column("genres", ARRAY(Text)), Column("image_url", Text)),
@@ -83,7 +83,7 @@ def artist_columns() -> list[SchemaItem]:
 
 
 def playlist_columns() -> list[SchemaItem]:
-    """Field groups of a playlist, anew for each table."""
+    """Return new columns for the field groups of a playlist."""
     return [
         *group(
             "listing",
@@ -99,7 +99,7 @@ def playlist_columns() -> list[SchemaItem]:
 
 
 def _current(name: str, key: str, columns: list[SchemaItem], *indexes: SchemaItem) -> Table:
-    """Table of what is known now, one row per id."""
+    """Return a table of the current state, one row per id."""
     return Table(
         name,
         metadata,
@@ -115,7 +115,7 @@ def _current(name: str, key: str, columns: list[SchemaItem], *indexes: SchemaIte
 
 
 def _observations(name: str, key: str, columns: list[SchemaItem]) -> Table:
-    """Table of the history, one row per id and UTC date of the answer."""
+    """Return a table of the history, one row per id and UTC date of the response."""
     return Table(
         name,
         metadata,
