@@ -17,6 +17,7 @@ from spotify_pipeline.lake.keys import QUARANTINE, RAW, VALIDATED
 from spotify_pipeline.lake.store import Lake
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.reconciliation import totals
 from spotify_stack import airflow_environment
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.dbt_manifest import MANIFEST
@@ -48,7 +49,7 @@ def collect(state: StackState, api: AirflowApi, runs: list[PartitionRun], report
     """
     info = _connection(state, connections.WAREHOUSE_DBT)
     with naming_the_server(info), connect(info) as warehouse:
-        counts = {run.day: _counts(warehouse, run) for run in runs}
+        counts = {run.day: totals(warehouse, run.day, run.sources) for run in runs}
         checksums = table_checksums(warehouse)
     tasks = api.tasks(TRANSFORM, runs[-1].run_ids[TRANSFORM])
     return {
@@ -109,15 +110,6 @@ def show(content: dict[str, Any], console: Console) -> None:
         "  objects: " + ", ".join(f"{count} {zone}" for zone, count in objects.items()),
         soft_wrap=True,
     )
-
-
-def _counts(warehouse: Any, run: PartitionRun) -> dict[str, int]:
-    columns = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in COUNTS)
-    row = warehouse.execute(
-        f"SELECT {columns} FROM ops.reconciliation WHERE partition = %s AND source = ANY(%s)",  # noqa: S608
-        [run.day, run.sources],
-    ).fetchone()
-    return dict(zip(COUNTS, row, strict=True))
 
 
 def _connection(state: StackState, conn_id: str) -> connections.ConnectionInfo:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import LiteralString
 
 import psycopg
 
@@ -19,6 +18,7 @@ from spotify_pipeline.stages.load_inputs import LoadInputs, observations, read_i
 from spotify_pipeline.stages.plays import is_listening, note_plays
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease
+from spotify_pipeline.warehouse.catalogue import known_ids
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import record_begun_albums, record_complete_albums
 from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
@@ -27,12 +27,6 @@ from spotify_pipeline.warehouse.load import load_partition
 
 LOAD, REPLAY = "load", "replay"
 """Kinds of load, as leases name them."""
-_KNOWN_IDS: dict[str, LiteralString] = {
-    "artist": "SELECT artist_id FROM staging.artists WHERE artist_id = ANY(%s)",
-    "track": "SELECT track_id FROM staging.tracks WHERE track_id = ANY(%s)",
-    "playlist": "SELECT playlist_id FROM staging.playlists WHERE playlist_id = ANY(%s)",
-    "album": "SELECT album_id FROM staging.albums WHERE album_id = ANY(%s)",
-}
 
 
 def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | None = None) -> SourceState:
@@ -144,11 +138,9 @@ def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[
     if not unknown:
         return []
     with naming_the_server(info), connect(info, autocommit=True) as conn:
-        for kind, statement in _KNOWN_IDS.items():
-            asked = [record.requested_id for record in unknown if record.kind == kind]
-            if asked:
-                known = {row[0] for row in conn.execute(statement, [asked])}
-                unknown = [r for r in unknown if r.kind != kind or r.requested_id not in known]
+        for kind in {record.kind for record in missing}:
+            known = known_ids(conn, kind, [record.requested_id for record in missing if record.kind == kind])
+            unknown = [r for r in unknown if r.kind != kind or r.requested_id not in known]
     return unknown
 
 

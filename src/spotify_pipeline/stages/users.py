@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 
@@ -19,12 +17,10 @@ from spotify_pipeline.spotify.login_store import (
     LoginStore,
     SeededLoginStore,
 )
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.advisory_locks import named_lock
 from spotify_pipeline.warehouse.users import record_user
 
 log = logging.getLogger(__name__)
-_LOCK_SECONDS = 120
-"""Longer than any refresh takes, its retries included."""
 
 
 def login_store(
@@ -52,7 +48,7 @@ def login_store(
         )
         return None
     kept = state or FileState(settings.login_file.with_name(f"connection-{seed.user_hash}.json"))
-    return SeededLoginStore(seed, kept, lambda: warehouse_lock(warehouse, f"login {seed.user_hash}"))
+    return SeededLoginStore(seed, kept, lambda: named_lock(warehouse, f"login {seed.user_hash}"))
 
 
 def note_user(conn: psycopg.Connection, login: Login) -> None:
@@ -65,15 +61,3 @@ def note_user(conn: psycopg.Connection, login: Login) -> None:
         authorized_on=login.authorized_on,
         token_expires_on=login.ends_on,
     )
-
-
-@contextmanager
-def warehouse_lock(info: ConnectionInfo, name: str) -> Iterator[None]:
-    """Hold the lock called `name` among all tasks of all machines; it ends with the connection.
-
-    Raises:
-        WarehouseUnavailable: the warehouse cannot be reached, or another holder keeps the lock for minutes.
-    """
-    with naming_the_server(info), connect(info, autocommit=True, lock_timeout=_LOCK_SECONDS) as conn:
-        conn.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
-        yield

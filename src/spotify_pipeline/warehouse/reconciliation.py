@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
 import psycopg
+from psycopg.rows import dict_row
 
 _PARTITIONS = """
 SELECT partition,
@@ -19,6 +20,12 @@ SELECT partition,
 FROM ops.reconciliation LEFT JOIN ops.publication USING (partition)
 GROUP BY partition, published_at, tests_passed
 ORDER BY partition DESC LIMIT %(limit)s
+"""
+_TOTALS = """
+SELECT coalesce(sum(fetched), 0)::bigint AS fetched, coalesce(sum(loaded), 0)::bigint AS loaded,
+    coalesce(sum(quarantined), 0)::bigint AS quarantined, coalesce(sum(duplicates), 0)::bigint AS duplicates,
+    coalesce(sum(set_aside), 0)::bigint AS set_aside
+FROM ops.reconciliation WHERE partition = %(partition)s AND source = ANY(%(sources)s)
 """
 _UNFINISHED = """
 SELECT DISTINCT partition, source, status, message FROM ops.reconciliation
@@ -101,3 +108,11 @@ def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progres
     for partition, source, status, message in conn.execute(_UNFINISHED, {"partitions": list(by_date)}):
         by_date[partition].unfinished[source] = (status, message or "no reason was given")
     return found
+
+
+def totals(conn: psycopg.Connection, partition: date, sources: Collection[str]) -> dict[str, int]:
+    """Return the counts of some sources of a partition, added up by name."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_TOTALS, {"partition": partition, "sources": list(sources)}).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate returns one row
+    return row

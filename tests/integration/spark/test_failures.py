@@ -9,10 +9,10 @@ import pytest
 
 from spotify_pipeline.errors import DamagedObject, LeaseLost, WarehouseUnavailable
 from spotify_pipeline.spark import engine
-from spotify_pipeline.spark.advisory_lock import spark_lock
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.stages.replay import Replay, plan_replay
 from spotify_pipeline.warehouse import lease
+from spotify_pipeline.warehouse.advisory_locks import spark_lock
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.spark.conftest import World, empty
 from tests.integration.spark.engines import States, differences, found, with_local, with_spark

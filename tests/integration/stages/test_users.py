@@ -27,7 +27,7 @@ from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.stages.users import warehouse_lock
+from spotify_pipeline.warehouse.advisory_locks import named_lock
 from tests.integration.stages.conftest import DAY, World
 
 pytestmark = pytest.mark.integration
@@ -126,18 +126,18 @@ def test_one_holder_at_a_time_has_the_lock(world: World) -> None:
 
     def hold(_: int) -> None:
         nonlocal inside, most
-        with warehouse_lock(world.runtime.ingest, "login x"):
+        with named_lock(world.runtime.ingest, "login x"):
             with guard:
                 inside += 1
                 most = max(most, inside)
-            with warehouse_lock(world.runtime.ingest, f"login {threading.get_ident()}"), guard:
+            with named_lock(world.runtime.ingest, f"login {threading.get_ident()}"), guard:
                 inside -= 1
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(hold, range(8)))
     assert (inside, most) == (0, 1)
     unreachable = replace(world.runtime.ingest, port=1)
-    with pytest.raises(WarehouseUnavailable), warehouse_lock(unreachable, "login x"):
+    with pytest.raises(WarehouseUnavailable), named_lock(unreachable, "login x"):
         pass
 
 

@@ -16,7 +16,12 @@ from spotify_pipeline.cli.status import status
 from spotify_pipeline.connections import WAREHOUSE_READER, variable_name
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.publication import Publication, record_publication
-from spotify_pipeline.warehouse.reconciliation import Reconciliation, newest_partitions, record_reconciliation
+from spotify_pipeline.warehouse.reconciliation import (
+    Reconciliation,
+    newest_partitions,
+    record_reconciliation,
+    totals,
+)
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
@@ -91,6 +96,20 @@ def test_counts_states_and_publications_of_newest_partitions(warehouse: Warehous
     assert (found[0].adds_up, found[1].adds_up) == (False, True)
     assert (found[0].published_at, found[1].tests_passed) == (None, 70)
     assert found[0].unfinished["two"] == ("partial", "two [stopped]")
+
+
+def test_totals_add_up_the_named_sources(warehouse: Warehouse) -> None:
+    for source in ("one", "two", "other"):
+        reconcile(warehouse, DAY, source, 16, 10)
+    with warehouse.connect() as conn:
+        assert totals(conn, DAY, ["one", "two"]) == {
+            "fetched": 32,
+            "loaded": 20,
+            "quarantined": 2,
+            "duplicates": 4,
+            "set_aside": 6,
+        }
+        assert set(totals(conn, DAY, []).values()) == {0}
 
 
 def test_a_warehouse_that_was_never_migrated_has_none(bootstrapped: Warehouse) -> None:

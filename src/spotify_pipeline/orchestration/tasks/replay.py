@@ -15,13 +15,13 @@ from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.lake import keys
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
-from spotify_pipeline.spark.advisory_lock import spark_lock
 from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.spark.session import master_of, require_spark, spark_session
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
 from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse.advisory_locks import spark_lock
 from spotify_pipeline.warehouse.migrate import migrate
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,49 @@
+"""Advisory locks of the warehouse that tasks of all machines share.
+
+A lock belongs to a session, so it is free again when its holder was killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+
+_SPARK_LOCK = 0x5350_4F54_0005
+# longer than any refresh of a token, its retries included
+_WAIT_SECONDS = 120
+
+
+@contextmanager
+def named_lock(info: ConnectionInfo, name: str) -> Iterator[None]:
+    """Hold the lock `name` until the end of the block; wait for another holder.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached, or another holder keeps the lock for minutes.
+    """
+    with naming_the_server(info), connect(info, autocommit=True, lock_timeout=_WAIT_SECONDS) as conn:
+        conn.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        yield
+
+
+@contextmanager
+def spark_lock(info: ConnectionInfo) -> Iterator[bool]:
+    """Try to hold the lock of the Spark engine until the end of the block.
+
+    Spans are replayed one at a time: each has a Spark of its own, which takes memory, and the warehouse
+    merges them one after the other.
+
+    Yields:
+        Whether the lock is held; False where another replay has it.
+
+    Raises:
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    with (
+        naming_the_server(info),
+        connect(info, application_name="spotify-pipeline lock of Spark", autocommit=True) as conn,
+    ):
+        row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_SPARK_LOCK]).fetchone()
+        yield bool(row and row[0])
