@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import NoneType
@@ -11,6 +12,8 @@ from typing import Any
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from spotify_sandbox import page_faults
 
 
 class FaultKind(StrEnum):
@@ -22,6 +25,11 @@ class FaultKind(StrEnum):
     CUT = "cut"  # close the connection after `body_bytes` of the body
     TRUNCATE = "truncate"  # a complete response whose body ends after `body_bytes`: JSON cut short
     NOT_JSON = "not_json"  # 200 with a page of HTML
+    EMPTY_PAGE = "empty_page"  # the page without its entries, as if it were the last of an empty list
+    TOTAL = "total"  # the page states a `total` that differs by `change`
+    NO_NEXT = "no_next"  # the page says that none follows
+    ENDLESS_NEXT = "endless_next"  # the page has a `next` link, also past the end of the list
+    LATE_PLAYS = "late_plays"  # plays of the last `seconds` but the newest are not reported yet
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -33,6 +41,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "headers": (dict,),
     "seconds": (int, float),
     "body_bytes": (int,),
+    "change": (int,),
 }
 
 
@@ -72,6 +81,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     body_bytes: int = 20
+    change: int = -1
     matched: int = 0
     applied: int = 0
 
@@ -143,6 +153,8 @@ async def apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send
         await _wait_for_disconnect(receive, fault.seconds)
         # a length that never comes makes the server close the connection without a body
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    elif fault.kind in _PAGE_FAULTS:
+        await _altered(fault, app, scope, receive, send)
     else:
         await _shortened(fault, app, scope, receive, send)
 
@@ -165,7 +177,7 @@ async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:
         return
 
 
-async def _shortened(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _true_response(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
     start: Message = {}
     body = bytearray()
 
@@ -176,6 +188,32 @@ async def _shortened(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive,
             body.extend(message.get("body", b""))
 
     await app(scope, receive, keep)
+    return start, bytes(body)
+
+
+_PAGE_FAULTS: dict[FaultKind, Callable[[Fault, dict[str, Any]], None]] = {
+    FaultKind.EMPTY_PAGE: lambda _, page: page_faults.blank(page),
+    FaultKind.TOTAL: lambda fault, page: page_faults.change_total(page, fault.change),
+    FaultKind.NO_NEXT: lambda _, page: page_faults.drop_next(page),
+    FaultKind.ENDLESS_NEXT: lambda _, page: page_faults.lead_on(page),
+    FaultKind.LATE_PLAYS: lambda fault, page: page_faults.hold_plays(page, fault.seconds),
+}
+
+
+async def _altered(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    start, body = await _true_response(app, scope, receive)
+    document = orjson.loads(body) if start["status"] == 200 else None
+    page = page_faults.page_in(document)
+    if page is not None:
+        _PAGE_FAULTS[fault.kind](fault, page)
+        body = orjson.dumps(document)
+    others = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+    await send({**start, "headers": [*others, (b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _shortened(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    start, body = await _true_response(app, scope, receive)
     kept = bytes(body[: fault.body_bytes])
     cut = fault.kind is FaultKind.CUT
     length = len(body) if cut else len(kept)

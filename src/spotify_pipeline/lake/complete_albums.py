@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from spotify_pipeline.contract.albums import BegunAlbum, CompleteAlbum, listing_sha256
+from spotify_pipeline.contract.list_pages import offset_of, total_of
 from spotify_pipeline.lake import Lake, RawObject, keys
 from spotify_pipeline.lake.manifest import sha256
 from spotify_pipeline.lake.validated import NDJSON
@@ -43,7 +45,9 @@ class AlbumsSeen:
             self._details[raw.requested_id] = raw.observed_at
             self._note_page(raw.requested_id, body.get("tracks"))
         elif raw.kind == "album_tracks" and raw.requested_id:
-            self._note_page(raw.requested_id, body)
+            past_the_end = body.get("items") == [] and offset_of(raw.query) >= (total_of(body) or sys.maxsize)
+            # such a page is the end, whatever link it has
+            self._note_page(raw.requested_id, {**body, "next": None} if past_the_end else body)
 
     def _note_page(self, album_id: str, page: Any) -> None:
         # pages are fetched one after the other, so where the last one is there, all before it are

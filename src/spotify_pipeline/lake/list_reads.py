@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from spotify_pipeline.contract.entries import LIST_OF_ENTRY, EntryFields, EntryKind, ListEntry, ListRead
+from spotify_pipeline.contract.list_pages import ListPages, offset_of
 from spotify_pipeline.lake import RawObject, keys
 
 
@@ -28,12 +29,10 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
 
 
 @dataclass
-class _Pages:
-    """Pages of one list so far."""
+class _Reading:
+    """Pages of one list so far, and the latest of their responses."""
 
-    items: int = 0
-    begun: bool = False
-    ended: bool = False
+    pages: ListPages = field(default_factory=ListPages)
     observed_at: datetime | None = None
     raw_key: str = ""
 
@@ -42,17 +41,14 @@ class ListsSeen:
     """Pages of lists, taken in any order."""
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[EntryKind, str], _Pages] = {}
+        self._lists: dict[tuple[EntryKind, str], _Reading] = {}
 
     def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Note one page of a list."""
-        pages = self._lists.setdefault((kind, list_id), _Pages())
-        pages.items += len(page["items"])
-        # pages are fetched one after the other, so where the last one is there, all before it are
-        pages.begun |= not page.get("offset")
-        pages.ended |= not page.get("next")
-        pages.observed_at = max(pages.observed_at or raw.observed_at, raw.observed_at)
-        pages.raw_key = max(pages.raw_key, raw.key)
+        reading = self._lists.setdefault((kind, list_id), _Reading())
+        reading.pages.take(page, offset_of(raw.query))
+        reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
+        reading.raw_key = max(reading.raw_key, raw.key)
 
     def reads(self) -> list[ListRead]:
         """Return one read for each list, sorted."""
@@ -60,13 +56,13 @@ class ListsSeen:
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
-                complete=pages.begun and pages.ended,
-                item_count=pages.items,
-                observed_at=pages.observed_at,
-                raw_key=pages.raw_key,
+                complete=reading.pages.fault() is None,
+                item_count=reading.pages.items,
+                observed_at=reading.observed_at,
+                raw_key=reading.raw_key,
             )
-            for (kind, list_id), pages in sorted(self._lists.items(), key=lambda item: item[0])
-            if kind in LIST_OF_ENTRY and pages.observed_at is not None
+            for (kind, list_id), reading in sorted(self._lists.items(), key=lambda item: item[0])
+            if kind in LIST_OF_ENTRY and reading.observed_at is not None
         ]
 
 

@@ -40,11 +40,15 @@ class RawObject:
 
 @dataclass(frozen=True)
 class MissingRecord:
-    """An id for which Spotify returned 404."""
+    """An id that Spotify does not know or show (404).
+
+    `listed`: a listing of Spotify's named it, not sources.yml; the next partition asks for it again.
+    """
 
     kind: str
     requested_id: str
     message: str
+    listed: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.spotify.endpoints import Request
 from spotify_pipeline.spotify.result import CrawlResult, Missing, Plays, StopReason, StoredBody
-from spotify_pipeline.spotify.session import CrawlSession
+from spotify_pipeline.spotify.session import CrawlSession, UnreadableResponse
 from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
 from spotify_pipeline.spotify.walks import plays_of, walk_album, walk_album_from, walks_of
 
@@ -80,7 +80,7 @@ def crawl(
         del albums[album_id]
     offsets = {album_id: resume_album(entry) if resume_album else None for album_id, entry in albums.items()}
     wanted = [
-        partial(walk_album, session, album_id)
+        partial(walk_album, session, album_id, listed=True)
         if offset is None
         else partial(walk_album_from, session, album_id, offset)
         for album_id, offset in offsets.items()
@@ -88,7 +88,7 @@ def crawl(
     trails += session.run(wanted, concurrency)
     session.raise_failure()
 
-    problems = tuple(problem for trail in trails for problem in trail.problems)
+    problems = [problem for trail in trails for problem in trail.problems]
     reason, message = _why_incomplete(session, problems)
     spent = client.calls() - before
     plays = plays_of(trails, after_ms) if source.kind is SourceKind.RECENTLY_PLAYED else None
@@ -99,7 +99,7 @@ def crawl(
         bucket=session.stop.bucket if session.stop else None,
         deadline=session.stop.deadline if session.stop else None,
         missing=tuple(missing for trail in trails for missing in trail.missing),
-        problems=problems,
+        problems=tuple(str(problem) for problem in problems),
         calls=sum(count for bucket, count in spent.items() if bucket.startswith("GET ")),
         requests=tuple(dict.fromkeys(request for trail in trails for request in trail.requests)),
         skipped=skipped,
@@ -119,12 +119,14 @@ def crawl(
     return result
 
 
-def _why_incomplete(session: CrawlSession, problems: Sequence[str]) -> tuple[StopReason | None, str | None]:
+def _why_incomplete(
+    session: CrawlSession, problems: Sequence[UnreadableResponse]
+) -> tuple[StopReason | None, str | None]:
     """Return reason and sentence: of a stop, else of an outage, else of an unreadable response."""
     if session.stop is not None:
         return session.stop.reason, session.stop.message
     if session.outage is not None:
         return StopReason.OUTAGE, str(session.outage)
     if problems:
-        return StopReason.UNREADABLE, problems[0]
+        return problems[0].reason, str(problems[0])
     return None, None

@@ -125,10 +125,16 @@ def is_plain_path(path: str) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """Identity of one raw object: the same method, path and query give the same object.
+    """Identity of one raw object: the same method, path, query and reading give the same object.
 
-    `params` are sorted pairs. `requested_id` is the id asked for (Spotify may answer with another, when it
-    relinks); None where none is: a search, several tracks at once, what belongs to the user.
+    Attributes:
+        kind: What the response holds.
+        method: HTTP method.
+        path: Path below the API's address.
+        params: Sorted pairs of the query.
+        requested_id: The id asked for, since Spotify may return another one (relinking); None where there is
+            none: a search, several tracks at once, what belongs to the user.
+        reading: Greater than 1 where a page is requested again in one crawl, because it contradicts others.
     """
 
     kind: RequestKind
@@ -136,6 +142,7 @@ class Request:
     path: str
     params: tuple[tuple[str, str], ...]
     requested_id: str | None
+    reading: int = 1
 
     @classmethod
     def get(
@@ -144,10 +151,11 @@ class Request:
         path: str,
         params: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         requested_id: str | None = None,
+        reading: int = 1,
     ) -> Request:
-        """A GET with its query in sorted order."""
+        """Make a GET with its query in sorted order."""
         pairs = params.items() if isinstance(params, Mapping) else params
-        return cls(kind, "GET", path, tuple(sorted(pairs)), requested_id)
+        return cls(kind, "GET", path, tuple(sorted(pairs)), requested_id, reading)
 
     @property
     def target(self) -> str:

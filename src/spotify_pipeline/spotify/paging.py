@@ -2,35 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, total_of
+from spotify_pipeline.errors import ApiUnavailable, NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, ID_PATTERN, Request, RequestKind, bucket_of
-from spotify_pipeline.spotify.session import CrawlSession, Trail, UnreadableResponse
+from spotify_pipeline.spotify.session import ContradictedList, CrawlSession, Trail, UnreadableResponse
+
+logger = logging.getLogger(__name__)
 
 PAGES_MAX = 2000
 """Pages followed in one list; the longest real ones (albums of a famous composer) stay below."""
 
 
-def walk_pages(session: CrawlSession, first: Request, trail: Trail) -> Iterator[dict[str, Any]]:
-    """Yield the page at `first` and all pages that follow it.
+def walk_list(
+    session: CrawlSession,
+    first: Request,
+    trail: Trail,
+    on_page: Callable[[dict[str, Any]], None] = lambda _page: None,
+) -> None:
+    """Read the page at `first` and all that follow it, and the whole list again where its total changes.
+
+    Only the pages of the last reading stay in `trail`.
+
+    Args:
+        session: The crawl.
+        first: The first page.
+        trail: Gets the requests.
+        on_page: Called with each page; may add to `trail.albums`, which a second reading starts anew.
 
     Raises:
+        ContradictedList: The list is not whole after it was read again; its pages are in `trail`.
         UnreadableResponse: A page cannot be read, leads back to an earlier one, or the pages have no end.
+        ApiUnavailable: A page after the first is not found.
     """
+    requests, albums_before = len(trail.requests), len(trail.albums)
+    try:
+        _read_list(session, first, trail, on_page, again=False)
+    except _TotalChanged as change:
+        logger.info("%s: %s; reading the list again", first.path, change)
+        del trail.requests[requests:], trail.albums[albums_before:]
+        _read_list(session, first, trail, on_page, again=True)
+
+
+def walk_rest(session: CrawlSession, request: Request, trail: Trail) -> None:
+    """Read the further track pages of an album, whose `total` is often too great and proves nothing.
+
+    Raises:
+        UnreadableResponse, ApiUnavailable: See `walk_list`.
+    """
+    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING):
+        pass
+
+
+class _TotalChanged(Exception):
+    """A list was changed between two of its pages."""
+
+
+# a page is read again with the number after that of the reading that it belongs to
+_FIRST_READING, _SECOND_READING = 1, 3
+
+
+def _read_list(
+    session: CrawlSession,
+    first: Request,
+    trail: Trail,
+    on_page: Callable[[dict[str, Any]], None],
+    *,
+    again: bool,
+) -> None:
+    pages = ListPages()
+    reading = _SECOND_READING if again else _FIRST_READING
+    for page in _pages(session, replace(first, reading=reading), trail, pages, reading, check=True):
+        on_page(page)
+        if not again and len(pages.totals) > 1:
+            raise _TotalChanged(f"its total changed ({', '.join(map(str, sorted(pages.totals)))})")
+    fault = pages.fault()
+    if fault is not None:
+        raise ContradictedList(f"the list {first.path} may not be whole: {fault}")
+
+
+def _pages(
+    session: CrawlSession,
+    first: Request,
+    trail: Trail,
+    pages: ListPages,
+    reading: int,
+    *,
+    check: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield the page at `first` and all that follow; with `check`, read a page twice that ends too early."""
     seen: set[Request] = set()
     request: Request | None = first
+    empty_before = False
     while request is not None:
         if request in seen:
             raise UnreadableResponse(f"the pages of {first.path} lead in a circle to {request.target}")
         if len(seen) >= PAGES_MAX:
             raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
         seen.add(request)
-        page = session.fetch(request, trail)
-        following = following_request(session, page, request, first.kind)
+        page, following = _page(session, request, trail, later=bool(seen - {first}))
+        offset = offset_of(request.params)
+        if check and _ends_too_early(page, offset, pages.greatest_total):
+            trail.requests.pop()
+            page, following = _page(session, replace(request, reading=reading + 1), trail, later=True)
+        pages.take(page, offset)
         yield page
-        request = following
+        empty = not page["items"]
+        if empty and (empty_before or (pages.totals and offset >= pages.greatest_total)):
+            # some lists have a `next` link on every page, also past their end
+            return
+        empty_before = empty
+        request = None if following is None else replace(following, reading=reading)
+
+
+def _page(
+    session: CrawlSession, request: Request, trail: Trail, *, later: bool
+) -> tuple[dict[str, Any], Request | None]:
+    """Return a page and the request for the next one; `later` where Spotify has shown a page of this list."""
+    try:
+        page = session.fetch(request, trail)
+    except NotFound as error:
+        if later:
+            raise ApiUnavailable(
+                f"a page of a list that exists is not found ({error}): try again later"
+            ) from None
+        raise
+    return page, following_request(session, page, request, request.kind)
+
+
+def _ends_too_early(page: Mapping[str, Any], offset: int, greatest_total: int) -> bool:
+    """Return whether a page is blank, or ends its list before the greatest total that was stated."""
+    if is_blank(page):
+        return True
+    ended = not page.get("next") or not page["items"]
+    return ended and offset + len(page["items"]) < max(greatest_total, total_of(page) or 0)
 
 
 def following_request(

@@ -72,7 +72,7 @@ def refusal(response: Response, path: str) -> PipelineError:
             "item is not theirs"
         )
     if response.status == 404 or (response.status == 400 and _BAD_ID.search(words)):
-        return NotFound(f"Spotify has nothing at {path} ({words}): check the id in sources.yml")
+        return NotFound(f"Spotify has nothing at {path} ({words})")
     if 300 <= response.status < 400:
         return UnsafeLink(
             f"GET {path} responds with {response.status}, a redirect, which is not followed with a token: "

@@ -20,6 +20,8 @@ class StopReason(StrEnum):
     QUOTA_EXCEEDED = "quota exceeded"
     BUDGET_SPENT = "call budget spent"
     UNREADABLE = "unreadable response"
+    CONTRADICTED = "contradicted list"
+    REFUSED = "refused search"
     OUTAGE = "outage"
 
 
@@ -32,10 +34,19 @@ class StoredBody:
 
 @dataclass(frozen=True)
 class Missing:
-    """An id that Spotify does not know, with the sentence about it."""
+    """An id that Spotify does not know or show.
 
+    Attributes:
+        kind: Kind of the record: artist, album, track or playlist.
+        requested_id: The id asked for.
+        message: A sentence about it.
+        listed: Whether a listing of Spotify's named the id, and not the source's definition.
+    """
+
+    kind: str
     requested_id: str
     message: str
+    listed: bool = False
 
 
 @dataclass(frozen=True)

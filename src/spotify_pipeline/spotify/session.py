@@ -17,13 +17,13 @@ from spotify_pipeline.errors import (
     CallBudgetSpent,
     DamagedObject,
     NotFound,
-    PermissionDenied,
     RateLimited,
+    TerminalError,
     TransientError,
 )
 from spotify_pipeline.json_reading import read_json
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
-from spotify_pipeline.spotify.endpoints import Request
+from spotify_pipeline.spotify.endpoints import Request, RequestKind
 from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
 from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 
@@ -45,8 +45,8 @@ class Trail:
     albums: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     plays: list[datetime] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    refused: PermissionDenied | None = None
+    problems: list[UnreadableResponse] = field(default_factory=list)
+    refused: TerminalError | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,20 @@ class UnreadableResponse(Exception):
 
     It never leaves the crawl, which keeps the response and lists the message.
     """
+
+    reason = StopReason.UNREADABLE
+
+
+class ContradictedList(UnreadableResponse):
+    """A list whose pages contradict each other, also after they were read again."""
+
+    reason = StopReason.CONTRADICTED
+
+
+class SearchRefused(UnreadableResponse):
+    """A search text that Spotify refuses."""
+
+    reason = StopReason.REFUSED
 
 
 class CrawlSession:
@@ -179,7 +193,7 @@ class CrawlSession:
             pass
         except UnreadableResponse as odd:
             logger.warning("%s", odd)
-            trail.problems.append(str(odd))
+            trail.problems.append(odd)
         except (ApiUnavailable, BodyCutShort) as outage:
             # not raised: an album whose response is 500 for weeks must not keep its source from being loaded.
             # The caller gets the outage in the result, and decides between another try and a partial source.
@@ -231,7 +245,21 @@ def _parsed(request: Request, stored: StoredBody) -> Any:
         ) from None
 
 
-def note_missing(trail: Trail, requested_id: str, error: NotFound) -> None:
-    """Add an id that Spotify does not know to the missing ones."""
-    logger.warning("%s", error)
-    trail.missing.append(Missing(requested_id, str(error)))
+def note_missing(
+    trail: Trail, kind: RequestKind, requested_id: str, error: NotFound, *, listed: bool = False
+) -> None:
+    """Add an id that Spotify does not know to the missing ones.
+
+    Args:
+        trail: The walk that asked for it.
+        kind: Kind of the record.
+        requested_id: The id.
+        error: Spotify's refusal.
+        listed: Whether a listing of Spotify's named the id.
+    """
+    way_out = (
+        "a listing names it, so the next partition asks again" if listed else "check the id in sources.yml"
+    )
+    message = f"{error}: {way_out}"
+    logger.warning("%s", message)
+    trail.missing.append(Missing(kind.value, requested_id, message, listed))

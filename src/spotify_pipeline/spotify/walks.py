@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from spotify_pipeline.errors import NotFound, PermissionDenied
+from spotify_pipeline.contract.list_pages import total_of
+from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, Request, RequestKind
 from spotify_pipeline.spotify.paging import (
     albums,
@@ -15,7 +18,8 @@ from spotify_pipeline.spotify.paging import (
     member,
     next_of,
     play_times,
-    walk_pages,
+    walk_list,
+    walk_rest,
 )
 from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
 from spotify_pipeline.spotify.session import CrawlSession, Trail, UnreadableResponse, WalkEnded, note_missing
@@ -58,25 +62,29 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
             session.fetch(Request.get(artist.kind, artist.path(artist_id), requested_id=artist_id), trail)
         params = {"include_groups": include_groups, "limit": str(listing.page_size(session.client.app_class))}
         first = Request.get(listing.kind, listing.path(artist_id), params, artist_id)
-        for page in walk_pages(session, first, trail):
-            trail.albums.extend(albums(page))
+        walk_list(session, first, trail, lambda page: trail.albums.extend(albums(page)))
     except NotFound as error:
-        note_missing(trail, artist_id, error)
+        note_missing(trail, artist.kind, artist_id, error)
 
 
-def walk_album(session: CrawlSession, album_id: str, trail: Trail) -> None:
-    """Fetch the album with its first tracks, then the pages of the rest."""
+def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bool = False) -> None:
+    """Fetch the album with its first tracks, then the pages of the rest; `listed` by an artist's albums."""
     album = ENDPOINTS[RequestKind.ALBUM]
     request = Request.get(album.kind, album.path(album_id), requested_id=album_id)
     try:
         document = session.fetch(request, trail)
         tracks = member(document, "tracks", f"the album at {request.target}")
         following = following_request(session, tracks, request, RequestKind.ALBUM_TRACKS)
-        if following is not None:
-            for _ in walk_pages(session, following, trail):
-                pass
     except NotFound as error:
-        note_missing(trail, album_id, error)
+        note_missing(trail, album.kind, album_id, error, listed=listed)
+        return
+    if following is not None:
+        try:
+            walk_rest(session, following, trail)
+        except NotFound as error:
+            raise ApiUnavailable(
+                f"the tracks of an album that exists are not found ({error}): try again later"
+            ) from None
 
 
 def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
@@ -85,10 +93,9 @@ def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Tr
     params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
     first = Request.get(pages.kind, pages.path(album_id), params, album_id)
     try:
-        for _ in walk_pages(session, first, trail):
-            pass
+        walk_rest(session, first, trail)
     except NotFound as error:
-        note_missing(trail, album_id, error)
+        note_missing(trail, RequestKind.ALBUM, album_id, error, listed=True)
 
 
 def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
@@ -97,7 +104,7 @@ def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
     try:
         session.fetch(Request.get(track.kind, track.path(track_id), requested_id=track_id), trail)
     except NotFound as error:
-        note_missing(trail, track_id, error)
+        note_missing(trail, track.kind, track_id, error)
 
 
 def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -> None:
@@ -117,29 +124,43 @@ def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -
         raise UnreadableResponse(f"{where} does not hold one entry for each id")
     for track_id, entry in zip(track_ids, entries, strict=True):
         if entry is None:
-            error = NotFound(f"Spotify has no track {track_id}: check the id in sources.yml")
-            note_missing(trail, track_id, error)
+            error = NotFound(f"Spotify has no track {track_id}")
+            note_missing(trail, RequestKind.TRACK, track_id, error)
 
 
 def walk_search(session: CrawlSession, query: str, record_type: str, max_results: int, trail: Trail) -> None:
     """Fetch pages of one search text and type until `max_results` records were asked for."""
     search = ENDPOINTS[RequestKind.SEARCH]
     size = search.page_size(session.client.app_class)
-    asked = min(size, max_results)
-    params = {"q": query, "type": record_type, "limit": str(asked), "offset": "0"}
+    asked = limit = min(size, max_results)
+    params = {"q": query, "type": record_type, "limit": str(limit), "offset": "0"}
     request: Request | None = Request.get(search.kind, search.path(), params)
     while request is not None:
-        document = session.fetch(request, trail)
-        where = f"the response to {request.target}"
-        page = member(document, record_type + "s", where)
+        page = _search_page(session, request, record_type, trail)
+        if not page["items"] and (total_of(page) or 0) > asked - limit:
+            # an empty page before the total: read once more
+            trail.requests.pop()
+            page = _search_page(session, replace(request, reading=2), record_type, trail)
+        link = page.get("next")
+        if link is not None:
+            session.client.follow(link)
+        # `next` may be null although more is found: a full page is no end before the total
+        full = len(page["items"]) >= limit and (total_of(page) or 0) > asked
+        more = bool(page["items"]) and (link is not None or full) and asked < max_results
         # the next page is asked for by offset, so that the last one is no larger than wanted
-        more = next_of(page, where) is not None and asked < max_results
-        if more:
-            session.client.follow(page["next"])
         limit = min(size, max_results - asked)
         params = params | {"limit": str(limit), "offset": str(asked)}
         request = Request.get(search.kind, search.path(), params) if more else None
         asked += limit
+
+
+def _search_page(session: CrawlSession, request: Request, record_type: str, trail: Trail) -> dict[str, Any]:
+    """Return the page of one record type, checked to be one."""
+    document = session.fetch(request, trail)
+    where = f"the response to {request.target}"
+    page: dict[str, Any] = member(document, record_type + "s", where)
+    next_of(page, where)
+    return page
 
 
 def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None:
@@ -152,30 +173,27 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
     first = Request.get(items.kind, items.path(playlist_id), params, playlist_id)
     try:
         session.fetch(head, trail)
-        for _ in walk_pages(session, first, trail):
-            pass
+        walk_list(session, first, trail)
     except NotFound as error:
-        note_missing(trail, playlist_id, error)
+        note_missing(trail, playlist.kind, playlist_id, error)
     except PermissionDenied as error:
         logger.warning("%s", error)
         trail.refused = error
-        trail.missing.append(Missing(playlist_id, str(error)))
+        trail.missing.append(Missing(playlist.kind.value, playlist_id, str(error)))
 
 
 def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
     """Fetch every page of the user's saved tracks."""
     saved = ENDPOINTS[RequestKind.SAVED_TRACKS]
     params = {"limit": str(saved.page_size(session.client.app_class))}
-    for _ in walk_pages(session, Request.get(saved.kind, saved.path(), params), trail):
-        pass
+    walk_list(session, Request.get(saved.kind, saved.path(), params), trail)
 
 
 def walk_top_tracks(session: CrawlSession, time_range: str, trail: Trail) -> None:
     """Fetch every page of the user's top tracks over one range of time."""
     top = ENDPOINTS[RequestKind.TOP_TRACKS]
     params = {"limit": str(top.page_size(session.client.app_class)), "time_range": time_range}
-    for _ in walk_pages(session, Request.get(top.kind, top.path(), params), trail):
-        pass
+    walk_list(session, Request.get(top.kind, top.path(), params), trail)
 
 
 def walk_recently_played(session: CrawlSession, after_ms: int | None, trail: Trail) -> None:
@@ -184,12 +202,10 @@ def walk_recently_played(session: CrawlSession, after_ms: int | None, trail: Tra
     params = {"limit": str(played.page_size(session.client.app_class))}
     if after_ms is not None:
         params["after"] = str(after_ms)
-    for page in walk_pages(session, Request.get(played.kind, played.path(), params), trail):
-        times = list(play_times(page))
-        trail.plays.extend(times)
-        # a page's next may lead back in time past what was asked for
-        if not times or (after_ms is not None and unix_ms(min(times)) <= after_ms):
-            break
+    request = Request.get(played.kind, played.path(), params)
+    page = session.fetch(request, trail)
+    next_of(page, f"the response to {request.target}")
+    trail.plays.extend(play_times(page))
 
 
 def plays_of(trails: Sequence[Trail], after_ms: int | None) -> Plays:

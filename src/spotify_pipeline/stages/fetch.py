@@ -237,7 +237,7 @@ def fetch_into_raw(
         complete=result.complete,
         objects=tuple(zone.describe(request) for request in result.requests),
         missing=tuple(
-            MissingRecord(source.kind.value, missing.requested_id, missing.message)
+            MissingRecord(missing.kind, missing.requested_id, missing.message, missing.listed)
             for missing in result.missing
         ),
         stopped_by=result.message,

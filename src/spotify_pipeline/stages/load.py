@@ -133,8 +133,8 @@ def _counts(summary: ValidationSummary, loaded: Mapping[str, KindCounts]) -> dic
 
 
 def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[MissingRecord]:
-    """Of the ids that returned 404, those that staging never held: a typing error, not a takedown."""
-    unknown = list(missing)
+    """Return the ids of sources.yml that Spotify does not know and staging never held: wrong ids."""
+    unknown = [record for record in missing if not record.listed]
     if not unknown:
         return []
     with naming_the_server(info), connect(info, autocommit=True) as conn:

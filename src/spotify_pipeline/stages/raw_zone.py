@@ -84,13 +84,16 @@ class RawZone:
             self._objects[request] = raw
 
     def _key(self, request: Request) -> str:
+        query = dict(request.params)
+        if request.reading > 1:  # a page that was requested again has a key of its own
+            query["#reading"] = str(request.reading)
         return keys.raw_key(
             self._partition,
             self._source,
             request.kind.value,
             method=request.method,
             path=request.path,
-            query=dict(request.params),
+            query=query,
             user=self._user,
         )
 

@@ -111,7 +111,7 @@ def test_a_wrong_secret_names_the_connection_and_the_way_out(sandbox_client: Cli
 
 def test_an_unknown_id_is_not_found_and_not_asked_twice(sandbox_client: ClientMaker) -> None:
     client = sandbox_client()
-    with pytest.raises(NotFound, match=rf"nothing at {PATH} .*check the id in sources.yml"):
+    with pytest.raises(NotFound, match=rf"nothing at {PATH} "):
         client.get(PATH)
     assert client.calls()[BUCKET] == 1
 

@@ -395,7 +395,7 @@ def test_a_list_without_an_end_is_left(
     for page in range(10):
         name = LISTING if page == 0 else f"/v1{path}?offset={page}"
         link = f"{two_artists.api_url}{path}?offset={page + 1}"
-        two_artists.on(name, Reply(body={"items": [], "next": link}))
+        two_artists.on(name, Reply(body={"items": [None], "next": link}))
     result = Store().crawl(scripted_client(), ARTIST)
     assert result.problems == (f"the pages of {path} have no end: 5 were read",)
     assert sum(request.kind is RequestKind.ARTIST_ALBUMS for request in result.requests) == 5 + 1

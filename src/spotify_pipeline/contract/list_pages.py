@@ -1,0 +1,68 @@
+"""Whether the pages of a list together are the whole list.
+
+Spotify's `total` may contradict the end of a list, never confirm it: a list that ends is incomplete when a
+page has stated more entries than were read. The crawl and the validation both decide by this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def offset_of(query: Mapping[str, str] | Iterable[tuple[str, str]]) -> int:
+    """Return the offset that a page was requested with, 0 where the query has none."""
+    text = dict(query).get("offset", "0")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def total_of(page: Mapping[str, Any]) -> int | None:
+    """Return the number of entries that a page states for the whole list, None where it states none."""
+    total = page.get("total")
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+
+
+class ListPages:
+    """The pages of one list, taken in any order."""
+
+    def __init__(self) -> None:
+        self.items = 0
+        self.totals: set[int] = set()
+        self._begun = False
+        self._ended = False
+        self._blank = False
+
+    @property
+    def greatest_total(self) -> int:
+        """The greatest number of entries that a page has stated, 0 before any."""
+        return max(self.totals, default=0)
+
+    def take(self, page: Mapping[str, Any], offset: int) -> None:
+        """Note one page that was requested with `offset`."""
+        self.items += len(page["items"])
+        self._begun |= offset == 0
+        # an empty page is an end, too: some lists have a `next` link on every page
+        self._ended |= not page.get("next") or not page["items"]
+        if is_blank(page):
+            self._blank = True  # its total is blank as well
+        elif (total := total_of(page)) is not None:
+            self.totals.add(total)
+
+    def fault(self) -> str | None:
+        """Return why the pages are not the whole list, None where nothing contradicts that they are."""
+        if not self._begun:
+            return "its first page was not read"
+        if not self._ended:
+            return "its last page was not read"
+        if self._blank:
+            return "a page is blank: it has no entries and a limit of 0"
+        if len(self.totals) > 1:
+            return f"its total changed while it was read ({', '.join(map(str, sorted(self.totals)))})"
+        if self.items < self.greatest_total:
+            return f"{self.items} entries were read of the {self.greatest_total} that Spotify states"
+        return None
+
+
+def is_blank(page: Mapping[str, Any]) -> bool:
+    """Return whether a page has no entries and a limit of 0, which Spotify sends in error."""
+    return not page["items"] and page.get("limit") == 0

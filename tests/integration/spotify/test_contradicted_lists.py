@@ -1,0 +1,184 @@
+"""Lists whose `total` contradicts their end: read again, and partial where that does not help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.sources import Source, SourceKind
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.crawl import StopReason
+from spotify_pipeline.spotify.endpoints import RequestKind
+from spotify_sandbox.testing import RunningSandbox
+from tests.integration.spotify.clients import ClientMaker
+from tests.integration.spotify.logins import MemoryStore, login_of
+from tests.integration.spotify.scripted import Reply, ScriptedServer
+from tests.integration.spotify.store import Store
+
+pytestmark = pytest.mark.integration
+LIBRARY = Source("mine", SourceKind.SAVED_TRACKS)
+SEARCH = Source("jazz", SourceKind.SEARCH, queries=("a",), types=("track",), max_results=100)
+ARTIST = "1TnOYISbd1XYRBk9myasea"
+
+
+@pytest.fixture
+def user(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> SpotifyClient:
+    return sandbox_client(login=MemoryStore(login_of(sandbox)))
+
+
+@pytest.fixture
+def whole(sandbox: RunningSandbox, user: SpotifyClient) -> list[Any]:
+    """The library's entries, read without a fault."""
+    store = Store()
+    entries = store.items(store.crawl(user, LIBRARY))
+    assert len(entries) > 100
+    sandbox.control.reset_calls()
+    return entries
+
+
+def test_an_empty_page_amid_a_list_is_read_again(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+) -> None:
+    sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50")
+    store = Store()
+    result = store.crawl(user, LIBRARY)
+    assert result.complete
+    assert store.items(result) == whole
+    assert sandbox.control.calls().by_bucket["/v1/me/tracks"] == len(result.requests) + 1
+
+
+def test_a_list_that_stays_short_is_partial(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+) -> None:
+    sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50", times=None)
+    store = Store()
+    result = store.crawl(user, LIBRARY)
+    assert (result.complete, result.stopped_by) == (False, StopReason.CONTRADICTED)
+    assert "may not be whole: a page is blank" in str(result.message)
+    assert store.items(result) == whole[:50]
+    assert result.calls == 3
+
+
+@pytest.mark.parametrize("offset", [0, 50])
+def test_a_missing_next_is_no_end_before_the_total(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any], offset: int
+) -> None:
+    path = "me/tracks" if offset == 0 else f"me/tracks.*offset={offset}"
+    sandbox.control.add_fault("no_next", path=path)
+    store = Store()
+    assert store.items(store.crawl(user, LIBRARY)) == whole
+    sandbox.control.add_fault("no_next", path=path, times=None)
+    result = Store().crawl(user, LIBRARY)
+    assert not result.complete
+    assert f"{offset + 50} entries were read of the {len(whole)}" in str(result.message)
+
+
+def test_an_empty_library_is_complete_and_a_blank_one_is_not(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
+) -> None:
+    client = scripted_user(MemoryStore(login_of(sandbox)))
+    path = "/v1/me/tracks?limit=50"
+    page = {"items": [], "next": None, "limit": 50, "offset": 0, "total": 0}
+    server.on(path, Reply(body=page))
+    assert Store().crawl(client, LIBRARY).complete
+    server.on(path, Reply(body=page | {"limit": 0}))
+    assert not Store().crawl(client, LIBRARY).complete
+
+
+def test_a_list_edited_between_two_pages_is_read_again(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+) -> None:
+    sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1)
+    store = Store()
+    result = store.crawl(user, LIBRARY)
+    assert result.complete
+    assert store.items(result) == whole
+    assert {request.reading for request in result.requests} == {3}
+    # the first page and the next one of the first reading, then the whole list
+    assert result.calls == 2 + len(result.requests)
+
+
+def test_a_list_edited_all_the_time_is_partial(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+) -> None:
+    sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1, times=None)
+    store = Store()
+    result = store.crawl(user, LIBRARY)
+    assert not result.complete
+    assert "its total changed while it was read" in str(result.message)
+    assert store.items(result) == whole
+
+
+def test_a_second_attempt_repeats_no_call(
+    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+) -> None:
+    sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1)
+    store = Store()
+    first = store.crawl(user, LIBRARY)
+    again = store.crawl(user, LIBRARY)
+    assert (again.calls, again.complete, again.requests) == (0, True, first.requests)
+
+
+def test_a_list_with_a_next_link_for_ever_ends_at_its_total(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
+    artist = sandbox.control.catalog().artists[0][0]
+    source = Source("a", SourceKind.ARTIST, (artist,), ("album", "single"))
+    expected = Store().crawl(sandbox_client(), source)
+    sandbox.control.add_fault("endless_next", path="/albums|/tracks", times=None)
+    result = Store().crawl(sandbox_client(), source)
+    assert result.complete
+    albums = {request.path for request in expected.requests if request.kind is RequestKind.ALBUM}
+    assert {request.path for request in result.requests if request.kind is RequestKind.ALBUM} == albums
+    listings = [request for request in result.requests if request.kind is RequestKind.ARTIST_ALBUMS]
+    assert len(listings) <= 1 + -(-len(albums) // 10)
+
+
+def test_a_list_of_empty_pages_without_a_total_ends(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
+    path = f"/artists/{ARTIST}/albums"
+    first = f"/v1{path}?include_groups=album&limit=10"
+    server.on(f"/v1/artists/{ARTIST}", Reply(body={"id": ARTIST}))
+    for number in range(5):
+        link = f"{server.api_url}{path}?offset={10 * number + 10}"
+        name = first if number == 0 else f"/v1{path}?offset={10 * number}"
+        server.on(name, Reply(body={"items": [None] if number < 2 else [], "next": link}))
+    result = Store().crawl(scripted_client(), Source("a", SourceKind.ARTIST, (ARTIST,), ("album",)))
+    assert result.complete
+    assert result.calls == 1 + 4
+
+
+def test_a_search_goes_on_past_a_missing_next(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+    expected, store = Store(), Store()
+    client = sandbox_client()
+    plain = expected.crawl(client, SEARCH)
+    sandbox.control.add_fault("no_next", path="/v1/search", times=None)
+    result = store.crawl(client, SEARCH)
+    assert result.complete
+    assert result.requests == plain.requests
+    assert len(result.requests) == 10
+
+
+def test_a_search_ends_where_a_page_is_not_full(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+    tracks = {"items": [None] * 7, "next": None, "total": 4000}
+    server.on("/v1/search?limit=10&offset=0&q=a&type=track", Reply(body={"tracks": tracks}))
+    result = Store().crawl(scripted_client(), SEARCH)
+    assert (result.complete, result.calls) == (True, 1)
+
+
+def test_an_empty_search_page_is_read_once_more(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+    def pages(*numbers: int) -> list[Reply]:
+        total = {"next": None, "total": 15}
+        return [Reply(body={"tracks": {"items": [None] * number, **total}}) for number in numbers]
+
+    server.on("/v1/search?limit=10&offset=0&q=a&type=track", *pages(0, 10))
+    server.on("/v1/search?limit=10&offset=10&q=a&type=track", *pages(5))
+    store = Store()
+    result = store.crawl(scripted_client(), SEARCH)
+    assert (result.complete, result.calls) == (True, 3)
+    bodies = [json.loads(store.bodies[request]) for request in result.requests]
+    assert [len(body["tracks"]["items"]) for body in bodies] == [10, 5]
