@@ -2,7 +2,7 @@
 
     PipelineError
     ├── TransientError              a later try can succeed
-    │   ├── ApiUnavailable          Spotify cannot be reached, or responds with 5xx
+    │   ├── ApiUnavailable          Spotify cannot be reached, responds with 5xx, or refuses without reason
     │   ├── BodyCutShort            a response ended early or is not JSON
     │   ├── CallBudgetSpent         the run has made all the calls that its settings allow
     │   ├── RateLimited             429: the bucket is closed until `deadline`
@@ -55,7 +55,7 @@ class TerminalError(PipelineError):
 
 
 class ApiUnavailable(TransientError):
-    """Spotify cannot be reached, or responds with 5xx."""
+    """Spotify cannot be reached, responds with 5xx, or refuses what it has allowed or shown."""
 
 
 class BodyCutShort(TransientError):

@@ -7,14 +7,14 @@ entries hold are records of their own, which `extract` finds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from spotify_pipeline.contract.media import Media, media_of
 from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
 EntryKind = Literal["playlist_item", "saved_track", "top_track", "play"]
-ItemKind = Literal["track", "local", "episode", "null"]
 # which entries a response holds, by the kind of request
 ENTRY_KINDS: Mapping[str, EntryKind] = {
     "playlist_items": "playlist_item",
@@ -45,7 +45,7 @@ class Entry:
 class EntryFields:
     """What an entry that holds the contract says. `at` is when it was added or played, in UTC."""
 
-    item_kind: ItemKind
+    item_kind: Media
     track_id: str | None
     at: datetime | None
     context_type: str | None = None
@@ -131,41 +131,40 @@ def entry_fields(entry: Entry) -> EntryFields:
     record = entry.record
     if record is None:
         return EntryFields("null", None, None)
-    if entry.kind == "top_track":
-        held = record
-    elif entry.kind == "playlist_item" and isinstance(record.get("item"), dict):
-        held = record["item"]
-    else:
-        # an old entry may say `"track": true` of what `item` holds: then there is nothing
-        held = record.get("track") if isinstance(record.get("track"), dict) else None
+    held = _held(entry.kind, record)
     at = record.get("played_at" if entry.kind == "play" else "added_at")
     context = record.get("context") or {}
-    kind = _item_kind(record, held)
+    kind = media_of(held, entry_is_local=record.get("is_local") is True)
     return EntryFields(
         item_kind=kind,
-        track_id=held["id"] if kind == "track" and held else None,
+        track_id=held.get("id") if kind == "track" and held else None,
         at=datetime.fromisoformat(at) if at else None,
         context_type=context.get("type"),
         context_id=(context.get("uri") or "").rpartition(":")[2] or None,
     )
 
 
-def _item_kind(record: Mapping[str, Any], held: Mapping[str, Any] | None) -> ItemKind:
-    if held is None:
-        return "null"
-    if held.get("type") == "episode":
-        return "episode"
-    if record.get("is_local") is True or held.get("is_local") is True:
-        return "local"
-    uri = held.get("uri")
-    if isinstance(uri, str) and uri.startswith("spotify:local:"):
-        return "local"
-    # a track that was taken down can keep its place and lose its id
-    return "track" if held.get("id") else "null"
+def _held(kind: EntryKind, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the object in the place of an entry's track, None where there is none."""
+    if kind == "top_track":
+        return record
+    if kind == "playlist_item" and isinstance(record.get("item"), dict):
+        item: Mapping[str, Any] = record["item"]
+        return item
+    # an old entry may say `"track": true` of what `item` holds: then there is nothing
+    return record.get("track") if isinstance(record.get("track"), dict) else None
 
 
 def check_entry(entry: Entry) -> EntryFields | ValidationResult:
-    """Return what an entry says, or the rules that it breaks; a null entry breaks none."""
+    """Return what an entry says, or the rules that it breaks.
+
+    A null entry breaks none. Of an entry that holds no track, only what is said around it can break one.
+    """
+    held = _held(entry.kind, entry.record) if isinstance(entry.record, dict) else None
+    if held is not None and media_of(held) == "null":
+        without = {name: None if value is held else value for name, value in entry.record.items()}
+        record = None if held is entry.record else type(entry.record)(without)
+        entry = replace(entry, record=record)
     if entry.record is not None:
         result = validate(entry.kind, entry.record)
         if not result.valid:

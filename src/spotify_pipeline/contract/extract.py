@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spotify_pipeline.contract.media import LOCAL_URI, media_of
+
 Kind = Literal["track", "album", "artist"]
 KINDS: tuple[Kind, ...] = ("track", "album", "artist")
 _PLURALS: dict[str, Kind] = {"tracks": "track", "albums": "album", "artists": "artist"}
@@ -22,7 +24,6 @@ _OTHER_MEDIA = ("show", "audiobook", "chapter")
 _RECORD_MARKS = frozenset({"id", "uri", "name", "href", "type"})
 # objects that mention a record without describing it
 _MENTIONS = frozenset({"context", "linked_from", "owner", "error", "actions", "seeds"})
-_LOCAL = "spotify:local:"
 _DEPTH_MAX = 24
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,32}")
 # which record kind a response holds, by the kind of request
@@ -53,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An entry that is no record of ours, and why."""
+    """An entry that is no record of ours; `null` also stands for what `media_of` says."""
 
     kind: Kind
     pointer: str
@@ -90,6 +91,8 @@ def _object(value: dict[str, Any], pointer: str, kind: Kind | None, album_id: st
     own = own_type(value)
     if own == "episode":
         yield SetAside(kind or "track", pointer, "episode")
+    elif kind == "track" and isinstance(own, str) and own not in KINDS and not _is_container(value):
+        yield SetAside(kind, pointer, "null")
     elif own in KINDS and (kind is None or kind == own):
         yield from _record(own, value, pointer, album_id)
     elif own not in KINDS and isinstance(value.get("items"), list):
@@ -113,16 +116,15 @@ def own_type(value: dict[str, Any]) -> Any:
     if "type" in value or not isinstance(value.get("uri"), str) or is_entry(value):
         return value.get("type")
     scheme, _, rest = value["uri"].partition(":")
-    return rest.partition(":")[0] if scheme == "spotify" and not value["uri"].startswith(_LOCAL) else None
+    return rest.partition(":")[0] if scheme == "spotify" and not value["uri"].startswith(LOCAL_URI) else None
 
 
 def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | None) -> Iterator[Item]:
-    uri = value.get("uri")
-    if kind == "track" and (
-        value.get("is_local") is True or (isinstance(uri, str) and uri.startswith(_LOCAL))
-    ):
-        yield SetAside(kind, pointer, "local")
-        return
+    if kind == "track":
+        media = media_of(value)
+        if media != "track":
+            yield SetAside(kind, pointer, media)
+            return
     yield Found(kind, pointer, value, album_id)
     if kind != "album":
         return
@@ -142,6 +144,10 @@ def is_entry(value: dict[str, Any]) -> bool:
         return True
     held = [value[key] for key in ("item", "track") if key in value]
     return any(inner is None or _looks_like_record(inner) for inner in held)
+
+
+def _is_container(value: dict[str, Any]) -> bool:
+    return isinstance(value.get("items"), list) or is_entry(value)
 
 
 def _looks_like_record(value: Any) -> bool:

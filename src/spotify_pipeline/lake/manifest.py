@@ -76,6 +76,8 @@ class Manifest:
     # hash of the user whose account the responses are from
     user: str | None = None
     continued: tuple[ContinuedAlbum, ...] = ()
+    # of a listening history: the newest play that was known before, in unix milliseconds
+    known_play_ms: int | None = None
     version: int = field(default=MANIFEST_VERSION)
 
     @property
@@ -94,6 +96,8 @@ class Manifest:
         fields = asdict(self)
         if not self.continued:  # most manifests have none
             del fields["continued"]
+        if self.known_play_ms is None:
+            del fields["known_play_ms"]
         return orjson.dumps(fields, option=style)
 
 

@@ -33,13 +33,15 @@ from spotify_pipeline.spotify.limits import (
 )
 from spotify_pipeline.spotify.links import Link, check_link
 from spotify_pipeline.spotify.login_store import LoginStore
-from spotify_pipeline.spotify.refusals import read_error, refusal
+from spotify_pipeline.spotify.refusals import may_pass, read_error, refusal
 from spotify_pipeline.spotify.tokens import AccessToken, Bearer, ClientCredentials, TokenProvider
 from spotify_pipeline.spotify.transport import Response, RetryPolicy, Transport
 from spotify_pipeline.spotify.user_tokens import UserLogin
 
 DEFAULT_API_URL = "https://api.spotify.com/v1"
 DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
+REFUSALS_RETRIED = 2
+"""Times that one call is repeated after a 401, 403 or 404 that Spotify has been seen to send in error."""
 WAITS_MAX = 5
 """Times that one call waits out a short Retry-After before its bucket counts as closed."""
 
@@ -192,20 +194,22 @@ class SpotifyClient:
             raise RequestRefused(f"{path!r} is no path of the Web API: it is not requested")
         pairs = tuple(sorted(params.items() if isinstance(params, Mapping) else params))
         bucket = bucket_of("GET", path)
-        waits = 0
-        renewed = False
+        waits = refusals = 0
         self.api_now()  # known before the first call: deadlines and the end of a login are compared with it
         while True:
             token = self._tokens.token()
             response = self._send(path, pairs, bucket, token)
             if response.status == 200:
                 return self._response(response, path, pairs, bucket)
-            if response.status == 401 and not renewed:
-                renewed = True
-                self._tokens.discard(token)
-            elif response.status == 429:
+            if response.status == 429:
                 self._hold(response, bucket, may_wait=waits < WAITS_MAX)
                 waits += 1
+            elif refusals < REFUSALS_RETRIED and may_pass(response):
+                if response.status == 401:
+                    self._tokens.discard(token)
+                if response.status != 401 or refusals:  # an ended token is renewed at once
+                    self._transport.wait(refusals + 1)
+                refusals += 1
             else:
                 error = _without(token, refusal(response, path))
                 if isinstance(error, NotFound):

@@ -58,7 +58,8 @@ def crawl(
             and in the calling thread; an album for which it is true is listed in `skipped` and not fetched.
         resume_album: For the other albums, the offset from which on the tracks are wanted, None for the whole
             album; those with an offset are listed in `continued`.
-        after_ms: For recently_played, the last known play in unix milliseconds.
+        after_ms: For recently_played, the last known play in unix milliseconds; without it in the response,
+            plays may be lost.
 
     Raises:
         LakeUnavailable, WarehouseUnavailable: What `have`, `keep` or the client's gate need is not there.
@@ -66,7 +67,7 @@ def crawl(
     """
     session = CrawlSession(client, partition, have, keep)
     before = client.calls()
-    trails = session.run(walks_of(session, source, after_ms), concurrency)
+    trails = session.run(walks_of(session, source), concurrency)
     refused = [trail.refused for trail in trails if trail.refused]
     if refused and len(refused) == len(trails):
         raise refused[0]

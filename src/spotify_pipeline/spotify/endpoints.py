@@ -14,7 +14,13 @@ ID_PATTERN = re.compile(r"[0-9A-Za-z]{22}")
 """A Spotify id: 22 base62 characters."""
 
 SEARCH_OFFSET_MAX = 1000
-"""/search answers 400 for a greater offset."""
+"""/search responds with 400 to a greater offset."""
+
+SEARCH_TEXT_MAX = 250
+"""Characters of a search text; /search refuses longer ones with 400 or 404."""
+
+SEARCH_TEXT_SAFE = 100
+"""Characters of a search text that /search has always accepted."""
 
 _PATH = re.compile(r"(?:/[0-9A-Za-z_~-]+)+")
 

@@ -24,6 +24,8 @@ def walk_list(
     first: Request,
     trail: Trail,
     on_page: Callable[[dict[str, Any]], None] = lambda _page: None,
+    *,
+    exists: bool = False,
 ) -> None:
     """Read the page at `first` and all that follow it, and the whole list again where its total changes.
 
@@ -35,27 +37,32 @@ def walk_list(
         trail: Gets the requests.
         on_page: Called with each page; may add to `trail.albums`, which a second reading starts anew.
 
+        exists: Whether Spotify has just shown the record that the list belongs to.
+
     Raises:
         ContradictedList: The list is not whole after it was read again; its pages are in `trail`.
         UnreadableResponse: A page cannot be read, leads back to an earlier one, or the pages have no end.
-        ApiUnavailable: A page after the first is not found.
+        NotFound: The first page is not found.
+        ApiUnavailable: A page is not found although the list or its record was shown.
     """
     requests, albums_before = len(trail.requests), len(trail.albums)
     try:
-        _read_list(session, first, trail, on_page, again=False)
+        _read_list(session, first, trail, on_page, again=False, exists=exists)
     except _TotalChanged as change:
         logger.info("%s: %s; reading the list again", first.path, change)
         del trail.requests[requests:], trail.albums[albums_before:]
-        _read_list(session, first, trail, on_page, again=True)
+        _read_list(session, first, trail, on_page, again=True, exists=True)
 
 
 def walk_rest(session: CrawlSession, request: Request, trail: Trail) -> None:
     """Read the further track pages of an album, whose `total` is often too great and proves nothing.
 
+    Spotify has shown the album, so a page that is not found is an outage.
+
     Raises:
         UnreadableResponse, ApiUnavailable: See `walk_list`.
     """
-    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING):
+    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING, exists=True):
         pass
 
 
@@ -74,10 +81,12 @@ def _read_list(
     on_page: Callable[[dict[str, Any]], None],
     *,
     again: bool,
+    exists: bool,
 ) -> None:
     pages = ListPages()
     reading = _SECOND_READING if again else _FIRST_READING
-    for page in _pages(session, replace(first, reading=reading), trail, pages, reading, check=True):
+    start = replace(first, reading=reading)
+    for page in _pages(session, start, trail, pages, reading, check=True, exists=exists):
         on_page(page)
         if not again and len(pages.totals) > 1:
             raise _TotalChanged(f"its total changed ({', '.join(map(str, sorted(pages.totals)))})")
@@ -94,6 +103,7 @@ def _pages(
     reading: int,
     *,
     check: bool = False,
+    exists: bool,
 ) -> Iterator[dict[str, Any]]:
     """Yield the page at `first` and all that follow; with `check`, read a page twice that ends too early."""
     seen: set[Request] = set()
@@ -105,11 +115,11 @@ def _pages(
         if len(seen) >= PAGES_MAX:
             raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
         seen.add(request)
-        page, following = _page(session, request, trail, later=bool(seen - {first}))
+        page, following = _page(session, request, trail, exists=exists or request != first)
         offset = offset_of(request.params)
         if check and _ends_too_early(page, offset, pages.greatest_total):
             trail.requests.pop()
-            page, following = _page(session, replace(request, reading=reading + 1), trail, later=True)
+            page, following = _page(session, replace(request, reading=reading + 1), trail, exists=True)
         pages.take(page, offset)
         yield page
         empty = not page["items"]
@@ -121,13 +131,13 @@ def _pages(
 
 
 def _page(
-    session: CrawlSession, request: Request, trail: Trail, *, later: bool
+    session: CrawlSession, request: Request, trail: Trail, *, exists: bool
 ) -> tuple[dict[str, Any], Request | None]:
-    """Return a page and the request for the next one; `later` where Spotify has shown a page of this list."""
+    """Return a page and the request for the next one."""
     try:
         page = session.fetch(request, trail)
     except NotFound as error:
-        if later:
+        if exists:
             raise ApiUnavailable(
                 f"a page of a list that exists is not found ({error}): try again later"
             ) from None

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import orjson
 
 from spotify_pipeline.errors import (
+    ApiUnavailable,
     AuthenticationError,
+    ConfigurationError,
     NotFound,
     PermissionDenied,
     PipelineError,
@@ -20,6 +22,12 @@ from spotify_pipeline.spotify.transport import Response
 _MESSAGE_MAX = 300
 # Spotify responds with 400, not 404, to 22 characters that are no id of its number range
 _BAD_ID = re.compile(r"\b(?:invalid|bad|malformed)\b.*\bid\b|\bnon existing id\b", re.IGNORECASE)
+
+
+_BAD_LIMIT = re.compile(r"\binvalid limit\b", re.IGNORECASE)
+_NEEDS_USER = re.compile(r"\buser authentication required\b", re.IGNORECASE)
+# a refusal of the player's endpoints, which reading has nothing to do with
+_PREMIUM_OF_A_PLAYER = re.compile(r"\bpremium required\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,22 +65,28 @@ def read_error(body: bytes) -> ErrorBody:
     )
 
 
+def may_pass(response: Response) -> bool:
+    """Return whether Spotify has been seen to send this refusal in error, and right after it a 200."""
+    words = read_error(response.body).message
+    if response.status == 401:
+        return not _NEEDS_USER.search(words)
+    return response.status == 404 or (response.status == 403 and bool(_PREMIUM_OF_A_PLAYER.search(words)))
+
+
 def refusal(response: Response, path: str) -> PipelineError:
     """Return the error for a response that is neither 200 nor 429 nor 5xx."""
     words = read_error(response.body).message
     if response.status == 401:
-        return AuthenticationError(
-            f"Spotify refuses a fresh token for GET {path} ({words}): check the app of "
-            "connection 'spotify_api' in the Spotify dashboard and run again"
-        )
+        return _unauthorized(path, words)
     if response.status == 403:
-        return PermissionDenied(
-            f"Spotify does not let this app read {path} ({words}): the endpoint may be closed to its "
-            "class of app, its owner's Premium may have lapsed, the user may not be allow-listed, or the "
-            "item is not theirs"
-        )
+        return _forbidden(path, words)
     if response.status == 404 or (response.status == 400 and _BAD_ID.search(words)):
         return NotFound(f"Spotify has nothing at {path} ({words})")
+    if response.status == 400 and _BAD_LIMIT.search(words):
+        return ConfigurationError(
+            f"Spotify refuses the size of a page of GET {path} ({words}): set app_class of connection "
+            "'spotify_api' to development"
+        )
     if 300 <= response.status < 400:
         return UnsafeLink(
             f"GET {path} responds with {response.status}, a redirect, which is not followed with a token: "
@@ -80,4 +94,26 @@ def refusal(response: Response, path: str) -> PipelineError:
         )
     return RequestRefused(
         f"Spotify refuses GET {path} with {response.status} ({words}): the request is wrong"
+    )
+
+
+def _unauthorized(path: str, words: str) -> PipelineError:
+    if _NEEDS_USER.search(words):
+        return AuthenticationError(f"GET {path} needs the login of a user ({words})")
+    # the token endpoint has just issued the token, and would have refused an app or login that has ended
+    return ApiUnavailable(
+        f"Spotify refuses a fresh token for GET {path} ({words}): try again later; if it stays, check the "
+        "app of connection 'spotify_api' in the Spotify dashboard"
+    )
+
+
+def _forbidden(path: str, words: str) -> PipelineError:
+    if _PREMIUM_OF_A_PLAYER.search(words):
+        return ApiUnavailable(
+            f"Spotify asks for Premium for GET {path}, which needs none ({words}): try again later"
+        )
+    return PermissionDenied(
+        f"Spotify does not let this app read {path} ({words}): the endpoint may be closed to its "
+        "class of app, its owner's Premium may have lapsed, the user may not be allow-listed, or the "
+        "item is not theirs"
     )

@@ -57,8 +57,7 @@ class Plays:
         count: Plays read.
         oldest: When the oldest of them began.
         newest: When the newest of them began.
-        possible_gap: Whether plays may be lost: Spotify keeps about 50, and all of them are newer than the
-            last known one.
+        possible_gap: Whether plays may be lost: all of them are newer than the last known one.
     """
 
     count: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import Counter
@@ -37,6 +38,10 @@ class RetryPolicy:
     wait_initial: float = 0.5
     wait_max: float = 10.0
     wait_jitter: float = 1.0
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait after attempt number `attempt`, from 1, without jitter."""
+        return min(self.wait_max, self.wait_initial * 2.0 ** (attempt - 1))
 
     def without_waiting(self) -> RetryPolicy:
         """Return the same number of attempts without pauses, for tests."""
@@ -97,6 +102,10 @@ class Transport:
         if known is None:
             return datetime.now(UTC)
         return known[0] + timedelta(seconds=time.monotonic() - known[1])
+
+    def wait(self, attempt: int) -> None:
+        """Wait before a call is repeated whose attempt number `attempt` was refused."""
+        time.sleep(self._retries.pause(attempt) + random.uniform(0, self._retries.wait_jitter))  # noqa: S311
 
     def send(
         self,

@@ -10,8 +10,14 @@ from functools import partial
 from typing import Any
 
 from spotify_pipeline.contract.list_pages import total_of
-from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, Request, RequestKind
+from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused
+from spotify_pipeline.spotify.endpoints import (
+    ENDPOINTS,
+    SEARCH_TEXT_MAX,
+    SEARCH_TEXT_SAFE,
+    Request,
+    RequestKind,
+)
 from spotify_pipeline.spotify.paging import (
     albums,
     following_request,
@@ -22,7 +28,14 @@ from spotify_pipeline.spotify.paging import (
     walk_rest,
 )
 from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
-from spotify_pipeline.spotify.session import CrawlSession, Trail, UnreadableResponse, WalkEnded, note_missing
+from spotify_pipeline.spotify.session import (
+    CrawlSession,
+    SearchRefused,
+    Trail,
+    UnreadableResponse,
+    WalkEnded,
+    note_missing,
+)
 from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
 
 logger = logging.getLogger(__name__)
@@ -30,7 +43,7 @@ logger = logging.getLogger(__name__)
 Walk = Callable[[Trail], None]
 
 PLAYS_KEPT = 50
-"""Plays that Spotify keeps of a listening history."""
+"""Plays that Spotify keeps of a listening history, and returns in one response."""
 
 PLAYLIST_FIELDS = (
     "collaborative,description,external_urls,href,id,images,name,owner(display_name,external_urls,href,id,type,uri),"
@@ -39,16 +52,8 @@ PLAYLIST_FIELDS = (
 """The playlist without its entries: those are read by pages, which alone say where the end is."""
 
 
-def walks_of(session: CrawlSession, source: CrawlSource, after_ms: int | None = None) -> list[Walk]:
-    """Return the walks of a source, which may run side by side, in the order of its definition.
-
-    Args:
-        session: The crawl that they belong to.
-        source: What to fetch.
-        after_ms: For a listening history, see `walk_recently_played`.
-    """
-    if source.kind is SourceKind.RECENTLY_PLAYED:
-        return [partial(walk_recently_played, session, after_ms)]
+def walks_of(session: CrawlSession, source: CrawlSource) -> list[Walk]:
+    """Return the walks of a source, which may run side by side, in the order of its definition."""
     return list(_WALKS[source.kind](session, source))
 
 
@@ -57,12 +62,14 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
     artist = ENDPOINTS[RequestKind.ARTIST]
     listing = ENDPOINTS[RequestKind.ARTIST_ALBUMS]
     try:
+        exists = False
         # the bucket of artists may be closed while the one of listings is open
         with suppress(WalkEnded):
             session.fetch(Request.get(artist.kind, artist.path(artist_id), requested_id=artist_id), trail)
+            exists = True
         params = {"include_groups": include_groups, "limit": str(listing.page_size(session.client.app_class))}
         first = Request.get(listing.kind, listing.path(artist_id), params, artist_id)
-        walk_list(session, first, trail, lambda page: trail.albums.extend(albums(page)))
+        walk_list(session, first, trail, lambda page: trail.albums.extend(albums(page)), exists=exists)
     except NotFound as error:
         note_missing(trail, artist.kind, artist_id, error)
 
@@ -79,12 +86,7 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bo
         note_missing(trail, album.kind, album_id, error, listed=listed)
         return
     if following is not None:
-        try:
-            walk_rest(session, following, trail)
-        except NotFound as error:
-            raise ApiUnavailable(
-                f"the tracks of an album that exists are not found ({error}): try again later"
-            ) from None
+        walk_rest(session, following, trail)
 
 
 def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
@@ -92,10 +94,7 @@ def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Tr
     pages = ENDPOINTS[RequestKind.ALBUM_TRACKS]
     params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
     first = Request.get(pages.kind, pages.path(album_id), params, album_id)
-    try:
-        walk_rest(session, first, trail)
-    except NotFound as error:
-        note_missing(trail, RequestKind.ALBUM, album_id, error, listed=True)
+    walk_rest(session, first, trail)
 
 
 def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
@@ -155,8 +154,21 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
 
 
 def _search_page(session: CrawlSession, request: Request, record_type: str, trail: Trail) -> dict[str, Any]:
-    """Return the page of one record type, checked to be one."""
-    document = session.fetch(request, trail)
+    """Return the page of one record type.
+
+    Raises:
+        SearchRefused: Spotify refuses the search text.
+        UnreadableResponse: The response holds no such page.
+    """
+    try:
+        document = session.fetch(request, trail)
+    except (NotFound, RequestRefused) as error:
+        text = dict(request.params)["q"]
+        sentence = f"the search text {text[:40]!r} of {len(text)} characters is refused: {error}"
+        if len(text) > SEARCH_TEXT_SAFE:
+            sentence += f"; Spotify accepts {SEARCH_TEXT_MAX} characters at most, and sometimes fewer"
+        trail.refused = None if trail.requests else RequestRefused(sentence)
+        raise SearchRefused(sentence) from None
     where = f"the response to {request.target}"
     page: dict[str, Any] = member(document, record_type + "s", where)
     next_of(page, where)
@@ -173,7 +185,7 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
     first = Request.get(items.kind, items.path(playlist_id), params, playlist_id)
     try:
         session.fetch(head, trail)
-        walk_list(session, first, trail)
+        walk_list(session, first, trail, exists=True)
     except NotFound as error:
         note_missing(trail, playlist.kind, playlist_id, error)
     except PermissionDenied as error:
@@ -196,27 +208,27 @@ def walk_top_tracks(session: CrawlSession, time_range: str, trail: Trail) -> Non
     walk_list(session, Request.get(top.kind, top.path(), params), trail)
 
 
-def walk_recently_played(session: CrawlSession, after_ms: int | None, trail: Trail) -> None:
-    """Fetch the plays after `after_ms` (unix milliseconds; None: all that Spotify still has)."""
+def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
+    """Fetch the plays that Spotify still has, in one call.
+
+    Not by a cursor: a device that was offline reports its plays hours later, with the time at which they were
+    played, and `after` would leave them out.
+    """
     played = ENDPOINTS[RequestKind.RECENTLY_PLAYED]
-    params = {"limit": str(played.page_size(session.client.app_class))}
-    if after_ms is not None:
-        params["after"] = str(after_ms)
-    request = Request.get(played.kind, played.path(), params)
+    request = Request.get(played.kind, played.path(), {"limit": str(PLAYS_KEPT)})
     page = session.fetch(request, trail)
     next_of(page, f"the response to {request.target}")
     trail.plays.extend(play_times(page))
 
 
 def plays_of(trails: Sequence[Trail], after_ms: int | None) -> Plays:
-    """Sum up what walks of the listening history saw."""
+    """Sum up what a walk of the listening history saw; `after_ms` is the last play known before."""
     times = sorted(moment for trail in trails for moment in trail.plays)
-    full = len(times) >= PLAYS_KEPT
     return Plays(
         count=len(times),
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
-        possible_gap=full and after_ms is not None and unix_ms(times[0]) > after_ms,
+        possible_gap=bool(times) and after_ms is not None and unix_ms(times[0]) > after_ms,
     )
 
 
@@ -246,6 +258,7 @@ _WALKS: Mapping[SourceKind, Callable[[CrawlSession, CrawlSource], Iterable[Walk]
     SourceKind.TRACK: _tracks,
     SourceKind.PLAYLIST: lambda session, source: (partial(walk_playlist, session, id_) for id_ in source.ids),
     SourceKind.SEARCH: _searches,
+    SourceKind.RECENTLY_PLAYED: lambda session, _: [partial(walk_recently_played, session)],
     SourceKind.SAVED_TRACKS: lambda session, _: [partial(walk_saved_tracks, session)],
     SourceKind.TOP_TRACKS: lambda session, source: (
         partial(walk_top_tracks, session, time_range) for time_range in source.time_ranges

@@ -16,7 +16,7 @@ from spotify_pipeline.contract.albums import BegunAlbum, listing_sha256
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord
 from spotify_pipeline.lake.manifest import ContinuedAlbum, read_manifest
-from spotify_pipeline.sources import Source
+from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.crawl import crawl
 from spotify_pipeline.stages.clients import Clients
@@ -25,6 +25,7 @@ from spotify_pipeline.stages.raw_zone import RawZone
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import begun_albums, unchanged_albums
+from spotify_pipeline.warehouse.plays import cursor_ms
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,6 @@ def fetch_source(
     source: Source,
     *,
     tries_left: bool = True,
-    after_ms: int | None = None,
 ) -> FetchOutcome:
     """Bring a source's partition into the raw zone, starting from what an earlier attempt stored.
 
@@ -110,12 +110,12 @@ def fetch_source(
         partition: date to fetch.
         source: what to fetch.
         tries_left: see `fetch_into_raw`.
-        after_ms: unix milliseconds after which plays are asked for; for recently played tracks only.
 
     Raises:
         PipelineError: see `fetch_into_raw`.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
+    user = runtime.user if source.kind.needs_login else None
     return fetch_into_raw(
         runtime.lake,
         clients.of(source),
@@ -124,8 +124,8 @@ def fetch_source(
         concurrency=runtime.settings.fetch_concurrency,
         tries_left=tries_left,
         known=_known_albums(runtime, partition, source.name),
-        user=runtime.user if source.kind.needs_login else None,
-        after_ms=after_ms,
+        user=user,
+        after_ms=_known_play(runtime, user) if source.kind is SourceKind.RECENTLY_PLAYED else None,
     )
 
 
@@ -198,7 +198,7 @@ def fetch_into_raw(
         tries_left: whether the task is tried again after a TransientError.
         known: albums that need not be fetched, or not from their beginning.
         user: hash of the user whose account the client reads.
-        after_ms: unix milliseconds after which plays are asked for.
+        after_ms: the newest known play of the user, in unix milliseconds.
 
     Raises:
         TransientError: a response could not be had; the others are stored and not requested again.
@@ -244,6 +244,7 @@ def fetch_into_raw(
         resume_after=result.deadline,
         calls=result.calls + (before.calls if before else 0),
         user=user,
+        known_play_ms=after_ms,
         continued=tuple(
             ContinuedAlbum(album_id, known.begun[album_id].begun_at) for album_id in sorted(result.continued)
         ),
@@ -264,6 +265,13 @@ def _known_albums(runtime: Runtime, partition: date, source: str) -> KnownAlbums
             unchanged_albums(conn, source, partition),
             begun_albums(conn, source, partition, refresh_days=runtime.settings.album_refresh_days),
         )
+
+
+def _known_play(runtime: Runtime, user: str | None) -> int | None:
+    if user is None:
+        return None
+    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        return cursor_ms(conn, user)
 
 
 def _stored_outcome(manifest: Manifest) -> FetchOutcome:

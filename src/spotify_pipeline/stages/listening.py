@@ -1,4 +1,4 @@
-"""The listening history, hour by hour: plays since the cursor → raw → staging.plays."""
+"""The listening history, hour by hour: recently-played → raw → staging.plays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import load_source
-from spotify_pipeline.stages.plays import LISTENING, OVERLAP_MS
+from spotify_pipeline.stages.plays import LISTENING
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import note_user
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
-from spotify_pipeline.warehouse.plays import cursor_ms
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def why_not(runtime: Runtime) -> str | None:
 
 
 def fetch_plays(runtime: Runtime) -> Reading:
-    """Bring the plays since the cursor into the raw zone; the hour is the API's own.
+    """Bring the plays that Spotify still has into the raw zone; the hour is the API's own.
 
     A second run in the same hour finds the first one's response and makes no call.
 
@@ -59,7 +58,6 @@ def fetch_plays(runtime: Runtime) -> Reading:
         require_current(conn)
         if login is not None:
             note_user(conn, login)
-        known = None if login is None else cursor_ms(conn, login.user_hash)
     with Clients(runtime) as clients:
         # the app's token is always new, so its response has Spotify's time; the user's token can be shared
         now = clients.app.api_now().astimezone(UTC)
@@ -69,7 +67,6 @@ def fetch_plays(runtime: Runtime) -> Reading:
             clients,
             reading.partition,
             Source(reading.source, SourceKind.RECENTLY_PLAYED),
-            after_ms=None if known is None else max(known - OVERLAP_MS, 0),
         )
     return reading
 

@@ -12,10 +12,11 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import MissingRecord
 from spotify_pipeline.lake.validation_summary import ValidationSummary
+from spotify_pipeline.sources import SourceKind
 from spotify_pipeline.stages.details import DETAILS, asked_ids
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load_inputs import LoadInputs, observations, read_inputs, refuse_bad_share
-from spotify_pipeline.stages.plays import is_listening, note_plays
+from spotify_pipeline.stages.plays import note_plays
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease
 from spotify_pipeline.warehouse.catalogue import known_ids
@@ -91,9 +92,8 @@ def notes(
             conn, manifest.source, inputs.albums, refresh_days=runtime.settings.album_refresh_days
         )
         record_begun_albums(conn, manifest.source, manifest.partition, inputs.begun)
-        if is_listening(manifest.source):
-            fetched = summary.counts["play"].fetched if "play" in summary.counts else 0
-            note_plays(conn, manifest, fetched, lists.played_at)
+        if manifest.source_kind == SourceKind.RECENTLY_PLAYED:
+            note_plays(conn, manifest, lists.played_at)
         if manifest.source == DETAILS:
             detail_queue.close(conn, asked_ids(manifest), manifest.partition)
             missing = [record.requested_id for record in manifest.missing]

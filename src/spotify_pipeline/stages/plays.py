@@ -1,6 +1,6 @@
-"""The cursor of the listening history, and the gaps in which plays may be lost.
+"""What a reading of the listening history means: the last known play, and whether plays may be lost.
 
-Both follow from the raw responses and the cursor of their request, so loading them again gives the same.
+Both come from the raw response and the manifest, so that a later load gives the same result.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from spotify_pipeline.warehouse import plays as rows
 log = logging.getLogger(__name__)
 
 LISTENING = "_listening"
-OVERLAP_MS = 3_600_000
-"""How far before the cursor plays are read again: a device that was offline reports them late."""
 
 
 @dataclass(frozen=True)
@@ -37,32 +35,28 @@ def is_listening(source: str) -> bool:
     return source.partition("-")[0] == LISTENING
 
 
-def possible_gap(after_ms: int | None, fetched: int, played_at: Sequence[datetime]) -> Gap | None:
-    """Return the gap between the last known play and the oldest of a full read, None where there is none.
+def possible_gap(known_ms: int | None, played_at: Sequence[datetime]) -> Gap | None:
+    """Return the gap between the last known play and a response that does not reach back to it.
 
     Args:
-        after_ms: cursor of the request, unix milliseconds.
-        fetched: number of entries in the response.
-        played_at: when each play began.
+        known_ms: The newest play known before, in unix milliseconds; None before the first reading.
+        played_at: When the plays of the response began.
     """
-    if after_ms is None or fetched < PLAYS_KEPT or not played_at:
+    if known_ms is None or not played_at:
         return None
-    known, oldest = after_ms + OVERLAP_MS, min(played_at)
-    return Gap(rows.moment_of(known), oldest) if unix_ms(oldest) > known else None
+    oldest = min(played_at)
+    return Gap(rows.moment_of(known_ms), oldest) if unix_ms(oldest) > known_ms else None
 
 
-def note_plays(
-    conn: psycopg.Connection, manifest: Manifest, fetched: int, played_at: Sequence[datetime]
-) -> None:
-    """Move the user's cursor forward and record a possible gap, in the transaction that loads the plays."""
+def note_plays(conn: psycopg.Connection, manifest: Manifest, played_at: Sequence[datetime]) -> None:
+    """Advance the user's cursor and record a possible gap, in the transaction that loads the plays."""
     if manifest.user is None or not manifest.objects:
         return
     read_at = max(raw.observed_at for raw in manifest.objects)
-    asked = manifest.objects[0].query.get("after")
-    gap = possible_gap(int(asked) if asked else None, fetched, played_at)
+    gap = possible_gap(manifest.known_play_ms, played_at)
     if gap is not None and rows.record_gap(conn, manifest.user, gap.start, gap.end, read_at):
         log.warning(
-            "plays between %s and %s may be lost: Spotify keeps %d, and all of them are newer; "
+            "plays between %s and %s may be lost: Spotify keeps %d, and all that it returned are newer; "
             "run spotify_listening more often",
             gap.start.isoformat(),
             gap.end.isoformat(),

@@ -11,7 +11,7 @@ import pytest
 from spotify_pipeline.errors import PermissionDenied
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, SourceKind
-from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.client import REFUSALS_RETRIED, SpotifyClient
 from spotify_pipeline.spotify.endpoints import RequestKind, Scope
 from spotify_pipeline.spotify.result import unix_ms
 from spotify_sandbox.testing import RunningSandbox, running
@@ -47,7 +47,7 @@ def test_tracks_are_read_one_by_one_in_development_mode(
     assert result.complete
     assert [request.requested_id for request in result.requests] == ids[:3]
     assert [missing.requested_id for missing in result.missing] == [UNKNOWN]
-    assert result.calls == 4
+    assert result.calls == 4 + REFUSALS_RETRIED
 
 
 def test_tracks_are_read_fifty_a_call_in_extended_mode() -> None:
@@ -128,17 +128,29 @@ def test_plays_go_on_from_the_cursor(sandbox: RunningSandbox, as_user: UserClien
     assert (first.complete, first.plays.count, first.plays.possible_gap) == (True, 50, False)
     assert first.plays.newest is not None
     assert first.plays.cursor_ms == unix_ms(first.plays.newest)
-    sandbox.control.set_clock("2026-11-22T22:00:00Z")
+    sandbox.control.set_clock("2026-11-22T13:00:00Z")
     store = Store()
     then = store.crawl(client, source, after_ms=first.plays.cursor_ms)
     assert then.plays is not None
     times = [datetime.fromisoformat(item["played_at"]) for item in store.items(then)]
-    assert 0 < then.plays.count == len(times) < 50
-    assert min(times) > first.plays.newest
-    assert (then.plays.possible_gap, then.plays.newest) == (False, max(times))
-    nothing = Store().crawl(client, source, after_ms=then.plays.cursor_ms)
-    assert nothing.plays is not None
-    assert (nothing.complete, nothing.plays.count, nothing.plays.cursor_ms) == (True, 0, None)
+    assert (then.plays.count, then.plays.possible_gap, then.plays.newest) == (50, False, max(times))
+    assert first.plays.newest in times
+    assert then.plays.newest > first.plays.newest
+
+
+def test_plays_that_a_device_reports_late_are_read(sandbox: RunningSandbox, as_user: UserClient) -> None:
+    client, source = as_user("listener2"), Source("plays", SourceKind.RECENTLY_PLAYED)
+    sandbox.control.set_clock("2026-11-22T22:00:00Z")
+    sandbox.control.add_fault("late_plays", path="recently-played", seconds=4 * 3600)
+    early, late = Store(), Store()
+    first = early.crawl(client, source)
+    assert first.plays is not None
+    then = late.crawl(client, source, after_ms=first.plays.cursor_ms)
+    held = {item["played_at"] for item in early.items(first)}
+    reported = {item["played_at"] for item in late.items(then)}
+    assert held < reported
+    assert then.plays is not None
+    assert (then.plays.possible_gap, then.plays.newest) == (False, first.plays.newest)
 
 
 def test_more_plays_than_spotify_keeps_are_a_possible_gap(
@@ -151,49 +163,37 @@ def test_more_plays_than_spotify_keeps_are_a_possible_gap(
     assert (result.plays.count, result.plays.possible_gap) == (50, True)
 
 
-FULL = [{"played_at": f"2026-11-22T04:{minute:02}:00.000Z"} for minute in reversed(range(50))]
-OLDER = [{"played_at": "2026-11-21T04:00:00Z"}, None, {"played_at": 7}]
-
-
+@pytest.mark.parametrize("plays", [50, 43, 1])
 @pytest.mark.parametrize(
-    ("after", "further", "gap"),
+    ("known", "gap"),
     [
-        (None, None, False),
-        (None, OLDER, False),
-        ("2026-11-22T03:59:59.999+00:00", None, True),
-        ("2026-11-22T03:59:59.999+00:00", [], True),
-        # the history reaches back past the last known play, so none can be lost in between
-        ("2026-11-22T03:59:59.999+00:00", OLDER, False),
-        ("2026-11-22T04:00:00+00:00", OLDER, False),
+        (None, False),
+        ("2026-11-21T20:00:00+00:00", True),
+        ("2026-11-22T02:11:59.999+00:00", True),
+        ("2026-11-22T02:12:00+00:00", False),
+        ("2026-11-22T02:30:00+00:00", False),
     ],
 )
-def test_a_full_page_is_a_gap_only_if_all_of_it_is_new(
-    server: ScriptedServer,
-    scripted_client: ClientMaker,
-    after: str | None,
-    further: list[object] | None,
-    gap: bool,
+def test_a_history_without_the_last_known_play_is_a_gap(
+    server: ScriptedServer, scripted_client: ClientMaker, known: str | None, gap: bool, plays: int
 ) -> None:
-    after_ms = None if after is None else unix_ms(datetime.fromisoformat(after))
-    query = "?limit=50" if after_ms is None else f"?after={after_ms}&limit=50"
+    minutes = reversed(range(12, 12 + plays))
+    items = [{"played_at": f"2026-11-22T{2 + m // 60:02}:{m % 60:02}:00.000Z"} for m in minutes]
     link = f"{server.api_url}/me/player/recently-played?before=7&limit=50"
-    server.on(PLAYED + query, Reply(body={"items": FULL, "next": None if further is None else link}))
-    server.on(PLAYED + "?before=7&limit=50", Reply(body={"items": further, "next": None}))
+    server.on(PLAYED + "?limit=50", Reply(body={"items": [*items, None, {"played_at": 7}], "next": link}))
+    after_ms = None if known is None else unix_ms(datetime.fromisoformat(known))
     source = Source("plays", SourceKind.RECENTLY_PLAYED)
     result = Store().crawl(scripted_client(), source, after_ms=after_ms)
-    assert result.complete
-    assert result.plays is not None
-    assert result.plays.possible_gap == gap
-
-
-def test_a_history_without_end_is_read_to_the_cursor(
-    server: ScriptedServer, scripted_client: ClientMaker
-) -> None:
-    link = f"{server.api_url}/me/player/recently-played?before=7&limit=50"
-    after_ms = unix_ms(datetime(2026, 11, 22, 4, 30, tzinfo=UTC))
-    server.on(f"{PLAYED}?after={after_ms}&limit=50", Reply(body={"items": FULL, "next": link}))
-    result = Store().crawl(scripted_client(), Source("p", SourceKind.RECENTLY_PLAYED), after_ms=after_ms)
     assert (result.complete, result.calls) == (True, 1)
+    assert result.plays is not None
+    assert (result.plays.count, result.plays.possible_gap) == (plays, gap)
+
+
+def test_a_history_of_nothing_has_no_gap(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+    server.on(PLAYED + "?limit=50", Reply(body={"items": [], "next": None}))
+    result = Store().crawl(scripted_client(), Source("p", SourceKind.RECENTLY_PLAYED), after_ms=5)
+    assert result.plays is not None
+    assert (result.complete, result.plays.possible_gap, result.plays.cursor_ms) == (True, False, None)
 
 
 def test_a_login_without_the_scope_ends_the_crawl(

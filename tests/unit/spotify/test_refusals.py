@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotify_pipeline.errors import (
+    ApiUnavailable,
     AuthenticationError,
+    ConfigurationError,
     NotFound,
     PermissionDenied,
     PipelineError,
@@ -60,12 +62,14 @@ def test_any_bytes_give_one_short_line(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "kind"),
     [
-        (401, "The access token expired", AuthenticationError),
+        (401, "The access token expired", ApiUnavailable),
+        (401, "Valid user authentication required", AuthenticationError),
+        (403, "Player command failed: Premium required", ApiUnavailable),
         (403, "Active premium subscription required", PermissionDenied),
         (404, "Resource not found", NotFound),
         (400, "Invalid base62 id", NotFound),
         (400, "invalid id", NotFound),
-        (400, "Invalid limit", RequestRefused),
+        (400, "Invalid limit", ConfigurationError),
         (400, "Invalid include_groups", RequestRefused),
         (410, "Gone", RequestRefused),
         (302, "", UnsafeLink),

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from spotify_pipeline.spotify.result import unix_ms
-from spotify_pipeline.spotify.walks import PLAYS_KEPT
-from spotify_pipeline.stages.plays import OVERLAP_MS, is_listening, possible_gap
+from spotify_pipeline.stages.plays import is_listening, possible_gap
 
 KNOWN = datetime(2026, 11, 22, 6, tzinfo=UTC)
-ASKED = unix_ms(KNOWN) - OVERLAP_MS
 
 
-def full(first: datetime) -> list[datetime]:
-    return [first + timedelta(minutes=3 * n) for n in range(PLAYS_KEPT)]
+def read(first: datetime, plays: int = 50) -> list[datetime]:
+    return [first + timedelta(minutes=3 * n) for n in range(plays)]
 
 
-def test_a_full_read_that_does_not_reach_back_to_the_last_known_play_is_a_possible_gap() -> None:
+@pytest.mark.parametrize("plays", [50, 43, 1])
+def test_a_read_that_does_not_reach_the_last_play_is_a_gap(plays: int) -> None:
     oldest = KNOWN + timedelta(milliseconds=1)
-    gap = possible_gap(ASKED, PLAYS_KEPT, full(oldest))
+    gap = possible_gap(unix_ms(KNOWN), read(oldest, plays))
     assert gap is not None
     assert (gap.start, gap.end) == (KNOWN, oldest)
 
 
-def test_a_full_read_that_reaches_back_to_it_is_none() -> None:
-    assert possible_gap(ASKED, PLAYS_KEPT, full(KNOWN)) is None
-    assert possible_gap(ASKED, PLAYS_KEPT, full(KNOWN - timedelta(minutes=5))) is None
-
-
-def test_a_read_that_is_not_full_had_room_for_all() -> None:
-    assert possible_gap(ASKED, PLAYS_KEPT - 1, full(KNOWN + timedelta(hours=1))[:-1]) is None
+def test_a_read_that_reaches_back_to_it_is_none() -> None:
+    assert possible_gap(unix_ms(KNOWN), read(KNOWN)) is None
+    assert possible_gap(unix_ms(KNOWN), read(KNOWN - timedelta(minutes=5))) is None
 
 
 def test_the_first_read_has_nothing_to_be_a_gap_after() -> None:
-    assert possible_gap(None, PLAYS_KEPT, full(KNOWN)) is None
+    assert possible_gap(None, read(KNOWN)) is None
 
 
 def test_a_read_of_nothing_but_broken_plays_says_nothing() -> None:
-    assert possible_gap(ASKED, PLAYS_KEPT, []) is None
+    assert possible_gap(unix_ms(KNOWN), []) is None
 
 
 def test_only_the_hourly_sources_are_listening() -> None:

@@ -1,0 +1,132 @@
+"""Refusals that Spotify sends in error: repeated, and what they mean where they stay."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.errors import ApiUnavailable, ConfigurationError, PermissionDenied, RequestRefused
+from spotify_pipeline.sources import Source, SourceKind
+from spotify_pipeline.spotify.client import REFUSALS_RETRIED
+from spotify_pipeline.spotify.crawl import Missing, StopReason
+from spotify_sandbox.testing import RunningSandbox
+from tests.integration.spotify.clients import ClientMaker
+from tests.integration.spotify.scripted import Reply, ScriptedServer
+from tests.integration.spotify.store import Store
+
+pytestmark = pytest.mark.integration
+UNAUTHORIZED = {"error": {"status": 401, "message": "Access token missing"}}
+PREMIUM = {"error": {"status": 403, "message": "Player command failed: Premium required"}}
+NOT_FOUND = {"error": {"status": 404, "message": "Non existing id"}}
+LONG = "artist:" + "a" * 300
+
+
+@pytest.fixture
+def artist(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> Source:
+    """An artist with more than two pages of releases."""
+    with sandbox_client() as client:
+        for artist_id, _ in sandbox.control.catalog().artists:
+            page = client.get(
+                f"/artists/{artist_id}/albums", {"include_groups": "album,single", "limit": "10"}
+            )
+            if page.document["total"] > 20:
+                sandbox.control.reset_calls()
+                return Source("a", SourceKind.ARTIST, (artist_id,), ("album", "single"))
+    raise AssertionError("no artist has three pages")
+
+
+def listed_albums(sandbox: RunningSandbox, client: Any, artist: Source) -> list[str]:
+    store = Store()
+    result = store.crawl(client, artist)
+    pages = [json.loads(store.bodies[r]) for r in result.requests if r.kind.value == "artist_albums"]
+    return [album["id"] for page in pages for album in page["items"]]
+
+
+@pytest.mark.parametrize("refused", [UNAUTHORIZED, PREMIUM, NOT_FOUND], ids=["401", "403", "404"])
+@pytest.mark.parametrize("times", range(1, REFUSALS_RETRIED + 1))
+def test_a_refusal_that_passes_costs_nothing(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, refused: Any, times: int
+) -> None:
+    album = listed_albums(sandbox, sandbox_client(), artist)[1]
+    status = refused["error"]["status"]
+    path = f"/v1/albums/{album}"
+    sandbox.control.add_fault("status", status=status, path=path, body=refused, times=times)
+    result = Store().crawl(sandbox_client(), artist)
+    assert (result.complete, result.missing) == (True, ())
+    assert sandbox.control.faults()[0]["applied"] == times
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, UNAUTHORIZED), (403, PREMIUM)], ids=["401", "403"])
+def test_a_refusal_without_reason_that_stays_is_an_outage(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, status: int, body: Any
+) -> None:
+    album = listed_albums(sandbox, sandbox_client(), artist)[1]
+    sandbox.control.add_fault("status", status=status, path=f"/v1/albums/{album}", body=body, times=None)
+    result = Store().crawl(sandbox_client(), artist)
+    assert (result.complete, result.stopped_by) == (False, StopReason.OUTAGE)
+    assert isinstance(result.outage, ApiUnavailable)
+    assert f"/albums/{album}" not in {request.path for request in result.requests}
+    assert sandbox.control.faults()[0]["applied"] == 1 + REFUSALS_RETRIED
+
+
+def test_a_lapsed_subscription_is_no_outage(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+    sandbox.control.lapse_premium()
+    with pytest.raises(PermissionDenied, match="Premium may have lapsed"):
+        sandbox_client().get("/search", {"q": "a", "type": "track"})
+
+
+def test_a_listed_album_that_is_not_found_is_left_for_later(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
+) -> None:
+    album = listed_albums(sandbox, sandbox_client(), artist)[1]
+    sandbox.control.add_fault("status", status=404, path=f"/v1/albums/{album}", body=NOT_FOUND, times=None)
+    result = Store().crawl(sandbox_client(), artist)
+    assert result.complete
+    message = f"Spotify has nothing at /albums/{album} (Non existing id): a listing names it"
+    (missing,) = result.missing
+    assert missing == Missing("album", album, missing.message, listed=True)
+    assert missing.message.startswith(message)
+
+
+@pytest.mark.parametrize("page", ["offset=10", "offset=20", "albums.include"])
+def test_a_page_of_a_known_list_is_never_missing(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, page: str
+) -> None:
+    path = f"^/v1/artists/.*{page}"
+    sandbox.control.add_fault("status", status=404, path=path, body=NOT_FOUND, times=None)
+    result = Store().crawl(sandbox_client(), artist)
+    assert (result.complete, result.stopped_by, result.missing) == (False, StopReason.OUTAGE, ())
+    sandbox.control.clear_faults()
+    assert Store().crawl(sandbox_client(), artist).complete
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refused_search_text_leaves_the_others(
+    server: ScriptedServer, scripted_client: ClientMaker, status: int
+) -> None:
+    words = {"error": {"status": status, "message": "Query exceeds maximum length of 250 characters"}}
+    server.on(f"/v1/search?limit=10&offset=0&q={LONG.replace(':', '%3A')}&type=track", Reply(status, words))
+    found = {"tracks": {"items": [None], "next": None, "total": 1}}
+    server.on("/v1/search?limit=10&offset=0&q=jazz&type=track", Reply(body=found))
+    source = Source("s", SourceKind.SEARCH, queries=(LONG, "jazz"), types=("track",), max_results=10)
+    result = Store().crawl(scripted_client(), source)
+    assert (result.complete, result.stopped_by) == (False, StopReason.REFUSED)
+    assert [dict(request.params)["q"] for request in result.requests] == ["jazz"]
+    (problem,) = result.problems
+    assert "of 307 characters is refused" in problem
+    assert "250 characters at most" in problem
+    alone = Source("s", SourceKind.SEARCH, queries=(LONG,), types=("track",), max_results=10)
+    with pytest.raises(RequestRefused, match="of 307 characters is refused"):
+        Store().crawl(scripted_client(), alone)
+
+
+def test_a_refused_page_size_names_the_class_of_app(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
+    body = {"error": {"status": 400, "message": "Invalid limit"}}
+    server.on("/v1/search?limit=10&offset=0&q=jazz&type=track", Reply(400, body))
+    source = Source("s", SourceKind.SEARCH, queries=("jazz",), types=("track",), max_results=10)
+    with pytest.raises(ConfigurationError, match="set app_class of connection 'spotify_api' to development"):
+        Store().crawl(scripted_client(), source)
