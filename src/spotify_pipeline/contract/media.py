@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Media = Literal["track", "local", "episode", "null"]
 LOCAL_URI = "spotify:local:"
-_TRACK_URI = "spotify:track:"
+_ADDRESSES = {"uri": "spotify:track:", "href": "/tracks/"}
 # a record of these kinds where a track belongs breaks the contract of tracks; other types are unknown media
 _RECORDS = frozenset({"track", "album", "artist"})
 
@@ -36,5 +36,6 @@ def media_of(held: Mapping[str, Any] | None, *, entry_is_local: bool = False) ->
         return "local"
     if isinstance(held.get("type"), str) and held["type"] not in _RECORDS:
         return "null"
-    named = isinstance(uri, str) and uri.startswith(_TRACK_URI)
+    # a track that its address names has an id: where the field is missing, the contract refuses it
+    named = any(isinstance(held.get(key), str) and mark in held[key] for key, mark in _ADDRESSES.items())
     return "null" if held.get("id") in (None, "") and not named else "track"

@@ -62,6 +62,7 @@ def test_what_is_no_track_is_set_aside_by_entry_and_record(request_kind: str, he
         ({"type": "track", "id": ID}, "track"),
         ({"id": ID}, "track"),
         ({"type": "track", "uri": f"spotify:track:{ID}"}, "track"),  # a field of the id is missing: bad
+        ({"name": "a projection", "href": f"https://api.spotify.com/v1/tracks/{ID}"}, "track"),
         ({"type": "track", "id": 5}, "track"),
         ({"type": "artist", "id": ID}, "track"),
         ({"type": "track", "id": None, "uri": "spotify:local:a:b:c:9"}, "local"),
