@@ -99,7 +99,7 @@ coverage: .venv dbt-manifest ## measure which lines the unit and integration tes
 
 .PHONY: runbook-shots
 runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md again; needs Chromium
-	@RUNBOOK_SHOTS=1 $(BIN)/python -m pytest -q tests/e2e/test_operations.py
+	@$(BIN)/python -m tools.runbook_pictures
 
 .PHONY: bench
 bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST

@@ -20,8 +20,8 @@ from playwright.sync_api import Page, expect
 from spotify_pipeline import connections
 from spotify_stack.demo import task_log
 from spotify_stack.health import NotReady, wait_until
+from tools.runbook_pictures import SIZE, browser_page, chromium, take_picture
 
-from .browsing import SIZE, browser_page, chromium, shoot
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -160,13 +160,13 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
     with browser_page(base, running.state.paths.logs) as page:
         alert_page(page, told(running, DAY, "DataTestFailed")[0])
         whole_grid(page, run_url)
-        shoot(page, "1-grid")
+        take_picture(page, "1-grid")
         page.goto(f"{run_url}/tasks/{TEST}")
         said = re.compile("Got 1 result|compiled SQL of|alert: data test")
         expect(page.get_by_text(said).first).to_be_visible()
         # the traceback folds: it names folders of whoever took the picture
         page.get_by_text("BadData:").first.click()
-        shoot(page, "2-log")
+        take_picture(page, "2-log")
         page.goto(f"{run_url}/tasks/{TEST}/details")
         compiled = page.get_by_role("link", name="Compiled SQL")
         expect(compiled).to_be_visible()
@@ -174,14 +174,14 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         assert address is not None
         page.goto(address)
         expect(page.get_by_text("compiled_sql").first).to_be_visible()
-        shoot(page, "3-compiled-sql")
+        take_picture(page, "3-compiled-sql")
         repair_staging(running)
         page.goto(f"{run_url}/tasks/{TEST}")
         expect(page.get_by_text(said).first).to_be_visible()
         page.keyboard.press("Shift+C")
         dialog = page.get_by_role("dialog").first
         expect(dialog).to_be_visible()
-        shoot(page, "4-clear")
+        take_picture(page, "4-clear")
         before = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}
         dialog.get_by_role("button", name="Confirm").click()
         until(lambda: running.api.run(TRANSFORM, failed)["state"] in {"queued", "running"})
@@ -191,7 +191,7 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         assert TEST in again
         assert "dbt.models.staging.staging_albums.test.spotify_id_album_id" not in again
         whole_grid(page, run_url)
-        shoot(page, "5-green")
+        take_picture(page, "5-green")
 
 
 def whole_grid(page: Page, run_url: str) -> None:
@@ -222,8 +222,8 @@ def alert_page(page: Page, alert: dict[str, Any]) -> None:
     )
     page.evaluate("text => { document.body.textContent = text }", text)
     page.set_viewport_size({"width": SIZE["width"], "height": 250})
-    shoot(page, "0-alert")
-    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+    take_picture(page, "0-alert")
+    page.set_viewport_size(SIZE)
 
 
 def until(check: Callable[[], bool], seconds: float = 60) -> None:
