@@ -19,6 +19,10 @@ SELECTION_NAME = "_selection.json"
 _SOURCE_NAME = re.compile(r"_?[a-z0-9][a-z0-9_-]{0,62}")
 _USER_HASH = re.compile(r"[0-9a-f]{16}")
 _KIND = re.compile(r"[a-z][a-z_]{0,30}")
+_PUBLIC_RAW = re.compile(
+    rf"raw/ingest_date=(\d{{4}}-\d{{2}}-\d{{2}})/source=({_SOURCE_NAME.pattern})/"
+    rf"({_KIND.pattern}-[0-9a-f]{{32}}\.json|_manifest\.json|_selection\.json)"
+)
 
 
 def parse_partition(text: str | None) -> date:
@@ -55,6 +59,16 @@ def partition_of_folder(name: str) -> date | None:
         return date.fromisoformat(found.group(1)) if found else None
     except ValueError:
         return None
+
+
+def partition_of_public_raw(key: str) -> date | None:
+    """Return the partition of a raw object of no user's account.
+
+    Only a key of exactly the form that the pipeline writes has one: stores read keys in different ways (`//`,
+    a backslash, `..`), so a key of any other form could be an object elsewhere.
+    """
+    found = _PUBLIC_RAW.fullmatch(key)
+    return partition_of_folder(f"ingest_date={found.group(1)}") if found else None
 
 
 def users_prefix(zone: str, partition: date) -> str:

@@ -48,7 +48,8 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page of the report, for tasks that publish or write it."""
-        return _page(ti_key, "report") if _last(ti_key) in _REPORT_TASKS else ""
+        wanted = ti_key.dag_id in {"spotify_transform", "spotify_report"}
+        return _page(ti_key, "report") if wanted and _last(ti_key) in _REPORT_TASKS else ""
 
 
 class CompiledSqlLink(BaseOperatorLink):

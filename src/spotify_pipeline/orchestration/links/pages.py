@@ -1,6 +1,7 @@
 """Read-only pages of the object store: raw responses and reports.
 
-Users who may see a DAG may see what it wrote, except objects of a user's account.
+Users who may see one of our DAGs may see what it wrote, except objects of a user's account. Airflow checks
+the right to the DAG that the address names; a DAG of another team has no pages, whatever its partitions are.
 Imported only by Airflow's API server.
 """
 
@@ -28,11 +29,13 @@ from spotify_pipeline.orchestration.dbt.results import WARNING_KEY
 
 # a stored page gets none of the rights of Airflow's pages
 _HEADERS = {
-    "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'none'; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:",
+    "Content-Security-Policy": "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+RAW_DAGS = frozenset({"spotify_ingest", "spotify_replay"})
+REPORT_DAGS = frozenset({"spotify_transform", "spotify_report"})
 _STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li{overflow-wrap:anywhere}"
 
 
@@ -51,7 +54,9 @@ def application() -> FastAPI:
     def unavailable(_: Any, error: PipelineError) -> Response:
         return Response(str(error), status_code=503, media_type="text/plain", headers=_HEADERS)
 
-    def found_partition(dag_id: str, run_id: str) -> date:
+    def found_partition(dag_id: str, run_id: str, dags: frozenset[str]) -> date:
+        if dag_id not in dags:
+            raise HTTPException(404, f"{dag_id} has no such page")
         key = partition_key(dag_id, run_id)
         if key is None:
             raise HTTPException(404, f"{dag_id} has no run {run_id} with a partition")
@@ -59,18 +64,18 @@ def application() -> FastAPI:
 
     @app.get("/{dag_id}/{run_id}/raw", response_class=HTMLResponse)
     def raw(dag_id: str, run_id: str) -> HTMLResponse:
-        page = raw_page(_lake(), found_partition(dag_id, run_id), "object")
-        return HTMLResponse(page, headers=_HEADERS)
+        partition = found_partition(dag_id, run_id, RAW_DAGS)
+        return HTMLResponse(raw_page(_lake(), partition, "object"), headers=_HEADERS)
 
     @app.get("/{dag_id}/{run_id}/object")
     def stored(dag_id: str, run_id: str, key: str) -> Response:
-        if not is_shown(key, found_partition(dag_id, run_id)):
+        if not is_shown(key, found_partition(dag_id, run_id, RAW_DAGS)):
             raise HTTPException(404, "no such object")
         return Response(_lake().get(key).data, media_type="application/json", headers=_HEADERS)
 
     @app.get("/{dag_id}/{run_id}/report")
     def report(dag_id: str, run_id: str) -> Response:
-        partition = found_partition(dag_id, run_id)
+        partition = found_partition(dag_id, run_id, REPORT_DAGS)
         page = _lake().find(keys.report_key(partition))
         if page is None:
             raise HTTPException(404, f"there is no report of {partition} yet: spotify_report writes it")
@@ -81,11 +86,7 @@ def application() -> FastAPI:
 
 def is_shown(key: str, partition: date) -> bool:
     """Return whether a page may show an object: raw, of the run's partition, of no user's account."""
-    return (
-        key.startswith(keys.partition_prefix(keys.RAW, partition))
-        and not key.startswith(keys.users_prefix(keys.RAW, partition))
-        and ".." not in key
-    )
+    return keys.partition_of_public_raw(key) == partition
 
 
 def raw_page(lake: Lake, partition: date, address: str) -> str:

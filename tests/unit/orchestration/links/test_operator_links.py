@@ -40,6 +40,7 @@ def test_links_name_the_operators_as_airflow_stores_them() -> None:
         (links.RawLink(), key_of("load", "somebody_elses"), ""),
         (links.ReportLink(), key_of("write_report", "spotify_report"), "spotify_report/manual__1%2B0/report"),
         (links.ReportLink(), key_of("plan"), ""),
+        (links.ReportLink(), key_of("publish", "dag_of_others"), ""),
         (
             links.CompiledSqlLink(),
             key_of("dbt.models.marts.dim_track.run", "spotify_transform"),
@@ -53,18 +54,68 @@ def test_a_task_has_the_links_that_are_of_use(link: Any, key: Any, ending: str) 
     assert bool(found) == bool(ending)
 
 
+RAW = keys.partition_prefix(keys.RAW, DAY)
+ACCOUNT = f"user=0123456789abcdef/source=mine/{keys.MANIFEST_NAME}"
+
+
 def test_a_page_shows_raw_of_its_partition_and_of_no_account() -> None:
     from spotify_pipeline.orchestration.links.pages import is_shown
 
-    own = keys.manifest_key(DAY, "mine")
-    assert is_shown(own, DAY)
+    response = keys.raw_key(DAY, "mine", "album", method="GET", path="/albums/x", query={})
+    assert is_shown(response, DAY)
+    assert is_shown(keys.manifest_key(DAY, "mine"), DAY)
+    assert is_shown(keys.selection_key(DAY, "_details"), DAY)
     assert not is_shown(keys.manifest_key(DAY, "mine", "0123456789abcdef"), DAY)
     assert not is_shown(keys.manifest_key(date(2026, 11, 6), "mine"), DAY)
-    assert not is_shown(f"{keys.partition_prefix(keys.RAW, DAY)}../../secret", DAY)
     assert not is_shown(keys.report_key(DAY), DAY)
 
 
-def test_the_pages_ask_who_is_there() -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{RAW}/{ACCOUNT}",
+        f"{RAW}\\{ACCOUNT}",
+        f"{RAW}./{ACCOUNT}",
+        f"{RAW}source=mine/../{ACCOUNT}",
+        f"{RAW}source=mine/..%2F{ACCOUNT}",
+        f"{RAW}source=mine//{keys.MANIFEST_NAME}",
+        f"{RAW}source=mine/{keys.MANIFEST_NAME}\n",
+        f"/{RAW}source=mine/{keys.MANIFEST_NAME}",
+        f"{RAW}source=mine/{keys.MANIFEST_NAME}\0",
+        f"{RAW}source=Mine/{keys.MANIFEST_NAME}",
+    ],
+)
+def test_a_key_of_another_form_is_not_shown(key: str) -> None:
+    from spotify_pipeline.orchestration.links.pages import is_shown
+
+    assert not is_shown(key, DAY)
+
+
+@pytest.mark.parametrize("page", ["raw", "object?key=x", "report"])
+def test_a_dag_of_another_team_has_no_pages(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    """Its users have the right to their own DAG, and its runs may have partitions of the same form."""
+    import httpx
+    from fastapi import Depends, FastAPI
+
+    from spotify_pipeline.orchestration.links import pages
+
+    def no_store() -> None:
+        raise AssertionError("the store is asked")
+
+    monkeypatch.setattr(pages, "partition_key", lambda _dag, _run: DAY.isoformat())
+    monkeypatch.setattr(pages, "_lake", no_store)
+    monkeypatch.setattr(pages, "Depends", lambda _check: Depends(lambda: None))
+    app: FastAPI = pages.application.__wrapped__()
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+            return (await client.get(f"/dag_of_others/run/{page}")).status_code
+
+    assert asyncio.run(ask()) == 404
+
+
+def test_the_pages_require_a_login() -> None:
     """A plugin's application has no login of its own: without Airflow's the store would be open to all."""
     import httpx
 
