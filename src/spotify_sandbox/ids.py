@@ -1,4 +1,4 @@
-"""Spotify ids (22 base62 characters, 128 bits) that can be computed from a number and read back."""
+"""Spotify ids (22 base62 characters, 128 bits) computed from numbers, and deterministic random draws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MASK = (1 << 64) - 1
 
 
 class Kind(IntEnum):
-    """What an id made by the sandbox names."""
+    """Kind of record that a generated id belongs to."""
 
     ARTIST = 1
     ALBUM = 2
@@ -28,7 +28,7 @@ class Kind(IntEnum):
 
 
 def is_id(text: str) -> bool:
-    """Whether the text has the form of a Spotify id."""
+    """Return whether the text has the form of a Spotify id."""
     return _ID.match(text) is not None
 
 
@@ -41,7 +41,7 @@ def mix(value: int) -> int:
 
 
 def digest(*parts: int) -> int:
-    """One 64-bit number that depends on every part and on their order."""
+    """Return a 64-bit number that depends on every part and on their order."""
     state = 0
     for part in parts:
         state = mix(state ^ mix(part & _MASK))
@@ -59,7 +59,7 @@ class IdCipher:
         self._keys = [digest(seed, 0x1D, turn) for turn in range(4)]
 
     def encode(self, kind: Kind, number: int) -> str:
-        """The id of a record of the generated catalogue."""
+        """Return the id of a record of the generated catalogue."""
         left, right = int(kind), number
         for key in self._keys:
             left, right = right, left ^ mix(right ^ key)
@@ -71,7 +71,7 @@ class IdCipher:
         return "".join(reversed(characters))
 
     def decode(self, kind: Kind, text: str) -> int | None:
-        """The number behind an id; None when the id is none of this kind and seed."""
+        """Return the number of an id, or None if the id has another kind or seed."""
         value = 0
         for character in text:
             value = value * 62 + _VALUE[character]
@@ -90,22 +90,22 @@ class Draw:
         self._state = digest(*key)
 
     def unit(self) -> float:
-        """A number in [0, 1)."""
+        """Draw a number in [0, 1)."""
         self._state = mix(self._state)
         return self._state / (1 << 64)
 
     def below(self, limit: int) -> int:
-        """A whole number in [0, limit)."""
+        """Draw a whole number in [0, limit)."""
         return int(self.unit() * limit)
 
     def between(self, low: int, high: int) -> int:
-        """A whole number in [low, high]."""
+        """Draw a whole number in [low, high]."""
         return low + self.below(high - low + 1)
 
     def chance(self, share: float) -> bool:
-        """True in the given share of draws."""
+        """Return True in the given share of draws."""
         return self.unit() < share
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of the choices."""
+        """Draw one of the choices."""
         return choices[self.below(len(choices))]

@@ -1,4 +1,4 @@
-"""Made-up names for the generated catalogue: word lists of our own, no artist that exists is meant."""
+"""Made-up names for the generated catalogue, from word lists; they name no real artist."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LABELS = ("Crooked Pylon Records", "Ochre Tramway", "Salted Lantern Music", "Num
 
 
 def artist_name(draw: Draw) -> str:
-    """A band or a person; one in twelve in another script, many with diacritics."""
+    """Return the name of a band or a person; one in twelve in another script, many with diacritics."""
     style = draw.below(12)
     if style == 0:
         return f"{draw.pick(_OTHER_SCRIPTS)} {draw.between(1, 99)}"
@@ -61,17 +61,17 @@ def artist_name(draw: Draw) -> str:
 
 
 def person_name(draw: Draw) -> str:
-    """A given and a family name."""
+    """Return a given and a family name."""
     return f"{draw.pick(_GIVEN)} {draw.pick(_FAMILY)}"
 
 
 def playlist_name(draw: Draw) -> str:
-    """A title for a playlist."""
+    """Return a title of a playlist."""
     return f"{draw.pick(_ADJECTIVES)} {draw.pick(_OCCASIONS)}"
 
 
 def album_name(draw: Draw) -> str:
-    """A title for an album."""
+    """Return a title of an album."""
     style = draw.below(5)
     if style == 0:
         return f"{draw.pick(_ADJECTIVES)} {draw.pick(_NOUNS)}, Vol. {draw.between(1, 4)}"
@@ -83,7 +83,7 @@ def album_name(draw: Draw) -> str:
 
 
 def track_name(draw: Draw) -> str:
-    """A title for a track; one in ten is a version."""
+    """Return a title of a track; one in ten is a version."""
     title = (
         f"{draw.pick(_VERBS)} the {draw.pick(_ADJECTIVES)} {draw.pick(_NOUNS)}"
         if draw.chance(0.5)
@@ -93,5 +93,5 @@ def track_name(draw: Draw) -> str:
 
 
 def compilation_name(draw: Draw) -> str:
-    """A title for a collection of several artists."""
+    """Return a title of a compilation."""
     return f"{draw.pick(GENRES).title()} {draw.between(1970, 2025)}"

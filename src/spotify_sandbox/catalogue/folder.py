@@ -1,4 +1,4 @@
-"""Catalogues read from a folder: DIR/<YYYY-MM-DD>/{artists,albums,tracks}.jsonl (format: docs/sandbox.md)."""
+"""Catalogues read from DIR/<YYYY-MM-DD>/{artists,albums,tracks}.jsonl; docs/sandbox.md has the format."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ _KINDS = {int: "a whole number", str: "a text", bool: "true or false", list: "a 
 
 
 class FolderSource:
-    """Serves the newest dated folder that is not after the asked date, the oldest when there is none."""
+    """Serves the newest dated folder that is not after the requested date, else the oldest."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises CatalogError when the folder holds no dated catalogue."""
+        """Find the dated folders.
+
+        Raises:
+            CatalogError: there is none.
+        """
         self._folder = folder
         self._dates = sorted(_dates_in(folder))
         if not self._dates:
@@ -40,11 +44,11 @@ class FolderSource:
 
     @property
     def first_day(self) -> date:
-        """The oldest date of the folder."""
+        """Oldest date of the folder."""
         return self._dates[0]
 
     def on(self, day: date) -> IndexedCatalog:
-        """The catalogue served on this date; the last one read is kept."""
+        """Return the catalogue of a date; the last one is cached."""
         served = max((known for known in self._dates if known <= day), default=self._dates[0])
         if self._loaded is None or self._loaded.served_date != served:
             self._loaded = load_folder(self._folder / served.isoformat(), served)
@@ -52,7 +56,11 @@ class FolderSource:
 
 
 def load_folder(folder: Path, served_date: date) -> IndexedCatalog:
-    """Read one dated folder. Raises CatalogError naming file and line for anything that cannot be served."""
+    """Read one dated folder.
+
+    Raises:
+        CatalogError: a line cannot be used; the message names file and line.
+    """
     artists = _read(folder / "artists.jsonl", _artist)
     albums = _read(folder / "albums.jsonl", _album)
     album_artists = {album_id: album.artist_ids for album_id, album in albums.items()}

@@ -160,6 +160,17 @@ def test_a_wrong_control_call_says_what_is_wrong(
     assert development.control.faults() == [], "a list with one wrong fault adds none"
 
 
+def test_a_lapsed_subscription_is_refused_in_plain_text(
+    control: SandboxControl, development_api: httpx.Client, url: str
+) -> None:
+    control.lapse_premium()
+    refused = development_api.get(url)
+    assert (refused.status_code, len(refused.content)) == (403, 159)
+    assert refused.headers["content-type"].startswith("text/plain")
+    control.clear_faults()
+    assert development_api.get(url).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("method", "name", "body", "message"),
     [

@@ -1,4 +1,4 @@
-"""Authorization code with PKCE, refresh, scopes and the allow-list, over real HTTP."""
+"""Authorization code with PKCE, refresh and scopes, over real HTTP."""
 
 from __future__ import annotations
 
