@@ -1,9 +1,9 @@
-"""The steps' small world, and dbt over its warehouse."""
+"""The environment of the stages' tests, and dbt over its warehouse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +13,11 @@ import pytest
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
-from tests.integration.stages.conftest import DAY, PASSWORDS, World, sandbox, session_sandbox, world
+from tests.integration.maintenance.helpers import NEXT_DAY, Dbt
+from tests.integration.stages.conftest import PASSWORDS, World, sandbox, session_sandbox, world
 from tests.integration.stages.test_accounts import USER, listen, logged_in
 
 __all__ = ["sandbox", "session_sandbox", "world"]
-Dbt = Callable[..., dict[str, TableChecksum]]
-NEXT_DAY = DAY + timedelta(days=1)
 
 
 def albums_of(world: World) -> list[str]:

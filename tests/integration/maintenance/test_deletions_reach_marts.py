@@ -9,9 +9,7 @@ import pytest
 from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.maintenance.conftest import NEXT_DAY, Dbt
-from tests.integration.maintenance.test_erase import no_logins, rows_with
-from tests.integration.maintenance.test_retention import at
+from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, at, no_logins, rows_with
 from tests.integration.stages.conftest import DAY, World
 from tests.integration.stages.test_accounts import HASH
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from spotify_pipeline.cli.maintenance import erase
@@ -21,7 +20,7 @@ from spotify_pipeline.stages.replay import plan_replay, replay_partition
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import receipts
 from spotify_pipeline.warehouse.merge import Merge
-from tests.integration.maintenance.conftest import NEXT_DAY
+from tests.integration.maintenance.helpers import NEXT_DAY, no_logins, rows_with
 from tests.integration.stages.commands import call
 from tests.integration.stages.conftest import DAY, World
 from tests.integration.stages.test_accounts import HASH, USER, logged_in
@@ -30,29 +29,6 @@ pytestmark = pytest.mark.integration
 
 
 CATALOGUE = "SELECT record_kind, record_id FROM staging.source_records"
-
-
-def no_logins(_user: str, _dry_run: bool) -> dict[str, int]:
-    return {}
-
-
-def rows_with(url: str, text: str) -> dict[str, int]:
-    """Number of rows that hold a text anywhere, by table, over the whole database."""
-    with psycopg.connect(url) as conn:
-        tables = conn.execute(
-            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
-            " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        found = {}
-        for (table,) in tables:
-            row = conn.execute(
-                f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE %s".encode(), [f"%{text}%"]
-            ).fetchone()
-            assert row is not None
-            if row[0]:
-                found[table] = row[0]
-        return found
 
 
 def objects_with(world: World, text: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -14,30 +13,15 @@ from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, Nothing
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.maintenance.retention import apply_retention, upkeep
-from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay, retained_partitions
-from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.maintenance.conftest import NEXT_DAY
+from tests.integration.maintenance.helpers import NEXT_DAY, at
 from tests.integration.stages.commands import call
 from tests.integration.stages.conftest import DAY, World
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("clock_far_ahead")]
 RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past its 90 days
-
-
-def at(world: World, **settings: int) -> World:
-    """The environment with other settings and leases that are two days old."""
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
-        conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
-    fields = world.runtime.settings.model_dump() | settings
-    runtime = Runtime(
-        settings=Settings.model_construct(**fields),
-        lookup=world.runtime.lookup,
-        attempt=world.runtime.attempt,
-    )
-    return replace(world, runtime=runtime)
 
 
 @pytest.fixture

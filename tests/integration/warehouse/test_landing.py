@@ -14,7 +14,6 @@ from spotify_pipeline.errors import LeaseLost, RowRefused
 from spotify_pipeline.warehouse import landing, roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.landing import SOURCE_RECORDS, LandingRow
-from tests.integration.warehouse.test_load_interrupted import wait_until_blocked
 from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
@@ -36,7 +35,7 @@ def write(warehouse: Warehouse, batch: int, came: Iterable[LandingRow], task: in
     return landing.write_task(warehouse.info(), batch, task, [SOURCE_RECORDS], came)
 
 
-def test_a_second_attempt_of_a_task_replaces_the_first_and_no_other_task(warehouse: Warehouse) -> None:
+def test_a_second_attempt_of_a_task_replaces_only_the_first(warehouse: Warehouse) -> None:
     with driver(warehouse) as (_, batch):
         assert write(warehouse, batch, rows("a", "b")) == {SOURCE_RECORDS: 2}
         write(warehouse, batch, rows("c"), task=1)
@@ -54,7 +53,7 @@ def test_of_two_attempts_at_the_same_time_the_rows_are_there_once(warehouse: War
         def slowly() -> Iterator[LandingRow]:
             yield from rows("a")
             second.append(pool.submit(write, warehouse, batch, rows("a", "b")))
-            wait_until_blocked(warehouse)
+            warehouse.wait_until_blocked()
             yield from rows("b")
 
         write(warehouse, batch, slowly())
@@ -78,13 +77,13 @@ def test_a_batch_that_was_closed_takes_no_more_rows(warehouse: Warehouse) -> Non
         assert warehouse.row(COUNT) == (0,)
 
 
-def test_closing_waits_for_a_task_that_writes_and_removes_what_it_wrote(warehouse: Warehouse) -> None:
+def test_closing_waits_for_a_writing_task_and_deletes_its_rows(warehouse: Warehouse) -> None:
     with driver(warehouse) as (conn, batch), ThreadPoolExecutor(1) as pool:
         closing = []
 
         def slowly() -> Iterator[LandingRow]:
             closing.append(pool.submit(landing.close_batch, conn, batch))
-            wait_until_blocked(warehouse)
+            warehouse.wait_until_blocked()
             yield from rows("a")
 
         assert write(warehouse, batch, slowly()) == {SOURCE_RECORDS: 1}
@@ -92,7 +91,7 @@ def test_closing_waits_for_a_task_that_writes_and_removes_what_it_wrote(warehous
         assert warehouse.row(COUNT) == (0,)
 
 
-def test_a_batch_whose_driver_is_gone_is_removed_by_the_next_and_one_that_lives_is_not(
+def test_only_batches_of_lost_drivers_are_removed(
     warehouse: Warehouse,
 ) -> None:
     with driver(warehouse) as (_, alive):

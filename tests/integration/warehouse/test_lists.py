@@ -96,7 +96,7 @@ def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) 
     assert versions() == before
 
 
-def test_a_corrected_value_of_the_same_answer_replaces_the_old_one(warehouse: Warehouse) -> None:
+def test_a_corrected_value_of_one_response_replaces_the_old(warehouse: Warehouse) -> None:
     load(warehouse, [read(1)], [entry(), entry("saved_track", at=None)])
     load(warehouse, [read(1)], [entry(item_kind="local", track_id=None), entry("saved_track")])
     assert membership(warehouse) == [(0, None, True)]
@@ -115,7 +115,7 @@ def test_overlapping_reads_of_a_history_keep_each_play_once(warehouse: Warehouse
     )  # fmt: skip
 
 
-def test_saved_tracks_keep_their_first_and_last_sighting_in_any_order(warehouse: Warehouse) -> None:
+def test_saved_tracks_keep_first_and_last_date_in_any_order(warehouse: Warehouse) -> None:
     days = [AT + timedelta(days=n) for n in range(3)]
     for order in itertools.permutations(days):
         warehouse.empty()

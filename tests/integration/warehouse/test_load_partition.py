@@ -156,7 +156,7 @@ def test_text_arrives_as_it_is(warehouse: Warehouse) -> None:
         ({"explicit": "perhaps"}, "boolean"),
     ],
 )
-def test_a_row_that_postgres_refuses_is_named_and_nothing_is_loaded(
+def test_a_row_that_postgres_refuses_is_named(
     warehouse: Warehouse, fields: dict[str, Any], words: str
 ) -> None:
     observations = [track("good-1"), track("bad-2", **fields), track("good-3")]

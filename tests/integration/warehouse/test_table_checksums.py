@@ -22,7 +22,7 @@ def mart(warehouse: Warehouse, *statements: str) -> None:
             conn.execute(statement)
 
 
-def test_load_numbers_and_sighting_times_do_not_count(warehouse: Warehouse) -> None:
+def test_load_numbers_and_observation_times_do_not_count(warehouse: Warehouse) -> None:
     warehouse.load([track(), artist()])
     once = warehouse.checksums()
     warehouse.empty()

@@ -138,7 +138,7 @@ def test_tables_of_later_migrations_are_granted_by_default(warehouse: Warehouse)
         assert conn.execute("SELECT a FROM staging.of_tomorrow").fetchone() == (1,)
 
 
-def test_roles_are_plain_logins_and_nobody_else_gets_in(warehouse: Warehouse) -> None:
+def test_roles_are_plain_logins_and_the_only_ones(warehouse: Warehouse) -> None:
     found = warehouse.rows(
         "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
         " rolcanlogin"
@@ -151,7 +151,7 @@ def test_roles_are_plain_logins_and_nobody_else_gets_in(warehouse: Warehouse) ->
     ) == (False, False)
 
 
-def test_bootstrap_again_keeps_data_and_grants_and_sets_the_new_password(with_models: Warehouse) -> None:
+def test_bootstrap_again_only_changes_passwords(with_models: Warehouse) -> None:
     with_models.load([track()])
     roles.bootstrap(
         with_models.admin_url, PASSWORDS | {roles.READER: "changed"}, database=with_models.database
@@ -164,7 +164,7 @@ def test_bootstrap_again_keeps_data_and_grants_and_sets_the_new_password(with_mo
     assert with_models.row("SELECT count(*) FROM staging.tracks") == (1,)
 
 
-def test_bootstrap_makes_the_database_and_stores_no_plain_password(
+def test_bootstrap_creates_the_database_without_plain_passwords(
     empty_database: str, bootstrapped: Warehouse
 ) -> None:
     name = f"{bootstrapped.database}_made"

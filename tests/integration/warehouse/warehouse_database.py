@@ -61,6 +61,20 @@ class Warehouse:
         with self.connect(roles.DBT) as conn:
             return table_checksums(conn)
 
+    def wait_until_blocked(self) -> None:
+        """Return when some session of the database waits for a lock."""
+        with psycopg.connect(self.admin_url, autocommit=True) as conn:
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND cardinality(pg_blocking_pids(pid)) > 0"
+            )
+            for _ in range(3_000):
+                row = conn.execute(waiting).fetchone()
+                if row and row[0]:
+                    return
+                conn.execute("SELECT pg_sleep(0.01)")
+        raise AssertionError("no session waits")
+
     def truncate(self, table: str) -> None:
         with self.connect(roles.OWNER) as conn:
             conn.execute(f"TRUNCATE {table}")
