@@ -1,6 +1,6 @@
 """Compare the reader of the Web API with the fewest calls possible, and with a client that calls serially.
 
-    python benchmarks/api_benchmark.py --tracks 2000 --latency 0.1
+    python -m benchmarks.api_benchmark --tracks 2000 --latency 0.1
 
 Both sides read the same artists of one sandbox, one after the other, in one process; every response of the
 sandbox takes `--latency` seconds more. The fewest calls follow from the catalogue: each artist, the full
@@ -34,7 +34,7 @@ SPEED_GOAL = 6.0
 
 
 def fewest_calls(bodies: dict[Request, bytes], app_class: AppClass) -> int:
-    """The calls that no client can do without, by the totals that the responses themselves give."""
+    """Return the fewest possible calls, computed from the totals in the responses."""
     listing = ENDPOINTS[RequestKind.ARTIST_ALBUMS].page_size(app_class)
     more = ENDPOINTS[RequestKind.ALBUM_TRACKS].page_size(app_class)
     calls = 0
@@ -53,7 +53,7 @@ def fewest_calls(bodies: dict[Request, bytes], app_class: AppClass) -> int:
 def concurrent(
     sandbox: RunningSandbox, mode: AppClass, concurrency: int
 ) -> tuple[dict[Request, bytes], float]:
-    """Return all responses of the sandbox's artists by this project's reader, and the seconds that took."""
+    """Read all artists of the sandbox with the project's reader; return the responses and the seconds."""
     connection = ConnectionInfo(
         SPOTIFY_API,
         login=sandbox.client_id,
@@ -77,11 +77,11 @@ def concurrent(
 
 
 def nothing_stored(_: Request) -> None:
-    """Nothing is stored before."""
+    """Return None: no response is stored before."""
 
 
 def one_at_a_time(sandbox: RunningSandbox, requests: list[Request]) -> float:
-    """The seconds that a plain client takes for these requests."""
+    """Return the seconds that a plain client needs for these requests."""
     headers = {"Authorization": f"Bearer {sandbox.access_token()}"}
     with httpx.Client(headers=headers, trust_env=False) as client:
         start = time.perf_counter()
@@ -91,7 +91,7 @@ def one_at_a_time(sandbox: RunningSandbox, requests: list[Request]) -> float:
 
 
 def main() -> None:
-    """Print both ratios; exit with 1 where a goal is missed."""
+    """Print both ratios; exit with status 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tracks", type=int, default=2000, help="size of the sandbox's catalogue")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds added to every response")

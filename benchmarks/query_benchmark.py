@@ -1,4 +1,4 @@
-"""Time what is done with fct_track_daily, as one table and partitioned by month, over millions of rows.
+"""Time the work on fct_track_daily, as one table and partitioned by month, over millions of rows.
 
     make benchmark-queries        (python benchmarks/query_benchmark.py --tracks 50000 --days 100)
 
@@ -53,7 +53,7 @@ QUERIES = {
 
 
 def main() -> None:
-    """Fill both shapes and print the seconds of each job."""
+    """Fill both tables and print the seconds of each job."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tracks", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=100)
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def compare(connection: psycopg.Connection, tracks: int, days: int) -> None:
-    """Do everything with each shape."""
+    """Run every job on each table."""
     numbers = {"day": FIRST_DAY, "last": FIRST_DAY + timedelta(days=days - 1), "tracks": tracks}
     connection.execute(
         "create table tracks as select lpad(n::text, 22, 't') as track_id"
@@ -103,7 +103,7 @@ def compare(connection: psycopg.Connection, tracks: int, days: int) -> None:
 
 
 def create(connection: psycopg.Connection, days: int) -> None:
-    """Make both tables, empty."""
+    """Create both tables, empty."""
     run(connection, "create table {} (" + COLUMNS + ")", FLAT)
     run(connection, "create table {} (" + COLUMNS + ") partition by range (observed_on)", MONTHLY)
     month = FIRST_DAY
@@ -119,7 +119,7 @@ def create(connection: psycopg.Connection, days: int) -> None:
 
 
 def fill(connection: psycopg.Connection, shape: str, numbers: dict[str, object]) -> float:
-    """Insert everything, then index it, as a full refresh does."""
+    """Insert all rows, then create the indexes, as a full refresh does."""
     begun = time.perf_counter()
     run(connection, "insert into {} " + ROWS, shape, numbers)
     for index in INDEXES:
@@ -130,7 +130,7 @@ def fill(connection: psycopg.Connection, shape: str, numbers: dict[str, object])
 
 
 def replace_day(connection: psycopg.Connection, shape: str, numbers: dict[str, object]) -> float:
-    """A day's rows as an incremental run replaces them: by key, out of a temporary table."""
+    """Replace the rows of a day as an incremental run does: by key, from a temporary table."""
     connection.execute("drop table if exists day")
     connection.execute(("create temporary table day (" + COLUMNS + ")").encode())
     run(connection, "insert into day " + ROWS, shape, numbers)
@@ -149,7 +149,7 @@ def replace_day(connection: psycopg.Connection, shape: str, numbers: dict[str, o
 def repeated(
     connection: psycopg.Connection, query: str, numbers: dict[str, object]
 ) -> Callable[[str], float]:
-    """Median seconds of three runs of a query, after one that warms up."""
+    """Return the median seconds of three runs of a query, after a warm-up."""
 
     def seconds(shape: str) -> float:
         took = []
@@ -163,7 +163,7 @@ def repeated(
 
 
 def retire(connection: psycopg.Connection, shape: str) -> float:
-    """What retention does: delete and vacuum, or drop the partition."""
+    """Remove old rows as retention does: delete and vacuum, or drop the partition."""
     begun = time.perf_counter()
     if shape == MONTHLY:
         run(connection, f"drop table {MONTHLY}_{FIRST_DAY:%Y_%m}", shape)
@@ -176,7 +176,7 @@ def retire(connection: psycopg.Connection, shape: str) -> float:
 def run(
     connection: psycopg.Connection, statement: str, shape: str, numbers: dict[str, object] | None = None
 ) -> None:
-    """Run a statement on the table of that shape."""
+    """Run a statement on one of the tables."""
     connection.execute(sql.SQL(statement).format(sql.Identifier(shape)), numbers)
 
 

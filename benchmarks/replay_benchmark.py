@@ -1,4 +1,4 @@
-"""Time a replay of many dates with both engines, on one machine, and hold their warehouses to each other.
+"""Time a replay of many dates with both engines, on one machine, and compare their warehouses.
 
     make bench-replay        (python benchmarks/replay_benchmark.py --days 31 --albums 20 --workers 2)
 
@@ -44,7 +44,7 @@ WHERE schemaname = 'staging' OR schemaname = 'ops' AND tablename <> 'alembic_ver
 
 
 def album(number: int, day: int) -> dict[str, Any]:
-    """A full album with its first page of tracks, as Spotify returns it."""
+    """Return a full album with its first page of tracks, as Spotify does."""
     artist = {"id": f"artist{number // 2:016d}", "name": f"Artist {number // 2}", "type": "artist"}
     tracks = [
         {
@@ -111,7 +111,7 @@ def _store(lake: Lake, observed_at: datetime, source: str, body: dict[str, Any])
 
 
 def replay(environment: Mapping[str, str], options: argparse.Namespace, *engine: str) -> float:
-    """Seconds of one replay of all dates."""
+    """Return the seconds of one replay of all dates."""
     last = FIRST_DAY + timedelta(days=options.days - 1)
     command = [sys.executable, "-c", COMMAND, "replay", "--from", str(FIRST_DAY), "--to", str(last), *engine]
     begun = time.perf_counter()
@@ -124,7 +124,7 @@ def replay(environment: Mapping[str, str], options: argparse.Namespace, *engine:
 
 
 def main() -> None:
-    """Replay with both engines in turn, into an empty warehouse and into a full one."""
+    """Replay with each engine, into an empty warehouse and into a full one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--days", type=int, default=31)
     parser.add_argument("--sources", type=int, default=4)
@@ -152,7 +152,7 @@ def compare(
     engines: Mapping[str, tuple[str, ...]],
     options: argparse.Namespace,
 ) -> None:
-    """Print the seconds of each run, the medians and their ratio; end where the warehouses differ."""
+    """Print the seconds of each run, the medians and their ratio; fail if the warehouses differ."""
     seconds: dict[tuple[str, str], list[float]] = {}
     sums = {}
     for _ in range(options.runs):
