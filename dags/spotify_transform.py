@@ -20,7 +20,7 @@ DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
 @dag(
     description="dbt: every model, seed and data test a task; publishes what passed",
     schedule=PartitionedAssetTimetable(assets=STAGING, default_partition_mapper=IdentityMapper()),
-    # dbt builds each table beside the old one under a fixed name: two runs at once would collide
+    # dbt builds each new table under a fixed name next to the old one: two runs at once would collide
     max_active_runs=1,
     catchup=False,
     default_args=default_args(),

@@ -23,7 +23,7 @@ from spotify_stack.scratch import scratch_warehouse
 
 
 def write_revision(owner: ConnectionInfo, message: str) -> Path:
-    """Write the revision that follows head beside the others.
+    """Write the revision that follows head, in the folder of the others.
 
     Args:
         owner: connection of the owner to a warehouse at head.

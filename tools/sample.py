@@ -1,4 +1,4 @@
-"""Some days of the sandbox's catalogue in a warehouse, through the pipeline's own steps, without Airflow.
+"""Some days of the sandbox's catalogue in a warehouse, through the pipeline's stages, without Airflow.
 
 For tools that want data of every kind and have no stack: the same days give the same staging rows.
 """

@@ -112,7 +112,7 @@ def _reporting() -> Iterator[Report | None]:
 
 
 def _report(inputs: Iterable[DatasetName], outputs: Iterable[DatasetName], partition: date) -> None:
-    """Add to the running task's inlets and outlets, which may hold OpenLineage's datasets beside assets."""
+    """Add to the running task's inlets and outlets, which may hold OpenLineage's datasets and assets."""
     task: Any = get_current_context()["ti"].task
     task.inlets = [*task.inlets, *(_input(name, partition) for name in inputs)]
     task.outlets = [*task.outlets, *(_output(name, partition) for name in outputs)]

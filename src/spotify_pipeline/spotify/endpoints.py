@@ -33,7 +33,7 @@ class AppClass(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What one answer holds; the first part of a raw object's name."""
+    """What one response contains; the first part of a raw object's name."""
 
     ARTIST = "artist"
     ARTIST_ALBUMS = "artist_albums"
