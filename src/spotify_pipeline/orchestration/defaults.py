@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from spotify_pipeline.errors import TerminalError
+from spotify_pipeline.errors import ConnectionMissing, TerminalError
 from spotify_pipeline.orchestration.alerts.callbacks import on_task_failure
 
 # no partition is older than Spotify itself
@@ -27,7 +27,11 @@ def default_args() -> dict[str, Any]:
         "execution_timeout": timedelta(hours=6),
         # a 401, 403 or 404 becomes a TerminalError, which is not retried
         "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(TerminalError, RetryAction.FAIL, reason="the same call would fail again")]
+            rules=[
+                # `astro dev start` imports the connections after Airflow has started, when tasks may run
+                RetryRule(ConnectionMissing, RetryAction.RETRY, reason="the connection may come soon"),
+                RetryRule(TerminalError, RetryAction.FAIL, reason="the same call would fail again"),
+            ]
         ),
         "on_failure_callback": on_task_failure,
     }

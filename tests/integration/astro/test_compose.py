@@ -32,7 +32,7 @@ SERVICE: dict[str, Any] = {
             "additionalProperties": {"type": ["string", "number", "boolean"]},
         },
         "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:\d+:\d+$"}},
-        "volumes": {"type": "array", "items": {"type": "string", "pattern": "^[^:]+:/[^:]+(:ro|:z)?$"}},
+        "volumes": {"type": "array", "items": {"type": "string", "pattern": "^[^:]+:/[^:]+(:ro|:z|:ro,z)?$"}},
         "networks": TEXTS,
         "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
         "depends_on": {
@@ -119,7 +119,7 @@ def test_the_cli_s_settings_are_kept_and_ours_added(services: dict[str, Any]) ->
         kept = cli[name]["environment"].items()
         assert kept <= services[name]["environment"].items(), "an override of the CLI's own wiring"
         assert "SPOTIFY_PIPELINE_SOURCES" in services[name]["environment"]
-        assert services[name]["depends_on"]["db-migration"] == {"condition": "service_started"}
+        assert services[name]["depends_on"]["db-migration"] == {"condition": "service_completed_successfully"}
         assert set(cli[name]["volumes"]) < set(services[name]["volumes"])
 
 

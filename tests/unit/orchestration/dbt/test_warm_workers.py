@@ -139,7 +139,8 @@ def test_only_the_scheduler_is_warmed(tmp_path: Path, command: str | None, warms
     )
     shown = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT / "config")},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(str(PROJECT_ROOT / name) for name in ("config", "src"))},
         capture_output=True,
         text=True,
         check=True,

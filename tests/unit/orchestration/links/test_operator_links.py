@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from datetime import date
@@ -131,6 +132,7 @@ def test_the_pages_require_a_login() -> None:
 
 
 def test_loading_the_plugin_does_not_import_the_pages() -> None:
+    path = os.pathsep.join(str(PROJECT_ROOT / name) for name in ("plugins", "src"))
     code = (
         "import sys, time; import airflow.plugins_manager, airflow.sdk\n"
         "before = set(sys.modules); import spotify_links\n"
@@ -138,7 +140,7 @@ def test_loading_the_plugin_does_not_import_the_pages() -> None:
     )
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(PROJECT_ROOT / "plugins"), "AIRFLOW_HOME": "/nonexistent", "PATH": "/usr/bin"},
+        env={"PYTHONPATH": path, "AIRFLOW_HOME": "/nonexistent", "PATH": "/usr/bin"},
         capture_output=True,
         text=True,
         check=False,
