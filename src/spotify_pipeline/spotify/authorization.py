@@ -96,7 +96,9 @@ def exchange(transport: Transport, api_url: str, request: AuthorizationRequest, 
             "code_verifier": request.verifier,
         },
         auth=httpx.Auth(),
-        refused=lambda words: AuthenticationError(f"Spotify refuses the login ({words}): log in once more"),
+        refused=lambda error, _: AuthenticationError(
+            f"Spotify refuses the login ({error.message}): log in once more"
+        ),
     )
     if grant.refresh_token is None:
         raise BodyCutShort("the token endpoint returns no refresh token: log in once more")

@@ -13,6 +13,7 @@ from typing import Any
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.errors import AuthenticationError, ConfigurationError
 from spotify_pipeline.spotify.endpoints import Scope
+from spotify_pipeline.spotify.refusals import ErrorBody
 
 LOGIN_MONTHS = 6
 """Lifetime of a refresh token from the user's consent on, however often it is used."""
@@ -21,6 +22,8 @@ WARNING_DAYS = 14
 """Days before the end from which on every run warns."""
 
 ALL_SCOPES = tuple(Scope)
+# reasons of the token endpoint that are about the app, not about the login
+_OF_THE_APP = frozenset({"invalid_client", "unauthorized_client"})
 LOG_IN_AGAIN = "run 'spotify-pipeline auth login' and replace connection 'spotify_user' by what it gives"
 
 
@@ -28,8 +31,17 @@ LOG_IN_AGAIN = "run 'spotify-pipeline auth login' and replace connection 'spotif
 class Login:
     """Tokens of one user and what is known about them; no token shows in its repr.
 
-    `authorized_on` is the date of the consent, `expires_at` (UTC, by the clock of the machine that
-    asked) the end of the access token, `seed` the digest of the refresh token that the login began with.
+    Attributes:
+        client_id: The app that the user allowed.
+        refresh_token: Gets access tokens; Spotify may replace it at each refresh.
+        user_hash: The user.
+        scopes: What the user allowed.
+        authorized_on: Date of the consent.
+        access_token: The access token in use.
+        expires_at: Its end (UTC), by the clock of the machine that got it.
+        seed: Digest of the refresh token that the login began with.
+        previous_refresh_token: The refresh token before the last replacement.
+        refreshing_since: When a refresh was begun of which no response was stored yet.
     """
 
     client_id: str
@@ -40,6 +52,8 @@ class Login:
     access_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     seed: str = ""
+    previous_refresh_token: str | None = field(default=None, repr=False)
+    refreshing_since: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.seed:
@@ -64,9 +78,24 @@ class Login:
             return None
         return f"the login at Spotify ends on {self.ends_on} ({left} days left): {LOG_IN_AGAIN}"
 
-    def without_access(self) -> Login:
-        """Return the same login with no access token."""
-        return replace(self, access_token=None, expires_at=None)
+    def begun(self, now: datetime) -> Login:
+        """Return the login as it is stored before a refresh; an earlier beginning without an end stays."""
+        return replace(self, refreshing_since=self.refreshing_since or now)
+
+    def refreshed(
+        self, refresh_token: str | None, scopes: tuple[str, ...], access_token: str, expires_at: datetime
+    ) -> Login:
+        """Return the login with what a refresh gave; without a new refresh token the old one stays valid."""
+        replaced = refresh_token is not None and refresh_token != self.refresh_token
+        return replace(
+            self,
+            refresh_token=refresh_token or self.refresh_token,
+            previous_refresh_token=self.refresh_token if replaced else self.previous_refresh_token,
+            scopes=scopes or self.scopes,
+            access_token=access_token,
+            expires_at=expires_at,
+            refreshing_since=None,
+        )
 
     def to_json(self) -> str:
         """Write the login, tokens included, as text that `from_json` reads."""
@@ -79,6 +108,8 @@ class Login:
             "access_token": self.access_token,
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "seed": self.seed,
+            "previous_refresh_token": self.previous_refresh_token,
+            "refreshing_since": self.refreshing_since.isoformat() if self.refreshing_since else None,
         }
         return json.dumps(fields, indent=2) + "\n"
 
@@ -91,7 +122,7 @@ class Login:
         """
         try:
             fields = json.loads(text)
-            expires_at = fields["expires_at"]
+            expires_at, begun = fields["expires_at"], fields.get("refreshing_since")
             return cls(
                 client_id=_word(fields, "client_id"),
                 refresh_token=_word(fields, "refresh_token"),
@@ -101,6 +132,8 @@ class Login:
                 access_token=fields["access_token"],
                 expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
                 seed=_word(fields, "seed"),
+                previous_refresh_token=fields.get("previous_refresh_token"),
+                refreshing_since=datetime.fromisoformat(begun) if begun else None,
             )
         except (ValueError, TypeError, KeyError):
             raise ConfigurationError(
@@ -146,11 +179,27 @@ class Login:
         )
 
 
-def login_refused(words: str) -> AuthenticationError:
-    """Return the error for a refresh token that Spotify no longer accepts."""
+def login_refused(error: ErrorBody, *, lost_since: datetime | None = None) -> AuthenticationError:
+    """Return the error for a refresh token that Spotify does not accept.
+
+    Args:
+        error: What Spotify says.
+        lost_since: When a refresh was begun whose response was lost, and with it maybe a new refresh token.
+    """
+    if error.reason in _OF_THE_APP:
+        return AuthenticationError(
+            f"Spotify does not accept the app of the login ({error.message}): the app with this client id "
+            "was deleted or may not refresh logins; check the client id of connections 'spotify_api' and "
+            "'spotify_user' in the Spotify dashboard"
+        )
+    if lost_since is not None:
+        return AuthenticationError(
+            f"the response to a refresh of the login was lost on {lost_since:%Y-%m-%d %H:%M} UTC, and with "
+            f"it the new refresh token ({error.message}): {LOG_IN_AGAIN}"
+        )
     return AuthenticationError(
-        f"Spotify no longer accepts the login ({words}): it ends six months after the consent, and when the "
-        f"user removes the app; {LOG_IN_AGAIN}"
+        f"Spotify no longer accepts the login ({error.message}): it ends six months after the consent, and "
+        f"when the user removes the app; {LOG_IN_AGAIN}"
     )
 
 

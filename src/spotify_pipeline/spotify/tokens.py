@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
@@ -20,7 +20,7 @@ from spotify_pipeline.errors import (
     RateLimited,
 )
 from spotify_pipeline.spotify.headers import retry_after
-from spotify_pipeline.spotify.refusals import read_error
+from spotify_pipeline.spotify.refusals import ErrorBody, read_error
 from spotify_pipeline.spotify.transport import Response, Transport
 
 TOKEN_BUCKET = "POST /api/token"  # noqa: S105 - the name of an endpoint
@@ -136,20 +136,21 @@ def ask_for_token(
     data: Mapping[str, str],
     *,
     auth: httpx.Auth,
-    refused: Callable[[str], AuthenticationError],
+    refused: Callable[[ErrorBody, bool], AuthenticationError],
     clock: Callable[[], float] = time.monotonic,
 ) -> Grant:
     """Send `POST {accounts_url}/api/token` with the form `data`.
 
     Raises:
-        AuthenticationError: Spotify refuses what was sent; `refused` makes the error from Spotify's message.
+        AuthenticationError: Spotify refuses what was sent; `refused` makes the error from what Spotify says,
+            and from whether the response to an earlier attempt of this call was lost.
         ApiUnavailable, BodyCutShort, RateLimited: the token endpoint cannot serve now.
     """
     asked_at = clock()
     url = accounts_url.rstrip("/") + "/api/token"
     response = transport.send("POST", url, bucket=TOKEN_BUCKET, auth=auth, data=data)
     if response.status != 200:
-        raise _refusal(transport, response, lambda words: refused(_without(data, words)))
+        raise _refusal(transport, response, data, refused)
     document = response.document if isinstance(response.document, dict) else {}
     value, lifetime = document.get("access_token"), document.get("expires_in")
     if not _is_token(value):
@@ -171,7 +172,10 @@ def _is_token(value: Any) -> TypeGuard[str]:
 
 
 def _refusal(
-    transport: Transport, response: Response, refused: Callable[[str], AuthenticationError]
+    transport: Transport,
+    response: Response,
+    data: Mapping[str, str],
+    refused: Callable[[ErrorBody, bool], AuthenticationError],
 ) -> PipelineError:
     words = read_error(response.body)
     if response.status == 429:
@@ -179,7 +183,7 @@ def _refusal(
         deadline = now + retry_after(response.headers.get("retry-after"), now, words.reason)
         return RateLimited.of(TOKEN_BUCKET, deadline, words.reason)
     if 400 <= response.status < 500:
-        return refused(words.message)
+        return refused(replace(words, message=_without(data, words.message)), response.attempt > 1)
     return ApiUnavailable(
         f"the token endpoint responds with {response.status}: check accounts_url of connection 'spotify_api'"
     )
@@ -193,8 +197,8 @@ def _without(data: Mapping[str, str], words: str) -> str:
     return words
 
 
-def _app_refused(words: str) -> AuthenticationError:
+def _app_refused(error: ErrorBody, _lost: bool) -> AuthenticationError:
     return AuthenticationError(
-        f"Spotify refuses the client id or secret of connection 'spotify_api' ({words}): put "
+        f"Spotify refuses the client id or secret of connection 'spotify_api' ({error.message}): put "
         "the app's current values from the Spotify dashboard there and run again"
     )

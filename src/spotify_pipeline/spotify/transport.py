@@ -50,13 +50,17 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response. `document` is the parsed body of a 2xx, None otherwise."""
+    """A whole response.
+
+    `document` is the parsed body of a 2xx, None otherwise; `attempt` counts from 1.
+    """
 
     status: int
     headers: httpx.Headers = field(repr=False)
     body: bytes = field(repr=False)
     observed_at: datetime | None
     document: Any = field(default=None, repr=False, compare=False)
+    attempt: int = 1
 
 
 class Transport:
@@ -137,7 +141,8 @@ class Transport:
             with attempt:
                 admit()
                 request = self._http.build_request(method, url, params=params or None, data=data)
-                return self._attempt(request, auth, bucket, f"{attempt.num} of {policy.attempts}")
+                response = self._attempt(request, auth, bucket, f"{attempt.num} of {policy.attempts}")
+                return replace(response, attempt=attempt.num)
         raise AssertionError("stamina either returns or raises")
 
     def _attempt(self, request: httpx.Request, auth: httpx.Auth, bucket: str, attempt: str) -> Response:

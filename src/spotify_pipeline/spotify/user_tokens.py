@@ -11,12 +11,16 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from spotify_pipeline.errors import AuthenticationError
 from spotify_pipeline.spotify.login import Login, login_refused
 from spotify_pipeline.spotify.login_store import LoginStore
-from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, ask_for_token
+from spotify_pipeline.spotify.refusals import ErrorBody
+from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, Grant, ask_for_token
 from spotify_pipeline.spotify.transport import Transport
 
 logger = logging.getLogger(__name__)
+
+_STORE_AGAIN_SECONDS = 1.0
 
 
 class UserLogin:
@@ -82,34 +86,63 @@ class UserLogin:
         return AccessToken(login.access_token, self._clock() + left, None)
 
     def _refresh(self, login: Login) -> AccessToken:
-        self._hide(login.refresh_token)
+        """Get a new access token, and with it maybe a new refresh token, and store both.
+
+        That the refresh has begun is stored first: so the store is known to be writable, and a later attempt
+        knows when the response was lost to a kill.
+        """
         asked_at = self._now()
-        grant = ask_for_token(
-            self._transport,
-            self._accounts_url,
-            {
-                "grant_type": "refresh_token",
-                "refresh_token": login.refresh_token,
-                "client_id": login.client_id,
-            },
-            auth=httpx.Auth(),
-            refused=login_refused,
-            clock=self._clock,
-        )
+        self._store.write(login.begun(asked_at))
+        grant = self._ask(login, asked_at)
         for secret in (grant.token.value, grant.refresh_token):
             if secret:
                 self._hide(secret)
-        self._store.write(
-            replace(
-                login,
-                # a response without one means: the old one stays valid
-                refresh_token=grant.refresh_token or login.refresh_token,
-                scopes=grant.scopes or login.scopes,
-                access_token=grant.token.value,
-                expires_at=asked_at + timedelta(seconds=grant.lifetime),
-            )
-        )
+        expires_at = asked_at + timedelta(seconds=grant.lifetime)
+        self._keep(login.refreshed(grant.refresh_token, grant.scopes, grant.token.value, expires_at))
         return grant.token
+
+    def _ask(self, login: Login, asked_at: datetime) -> Grant:
+        """Ask with the refresh token, and with the one before where the response to a refresh was lost."""
+        lost_since = login.refreshing_since
+        tokens = [login.refresh_token]
+        if lost_since is not None and login.previous_refresh_token:
+            tokens.append(login.previous_refresh_token)
+
+        def error_of(error: ErrorBody, lost_now: bool) -> AuthenticationError:
+            nonlocal lost_since
+            lost_since = lost_since or (asked_at if lost_now else None)
+            return login_refused(error, lost_since=lost_since)
+
+        refused: AuthenticationError | None = None
+        for token in tokens:
+            self._hide(token)
+            form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": login.client_id}
+            try:
+                return ask_for_token(
+                    self._transport,
+                    self._accounts_url,
+                    form,
+                    auth=httpx.Auth(),
+                    refused=error_of,
+                    clock=self._clock,
+                )
+            except AuthenticationError as error:
+                refused = refused or error
+        assert refused is not None  # noqa: S101 - there is at least one token
+        # the reason stays the same until the user logs in again
+        self._store.write(replace(login, refreshing_since=lost_since))
+        raise refused
+
+    def _keep(self, login: Login) -> None:
+        """Store a new refresh token; one more attempt, since Spotify may not accept the old one any more."""
+        try:
+            self._store.write(login)
+        except Exception as error:  # whatever the store is made of
+            logger.warning(
+                "the refreshed login could not be stored (%s): trying once more", type(error).__name__
+            )
+            time.sleep(_STORE_AGAIN_SECONDS)
+            self._store.write(login)
 
     def _warn(self) -> None:
         """Log once that the login ends soon, as soon as Spotify's date is known."""

@@ -12,10 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from spotify_pipeline.errors import AuthenticationError, PermissionDenied, RateLimited, TerminalError
+from spotify_pipeline.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PermissionDenied,
+    RateLimited,
+    TerminalError,
+)
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.limits import MemoryCooldownGate
@@ -156,6 +163,106 @@ def test_an_echoed_refresh_token_is_not_repeated(
     server.on("/api/token", Reply(400, body))
     with pytest.raises(AuthenticationError, match=r"bad token \*\*\*"):
         scripted_user(store).get("/me")
+
+
+NEW = {"access_token": "acc3ss", "expires_in": 3600, "refresh_token": "r3placed"}
+REVOKED = Reply(400, {"error": "invalid_grant", "error_description": "Refresh token revoked"})
+UserMaker = Callable[[MemoryStore], SpotifyClient]
+
+
+def a_store(**fields: Any) -> MemoryStore:
+    return MemoryStore(Login("client", "r3fresh", "0" * 16, ("a",), date(2026, 11, 1), **fields))
+
+
+class Killed(BaseException):
+    """Ends a process between two statements."""
+
+
+def test_a_store_that_cannot_be_written_is_not_refreshed(
+    server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = a_store()
+
+    def refuse(login: Login) -> None:
+        raise ConfigurationError("the state is read-only")
+
+    monkeypatch.setattr(store, "write", refuse)
+    with pytest.raises(ConfigurationError, match="read-only"):
+        scripted_user(store).get("/me")
+    assert server.count("/api/token") == 0
+
+
+def test_a_kill_before_the_new_token_is_stored_is_reported(
+    server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = a_store()
+    write = store.write
+
+    def killed(login: Login) -> None:
+        if login.access_token is not None:
+            raise Killed
+        write(login)
+
+    server.on("/api/token", Reply(body=NEW), REVOKED)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", killed)
+        with pytest.raises(Killed):
+            scripted_user(store).get("/me")
+    assert store.login.refreshing_since is not None
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match=r"was lost on .*: run 'spotify-pipeline auth login'"):
+            scripted_user(store).get("/me")
+
+
+def test_a_lost_response_of_the_same_call_is_reported(
+    server: ScriptedServer, scripted_user: UserMaker
+) -> None:
+    server.on("/api/token", Reply(502, "bad gateway"), REVOKED)
+    with pytest.raises(AuthenticationError, match="was lost on"):
+        scripted_user(a_store()).get("/me")
+
+
+def test_the_previous_refresh_token_is_kept_and_tried(
+    server: ScriptedServer, scripted_user: UserMaker
+) -> None:
+    begun = datetime(2026, 11, 22, 5, tzinfo=UTC)
+    store = a_store(previous_refresh_token="older", refreshing_since=begun)
+    server.on("/api/token", REVOKED, Reply(body=NEW))
+    server.on("/v1/me", Reply(body={"id": "x"}))
+    scripted_user(store).get("/me")
+    login = store.login
+    assert (login.refresh_token, login.previous_refresh_token) == ("r3placed", "r3fresh")
+    assert login.refreshing_since is None
+    assert not any(secret in repr(login) for secret in ("r3placed", "r3fresh", "older", "acc3ss"))
+
+
+def test_a_new_token_that_cannot_be_stored_is_tried_again(
+    server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = a_store()
+    write, failures = store.write, iter([OSError("busy")])
+
+    def unsteady(login: Login) -> None:
+        if login.access_token is not None and (failure := next(failures, None)):
+            raise failure
+        write(login)
+
+    monkeypatch.setattr(store, "write", unsteady)
+    monkeypatch.setattr("spotify_pipeline.spotify.user_tokens._STORE_AGAIN_SECONDS", 0.0)
+    server.on("/api/token", Reply(body=NEW))
+    server.on("/v1/me", Reply(body={"id": "x"}))
+    scripted_user(store).get("/me")
+    assert store.login.refresh_token == "r3placed"
+
+
+@pytest.mark.parametrize("reason", ["invalid_client", "unauthorized_client"])
+def test_a_refusal_of_the_app_names_the_app(
+    server: ScriptedServer, scripted_user: UserMaker, reason: str
+) -> None:
+    server.on("/api/token", Reply(400, {"error": reason, "error_description": "Invalid client"}))
+    with pytest.raises(AuthenticationError, match="does not accept the app of the login") as error:
+        scripted_user(a_store()).get("/me")
+    assert "six months" not in str(error.value)
 
 
 @pytest.mark.parametrize("extra", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}])
