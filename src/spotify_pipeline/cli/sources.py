@@ -11,6 +11,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources
+from spotify_pipeline.sources.readable import warnings
 from spotify_pipeline.spotify.endpoints import AppClass
 
 app = typer.Typer(no_args_is_help=True, help="What is fetched: sources.yml.")
@@ -31,3 +32,5 @@ def check(
         for source in group:
             calls = source.estimated_calls(app_class)
             typer.echo(f"group {number}  {source.name:32} {source.kind.value:15} about {calls} calls")
+    for warning in warnings(sources):
+        typer.echo(f"warning: {warning}", err=True)

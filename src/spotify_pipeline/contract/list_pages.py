@@ -48,19 +48,27 @@ class ListPages:
         elif (total := total_of(page)) is not None:
             self.totals.add(total)
 
-    def fault(self) -> str | None:
-        """Return why the pages are not the whole list, None where nothing contradicts that they are."""
+    def fault(self, most: int | None = None) -> str | None:
+        """Return why the pages are not the whole list, None where nothing contradicts that they are.
+
+        Args:
+            most: Number of entries that were wanted; None for all.
+        """
         if not self._begun:
             return "its first page was not read"
-        if not self._ended:
-            return "its last page was not read"
-        if self._blank:
-            return "a page is blank: it has no entries and a limit of 0"
-        if len(self.totals) > 1:
-            return f"its total changed while it was read ({', '.join(map(str, sorted(self.totals)))})"
-        if self.items < self.greatest_total:
-            return f"{self.items} entries were read of the {self.greatest_total} that Spotify states"
-        return None
+        if most is not None and self.items >= most:
+            return None
+        totals = ", ".join(map(str, sorted(self.totals)))
+        faults = (
+            (not self._ended, "its last page was not read"),
+            (self._blank, "a page is blank: it has no entries and a limit of 0"),
+            (len(self.totals) > 1, f"its total changed while it was read ({totals})"),
+            (
+                self.items < self.greatest_total,
+                f"{self.items} entries were read of the {self.greatest_total} that Spotify states",
+            ),
+        )
+        return next((fault for found, fault in faults if found), None)
 
 
 def is_blank(page: Mapping[str, Any]) -> bool:

@@ -33,6 +33,7 @@ class _Reading:
     """Pages of one list so far, and the latest of their responses."""
 
     pages: ListPages = field(default_factory=ListPages)
+    wanted: int = 0
     observed_at: datetime | None = None
     raw_key: str = ""
 
@@ -47,6 +48,8 @@ class ListsSeen:
         """Note one page of a list."""
         reading = self._lists.setdefault((kind, list_id), _Reading())
         reading.pages.take(page, offset_of(raw.query))
+        limit = raw.query.get("limit", "")
+        reading.wanted += int(limit) if limit.isascii() and limit.isdecimal() else 0
         reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
         reading.raw_key = max(reading.raw_key, raw.key)
 
@@ -56,7 +59,8 @@ class ListsSeen:
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
-                complete=reading.pages.fault() is None,
+                # of a top list only its first entries are wanted
+                complete=reading.pages.fault(reading.wanted if kind == "top_track" else None) is None,
                 item_count=reading.pages.items,
                 observed_at=reading.observed_at,
                 raw_key=reading.raw_key,

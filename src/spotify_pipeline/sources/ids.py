@@ -6,9 +6,10 @@ import re
 
 from spotify_pipeline.spotify.endpoints import ID_PATTERN
 
-_URI = re.compile(r"spotify:([a-z]+):([^:]*)")
+# playlists were once addressed below their owner
+_URI = re.compile(r"spotify:(?:user:[^:]+:(?=playlist:))?([a-z]+):([^:]*)")
 _URL = re.compile(
-    r"https?://(?:open|play)\.spotify\.com/(?:intl-[a-z]{2,3}(?:-[A-Za-z]+)?/)?(?:embed/)?([a-z]+)/([^/?#]+)/?(?:[?#].*)?"
+    r"https?://(?:open|play)\.spotify\.com/(?:intl-[a-z]{2,3}(?:-[A-Za-z]+)?/)?(?:embed/)?(?:user/[^/?#]+/(?=playlist/))?([a-z]+)/([^/?#]+)/?(?:[?#].*)?"
 )
 
 

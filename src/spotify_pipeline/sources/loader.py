@@ -93,7 +93,7 @@ def _sources(parsed: YamlText) -> list[Source]:
                 include_groups=tuple(groups),
                 queries=tuple(entry["queries"]) if search else (),
                 types=tuple(entry.get("types", DEFAULT_TYPES)) if search else (),
-                max_results=entry.get("max_results", DEFAULT_MAX_RESULTS) if search else 0,
+                max_results=entry.get("max_results", DEFAULT_MAX_RESULTS.get(kind, 0)),
                 time_ranges=tuple(ranges),
                 line=parsed.places[pointer].line,
             )

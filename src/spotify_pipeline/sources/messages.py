@@ -17,7 +17,7 @@ _KINDS_OF = {
     "include_groups": "artist",
     "queries": "search",
     "types": "search",
-    "max_results": "search",
+    "max_results": "search or top_tracks",
     "time_ranges": "top_tracks",
 }
 

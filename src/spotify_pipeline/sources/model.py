@@ -8,21 +8,20 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass, RequestKind
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, TOP_TRACKS_DEFAULT, AppClass, RequestKind
 from spotify_pipeline.spotify.source_kinds import SourceKind
 
 __all__ = ["Source", "SourceKind"]
 
 DEFAULT_INCLUDE_GROUPS = ("album", "single")
 DEFAULT_TYPES = ("track",)
-DEFAULT_MAX_RESULTS = 100
+DEFAULT_MAX_RESULTS = {SourceKind.SEARCH: 100, SourceKind.TOP_TRACKS: TOP_TRACKS_DEFAULT}
 DEFAULT_TIME_RANGES = ("short_term", "medium_term", "long_term")
 
-# for estimates: the assumed size of an artist's releases, a playlist, a library and a top list
+# for estimates: the assumed size of an artist's releases, a playlist and a library
 RELEASES_PER_ARTIST = 25
 ITEMS_PER_PLAYLIST = 100
 SAVED_TRACKS = 500
-TOP_TRACKS = 100
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Source:
         include_groups: Release groups of its artists.
         queries: Search texts.
         types: Record types that each search text is searched for.
-        max_results: Most records per search text and type; 0 for other kinds.
+        max_results: Most records per search text and type, or per range of time; 0 for other kinds.
         time_ranges: Ranges of time of top lists.
         line: Where the entry starts in sources.yml.
     """
@@ -96,7 +95,9 @@ def _calls_of_searches(source: Source, app_class: AppClass) -> int:
 
 
 def _calls_of_top_tracks(source: Source, app_class: AppClass) -> int:
-    return len(source.time_ranges) * _pages(RequestKind.TOP_TRACKS, TOP_TRACKS, app_class)
+    return len(source.time_ranges) * _pages(
+        RequestKind.TOP_TRACKS, source.max_results or TOP_TRACKS_DEFAULT, app_class
+    )
 
 
 _ESTIMATES: Mapping[SourceKind, Callable[[Source, AppClass], int]] = {

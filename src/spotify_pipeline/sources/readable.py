@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from spotify_pipeline.errors import PermissionDenied
-from spotify_pipeline.sources.model import Source
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, AppClass
+from spotify_pipeline.sources.model import Source, SourceKind
+from spotify_pipeline.spotify.endpoints import (
+    ENDPOINTS,
+    OWN_PLAYLIST_PREFIX,
+    SEARCH_TEXT_MAX,
+    SEARCH_TEXT_SAFE,
+    AppClass,
+)
 
 
 def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: Collection[str] | None) -> list[str]:
@@ -28,6 +34,27 @@ def check_readable(sources: Iterable[Source], app_class: AppClass, scopes: Colle
     if reasons:
         more = f" (and {len(reasons) - 1} more sources)" if len(reasons) > 1 else ""
         raise PermissionDenied(reasons[0] + more)
+
+
+def warnings(sources: Iterable[Source]) -> list[str]:
+    """Return a sentence for each id or search text that Spotify is likely to refuse."""
+    found = []
+    for source in sources:
+        where = f"source '{source.name}' (line {source.line})"
+        if source.kind is SourceKind.PLAYLIST:
+            found += [
+                f"{where}: {playlist_id} seems to be one of Spotify's own playlists, which apps cannot read "
+                "since November 2024 (404)"
+                for playlist_id in source.ids
+                if playlist_id.startswith(OWN_PLAYLIST_PREFIX)
+            ]
+        found += [
+            f"{where}: the search text {text[:40]!r} has {len(text)} characters; Spotify accepts "
+            f"{SEARCH_TEXT_MAX} at most, and sometimes refuses more than {SEARCH_TEXT_SAFE}"
+            for text in source.queries
+            if len(text) > SEARCH_TEXT_SAFE
+        ]
+    return found
 
 
 def _reason(source: Source, app_class: AppClass, scopes: Collection[str] | None) -> str | None:

@@ -16,6 +16,12 @@ ID_PATTERN = re.compile(r"[0-9A-Za-z]{22}")
 SEARCH_OFFSET_MAX = 1000
 """/search responds with 400 to a greater offset."""
 
+OWN_PLAYLIST_PREFIX = "37i9dQ"
+"""Start of the ids of Spotify's own playlists, which apps may not read since November 2024."""
+
+TOP_TRACKS_DEFAULT = 50
+"""Entries read of a top list whose source names no number; an account can have thousands."""
+
 SEARCH_TEXT_MAX = 250
 """Characters of a search text; /search refuses longer ones with 400 or 404."""
 

@@ -115,11 +115,11 @@ def _pages(
         if len(seen) >= PAGES_MAX:
             raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
         seen.add(request)
-        page, following = _page(session, request, trail, exists=exists or request != first)
+        page, following = read_page(session, request, trail, exists=exists or request != first)
         offset = offset_of(request.params)
-        if check and _ends_too_early(page, offset, pages.greatest_total):
+        if check and ends_too_early(page, offset, max(pages.greatest_total, total_of(page) or 0)):
             trail.requests.pop()
-            page, following = _page(session, replace(request, reading=reading + 1), trail, exists=True)
+            page, following = read_page(session, replace(request, reading=reading + 1), trail, exists=True)
         pages.take(page, offset)
         yield page
         empty = not page["items"]
@@ -130,10 +130,16 @@ def _pages(
         request = None if following is None else replace(following, reading=reading)
 
 
-def _page(
+def read_page(
     session: CrawlSession, request: Request, trail: Trail, *, exists: bool
 ) -> tuple[dict[str, Any], Request | None]:
-    """Return a page and the request for the next one."""
+    """Return a page and the request for the next one.
+
+    Raises:
+        UnreadableResponse: The page cannot be read.
+        NotFound: It is not found.
+        ApiUnavailable: The same, although the list `exists`.
+    """
     try:
         page = session.fetch(request, trail)
     except NotFound as error:
@@ -145,12 +151,12 @@ def _page(
     return page, following_request(session, page, request, request.kind)
 
 
-def _ends_too_early(page: Mapping[str, Any], offset: int, greatest_total: int) -> bool:
-    """Return whether a page is blank, or ends its list before the greatest total that was stated."""
+def ends_too_early(page: Mapping[str, Any], offset: int, expected: int) -> bool:
+    """Return whether a page is blank, or ends its list before as many entries as expected."""
     if is_blank(page):
         return True
     ended = not page.get("next") or not page["items"]
-    return ended and offset + len(page["items"]) < max(greatest_total, total_of(page) or 0)
+    return ended and offset + len(page["items"]) < expected
 
 
 def following_request(

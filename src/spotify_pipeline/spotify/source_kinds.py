@@ -88,7 +88,7 @@ class CrawlSource(Protocol):
 
     @property
     def max_results(self) -> int:
-        """Most records read per search text and type."""
+        """Most records read per search text and type, or per range of time."""
 
     @property
     def time_ranges(self) -> tuple[str, ...]:

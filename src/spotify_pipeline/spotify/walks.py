@@ -9,26 +9,31 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from spotify_pipeline.contract.list_pages import total_of
+from spotify_pipeline.contract.list_pages import ListPages, total_of
 from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused
 from spotify_pipeline.spotify.endpoints import (
     ENDPOINTS,
+    OWN_PLAYLIST_PREFIX,
     SEARCH_TEXT_MAX,
     SEARCH_TEXT_SAFE,
+    TOP_TRACKS_DEFAULT,
     Request,
     RequestKind,
 )
 from spotify_pipeline.spotify.paging import (
     albums,
+    ends_too_early,
     following_request,
     member,
     next_of,
     play_times,
+    read_page,
     walk_list,
     walk_rest,
 )
 from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
 from spotify_pipeline.spotify.session import (
+    ContradictedList,
     CrawlSession,
     SearchRefused,
     Trail,
@@ -187,6 +192,8 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
         session.fetch(head, trail)
         walk_list(session, first, trail, exists=True)
     except NotFound as error:
+        if playlist_id.startswith(OWN_PLAYLIST_PREFIX):
+            error = NotFound(f"{error}: apps cannot read Spotify's own playlists since November 2024")
         note_missing(trail, playlist.kind, playlist_id, error)
     except PermissionDenied as error:
         logger.warning("%s", error)
@@ -201,11 +208,27 @@ def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
     walk_list(session, Request.get(saved.kind, saved.path(), params), trail)
 
 
-def walk_top_tracks(session: CrawlSession, time_range: str, trail: Trail) -> None:
-    """Fetch every page of the user's top tracks over one range of time."""
+def walk_top_tracks(session: CrawlSession, time_range: str, max_results: int, trail: Trail) -> None:
+    """Fetch the first `max_results` of the user's top tracks over one range of time."""
     top = ENDPOINTS[RequestKind.TOP_TRACKS]
-    params = {"limit": str(top.page_size(session.client.app_class)), "time_range": time_range}
-    walk_list(session, Request.get(top.kind, top.path(), params), trail)
+    size = top.page_size(session.client.app_class)
+    pages = ListPages()
+    for offset in range(0, max_results, size):
+        params = {"limit": str(min(size, max_results - offset)), "time_range": time_range}
+        if offset:
+            params["offset"] = str(offset)
+        request = Request.get(top.kind, top.path(), params)
+        page, following = read_page(session, request, trail, exists=offset > 0)
+        expected = min(max_results, max(pages.greatest_total, total_of(page) or 0))
+        if ends_too_early(page, offset, expected):
+            trail.requests.pop()
+            page, following = read_page(session, replace(request, reading=2), trail, exists=True)
+        pages.take(page, offset)
+        if following is None or not page["items"]:
+            break
+    fault = pages.fault(max_results)
+    if fault is not None:
+        raise ContradictedList(f"the top tracks of {time_range} may not be whole: {fault}")
 
 
 def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
@@ -261,6 +284,7 @@ _WALKS: Mapping[SourceKind, Callable[[CrawlSession, CrawlSource], Iterable[Walk]
     SourceKind.RECENTLY_PLAYED: lambda session, _: [partial(walk_recently_played, session)],
     SourceKind.SAVED_TRACKS: lambda session, _: [partial(walk_saved_tracks, session)],
     SourceKind.TOP_TRACKS: lambda session, source: (
-        partial(walk_top_tracks, session, time_range) for time_range in source.time_ranges
+        partial(walk_top_tracks, session, time_range, source.max_results or TOP_TRACKS_DEFAULT)
+        for time_range in source.time_ranges
     ),
 }

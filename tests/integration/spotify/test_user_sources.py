@@ -90,13 +90,38 @@ def test_saved_tracks_are_read_to_their_end(sandbox: RunningSandbox, as_user: Us
     assert result.calls == -(-total // 50)
 
 
-def test_top_tracks_are_read_for_each_range(sandbox: RunningSandbox, as_user: UserClient) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "limits"), [(0, [50]), (7, [7]), (50, [50]), (55, [50, 5]), (90, [50, 40])]
+)
+def test_top_tracks_are_read_as_far_as_wanted(
+    sandbox: RunningSandbox, as_user: UserClient, wanted: int, limits: list[int]
+) -> None:
     store, ranges = Store(), ("short_term", "long_term")
-    result = store.crawl(as_user("listener1"), Source("top", SourceKind.TOP_TRACKS, time_ranges=ranges))
+    source = Source("top", SourceKind.TOP_TRACKS, time_ranges=ranges, max_results=wanted)
+    result = store.crawl(as_user("listener1"), source)
     assert result.complete
     asked = [dict(request.params) for request in result.requests]
-    assert [params["time_range"] for params in asked] == ["short_term"] * 2 + ["long_term"] * 2
-    assert len(store.items(result)) == 2 * 60
+    assert [params["time_range"] for params in asked] == [name for name in ranges for _ in limits]
+    assert [int(params["limit"]) for params in asked] == limits * 2
+    # the user has 60
+    assert len(store.items(result)) == 2 * min(60, sum(limits))
+
+
+def test_top_tracks_that_stay_short_are_partial(sandbox: RunningSandbox, as_user: UserClient) -> None:
+    source = Source("top", SourceKind.TOP_TRACKS, time_ranges=("long_term",), max_results=60)
+    sandbox.control.add_fault("no_next", path="top/tracks.limit=50")
+    assert Store().crawl(as_user("listener1"), source).complete
+    sandbox.control.add_fault("no_next", path="top/tracks.limit=50", times=None)
+    result = Store().crawl(as_user("listener1"), source)
+    assert "50 entries were read of the 60" in str(result.message)
+
+
+def test_a_playlist_of_spotify_s_own_is_named_as_such(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
+    own = "37i9dQZF1DXcBWIGoYBM5M"
+    result = Store().crawl(scripted_client(), Source("p", SourceKind.PLAYLIST, (own,)))
+    assert "cannot read Spotify's own playlists since November 2024" in result.missing[0].message
 
 
 def test_playlists_of_others_are_listed_as_missing(sandbox: RunningSandbox, as_user: UserClient) -> None:

@@ -56,3 +56,11 @@ def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
 def test_an_offset_is_read_from_the_query(text: str, offset: int) -> None:
     assert offset_of({"offset": text}) == offset_of([("offset", text)]) == offset
     assert offset_of({}) == 0
+
+
+def test_of_a_list_only_so_much_can_be_wanted() -> None:
+    read = ListPages()
+    read.take(page(50, total=2742), 0)
+    assert read.fault() is not None
+    assert read.fault(50) is None
+    assert read.fault(51) is not None

@@ -31,6 +31,28 @@ def test_all_notations_give_the_same_id(bare: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
+    [
+        f"spotify:user:some.body:playlist:{ARTIST}",
+        f"https://open.spotify.com/user/some.body/playlist/{ARTIST}",
+        f"https://open.spotify.com/intl-de/user/x/playlist/{ARTIST}?si=1",
+    ],
+)
+def test_playlists_below_their_owner_are_read(text: str) -> None:
+    assert normalise_id(text, "playlist") == ARTIST
+    with pytest.raises(ValueError, match="is the address of a playlist"):
+        normalise_id(text, "artist")
+
+
+@pytest.mark.parametrize(
+    "text", [f"spotify:user:x:album:{ARTIST}", f"https://open.spotify.com/user/x/album/{ARTIST}"]
+)
+def test_nothing_else_stands_below_an_owner(text: str) -> None:
+    with pytest.raises(ValueError, match="album"):
+        normalise_id(text, "album")
+
+
+@pytest.mark.parametrize(
+    "text",
     [f"spotify:album:{ARTIST}", f"https://open.spotify.com/album/{ARTIST}", f"spotify:track:{ARTIST}"],
 )
 def test_the_address_of_something_else_is_an_error(text: str) -> None:

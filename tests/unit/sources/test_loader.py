@@ -66,9 +66,13 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
         Source("lists", SourceKind.PLAYLIST, (A,), line=3),
         Source("songs", SourceKind.TRACK, (A,), line=4),
         Source("saved", SourceKind.SAVED_TRACKS, line=5),
-        Source("top", SourceKind.TOP_TRACKS, time_ranges=("long_term",), line=6),
+        Source("top", SourceKind.TOP_TRACKS, max_results=50, time_ranges=("long_term",), line=6),
         Source(
-            "top-all", SourceKind.TOP_TRACKS, time_ranges=("short_term", "medium_term", "long_term"), line=7
+            "top-all",
+            SourceKind.TOP_TRACKS,
+            max_results=50,
+            time_ranges=("short_term", "medium_term", "long_term"),
+            line=7,
         ),
         Source("plays", SourceKind.RECENTLY_PLAYED, line=8),
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from spotify_pipeline.errors import PermissionDenied
 from spotify_pipeline.sources import Source, SourceKind, check_readable
-from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.sources.readable import unreadable, warnings
 from spotify_pipeline.spotify.endpoints import AppClass, Scope
 
 ALL = [Source(kind.value, kind, line=number) for number, kind in enumerate(SourceKind, start=3)]
@@ -50,3 +50,12 @@ def test_all_unreadable_sources_are_listed_in_order() -> None:
     assert [fault.split("'")[1] for fault in faults] == ["playlist", "saved_tracks", "recently_played"]
     with pytest.raises(PermissionDenied, match=r"^source 'playlist' .* \(and 2 more sources\)$"):
         check_readable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
+
+
+def test_what_spotify_is_likely_to_refuse_is_warned_of() -> None:
+    own, users = "37i9dQZF1DXcBWIGoYBM5M", "3cEYpjA9oz9GiPac4AsH4n"
+    playlists = Source("lists", SourceKind.PLAYLIST, (own, users), line=4)
+    searches = Source("s", SourceKind.SEARCH, queries=("jazz", "x" * 101), types=("track",), line=9)
+    first, second = warnings([playlists, searches, Source("a", SourceKind.ARTIST, (own,))])
+    assert first.startswith(f"source 'lists' (line 4): {own} seems to be one of Spotify's own playlists")
+    assert "has 101 characters; Spotify accepts 250 at most" in second
