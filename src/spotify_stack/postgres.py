@@ -4,7 +4,7 @@ Only the binaries are used: the wheel's own launcher listens on a Unix socket wi
 every parent folder to everybody. This server listens on loopback TCP, requires a password (scram-sha-256) and
 has no Unix socket, whose path may not be longer than 107 bytes.
 
-Postgres refuses to run as root. When we are root, it runs as the unprivileged user `nobody`. That user often
+Postgres refuses to run as root. When we are root, it runs as an unprivileged user. That user often
 cannot reach the project (a clone under `/root`), and it would be wrong to open those folders to everybody.
 So the server keeps one capability: to read files and to pass through folders. It still cannot write outside
 its own data folder.
@@ -188,7 +188,7 @@ def drop_prefix() -> list[str]:
     It is empty for an ordinary user.
 
     Raises:
-        ConfigurationError: we are root and `setpriv` (package util-linux) or the user `nobody` is missing.
+        ConfigurationError: as root, `setpriv` (package util-linux) or the unprivileged user is absent.
     """
     if not is_root():
         return []
