@@ -219,6 +219,38 @@ def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account
     assert (account.checksums(), account.objects("raw")) == before
 
 
+def test_plays_that_are_reported_late_are_loaded(account: World) -> None:
+    account.sandbox.control.add_fault("late_plays", path="recently-played", times=1, seconds=6 * 3600)
+    account.go_to(DAY, "22:05:00")
+    listen(account)
+    before = set(account.query("SELECT played_at, track_id FROM staging.plays"))
+    account.go_to(DAY, "23:05:00")
+    listen(account)
+    newest = max(str(played_at) for played_at, _ in before)
+    late = {
+        row for row in account.query("SELECT played_at, track_id FROM staging.plays") if row not in before
+    }
+    assert any(str(played_at) < newest for played_at, _ in late)
+    assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
+
+
+def test_a_library_cut_short_shows_nothing_as_removed(account: World) -> None:
+    account.list_sources({"name": "saved", "kind": "saved_tracks"})
+    account.run()
+    whole = account.query("SELECT track_id FROM staging.saved_tracks ORDER BY 1")
+    account.go_to(NEXT_DAY)
+    account.sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50", times=None)
+    assert list(account.run(NEXT_DAY).partial) == ["saved"]
+    complete = f"SELECT complete FROM staging.list_reads WHERE observed_on = '{NEXT_DAY}'"
+    assert account.query(complete) == [(False,)]
+    account.sandbox.control.clear_faults()
+    third = NEXT_DAY + timedelta(days=1)
+    account.go_to(third)
+    assert not account.run(third).partial
+    assert account.query(complete.replace(str(NEXT_DAY), str(third))) == [(True,)]
+    assert set(whole) <= set(account.query("SELECT track_id FROM staging.saved_tracks"))
+
+
 def test_a_possible_gap_is_noted_once_and_warned_of(account: World, caplog: pytest.LogCaptureFixture) -> None:
     account.go_to(DAY, "06:05:00")
     first = listen(account)
