@@ -26,7 +26,6 @@ _BAD_ID = re.compile(r"\b(?:invalid|bad|malformed)\b.*\bid\b|\bnon existing id\b
 
 _BAD_LIMIT = re.compile(r"\binvalid limit\b", re.IGNORECASE)
 _NEEDS_USER = re.compile(r"\buser authentication required\b", re.IGNORECASE)
-# a refusal of the player's endpoints, which reading has nothing to do with
 _PREMIUM_OF_A_PLAYER = re.compile(r"\bpremium required\b", re.IGNORECASE)
 
 
@@ -67,19 +66,20 @@ def read_error(body: bytes) -> ErrorBody:
 
 def may_pass(response: Response) -> bool:
     """Return whether Spotify has been seen to send this refusal in error, and right after it a 200."""
-    words = read_error(response.body).message
+    error = read_error(response.body)
     if response.status == 401:
-        return not _NEEDS_USER.search(words)
-    return response.status == 404 or (response.status == 403 and bool(_PREMIUM_OF_A_PLAYER.search(words)))
+        return not _NEEDS_USER.search(error.message)
+    return response.status == 404 or (response.status == 403 and _is_of_a_player(error))
 
 
 def refusal(response: Response, path: str) -> PipelineError:
     """Return the error for a response that is neither 200 nor 429 nor 5xx."""
-    words = read_error(response.body).message
+    error = read_error(response.body)
+    words = error.message
     if response.status == 401:
         return _unauthorized(path, words)
     if response.status == 403:
-        return _forbidden(path, words)
+        return _forbidden(path, error)
     if response.status == 404 or (response.status == 400 and _BAD_ID.search(words)):
         return NotFound(f"Spotify has nothing at {path} ({words})")
     if response.status == 400 and _BAD_LIMIT.search(words):
@@ -107,8 +107,14 @@ def _unauthorized(path: str, words: str) -> PipelineError:
     )
 
 
-def _forbidden(path: str, words: str) -> PipelineError:
-    if _PREMIUM_OF_A_PLAYER.search(words):
+def _is_of_a_player(error: ErrorBody) -> bool:
+    """Return whether a 403 is one of the player's endpoints, which reading has nothing to do with."""
+    return error.reason == "PREMIUM_REQUIRED" or bool(_PREMIUM_OF_A_PLAYER.search(error.message))
+
+
+def _forbidden(path: str, error: ErrorBody) -> PipelineError:
+    words = error.message
+    if _is_of_a_player(error):
         return ApiUnavailable(
             f"Spotify asks for Premium for GET {path}, which needs none ({words}): try again later"
         )

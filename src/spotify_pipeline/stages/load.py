@@ -13,6 +13,7 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import MissingRecord
 from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.sources import SourceKind
+from spotify_pipeline.spotify.endpoints import OWN_PLAYLIST_PREFIX
 from spotify_pipeline.stages.details import DETAILS, asked_ids
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load_inputs import LoadInputs, observations, read_inputs, refuse_bad_share
@@ -147,7 +148,9 @@ def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[
 def _unknown_message(source: str, unknown: Sequence[MissingRecord]) -> str:
     shown = ", ".join(f"{record.kind} {record.requested_id}" for record in unknown[:5])
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    own = any(record.requested_id.startswith(OWN_PLAYLIST_PREFIX) for record in unknown)
+    why = f"; ids with {OWN_PLAYLIST_PREFIX} are Spotify's own playlists, closed to apps since November 2024"
     return (
         f"Spotify knows no {shown}{more} (404), which source '{source}' asks for: correct or remove it in "
-        "sources.yml and run the partition again; the rest of the source is loaded"
+        f"sources.yml and run the partition again; the rest of the source is loaded{why if own else ''}"
     )

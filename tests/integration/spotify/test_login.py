@@ -214,6 +214,37 @@ def test_a_kill_before_the_new_token_is_stored_is_reported(
             scripted_user(store).get("/me")
 
 
+KILLED_AFTER_THE_RESPONSE = """
+import os, sys, pathlib
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.client import SpotifyClient
+from spotify_pipeline.spotify.login_store import FileLoginStore
+api, accounts, path = sys.argv[1:]
+store = FileLoginStore(pathlib.Path(path))
+write = store.write
+store.write = lambda login: os._exit(9) if login.access_token else write(login)
+known = ConnectionInfo("spotify_api", login="client", extra={"api_url": api, "accounts_url": accounts})
+SpotifyClient.from_connection(known, Settings(), login=store).get("/me")
+"""
+
+
+def test_a_killed_process_leaves_a_login_that_says_so(tmp_path: Path) -> None:
+    with running(size=50, arguments=("--rotation", "always")) as sandbox:
+        store = FileLoginStore(tmp_path / "login.json")
+        store.write(login_of(sandbox))
+        command = [sys.executable, "-c", KILLED_AFTER_THE_RESPONSE]
+        arguments = [sandbox.api_url, sandbox.accounts_url, str(store.path)]
+        ended = subprocess.run([*command, *arguments], check=False)  # noqa: S603 - ours
+        assert ended.returncode == 9
+        known = connection(sandbox.api_url, sandbox.accounts_url)
+        with (
+            SpotifyClient.from_connection(known, Settings(), login=store, retries=NO_WAITING) as client,
+            pytest.raises(AuthenticationError, match=r"was lost on .*: run 'spotify-pipeline auth login'"),
+        ):
+            client.get("/me")
+
+
 def test_a_lost_response_of_the_same_call_is_reported(
     server: ScriptedServer, scripted_user: UserMaker
 ) -> None:

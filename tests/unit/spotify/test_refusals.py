@@ -98,3 +98,8 @@ def test_every_recorded_error_body_is_understood(reference_data: Path) -> None:
             assert words == ErrorBody(error["message"], error.get("reason"))
         elif "body_text" in entry:
             assert words.message.startswith(entry["body_text"][:40])
+
+
+def test_a_reason_of_the_player_is_an_outage_whatever_its_words() -> None:
+    body = {"error": {"status": 403, "message": "Restricted", "reason": "PREMIUM_REQUIRED"}}
+    assert isinstance(refusal(answer(403, json.dumps(body).encode()), "/artists/x"), ApiUnavailable)
