@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", default=",".join(KINDS), help="which parts, separated by commas")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the schedules and cells to run")
     parser.add_argument("--seed", type=int, default=1, help="where random schedules begin")
-    parser.add_argument("--workers", type=int, default=2, help="worlds side by side")
+    parser.add_argument("--workers", type=int, default=2, help="environments side by side")
     parser.add_argument("--days", type=int, default=2, choices=(1, 2), help="days of the exhaustive part")
     parser.add_argument("--steps", default="", help="only steps whose name matches this expression")
     parser.add_argument(

@@ -20,8 +20,8 @@ import stamina
 
 from spotify_pipeline.errors import TransientError
 from tests.faults.driver import Step, Work, perform
+from tests.faults.environment import Environment
 from tests.faults.interpose import Interposer, Way
-from tests.faults.world import World
 
 LIMIT_SECONDS = 90.0
 _MARK = b"\0\n"
@@ -96,7 +96,7 @@ class Running:
 
 
 def start(
-    world: World,
+    environment: Environment,
     step: Step,
     carried: Mapping[str, Any],
     *,
@@ -118,16 +118,21 @@ def start(
         os.close(reading)
         tell = partial(_tell, writing)
         interposer = Interposer(strike, way, lambda label: tell(label.encode() + _MARK))
-        _child(tell, interposer, prepare, lambda: work(world.runtime(number), step, carried))
+        _child(tell, interposer, prepare, lambda: work(environment.runtime(number), step, carried))
     os.close(writing)
     return Running(pid, reading, began)
 
 
 def attempt(
-    world: World, step: Step, carried: Mapping[str, Any], *, limit: float = LIMIT_SECONDS, **more: Any
+    environment: Environment,
+    step: Step,
+    carried: Mapping[str, Any],
+    *,
+    limit: float = LIMIT_SECONDS,
+    **more: Any,
 ) -> Attempt:
     """`start` and `finish`, within `limit` seconds."""
-    return start(world, step, carried, **more).finish(limit)
+    return start(environment, step, carried, **more).finish(limit)
 
 
 def _child(

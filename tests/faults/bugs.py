@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from tests.faults import plants
 from tests.faults.attempt import Prepare
 from tests.faults.cell import Moment, run_cell
+from tests.faults.environment import Environment
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
 from tests.faults.schedules import backwards, overtaken, side_by_side, twice
-from tests.faults.world import World
 
-Search = Callable[[World, Sequence[Moment], Prepare | None], Sequence[Finding]]
+Search = Callable[[Environment, Sequence[Moment], Prepare | None], Sequence[Finding]]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Verdict:
         return bool(self.oracles)
 
 
-def hunt(world: World, moments: Sequence[Moment], bug: Bug, *, planted: bool = True) -> Verdict:
+def hunt(environment: Environment, moments: Sequence[Moment], bug: Bug, *, planted: bool = True) -> Verdict:
     """Search for a bug that is planted, or make sure that nothing is found where it is not."""
     began = time.monotonic()
-    findings = bug.search(world, moments, bug.plant if planted else None)
+    findings = bug.search(environment, moments, bug.plant if planted else None)
     oracles = tuple(dict.fromkeys(finding.oracle for finding in findings))
     return Verdict(bug, oracles, str(findings[0]) if findings else "", time.monotonic() - began)
 
@@ -64,12 +64,14 @@ def moment_of(moments: Sequence[Moment], step: str, day: int = 0) -> Moment:
 def calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> Search:
     """The first calls of a step whose label matches go wrong, one at a time, until something is found."""
 
-    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+    def search(
+        environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+    ) -> Sequence[Finding]:
         moment = moment_of(moments, step, day)
-        world.go_to(moment.step.day)
-        world.put_back(moment.before)
+        environment.go_to(moment.step.day)
+        environment.put_back(moment.before)
         for n in moment.numbers(pattern)[-most:]:
-            cell = run_cell(world, moment, way, n, prepare=prepare)
+            cell = run_cell(environment, moment, way, n, prepare=prepare)
             if cell.findings:
                 return cell.findings
         return []
@@ -80,11 +82,13 @@ def calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> 
 def plain(step: str, day: int = 0) -> Search:
     """No fault at all: what it gives is wrong as it is."""
 
-    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
+    def search(
+        environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+    ) -> Sequence[Finding]:
         moment = moment_of(moments, step, day)
-        world.go_to(moment.step.day)
-        world.put_back(moment.before)
-        return run_cell(world, moment, Way.REFUSED, 0, prepare=prepare).findings
+        environment.go_to(moment.step.day)
+        environment.put_back(moment.before)
+        return run_cell(environment, moment, Way.REFUSED, 0, prepare=prepare).findings
 
     return search
 
@@ -92,8 +96,10 @@ def plain(step: str, day: int = 0) -> Search:
 def orphan_of(step: str) -> Search:
     """An orphan of this step that wakes up beside its retry."""
 
-    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
-        return overtaken(world, [moment_of(moments, step)], prepare, every=6).findings
+    def search(
+        environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+    ) -> Sequence[Finding]:
+        return overtaken(environment, [moment_of(moments, step)], prepare, every=6).findings
 
     return search
 
@@ -101,8 +107,10 @@ def orphan_of(step: str) -> Search:
 def of(schedule: Callable[..., object]) -> Search:
     """A schedule of its own."""
 
-    def search(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> Sequence[Finding]:
-        findings: Sequence[Finding] = schedule(world, moments, prepare).findings  # type: ignore[attr-defined]
+    def search(
+        environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+    ) -> Sequence[Finding]:
+        findings: Sequence[Finding] = schedule(environment, moments, prepare).findings  # type: ignore[attr-defined]
         return findings
 
     return search
@@ -115,21 +123,21 @@ BUGS = (
         plants.fence_dropped, orphan_of(LOAD)),
     Bug("fence shared", "a retry gets the orphan's own fence", "warehouse/lease.py",
         plants.fence_shared, orphan_of(LOAD)),
-    Bug("manifest first", "the manifest says complete before the answers are there", "steps/fetch.py",
+    Bug("manifest first", "the manifest says complete before the answers are there", "stages/fetch.py",
         plants.manifest_first, calls(FETCH, Way.KILLED, "store PUT raw/album")),
-    Bug("partial says complete", "a crawl that an outage cut short is finished for good", "steps/fetch.py",
+    Bug("partial says complete", "a crawl that an outage cut short is finished for good", "stages/fetch.py",
         plants.partial_says_complete, calls(FETCH, Way.REFUSED, "api GET")),
     Bug("key without query", "pages of one list have one key", "lake/keys.py",
         plants.key_without_query, plain(FETCH)),
-    Bug("asks again", "a retry fetches what is stored", "steps/fetch.py",
+    Bug("asks again", "a retry fetches what is stored", "stages/fetch.py",
         plants.asks_again, calls(FETCH, Way.KILLED, "store PUT raw/album", most=1)),
-    Bug("bytes not kept", "answers are written anew instead of byte for byte", "steps/fetch.py",
+    Bug("bytes not kept", "answers are written anew instead of byte for byte", "stages/fetch.py",
         plants.bytes_not_kept, plain(FETCH)),
     Bug("local clock", "observed_at is this machine's", "spotify/transport.py",
         plants.local_clock, plain(FETCH)),
-    Bug("summary first", "counts are there before the rows that they count", "steps/validate.py",
+    Bug("summary first", "counts are there before the rows that they count", "stages/validate.py",
         plants.summary_first, calls("validate band", Way.KILLED, "store PUT", most=4)),
-    Bug("bad record dropped", "a refused record is counted nowhere", "steps/validate.py",
+    Bug("bad record dropped", "a refused record is counted nowhere", "stages/validate.py",
         plants.bad_record_dropped, plain("validate band")),
     Bug("quarantine swallowed", "refused records do not reach ops.quarantined_record",
         "warehouse/quarantine.py", plants.quarantine_swallowed, plain(LOAD)),
@@ -137,7 +145,7 @@ BUGS = (
         plants.no_transaction, calls(LOAD, Way.KILLED, "ops.load")),
     Bug("commit believed", "a COMMIT that failed is taken for success", "warehouse/connection.py",
         plants.commit_believed, calls(LOAD, Way.REFUSED, COMMIT, most=2)),
-    Bug("crawl state first", "albums count as complete before they are loaded", "steps/load.py",
+    Bug("crawl state first", "albums count as complete before they are loaded", "stages/load.py",
         plants.crawl_state_first, calls(LOAD, Way.REFUSED, COMMIT, most=2)),
     Bug("number without lock", "load numbers are drawn in another order than commits", "warehouse/merge.py",
         plants.number_without_lock, of(side_by_side)),
@@ -151,17 +159,17 @@ BUGS = (
         plants.seen_backwards, of(backwards)),
     Bug("rows rewritten", "equal rows are written again", "warehouse/merge_sql.py",
         plants.rows_rewritten, of(twice)),
-    Bug("queue drawn again", "each run takes other ids from the detail queue", "steps/details.py",
+    Bug("queue drawn again", "each run takes other ids from the detail queue", "stages/details.py",
         plants.queue_drawn_again, of(twice)),
     Bug("duplicates forgotten", "repeats within a source are not counted", "warehouse/merge.py",
         plants.duplicates_forgotten, plain(LOAD)),
-    Bug("kind forgotten", "the reconciliation leaves out tracks", "steps/reconcile.py",
+    Bug("kind forgotten", "the reconciliation leaves out tracks", "stages/reconcile.py",
         plants.kind_forgotten, plain("reconcile")),
-    Bug("cursor ahead", "the listening cursor moves before the plays are loaded", "steps/listening.py",
+    Bug("cursor ahead", "the listening cursor moves before the plays are loaded", "stages/listening.py",
         plants.cursor_ahead, plain("listen _listening")),
-    Bug("absent means left", "a playlist of which pages are missing counts as whole", "steps/lists.py",
+    Bug("absent means left", "a playlist of which pages are missing counts as whole", "lake/list_reads.py",
         plants.absent_means_left, closed_bucket),
-    Bug("share unchecked", "a source that is mostly bad is loaded all the same", "steps/load_inputs.py",
+    Bug("share unchecked", "a source that is mostly bad is loaded all the same", "stages/load_inputs.py",
         plants.share_unchecked, mostly_bad),
     Bug("past faked", "a past date is fetched with today's answers", "spotify/client.py",
         plants.past_faked, past_day),

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from tests.faults.attempt import Attempt, Prepare, attempt
 from tests.faults.driver import Step
+from tests.faults.environment import Environment, Saved
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, differences, warehouse_at_rest
-from tests.faults.world import Saved, World
 
 TRIES = 3
 """Attempts in all: the one that is hit, its retry, and one more that should not be needed."""
@@ -19,7 +19,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of an undisturbed run, the world before and after it, and its I/O calls in their order."""
+    """A step of an undisturbed run, the environment before and after it, and its I/O calls in their order."""
 
     step: Step
     before: Saved
@@ -54,30 +54,32 @@ class Cell:
         return f"{self.step.day} {self.step}, call {self.n} ({self.struck}) {self.way}"
 
 
-def run_cell(world: World, moment: Moment, way: Way, n: int, *, prepare: Prepare | None = None) -> Cell:
-    """Put the world back to before the step, hit its n-th call, try again, and look at everything."""
+def run_cell(
+    environment: Environment, moment: Moment, way: Way, n: int, *, prepare: Prepare | None = None
+) -> Cell:
+    """Put the environment back to before the step, hit its n-th call, try again, and look at everything."""
     step = moment.step
     cell = Cell(step, way, n)
-    world.put_back(moment.before, rows=step.writes_rows)
+    environment.put_back(moment.before, rows=step.writes_rows)
     asks_spotify = moment.api_calls > 0
     if asks_spotify:
-        world.sandbox.control.reset_calls()
-    hit = attempt(world, step, moment.before.carried, strike=n, way=way, prepare=prepare)
+        environment.sandbox.control.reset_calls()
+    hit = attempt(environment, step, moment.before.carried, strike=n, way=way, prepare=prepare)
     cell.struck = hit.struck
     cell.findings += _of_attempt(hit, way)
     if hit.struck is not None:
-        cell.findings += half_written(world, moment)
+        cell.findings += half_written(environment, moment)
     last = hit
     for number in range(2, TRIES + 1):
         if last.is_done:
             break
-        last = attempt(world, step, moment.before.carried, number=number, prepare=prepare)
+        last = attempt(environment, step, moment.before.carried, number=number, prepare=prepare)
         cell.seconds += last.seconds
         if not last.is_done:
             cell.findings.append(Finding("recovery", f"try {number}", f"{last.ended}: {last.error}"))
-    cell.findings += _at_the_end(world, moment, last)
+    cell.findings += _at_the_end(environment, moment, last)
     if asks_spotify:
-        made = world.sandbox.control.calls(recent=1).api_total
+        made = environment.sandbox.control.calls(recent=1).api_total
         # the answer that was in hand when the fault came may be lost with it, and no other
         allowed = moment.api_calls + (hit.struck is not None)
         if made > allowed:
@@ -96,10 +98,10 @@ def _of_attempt(hit: Attempt, way: Way) -> Iterator[Finding]:
         yield Finding("harness", "first attempt", f"should have been killed, and ended {hit.ended}")
 
 
-def half_written(world: World, moment: Moment) -> list[Finding]:
+def half_written(environment: Environment, moment: Moment) -> list[Finding]:
     """What can be seen between a fault and its retry: all of a step or nothing of it."""
     before, after = moment.before.state, moment.after.state
-    now, findings = world.look()
+    now, findings = environment.look()
     if now.tables not in (before.tables, after.tables):
         changed = differences(State(before.tables), State(now.tables))
         text = "rows of a step that has not ended: " + "; ".join(map(str, changed))[:500]
@@ -109,7 +111,7 @@ def half_written(world: World, moment: Moment) -> list[Finding]:
             continue
         if (
             key.endswith("/_manifest.json")
-            and _says_complete(world, key)
+            and _says_complete(environment, key)
             and digest != after.objects.get(key)
         ):
             findings.append(Finding("half-written", key, "says that it is complete, and is not"))
@@ -118,8 +120,8 @@ def half_written(world: World, moment: Moment) -> list[Finding]:
     return findings
 
 
-def _says_complete(world: World, key: str) -> bool:
-    return bool(json.loads(world.lake.get(key).data)["complete"])
+def _says_complete(environment: Environment, key: str) -> bool:
+    return bool(json.loads(environment.lake.get(key).data)["complete"])
 
 
 def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
@@ -131,9 +133,9 @@ def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
     return [Finding("half-written", key, f"is there, and {each} is not as it should be") for each in wrong]
 
 
-def _at_the_end(world: World, moment: Moment, last: Attempt) -> list[Finding]:
-    state, half = world.look()
-    findings = warehouse_at_rest(world.inspector()) + half + differences(moment.after.state, state)
+def _at_the_end(environment: Environment, moment: Moment, last: Attempt) -> list[Finding]:
+    state, half = environment.look()
+    findings = warehouse_at_rest(environment.inspector()) + half + differences(moment.after.state, state)
     expected = moment.after.carried[moment.step.key]
     if last.is_done and last.result != expected:
         findings.append(Finding("result", str(moment.step), f"hands on {last.result}, not {expected}"))

@@ -17,9 +17,9 @@ from typing import Any
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Cell, Moment, run_cell
 from tests.faults.driver import steps_of
+from tests.faults.environment import DAYS, SOURCES, Environment
 from tests.faults.interpose import Way
 from tests.faults.table import Row, merged
-from tests.faults.world import DAYS, SOURCES, World
 
 _MOST_CALLS = 2_000
 Report = Callable[[str], None]
@@ -35,22 +35,22 @@ class Unit:
     every: int = 1
 
 
-def undisturbed(world: World, days: Sequence[Any] = DAYS) -> list[Moment]:
-    """Run the days once without a fault, saving the world before and after each step."""
+def undisturbed(environment: Environment, days: Sequence[Any] = DAYS) -> list[Moment]:
+    """Run the days once without a fault, saving the environment before and after each step."""
     moments: list[Moment] = []
-    saved = world.save("start", {})
+    saved = environment.save("start", {})
     for day in days:
-        world.go_to(day)
+        environment.go_to(day)
         carried: dict[str, Any] = {}
         for step in steps_of(day, SOURCES):
-            world.sandbox.control.reset_calls()
-            done = attempt(world, step, carried)
+            environment.sandbox.control.reset_calls()
+            done = attempt(environment, step, carried)
             if not done.is_done:
                 raise RuntimeError(f"{day} {step} fails without any fault: {done.error}")
             carried[step.key] = done.result
             rows_of = None if step.writes_rows else saved
-            after = world.save(str(len(moments)), carried, rows_of=rows_of)
-            api_calls = world.sandbox.control.calls(recent=1).api_total
+            after = environment.save(str(len(moments)), carried, rows_of=rows_of)
+            api_calls = environment.sandbox.control.calls(recent=1).api_total
             moments.append(Moment(step, saved, after, done.labels, api_calls))
             saved = after
         saved = moments[-1].after
@@ -58,14 +58,14 @@ def undisturbed(world: World, days: Sequence[Any] = DAYS) -> list[Moment]:
 
 
 def cells_of(
-    world: World, moments: Sequence[Moment], unit: Unit, prepare: Prepare | None = None
+    environment: Environment, moments: Sequence[Moment], unit: Unit, prepare: Prepare | None = None
 ) -> Iterator[Cell]:
     """The cells of a unit, up to and with the first run that passes untouched."""
     moment = moments[unit.moment]
-    world.go_to(moment.step.day)
-    world.put_back(moment.before)
+    environment.go_to(moment.step.day)
+    environment.put_back(moment.before)
     for n in range(unit.start, _MOST_CALLS, unit.every):
-        cell = run_cell(world, moment, unit.way, n, prepare=prepare)
+        cell = run_cell(environment, moment, unit.way, n, prepare=prepare)
         yield cell
         if cell.struck is None:
             return
@@ -73,16 +73,16 @@ def cells_of(
 
 
 def run(
-    all_worlds: Sequence[World], moments: Sequence[Moment], units: Sequence[Unit], report: Report
+    all_worlds: Sequence[Environment], moments: Sequence[Moment], units: Sequence[Unit], report: Report
 ) -> list[Row]:
-    """Run units side by side, one world for each worker; one row for each fault and step."""
+    """Run units side by side, one environment for each worker; one row for each fault and step."""
     context = multiprocessing.get_context("fork")
     free = context.SimpleQueue()
     for number in range(len(all_worlds)):
         free.put(number)
     rows: list[Row] = []
     began, cells = time.monotonic(), 0
-    _Worker.worlds, _Worker.moments = all_worlds, moments
+    _Worker.environments, _Worker.moments = all_worlds, moments
     days = [moment.step.day for moment in moments]
     # the first day first, of a day the longest first
     longest_first = sorted(units, key=lambda unit: (days[unit.moment], -moments[unit.moment].calls))
@@ -114,21 +114,21 @@ def _end(pool: ProcessPoolExecutor) -> None:
 class _Worker:
     """State of a worker process, inherited by fork."""
 
-    worlds: Sequence[World] = ()
+    environments: Sequence[Environment] = ()
     moments: Sequence[Moment] = ()
-    world: World
+    environment: Environment
 
     @classmethod
     def start(cls, free: Any) -> None:
         number = free.get()
-        cls.world = cls.worlds[number]
+        cls.environment = cls.environments[number]
         if number:
             # links and tokens are those of its own sandbox, and so is its undisturbed run
-            cls.moments = undisturbed(cls.world, sorted({moment.step.day for moment in cls.moments}))
+            cls.moments = undisturbed(cls.environment, sorted({moment.step.day for moment in cls.moments}))
 
     @classmethod
     def work(cls, unit: Unit) -> list[Row]:
-        return rows_of(cells_of(cls.world, cls.moments, unit))
+        return rows_of(cells_of(cls.environment, cls.moments, unit))
 
 
 def rows_of(cells: Iterator[Cell]) -> list[Row]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from tests.faults import exhaustive
 from tests.faults.bugs import BUGS, hunt
 from tests.faults.cell import Moment
+from tests.faults.environment import DAYS, Environment, environments
 from tests.faults.exhaustive import Unit
 from tests.faults.interpose import WAYS
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
 from tests.faults.schedules import Outcome, backwards, overtaken, side_by_side, twice
 from tests.faults.servers import Servers, serving
 from tests.faults.table import Row
-from tests.faults.world import DAYS, World, worlds
 
 PARTS = ("exhaustive", "schedules", "bugs")
 
@@ -26,14 +26,14 @@ PARTS = ("exhaustive", "schedules", "bugs")
 class Ground:
     """Worlds, and the undisturbed run of the first."""
 
-    worlds: Sequence[World]
+    environments: Sequence[Environment]
     moments: Sequence[Moment]
 
 
 @contextmanager
 def ground(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Ground]:
-    """Some worlds; in the first the days are run once without a fault."""
-    with worlds(servers, folder, count) as made:
+    """Some environments; in the first the days are run once without a fault."""
+    with environments(servers, folder, count) as made:
         yield Ground(made, exhaustive.undisturbed(made[0], days))
 
 
@@ -58,7 +58,7 @@ def run(
                 if re.search(steps, str(moment.step))
                 for way in WAYS
             ]
-            rows += exhaustive.run(made.worlds, made.moments, units, _say)
+            rows += exhaustive.run(made.environments, made.moments, units, _say)
         if "schedules" in kinds:
             rows += _schedules(made, every)
         if "bugs" in kinds:
@@ -67,15 +67,15 @@ def run(
 
 
 def _schedules(made: Ground, every: int) -> list[Row]:
-    world, moments = made.worlds[0], made.moments
+    environment, moments = made.environments[0], made.moments
     first = [
         m for m in moments if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
     ]
     outcomes = {
-        "finished day again": ("all", twice(world, moments)),
-        "days backwards, from raw": ("all", backwards(world, moments)),
-        "loads side by side": ("load", side_by_side(world, moments)),
-        "orphan beside its retry": ("all", overtaken(world, first, every=3 * every)),
+        "finished day again": ("all", twice(environment, moments)),
+        "days backwards, from raw": ("all", backwards(environment, moments)),
+        "loads side by side": ("load", side_by_side(environment, moments)),
+        "orphan beside its retry": ("all", overtaken(environment, first, every=3 * every)),
     }
     rules = {
         "quota ends between two pages": ("lists", closed_bucket),
@@ -83,7 +83,7 @@ def _schedules(made: Ground, every: int) -> list[Row]:
         "date that is over": ("plan", past_day),
     }
     for name, (step, rule) in rules.items():
-        outcomes[name] = (step, Outcome(rule(world, moments, None), 1))
+        outcomes[name] = (step, Outcome(rule(environment, moments, None), 1))
     rows = []
     for name, (step, outcome) in outcomes.items():
         lost = sum(finding.lost for finding in outcome.findings)
@@ -98,7 +98,7 @@ def _bugs(made: Ground, folder: Path) -> list[Row]:
     """Every planted bug has to be found: one that is not is the finding."""
     rows = []
     for bug in BUGS:
-        verdict = hunt(made.worlds[0], made.moments, bug)
+        verdict = hunt(made.environments[0], made.moments, bug)
         found = ", ".join(verdict.oracles) or "NOBODY"
         _say(f"planted: {bug.name} ({bug.what}; {bug.where}): found by {found}; {verdict.first[:160]}")
         blind = [] if verdict.is_found else [f"planted bug '{bug.name}' was found by no oracle"]

@@ -17,17 +17,17 @@ from spotify_pipeline.lake.list_reads import ListsSeen
 from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.spotify import transport
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.stages import details, fetch, listening, load, reconcile
+from spotify_pipeline.stages import details, fetch, listening, load, publish, reconcile
 from spotify_pipeline.stages import validate as validation
 from spotify_pipeline.stages.load_inputs import LoadInputs
-from spotify_pipeline.warehouse import crawl_state, lease, load_log, merge, merge_sql, plays, quarantine
+from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, plays
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
-from tests.faults.world import DAY
+from tests.faults.environment import DAY
 
 
 def _patch(target: Any, name: str, value: Any) -> None:
-    if not hasattr(target, name):  # a bug planted where nobody passes would not be one
+    if not hasattr(target, name):  # a bug planted in code that is not called would not be one
         raise AttributeError(f"{target} has no {name}")
     setattr(target, name, value)
 
@@ -131,7 +131,7 @@ def bad_record_dropped() -> None:
 
 
 def quarantine_swallowed() -> None:
-    _patch(quarantine, "record_quarantined", lambda conn, records: None)
+    _patch(loading, "record_quarantined", lambda conn, records: None)
 
 
 def no_transaction() -> None:
@@ -186,7 +186,7 @@ def watermark_too_high() -> None:
         row = conn.execute("SELECT nextval('ops.load_seq_seq') - 1").fetchone()
         return int(row[0]) if row else 0
 
-    _patch(load_log, "highest_load_seq", drawn)
+    _patch(publish, "highest_load_seq", drawn)
 
 
 def last_one_wins() -> None:

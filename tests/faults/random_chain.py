@@ -14,8 +14,8 @@ from typing import Any
 
 from spotify_pipeline.lake.manifest import read_manifest
 from tests.faults.driver import Step
+from tests.faults.process_pool import Job, Outcome, ProcessPool, outcome
 from tests.faults.random_faults import WAYS_OUT, Strike
-from tests.faults.random_nursery import Job, Nursery, Outcome, outcome
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import Scene
 from tests.faults.random_tasks import Task, alive, dag, go_on, send
@@ -30,9 +30,9 @@ _numbers = itertools.count(1)
 class Chain:
     """Runs steps of one day; `usual` are the seconds that each takes undisturbed."""
 
-    def __init__(self, scene: Scene, nursery: Nursery, usual: Mapping[str, float], results: Path) -> None:
+    def __init__(self, scene: Scene, pool: ProcessPool, usual: Mapping[str, float], results: Path) -> None:
         self._scene = scene
-        self._nursery = nursery
+        self._pool = pool
         self._usual = usual
         self._results = results
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -68,7 +68,7 @@ class Chain:
                 break
             self._begin(tasks, carried, now)
             self._happen(now)
-            for pid in self._nursery.ended(self._pause(tasks)):
+            for pid in self._pool.ended(self._pause(tasks)):
                 self._end(tasks, pid, carried)
             self._stop_hanging(tasks)
         self._clean_up(tasks)
@@ -101,7 +101,7 @@ class Chain:
             clock_off = timedelta(days=1 if task.strikes[0].fault.size % 2 else -1)
         job = Job(
             self._scene.connections,
-            self._scene.world.folder,
+            self._scene.environment.folder,
             task.step,
             carried,
             task.attempts,
@@ -109,7 +109,7 @@ class Chain:
             clock_off,
             self._results / f"{next(_numbers)}.pickle",
         )
-        pid = self._nursery.start(job)
+        pid = self._pool.start(job)
         task.live[pid] = (job, time.monotonic())
         return pid
 
@@ -183,7 +183,7 @@ class Chain:
 
     def _wait_for_api(self, step: Step) -> bool:
         """Let Spotify's time pass to when a bucket opens, or put it right; False where that is not it."""
-        manifest = read_manifest(self._scene.world.lake, step.day, step.source)
+        manifest = read_manifest(self._scene.environment.lake, step.day, step.source)
         if manifest is None:
             return False
         if manifest.resume_after is not None:
@@ -192,7 +192,7 @@ class Chain:
                 self._scene.sandbox.control.set_clock(opens, frozen=True)
             return True
         if "Spotify's date is" in (manifest.stopped_by or ""):
-            self._scene.world.go_to(step.day)
+            self._scene.environment.go_to(step.day)
             return True
         return False
 

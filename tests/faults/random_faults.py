@@ -112,7 +112,7 @@ class Strike:
         elif fault.kind is Kind.TOKENS_EXPIRED:
             scene.sandbox.control.expire_tokens()
         elif fault.kind is Kind.MIDNIGHT:
-            scene.world.go_to(self.day + timedelta(days=1))
+            scene.environment.go_to(self.day + timedelta(days=1))
 
     def mend(self, error: str) -> str | None:
         """Do what the error asks an operator for; the task to clear, None where it does not ask well."""
@@ -121,14 +121,16 @@ class Strike:
             return None
         if self.fault.kind in {Kind.RAW_CORRUPT, Kind.SELECTION_CORRUPT}:
             for key in self.damaged:
-                self.scene.world.lake.delete(key)
+                self.scene.environment.lake.delete(key)
         if self.fault.kind is Kind.RAW_CORRUPT:
-            self.scene.world.lake.delete(keys.manifest_key(self.day, self.source, _user_of(self.damaged[0])))
+            self.scene.environment.lake.delete(
+                keys.manifest_key(self.day, self.source, _user_of(self.damaged[0]))
+            )
         return task
 
     def _damage(self) -> bool:
         """Lose or alter one object of the source."""
-        lake, kind = self.scene.world.lake, self.fault.kind
+        lake, kind = self.scene.environment.lake, self.fault.kind
         if kind is Kind.SELECTION_CORRUPT:
             self.damaged = [keys.selection_key(self.day, DETAILS)]
             lake.put(self.damaged[0], b'{"ids": ["')
@@ -154,7 +156,7 @@ class Strike:
         return True
 
     def _kill_backend(self) -> None:
-        with suppress(psycopg.OperationalError), self.scene.world.administrator() as admin:
+        with suppress(psycopg.OperationalError), self.scene.environment.administrator() as admin:
             found = [
                 int(pid)
                 for (pid,) in admin.execute(
@@ -169,9 +171,11 @@ class Strike:
 
     def _shift_pages(self) -> None:
         """An album comes in while the list is paged: what was last on a page is first on the next."""
-        world, api = self.scene.world, self.scene.connections["spotify_api"].extra["api_url"]
-        band = next(s for s in load_sources(world.folder / "sources.yml") if s.kind is SourceKind.ARTIST)
-        headers = {"Authorization": f"Bearer {world.sandbox.access_token()}"}
+        environment, api = self.scene.environment, self.scene.connections["spotify_api"].extra["api_url"]
+        band = next(
+            s for s in load_sources(environment.folder / "sources.yml") if s.kind is SourceKind.ARTIST
+        )
+        headers = {"Authorization": f"Bearer {environment.sandbox.access_token()}"}
         url = f"{api}/artists/{band.ids[0]}/albums"
         query = {"include_groups": ",".join(band.include_groups), "limit": "10"}
         page: dict[str, Any] = httpx.get(url, params=query, headers=headers).json()
@@ -182,7 +186,7 @@ class Strike:
         items = page["items"][-1:] + following["items"]
         again = page | following | {"items": items, "offset": 10}
         path = f"^/v1/artists/{band.ids[0]}/albums"
-        control = world.sandbox.control
+        control = environment.sandbox.control
         control.add_fault("status", status=200, path=f"{path}.*offset=10", body=again, times=None)
         control.add_fault("status", status=200, path=path, body=first, times=None)
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from spotify_pipeline.warehouse.connection import connect
 from tests.faults.driver import steps_of
+from tests.faults.environment import DAY, SOURCES, Saved
 from tests.faults.oracle import Finding, State, at_rest, capture, differences
+from tests.faults.process_pool import ProcessPool
 from tests.faults.random_chain import Chain
-from tests.faults.random_nursery import Nursery
 from tests.faults.random_schedule import Kind, Schedule, draw
 from tests.faults.random_servers import Scene, scene
 from tests.faults.table import Row, commit
-from tests.faults.world import DAY, SOURCES, Saved
 
 SCHEDULES = 200
 # the API's clock moves on while a bucket is closed
@@ -49,9 +49,9 @@ class Result:
 class Runner:
     """One scene for all schedules; knows what undisturbed runs of one day and two come to."""
 
-    def __init__(self, stage: Scene, nursery: Nursery, results: Path) -> None:
+    def __init__(self, stage: Scene, pool: ProcessPool, results: Path) -> None:
         self._scene = stage
-        self._nursery = nursery
+        self._pool = pool
         self._results = results
         self._usual: dict[str, float] = {}
         self._expected: dict[tuple[int, bool], State] = {}
@@ -59,24 +59,24 @@ class Runner:
 
     def prepare(self) -> None:
         """The beginning, and the undisturbed runs."""
-        world = self._scene.world
-        world.go_to(DAY)
-        world.create()
-        self._begin = world.save("random_begin", {})
+        environment = self._scene.environment
+        environment.go_to(DAY)
+        environment.create()
+        self._begin = environment.save("random_begin", {})
         chain, carried = self._chain(), {}  # type: ignore[var-annotated]
         for days in (1, 2):
             self._day(chain, days - 1, carried)
             assert not chain.findings, chain.findings
             for exact in (False, True):
-                self._expected[days, exact] = capture(world.owner, world.lake, exact=exact)
+                self._expected[days, exact] = capture(environment.owner, environment.lake, exact=exact)
         self._usual = chain.seconds
 
     def run(self, schedule: Schedule, *, meddle: str = "") -> Result:
         """Bring a schedule to its end and look at what is there; `meddle` is a statement to be found out."""
         assert self._begin is not None
-        world, control = self._scene.world, self._scene.sandbox.control
-        world.reconnect()
-        world.put_back(self._begin)
+        environment, control = self._scene.environment, self._scene.sandbox.control
+        environment.reconnect()
+        environment.put_back(self._begin)
         began = time.monotonic()
         spoilt = control.faults()[0]
         control.clear_faults()
@@ -90,7 +90,7 @@ class Runner:
         if not chain.findings:
             self._after(chain, schedule, carried)
         if meddle:
-            with connect(world.owner) as conn:
+            with connect(environment.owner) as conn:
                 conn.execute(meddle.encode())
         findings = [Finding("chain", "", text) for text in chain.findings]
         findings += self._differences(schedule)
@@ -101,7 +101,7 @@ class Runner:
         return result
 
     def _chain(self) -> Chain:
-        return Chain(self._scene, self._nursery, self._usual, self._results)
+        return Chain(self._scene, self._pool, self._usual, self._results)
 
     def _day(
         self,
@@ -113,7 +113,7 @@ class Runner:
         late: bool = False,
     ) -> None:
         date = DAY + timedelta(days=day)
-        self._scene.world.go_to(date)
+        self._scene.environment.go_to(date)
         steps = steps_of(date, SOURCES)
         if late:
             steps = [s for s in steps if s.task != "reconcile" and str(s) not in _LATE]
@@ -139,17 +139,17 @@ class Runner:
             chain.run(DAY, steps, carried)
 
     def _differences(self, schedule: Schedule) -> list[Finding]:
-        world = self._scene.world
+        environment = self._scene.environment
         kinds = {fault.kind for fault in schedule.faults}
         exact = not kinds & _MOVES_CLOCK
         expected = self._expected[schedule.days, exact]
-        found = differences(expected, capture(world.owner, world.lake, exact=exact))
+        found = differences(expected, capture(environment.owner, environment.lake, exact=exact))
         if kinds & _CLOSES_BUCKETS:
             found = [finding for finding in found if finding.subject != "ops.api_cooldown"]
         if Kind.PAGE_SHIFTED in kinds:
             # it was fetched otherwise; what came of it is the same
             found = [finding for finding in found if finding.subject.startswith("staging.")]
-        return found + at_rest(world.owner, world.lake)
+        return found + at_rest(environment.owner, environment.lake)
 
 
 def _rows(result: Result, chain: Chain) -> list[Row]:
@@ -180,8 +180,8 @@ def runner(folder: Path) -> Iterator[Runner]:
     """Servers, the undisturbed runs, ready for schedules."""
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
-    with Nursery(folder / "nursery.log") as nursery, scene(folder / "servers") as stage:
-        made = Runner(stage, nursery, results)
+    with ProcessPool(folder / "pool.log") as pool, scene(folder / "servers") as stage:
+        made = Runner(stage, pool, results)
         made.prepare()
         yield made
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from spotify_pipeline.stages.details import DETAILS
 from tests.faults.driver import LISTENING
+from tests.faults.environment import SOURCES
 from tests.faults.random_servers import API, STORE, WAREHOUSE
-from tests.faults.world import SOURCES
 
 
 class Kind(StrEnum):

@@ -21,9 +21,9 @@ from spotify_stack.object_store import GRPC_OFFSET, PARTS, SeaweedServer
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.processes import running
+from tests.faults.environment import REFRESH_TOKEN, Environment
 from tests.faults.random_proxy import FaultProxy
 from tests.faults.servers import Servers
-from tests.faults.world import REFRESH_TOKEN, World
 
 FIRST_PORT = 16_200
 API, STORE, WAREHOUSE = "api", "store", "warehouse"
@@ -78,9 +78,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Scene:
-    """A world whose steps reach its servers through proxies."""
+    """A environment whose steps reach its servers through proxies."""
 
-    world: World
+    environment: Environment
     postgres: Kept
     store: Kept
     proxies: dict[str, FaultProxy]
@@ -89,7 +89,7 @@ class Scene:
     @property
     def sandbox(self) -> RunningSandbox:
         """Spotify."""
-        return self.world.sandbox
+        return self.environment.sandbox
 
     def server(self, name: str) -> Kept:
         """The process behind a proxy, the sandbox's excepted."""
@@ -102,7 +102,7 @@ class Scene:
 
 @contextmanager
 def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
-    """All servers, their proxies and one world at its beginning."""
+    """All servers, their proxies and one environment at its beginning."""
     folder.mkdir(parents=True, exist_ok=True)
     with PortReservation() as reservation, ExitStack() as stack:
         postgres = PostgresServer(
@@ -153,14 +153,14 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
             name: stack.enter_context(FaultProxy(reservation.choose(FIRST_PORT + 300 + number), target))
             for number, (name, target) in enumerate(targets.items())
         }
-        world = World("random", Servers(postgres, store), sandbox, folder / "world")
-        yield Scene(world, kept[WAREHOUSE], kept[STORE], proxies, _through(world, proxies))
+        environment = Environment("random", Servers(postgres, store), sandbox, folder / "environment")
+        yield Scene(environment, kept[WAREHOUSE], kept[STORE], proxies, _through(environment, proxies))
 
 
-def _through(world: World, proxies: dict[str, FaultProxy]) -> dict[str, ConnectionInfo]:
+def _through(environment: Environment, proxies: dict[str, FaultProxy]) -> dict[str, ConnectionInfo]:
     api = f"http://127.0.0.1:{proxies[API].port}"
     connections = {}
-    for conn_id, info in world.connections.items():
+    for conn_id, info in environment.connections.items():
         if conn_id.startswith("warehouse"):
             connections[conn_id] = replace(info, port=proxies[WAREHOUSE].port)
         elif conn_id == "spotify_lake":

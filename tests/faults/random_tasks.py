@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from spotify_pipeline.stages.details import DETAILS
 from tests.faults.driver import LISTENING, Step
+from tests.faults.process_pool import Job
 from tests.faults.random_faults import Strike
-from tests.faults.random_nursery import Job
 
 
 @dataclass

@@ -11,28 +11,30 @@ from spotify_pipeline.stages.runtime import Runtime
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Moment
 from tests.faults.driver import Step, perform
+from tests.faults.environment import Environment
 from tests.faults.oracle import Finding
-from tests.faults.world import World
 
 PLAYLIST = "lists"
 _MEMBERS = "SELECT playlist_id, observed_on, position, track_id, complete FROM {}"
 
 
-def closed_bucket(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
+def closed_bucket(
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+) -> list[Finding]:
     """The quota ends between two pages of a playlist: what is loaded must not pass for the whole list."""
     steps = [m for m in moments if m.step.source == PLAYLIST][:3]
-    world.go_to(steps[0].step.day)
-    world.put_back(steps[0].before)
-    control = world.sandbox.control
+    environment.go_to(steps[0].step.day)
+    environment.put_back(steps[0].before)
+    control = environment.sandbox.control
     control.exhaust_quota("/v1/playlists/.*offset=", retry_after=2, times=1)
     carried = dict(steps[0].before.carried)
     findings: list[Finding] = []
     for moment in steps:
-        done = attempt(world, moment.step, carried, prepare=prepare)
+        done = attempt(environment, moment.step, carried, prepare=prepare)
         carried[moment.step.key] = done.result
         if not done.is_done:
             findings.append(Finding("recovery", str(moment.step), f"{done.ended}: {done.error}"))
-    with world.superuser() as conn:
+    with environment.superuser() as conn:
         whole = conn.execute("SELECT list_id FROM staging.list_reads WHERE complete").fetchall()
     status = carried[steps[-1].step.key]
     if status is None or status["status"] != "partial":
@@ -43,10 +45,10 @@ def closed_bucket(world: World, moments: Sequence[Moment], prepare: Prepare | No
     # once the bucket is open again, the same day goes on from there
     control.set_clock(f"{steps[0].step.day.isoformat()}T06:00:05Z", frozen=True)
     for moment in steps:
-        done = attempt(world, moment.step, carried, number=2, prepare=prepare)
+        done = attempt(environment, moment.step, carried, number=2, prepare=prepare)
         if not done.is_done:
             findings.append(Finding("recovery", str(moment.step), f"{done.ended}: {done.error}"))
-    with world.superuser() as conn:
+    with environment.superuser() as conn:
         schema = steps[-1].after.schema
         tables = (f"{schema}.staging_playlist_membership", "staging.playlist_membership")
         wanted, got = (Counter(conn.execute(_MEMBERS.format(table).encode())) for table in tables)
@@ -57,28 +59,28 @@ def closed_bucket(world: World, moments: Sequence[Moment], prepare: Prepare | No
     return findings
 
 
-def mostly_bad(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
+def mostly_bad(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
     """With no bad record allowed, the source that has one loads nothing and says so."""
     moment = next(m for m in moments if str(m.step) == "load band")
-    world.go_to(moment.step.day)
-    world.put_back(moment.before)
+    environment.go_to(moment.step.day)
+    environment.put_back(moment.before)
 
     def strict(runtime: Runtime, step: Step, carried: Mapping[str, Any]) -> Any:
         settings = runtime.settings.model_copy(update={"quarantine_share": 0.0})
         return perform(replace(runtime, settings=settings), step, carried)
 
-    done = attempt(world, moment.step, moment.before.carried, prepare=prepare, work=strict)
+    done = attempt(environment, moment.step, moment.before.carried, prepare=prepare, work=strict)
     if not done.error.startswith("QuarantineShareExceeded"):
         return [Finding("refusal", "load band", f"ended {done.ended} {done.error}", wrong=1)]
     return []
 
 
-def past_day(world: World, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
+def past_day(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
     """A date that is over, of which nothing is stored, is refused; nothing is written under it."""
     moment = moments[0]
-    world.go_to(moments[-1].step.day)
-    world.put_back(moment.before)
-    done = attempt(world, moment.step, {}, prepare=prepare)
+    environment.go_to(moments[-1].step.day)
+    environment.put_back(moment.before)
+    done = attempt(environment, moment.step, {}, prepare=prepare)
     if not done.error.startswith("PastPartition"):
         return [Finding("refusal", str(moment.step), f"ended {done.ended} {done.error}", wrong=1)]
     return []

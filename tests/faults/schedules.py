@@ -12,9 +12,9 @@ from spotify_pipeline.stages.runtime import Runtime
 from tests.faults.attempt import Prepare, Running, attempt, start
 from tests.faults.cell import Moment
 from tests.faults.driver import LISTENING, Step, perform
+from tests.faults.environment import Environment
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, at_rest, differences, listed
-from tests.faults.world import World
 
 # tables that tell what the sources hold, whichever way they came
 RESULTS = ("staging.", "ops.crawl_state", "ops.play_cursor", "ops.quarantined_record")
@@ -35,7 +35,7 @@ class Outcome:
     seconds: list[float] = field(default_factory=list)
 
 
-Schedule = Callable[[World, Sequence[Moment], Prepare | None], Outcome]
+Schedule = Callable[[Environment, Sequence[Moment], Prepare | None], Outcome]
 
 
 def _all_steps(steps: Sequence[Step]) -> Callable[[Runtime, Step, Mapping[str, Any]], Any]:
@@ -48,52 +48,54 @@ def _all_steps(steps: Sequence[Step]) -> Callable[[Runtime, Step, Mapping[str, A
     return work
 
 
-def _run(world: World, steps: Sequence[Step], carried: Mapping[str, Any], prepare: Prepare | None) -> Outcome:
-    done = attempt(world, steps[0], carried, prepare=prepare, work=_all_steps(steps))
+def _run(
+    environment: Environment, steps: Sequence[Step], carried: Mapping[str, Any], prepare: Prepare | None
+) -> Outcome:
+    done = attempt(environment, steps[0], carried, prepare=prepare, work=_all_steps(steps))
     found = [] if done.is_done else [Finding("errors", str(steps[0].day), f"{done.ended}: {done.error}")]
     return Outcome(found, 1, [done.seconds])
 
 
-def twice(world: World, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
+def twice(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
     """Promise 1: a finished partition runs again: no row version, no object and no API call is new."""
     last = moments[-1]
-    world.go_to(last.step.day)
-    world.put_back(last.after)
-    before = versions(world), listed(world.lake, "")
-    world.sandbox.control.reset_calls()
+    environment.go_to(last.step.day)
+    environment.put_back(last.after)
+    before = versions(environment), listed(environment.lake, "")
+    environment.sandbox.control.reset_calls()
     steps = [m.step for m in moments if m.step.day == last.step.day]
-    outcome = _run(world, steps, {}, prepare)
-    outcome.findings += differences(last.after.state, world.state())
-    changed = {table for table, rows in versions(world).items() if rows != before[0].get(table)}
+    outcome = _run(environment, steps, {}, prepare)
+    outcome.findings += differences(last.after.state, environment.state())
+    changed = {table for table, rows in versions(environment).items() if rows != before[0].get(table)}
     outcome.findings += [
         Finding("row versions", table, "rows were written again") for table in sorted(changed)
     ]
-    if listed(world.lake, "") != before[1]:
+    if listed(environment.lake, "") != before[1]:
         outcome.findings.append(Finding("objects", "all", "a second run wrote other bytes"))
-    calls = world.sandbox.control.calls(recent=1).api_total
+    calls = environment.sandbox.control.calls(recent=1).api_total
     if calls:
         outcome.findings.append(Finding("calls", str(last.step.day), f"a second run made {calls} calls"))
     return outcome
 
 
-def versions(world: World) -> dict[str, list[tuple[Any, ...]]]:
+def versions(environment: Environment) -> dict[str, list[tuple[Any, ...]]]:
     """Where each row of staging lies and who wrote it: an update makes another version."""
-    with world.superuser() as conn:
-        tables = [table for table in world.tables(conn) if table.startswith(RESULTS)]
+    with environment.superuser() as conn:
+        tables = [table for table in environment.tables(conn) if table.startswith(RESULTS)]
         return {
             table: conn.execute(f"SELECT ctid::text, xmin::text FROM {table} ORDER BY 1".encode()).fetchall()
             for table in tables
         }
 
 
-def backwards(world: World, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
+def backwards(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
     """Promise 2: from raw alone, the last day first and twice, and the last source first."""
     last = moments[-1]
     first, second = (day := sorted({m.step.day for m in moments}))[0], day[-1]
-    world.go_to(second)
-    world.put_back(moments[0].before)
+    environment.go_to(second)
+    environment.put_back(moments[0].before)
     raw = {key: stored for key, stored in last.after.objects.items() if key.startswith("raw/")}
-    world.put_back_objects(raw)
+    environment.put_back_objects(raw)
     carried = {m.step.key: m.after.carried[m.step.key] for m in moments if m.step.source == LISTENING}
     outcome = Outcome()
     for day, turn in ((second, -1), (second, 1), (first, -1)):
@@ -103,13 +105,13 @@ def backwards(world: World, moments: Sequence[Moment], prepare: Prepare | None =
             # a day that is no longer Spotify's own has its raw; the hour's history is replayed like the rest
             again = ("validate", "load") if source == LISTENING else ("fetch", "validate", "load")
             steps += [Step(day, task, source) for task in again]
-        part = _run(world, [*steps, Step(day, "reconcile")], carried, prepare)
+        part = _run(environment, [*steps, Step(day, "reconcile")], carried, prepare)
         outcome.findings += part.findings
         outcome.injected += 1
         outcome.seconds += part.seconds
-    expected, actual = (_results(state) for state in (last.after.state, world.state()))
+    expected, actual = (_results(state) for state in (last.after.state, environment.state()))
     outcome.findings += differences(expected, actual)
-    with world.superuser() as conn:
+    with environment.superuser() as conn:
         tables = (f"{last.after.schema}.ops_detail_queue", "ops.detail_queue")
         queued, left = (conn.execute(_QUEUED.format(table).encode()).fetchall() for table in tables)
     if queued != left:
@@ -123,7 +125,7 @@ def _results(state: State) -> State:
 
 
 def overtaken(
-    world: World,
+    environment: Environment,
     moments: Sequence[Moment],
     prepare: Prepare | None = None,
     *,
@@ -135,43 +137,47 @@ def overtaken(
     """
     outcome = Outcome()
     for moment in moments:
-        world.go_to(moment.step.day)
-        world.put_back(moment.before)
+        environment.go_to(moment.step.day)
+        environment.put_back(moment.before)
         for n in range(1, moment.calls + 1, every):
-            world.put_back(moment.before, rows=moment.step.writes_rows)
-            for found in _overtake(world, moment, n, prepare, outcome):
+            environment.put_back(moment.before, rows=moment.step.writes_rows)
+            for found in _overtake(environment, moment, n, prepare, outcome):
                 where = f"{moment.step.day} {moment.step}, call {n} {Way.STOPPED}: {found.subject}"
                 outcome.findings.append(replace(found, subject=where))
     return outcome
 
 
 def _overtake(
-    world: World, moment: Moment, n: int, prepare: Prepare | None, outcome: Outcome
+    environment: Environment, moment: Moment, n: int, prepare: Prepare | None, outcome: Outcome
 ) -> list[Finding]:
     carried = moment.before.carried
-    orphan = start(world, moment.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
+    orphan = start(environment, moment.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
     if not orphan.is_stopped():
         orphan.finish()
         return []
     outcome.injected += 1
-    retry = start(world, moment.step, carried, number=2, prepare=prepare)
+    retry = start(environment, moment.step, carried, number=2, prepare=prepare)
     overtook = _ends_within(retry, PATIENCE)
-    seen = world.state()
+    seen = environment.state()
     orphan.wake()
     woken, done = orphan.finish(), retry.finish()
     if done.ended == "transient":  # the orphan began its load after the retry had, and went before it
-        done = attempt(world, moment.step, carried, number=3, prepare=prepare)
+        done = attempt(environment, moment.step, carried, number=3, prepare=prepare)
     outcome.seconds.append(done.seconds)
     findings = []
     if not done.is_done:
         findings.append(Finding("recovery", "the retry", f"{done.ended}: {done.error}"))
-    if overtook and world.state() != seen:
+    if overtook and environment.state() != seen:
         findings.append(Finding("fence", "the orphan", "changed what its retry had finished"))
     if woken.ended == "fatal":
         findings.append(Finding("errors", "the orphan", woken.error))
     if overtook and woken.is_done and _holds_lease(moment, n):
         findings.append(Finding("fence", "the orphan", "committed after its retry had taken the lease"))
-    return findings + at_rest(world.owner, world.lake) + differences(moment.after.state, world.state())
+    return (
+        findings
+        + at_rest(environment.owner, environment.lake)
+        + differences(moment.after.state, environment.state())
+    )
 
 
 def _holds_lease(moment: Moment, n: int) -> bool:
@@ -190,7 +196,9 @@ def _ends_within(running: Running, seconds: float) -> bool:
     return running.has_ended()
 
 
-def side_by_side(world: World, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
+def side_by_side(
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None
+) -> Outcome:
     """Two loads at once, the first stopped at each of its calls; a reader follows the newest load number.
 
     Whoever has seen a number must have seen all that any load of a lower or equal number ever wrote.
@@ -199,16 +207,16 @@ def side_by_side(world: World, moments: Sequence[Moment], prepare: Prepare | Non
     loads = [m for m in moments if m.step.task == "load" and m.step.day == moments[-1].step.day]
     first, second = loads[0], loads[1]
     for n in range(first.numbers("load_seq")[0] + 1, first.calls + 1, 4):
-        world.put_back(first.before)
+        environment.put_back(first.before)
         carried = second.before.carried
-        slow = start(world, first.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
+        slow = start(environment, first.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
         stopped = slow.is_stopped()
         # its input is there already: only the order of the loads differs
-        world.put_back_objects(second.before.objects)
-        fast = start(world, second.step, carried, prepare=prepare)
+        environment.put_back_objects(second.before.objects)
+        fast = start(environment, second.step, carried, prepare=prepare)
         _ends_within(fast, PATIENCE)
-        mark = attempt(world, first.step, carried, prepare=prepare, work=_watermark).result or 0
-        seen = _written_up_to(world, mark)
+        mark = attempt(environment, first.step, carried, prepare=prepare, work=_watermark).result or 0
+        seen = _written_up_to(environment, mark)
         if stopped:
             slow.wake()
         ended = slow.finish(), fast.finish()
@@ -217,7 +225,7 @@ def side_by_side(world: World, moments: Sequence[Moment], prepare: Prepare | Non
         outcome.findings += [
             Finding("errors", "a load", f"{each.ended}: {each.error}") for each in ended if not each.is_done
         ]
-        late = _written_up_to(world, mark) - seen
+        late = _written_up_to(environment, mark) - seen
         if late:
             text = f"{len(late)} rows of loads up to {mark} came after a reader had seen {mark}"
             outcome.findings.append(Finding("increments", f"call {n}", text, lost=len(late)))
@@ -228,8 +236,8 @@ def _watermark(runtime: Runtime, _: Step, __: Mapping[str, Any]) -> int:
     return publish.watermark(runtime)
 
 
-def _written_up_to(world: World, load_seq: int) -> set[str]:
-    with world.superuser() as conn:
+def _written_up_to(environment: Environment, load_seq: int) -> set[str]:
+    with environment.superuser() as conn:
         rows = conn.execute(
             "SELECT 'track ' || track_id FROM staging.tracks WHERE load_seq <= %(mark)s"
             " UNION ALL SELECT 'album ' || album_id FROM staging.albums WHERE load_seq <= %(mark)s"

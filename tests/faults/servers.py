@@ -18,7 +18,7 @@ FIRST_PORT = 15_700
 
 @dataclass(frozen=True)
 class Servers:
-    """What every world shares: one Postgres, one object store."""
+    """What every environment shares: one Postgres, one object store."""
 
     postgres: PostgresServer
     store: SeaweedServer

@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
-from spotify_pipeline.contract.observations import Observation, RowKind
+from spotify_pipeline.contract.observations import ROW_KINDS, Observation, RowKind
 from spotify_pipeline.errors import DamagedObject
-from spotify_pipeline.lake import Lake
+from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.lake.validation_summary import ValidationSummary
 
 NDJSON = "application/x-ndjson"
 _SPOOL_BYTES = 16 * 2**20
@@ -79,17 +80,23 @@ class NdjsonFile:
         return self._digest.hexdigest() if self.lines else None
 
 
-def read_observations(lake: Lake, kind: RowKind, key: str, digest: str) -> Iterator[Observation]:
-    """Read a validated object line by line; its digest is checked after the last line.
+def read_observations(lake: Lake, summary: ValidationSummary) -> Iterator[Observation]:
+    """Yield the observations that a validation accepted.
 
     Raises:
-        DamagedObject: absent, unreadable, or other bytes than were written.
+        DamagedObject: an object is absent, unreadable, or was altered. Its digest is known after its last
+            line, so the error may come after all observations.
     """
-    try:
-        for line in lake.lines(key, digest):
-            yield from_line(kind, line)
-    except (DamagedObject, ValueError, TypeError, KeyError) as error:
-        raise _damaged(key, error) from error
+    for kind in ROW_KINDS:
+        key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
+        digest = summary.objects.get(key)
+        if digest is None:  # a kind without records has no object
+            continue
+        try:
+            for line in lake.lines(key, digest):
+                yield from_line(kind, line)
+        except (DamagedObject, ValueError, TypeError, KeyError) as error:
+            raise _damaged(key, error) from error
 
 
 def read_whole(lake: Lake, key: str, digest: str) -> bytes:

@@ -20,8 +20,8 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.errors import PipelineError, RowRefused
 from spotify_pipeline.lake import Lake
+from spotify_pipeline.lake.validated import read_observations
 from spotify_pipeline.lake.validation_summary import ValidationSummary
-from spotify_pipeline.stages.load_inputs import observations
 from spotify_pipeline.stages.replay import validate_again
 from spotify_pipeline.warehouse.landing import SOURCE_RECORDS, LandingRow, write_task
 from spotify_pipeline.warehouse.table_specs import SPECS
@@ -75,7 +75,7 @@ class Read:
         lake = Lake(self.lake)
         for number, summary in units:
             try:
-                for position, observation in enumerate(observations(lake, summary)):
+                for position, observation in enumerate(read_observations(lake, summary)):
                     yield spark_row(number, summary.source, position, observation)
             except PipelineError as error:
                 words = f"{type(error).__name__} {error}"

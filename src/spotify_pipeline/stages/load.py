@@ -11,12 +11,13 @@ import psycopg
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import MissingRecord
+from spotify_pipeline.lake.validated import read_observations
 from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.sources import SourceKind
 from spotify_pipeline.spotify.endpoints import OWN_PLAYLIST_PREFIX
 from spotify_pipeline.stages.details import DETAILS, asked_ids
 from spotify_pipeline.stages.group import SourceState
-from spotify_pipeline.stages.load_inputs import LoadInputs, observations, read_inputs, refuse_bad_share
+from spotify_pipeline.stages.load_inputs import LoadInputs, read_inputs, refuse_bad_share
 from spotify_pipeline.stages.plays import note_plays
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease
@@ -64,7 +65,7 @@ def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | 
         runtime.ingest,
         partition,
         source,
-        observations(lake, inputs.summary),
+        read_observations(lake, inputs.summary),
         lease=held,
         run_id=attempt.run_id,
         try_number=attempt.try_number,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.albums import BegunAlbum, CompleteAlbum
 from spotify_pipeline.contract.entries import ENTRY_KINDS
-from spotify_pipeline.contract.observations import ROW_KINDS, Observation
 from spotify_pipeline.errors import DamagedObject, QuarantineShareExceeded
 from spotify_pipeline.lake import Lake, Manifest, keys
 from spotify_pipeline.lake.complete_albums import parse_begun_albums, parse_complete_albums
 from spotify_pipeline.lake.list_reads import parse_entries, parse_reads
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.lake.validated import read_observations, read_whole
+from spotify_pipeline.lake.validated import read_whole
 from spotify_pipeline.lake.validation_summary import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -26,7 +25,7 @@ from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, r
 
 @dataclass(frozen=True)
 class LoadInputs:
-    """All that is loaded of a source but its observations, which are read as a stream: see `observations`."""
+    """All that is loaded of a source but its observations, which are read as a stream."""
 
     manifest: Manifest
     summary: ValidationSummary
@@ -86,19 +85,6 @@ def _validated(lake: Lake, summary: ValidationSummary, key: str) -> bytes:
     """Read an object of the validation; empty where it wrote none."""
     digest = summary.objects.get(key)
     return b"" if digest is None else read_whole(lake, key, digest)
-
-
-def observations(lake: Lake, summary: ValidationSummary) -> Iterator[Observation]:
-    """Yield the observations that a validation accepted.
-
-    Raises:
-        DamagedObject: an object is absent or was altered; it may come after the last observation.
-    """
-    for kind in ROW_KINDS:
-        key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
-        digest = summary.objects.get(key)
-        if digest is not None:  # a kind without records has no object
-            yield from read_observations(lake, kind, key, digest)
 
 
 def _lists(lake: Lake, summary: ValidationSummary) -> Lists:

@@ -16,7 +16,7 @@ from spotify_sandbox.testing import RunningSandbox, running
 from spotify_stack.demo_sources import artist_entries
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
-from tests.integration.stages.conftest import PASSWORDS, World, world  # noqa: F401 - world is a fixture
+from tests.integration.pipeline import PASSWORDS, Pipeline
 
 pytestmark = pytest.mark.integration
 
@@ -36,30 +36,32 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[RunningSandbox]:
         yield started
 
 
-def run_days(world: World, days: list[date]) -> None:  # noqa: F811 - the value of the fixture
+def run_days(pipeline: Pipeline, days: list[date]) -> None:
     """Every artist of each day through the steps, and what the detail queue holds, as an Extended app."""
-    lookup = world.runtime.lookup
+    lookup = pipeline.runtime.lookup
     api = lookup("spotify_api")
     extended = replace(api, extra={**api.extra, "app_class": "extended"})
-    world.runtime = replace(
-        world.runtime, lookup=lambda conn_id: extended if conn_id == "spotify_api" else lookup(conn_id)
+    pipeline.runtime = replace(
+        pipeline.runtime, lookup=lambda conn_id: extended if conn_id == "spotify_api" else lookup(conn_id)
     )
     for day in days:
-        world.go_to(day)
-        world.list_sources(*artist_entries(found for found, _ in world.sandbox.control.catalog().artists))
-        assert world.run(day).failed == {}
-        world.run_details(day)
+        pipeline.go_to(day)
+        pipeline.list_sources(
+            *artist_entries(found for found, _ in pipeline.sandbox.control.catalog().artists)
+        )
+        assert pipeline.run(day).failed == {}
+        pipeline.run_details(day)
 
 
 @pytest.fixture
 def tour(
-    world: World,  # noqa: F811 - the value of the fixture
+    pipeline: Pipeline,
     empty_database: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Warehouse:
-    """The warehouse of that world for dbt and readers, without rows."""
-    info = world.runtime.lookup("warehouse_owner")
+    """The warehouse of that pipeline for dbt and readers, without rows."""
+    info = pipeline.runtime.lookup("warehouse_owner")
     monkeypatch.setenv("WAREHOUSE_HOST", str(info.host))
     monkeypatch.setenv("WAREHOUSE_PORT", str(info.port))
     monkeypatch.setenv("WAREHOUSE_DATABASE", str(info.schema))
@@ -79,8 +81,8 @@ def ask(tour: Warehouse, query: str) -> Answer:
         return [column.name for column in cursor.description or []], cursor.fetchall()
 
 
-def test_the_tour_over_the_seeded_catalogue(tour: Warehouse, world: World) -> None:  # noqa: F811
-    run_days(world, SEEDED_DAYS)
+def test_the_tour_over_the_seeded_catalogue(tour: Warehouse, pipeline: Pipeline) -> None:
+    run_days(pipeline, SEEDED_DAYS)
     build(tour, SEEDED_DAYS)
 
     page = PAGE.read_text(encoding="utf-8")
@@ -96,9 +98,9 @@ def test_the_tour_over_the_seeded_catalogue(tour: Warehouse, world: World) -> No
 def test_the_tour_over_the_reference_catalogue(
     reference_data: Path,
     tour: Warehouse,
-    world: World,  # noqa: F811
+    pipeline: Pipeline,
 ) -> None:
-    run_days(world, REFERENCE_DAYS)
+    run_days(pipeline, REFERENCE_DAYS)
     build(tour, REFERENCE_DAYS)
 
     for query in queries(PAGE.read_text(encoding="utf-8")):
@@ -112,6 +114,6 @@ def test_the_tour_over_the_reference_catalogue(
     )[1]
     assert risers > 100
     assert fallers > 100
-    page = build_report(world.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
+    page = build_report(pipeline.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
     assert "Popularity on the move" in page
     assert "Popularity is not shown" not in page

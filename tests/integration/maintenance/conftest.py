@@ -14,15 +14,12 @@ from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt
-from tests.integration.stages.conftest import PASSWORDS, World, sandbox, session_sandbox, world
-from tests.integration.stages.test_accounts import USER, listen, logged_in
-
-__all__ = ["sandbox", "session_sandbox", "world"]
+from tests.integration.pipeline import PASSWORDS, USER, Pipeline, listen, logged_in
 
 
-def albums_of(world: World) -> list[str]:
+def albums_of(pipeline: Pipeline) -> list[str]:
     """Two albums of an artist who has some."""
-    sandbox = world.sandbox
+    sandbox = pipeline.sandbox
     with httpx.Client(auth=(sandbox.client_id, sandbox.client_secret)) as http:
         grant = http.post(f"{sandbox.accounts_url}/api/token", data={"grant_type": "client_credentials"})
     artist = sandbox.control.catalog().artists[3][0]
@@ -32,23 +29,23 @@ def albums_of(world: World) -> list[str]:
 
 
 @pytest.fixture
-def account(world: World) -> Iterator[World]:
+def account(pipeline: Pipeline) -> Iterator[Pipeline]:
     """Two days of two albums, and of a user's account."""
-    own = [p["id"] for p in world.sandbox.control.playlists() if p["owner"] == USER]
-    world.list_sources(
-        {"name": "first", "kind": "album", "ids": albums_of(world)},
+    own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == USER]
+    pipeline.list_sources(
+        {"name": "first", "kind": "album", "ids": albums_of(pipeline)},
         {"name": "lists", "kind": "playlist", "ids": own[:1]},
         {"name": "saved", "kind": "saved_tracks"},
         {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term"]},
         {"name": "plays", "kind": "recently_played"},
     )
-    account = logged_in(world)
+    account = logged_in(pipeline)
     account.run()
     listen(account)
     account.go_to(NEXT_DAY)
     account.run(NEXT_DAY)
     yield account
-    world.sandbox.control.reset_users()
+    pipeline.sandbox.control.reset_users()
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def dbt(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Dbt:
+def dbt(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Dbt:
     """Call dbt: all is well, and the sums of the marts."""
     address = urlsplit(empty_database)
     database = address.path.lstrip("/")
@@ -77,7 +74,7 @@ def dbt(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wo
     def run(*arguments: str) -> dict[str, TableChecksum]:
         outcome = statuses(warehouse.dbt(*arguments))
         assert not {name: s for name, s in outcome.items() if s in ("error", "fail", "skipped")}
-        with connect(world.runtime.lookup("warehouse_dbt")) as conn:
+        with connect(pipeline.runtime.lookup("warehouse_dbt")) as conn:
             return table_checksums(conn, schemas=("marts",))
 
     return run

@@ -12,7 +12,7 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.checksum import TableChecksum
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.pipeline import DAY, Pipeline
 
 NEXT_DAY = DAY + timedelta(days=1)
 Dbt = Callable[..., dict[str, TableChecksum]]
@@ -41,14 +41,14 @@ def rows_with(url: str, text: str) -> dict[str, int]:
         return found
 
 
-def at(world: World, **settings: int) -> World:
+def at(pipeline: Pipeline, **settings: int) -> Pipeline:
     """The environment with other settings and leases that are two days old."""
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
-    fields = world.runtime.settings.model_dump() | settings
+    fields = pipeline.runtime.settings.model_dump() | settings
     runtime = Runtime(
         settings=Settings.model_construct(**fields),
-        lookup=world.runtime.lookup,
-        attempt=world.runtime.attempt,
+        lookup=pipeline.runtime.lookup,
+        attempt=pipeline.runtime.attempt,
     )
-    return replace(world, runtime=runtime)
+    return replace(pipeline, runtime=runtime)

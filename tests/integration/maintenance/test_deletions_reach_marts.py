@@ -10,13 +10,12 @@ from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, at, no_logins, rows_with
-from tests.integration.stages.conftest import DAY, World
-from tests.integration.stages.test_accounts import HASH
+from tests.integration.pipeline import DAY, HASH, Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("clock_far_ahead")]
 
 
-def test_deletions_reach_the_marts(account: World, dbt: Dbt, empty_database: str) -> None:
+def test_deletions_reach_the_marts(account: Pipeline, dbt: Dbt, empty_database: str) -> None:
     dbt("run")
     assert "marts.fct_play" in rows_with(empty_database, HASH)
     plays = account.query("SELECT count(*) FROM staging.plays")[0][0]

@@ -10,20 +10,20 @@ import pytest
 from spotify_pipeline.cli.maintenance import erase
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.partitions import stored_sources
 from spotify_pipeline.lake.weeks import week_page_key
 from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.listening import why_not
-from spotify_pipeline.stages.plan import plan, stored_sources
+from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay, replay_partition
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import receipts
 from spotify_pipeline.warehouse.merge import Merge
 from tests.integration.maintenance.helpers import NEXT_DAY, no_logins, rows_with
+from tests.integration.pipeline import DAY, HASH, USER, Pipeline, logged_in
 from tests.integration.stages.commands import call
-from tests.integration.stages.conftest import DAY, World
-from tests.integration.stages.test_accounts import HASH, USER, logged_in
 
 pytestmark = pytest.mark.integration
 
@@ -31,12 +31,12 @@ pytestmark = pytest.mark.integration
 CATALOGUE = "SELECT record_kind, record_id FROM staging.source_records"
 
 
-def objects_with(world: World, text: str) -> list[str]:
+def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     """Keys of objects that hold a text, in their name or their bytes."""
-    return [k for k in world.lake.keys("") if text in k or text.encode() in world.lake.get(k).data]
+    return [k for k in pipeline.lake.keys("") if text in k or text.encode() in pipeline.lake.get(k).data]
 
 
-def test_only_the_receipt_is_left_and_nothing_comes_back(account: World, empty_database: str) -> None:
+def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empty_database: str) -> None:
     """Two tables of dbt's role replace the marts; test_deletions_reach_marts.py builds them all."""
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.plays AS SELECT user_hash, track_id, played_at FROM staging.plays")
@@ -91,7 +91,7 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: World, empty_d
 
 
 def test_a_running_load_and_late_raw_bring_nothing_back(
-    account: World, monkeypatch: pytest.MonkeyPatch
+    account: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = Merge.finish
 
@@ -120,7 +120,7 @@ def test_a_running_load_and_late_raw_bring_nothing_back(
 
 
 def test_cut_off_anywhere_a_second_call_completes_it(
-    account: World, monkeypatch: pytest.MonkeyPatch, empty_database: str
+    account: Pipeline, monkeypatch: pytest.MonkeyPatch, empty_database: str
 ) -> None:
     for step in ("_erase_rows", "_erase_marts", "_finish"):
         with monkeypatch.context() as patched:
@@ -139,7 +139,7 @@ def test_cut_off_anywhere_a_second_call_completes_it(
 
 
 @pytest.mark.slow
-def test_a_new_consent_begins_anew(account: World) -> None:
+def test_a_new_consent_begins_anew(account: Pipeline) -> None:
     erase_user(account.runtime, HASH, no_logins)
     with connect(account.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.erasure SET erased_at = %s", [datetime(2026, 10, 1, tzinfo=UTC)])
@@ -153,7 +153,7 @@ def test_a_new_consent_begins_anew(account: World) -> None:
     assert account.query("SELECT count(*) > 0 FROM staging.plays") == [(True,)]
 
 
-def test_the_command_asks_counts_and_shows_receipts(account: World, tmp_path: Path) -> None:
+def test_the_command_asks_counts_and_shows_receipts(account: Pipeline, tmp_path: Path) -> None:
     store = FileLoginStore(account.runtime.settings.login_file)
     assert account.runtime.login is not None
     store.write(account.runtime.login.read())
@@ -181,14 +181,14 @@ def test_the_command_asks_counts_and_shows_receipts(account: World, tmp_path: Pa
 
 
 @pytest.mark.parametrize("user", ["listener1", "0123456789ABCDEF", "../../raw", "%", ""])
-def test_what_is_no_hash_is_refused_first(world: World, user: str) -> None:
+def test_what_is_no_hash_is_refused_first(pipeline: Pipeline, user: str) -> None:
     with pytest.raises(ConfigurationError, match="16 hexadecimal digits"):
-        erase_user(world.runtime, user, no_logins)
-    assert world.query("SELECT count(*) FROM ops.erasure") == [(0,)]
+        erase_user(pipeline.runtime, user, no_logins)
+    assert pipeline.query("SELECT count(*) FROM ops.erasure") == [(0,)]
 
 
-def test_another_user_s_objects_stay(world: World) -> None:
+def test_another_user_s_objects_stay(pipeline: Pipeline) -> None:
     other = keys.source_prefix(keys.RAW, date(2026, 11, 1), "saved", "f" * 16) + "saved_tracks-0.json"
-    world.lake.put(other, b"{}")
-    erase_user(world.runtime, HASH, no_logins)
-    assert world.lake.keys("") == [other]
+    pipeline.lake.put(other, b"{}")
+    erase_user(pipeline.runtime, HASH, no_logins)
+    assert pipeline.lake.keys("") == [other]

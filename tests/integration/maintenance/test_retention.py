@@ -17,29 +17,31 @@ from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay, retained_partitions
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.maintenance.helpers import NEXT_DAY, at
+from tests.integration.pipeline import DAY, Pipeline
 from tests.integration.stages.commands import call
-from tests.integration.stages.conftest import DAY, World
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("clock_far_ahead")]
 RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past its 90 days
 
 
 @pytest.fixture
-def days(account: World) -> World:
+def days(account: Pipeline) -> Pipeline:
     """Two partitions, with their reports."""
     for day in (DAY, NEXT_DAY):
         account.lake.put(keys.report_key(day), b"<html></html>")
     return account
 
 
-def zones(world: World, day: date) -> set[str]:
+def zones(pipeline: Pipeline, day: date) -> set[str]:
     return {
-        zone for zone in ("raw", "validated", "reports") if world.lake.keys(keys.partition_prefix(zone, day))
+        zone
+        for zone in ("raw", "validated", "reports")
+        if pipeline.lake.keys(keys.partition_prefix(zone, day))
     }
 
 
-def test_each_zone_keeps_its_own_time(days: World) -> None:
-    world = at(days)
+def test_each_zone_keeps_its_own_time(days: Pipeline) -> None:
+    pipeline = at(days)
     expected = [
         (DAY + timedelta(days=30), {"raw", "validated", "reports"}),
         (DAY + timedelta(days=31), {"raw", "reports"}),
@@ -48,35 +50,35 @@ def test_each_zone_keeps_its_own_time(days: World) -> None:
         (DAY + timedelta(days=366), set()),
     ]
     for as_of, left in expected:
-        apply_retention(world.runtime, as_of)
-        assert zones(world, DAY) == left, as_of
-    assert zones(world, NEXT_DAY) == {"reports"}
+        apply_retention(pipeline.runtime, as_of)
+        assert zones(pipeline, DAY) == left, as_of
+    assert zones(pipeline, NEXT_DAY) == {"reports"}
 
 
-def test_a_dry_run_counts_what_a_run_removes(days: World) -> None:
-    world = at(days)
-    before = world.checksums(), set(world.lake.keys(""))
+def test_a_dry_run_counts_what_a_run_removes(days: Pipeline) -> None:
+    pipeline = at(days)
+    before = pipeline.checksums(), set(pipeline.lake.keys(""))
     far = DAY + timedelta(days=2_000)
-    counted = apply_retention(world.runtime, far, dry_run=True)
-    assert (world.checksums(), set(world.lake.keys(""))) == before
-    assert world.query("SELECT count(*) FROM ops.maintenance_run") == [(0,)]
-    done = apply_retention(world.runtime, far)
+    counted = apply_retention(pipeline.runtime, far, dry_run=True)
+    assert (pipeline.checksums(), set(pipeline.lake.keys(""))) == before
+    assert pipeline.query("SELECT count(*) FROM ops.maintenance_run") == [(0,)]
+    done = apply_retention(pipeline.runtime, far)
     assert done.removed == counted.removed
     assert done.removed["raw objects"] > 10
     assert done.removed["staging.plays"] > 0
-    assert world.lake.keys("") == []
-    assert world.query("SELECT as_of, removed ->> 'staging.plays' FROM ops.maintenance_run") == [
+    assert pipeline.lake.keys("") == []
+    assert pipeline.query("SELECT as_of, removed ->> 'staging.plays' FROM ops.maintenance_run") == [
         (far, str(done.removed["staging.plays"]))
     ]
     # again: nothing is left to remove
-    assert not +apply_retention(world.runtime, far).removed
+    assert not +apply_retention(pipeline.runtime, far).removed
 
 
 @pytest.mark.slow
-def test_history_and_plays_go_and_the_current_state_stays(days: World) -> None:
-    world = at(days, retain_history_days=100, retain_play_days=100)
-    tracks = world.query("SELECT count(*) FROM staging.tracks")
-    apply_retention(world.runtime, DAY + timedelta(days=101))
+def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> None:
+    pipeline = at(days, retain_history_days=100, retain_play_days=100)
+    tracks = pipeline.query("SELECT count(*) FROM staging.tracks")
+    apply_retention(pipeline.runtime, DAY + timedelta(days=101))
     for table in (
         "track_observations",
         "artist_observations",
@@ -84,37 +86,37 @@ def test_history_and_plays_go_and_the_current_state_stays(days: World) -> None:
         "list_reads",
         "top_tracks",
     ):
-        assert world.query(f"SELECT DISTINCT observed_on FROM staging.{table}") == [(NEXT_DAY,)], table
-    assert world.query(f"SELECT bool_and(played_at >= '{NEXT_DAY}') IS NOT FALSE FROM staging.plays") == [
+        assert pipeline.query(f"SELECT DISTINCT observed_on FROM staging.{table}") == [(NEXT_DAY,)], table
+    assert pipeline.query(f"SELECT bool_and(played_at >= '{NEXT_DAY}') IS NOT FALSE FROM staging.plays") == [
         (True,)
     ]
-    assert world.query("SELECT count(*) FROM staging.tracks") == tracks
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == tracks
     # freshness is read from the newest load of a source
-    apply_retention(world.runtime, DAY + timedelta(days=3_000))
-    assert world.query("SELECT count(*) > 0, count(*) = count(DISTINCT source) FROM ops.load") == [
+    apply_retention(pipeline.runtime, DAY + timedelta(days=3_000))
+    assert pipeline.query("SELECT count(*) > 0, count(*) = count(DISTINCT source) FROM ops.load") == [
         (True, True)
     ]
 
 
-def test_a_partition_without_raw_is_not_fetched_again(days: World) -> None:
-    world = at(days)
-    world.sandbox.control.reset_calls()
-    assert retained_partitions(world.lake, DAY, NEXT_DAY) == [DAY, NEXT_DAY]
-    apply_retention(world.runtime, RAW_GONE)
-    assert retained_partitions(world.lake, DAY, NEXT_DAY) == [NEXT_DAY]
-    assert read_manifest(world.lake, DAY, "first") is None
+def test_a_partition_without_raw_is_not_fetched_again(days: Pipeline) -> None:
+    pipeline = at(days)
+    pipeline.sandbox.control.reset_calls()
+    assert retained_partitions(pipeline.lake, DAY, NEXT_DAY) == [DAY, NEXT_DAY]
+    apply_retention(pipeline.runtime, RAW_GONE)
+    assert retained_partitions(pipeline.lake, DAY, NEXT_DAY) == [NEXT_DAY]
+    assert read_manifest(pipeline.lake, DAY, "first") is None
     with pytest.raises(PastPartition):
-        plan(world.runtime, DAY)
+        plan(pipeline.runtime, DAY)
     with pytest.raises(NothingRetained, match=f"the oldest raw is of {NEXT_DAY}"):
-        plan_replay(world.runtime, DAY, DAY)
-    assert world.sandbox.control.calls().api_total == 0
+        plan_replay(pipeline.runtime, DAY, DAY)
+    assert pipeline.sandbox.control.calls().api_total == 0
 
 
 def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
-    days: World, monkeypatch: pytest.MonkeyPatch
+    days: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails after each number of requests; manifests are removed first."""
-    world = at(days)
+    pipeline = at(days)
     whole = Lake.delete_all
     stops = 0
     for allowed in range(100):
@@ -128,51 +130,53 @@ def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
 
         monkeypatch.setattr(Lake, "delete_all", cut)
         try:
-            apply_retention(world.runtime, RAW_GONE)
+            apply_retention(pipeline.runtime, RAW_GONE)
         except LakeUnavailable:
             stops += 1
-            left = world.lake.keys(keys.partition_prefix(keys.RAW, DAY))
+            left = pipeline.lake.keys(keys.partition_prefix(keys.RAW, DAY))
             manifests = [key for key in left if key.endswith(keys.MANIFEST_NAME)]
             responses = [key for key in left if re.search(r"/[a-z_]+-[0-9a-f]{32}\.json$", key)]
             # each manifest that is left has all its responses
             for key in manifests:
-                manifest = read_manifest(world.lake, DAY, str(keys.source_of(key)))
+                manifest = read_manifest(pipeline.lake, DAY, str(keys.source_of(key)))
                 assert manifest is not None
                 assert {raw.key for raw in manifest.objects} <= set(responses)
             continue
         break
     assert stops >= 4
-    assert "raw" not in zones(world, DAY)
+    assert "raw" not in zones(pipeline, DAY)
 
 
-def test_what_is_in_use_or_was_never_loaded_is_left(days: World) -> None:
-    world = at(days)
-    world.fetch("first", NEXT_DAY)
-    plan_replay(world.runtime, DAY, DAY)  # takes the leases of that date
-    kept = apply_retention(world.runtime, RAW_GONE).kept
+def test_what_is_in_use_or_was_never_loaded_is_left(days: Pipeline) -> None:
+    pipeline = at(days)
+    pipeline.fetch("first", NEXT_DAY)
+    plan_replay(pipeline.runtime, DAY, DAY)  # takes the leases of that date
+    kept = apply_retention(pipeline.runtime, RAW_GONE).kept
     assert f"raw of {DAY}: a load or a replay touched it within a day" in kept
-    assert zones(world, DAY) == {"raw", "validated", "reports"}
+    assert zones(pipeline, DAY) == {"raw", "validated", "reports"}
 
-    world = at(days)
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+    pipeline = at(days)
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("DELETE FROM ops.load WHERE source = 'first'")
-    removal = apply_retention(world.runtime, RAW_GONE)
+    removal = apply_retention(pipeline.runtime, RAW_GONE)
     assert removal.kept == [f"raw of first on {DAY}: it was never loaded"]
-    assert {keys.source_of(key) for key in world.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {"first"}
+    assert {keys.source_of(key) for key in pipeline.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {
+        "first"
+    }
     # but not for ever
-    apply_retention(world.runtime, DAY + timedelta(days=181))
-    assert "raw" not in zones(world, DAY)
+    apply_retention(pipeline.runtime, DAY + timedelta(days=181))
+    assert "raw" not in zones(pipeline, DAY)
 
 
-def test_upkeep_tidies_every_table_of_its_own(world: World) -> None:
+def test_upkeep_tidies_every_table_of_its_own(pipeline: Pipeline) -> None:
     never = "SELECT count(*) FROM pg_class WHERE reltuples < 0 AND relkind = 'r' AND relname NOT LIKE 'pg_%'"
-    assert world.query(never)[0][0] > 30  # type: ignore[operator]
-    upkeep(world.runtime)
+    assert pipeline.query(never)[0][0] > 30  # type: ignore[operator]
+    upkeep(pipeline.runtime)
     in_ours = " AND relnamespace IN ('staging'::regnamespace, 'ops'::regnamespace)"
-    assert world.query(never + in_ours) == [(0,)]
+    assert pipeline.query(never + in_ours) == [(0,)]
 
 
-def test_the_command_counts_from_the_date_of_spotify(days: World) -> None:
+def test_the_command_counts_from_the_date_of_spotify(days: Pipeline) -> None:
     with connect(days.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     days.go_to(RAW_GONE)
@@ -187,7 +191,7 @@ def test_the_command_counts_from_the_date_of_spotify(days: World) -> None:
     assert zones(days, DAY) == {"reports"}
 
 
-def test_a_date_ahead_of_the_clock_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_ahead_of_the_clock_is_refused(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="cannot be counted from 2140-01-01"):
-        apply_retention(world.runtime, date(2140, 1, 1))
+        apply_retention(pipeline.runtime, date(2140, 1, 1))

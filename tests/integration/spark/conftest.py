@@ -1,4 +1,4 @@
-"""The steps' small world, and one Spark for all tests. Where Java or pyspark is absent, they skip."""
+"""The steps' small pipeline, and one Spark for all tests. Where Java or pyspark is absent, they skip."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import pytest
 from spotify_pipeline.errors import EngineMissing
 from spotify_pipeline.spark.session import require_spark, spark_session
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.stages.conftest import DAY, World, sandbox, session_sandbox, world
-from tests.integration.stages.test_accounts import listen, logged_in, own_sources
-from tests.integration.stages.test_replay import spoil
+from tests.integration.pipeline import DAY, Pipeline, listen, logged_in, own_sources, spoil
 
-__all__ = ["sandbox", "session_sandbox", "world"]
 DAYS = [DAY + timedelta(days=offset) for offset in range(3)]
 TABLES = """
     SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
@@ -37,49 +34,49 @@ def spark() -> Iterator[Any]:
 
 
 @pytest.fixture
-def account(world: World) -> Iterator[World]:
+def account(pipeline: Pipeline) -> Iterator[Pipeline]:
     """A user's sources beside two that overlap."""
-    artists = [artist_id for artist_id, _ in world.sandbox.control.catalog().artists]
-    world.list_sources(
+    artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
+    pipeline.list_sources(
         {"name": "first", "kind": "artist", "ids": artists[:2]},
         {"name": "second", "kind": "artist", "ids": artists[1:3]},
-        *own_sources(world),
+        *own_sources(pipeline),
     )
-    yield logged_in(world)
-    world.sandbox.control.reset_users()
+    yield logged_in(pipeline)
+    pipeline.sandbox.control.reset_users()
 
 
-def three_days(world: World) -> None:
+def three_days(pipeline: Pipeline) -> None:
     """Churn from day to day, details, and two readings of the listening history."""
     for day in DAYS:
-        world.go_to(day)
-        world.run(day)
-        world.run_details(day)
-    world.go_to(DAY)
-    listen(world)
+        pipeline.go_to(day)
+        pipeline.run(day)
+        pipeline.run_details(day)
+    pipeline.go_to(DAY)
+    listen(pipeline)
 
 
 @pytest.fixture
-def loaded(account: World) -> World:
+def loaded(account: Pipeline) -> Pipeline:
     three_days(account)
     spoil(account, "first", b'"explicit":false', b'"explicit":"no"')
     return account
 
 
-def empty(world: World) -> None:
+def empty(pipeline: Pipeline) -> None:
     """Nothing is left but raw."""
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         (tables,) = conn.execute(TABLES).fetchone() or ("",)
         conn.execute(f"TRUNCATE {tables}".encode())
     for zone in ("validated", "quarantine"):
-        world.lake.delete_all(list(world.objects(zone)))
+        pipeline.lake.delete_all(list(pipeline.objects(zone)))
 
 
 @pytest.fixture
-def two_days(world: World) -> World:
+def two_days(pipeline: Pipeline) -> Pipeline:
     """Two sources that overlap, on two days."""
-    world.run()
-    world.go_to(DAYS[1])
-    world.run(DAYS[1])
-    empty(world)
-    return world
+    pipeline.run()
+    pipeline.go_to(DAYS[1])
+    pipeline.run(DAYS[1])
+    empty(pipeline)
+    return pipeline

@@ -13,7 +13,8 @@ from typing import Any
 
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
-from tests.integration.spark.conftest import DAYS, MASTER, World
+from tests.integration.pipeline import Pipeline
+from tests.integration.spark.conftest import DAYS, MASTER
 from tests.integration.stages.commands import environment
 
 LANDING = "LOCK TABLE landing.source_records IN ACCESS EXCLUSIVE MODE"
@@ -22,12 +23,12 @@ _COMMAND = "from spotify_pipeline.cli.main import app; app()"
 
 
 @contextmanager
-def replaying(world: World, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def replaying(pipeline: Pipeline, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """`spotify-pipeline replay --engine spark`; whatever of it is left in the end is ended."""
     dates = ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-c", _COMMAND, "replay", *dates, "--engine", "spark", "--master", MASTER],
-        env=os.environ | environment(world) | settings,
+        env=os.environ | environment(pipeline) | settings,
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -41,13 +42,15 @@ def replaying(world: World, **settings: str) -> Iterator[subprocess.Popen[bytes]
 
 
 @contextmanager
-def held_at(world: World, lock: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def held_at(pipeline: Pipeline, lock: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """The same, at the point where it waits for a lock, which is held to the end of the block."""
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute(lock.encode())
-        with replaying(world, **settings) as process:
+        with replaying(pipeline, **settings) as process:
             try:
-                wait_until(lambda: waiting(world) or process.poll() is not None, "the replay meets the lock")
+                wait_until(
+                    lambda: waiting(pipeline) or process.poll() is not None, "the replay meets the lock"
+                )
                 assert process.poll() is None, "it has ended"
             except AssertionError as error:
                 with suppress(ProcessLookupError):
@@ -67,10 +70,10 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) ->
         time.sleep(0.1)
 
 
-def waiting(world: World) -> bool:
+def waiting(pipeline: Pipeline) -> bool:
     """Whether somebody waits for a lock of this database."""
     query = (
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
         " AND cardinality(pg_blocking_pids(pid)) > 0"
     )
-    return bool(world.query(query)[0][0])
+    return bool(pipeline.query(query)[0][0])

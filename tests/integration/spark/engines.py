@@ -1,4 +1,4 @@
-"""Both engines over a world, and everything that they leave behind."""
+"""Both engines over a pipeline, and everything that they leave behind."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from spotify_pipeline.spark.engine import replay_span
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.replay import plan_replay, reconcile_replay, replay_partition
 from tests.faults.oracle import State, capture
-from tests.integration.spark.conftest import DAYS, World
-from tests.integration.stages.test_replay import without_spotify
+from tests.integration.pipeline import Pipeline, without_spotify
+from tests.integration.spark.conftest import DAYS
 
 States = dict[date, list[SourceState]]
 
 
 def with_spark(
-    world: World, spark: Any, run_id: str = "spark", first: date = DAYS[0], last: date = DAYS[-1]
+    pipeline: Pipeline, spark: Any, run_id: str = "spark", first: date = DAYS[0], last: date = DAYS[-1]
 ) -> States:
-    runtime = without_spotify(world.runtime, run_id)
+    runtime = without_spotify(pipeline.runtime, run_id)
     states = replay_span(runtime, spark, plan_replay(runtime, first, last))
-    return reconciled(world, states, run_id)
+    return reconciled(pipeline, states, run_id)
 
 
-def with_local(world: World, run_id: str = "local", first: date = DAYS[0], last: date = DAYS[-1]) -> States:
-    runtime = without_spotify(world.runtime, run_id)
+def with_local(
+    pipeline: Pipeline, run_id: str = "local", first: date = DAYS[0], last: date = DAYS[-1]
+) -> States:
+    runtime = without_spotify(pipeline.runtime, run_id)
     planned = plan_replay(runtime, first, last)
     states = {replay.partition: replay_partition(runtime, replay) for replay in planned}
-    return reconciled(world, states, run_id)
+    return reconciled(pipeline, states, run_id)
 
 
-def reconciled(world: World, states: States, run_id: str) -> States:
-    runtime = without_spotify(world.runtime, run_id)
+def reconciled(pipeline: Pipeline, states: States, run_id: str) -> States:
+    runtime = without_spotify(pipeline.runtime, run_id)
     for partition, of_partition in states.items():
         reconcile_replay(runtime, partition, of_partition)
     return states
 
 
-def found(world: World) -> State:
+def found(pipeline: Pipeline) -> State:
     """Everything that counts; of the detail queue what is open, as a closed entry says nothing any more."""
-    state = capture(world.runtime.lookup("warehouse_owner"), world.lake, exact=True)
-    queue = world.query(
+    state = capture(pipeline.runtime.lookup("warehouse_owner"), pipeline.lake, exact=True)
+    queue = pipeline.query(
         "SELECT record_kind, record_id, enqueued_on, asked_on FROM ops.detail_queue WHERE done_on IS NULL"
     )
     tables = dict(state.tables) | {"ops.detail_queue": Counter(map(str, queue))}

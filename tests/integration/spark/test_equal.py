@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from spotify_sandbox.testing import running
-from tests.integration.spark.conftest import World, empty
+from tests.integration.pipeline import VERSIONS, Pipeline, connected
+from tests.integration.spark.conftest import empty
 from tests.integration.spark.engines import differences, found, with_local, with_spark
-from tests.integration.stages.conftest import connected
-from tests.integration.stages.test_replay import VERSIONS
-from tests.integration.stages.test_validate_agrees import REQUESTS, _spoiled, in_pipeline
+from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(
-    loaded: World, spark: Any
+    loaded: Pipeline, spark: Any
 ) -> None:
     empty(loaded)
     local = with_local(loaded)
@@ -35,7 +34,7 @@ def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(
 
 
 def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_version_and_no_object(
-    loaded: World, spark: Any
+    loaded: Pipeline, spark: Any
 ) -> None:
     with_local(loaded)
     before = loaded.query(VERSIONS), loaded.checksums()
@@ -58,7 +57,7 @@ def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_version_and_no_obje
 
 
 def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
-    world: World, spark: Any, reference_data: Path
+    pipeline: Pipeline, spark: Any, reference_data: Path
 ) -> None:
     files = {path.name: path for path in (reference_data / "recorded").rglob("*.json")}
     stored = 0
@@ -66,24 +65,24 @@ def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
         for name in names:
             stored += 1
             body = files[name].read_bytes()
-            in_pipeline(world, stored, kind, body if stored % 2 else _spoiled(body))
-    local = with_local(world)
-    expected = found(world)
-    empty(world)
+            in_pipeline(pipeline, stored, kind, body if stored % 2 else spoiled(body))
+    local = with_local(pipeline)
+    expected = found(pipeline)
+    empty(pipeline)
 
-    assert with_spark(world, spark) == local
-    assert differences(expected, found(world)) == {}
+    assert with_spark(pipeline, spark) == local
+    assert differences(expected, found(pipeline)) == {}
     statuses = {state.status for of_partition in local.values() for state in of_partition}
     assert statuses == {"complete", "failed"}, "some are mostly bad"
 
 
 def test_over_dates_of_the_reference_catalogue_both_engines_give_the_same(
-    world: World, spark: Any, reference_data: Path
+    pipeline: Pipeline, spark: Any, reference_data: Path
 ) -> None:
     catalogue = reference_data / "catalogue"
     days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())
     with running(catalog=catalogue) as sandbox:
-        moved = connected(world, sandbox)
+        moved = connected(pipeline, sandbox)
         for day in days:
             moved.go_to(day)
             artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists][:60]

@@ -14,11 +14,9 @@ from spotify_pipeline.stages.replay import Replay, plan_replay
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.advisory_locks import spark_lock
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.spark.conftest import World, empty
+from tests.integration.pipeline import DAY, HASH, NEXT_DAY, Pipeline, spoil, without_spotify
+from tests.integration.spark.conftest import empty
 from tests.integration.spark.engines import States, differences, found, with_local, with_spark
-from tests.integration.stages.conftest import DAY
-from tests.integration.stages.test_accounts import HASH
-from tests.integration.stages.test_replay import NEXT_DAY, spoil, without_spotify
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -26,8 +24,8 @@ LOADED = "SELECT partition, source FROM ops.load WHERE run_id = 'spark' ORDER BY
 ALL = [(DAY, "first"), (DAY, "second"), (NEXT_DAY, "first"), (NEXT_DAY, "second")]
 
 
-def as_owner(world: World, *statements: str) -> None:
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+def as_owner(pipeline: Pipeline, *statements: str) -> None:
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         for statement in statements:
             conn.execute(statement.encode())
 
@@ -41,7 +39,9 @@ def failed(states: States) -> dict[tuple[object, str], str]:
     }
 
 
-def test_a_task_that_fails_is_tried_again_and_its_rows_are_written_once(two_days: World, spark: Any) -> None:
+def test_a_task_that_fails_is_tried_again_and_its_rows_are_written_once(
+    two_days: Pipeline, spark: Any
+) -> None:
     with_local(two_days)
     expected = found(two_days)
     empty(two_days)
@@ -59,7 +59,7 @@ def test_a_task_that_fails_is_tried_again_and_its_rows_are_written_once(two_days
     assert differences(expected, found(two_days)) == {}
 
 
-def test_a_bad_source_fails_alone_and_says_why(two_days: World, spark: Any) -> None:
+def test_a_bad_source_fails_alone_and_says_why(two_days: Pipeline, spark: Any) -> None:
     broken = next(key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key)
     two_days.lake.delete(broken)
     reasons = failed(with_spark(two_days, spark))
@@ -69,7 +69,7 @@ def test_a_bad_source_fails_alone_and_says_why(two_days: World, spark: Any) -> N
 
 
 def test_promise_8_a_source_that_is_mostly_bad_loads_nothing_and_its_refusals_are_kept(
-    two_days: World, spark: Any
+    two_days: Pipeline, spark: Any
 ) -> None:
     objects = [key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key]
     for album in range(len(objects)):
@@ -87,7 +87,7 @@ def test_promise_8_a_source_that_is_mostly_bad_loads_nothing_and_its_refusals_ar
 
 
 def test_an_ingest_of_the_same_partition_goes_first_and_the_others_are_loaded(
-    two_days: World, spark: Any, monkeypatch: pytest.MonkeyPatch
+    two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_span = engine.load_span
 
@@ -114,7 +114,7 @@ def test_an_ingest_of_the_same_partition_goes_first_and_the_others_are_loaded(
 
 
 def test_where_tries_are_left_the_next_one_comes_after_the_others_are_loaded(
-    two_days: World, spark: Any, monkeypatch: pytest.MonkeyPatch
+    two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = without_spotify(two_days.runtime, "spark")
     load_span = engine.load_span
@@ -131,7 +131,7 @@ def test_where_tries_are_left_the_next_one_comes_after_the_others_are_loaded(
 
 @pytest.mark.parametrize("table", ["staging.tracks", "landing.track_observations"])
 def test_a_record_that_postgres_refuses_fails_its_source_alone(
-    two_days: World, spark: Any, table: str
+    two_days: Pipeline, spark: Any, table: str
 ) -> None:
     with_local(two_days)
     [(track_id,)] = two_days.query(
@@ -151,7 +151,7 @@ def test_a_record_that_postgres_refuses_fails_its_source_alone(
 
 
 def test_what_was_landed_and_is_gone_is_not_taken_for_nothing(
-    two_days: World, spark: Any, monkeypatch: pytest.MonkeyPatch
+    two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a crash of Postgres, which empties unlogged tables."""
     load_span = engine.load_span
@@ -166,14 +166,14 @@ def test_what_was_landed_and_is_gone_is_not_taken_for_nothing(
     assert two_days.query(LOADED) == []
 
 
-def test_where_every_source_fails_the_first_reason_is_raised(two_days: World, spark: Any) -> None:
+def test_where_every_source_fails_the_first_reason_is_raised(two_days: Pipeline, spark: Any) -> None:
     two_days.lake.delete_all([key for key in two_days.lake.keys("raw/") if "/album-" in key])
     runtime = without_spotify(two_days.runtime)
     with pytest.raises(DamagedObject, match=f"ingest_date={DAY}/source=first/"):
         replay_span(runtime, spark, [Replay(DAY, ("first", "second"))])
 
 
-def test_what_is_left_of_an_erased_user_is_not_loaded(account: World, spark: Any) -> None:
+def test_what_is_left_of_an_erased_user_is_not_loaded(account: Pipeline, spark: Any) -> None:
     account.run()
     empty(account)
     as_owner(
@@ -188,7 +188,7 @@ def test_what_is_left_of_an_erased_user_is_not_loaded(account: World, spark: Any
     assert account.query("SELECT count(*) FROM staging.playlists") == [(0,)]
 
 
-def test_the_counts_of_the_loads_add_up_to_the_rows_that_were_written(two_days: World, spark: Any) -> None:
+def test_the_counts_of_the_loads_add_up_to_the_rows_that_were_written(two_days: Pipeline, spark: Any) -> None:
     with_spark(two_days, spark)
     tables = ("tracks", "albums", "artists", "playlists")
     rows = " + ".join(f"(SELECT count(*) FROM staging.{table})" for table in tables)
@@ -205,7 +205,7 @@ def test_the_counts_of_the_loads_add_up_to_the_rows_that_were_written(two_days: 
     ) == [(0,)]
 
 
-def test_one_span_goes_at_a_time(two_days: World) -> None:
+def test_one_span_goes_at_a_time(two_days: Pipeline) -> None:
     info = two_days.runtime.ingest
 
     def taken() -> Iterator[bool]:

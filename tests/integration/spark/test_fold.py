@@ -17,7 +17,7 @@ from spotify_pipeline.warehouse.merge import Merge
 from spotify_pipeline.warehouse.table_specs import SPECS
 from tests.integration.spark.conftest import spark
 from tests.integration.warehouse.conftest import bootstrapped, warehouse
-from tests.integration.warehouse.test_load_any_order import RawObject, raw_objects
+from tests.integration.warehouse.raw_objects import RawObject, raw_objects
 from tests.integration.warehouse.warehouse_database import Warehouse
 
 __all__ = ["bootstrapped", "spark", "warehouse"]

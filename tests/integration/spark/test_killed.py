@@ -9,7 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.spark.conftest import World, empty
+from tests.integration.pipeline import Pipeline
+from tests.integration.spark.conftest import empty
 from tests.integration.spark.driving import LANDING, MERGE, held_at
 from tests.integration.spark.engines import differences, found, with_local, with_spark
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 @pytest.mark.parametrize("lock", [LANDING, MERGE], ids=["while rows land", "in the merge"])
 def test_promise_3_a_driver_that_is_killed_leaves_nothing_to_see_and_its_retry_ends_well(
-    two_days: World, spark: Any, lock: str
+    two_days: Pipeline, spark: Any, lock: str
 ) -> None:
     with_local(two_days)
     expected = found(two_days)
@@ -44,5 +45,5 @@ def test_promise_3_a_driver_that_is_killed_leaves_nothing_to_see_and_its_retry_e
     assert landed(two_days) == 0
 
 
-def landed(world: World) -> int:
-    return int(str(world.query("SELECT count(*) FROM landing.track_observations")[0][0]))
+def landed(pipeline: Pipeline) -> int:
+    return int(str(pipeline.query("SELECT count(*) FROM landing.track_observations")[0][0]))

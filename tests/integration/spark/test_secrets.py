@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from spotify_stack.ports import PortReservation
-from tests.integration.spark.conftest import World
+from tests.integration.pipeline import Pipeline
 from tests.integration.spark.driving import MERGE, held_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -34,7 +34,7 @@ def listening(process: psutil.Process) -> set[str]:
 
 
 def test_promise_9_spark_shows_no_password_and_listens_on_this_machine_alone(
-    two_days: World, port_reservation: PortReservation, tmp_path: Path, spark: Any
+    two_days: Pipeline, port_reservation: PortReservation, tmp_path: Path, spark: Any
 ) -> None:
     lake, ingest = (two_days.runtime.lookup(name) for name in ("spotify_lake", "warehouse_ingest"))
     secrets = [str(lake.password), str(ingest.password)]

@@ -1,4 +1,4 @@
-"""Commands over a test's world: its connections as environment variables."""
+"""Commands over a test's pipeline: its connections as environment variables."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from typer.testing import CliRunner
 
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConnectionMissing
-from tests.integration.stages.conftest import World
+from tests.integration.pipeline import Pipeline
 
 
-def environment(world: World) -> dict[str, str]:
+def environment(pipeline: Pipeline) -> dict[str, str]:
     """What a shell would hold: the connections, the settings, and no embedded stack."""
     found = {"SPOTIFY_PIPELINE_STACK_DIR": "/nonexistent/stack-of-tests", "COLUMNS": "200"}
     for conn_id in (*CONNECTION_IDS, SPOTIFY_USER):
         try:
-            fields = asdict(world.runtime.lookup(conn_id))
+            fields = asdict(pipeline.runtime.lookup(conn_id))
         except ConnectionMissing:
             continue
         found[variable_name(conn_id)] = json.dumps({k: v for k, v in fields.items() if k != "conn_id"})
     settings: dict[str, Path] = {
-        "SOURCES": world.sources_file,
-        "LOGIN_FILE": world.runtime.settings.login_file,
+        "SOURCES": pipeline.sources_file,
+        "LOGIN_FILE": pipeline.runtime.settings.login_file,
     }
     return found | {f"SPOTIFY_PIPELINE_{name}": str(path) for name, path in settings.items()}
 
 
-def call(command: Callable[..., Any], world: World, *arguments: str, answer: str | None = None) -> Result:
-    """Run a command of the command line over a world; `answer` is typed where it asks."""
+def call(
+    command: Callable[..., Any], pipeline: Pipeline, *arguments: str, answer: str | None = None
+) -> Result:
+    """Run a command of the command line over a pipeline; `answer` is typed where it asks."""
     app = typer.Typer()
     app.command()(command)
-    return CliRunner().invoke(app, list(arguments), env=environment(world), input=answer)
+    return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=answer)

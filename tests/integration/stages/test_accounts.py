@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,71 +10,40 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 import pytest
 
-from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
-from spotify_pipeline.identity import user_hash
+from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.spotify.login import Login
-from spotify_pipeline.stages.listening import Reading, fetch_plays, load_plays, why_not
-from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.stages.validate import validate_source
+from spotify_pipeline.stages.listening import load_plays, why_not
 from spotify_pipeline.warehouse.connection import connect
 from spotify_sandbox.testing import running
-from tests.integration.stages.conftest import DAY, World, connected
+from tests.integration.pipeline import (
+    DAY,
+    HASH,
+    NEXT_DAY,
+    USER,
+    Pipeline,
+    connected,
+    listen,
+    logged_in,
+    own_sources,
+)
 
 pytestmark = pytest.mark.integration
-USER = "listener1"
-HASH = user_hash(USER)
-NEXT_DAY = DAY + timedelta(days=1)
 COUNTS = """
     SELECT record_kind, bool_and(fetched = loaded + quarantined + duplicates + set_aside), sum(fetched)
     FROM ops.reconciliation GROUP BY 1 ORDER BY 1
 """
 
 
-def logged_in(world: World, scopes: tuple[Scope, ...] = tuple(Scope)) -> World:
-    token = world.sandbox.control.authorize(USER, scopes, authorized_at="2026-11-01T08:00:00Z")
-    login = Login(world.sandbox.client_id, token, HASH, scopes, DAY.replace(day=1))
-    fields = json.loads(login.to_connection())
-    user = ConnectionInfo(
-        SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
-    )
-    lookup = world.runtime.lookup
-    runtime = Runtime(
-        settings=world.runtime.settings,
-        lookup=lambda conn_id: user if conn_id == SPOTIFY_USER else lookup(conn_id),
-        attempt=world.runtime.attempt,
-    )
-    return replace(world, runtime=runtime)
-
-
-def own_sources(world: World) -> list[dict[str, object]]:
-    """One source of each kind that belongs to the user."""
-    own = [p["id"] for p in world.sandbox.control.playlists() if p["owner"] == USER]
-    return [
-        {"name": "lists", "kind": "playlist", "ids": own},
-        {"name": "saved", "kind": "saved_tracks"},
-        {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term", "long_term"]},
-        {"name": "plays", "kind": "recently_played"},
-    ]
-
-
 @pytest.fixture
-def account(world: World) -> Iterator[World]:
-    """A world whose sources are one user's."""
-    world.list_sources(*own_sources(world))
-    yield logged_in(world)
-    world.sandbox.control.reset_users()
+def account(pipeline: Pipeline) -> Iterator[Pipeline]:
+    """A pipeline whose sources are one user's."""
+    pipeline.list_sources(*own_sources(pipeline))
+    yield logged_in(pipeline)
+    pipeline.sandbox.control.reset_users()
 
 
-def listen(world: World) -> Reading:
-    reading = fetch_plays(world.runtime)
-    validate_source(world.lake, reading.partition, reading.source)
-    load_plays(world.runtime, reading)
-    return reading
-
-
-def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account: World) -> None:
+def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account: Pipeline) -> None:
     verdict = account.run()
     assert verdict.complete == ["lists", "plays", "saved", "top"]
     counts = account.query(COUNTS)
@@ -99,9 +67,9 @@ def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account:
     assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
 
 
-def test_an_app_with_extended_quota_reads_a_user_s_lists_too(world: World) -> None:
+def test_an_app_with_extended_quota_reads_a_user_s_lists_too(pipeline: Pipeline) -> None:
     with running(mode="extended", size=300) as sandbox:
-        moved = logged_in(connected(world, sandbox, "extended"))
+        moved = logged_in(connected(pipeline, sandbox, "extended"))
         moved.list_sources(*own_sources(moved))
         assert moved.run().complete == ["lists", "plays", "saved", "top"]
         assert all(row[1] for row in moved.query(COUNTS))
@@ -109,7 +77,7 @@ def test_an_app_with_extended_quota_reads_a_user_s_lists_too(world: World) -> No
             assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
 
 
-def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(account: World) -> None:
+def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(account: Pipeline) -> None:
     account.run()
     for zone in ("raw", "validated"):
         stored = account.lake.keys(f"{zone}/")
@@ -121,7 +89,7 @@ def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(acc
         ]
 
 
-def test_who_has_logged_in_is_known_by_hash_and_until_when(account: World) -> None:
+def test_who_has_logged_in_is_known_by_hash_and_until_when(account: Pipeline) -> None:
     account.run()
     known = account.query('SELECT user_hash, connection, token_expires_on, erased_at FROM ops."user"')
     assert known == [(HASH, SPOTIFY_USER, date(2027, 5, 1), None)]
@@ -130,7 +98,7 @@ def test_who_has_logged_in_is_known_by_hash_and_until_when(account: World) -> No
     assert account.query('SELECT xmin::text FROM ops."user"') == versions
 
 
-def test_promise_1_and_2_hold_for_lists(account: World) -> None:
+def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
     account.run()
     first = account.checksums()
     account.run()
@@ -152,7 +120,7 @@ def test_promise_1_and_2_hold_for_lists(account: World) -> None:
     assert account.checksums() == expected
 
 
-def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account: World) -> None:
+def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account: Pipeline) -> None:
     account.run()
     whole = account.query("SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist' AND complete")
     account.go_to(NEXT_DAY)
@@ -171,7 +139,7 @@ def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account
     assert account.query(reads) == whole
 
 
-def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: World) -> None:
+def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: Pipeline) -> None:
     account.fetch("saved")
     manifest = read_manifest(account.lake, DAY, "saved")
     assert manifest is not None
@@ -192,7 +160,7 @@ def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: W
     assert counts.fetched == counts.accepted + 3
 
 
-def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account: World) -> None:
+def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account: Pipeline) -> None:
     for time in ("06:05:00", "07:05:00", "07:50:00", "09:40:00"):
         account.go_to(DAY, time)
         listen(account)
@@ -209,7 +177,7 @@ def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account
     assert datetime.fromtimestamp(cursor[0][0] / 1000, UTC) == newest  # type: ignore[operator]
 
 
-def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account: World) -> None:
+def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account: Pipeline) -> None:
     account.go_to(DAY, "06:05:00")
     listen(account)
     before = account.checksums(), account.objects("raw")
@@ -219,7 +187,7 @@ def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account
     assert (account.checksums(), account.objects("raw")) == before
 
 
-def test_plays_that_are_reported_late_are_loaded(account: World) -> None:
+def test_plays_that_are_reported_late_are_loaded(account: Pipeline) -> None:
     account.sandbox.control.add_fault("late_plays", path="recently-played", times=1, seconds=6 * 3600)
     account.go_to(DAY, "22:05:00")
     listen(account)
@@ -234,7 +202,7 @@ def test_plays_that_are_reported_late_are_loaded(account: World) -> None:
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
 
 
-def test_a_library_cut_short_shows_nothing_as_removed(account: World) -> None:
+def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None:
     account.list_sources({"name": "saved", "kind": "saved_tracks"})
     account.run()
     whole = account.query("SELECT track_id FROM staging.saved_tracks ORDER BY 1")
@@ -251,7 +219,9 @@ def test_a_library_cut_short_shows_nothing_as_removed(account: World) -> None:
     assert set(whole) <= set(account.query("SELECT track_id FROM staging.saved_tracks"))
 
 
-def test_a_possible_gap_is_noted_once_and_warned_of(account: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_possible_gap_is_noted_once_and_warned_of(
+    account: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
     account.go_to(DAY, "06:05:00")
     first = listen(account)
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
@@ -270,8 +240,8 @@ def test_a_possible_gap_is_noted_once_and_warned_of(account: World, caplog: pyte
     assert account.query("SELECT from_played_at, to_played_at FROM ops.play_gap") == gap
 
 
-def test_nobody_to_listen_to_is_a_sentence(world: World) -> None:
-    assert "define connection 'spotify_user'" in str(why_not(world.runtime))
-    without = logged_in(world, (Scope.LIBRARY,))
+def test_nobody_to_listen_to_is_a_sentence(pipeline: Pipeline) -> None:
+    assert "define connection 'spotify_user'" in str(why_not(pipeline.runtime))
+    without = logged_in(pipeline, (Scope.LIBRARY,))
     assert str(Scope.RECENTLY_PLAYED) in str(why_not(without.runtime))
-    assert why_not(logged_in(world).runtime) is None
+    assert why_not(logged_in(pipeline).runtime) is None

@@ -9,17 +9,17 @@ import pytest
 from spotify_pipeline.buckets import TOTAL
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Attempt, Runtime
-from tests.integration.stages.conftest import World
+from tests.integration.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
 BUCKET = "GET /albums/{id}"
 
 
-def test_after_a_spent_budget_the_next_run_continues(world: World) -> None:
+def test_after_a_spent_budget_the_next_run_continues(pipeline: Pipeline) -> None:
     def fetch(run_id: str) -> tuple[bool, int, str | None]:
-        settings = Settings(sources=world.sources_file, call_budget={"total": 40, BUCKET: 10})
-        runtime = Runtime(settings=settings, lookup=world.runtime.lookup, attempt=Attempt(run_id))
-        outcome = replace(world, runtime=runtime).fetch("first")
+        settings = Settings(sources=pipeline.sources_file, call_budget={"total": 40, BUCKET: 10})
+        runtime = Runtime(settings=settings, lookup=pipeline.runtime.lookup, attempt=Attempt(run_id))
+        outcome = replace(pipeline, runtime=runtime).fetch("first")
         return outcome.complete, outcome.calls, outcome.message
 
     complete, calls, message = fetch("one")
@@ -28,18 +28,18 @@ def test_after_a_spent_budget_the_next_run_continues(world: World) -> None:
         "this run's budget of 10 calls to GET /albums/{id} is spent: the next partition goes on, or raise "
         "SPOTIFY_PIPELINE_CALL_BUDGET"
     )
-    assert world.query("SELECT bucket, calls FROM ops.api_calls ORDER BY bucket") == [
+    assert pipeline.query("SELECT bucket, calls FROM ops.api_calls ORDER BY bucket") == [
         (BUCKET, 10),
         (TOTAL, calls),
     ]
     # the budget is the run's, so another attempt of it makes no call
     assert fetch("one") == (False, 0, message)
-    world.sandbox.control.reset_calls()
+    pipeline.sandbox.control.reset_calls()
     runs = 1
     while not fetch(f"run {runs}")[0]:
         runs += 1
         assert runs < 20
     # what one run has stored, the next one does not ask for
-    albums = [key for key in world.objects("raw") if "/album-" in key]
-    assert world.sandbox.control.calls().by_bucket["/v1/albums/{id}"] == len(albums) - 10
+    albums = [key for key in pipeline.objects("raw") if "/album-" in key]
+    assert pipeline.sandbox.control.calls().by_bucket["/v1/albums/{id}"] == len(albums) - 10
     assert runs == -(-(len(albums) - 10) // 10)

@@ -19,7 +19,7 @@ import pytest
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.stages.plan import Plan, plan, register
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
-from tests.integration.stages.conftest import DAY, PASSWORDS, World
+from tests.integration.pipeline import DAY, PASSWORDS, Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 NEXT_DAY = DAY + timedelta(days=1)
@@ -30,8 +30,8 @@ LONGEST_WAIT = 10.0
 class Dbt:
     """dbt in a process of its own, as spotify_dbt."""
 
-    def __init__(self, world: World, target: Path) -> None:
-        info = world.runtime.ingest
+    def __init__(self, pipeline: Pipeline, target: Path) -> None:
+        info = pipeline.runtime.ingest
         self._target = target
         self._environ = os.environ | {
             "WAREHOUSE_HOST": str(info.host),
@@ -91,13 +91,13 @@ def empty(admin_url: str) -> None:
         connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}".encode())
 
 
-def stored(world: World, day: date) -> Plan:
+def stored(pipeline: Pipeline, day: date) -> Plan:
     """Fetch and validate a partition, load nothing."""
-    world.go_to(day)
-    planned = plan(world.runtime, day)
+    pipeline.go_to(day)
+    planned = plan(pipeline.runtime, day)
     for name in names(planned):
-        world.fetch(name, day)
-        world.validate(name, day)
+        pipeline.fetch(name, day)
+        pipeline.validate(name, day)
     return planned
 
 
@@ -106,13 +106,13 @@ def names(planned: Plan) -> list[str]:
 
 
 def test_two_partitions_load_while_the_marts_are_built(
-    world: World, empty_database: str, tmp_path: Path
+    pipeline: Pipeline, empty_database: str, tmp_path: Path
 ) -> None:
-    plans = {day: stored(world, day) for day in (DAY, NEXT_DAY)}
+    plans = {day: stored(pipeline, day) for day in (DAY, NEXT_DAY)}
     for planned in plans.values():
-        register(world.runtime, planned)
-    dbt = Dbt(world, tmp_path / "target")
-    world.load(names(plans[DAY])[0], DAY)  # so that the first build has something to build
+        register(pipeline.runtime, planned)
+    dbt = Dbt(pipeline, tmp_path / "target")
+    pipeline.load(names(plans[DAY])[0], DAY)  # so that the first build has something to build
 
     building = dbt.start("build")
     rounds = 0
@@ -121,7 +121,7 @@ def test_two_partitions_load_while_the_marts_are_built(
         nonlocal rounds
         while True:
             for name in names(plans[day]):
-                world.load(name, day)
+                pipeline.load(name, day)
                 rounds += 1
             if building.poll() is not None:
                 return
@@ -149,9 +149,9 @@ def test_two_partitions_load_while_the_marts_are_built(
 
     empty(empty_database)
     for day, planned in plans.items():
-        register(world.runtime, planned)
+        register(pipeline.runtime, planned)
         for name in names(planned):
-            world.load(name, day)
+            pipeline.load(name, day)
     assert dbt.start("run", "--full-refresh").wait(300) == 0
     assert concurrent == checksums(empty_database)
     rows = {name: table["rows"] for name, table in concurrent.items()}

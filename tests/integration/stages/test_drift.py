@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from spotify_pipeline.cli.contract import app
 from spotify_pipeline.lake.validation_summary import read_summary
-from tests.integration.stages.conftest import DAY, World
-from tests.integration.stages.quarantine.conftest import alter, connect
+from tests.integration.pipeline import DAY, Pipeline, alter, connect_commands
 
 pytestmark = pytest.mark.integration
 NEXT_DAY, THIRD_DAY = DAY + timedelta(days=1), DAY + timedelta(days=2)
@@ -29,36 +28,36 @@ def drifted(listing: Any) -> None:
         album["mood"] = "calm"
 
 
-def fetched_days(world: World) -> None:
+def fetched_days(pipeline: Pipeline) -> None:
     """Three days of an artist's listing; on the second one the albums lack a field and have a new one."""
-    artists = [artist_id for artist_id, _ in world.sandbox.control.catalog().artists]
-    world.list_sources({"name": "first", "kind": "artist", "ids": artists[2:3]})
+    artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
+    pipeline.list_sources({"name": "first", "kind": "artist", "ids": artists[2:3]})
     for day in (DAY, NEXT_DAY, THIRD_DAY):
-        world.go_to(day)
-        world.fetch("first", day)
+        pipeline.go_to(day)
+        pipeline.fetch("first", day)
         if day == NEXT_DAY:
-            alter(world, "first", "artist_albums", drifted, day)
-        world.validate("first", day)
+            alter(pipeline, "first", "artist_albums", drifted, day)
+        pipeline.validate("first", day)
 
 
 def test_new_and_gone_fields_are_counted_and_shown_and_stop_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fetched_days(world)
+    fetched_days(pipeline)
     assert "fields of album that the contract does not describe: mood" in caplog.text
     # in any order, the newest first: what a day is compared with is the day before it
-    states = [world.load("first", day) for day in (THIRD_DAY, NEXT_DAY, DAY)]
+    states = [pipeline.load("first", day) for day in (THIRD_DAY, NEXT_DAY, DAY)]
     assert [state.status for state in states] == ["complete"] * 3
-    assert world.query("SELECT count(*) FROM ops.quarantined_record") == [(0,)]
+    assert pipeline.query("SELECT count(*) FROM ops.quarantined_record") == [(0,)]
     expected = [
         (NEXT_DAY, "artist_albums", "album", "gone", "external_urls", True, DAY),
         (NEXT_DAY, "artist_albums", "album", "new", "mood", True, DAY),
         # back on the third day, when the new one is gone again
         (THIRD_DAY, "artist_albums", "album", "gone", "mood", True, NEXT_DAY),
     ]
-    assert world.query(DRIFT) == expected
+    assert pipeline.query(DRIFT) == expected
 
-    connect(world, monkeypatch, tmp_path)
+    connect_commands(pipeline, monkeypatch, tmp_path)
     shown = json.loads(CliRunner().invoke(app, ["drift", str(NEXT_DAY), "--json"]).stdout)
     assert [(change["change"], change["field"]) for change in shown] == [
         ("gone", "external_urls"),
@@ -69,36 +68,38 @@ def test_new_and_gone_fields_are_counted_and_shown_and_stop_nothing(
     assert "no drift" in CliRunner().invoke(app, ["drift", str(DAY)]).stdout
 
 
-def test_a_second_load_changes_no_shape_and_a_field_that_an_app_never_had_is_not_gone(world: World) -> None:
+def test_a_second_load_changes_no_shape_and_a_field_that_an_app_never_had_is_not_gone(
+    pipeline: Pipeline,
+) -> None:
     """A Development app gets no popularity: nobody took it away since yesterday."""
-    world.list_sources(
+    pipeline.list_sources(
         {"name": "first", "kind": "search", "queries": ["a"], "types": ["track"], "max_results": 10}
     )
     for day in (DAY, NEXT_DAY):
-        world.go_to(day)
-        world.fetch("first", day)
-        world.validate("first", day)
-        world.load("first", day)
-    assert world.query(DRIFT) == []
+        pipeline.go_to(day)
+        pipeline.fetch("first", day)
+        pipeline.validate("first", day)
+        pipeline.load("first", day)
+    assert pipeline.query(DRIFT) == []
     shapes = "SELECT xmin, * FROM ops.record_shape ORDER BY partition, record_kind"
-    before = world.query(shapes)
+    before = pipeline.query(shapes)
     assert len(before) == 2
-    world.load("first", DAY)
-    assert world.query(shapes) == before
-    (shape,) = read_summary(world.lake, DAY, "first").profiles
+    pipeline.load("first", DAY)
+    assert pipeline.query(shapes) == before
+    (shape,) = read_summary(pipeline.lake, DAY, "first").profiles
     assert "popularity" not in shape.fields
     assert shape.fields["name"] == shape.records > 0
 
 
-def test_a_changed_type_is_quarantined(world: World) -> None:
-    fetched_days(world)
+def test_a_changed_type_is_quarantined(pipeline: Pipeline) -> None:
+    fetched_days(pipeline)
 
     def retyped(listing: Any) -> None:
         listing["items"][0]["total_tracks"] = str(listing["items"][0]["total_tracks"])
 
-    pages = alter(world, "first", "artist_albums", retyped)
-    world.validate("first")
-    assert world.load("first").counts["album"].quarantined == pages
-    assert world.query("SELECT DISTINCT reason_code FROM ops.quarantined_record") == [
+    pages = alter(pipeline, "first", "artist_albums", retyped)
+    pipeline.validate("first")
+    assert pipeline.load("first").counts["album"].quarantined == pages
+    assert pipeline.query("SELECT DISTINCT reason_code FROM ops.quarantined_record") == [
         ("album.total_tracks.type",)
     ]

@@ -17,7 +17,7 @@ from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import unchanged_albums
 from spotify_pipeline.warehouse.detail_queue import note_unanswered, stale_tracks
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.integration.stages.conftest import World, connected
+from tests.integration.pipeline import Pipeline, connected
 
 pytestmark = pytest.mark.integration
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 22)
@@ -79,11 +79,11 @@ def folder_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 
 
 @pytest.fixture
-def listed(world: World, folder_sandbox: RunningSandbox) -> World:
-    """A world whose two sources hold every artist of the folder, the last one in both."""
+def listed(pipeline: Pipeline, folder_sandbox: RunningSandbox) -> Pipeline:
+    """A pipeline whose two sources hold every artist of the folder, the last one in both."""
     folder_sandbox.control.clear_faults()
     folder_sandbox.control.reset_calls()
-    moved = connected(world, folder_sandbox)
+    moved = connected(pipeline, folder_sandbox)
     moved.go_to(FIRST)
     artists = [_id("artist", n) for n in range(ARTISTS)]
     moved.list_sources(
@@ -93,20 +93,20 @@ def listed(world: World, folder_sandbox: RunningSandbox) -> World:
     return moved
 
 
-def album_calls(world: World) -> int:
-    calls = world.sandbox.control.calls().by_bucket
+def album_calls(pipeline: Pipeline) -> int:
+    calls = pipeline.sandbox.control.calls().by_bucket
     return calls.get(ALBUM, 0) + calls.get(MORE_TRACKS, 0)
 
 
-def run_on(world: World, day: date) -> int:
+def run_on(pipeline: Pipeline, day: date) -> int:
     """Run a partition; give its calls for albums and their tracks."""
-    world.go_to(day)
-    world.sandbox.control.reset_calls()
-    world.run(day)
-    return album_calls(world)
+    pipeline.go_to(day)
+    pipeline.sandbox.control.reset_calls()
+    pipeline.run(day)
+    return album_calls(pipeline)
 
 
-def test_an_unchanged_day_fetches_no_album_and_a_changed_one_only_what_changed(listed: World) -> None:
+def test_an_unchanged_day_fetches_no_album_and_a_changed_one_only_what_changed(listed: Pipeline) -> None:
     whole = run_on(listed, FIRST)
     assert whole == 2 * 2 * ALBUMS_EACH * 2  # two sources of two artists; two calls an album
     assert run_on(listed, BETWEEN) <= whole * 0.05
@@ -117,7 +117,7 @@ def test_an_unchanged_day_fetches_no_album_and_a_changed_one_only_what_changed(l
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(tracks[0][0] + 2,)]  # type: ignore[operator]
 
 
-def test_a_skipped_album_counts_as_seen_and_the_source_as_complete(listed: World) -> None:
+def test_a_skipped_album_counts_as_seen_and_the_source_as_complete(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     run_on(listed, BETWEEN)
     assert listed.query("SELECT DISTINCT last_seen_on FROM staging.albums") == [(BETWEEN,)]
@@ -126,7 +126,7 @@ def test_a_skipped_album_counts_as_seen_and_the_source_as_complete(listed: World
     ]
 
 
-def test_promise_1_a_repeated_day_decides_as_it_did_the_first_time(listed: World) -> None:
+def test_promise_1_a_repeated_day_decides_as_it_did_the_first_time(listed: Pipeline) -> None:
     for day in (FIRST, BETWEEN):
         run_on(listed, day)
     before = (
@@ -139,7 +139,7 @@ def test_promise_1_a_repeated_day_decides_as_it_did_the_first_time(listed: World
     assert (listed.checksums(), listed.objects("raw"), state) == before
 
 
-def test_an_older_partition_loaded_later_does_not_take_the_crawl_state_back(listed: World) -> None:
+def test_an_older_partition_loaded_later_does_not_take_the_crawl_state_back(listed: Pipeline) -> None:
     for day in (FIRST, SECOND):
         run_on(listed, day)
     after = listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3")
@@ -148,7 +148,7 @@ def test_an_older_partition_loaded_later_does_not_take_the_crawl_state_back(list
     assert listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3") == after
 
 
-def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: World) -> None:
+def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: Pipeline) -> None:
     whole = run_on(listed, FIRST)
     days = listed.runtime.settings.album_refresh_days
     due = listed.query("SELECT min(refresh_due_on), max(refresh_due_on) FROM ops.crawl_state")
@@ -160,7 +160,7 @@ def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: World) -
 
 @pytest.mark.parametrize("spoilt", ["/v1/albums/", "/v1/albums/[^/]+/tracks"], ids=["albums", "their pages"])
 def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_twice(
-    listed: World, spoilt: str
+    listed: Pipeline, spoilt: str
 ) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", n) for n in range(ARTISTS)]})
     listed.go_to(FIRST)
@@ -187,7 +187,7 @@ def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_t
     assert run_on(listed, SECOND) == 2 * 2
 
 
-def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads(listed: World) -> None:
+def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads(listed: Pipeline) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
     listed.go_to(FIRST)
     listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", after=2, retry_after=86_400)
@@ -207,7 +207,7 @@ def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads
     assert (listed.query(state), listed.query(begun)) == known
 
 
-def test_an_album_whose_listing_changed_meanwhile_is_fetched_whole(listed: World) -> None:
+def test_an_album_whose_listing_changed_meanwhile_is_fetched_whole(listed: Pipeline) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
     listed.go_to(FIRST)
     listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", retry_after=86_400)
@@ -218,16 +218,16 @@ def test_an_album_whose_listing_changed_meanwhile_is_fetched_whole(listed: World
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(ALBUMS_EACH * TRACKS_EACH + 1,)]
 
 
-def album_pages(world: World) -> Counter[tuple[str, str]]:
+def album_pages(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     """Pages of albums and of their tracks that Spotify has answered, by path and query, with how often."""
     return Counter(
         (call["path"], call["query"])
-        for call in world.sandbox.control.calls(recent=200_000).recent
+        for call in pipeline.sandbox.control.calls(recent=200_000).recent
         if call["bucket"] in (ALBUM, MORE_TRACKS) and call["status"] == 200
     )
 
 
-def test_only_an_earlier_date_s_state_settles_an_album(listed: World) -> None:
+def test_only_an_earlier_date_s_state_settles_an_album(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     with connect(listed.runtime.ingest) as conn:
         assert unchanged_albums(conn, "first", FIRST) == {}
@@ -256,7 +256,7 @@ def test_the_fingerprint_is_of_what_the_listing_says_not_of_who_asks() -> None:
     assert listing_sha256("no album") is None
 
 
-def test_details_come_oldest_first_within_the_budget_and_only_once(listed: World) -> None:
+def test_details_come_oldest_first_within_the_budget_and_only_once(listed: Pipeline) -> None:
     budgeted = replace(
         listed,
         runtime=replace(
@@ -285,7 +285,7 @@ def test_details_come_oldest_first_within_the_budget_and_only_once(listed: World
     assert budgeted.query("SELECT count(*) FROM staging.source_records WHERE source = '_details'") == [(0,)]
 
 
-def test_the_selection_is_written_before_the_first_call(listed: World) -> None:
+def test_the_selection_is_written_before_the_first_call(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     listed.sandbox.control.exhaust_quota("/v1/tracks/", after=3, times=1, retry_after=3_600)
     assert listed.run_details(FIRST).status == "partial"
@@ -299,7 +299,7 @@ def test_the_selection_is_written_before_the_first_call(listed: World) -> None:
 
 
 def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refresh(
-    world: World, tmp_path: Path
+    pipeline: Pipeline, tmp_path: Path
 ) -> None:
     """An Extended app asks for 50 tracks a call, and gets null for one that is gone."""
     _write(tmp_path / FIRST.isoformat())
@@ -309,7 +309,7 @@ def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refre
     lines = [line for line in tracks.read_bytes().splitlines(True) if orjson.loads(line)["id"] not in gone]
     tracks.write_bytes(b"".join(lines))
     with running(mode="extended", catalog=tmp_path) as sandbox:
-        moved = connected(world, sandbox, "extended")
+        moved = connected(pipeline, sandbox, "extended")
         settings = moved.runtime.settings.model_copy(update={"detail_calls_extended": 1})
         moved = replace(moved, runtime=replace(moved.runtime, settings=settings))
         moved.go_to(FIRST)
@@ -333,13 +333,13 @@ def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refre
 
 
 def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_next_day(
-    world: World, reference_data: Path
+    pipeline: Pipeline, reference_data: Path
 ) -> None:
     """Day one ends at its quota; day two fetches no album page that day one has, and misses no track."""
     catalogue = reference_data / "catalogue"
     days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())
     with running(catalog=catalogue) as sandbox:
-        moved = connected(world, sandbox)
+        moved = connected(pipeline, sandbox)
         moved.go_to(days[0])
         _list_all_artists(moved)
         sandbox.control.exhaust_quota("/v1/albums/", after=100, times=1, retry_after=86_400)
@@ -367,9 +367,9 @@ def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_
         ]
 
 
-def _list_all_artists(world: World) -> None:
+def _list_all_artists(pipeline: Pipeline) -> None:
     """Four sources that hold every artist served now, each artist in the same one on every date."""
     parts: dict[int, list[str]] = {}
-    for artist_id, _ in world.sandbox.control.catalog().artists:
+    for artist_id, _ in pipeline.sandbox.control.catalog().artists:
         parts.setdefault(sum(artist_id.encode()) % 4, []).append(artist_id)
-    world.list_sources(*({"name": f"part{n}", "kind": "artist", "ids": parts[n]} for n in sorted(parts)))
+    pipeline.list_sources(*({"name": f"part{n}", "kind": "artist", "ids": parts[n]} for n in sorted(parts)))

@@ -15,103 +15,103 @@ from spotify_pipeline.sources.model import Source
 from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.stages.fetch import fetch_into_raw
 from spotify_pipeline.stages.raw_zone import RawZone
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def source(world: World) -> Source:
-    return next(source for source in load_sources(world.sources_file) if source.name == "first")
+def source(pipeline: Pipeline) -> Source:
+    return next(source for source in load_sources(pipeline.sources_file) if source.name == "first")
 
 
-def _staged(world: World) -> dict[str, object]:
-    world.validate("first")
-    world.load("first")
-    return world.checksums()
+def _staged(pipeline: Pipeline) -> dict[str, object]:
+    pipeline.validate("first")
+    pipeline.load("first")
+    return pipeline.checksums()
 
 
-def test_a_lost_raw_object_is_fetched_again_while_the_date_is_its_own(world: World) -> None:
-    world.fetch("first")
-    expected = _staged(world)
-    lost = [key for key in world.lake.keys("raw/") if "/album-" in key][:2]
+def test_a_lost_raw_object_is_fetched_again_while_the_date_is_its_own(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    expected = _staged(pipeline)
+    lost = [key for key in pipeline.lake.keys("raw/") if "/album-" in key][:2]
     for key in lost:
-        world.lake.delete(key)
+        pipeline.lake.delete(key)
     with pytest.raises(DamagedObject, match=r"album-\w+\.json' .*absent: clear the fetch"):
-        world.validate("first")
-    world.sandbox.control.reset_calls()
-    assert world.fetch("first").complete
-    assert world.sandbox.control.calls().api_total == len(lost)
-    assert _staged(world) == expected
+        pipeline.validate("first")
+    pipeline.sandbox.control.reset_calls()
+    assert pipeline.fetch("first").complete
+    assert pipeline.sandbox.control.calls().api_total == len(lost)
+    assert _staged(pipeline) == expected
 
 
-def test_an_object_lost_after_its_date_is_named_and_its_manifest_stays(world: World) -> None:
-    world.fetch("first")
-    before = read_manifest(world.lake, DAY, "first")
-    world.lake.delete(next(key for key in world.lake.keys("raw/") if "/album-" in key))
-    world.go_to(DAY + timedelta(days=1))
+def test_an_object_lost_after_its_date_is_named_and_its_manifest_stays(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    before = read_manifest(pipeline.lake, DAY, "first")
+    pipeline.lake.delete(next(key for key in pipeline.lake.keys("raw/") if "/album-" in key))
+    pipeline.go_to(DAY + timedelta(days=1))
     with pytest.raises(DamagedObject, match=f"has no data of {DAY} any more: restore"):
-        world.fetch("first")
-    assert read_manifest(world.lake, DAY, "first") == before
+        pipeline.fetch("first")
+    assert read_manifest(pipeline.lake, DAY, "first") == before
 
 
 @pytest.mark.parametrize("name", ["tracks.ndjson", "_complete_albums.ndjson"])
 @pytest.mark.parametrize("altered", [None, b'{"key":', b"\n"], ids=["lost", "cut", "longer"])
 def test_a_load_takes_what_the_validation_wrote_or_nothing(
-    world: World, name: str, altered: bytes | None
+    pipeline: Pipeline, name: str, altered: bytes | None
 ) -> None:
-    world.fetch("first")
-    world.validate("first")
-    key = next(key for key in world.lake.keys("validated/") if key.endswith(f"/{name}"))
+    pipeline.fetch("first")
+    pipeline.validate("first")
+    key = next(key for key in pipeline.lake.keys("validated/") if key.endswith(f"/{name}"))
     if altered is None:
-        world.lake.delete(key)
+        pipeline.lake.delete(key)
     else:
-        world.lake.put(key, world.lake.get(key).data + altered)
+        pipeline.lake.put(key, pipeline.lake.get(key).data + altered)
     with pytest.raises(DamagedObject, match=f"{name}' is not as its validation wrote it.*clear the validate"):
-        world.load("first")
-    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
-    world.validate("first")
-    assert world.load("first").status == "complete"
+        pipeline.load("first")
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+    pipeline.validate("first")
+    assert pipeline.load("first").status == "complete"
 
 
-def test_a_lost_summary_names_the_way_out(world: World) -> None:
-    world.fetch("first")
-    world.validate("first")
-    world.lake.delete(keys.summary_key(DAY, "first"))
+def test_a_lost_summary_names_the_way_out(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    pipeline.validate("first")
+    pipeline.lake.delete(keys.summary_key(DAY, "first"))
     with pytest.raises(DamagedObject, match="_summary.json' is absent: clear the validate task"):
-        world.load("first")
+        pipeline.load("first")
 
 
-def test_an_altered_row_that_still_reads_is_not_loaded(world: World) -> None:
-    world.fetch("first")
-    world.validate("first")
-    key = next(key for key in world.lake.keys("validated/") if key.endswith("/tracks.ndjson"))
-    world.lake.put(key, world.lake.get(key).data.replace(b'"duration_ms":1', b'"duration_ms":2'))
+def test_an_altered_row_that_still_reads_is_not_loaded(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    pipeline.validate("first")
+    key = next(key for key in pipeline.lake.keys("validated/") if key.endswith("/tracks.ndjson"))
+    pipeline.lake.put(key, pipeline.lake.get(key).data.replace(b'"duration_ms":1', b'"duration_ms":2'))
     with pytest.raises(DamagedObject, match="clear the validate task"):
-        world.load("first")
-    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+        pipeline.load("first")
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
 
 
-def test_the_first_answer_of_a_key_is_kept_and_walked_through(world: World, source: Source) -> None:
+def test_the_first_answer_of_a_key_is_kept_and_walked_through(pipeline: Pipeline, source: Source) -> None:
     """An orphan of a killed worker fetches beside its retry; Spotify has changed a name meanwhile."""
-    world.fetch("first")
-    manifest = read_manifest(world.lake, DAY, "first")
+    pipeline.fetch("first")
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
-    before = {raw.key: world.lake.get(raw.key) for raw in manifest.objects}
-    zone = RawZone(world.lake, DAY, "first")
+    before = {raw.key: pipeline.lake.get(raw.key) for raw in manifest.objects}
+    zone = RawZone(pipeline.lake, DAY, "first")
     raw = next(raw for raw in manifest.objects if raw.kind == "album")
     request = next(
-        request for request in _requests(world, source) if request.requested_id == raw.requested_id
+        request for request in _requests(pipeline, source) if request.requested_id == raw.requested_id
     )
     later = ApiResponse(200, b'{"name": "other"}', raw.observed_at, raw.path, (), "", {"name": "other"})
     first = zone.keep(request, later)
     assert first is not None
     assert first.body == before[raw.key].data
     assert zone.describe(request) == raw
-    assert {key: world.lake.get(key) for key in before} == before
+    assert {key: pipeline.lake.get(key) for key in before} == before
 
 
-def _requests(world: World, source: Source) -> list:  # type: ignore[type-arg]
+def _requests(pipeline: Pipeline, source: Source) -> list:  # type: ignore[type-arg]
     seen: list = []  # type: ignore[type-arg]
 
     class Watching(RawZone):
@@ -121,8 +121,8 @@ def _requests(world: World, source: Source) -> list:  # type: ignore[type-arg]
 
     from spotify_pipeline.spotify.crawl import crawl
 
-    zone = Watching(world.lake, DAY, "first")
-    with world.runtime.spotify() as client:
+    zone = Watching(pipeline.lake, DAY, "first")
+    with pipeline.runtime.spotify() as client:
         crawl(client, source, partition=DAY, have=zone.have, keep=zone.keep)
     return [request for request in seen if request.kind.value == "album"]
 
@@ -130,8 +130,8 @@ def _requests(world: World, source: Source) -> list:  # type: ignore[type-arg]
 class _Overtaken:
     """A client whose first call is held up until another attempt has done everything."""
 
-    def __init__(self, client: SpotifyClient, world: World) -> None:
-        self._client, self._world, self._held = client, world, True
+    def __init__(self, client: SpotifyClient, pipeline: Pipeline) -> None:
+        self._client, self._world, self._held = client, pipeline, True
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._client, name)
@@ -145,23 +145,23 @@ class _Overtaken:
 
 
 def test_an_attempt_that_outlives_its_task_leaves_its_retry_s_manifest_alone(
-    world: World, source: Source
+    pipeline: Pipeline, source: Source
 ) -> None:
-    with world.runtime.spotify() as client:
-        orphan = fetch_into_raw(world.lake, _Overtaken(client, world), DAY, source, concurrency=1)  # type: ignore[arg-type]
+    with pipeline.runtime.spotify() as client:
+        orphan = fetch_into_raw(pipeline.lake, _Overtaken(client, pipeline), DAY, source, concurrency=1)  # type: ignore[arg-type]
     assert orphan.complete
-    manifest = read_manifest(world.lake, DAY, "first")
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
     assert manifest.calls == len(manifest.objects)
-    assert world.load("first").status == "complete", "what was validated is still what is there"
+    assert pipeline.load("first").status == "complete", "what was validated is still what is there"
 
 
-def test_a_manifest_is_the_same_whatever_the_attempts_it_took(world: World) -> None:
-    world.fetch("first")
-    manifest = read_manifest(world.lake, DAY, "first")
+def test_a_manifest_is_the_same_whatever_the_attempts_it_took(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
     assert replace(manifest, calls=99).content_sha256 == manifest.content_sha256
     assert replace(manifest, objects=manifest.objects[1:]).content_sha256 != manifest.content_sha256
-    world.validate("first")
-    world.lake.put(keys.manifest_key(DAY, "first"), replace(manifest, calls=99).to_bytes())
-    assert world.load("first").status == "complete"
+    pipeline.validate("first")
+    pipeline.lake.put(keys.manifest_key(DAY, "first"), replace(manifest, calls=99).to_bytes())
+    assert pipeline.load("first").status == "complete"

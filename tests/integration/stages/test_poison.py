@@ -15,9 +15,9 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.stages.fetch import fetch_into_raw
+from tests.integration.pipeline import DAY, Pipeline
 from tests.integration.spotify.conftest import ClientMaker, scripted_client, server, sleeps
 from tests.integration.spotify.scripted import Reply, ScriptedServer
-from tests.integration.stages.conftest import DAY, World
 
 __all__ = ["scripted_client", "server", "sleeps"]  # fixtures
 pytestmark = pytest.mark.integration
@@ -94,9 +94,9 @@ def album(number: int, poison: str = "", *, twice: bool = False) -> str:
 
 @dataclass
 class Poisoned:
-    """A world whose Spotify answers by script."""
+    """A pipeline whose Spotify answers by script."""
 
-    world: World
+    pipeline: Pipeline
     server: ScriptedServer
     client: SpotifyClient
 
@@ -105,25 +105,25 @@ class Poisoned:
         source = Source(name, SourceKind.ALBUM, (f"{number:022}",))
         self.server.on(f"/v1/albums/{number:022}", Reply(body=body))
         try:
-            fetch_into_raw(self.world.lake, self.client, DAY, source)
-            self.world.validate(name)
-            return self.world.load(name)
+            fetch_into_raw(self.pipeline.lake, self.client, DAY, source)
+            self.pipeline.validate(name)
+            return self.pipeline.load(name)
         except PipelineError as error:
             return error
 
     def assert_zones_hold(self) -> None:
         for zone in ("", "raw/", "validated/", "quarantine/"):
-            for key in self.world.lake.keys(zone):
+            for key in self.pipeline.lake.keys(zone):
                 assert KEY.fullmatch(key), key
 
 
 @pytest.fixture
-def poisoned(world: World, server: ScriptedServer, scripted_client: ClientMaker) -> Poisoned:
-    return Poisoned(world, server, scripted_client())
+def poisoned(pipeline: Pipeline, server: ScriptedServer, scripted_client: ClientMaker) -> Poisoned:
+    return Poisoned(pipeline, server, scripted_client())
 
 
 def test_promise_8_a_bad_record_never_stops_the_good_ones_whatever_is_in_it(poisoned: Poisoned) -> None:
-    world = poisoned.world
+    pipeline = poisoned.pipeline
     for number, (name, poison) in enumerate(RECORD_POISON.items(), start=1):
         state = poisoned.process(name, number, album(number, poison, twice=name == "two-ids"))
         assert not isinstance(state, PipelineError), (name, str(state))
@@ -132,13 +132,13 @@ def test_promise_8_a_bad_record_never_stops_the_good_ones_whatever_is_in_it(pois
         assert (counts.fetched, counts.loaded, counts.quarantined) == (GOOD + 1, GOOD, 1), name
         assert state.counts["album"].loaded == 1, name
         assert all(kind.adds_up for kind in state.counts.values()), name
-    refused = world.query("SELECT source, pointer FROM ops.quarantined_record ORDER BY source")
+    refused = pipeline.query("SELECT source, pointer FROM ops.quarantined_record ORDER BY source")
     assert refused == [(name, "/tracks/items/0") for name in sorted(RECORD_POISON)]
     # each table is there, holds what was good and nothing else
-    assert world.query(
+    assert pipeline.query(
         "SELECT count(*), count(*) FILTER (WHERE name = 'Track ' || track_id::numeric) FROM staging.tracks"
     ) == [(GOOD * len(RECORD_POISON),) * 2]
-    assert world.query("SELECT artist_id FROM staging.artists") == [(f"{7:022}",)]
+    assert pipeline.query("SELECT artist_id FROM staging.artists") == [(f"{7:022}",)]
     poisoned.assert_zones_hold()
 
 
@@ -182,13 +182,13 @@ def test_an_odd_encoding_is_read_and_what_is_no_json_ends_in_a_clear_error(poiso
         state = poisoned.process(name, number, encode(album(number, ', "extra": 1')))
         assert not isinstance(state, PipelineError), (name, str(state))
         assert (state.counts["track"].loaded, state.counts["track"].quarantined) == (GOOD + 1, 0), name
-    loaded = poisoned.world.checksums()
+    loaded = poisoned.pipeline.checksums()
     for name, body in NO_ANSWER.items():
         number += 1
         error = poisoned.process(name, number, body)
         assert isinstance(error, PipelineError), name
         assert "\n" not in str(error), name
-    assert poisoned.world.checksums() == loaded
+    assert poisoned.pipeline.checksums() == loaded
     poisoned.assert_zones_hold()
 
 
@@ -200,9 +200,9 @@ def test_promise_4_nothing_is_lost_where_an_answer_holds_no_record(poisoned: Poi
         assert "spotify-pipeline quarantine list" in str(error), (name, str(error))
     state = poisoned.process("null", 99, b"null")
     assert (state.status, state.counts["album"].set_aside) == ("partial", 1)
-    codes = poisoned.world.query("SELECT source, reason_code FROM ops.quarantined_record ORDER BY source")
+    codes = poisoned.pipeline.query("SELECT source, reason_code FROM ops.quarantined_record ORDER BY source")
     assert [source for source, _ in codes] == sorted(NO_RECORDS)
-    assert poisoned.world.query("SELECT count(*) FROM staging.albums") == [(0,)]
+    assert poisoned.pipeline.query("SELECT count(*) FROM staging.albums") == [(0,)]
     poisoned.assert_zones_hold()
 
 
@@ -210,8 +210,8 @@ def test_a_hundred_megabytes_are_refused_before_they_are_kept(poisoned: Poisoned
     body = album(1, f', "name": "{"x" * 100_000_000}"').encode()
     error = poisoned.process("large", 1, body)
     assert "SPOTIFY_PIPELINE_MAX_RESPONSE_BYTES" in str(error)
-    assert poisoned.world.lake.keys("raw/") == []
-    assert read_manifest(poisoned.world.lake, DAY, "large") is None
+    assert poisoned.pipeline.lake.keys("raw/") == []
+    assert read_manifest(poisoned.pipeline.lake, DAY, "large") is None
 
 
 def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Poisoned) -> None:
@@ -231,10 +231,10 @@ def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Pois
     known = {"type": "artist", "id": artist, "name": "Somebody"}
     poisoned.server.replies = _Listing(poisoned.server.replies["/api/token"], artist, known, page)
     source = Source("listing", SourceKind.ARTIST, (artist,), ("album",))
-    fetch_into_raw(poisoned.world.lake, poisoned.client, DAY, source)
+    fetch_into_raw(poisoned.pipeline.lake, poisoned.client, DAY, source)
     asked = {path.partition("?")[0] for path, _ in poisoned.server.seen}
     assert asked == {"/api/token", f"/v1/artists/{artist}", f"/v1/artists/{artist}/albums"}
-    summary = poisoned.world.validate("listing")
+    summary = poisoned.pipeline.validate("listing")
     assert summary.counts["album"].quarantined == len(bad)
     poisoned.assert_zones_hold()
 

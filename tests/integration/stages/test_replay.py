@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
-from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.observations import Observation, observations
-from spotify_pipeline.errors import ConnectionMissing, DamagedObject, NothingRetained, PartitionBusy
+from spotify_pipeline.errors import DamagedObject, NothingRetained, PartitionBusy
 from spotify_pipeline.lake import keys
-from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.stages import replay as replaying
 from spotify_pipeline.stages import validate as validating
 from spotify_pipeline.stages.details import DETAILS
@@ -26,41 +24,26 @@ from spotify_pipeline.stages.replay import (
     replay_source,
     retained_partitions,
 )
-from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.stages.conftest import DAY, World
-from tests.integration.stages.test_accounts import listen, logged_in, own_sources
+from tests.integration.pipeline import (
+    DAY,
+    NEXT_DAY,
+    VERSIONS,
+    Pipeline,
+    listen,
+    logged_in,
+    own_sources,
+    spoil,
+    without_spotify,
+)
 
 pytestmark = pytest.mark.integration
-NEXT_DAY = DAY + timedelta(days=1)
-VERSIONS = """
-    SELECT t, xmin FROM (
-        SELECT t::text, xmin::text FROM staging.tracks AS t UNION ALL
-        SELECT t::text, xmin::text FROM staging.track_observations AS t UNION ALL
-        SELECT t::text, xmin::text FROM staging.saved_tracks AS t UNION ALL
-        SELECT t::text, xmin::text FROM staging.plays AS t UNION ALL
-        SELECT t::text, xmin::text FROM staging.playlist_membership AS t UNION ALL
-        SELECT t::text, xmin::text FROM ops.reconciliation AS t UNION ALL
-        SELECT t::text, xmin::text FROM ops.quarantined_record AS t
-    ) AS rows ORDER BY 1
-"""
 
 
-def without_spotify(runtime: Runtime, run_id: str = "replay") -> Runtime:
-    """The same runtime, where whoever looks for Spotify's connections fails."""
-
-    def lookup(conn_id: str) -> ConnectionInfo:
-        if conn_id.startswith("spotify_") and conn_id != "spotify_lake":
-            raise ConnectionMissing(f"a replay asked for {conn_id}")
-        return runtime.lookup(conn_id)
-
-    return Runtime(settings=runtime.settings, lookup=lookup, attempt=Attempt(run_id, 1))
-
-
-def replay_all(world: World, first: date = DAY, last: date = NEXT_DAY) -> list[str]:
+def replay_all(pipeline: Pipeline, first: date = DAY, last: date = NEXT_DAY) -> list[str]:
     """Everything that is kept of a range, newest date first; the names of the sources."""
-    runtime = without_spotify(world.runtime)
+    runtime = without_spotify(pipeline.runtime)
     done = []
     for planned in reversed(plan_replay(runtime, first, last)):
         states = replay_partition(runtime, planned)
@@ -69,41 +52,26 @@ def replay_all(world: World, first: date = DAY, last: date = NEXT_DAY) -> list[s
     return sorted(done)
 
 
-def two_days(world: World) -> None:
+def two_days(pipeline: Pipeline) -> None:
     """All that there is to load: sources, details, and a reading of the listening history."""
-    world.run()
-    world.run_details()
-    listen(world)
-    world.go_to(NEXT_DAY)
-    world.run(NEXT_DAY)
+    pipeline.run()
+    pipeline.run_details()
+    listen(pipeline)
+    pipeline.go_to(NEXT_DAY)
+    pipeline.run(NEXT_DAY)
 
 
 @pytest.fixture
-def account(world: World) -> Iterator[World]:
+def account(pipeline: Pipeline) -> Iterator[Pipeline]:
     """A user's sources beside an artist."""
-    artist = world.sandbox.control.catalog().artists[0][0]
-    world.list_sources({"name": "first", "kind": "artist", "ids": [artist]}, *own_sources(world))
-    yield logged_in(world)
-    world.sandbox.control.reset_users()
-
-
-def spoil(world: World, source: str, old: bytes, new: bytes, *, album: int = 0) -> None:
-    """Alter one track of a stored album as if Spotify had answered so, manifest included."""
-    manifest = read_manifest(world.lake, DAY, source)
-    assert manifest is not None
-    objects = list(manifest.objects)
-    place = [place for place, raw in enumerate(objects) if raw.kind == "album"][album]
-    stored = world.lake.get(objects[place].key)
-    data = stored.data.replace(old, new, 1)
-    world.lake.put(stored.key, data, metadata=stored.metadata)
-    objects[place] = replace(objects[place], sha256=sha256(data), bytes=len(data))
-    altered = replace(manifest, objects=tuple(objects))
-    assert altered != manifest
-    world.lake.put(altered.key, altered.to_bytes())
+    artist = pipeline.sandbox.control.catalog().artists[0][0]
+    pipeline.list_sources({"name": "first", "kind": "artist", "ids": [artist]}, *own_sources(pipeline))
+    yield logged_in(pipeline)
+    pipeline.sandbox.control.reset_users()
 
 
 def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_and_no_object_and_calls_nobody(
-    account: World,
+    account: Pipeline,
 ) -> None:
     two_days(account)
     before = account.checksums(), account.query(VERSIONS)
@@ -119,7 +87,7 @@ def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_and_no_object_and_c
     assert account.sandbox.control.calls().total == 0
 
 
-def test_raw_alone_gives_the_warehouse_again_in_any_order(account: World) -> None:
+def test_raw_alone_gives_the_warehouse_again_in_any_order(account: Pipeline) -> None:
     two_days(account)
     expected = account.checksums()
     validated = account.objects("validated")
@@ -138,11 +106,11 @@ def test_raw_alone_gives_the_warehouse_again_in_any_order(account: World) -> Non
 
 
 def test_a_corrected_transformation_overwrites_what_the_old_one_loaded(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.run()
-    right = world.checksums()
-    objects = world.objects("validated")
+    pipeline.run()
+    right = pipeline.checksums()
+    objects = pipeline.objects("validated")
 
     def wrong(*arguments: Any) -> Iterator[Observation]:
         for row in observations(*arguments):
@@ -151,31 +119,31 @@ def test_a_corrected_transformation_overwrites_what_the_old_one_loaded(
 
     with monkeypatch.context() as patched:
         patched.setattr(validating, "observations", wrong)
-        replay_all(world)
+        replay_all(pipeline)
     for table in ("tracks", "albums", "artists", "track_observations", "artist_observations"):
-        assert world.query(f"SELECT bool_and(name LIKE '%?') FROM staging.{table}") == [(True,)], table
-    sequence = world.query("SELECT max(load_seq) FROM staging.track_observations")
+        assert pipeline.query(f"SELECT bool_and(name LIKE '%?') FROM staging.{table}") == [(True,)], table
+    sequence = pipeline.query("SELECT max(load_seq) FROM staging.track_observations")
 
-    replay_all(world)
+    replay_all(pipeline)
 
-    assert world.checksums() == right
-    assert world.objects("validated") == objects
+    assert pipeline.checksums() == right
+    assert pipeline.objects("validated") == objects
     # the incremental models go by it
-    assert world.query("SELECT max(load_seq) FROM staging.track_observations") > sequence
+    assert pipeline.query("SELECT max(load_seq) FROM staging.track_observations") > sequence
 
 
 def test_what_passes_by_now_is_loaded_and_resolved_and_its_quarantine_object_goes(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.fetch("first")
-    spoil(world, "first", b'"explicit":false', b'"explicit":"no"')
-    spoil(world, "first", b'"disc_number":1', b'"disc_number":-1', album=1)
-    world.validate("first")
-    refused = world.load("first").counts["track"]
+    pipeline.fetch("first")
+    spoil(pipeline, "first", b'"explicit":false', b'"explicit":"no"')
+    spoil(pipeline, "first", b'"disc_number":1', b'"disc_number":-1', album=1)
+    pipeline.validate("first")
+    refused = pipeline.load("first").counts["track"]
     assert refused.quarantined == 2
-    tracks = world.query("SELECT count(*) FROM staging.tracks")
+    tracks = pipeline.query("SELECT count(*) FROM staging.tracks")
     open_records = "SELECT reason_code FROM ops.quarantined_record WHERE resolved_at IS NULL ORDER BY 1"
-    assert [row[0] for row in world.query(open_records)] == [
+    assert [row[0] for row in pipeline.query(open_records)] == [
         "track.disc_number.minimum", "track.explicit.type",
     ]  # fmt: skip
 
@@ -187,61 +155,62 @@ def test_what_passes_by_now_is_loaded_and_resolved_and_its_quarantine_object_goe
         return judge(kind, record)
 
     monkeypatch.setattr(validating, "validate", today)
-    state = replay_source(without_spotify(world.runtime), DAY, "first")
+    state = replay_source(without_spotify(pipeline.runtime), DAY, "first")
 
     assert state.counts["track"].quarantined == 1
     assert state.counts["track"].loaded == refused.loaded + 1
-    assert world.query("SELECT count(*) FROM staging.tracks") == [(tracks[0][0] + 1,)]  # type: ignore[operator]
-    assert world.query(open_records) == [("track.disc_number.minimum",)]
-    assert len(world.objects("quarantine")) == 1
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(tracks[0][0] + 1,)]  # type: ignore[operator]
+    assert pipeline.query(open_records) == [("track.disc_number.minimum",)]
+    assert len(pipeline.objects("quarantine")) == 1
 
     # the older schema again: the record is open again, as its answer still says the same
     monkeypatch.undo()
-    replay_source(without_spotify(world.runtime), DAY, "first")
-    assert len(world.query(open_records)) == 2
+    replay_source(without_spotify(pipeline.runtime), DAY, "first")
+    assert len(pipeline.query(open_records)) == 2
 
 
 def test_a_replay_gives_way_to_an_ingest_of_the_same_partition(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.run()
-    fence = world.query("SELECT fence FROM ops.step_lease WHERE step = 'load' AND source = 'first'")
-    replay_source(without_spotify(world.runtime), DAY, "first")
+    pipeline.run()
+    fence = pipeline.query("SELECT fence FROM ops.step_lease WHERE step = 'load' AND source = 'first'")
+    replay_source(without_spotify(pipeline.runtime), DAY, "first")
     query = "SELECT fence FROM ops.step_lease WHERE step = 'load' AND source = 'first'"
-    assert world.query(query) == fence, "an ingest that runs now keeps its lease"
+    assert pipeline.query(query) == fence, "an ingest that runs now keeps its lease"
 
-    loads = world.query("SELECT count(*) FROM ops.load")
+    loads = pipeline.query("SELECT count(*) FROM ops.load")
     validate_source = replaying.validate_source
 
     def slowly(*arguments: object) -> object:
-        lease.acquire(world.runtime.ingest, "load", DAY, "first", "ingest#1")
+        lease.acquire(pipeline.runtime.ingest, "load", DAY, "first", "ingest#1")
         return validate_source(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(replaying, "validate_source", slowly)
     with pytest.raises(PartitionBusy, match=f"another run has begun to load source 'first' of {DAY}"):
-        replay_source(without_spotify(world.runtime), DAY, "first")
-    assert world.query("SELECT count(*) FROM ops.load") == loads
+        replay_source(without_spotify(pipeline.runtime), DAY, "first")
+    assert pipeline.query("SELECT count(*) FROM ops.load") == loads
 
 
-def test_counts_of_a_later_load_are_not_written_over(world: World) -> None:
-    world.run()
-    runtime = without_spotify(world.runtime)
+def test_counts_of_a_later_load_are_not_written_over(pipeline: Pipeline) -> None:
+    pipeline.run()
+    runtime = without_spotify(pipeline.runtime)
     states = replay_partition(runtime, Replay(DAY, ("first", "second")))
-    world.load("first")  # by another run
-    before = world.query("SELECT * FROM ops.reconciliation WHERE source = 'first' ORDER BY record_kind")
+    pipeline.load("first")  # by another run
+    before = pipeline.query("SELECT * FROM ops.reconciliation WHERE source = 'first' ORDER BY record_kind")
     stale = replace(states[0], counts={"track": KindCounts(fetched=1, loaded=1)})
     verdict = reconcile_replay(runtime, DAY, [stale, states[1]])
     assert verdict.complete == ["second"]
     assert (
-        world.query("SELECT * FROM ops.reconciliation WHERE source = 'first' ORDER BY record_kind") == before
+        pipeline.query("SELECT * FROM ops.reconciliation WHERE source = 'first' ORDER BY record_kind")
+        == before
     )
 
 
-def test_a_range_is_what_is_kept_of_it(world: World) -> None:
-    world.run()
-    world.go_to(NEXT_DAY)
-    world.run(NEXT_DAY)
-    lake, runtime = world.lake, without_spotify(world.runtime)
+def test_a_range_is_what_is_kept_of_it(pipeline: Pipeline) -> None:
+    pipeline.run()
+    pipeline.go_to(NEXT_DAY)
+    pipeline.run(NEXT_DAY)
+    lake, runtime = pipeline.lake, without_spotify(pipeline.runtime)
     assert retained_partitions(lake, date(2020, 1, 1), date(2030, 1, 1)) == [DAY, NEXT_DAY]
     # what has no manifest is no partition
     lake.delete(keys.manifest_key(DAY, "first"))
@@ -249,7 +218,7 @@ def test_a_range_is_what_is_kept_of_it(world: World) -> None:
     lake.delete(keys.manifest_key(DAY, "second"))
     assert retained_partitions(lake, DAY, NEXT_DAY) == [NEXT_DAY]
     assert plan_replay(runtime, DAY, NEXT_DAY, ["second"]) == [Replay(NEXT_DAY, ("second",))]
-    assert world.query("SELECT partition FROM ops.step_lease WHERE source = '_all' ORDER BY 1") == [
+    assert pipeline.query("SELECT partition FROM ops.step_lease WHERE source = '_all' ORDER BY 1") == [
         (DAY,), (NEXT_DAY,),
     ]  # fmt: skip
 
@@ -263,19 +232,19 @@ def test_a_range_is_what_is_kept_of_it(world: World) -> None:
     ],
 )
 def test_a_range_that_cannot_be_replayed_is_one_sentence(
-    world: World, first: date, last: date, sources: list[str], said: str
+    pipeline: Pipeline, first: date, last: date, sources: list[str], said: str
 ) -> None:
-    world.fetch("first")
+    pipeline.fetch("first")
     with pytest.raises(NothingRetained, match=said):
-        plan_replay(without_spotify(world.runtime), first, last, sources)
+        plan_replay(without_spotify(pipeline.runtime), first, last, sources)
 
 
-def test_a_damaged_answer_fails_its_source_and_not_the_others(world: World) -> None:
-    world.run()
-    broken = next(key for key in world.lake.keys("raw/") if "source=first/album-" in key)
-    world.lake.delete(broken)
-    states = replay_partition(without_spotify(world.runtime), Replay(DAY, ("first", "second")))
+def test_a_damaged_answer_fails_its_source_and_not_the_others(pipeline: Pipeline) -> None:
+    pipeline.run()
+    broken = next(key for key in pipeline.lake.keys("raw/") if "source=first/album-" in key)
+    pipeline.lake.delete(broken)
+    states = replay_partition(without_spotify(pipeline.runtime), Replay(DAY, ("first", "second")))
     assert [state.status for state in states] == ["failed", "complete"]
     assert broken in str(states[0].message)
     with pytest.raises(DamagedObject, match="no manifest"):
-        replay_source(without_spotify(world.runtime), DAY, "third")
+        replay_source(without_spotify(pipeline.runtime), DAY, "third")

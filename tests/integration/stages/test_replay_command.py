@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from spotify_pipeline.cli.replay import replay
+from tests.integration.pipeline import DAY, Pipeline
 from tests.integration.stages.commands import call
-from tests.integration.stages.conftest import DAY, World
 
 pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
@@ -17,15 +17,15 @@ RANGE = ("--from", str(DAY), "--to", str(NEXT_DAY))
 
 
 @pytest.fixture
-def two_days(world: World) -> World:
-    world.run()
-    world.go_to(NEXT_DAY)
-    world.run(NEXT_DAY)
-    world.sandbox.control.reset_calls()
-    return world
+def two_days(pipeline: Pipeline) -> Pipeline:
+    pipeline.run()
+    pipeline.go_to(NEXT_DAY)
+    pipeline.run(NEXT_DAY)
+    pipeline.sandbox.control.reset_calls()
+    return pipeline
 
 
-def test_two_dates_at_a_time_give_what_was_there_and_a_table(two_days: World) -> None:
+def test_two_dates_at_a_time_give_what_was_there_and_a_table(two_days: Pipeline) -> None:
     before = two_days.checksums(), two_days.objects("validated")
     done = call(replay, two_days, *RANGE, "--workers", "2")
     assert done.exit_code == 0, done.output
@@ -42,7 +42,7 @@ def test_two_dates_at_a_time_give_what_was_there_and_a_table(two_days: World) ->
     assert runs == 1
 
 
-def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: World) -> None:
+def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: Pipeline) -> None:
     broken = next(key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key)
     two_days.lake.delete(broken)
     done = call(replay, two_days, *RANGE, "--workers", "1")
@@ -55,14 +55,14 @@ def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: World) -> 
     assert loaded == [(DAY, "second"), (NEXT_DAY, "first"), (NEXT_DAY, "second")]
 
 
-def test_one_source_of_the_range(two_days: World) -> None:
+def test_one_source_of_the_range(two_days: Pipeline) -> None:
     assert call(replay, two_days, *RANGE, "--source", "second").exit_code == 0
     loaded = two_days.query("SELECT DISTINCT source FROM ops.load WHERE run_id LIKE '%replay%'")
     assert loaded == [("second",)]
 
 
 def test_without_pyspark_the_spark_engine_says_what_to_install(
-    two_days: World, monkeypatch: pytest.MonkeyPatch
+    two_days: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
@@ -73,12 +73,12 @@ def test_without_pyspark_the_spark_engine_says_what_to_install(
     assert two_days.query("SELECT count(*) FROM ops.load WHERE run_id LIKE '%replay%'") == [(0,)]
 
 
-def test_a_bad_range_is_one_sentence(world: World) -> None:
-    done = call(replay, world, "--from", str(NEXT_DAY), "--to", str(DAY))
+def test_a_bad_range_is_one_sentence(pipeline: Pipeline) -> None:
+    done = call(replay, pipeline, "--from", str(NEXT_DAY), "--to", str(DAY))
     assert done.exit_code == 1
     assert done.stderr == (
-        f"error: the range begins on {NEXT_DAY} and ends on {DAY}, before it: turn it round\n"
+        f"error: the range begins on {NEXT_DAY} and ends on {DAY}, before it: swap the dates\n"
     )
-    done = call(replay, world, *RANGE)
+    done = call(replay, pipeline, *RANGE)
     assert done.stderr == f"error: nothing is kept from {DAY} to {NEXT_DAY}: no raw is kept at all\n"
-    assert call(replay, world, "--from", "22.11.2026", "--to", str(DAY)).exit_code == 2
+    assert call(replay, pipeline, "--from", "22.11.2026", "--to", str(DAY)).exit_code == 2

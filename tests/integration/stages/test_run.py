@@ -21,269 +21,271 @@ from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
 
 
-def test_promise_4_nothing_is_lost_nothing_is_invented(world: World) -> None:
-    verdict = world.run()
+def test_promise_4_nothing_is_lost_nothing_is_invented(pipeline: Pipeline) -> None:
+    verdict = pipeline.run()
     assert verdict.complete == ["first", "second"]
     assert not verdict.partial
     assert not verdict.failed
-    sums = world.query(
+    sums = pipeline.query(
         "SELECT sum(fetched), sum(loaded + quarantined + duplicates + set_aside) FROM ops.reconciliation"
     )
     assert sums[0][0] == sums[0][1]
     assert sums[0][0] > 100  # type: ignore[operator]
     # two sources list the third artist: one row in the table, one record in each source
-    shared = world.query(
+    shared = pipeline.query(
         "SELECT count(*) FROM staging.source_records WHERE record_kind = 'artist' GROUP BY record_id "
         "ORDER BY 1 DESC LIMIT 1"
     )
     assert shared == [(2,)]
 
 
-def test_every_track_of_the_listed_artists_albums_is_loaded_with_its_artists_and_album(world: World) -> None:
-    world.run()
+def test_every_track_of_the_listed_artists_albums_is_loaded_with_its_artists_and_album(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.run()
     for orphan in (
         "SELECT count(*) FROM staging.tracks LEFT JOIN staging.albums USING (album_id) WHERE albums IS NULL",
         "SELECT count(*) FROM staging.tracks, unnest(artist_ids) AS artist_id LEFT JOIN staging.artists "
         "USING (artist_id) WHERE artists IS NULL",
     ):
-        assert world.query(orphan) == [(0,)]
+        assert pipeline.query(orphan) == [(0,)]
 
 
-def test_promise_1_run_twice_same_result(world: World) -> None:
-    world.run()
-    before = world.checksums(), world.objects("raw"), world.objects("validated")
-    versions = world.query("SELECT track_id, xmin::text FROM staging.tracks ORDER BY 1")
-    reconciled = world.query(
+def test_promise_1_run_twice_same_result(pipeline: Pipeline) -> None:
+    pipeline.run()
+    before = pipeline.checksums(), pipeline.objects("raw"), pipeline.objects("validated")
+    versions = pipeline.query("SELECT track_id, xmin::text FROM staging.tracks ORDER BY 1")
+    reconciled = pipeline.query(
         "SELECT *, xmin::text FROM ops.reconciliation ORDER BY partition, source, record_kind"
     )
-    world.sandbox.control.reset_calls()
-    world.run()
-    assert (world.checksums(), world.objects("raw"), world.objects("validated")) == before
-    assert world.query("SELECT track_id, xmin::text FROM staging.tracks ORDER BY 1") == versions
+    pipeline.sandbox.control.reset_calls()
+    pipeline.run()
+    assert (pipeline.checksums(), pipeline.objects("raw"), pipeline.objects("validated")) == before
+    assert pipeline.query("SELECT track_id, xmin::text FROM staging.tracks ORDER BY 1") == versions
     assert (
-        world.query("SELECT *, xmin::text FROM ops.reconciliation ORDER BY partition, source, record_kind")
+        pipeline.query("SELECT *, xmin::text FROM ops.reconciliation ORDER BY partition, source, record_kind")
         == reconciled
     )
-    assert world.sandbox.control.calls().total == 0
+    assert pipeline.sandbox.control.calls().total == 0
 
 
-def test_promise_2_any_order_same_result(world: World) -> None:
+def test_promise_2_any_order_same_result(pipeline: Pipeline) -> None:
     days = [DAY, NEXT_DAY, DAY + timedelta(days=2)]
     for day in days:
-        world.go_to(day)
-        world.run(day)
-    expected = world.checksums()
-    with connect(world.runtime.lookup("warehouse_owner")) as conn:
+        pipeline.go_to(day)
+        pipeline.run(day)
+    expected = pipeline.checksums()
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute(
             "TRUNCATE staging.tracks, staging.albums, staging.artists, staging.source_records, "
             "staging.track_observations, staging.album_observations, staging.artist_observations"
         )
     for day in [days[2], days[0], days[1], days[0]]:
         for name in ("second", "first"):
-            world.validate(name, day)
-            world.load(name, day)
-    assert world.checksums() == expected
+            pipeline.validate(name, day)
+            pipeline.load(name, day)
+    assert pipeline.checksums() == expected
 
 
-def test_promise_5_the_past_is_not_faked(world: World) -> None:
+def test_promise_5_the_past_is_not_faked(pipeline: Pipeline) -> None:
     yesterday = DAY - timedelta(days=1)
     with pytest.raises(PastPartition, match=f"{yesterday} is not Spotify's date \\({DAY}\\)"):
-        plan(world.runtime, yesterday)
-    assert world.sandbox.control.calls().api_total == 0
+        plan(pipeline.runtime, yesterday)
+    assert pipeline.sandbox.control.calls().api_total == 0
 
 
-def test_a_past_partition_uses_the_raw_that_exists(world: World) -> None:
-    world.run()
-    world.go_to(NEXT_DAY)
-    world.list_sources({"name": "other", "kind": "search", "queries": ["love"]})
-    planned = plan(world.runtime, DAY)
+def test_a_past_partition_uses_the_raw_that_exists(pipeline: Pipeline) -> None:
+    pipeline.run()
+    pipeline.go_to(NEXT_DAY)
+    pipeline.list_sources({"name": "other", "kind": "search", "queries": ["love"]})
+    planned = plan(pipeline.runtime, DAY)
     assert not planned.fetch
     assert sorted(name for group in planned.groups for name in group.sources) == ["first", "second"]
-    assert world.run(DAY).complete == ["first", "second"]
+    assert pipeline.run(DAY).complete == ["first", "second"]
 
 
-def test_a_crawl_that_crosses_midnight_closes_as_partial(world: World) -> None:
-    planned = plan(world.runtime, DAY)
+def test_a_crawl_that_crosses_midnight_closes_as_partial(pipeline: Pipeline) -> None:
+    planned = plan(pipeline.runtime, DAY)
     assert planned.fetch
-    world.go_to(NEXT_DAY, "00:00:01")
-    outcome = world.fetch("first")
+    pipeline.go_to(NEXT_DAY, "00:00:01")
+    outcome = pipeline.fetch("first")
     assert not outcome.complete
     assert outcome.objects == 0
-    manifest = read_manifest(world.lake, DAY, "first")
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
     assert manifest.stopped_by is not None
     assert str(NEXT_DAY) in manifest.stopped_by
 
 
-def test_a_fetch_that_was_cut_off_goes_on_without_repeating_a_call(world: World) -> None:
-    control = world.sandbox.control
-    whole = world.fetch("first").calls
-    for key in world.lake.keys(keys.source_prefix(keys.RAW, DAY, "first"))[::2]:
-        world.lake.delete(key)
-    world.lake.delete(keys.manifest_key(DAY, "first"))
-    left = len(world.lake.keys(keys.source_prefix(keys.RAW, DAY, "first")))
+def test_a_fetch_that_was_cut_off_goes_on_without_repeating_a_call(pipeline: Pipeline) -> None:
+    control = pipeline.sandbox.control
+    whole = pipeline.fetch("first").calls
+    for key in pipeline.lake.keys(keys.source_prefix(keys.RAW, DAY, "first"))[::2]:
+        pipeline.lake.delete(key)
+    pipeline.lake.delete(keys.manifest_key(DAY, "first"))
+    left = len(pipeline.lake.keys(keys.source_prefix(keys.RAW, DAY, "first")))
     control.reset_calls()
-    outcome = world.fetch("first")
+    outcome = pipeline.fetch("first")
     assert outcome.complete
     assert control.calls().api_total == whole - left
     assert outcome.objects == whole
 
 
-def test_a_closed_bucket_makes_a_partial_source_whose_records_are_loaded(world: World) -> None:
-    world.sandbox.control.exhaust_quota("/v1/albums/", after=4)
-    verdict = world.run()
+def test_a_closed_bucket_makes_a_partial_source_whose_records_are_loaded(pipeline: Pipeline) -> None:
+    pipeline.sandbox.control.exhaust_quota("/v1/albums/", after=4)
+    verdict = pipeline.run()
     assert set(verdict.partial) == {"first", "second"}
     assert "QUOTA_EXCEEDED" in verdict.partial["first"]
-    assert world.query("SELECT count(*) > 0 FROM staging.tracks") == [(True,)]
-    assert world.query("SELECT bool_or(complete) FROM ops.reconciliation") == [(False,)]
+    assert pipeline.query("SELECT count(*) > 0 FROM staging.tracks") == [(True,)]
+    assert pipeline.query("SELECT bool_or(complete) FROM ops.reconciliation") == [(False,)]
 
 
-def test_promise_6_no_task_calls_a_closed_bucket_before_its_deadline(world: World) -> None:
-    control = world.sandbox.control
+def test_promise_6_no_task_calls_a_closed_bucket_before_its_deadline(pipeline: Pipeline) -> None:
+    control = pipeline.sandbox.control
     control.exhaust_quota("/v1/albums/", times=1, retry_after=3_600)
-    assert not world.fetch("first").complete
-    assert world.query("SELECT bucket, reason FROM ops.api_cooldown") == [
+    assert not pipeline.fetch("first").complete
+    assert pipeline.query("SELECT bucket, reason FROM ops.api_cooldown") == [
         ("GET /albums/{id}", "QUOTA_EXCEEDED")
     ]
     # another task, another client, no fault left: the table alone holds it back
     control.reset_calls()
-    assert not world.fetch("second").complete
+    assert not pipeline.fetch("second").complete
     assert "/v1/albums/{id}" not in control.calls().by_bucket
     # past the deadline the same sources go on from what they have
-    world.go_to(DAY, "07:30:00")
-    assert world.run().complete == ["first", "second"]
+    pipeline.go_to(DAY, "07:30:00")
+    assert pipeline.run().complete == ["first", "second"]
 
 
-def test_an_unknown_artist_fails_its_source_by_name_and_loads_the_rest(world: World) -> None:
-    artists = [artist_id for artist_id, _ in world.sandbox.control.catalog().artists]
-    world.list_sources(
+def test_an_unknown_artist_fails_its_source_by_name_and_loads_the_rest(pipeline: Pipeline) -> None:
+    artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
+    pipeline.list_sources(
         {"name": "typo", "kind": "artist", "ids": [artists[0], "0" * 22]},
         {"name": "good", "kind": "artist", "ids": [artists[1]]},
     )
-    verdict = world.run()
+    verdict = pipeline.run()
     assert verdict.complete == ["good"]
     assert "artist 0000000000000000000000" in verdict.failed["typo"]
     assert "sources.yml" in verdict.failed["typo"]
-    assert world.query(f"SELECT count(*) FROM staging.artists WHERE artist_id = '{artists[0]}'") == [(1,)]
+    assert pipeline.query(f"SELECT count(*) FROM staging.artists WHERE artist_id = '{artists[0]}'") == [(1,)]
     # the repair: only what is new is asked for
-    world.list_sources(
+    pipeline.list_sources(
         {"name": "typo", "kind": "artist", "ids": [artists[0], artists[2]]},
         {"name": "good", "kind": "artist", "ids": [artists[1]]},
     )
-    assert world.run().complete == ["good", "typo"]
+    assert pipeline.run().complete == ["good", "typo"]
 
 
-def test_a_wrong_secret_is_one_sentence_that_names_the_connection(world: World) -> None:
-    wrong = world.runtime.lookup("spotify_api")
+def test_a_wrong_secret_is_one_sentence_that_names_the_connection(pipeline: Pipeline) -> None:
+    wrong = pipeline.runtime.lookup("spotify_api")
     lookup = {
         "spotify_api": type(wrong)("spotify_api", login=wrong.login, password="wrong", extra=wrong.extra)
     }
-    runtime = type(world.runtime)(
-        settings=world.runtime.settings,
-        lookup=lambda conn_id: lookup.get(conn_id) or world.runtime.lookup(conn_id),
+    runtime = type(pipeline.runtime)(
+        settings=pipeline.runtime.settings,
+        lookup=lambda conn_id: lookup.get(conn_id) or pipeline.runtime.lookup(conn_id),
     )
     with pytest.raises(AuthenticationError, match="spotify_api") as refused:
         plan(runtime, DAY)
     assert "wrong" not in str(refused.value).replace("is wrong", "").replace("are wrong", "")
 
 
-def test_a_missing_bucket_is_named_with_the_way_out(world: World) -> None:
-    fields = vars(world.runtime.lookup("spotify_lake")) | {"schema": "no-such-bucket"}
-    lake_info = type(world.runtime.lookup("spotify_lake"))(**fields)
-    runtime = type(world.runtime)(
-        settings=world.runtime.settings,
-        lookup=lambda conn_id: lake_info if conn_id == "spotify_lake" else world.runtime.lookup(conn_id),
+def test_a_missing_bucket_is_named_with_the_way_out(pipeline: Pipeline) -> None:
+    fields = vars(pipeline.runtime.lookup("spotify_lake")) | {"schema": "no-such-bucket"}
+    lake_info = type(pipeline.runtime.lookup("spotify_lake"))(**fields)
+    runtime = type(pipeline.runtime)(
+        settings=pipeline.runtime.settings,
+        lookup=lambda conn_id: lake_info if conn_id == "spotify_lake" else pipeline.runtime.lookup(conn_id),
     )
     with pytest.raises(BucketMissing, match="'no-such-bucket' does not exist.*lake init"):
         plan(runtime, DAY)
 
 
-def test_a_warehouse_that_is_down_is_transient_and_a_retry_loses_nothing(world: World) -> None:
+def test_a_warehouse_that_is_down_is_transient_and_a_retry_loses_nothing(pipeline: Pipeline) -> None:
     for name in ("first", "second"):
-        world.fetch(name)
-        world.validate(name)
-    info = world.runtime.ingest
+        pipeline.fetch(name)
+        pipeline.validate(name)
+    info = pipeline.runtime.ingest
     away = type(info)(**(vars(info) | {"port": 1}))
-    runtime = type(world.runtime)(
-        settings=world.runtime.settings,
-        lookup=lambda conn_id: away if conn_id == "warehouse_ingest" else world.runtime.lookup(conn_id),
+    runtime = type(pipeline.runtime)(
+        settings=pipeline.runtime.settings,
+        lookup=lambda conn_id: away if conn_id == "warehouse_ingest" else pipeline.runtime.lookup(conn_id),
     )
     with pytest.raises(WarehouseUnavailable, match="warehouse_ingest.*127.0.0.1:1"):
         load_source(runtime, DAY, "first")
-    assert world.run().complete == ["first", "second"]
+    assert pipeline.run().complete == ["first", "second"]
 
 
-def test_a_malformed_sources_file_names_its_line(world: World) -> None:
-    world.sources_file.write_text("version: 1\nsources:\n  - name: x\n    kind: artiste\n")
+def test_a_malformed_sources_file_names_its_line(pipeline: Pipeline) -> None:
+    pipeline.sources_file.write_text("version: 1\nsources:\n  - name: x\n    kind: artiste\n")
     with pytest.raises(SourcesFileError, match=r"sources\.yml:4"):
-        plan(world.runtime, DAY)
+        plan(pipeline.runtime, DAY)
 
 
-def test_a_source_that_is_mostly_bad_loads_nothing_and_says_why(world: World) -> None:
-    world.fetch("first")
-    _spoil(world, "first", b'"duration_ms":', b'"duration_ms":-')
-    world.validate("first")
+def test_a_source_that_is_mostly_bad_loads_nothing_and_says_why(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    _spoil(pipeline, "first", b'"duration_ms":', b'"duration_ms":-')
+    pipeline.validate("first")
     with pytest.raises(QuarantineShareExceeded, match=r"track\.duration_ms\.minimum"):
-        world.load("first")
-    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
-    assert world.query("SELECT count(*) > 10 FROM ops.quarantined_record") == [(True,)]
+        pipeline.load("first")
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+    assert pipeline.query("SELECT count(*) > 10 FROM ops.quarantined_record") == [(True,)]
 
 
-def test_promise_8_a_bad_record_never_stops_the_good_ones(world: World) -> None:
-    world.fetch("first")
-    _spoil(world, "first", b'"explicit":false', b'"explicit":"no"', limit=1)
-    summary = world.validate("first")
+def test_promise_8_a_bad_record_never_stops_the_good_ones(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    _spoil(pipeline, "first", b'"explicit":false', b'"explicit":"no"', limit=1)
+    summary = pipeline.validate("first")
     assert summary.counts["track"].quarantined == 1
-    state = world.load("first")
+    state = pipeline.load("first")
     assert state.status == "complete"
     assert state.counts["track"].adds_up
-    refused = world.query("SELECT record_kind, reason_code, pointer, raw_key FROM ops.quarantined_record")
+    refused = pipeline.query("SELECT record_kind, reason_code, pointer, raw_key FROM ops.quarantined_record")
     assert len(refused) == 1
     assert refused[0][:2] == ("track", "track.explicit.type")
     assert str(refused[0][2]).startswith("/tracks/items/")
     assert str(refused[0][3]).startswith(f"raw/ingest_date={DAY}/source=first/album-")
 
 
-def test_an_altered_raw_object_is_noticed(world: World) -> None:
-    world.fetch("first")
-    key = next(k for k in world.lake.keys("raw/") if "/album-" in k)
-    world.lake.put(key, world.lake.get(key).data + b" ", metadata=world.lake.get(key).metadata)
+def test_an_altered_raw_object_is_noticed(pipeline: Pipeline) -> None:
+    pipeline.fetch("first")
+    key = next(k for k in pipeline.lake.keys("raw/") if "/album-" in k)
+    pipeline.lake.put(key, pipeline.lake.get(key).data + b" ", metadata=pipeline.lake.get(key).metadata)
     with pytest.raises(DamagedObject, match="differs from its manifest"):
-        world.validate("first")
+        pipeline.validate("first")
 
 
-def test_extended_detail_of_a_later_day_keeps_what_a_simplified_record_lacks(world: World) -> None:
+def test_extended_detail_of_a_later_day_keeps_what_a_simplified_record_lacks(pipeline: Pipeline) -> None:
     """Absent is not null: an album listing of the next day does not erase the label and UPC."""
-    world.run()
-    before = world.query("SELECT album_id, upc FROM staging.albums WHERE upc IS NOT NULL ORDER BY 1")
+    pipeline.run()
+    before = pipeline.query("SELECT album_id, upc FROM staging.albums WHERE upc IS NOT NULL ORDER BY 1")
     assert before
-    world.go_to(NEXT_DAY)
-    world.sandbox.control.exhaust_quota("/v1/albums/")
-    world.run(NEXT_DAY)
+    pipeline.go_to(NEXT_DAY)
+    pipeline.sandbox.control.exhaust_quota("/v1/albums/")
+    pipeline.run(NEXT_DAY)
     kept = f"SELECT count(*) FROM staging.albums WHERE upc IS NOT NULL AND last_seen_on = '{NEXT_DAY}'"
-    assert world.query(kept) == [(len(before),)]
+    assert pipeline.query(kept) == [(len(before),)]
 
 
-def _spoil(world: World, source: str, old: bytes, new: bytes, *, limit: int | None = None) -> None:
+def _spoil(pipeline: Pipeline, source: str, old: bytes, new: bytes, *, limit: int | None = None) -> None:
     """Alter stored albums as if Spotify had answered so, manifest included."""
-    manifest = read_manifest(world.lake, DAY, source)
+    manifest = read_manifest(pipeline.lake, DAY, source)
     assert manifest is not None
     objects, left = [], limit
     for raw in manifest.objects:
-        stored = world.lake.get(raw.key)
+        stored = pipeline.lake.get(raw.key)
         data = stored.data
         if raw.kind == "album" and left != 0:
             data = data.replace(old, new, -1 if left is None else left)
             if data != stored.data and left is not None:
                 left -= 1
-        world.lake.put(raw.key, data, metadata=stored.metadata)
+        pipeline.lake.put(raw.key, data, metadata=stored.metadata)
         objects.append(replace(raw, sha256=sha256(data), bytes=len(data)))
     altered = replace(manifest, objects=tuple(objects))
     assert altered != manifest
-    world.lake.put(altered.key, altered.to_bytes())
+    pipeline.lake.put(altered.key, altered.to_bytes())

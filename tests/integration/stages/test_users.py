@@ -28,7 +28,7 @@ from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.advisory_locks import named_lock
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = pytest.mark.integration
 
@@ -46,118 +46,122 @@ class State:
         self.text = text
 
 
-def login_of(world: World, scopes: tuple[str, ...] = tuple(Scope)) -> Login:
-    token = world.sandbox.control.authorize("listener1", scopes)
-    return Login(world.sandbox.client_id, token, user_hash("listener1"), scopes, date(2026, 11, 22))
+def login_of(pipeline: Pipeline, scopes: tuple[str, ...] = tuple(Scope)) -> Login:
+    token = pipeline.sandbox.control.authorize("listener1", scopes)
+    return Login(pipeline.sandbox.client_id, token, user_hash("listener1"), scopes, date(2026, 11, 22))
 
 
 MakeRuntime = Callable[[Login | None], Runtime]
 
 
 @pytest.fixture
-def runtime_of(world: World, tmp_path: Path) -> MakeRuntime:
+def runtime_of(pipeline: Pipeline, tmp_path: Path) -> MakeRuntime:
     """A runtime whose connection spotify_user is this login, or is not defined."""
     state = State()
 
     def make(login: Login | None) -> Runtime:
         def lookup(conn_id: str) -> ConnectionInfo:
             if conn_id != SPOTIFY_USER:
-                return world.runtime.lookup(conn_id)
+                return pipeline.runtime.lookup(conn_id)
             if login is None:
                 raise ConnectionMissing("not defined")
             return from_environment(conn_id, {"AIRFLOW_CONN_SPOTIFY_USER": login.to_connection()})
 
-        settings = world.runtime.settings.model_copy(update={"login_file": tmp_path / "login.json"})
-        return replace(world.runtime, lookup=lookup, settings=settings, login_state=state)
+        settings = pipeline.runtime.settings.model_copy(update={"login_file": tmp_path / "login.json"})
+        return replace(pipeline.runtime, lookup=lookup, settings=settings, login_state=state)
 
     return make
 
 
-def test_a_library_is_planned_and_fetched_as_its_user(world: World, runtime_of: MakeRuntime) -> None:
-    world.list_sources({"name": "mine", "kind": "saved_tracks"}, {"name": "top", "kind": "top_tracks"})
-    runtime = runtime_of(login_of(world))
+def test_a_library_is_planned_and_fetched_as_its_user(pipeline: Pipeline, runtime_of: MakeRuntime) -> None:
+    pipeline.list_sources({"name": "mine", "kind": "saved_tracks"}, {"name": "top", "kind": "top_tracks"})
+    runtime = runtime_of(login_of(pipeline))
     assert [group.sources for group in plan(runtime, DAY).groups] == [("mine",), ("top",)]
 
     def fetch(number: int) -> bool:
         # a task of its own each: what they share is the warehouse and the state
-        return replace(world, runtime=runtime_of(login)).fetch(("mine", "top")[number % 2]).complete
+        return replace(pipeline, runtime=runtime_of(login)).fetch(("mine", "top")[number % 2]).complete
 
-    login = login_of(world)
-    world.sandbox.control.reset_calls()
+    login = login_of(pipeline)
+    pipeline.sandbox.control.reset_calls()
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(fetch, range(2))) == [True, True]
-    [_, known] = world.sandbox.control.authorizations()[-2:]
+    [_, known] = pipeline.sandbox.control.authorizations()[-2:]
     assert known["refreshes"] == 1
-    assert world.objects("raw")
+    assert pipeline.objects("raw")
 
 
-def test_a_list_that_the_login_cannot_read_stops_the_plan(world: World, runtime_of: MakeRuntime) -> None:
-    world.list_sources({"name": "mine", "kind": "saved_tracks"})
+def test_a_list_that_the_login_cannot_read_stops_the_plan(
+    pipeline: Pipeline, runtime_of: MakeRuntime
+) -> None:
+    pipeline.list_sources({"name": "mine", "kind": "saved_tracks"})
     with pytest.raises(PermissionDenied, match="no user is logged in"):
         plan(runtime_of(None), DAY)
     with pytest.raises(PermissionDenied, match="needs the scope user-library-read"):
-        plan(runtime_of(login_of(world, (Scope.TOP,))), DAY)
-    assert world.sandbox.control.calls().api_total == 0
+        plan(runtime_of(login_of(pipeline, (Scope.TOP,))), DAY)
+    assert pipeline.sandbox.control.calls().api_total == 0
 
 
-def test_without_a_connection_the_command_lines_login_counts(world: World, runtime_of: MakeRuntime) -> None:
+def test_without_a_connection_the_command_lines_login_counts(
+    pipeline: Pipeline, runtime_of: MakeRuntime
+) -> None:
     runtime = runtime_of(None)
     with pytest.raises(ConfigurationError, match="no user is logged in"):
         runtime.spotify_user()
-    FileLoginStore(runtime.settings.login_file).write(login_of(world))
+    FileLoginStore(runtime.settings.login_file).write(login_of(pipeline))
     with runtime_of(None).spotify_user() as client:
         assert client.get("/me").document["id"] == "listener1"
 
 
 def test_a_login_that_another_app_has_got_is_nobody_s(
-    world: World, runtime_of: MakeRuntime, caplog: pytest.LogCaptureFixture
+    pipeline: Pipeline, runtime_of: MakeRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.list_sources({"name": "mine", "kind": "saved_tracks"})
-    runtime = runtime_of(replace(login_of(world), client_id="another-app"))
+    pipeline.list_sources({"name": "mine", "kind": "saved_tracks"})
+    runtime = runtime_of(replace(login_of(pipeline), client_id="another-app"))
     with caplog.at_level(logging.WARNING), pytest.raises(PermissionDenied, match="no user is logged in"):
         plan(runtime, DAY)
     assert "was made with another app" in caplog.text
     assert runtime.user is None
 
 
-def test_one_holder_at_a_time_has_the_lock(world: World) -> None:
+def test_one_holder_at_a_time_has_the_lock(pipeline: Pipeline) -> None:
     inside, most = 0, 0
     guard = threading.Lock()
 
     def hold(_: int) -> None:
         nonlocal inside, most
-        with named_lock(world.runtime.ingest, "login x"):
+        with named_lock(pipeline.runtime.ingest, "login x"):
             with guard:
                 inside += 1
                 most = max(most, inside)
-            with named_lock(world.runtime.ingest, f"login {threading.get_ident()}"), guard:
+            with named_lock(pipeline.runtime.ingest, f"login {threading.get_ident()}"), guard:
                 inside -= 1
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(hold, range(8)))
     assert (inside, most) == (0, 1)
-    unreachable = replace(world.runtime.ingest, port=1)
+    unreachable = replace(pipeline.runtime.ingest, port=1)
     with pytest.raises(WarehouseUnavailable), named_lock(unreachable, "login x"):
         pass
 
 
-def test_an_album_that_always_fails_leaves_its_source_partial_on_the_last_try(world: World) -> None:
-    assert world.fetch("first").complete
-    album = next(key for key in world.objects("raw") if "/album-" in key)
-    manifest = read_manifest(world.lake, DAY, "first")
+def test_an_album_that_always_fails_leaves_its_source_partial_on_the_last_try(pipeline: Pipeline) -> None:
+    assert pipeline.fetch("first").complete
+    album = next(key for key in pipeline.objects("raw") if "/album-" in key)
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
     bad = next(raw.path for raw in manifest.objects if raw.key == album)
-    world.sandbox.control.add_fault("status", status=500, path=f"{bad}$", times=None)
-    world.go_to(date(2026, 11, 23))
+    pipeline.sandbox.control.add_fault("status", status=500, path=f"{bad}$", times=None)
+    pipeline.go_to(date(2026, 11, 23))
     for tries_left in (True, False):
         if tries_left:
             with pytest.raises(ApiUnavailable, match=bad):
-                world.fetch("first", date(2026, 11, 23))
+                pipeline.fetch("first", date(2026, 11, 23))
         else:
-            outcome = world.fetch("first", date(2026, 11, 23), tries_left=False)
+            outcome = pipeline.fetch("first", date(2026, 11, 23), tries_left=False)
             assert not outcome.complete
             assert bad in str(outcome.message)
             assert outcome.objects > 1
-        stored = read_manifest(world.lake, date(2026, 11, 23), "first")
+        stored = read_manifest(pipeline.lake, date(2026, 11, 23), "first")
         assert stored is not None
         assert (stored.complete, bad in str(stored.stopped_by)) == (False, True)

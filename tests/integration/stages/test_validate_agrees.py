@@ -2,93 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from spotify_pipeline.cli.validate import survey_file
-from spotify_pipeline.lake import Manifest, RawObject, keys
-from spotify_pipeline.lake.manifest import sha256
-from spotify_pipeline.lake.validation_summary import ValidationSummary
-from spotify_pipeline.stages.validate import validate_source
-from tests.integration.stages.conftest import DAY, World
+from tests.integration.pipeline import Pipeline
+from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
 
 pytestmark = pytest.mark.integration
-USER = "0123456789abcdef"
-# what each recorded answer was asked with; the others are of endpoints that the pipeline does not call
-REQUESTS = {
-    "album": ("album.json", "GetAlbumRequest.json"),
-    "album_tracks": ("album_tracks.json", "find_album_tracks.json", "GetAlbumsTracksRequest.json"),
-    "artist": ("artist.json", "find_artist.json", "GetArtistRequest.json"),
-    "artist_albums": ("artist_albums.json", "artist_albums_limit_2.json", "GetArtistsAlbumsRequest.json"),
-    "track": ("track.json", "find_track.json", "find_track_with_floats.json", "GetTrackRequest.json"),
-    "tracks": ("tracks.json", "find_tracks_simple.json", "find_tracks_notfound.json"),
-    "search": (
-        "search_track.json",
-        "search_album.json",
-        "search_artist.json",
-        "SearchTracksRequest.json",
-        "SearchItemRequest.json",
-        "SearchAlbumsSpecialRequest.json",
-    ),
-    "playlist_items": (
-        "playlist_tracks.json",
-        "playlist_items_tracks.json",
-        "playlist_items_episodes.json",
-        "playlist_items_episodes_and_tracks.json",
-        "GetPlaylistsItemsRequest.json",
-        "GetPlaylistsItemsRequest_Episode.json",
-        "playlist_page_null_track.json",
-    ),
-    "saved_tracks": (
-        "user_saved_tracks.json",
-        "current_users_tracks.json",
-        "GetUsersSavedTracksRequest.json",
-    ),
-    "top_tracks": ("user_top_tracks.json", "current_users_top_tracks.json", "GetUsersTopTracksRequest.json"),
-    "recently_played": (
-        "recently_played_tracks.json",
-        "player_recently_played.json",
-        "GetCurrentUsersRecentlyPlayedTracksRequest.json",
-    ),
-}
-
-
-def in_pipeline(world: World, number: int, kind: str, body: bytes) -> ValidationSummary:
-    """Store one answer as a source of its own and validate it."""
-    source, path = f"recorded-{number}", f"/recorded/{number}"
-    query = {"time_range": "long_term"}
-    key = keys.raw_key(DAY, source, kind, method="GET", path=path, query=query, user=USER)
-    raw = RawObject(
-        key,
-        kind,
-        "GET",
-        path,
-        query,
-        "0" * 22,
-        200,
-        datetime(2026, 11, 22, 6, tzinfo=UTC),
-        sha256(body),
-        len(body),
-    )
-    world.lake.put(key, body)
-    manifest = Manifest(DAY, source, "playlist", "0" * 64, True, (raw,), user=USER)
-    world.lake.put(manifest.key, manifest.to_bytes())
-    return validate_source(world.lake, DAY, source)
 
 
 def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_asks_for(
-    world: World, reference_data: Path, tmp_path: Path
+    pipeline: Pipeline, reference_data: Path, tmp_path: Path
 ) -> None:
     files = {path.name: path for path in (reference_data / "recorded").rglob("*.json")}
     compared = 0
     for kind, names in REQUESTS.items():
         for name in names:
             body = files[name].read_bytes()
-            variants = {name: body, f"spoiled {name}": _spoiled(body)}
+            variants = {name: body, f"spoiled {name}": spoiled(body)}
             if kind == "playlist_items":
                 variants[f"2026 {name}"] = re.sub(rb'"track"\s*:', b'"item":', body)
             for variant, data in variants.items():
@@ -96,7 +30,7 @@ def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_
                 file = tmp_path / "answer.json"
                 file.write_bytes(data)
                 survey = survey_file(file)
-                summary = in_pipeline(world, compared, kind, data)
+                summary = in_pipeline(pipeline, compared, kind, data)
                 told = {
                     k: (t.fetched, t.accepted, t.quarantined, t.set_aside)
                     for k, t in (survey.kinds | survey.entries).items()
@@ -110,13 +44,3 @@ def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_
                 assert told == done, variant
                 assert dict(survey.codes) == summary.reasons, variant
     assert compared > 80
-
-
-def _spoiled(body: bytes) -> bytes:
-    """The same answer with what breaks rules: types changed and fields gone, here and there."""
-    text = json.dumps(json.loads(body))
-    return (
-        text.replace('"duration_ms": 2', '"duration_ms": -2')
-        .replace('"explicit": true', '"explicit": 1')
-        .encode()
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -13,54 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spotify_pipeline.contract.observations import FULL, SIMPLIFIED, Observation
+from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.warehouse.merge import Merge
 from spotify_pipeline.warehouse.table_specs import SPECS
+from tests.integration.warehouse.raw_objects import START, RawObject, raw_objects
 from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
-START = datetime(2026, 11, 5, 23, 50, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class RawObject:
-    """One response of one source: its observations cannot be split, all else can."""
-
-    source: str
-    raw_key: str
-    observations: tuple[Observation, ...]
-
-
-names = st.sampled_from(["a", "A", "é", "Z"])
-optional = {
-    "is_playable": st.booleans() | st.none(),
-    "isrc": st.sampled_from(["QZ1", "QZ2", None]),
-    "popularity": st.integers(0, 100) | st.none(),
-}
-
-
-@st.composite
-def raw_objects(draw: st.DrawFn) -> RawObject:
-    """Few ids and few times, so that observations meet; a time 20 minutes on is another date."""
-    source = draw(st.sampled_from(["one", "two"]))
-    at = START + timedelta(minutes=5 * draw(st.integers(0, 4)))
-    raw_key = f"raw/source={source}/{draw(st.sampled_from('aBcé'))}-{at:%H%M}.json"
-    observations = []
-    for _ in range(draw(st.integers(1, 3))):
-        fields: dict[str, Any] = {"name": draw(names)}
-        for column in draw(st.sets(st.sampled_from(sorted(optional)))):
-            fields[column] = draw(optional[column])
-        observations.append(
-            track(
-                draw(st.sampled_from(["t1", "t2"])),
-                rank=draw(st.sampled_from([SIMPLIFIED, FULL])),
-                at=at,
-                raw_key=raw_key,
-                stub=draw(st.booleans()),
-                **fields,
-            )
-        )
-    return RawObject(source, raw_key, tuple(observations))
 
 
 @st.composite

@@ -7,7 +7,7 @@ from pathlib import Path
 from spotify_pipeline.contract.extract import Found, find_records
 from spotify_pipeline.contract.field_profile import FieldProfile, sometimes
 from spotify_pipeline.json_reading import read_json
-from tests.unit.contract.test_validator import track
+from tests.unit.contract.records import track
 
 
 def test_fields_are_counted_those_of_what_is_mentioned_too() -> None:

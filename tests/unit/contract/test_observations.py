@@ -10,7 +10,7 @@ from spotify_pipeline.contract.observations import FULL, SIMPLIFIED, Observation
 from spotify_pipeline.contract.validator import validate
 from spotify_pipeline.identity import user_hash
 from spotify_pipeline.warehouse.table_specs import SPECS
-from tests.unit.contract.test_validator import track
+from tests.unit.contract.records import track
 
 ALBUM_ID, ARTIST_ID = "a" * 22, "r" * 22
 ALBUM: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spotify_pipeline.cli.validate import survey_file
-from tests.unit.cli.test_validate import counted, run
+from tests.unit.cli.validating import counted, run
 
 # FOLDER/FILE, then valid, quarantined and set aside of tracks, then of albums
 RECORDED = """

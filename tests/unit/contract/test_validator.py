@@ -9,22 +9,7 @@ import pytest
 
 from spotify_pipeline.contract.extract import KINDS, Kind
 from spotify_pipeline.contract.validator import schema, validate
-
-ID = "4uLU6hMCjMI75M1A2tKUQC"
-
-
-def track(**changes: Any) -> dict[str, Any]:
-    return {
-        "type": "track",
-        "id": ID,
-        "name": "x",
-        "artists": [{"id": ID, "name": "y"}],
-        "duration_ms": 1,
-        "explicit": False,
-        "track_number": 1,
-        "disc_number": 1,
-        **changes,
-    }
+from tests.unit.contract.records import ID, track
 
 
 @pytest.mark.parametrize("kind", KINDS)

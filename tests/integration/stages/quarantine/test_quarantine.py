@@ -9,32 +9,32 @@ import pytest
 
 from spotify_pipeline.errors import QuarantineShareExceeded
 from spotify_pipeline.lake.manifest import read_manifest
-from tests.integration.stages.conftest import DAY, World
-from tests.integration.stages.quarantine.conftest import TOO_LONG, Command, OneTrackTooLong, alter
+from tests.integration.pipeline import DAY, Pipeline, alter
+from tests.integration.stages.quarantine.conftest import TOO_LONG, Command, OneTrackTooLong
 
 pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
 CODE = "track.duration_ms.maximum"
 
 
-def run_with_one_bad_track(world: World, *days: date) -> str:
+def run_with_one_bad_track(pipeline: Pipeline, *days: date) -> str:
     """Source `first` on each day, one of its tracks too long; the track's id."""
     spoil = OneTrackTooLong()
     for day in days or (DAY,):
-        world.go_to(day)
-        world.fetch("first", day)
-        alter(world, "first", "album", spoil, day)
-        world.validate("first", day)
+        pipeline.go_to(day)
+        pipeline.fetch("first", day)
+        alter(pipeline, "first", "album", spoil, day)
+        pipeline.validate("first", day)
     # after all were fetched: an album that is loaded whole is not fetched again
     for day in days or (DAY,):
-        world.load("first", day)
+        pipeline.load("first", day)
     return spoil.track_id
 
 
 def test_promise_8_each_quarantined_record_keeps_why_where_and_when_and_can_be_replayed(
-    world: World, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
-    track_id = run_with_one_bad_track(world)
+    track_id = run_with_one_bad_track(pipeline)
     (listed,) = command.json("list")
     assert (listed["record_key"], listed["reason_code"], listed["partition"]) == (track_id, CODE, str(DAY))
     assert listed["schema_version"] == "1"
@@ -43,50 +43,50 @@ def test_promise_8_each_quarantined_record_keeps_why_where_and_when_and_can_be_r
     assert listed["first_seen_at"] == listed["last_seen_at"] != ""
     shown = command.json("show", listed["id"])
     assert (shown["record"]["id"], shown["record"]["duration_ms"]) == (track_id, TOO_LONG)
-    assert world.query(f"SELECT count(*) FROM staging.tracks WHERE track_id = '{track_id}'") == [(0,)]
+    assert pipeline.query(f"SELECT count(*) FROM staging.tracks WHERE track_id = '{track_id}'") == [(0,)]
 
     unchanged = command("replay")
     assert "0 of 1 records pass now" in unchanged.stdout
     assert CODE in unchanged.stdout
 
-    world.sandbox.control.reset_calls()
+    pipeline.sandbox.control.reset_calls()
     newer_schema()
     passed = command.json("replay", "--reason", "track.duration_ms")
     assert [record["record_key"] for record in passed["passed"]] == [track_id]
     assert (passed["still_quarantined"], passed["failures"]) == ([], [])
     duration = f"SELECT duration_ms FROM staging.tracks WHERE track_id = '{track_id}'"
-    assert world.query(duration) == [(TOO_LONG,)]
-    assert world.sandbox.control.calls().total == 0
+    assert pipeline.query(duration) == [(TOO_LONG,)]
+    assert pipeline.sandbox.control.calls().total == 0
     sums = (
         "SELECT quarantined, fetched = loaded + duplicates + set_aside FROM ops.reconciliation"
         " WHERE source = 'first' AND record_kind = 'track'"
     )
-    assert world.query(sums) == [(0, True)]
+    assert pipeline.query(sums) == [(0, True)]
     assert command.json("list") == []
     (resolved,) = command.json("list", "--all")
     assert resolved["resolved_at"] is not None
 
-    before, objects = world.checksums(), world.objects("")
+    before, objects = pipeline.checksums(), pipeline.objects("")
     assert "nothing is quarantined" in command("replay").stdout
-    assert (world.checksums(), world.objects("")) == (before, objects)
+    assert (pipeline.checksums(), pipeline.objects("")) == (before, objects)
 
 
 def test_a_replay_mends_every_day_on_which_the_record_was_refused(
-    world: World, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
     """The row knows the newest day only; observations are wanted of all."""
-    track_id = run_with_one_bad_track(world, DAY, NEXT_DAY)
+    track_id = run_with_one_bad_track(pipeline, DAY, NEXT_DAY)
     (listed,) = command.json("list")
     assert listed["partition"] == str(NEXT_DAY)
     assert listed["first_seen_at"][:10] == str(DAY)
     newer_schema()
     assert len(command.json("replay")["passed"]) == 1
     days = f"SELECT observed_on FROM staging.track_observations WHERE track_id = '{track_id}' ORDER BY 1"
-    assert world.query(days) == [(DAY,), (NEXT_DAY,)]
+    assert pipeline.query(days) == [(DAY,), (NEXT_DAY,)]
 
 
-def test_list_finds_by_partition_source_kind_and_reason(world: World, command: Command) -> None:
-    run_with_one_bad_track(world)
+def test_list_finds_by_partition_source_kind_and_reason(pipeline: Pipeline, command: Command) -> None:
+    run_with_one_bad_track(pipeline)
     for found in (
         ["--source", "first"],
         ["--partition", str(DAY)],
@@ -104,46 +104,46 @@ def test_list_finds_by_partition_source_kind_and_reason(world: World, command: C
     assert (bad.exit_code, "yesterday" in bad.stderr) == (1, True)
 
 
-def test_show_tells_of_an_unknown_id_and_of_raw_that_is_gone(world: World, command: Command) -> None:
-    run_with_one_bad_track(world)
+def test_show_tells_of_an_unknown_id_and_of_raw_that_is_gone(pipeline: Pipeline, command: Command) -> None:
+    run_with_one_bad_track(pipeline)
     (listed,) = command.json("list")
     unknown = command("show", "ffffffffffff0")
     assert unknown.exit_code == 1
     assert "quarantine list" in unknown.stderr
     assert str(TOO_LONG) in command("show", listed["id"][:6]).stdout
-    world.lake.delete(listed["raw_key"])
+    pipeline.lake.delete(listed["raw_key"])
     assert "retention" in command("show", listed["id"]).stdout
 
 
-def test_an_answer_that_is_no_json_is_shown_as_text(world: World, command: Command) -> None:
-    world.fetch("first")
-    manifest = read_manifest(world.lake, DAY, "first")
+def test_an_answer_that_is_no_json_is_shown_as_text(pipeline: Pipeline, command: Command) -> None:
+    pipeline.fetch("first")
+    manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
-    alter(world, "first", "artist_albums", lambda body: body.update(items=None))
-    world.validate("first")
-    world.load("first")
+    alter(pipeline, "first", "artist_albums", lambda body: body.update(items=None))
+    pipeline.validate("first")
+    pipeline.load("first")
     listed = command.json("list", "--kind", "response")
     assert {record["reason_code"] for record in listed} == {"response.no_page"}
     assert "items" in command.json("show", listed[0]["id"])["record"]
 
 
 def test_where_too_much_is_bad_the_message_names_the_command_and_replay_loads_it_later(
-    world: World, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
     def spoil(body: dict[str, dict[str, list[dict[str, int]]]]) -> None:
         for track in body["tracks"]["items"]:
             track["duration_ms"] = TOO_LONG
 
-    world.fetch("first")
-    alter(world, "first", "album", spoil)
-    world.validate("first")
+    pipeline.fetch("first")
+    alter(pipeline, "first", "album", spoil)
+    pipeline.validate("first")
     with pytest.raises(QuarantineShareExceeded, match="spotify-pipeline quarantine list --source first"):
-        world.load("first")
-    assert world.query("SELECT count(*) FROM staging.tracks") == [(0,)]
+        pipeline.load("first")
+    assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
     failed = command("replay")
     assert failed.exit_code == 1
     assert "more than the 5% allowed" in failed.stderr
     newer_schema()
     mended = command.json("replay")
     assert mended["still_quarantined"] == []
-    assert world.query("SELECT count(*) > 10, max(duration_ms) FROM staging.tracks") == [(True, TOO_LONG)]
+    assert pipeline.query("SELECT count(*) > 10, max(duration_ms) FROM staging.tracks") == [(True, TOO_LONG)]

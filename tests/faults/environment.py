@@ -1,4 +1,4 @@
-"""A small world of one's own: a database, a bucket, a sandbox; it can be saved and put back quickly."""
+"""A small environment of one's own: a database, a bucket, a sandbox; it can be saved and put back quickly."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SOURCES = ("band", "found", "lists")
 
 @dataclass(frozen=True)
 class Saved:
-    """A moment of a world: its rows in a schema of their own, its objects, what its steps have handed on."""
+    """A moment of an environment: rows in a schema of their own, objects, and what its steps handed on."""
 
     schema: str
     objects: dict[str, tuple[str, StoredObject]]
@@ -53,7 +53,7 @@ class Saved:
 
 
 @dataclass
-class World:
+class Environment:
     """Its steps run in child processes; this object only prepares and inspects."""
 
     name: str
@@ -127,7 +127,7 @@ class World:
         self.write_sources()
 
     def write_sources(self) -> None:
-        """One small source of each sort, the same in every world of a seed."""
+        """One small source of each sort, the same in every environment of a seed."""
         playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER]
         playlist = max(playlists, key=lambda p: p["entries"])  # of several pages
         token = {"Authorization": f"Bearer {self.sandbox.access_token()}"}
@@ -166,13 +166,13 @@ class World:
 
     @contextmanager
     def superuser(self) -> Iterator[psycopg.Connection]:
-        """A superuser's connection to this world's database."""
+        """A superuser's connection to this environment's database."""
         with psycopg.connect(self.servers.postgres.url(self.name), autocommit=True) as conn:
             yield conn
 
     @contextmanager
     def administrator(self) -> Iterator[psycopg.Connection]:
-        """A superuser's connection, beside all worlds."""
+        """A superuser's connection, beside all environments."""
         with psycopg.connect(self.servers.postgres.url(), autocommit=True) as conn:
             yield conn
 
@@ -269,10 +269,10 @@ def _flat(table: str) -> str:
 
 
 @contextmanager
-def worlds(
+def environments(
     servers: Servers, folder: Path, count: int, *, name: str = "w", seed: int = 1
-) -> Iterator[list[World]]:
-    """Some equal worlds, each with a sandbox of its own, all at the beginning."""
+) -> Iterator[list[Environment]]:
+    """Some equal environments, each with a sandbox of its own, all at the beginning."""
     with ExitStack() as stack:
         made = []
         for number in range(count):
@@ -281,8 +281,8 @@ def worlds(
                     size=60, seed=seed, arguments=["--refresh-token", REFRESH_TOKEN, "--rotation", "never"]
                 )
             )
-            world = World(f"{name}_{number}", servers, sandbox, folder / f"{name}_{number}")
-            world.go_to(DAY)
-            world.create()
-            made.append(world)
+            environment = Environment(f"{name}_{number}", servers, sandbox, folder / f"{name}_{number}")
+            environment.go_to(DAY)
+            environment.create()
+            made.append(environment)
         yield made

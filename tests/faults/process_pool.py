@@ -1,7 +1,7 @@
 """Attempts of steps, each a process of its own, forked from one that has imported everything.
 
-The nursery reads jobs on its standard input and forks; who waits for an attempt reads its end from the
-nursery's standard output, its result from a file that is complete when it exists.
+The pool reads jobs on its standard input and forks; who waits for an attempt reads its end from the
+pool's standard output, its result from a file that is complete when it exists.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Outcome:
     error: str = ""
 
 
-class Nursery:
+class ProcessPool:
     """The parent's side. Use it as a context manager."""
 
     def __init__(self, log: Path) -> None:
@@ -66,7 +66,7 @@ class Nursery:
     def __enter__(self) -> Self:
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.random_nursery"],
+                [sys.executable, "-m", "tests.faults.process_pool"],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -184,7 +184,7 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
 
 
 def main() -> None:
-    """The nursery's side: fork on demand, tell who has ended, until standard input is closed."""
+    """The pool's side: fork on demand, tell who has ended, until standard input is closed."""
     logging.disable(logging.CRITICAL)
     # retries within an attempt stay, their waits do not
     stamina.set_testing(True, attempts=3, cap=True)

@@ -1,0 +1,95 @@
+"""A whole small pipeline without Airflow: warehouse, store, sandbox, and a sources.yml."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.lake import Lake
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.stages.runtime import Attempt, Runtime
+from spotify_pipeline.warehouse.migrate import migrate
+from spotify_pipeline.warehouse.roles import bootstrap
+from spotify_sandbox.testing import RunningSandbox, running
+from spotify_stack.object_store import SeaweedServer
+from tests.integration.pipeline import DAY, PASSWORDS, Pipeline
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def session_sandbox() -> Iterator[RunningSandbox]:
+    with running(size=300) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(session_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    control = session_sandbox.control
+    control.set_clock(f"{DAY.isoformat()}T06:00:00Z", frozen=False)
+    control.clear_faults()
+    control.reset_calls()
+    yield session_sandbox
+    control.clear_faults()
+
+
+@pytest.fixture
+def pipeline(
+    empty_database: str, s3_server: SeaweedServer, sandbox: RunningSandbox, tmp_path: Path
+) -> Pipeline:
+    address = urlsplit(empty_database)
+    database = address.path.lstrip("/")
+    bootstrap(empty_database, PASSWORDS, database=database)
+
+    def warehouse(conn_id: str, role: str) -> ConnectionInfo:
+        return ConnectionInfo(
+            conn_id, "postgres", address.hostname, address.port, role, PASSWORDS[role], database
+        )
+
+    connections = {
+        "spotify_api": ConnectionInfo(
+            "spotify_api",
+            login=sandbox.client_id,
+            password=sandbox.client_secret,
+            extra={"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url},
+        ),
+        "spotify_lake": ConnectionInfo(
+            "spotify_lake",
+            host="127.0.0.1",
+            port=s3_server.port,
+            login=s3_server.access_key,
+            password=s3_server.secret_key,
+            schema=f"lake-{next(_numbers)}",
+        ),
+        "warehouse_owner": warehouse("warehouse_owner", "spotify_owner"),
+        "warehouse_ingest": warehouse("warehouse_ingest", "spotify_ingest"),
+        "warehouse_dbt": warehouse("warehouse_dbt", "spotify_dbt"),
+        "warehouse_reader": warehouse("warehouse_reader", "spotify_reader"),
+    }
+
+    def lookup(conn_id: str) -> ConnectionInfo:
+        if conn_id not in connections:
+            raise ConnectionMissing(f"connection '{conn_id}' is not defined")
+        return connections[conn_id]
+
+    migrate(connections["warehouse_owner"])
+    sources_file = tmp_path / "sources.yml"
+    runtime = Runtime(
+        settings=Settings(sources=sources_file, login_file=tmp_path / "login.json"),
+        lookup=lookup,
+        attempt=Attempt("test", 1),
+    )
+    Lake(connections["spotify_lake"]).create_bucket()
+    made = Pipeline(runtime, sandbox, sources_file)
+    artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists]
+    made.list_sources(
+        {"name": "first", "kind": "artist", "ids": artists[:3]},
+        {"name": "second", "kind": "artist", "ids": artists[2:5]},
+    )
+    return made
