@@ -12,7 +12,7 @@ from tests.faults.oracle import BOOKKEEPING, CLOCK, State, differences
 from tests.faults.table import Row, markdown, merged, write
 
 
-def test_rows_that_are_absent_are_lost_and_rows_that_are_too_many_are_wrong() -> None:
+def test_absent_rows_are_lost_and_surplus_rows_are_wrong() -> None:
     expected = State({"staging.tracks": Counter({"a": 1, "b": 2})}, {"raw/x": "1", "raw/y": "2"})
     actual = State({"staging.tracks": Counter({"b": 1, "c": 1, "d": 1})}, {"raw/x": "9", "raw/z": "3"})
     rows, *objects = differences(expected, actual)

@@ -36,14 +36,14 @@ def test_promise_3_killed_anywhere_same_result(schedules: Runner, seed: int) -> 
     assert sum(row.injected for row in result.rows) >= 1, "nobody was hit"
 
 
-def test_the_oracle_sees_what_one_row_too_few_and_one_too_many_look_like(schedules: Runner) -> None:
+def test_the_oracle_finds_one_row_too_few(schedules: Runner) -> None:
     result = schedules.run(draw(0), meddle="DELETE FROM staging.artists WHERE name = (SELECT min(name) FROM"
                            " staging.artists)")  # fmt: skip
     assert result.lost >= 1
     assert any("staging.artists" in finding for finding in result.findings)
 
 
-def test_a_seed_is_a_schedule_and_two_hundred_reach_every_kind_of_fault() -> None:
+def test_two_hundred_seeds_reach_every_kind_of_fault() -> None:
     drawn = [draw(seed) for seed in range(200)]
     assert drawn == [draw(seed) for seed in range(200)]
     reached = {fault.kind for schedule in drawn for fault in schedule.faults}
@@ -85,7 +85,7 @@ def ask(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> by
         return answer
 
 
-def test_the_proxy_passes_everything_on_before_it_is_poisoned_and_once_healed(
+def test_the_proxy_passes_everything_on_unless_poisoned(
     proxy: FaultProxy,
 ) -> None:
     assert ask(proxy) == ANSWER
@@ -104,12 +104,12 @@ def test_a_reset_spends_itself(proxy: FaultProxy, toxic: Toxic) -> None:
     assert ask(proxy) == ANSWER
 
 
-def test_a_truncated_answer_ends_in_good_order(proxy: FaultProxy) -> None:
+def test_a_truncated_response_ends_in_order(proxy: FaultProxy) -> None:
     proxy.poison(Poison(Toxic.CUT, after=1_000, times=1))
     assert ask(proxy) == ANSWER[:1_000]
 
 
-def test_a_black_hole_answers_nothing_and_closes_nothing(proxy: FaultProxy) -> None:
+def test_a_black_hole_sends_nothing_and_closes_nothing(proxy: FaultProxy) -> None:
     proxy.poison(Poison(Toxic.HOLE))
     with pytest.raises(TimeoutError):
         ask(proxy, seconds=0.2)

@@ -17,9 +17,7 @@ from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(
-    loaded: Pipeline, spark: Any
-) -> None:
+def test_promise_2_both_engines_give_the_same_from_raw(loaded: Pipeline, spark: Any) -> None:
     empty(loaded)
     local = with_local(loaded)
     expected = found(loaded)
@@ -33,9 +31,7 @@ def test_promise_2_from_raw_alone_both_engines_give_the_same_rows_and_objects(
     assert loaded.query("SELECT count(*) FROM landing.batch") == [(0,)]
 
 
-def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_version_and_no_object(
-    loaded: Pipeline, spark: Any
-) -> None:
+def test_promise_1_a_spark_replay_changes_no_row_version(loaded: Pipeline, spark: Any) -> None:
     with_local(loaded)
     before = loaded.query(VERSIONS), loaded.checksums()
     objects = {zone: loaded.objects(zone) for zone in ("raw", "validated", "quarantine")}
@@ -56,7 +52,7 @@ def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_version_and_no_obje
     assert (loaded.query(VERSIONS), loaded.checksums()) == before
 
 
-def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
+def test_both_engines_agree_on_recorded_responses(
     pipeline: Pipeline, spark: Any, reference_data: Path
 ) -> None:
     files = {path.name: path for path in (reference_data / "recorded").rglob("*.json")}
@@ -76,7 +72,7 @@ def test_of_recorded_answers_good_and_spoiled_both_engines_make_the_same(
     assert statuses == {"complete", "failed"}, "some are mostly bad"
 
 
-def test_over_dates_of_the_reference_catalogue_both_engines_give_the_same(
+def test_both_engines_agree_on_the_reference_catalogue(
     pipeline: Pipeline, spark: Any, reference_data: Path
 ) -> None:
     catalogue = reference_data / "catalogue"

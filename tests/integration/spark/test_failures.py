@@ -39,9 +39,7 @@ def failed(states: States) -> dict[tuple[object, str], str]:
     }
 
 
-def test_a_task_that_fails_is_tried_again_and_its_rows_are_written_once(
-    two_days: Pipeline, spark: Any
-) -> None:
+def test_a_repeated_task_writes_its_rows_once(two_days: Pipeline, spark: Any) -> None:
     with_local(two_days)
     expected = found(two_days)
     empty(two_days)
@@ -68,9 +66,7 @@ def test_a_bad_source_fails_alone_and_says_why(two_days: Pipeline, spark: Any) -
     assert two_days.query(LOADED) == ALL[1:]
 
 
-def test_promise_8_a_source_that_is_mostly_bad_loads_nothing_and_its_refusals_are_kept(
-    two_days: Pipeline, spark: Any
-) -> None:
+def test_promise_8_a_source_that_is_mostly_bad_loads_nothing(two_days: Pipeline, spark: Any) -> None:
     objects = [key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key]
     for album in range(len(objects)):
         for _ in range(10):
@@ -86,7 +82,7 @@ def test_promise_8_a_source_that_is_mostly_bad_loads_nothing_and_its_refusals_ar
     ]
 
 
-def test_an_ingest_of_the_same_partition_goes_first_and_the_others_are_loaded(
+def test_an_ingest_of_the_same_partition_takes_precedence(
     two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_span = engine.load_span
@@ -113,7 +109,7 @@ def test_an_ingest_of_the_same_partition_goes_first_and_the_others_are_loaded(
     assert differences(found(two_days), result) == {}
 
 
-def test_where_tries_are_left_the_next_one_comes_after_the_others_are_loaded(
+def test_a_transient_error_is_raised_after_the_other_loads(
     two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = without_spotify(two_days.runtime, "spark")
@@ -188,7 +184,7 @@ def test_what_is_left_of_an_erased_user_is_not_loaded(account: Pipeline, spark: 
     assert account.query("SELECT count(*) FROM staging.playlists") == [(0,)]
 
 
-def test_the_counts_of_the_loads_add_up_to_the_rows_that_were_written(two_days: Pipeline, spark: Any) -> None:
+def test_the_counts_of_loads_add_up_to_the_written_rows(two_days: Pipeline, spark: Any) -> None:
     with_spark(two_days, spark)
     tables = ("tracks", "albums", "artists", "playlists")
     rows = " + ".join(f"(SELECT count(*) FROM staging.{table})" for table in tables)

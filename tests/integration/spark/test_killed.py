@@ -18,9 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("lock", [LANDING, MERGE], ids=["while rows land", "in the merge"])
-def test_promise_3_a_driver_that_is_killed_leaves_nothing_to_see_and_its_retry_ends_well(
-    two_days: Pipeline, spark: Any, lock: str
-) -> None:
+def test_promise_3_a_killed_driver_leaves_nothing_behind(two_days: Pipeline, spark: Any, lock: str) -> None:
     with_local(two_days)
     expected = found(two_days)
     empty(two_days)

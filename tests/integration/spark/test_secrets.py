@@ -33,7 +33,7 @@ def listening(process: psutil.Process) -> set[str]:
     return found
 
 
-def test_promise_9_spark_shows_no_password_and_listens_on_this_machine_alone(
+def test_promise_9_spark_shows_no_password(
     two_days: Pipeline, port_reservation: PortReservation, tmp_path: Path, spark: Any
 ) -> None:
     lake, ingest = (two_days.runtime.lookup(name) for name in ("spotify_lake", "warehouse_ingest"))

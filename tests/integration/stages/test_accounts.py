@@ -43,7 +43,7 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
     pipeline.sandbox.control.reset_users()
 
 
-def test_a_user_s_lists_and_plays_reach_staging_and_their_counts_add_up(account: Pipeline) -> None:
+def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
     verdict = account.run()
     assert verdict.complete == ["lists", "plays", "saved", "top"]
     counts = account.query(COUNTS)
@@ -77,7 +77,7 @@ def test_an_app_with_extended_quota_reads_a_user_s_lists_too(pipeline: Pipeline)
             assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
 
 
-def test_what_derives_from_an_account_lies_under_its_hash_and_its_id_nowhere(account: Pipeline) -> None:
+def test_objects_of_an_account_lie_under_its_hash(account: Pipeline) -> None:
     account.run()
     for zone in ("raw", "validated"):
         stored = account.lake.keys(f"{zone}/")
@@ -120,7 +120,7 @@ def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
     assert account.checksums() == expected
 
 
-def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account: Pipeline) -> None:
+def test_a_partial_playlist_never_says_that_a_track_left(account: Pipeline) -> None:
     account.run()
     whole = account.query("SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist' AND complete")
     account.go_to(NEXT_DAY)
@@ -139,7 +139,7 @@ def test_a_playlist_cut_off_in_the_middle_never_says_that_something_left(account
     assert account.query(reads) == whole
 
 
-def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: Pipeline) -> None:
+def test_a_list_with_bad_entries_keeps_the_others(account: Pipeline) -> None:
     account.fetch("saved")
     manifest = read_manifest(account.lake, DAY, "saved")
     assert manifest is not None
@@ -160,7 +160,7 @@ def test_a_list_with_entries_that_break_the_contract_keeps_the_others(account: P
     assert counts.fetched == counts.accepted + 3
 
 
-def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account: Pipeline) -> None:
+def test_overlapping_hours_lose_and_double_no_play(account: Pipeline) -> None:
     for time in ("06:05:00", "07:05:00", "07:50:00", "09:40:00"):
         account.go_to(DAY, time)
         listen(account)
@@ -177,7 +177,7 @@ def test_hours_that_overlap_are_late_or_repeated_lose_and_double_nothing(account
     assert datetime.fromtimestamp(cursor[0][0] / 1000, UTC) == newest  # type: ignore[operator]
 
 
-def test_a_reading_repeated_in_its_hour_asks_nothing_and_changes_nothing(account: Pipeline) -> None:
+def test_a_reading_repeated_in_its_hour_changes_nothing(account: Pipeline) -> None:
     account.go_to(DAY, "06:05:00")
     listen(account)
     before = account.checksums(), account.objects("raw")
@@ -240,7 +240,7 @@ def test_a_possible_gap_is_noted_once_and_warned_of(
     assert account.query("SELECT from_played_at, to_played_at FROM ops.play_gap") == gap
 
 
-def test_nobody_to_listen_to_is_a_sentence(pipeline: Pipeline) -> None:
+def test_without_a_login_the_reason_is_a_sentence(pipeline: Pipeline) -> None:
     assert "define connection 'spotify_user'" in str(why_not(pipeline.runtime))
     without = logged_in(pipeline, (Scope.LIBRARY,))
     assert str(Scope.RECENTLY_PLAYED) in str(why_not(without.runtime))

@@ -31,7 +31,7 @@ def run_at(pipeline: Pipeline, day: date, time: str) -> int:
     return calls_of_albums(pipeline)
 
 
-def test_a_bucket_closed_for_24_hours_is_called_by_no_task_of_any_partition_before_its_deadline(
+def test_a_closed_bucket_is_not_called_before_its_deadline(
     pipeline: Pipeline,
 ) -> None:
     control = pipeline.sandbox.control

@@ -40,7 +40,7 @@ def fetched_days(pipeline: Pipeline) -> None:
         pipeline.validate("first", day)
 
 
-def test_new_and_gone_fields_are_counted_and_shown_and_stop_nothing(
+def test_new_and_gone_fields_are_counted_and_shown(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fetched_days(pipeline)
@@ -68,7 +68,7 @@ def test_new_and_gone_fields_are_counted_and_shown_and_stop_nothing(
     assert "no drift" in CliRunner().invoke(app, ["drift", str(DAY)]).stdout
 
 
-def test_a_second_load_changes_no_shape_and_a_field_that_an_app_never_had_is_not_gone(
+def test_a_second_load_changes_no_field_profile(
     pipeline: Pipeline,
 ) -> None:
     """A Development app gets no popularity: nobody took it away since yesterday."""

@@ -106,7 +106,7 @@ def run_on(pipeline: Pipeline, day: date) -> int:
     return album_calls(pipeline)
 
 
-def test_an_unchanged_day_fetches_no_album_and_a_changed_one_only_what_changed(listed: Pipeline) -> None:
+def test_a_day_fetches_only_the_albums_that_changed(listed: Pipeline) -> None:
     whole = run_on(listed, FIRST)
     assert whole == 2 * 2 * ALBUMS_EACH * 2  # two sources of two artists; two calls an album
     assert run_on(listed, BETWEEN) <= whole * 0.05
@@ -117,7 +117,7 @@ def test_an_unchanged_day_fetches_no_album_and_a_changed_one_only_what_changed(l
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(tracks[0][0] + 2,)]  # type: ignore[operator]
 
 
-def test_a_skipped_album_counts_as_seen_and_the_source_as_complete(listed: Pipeline) -> None:
+def test_a_skipped_album_counts_as_seen_in_a_complete_source(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     run_on(listed, BETWEEN)
     assert listed.query("SELECT DISTINCT last_seen_on FROM staging.albums") == [(BETWEEN,)]
@@ -126,7 +126,7 @@ def test_a_skipped_album_counts_as_seen_and_the_source_as_complete(listed: Pipel
     ]
 
 
-def test_promise_1_a_repeated_day_decides_as_it_did_the_first_time(listed: Pipeline) -> None:
+def test_promise_1_a_repeated_day_decides_as_the_first_time(listed: Pipeline) -> None:
     for day in (FIRST, BETWEEN):
         run_on(listed, day)
     before = (
@@ -139,7 +139,7 @@ def test_promise_1_a_repeated_day_decides_as_it_did_the_first_time(listed: Pipel
     assert (listed.checksums(), listed.objects("raw"), state) == before
 
 
-def test_an_older_partition_loaded_later_does_not_take_the_crawl_state_back(listed: Pipeline) -> None:
+def test_an_older_partition_leaves_the_crawl_state_alone(listed: Pipeline) -> None:
     for day in (FIRST, SECOND):
         run_on(listed, day)
     after = listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3")
@@ -159,9 +159,7 @@ def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: Pipeline
 
 
 @pytest.mark.parametrize("spoilt", ["/v1/albums/", "/v1/albums/[^/]+/tracks"], ids=["albums", "their pages"])
-def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_twice(
-    listed: Pipeline, spoilt: str
-) -> None:
+def test_a_source_stopped_by_its_quota_continues_the_next_day(listed: Pipeline, spoilt: str) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", n) for n in range(ARTISTS)]})
     listed.go_to(FIRST)
     control = listed.sandbox.control
@@ -187,7 +185,7 @@ def test_a_source_cut_off_by_its_quota_goes_on_the_next_day_with_no_album_page_t
     assert run_on(listed, SECOND) == 2 * 2
 
 
-def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads(listed: Pipeline) -> None:
+def test_a_continued_album_is_complete_in_any_order_of_loads(listed: Pipeline) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
     listed.go_to(FIRST)
     listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", after=2, retry_after=86_400)
@@ -207,7 +205,7 @@ def test_an_album_that_was_continued_is_known_as_whole_in_any_order_of_the_loads
     assert (listed.query(state), listed.query(begun)) == known
 
 
-def test_an_album_whose_listing_changed_meanwhile_is_fetched_whole(listed: Pipeline) -> None:
+def test_an_album_whose_listing_changed_is_fetched_whole(listed: Pipeline) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
     listed.go_to(FIRST)
     listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", retry_after=86_400)
@@ -235,7 +233,7 @@ def test_only_an_earlier_date_s_state_settles_an_album(listed: Pipeline) -> None
         assert unchanged_albums(conn, "never-planned", BETWEEN) == {}
 
 
-def test_the_fingerprint_is_of_what_the_listing_says_not_of_who_asks() -> None:
+def test_the_listing_hash_does_not_depend_on_the_request() -> None:
     album = {
         "id": _id("album", 1),
         "type": "album",
@@ -256,7 +254,7 @@ def test_the_fingerprint_is_of_what_the_listing_says_not_of_who_asks() -> None:
     assert listing_sha256("no album") is None
 
 
-def test_details_come_oldest_first_within_the_budget_and_only_once(listed: Pipeline) -> None:
+def test_details_come_oldest_first_and_within_the_budget(listed: Pipeline) -> None:
     budgeted = replace(
         listed,
         runtime=replace(
@@ -298,9 +296,7 @@ def test_the_selection_is_written_before_the_first_call(listed: Pipeline) -> Non
     assert [row[0] for row in done] == sorted(chosen)
 
 
-def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refresh(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path: Path) -> None:
     """An Extended app asks for 50 tracks a call, and gets null for one that is gone."""
     _write(tmp_path / FIRST.isoformat())
     _write(tmp_path / BETWEEN.isoformat())
@@ -332,9 +328,7 @@ def test_a_track_that_spotify_answers_with_nothing_goes_to_the_back_of_the_refre
             assert stale_tracks(conn, SECOND, total) == order
 
 
-def test_a_run_over_the_reference_catalogue_cut_off_in_the_middle_completes_the_next_day(
-    pipeline: Pipeline, reference_data: Path
-) -> None:
+def test_the_reference_catalogue_continues_the_next_day(pipeline: Pipeline, reference_data: Path) -> None:
     """Day one ends at its quota; day two fetches no album page that day one has, and misses no track."""
     catalogue = reference_data / "catalogue"
     days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())

@@ -31,7 +31,7 @@ def _staged(pipeline: Pipeline) -> dict[str, object]:
     return pipeline.checksums()
 
 
-def test_a_lost_raw_object_is_fetched_again_while_the_date_is_its_own(pipeline: Pipeline) -> None:
+def test_a_lost_raw_object_is_fetched_again_on_its_date(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     expected = _staged(pipeline)
     lost = [key for key in pipeline.lake.keys("raw/") if "/album-" in key][:2]
@@ -45,7 +45,7 @@ def test_a_lost_raw_object_is_fetched_again_while_the_date_is_its_own(pipeline: 
     assert _staged(pipeline) == expected
 
 
-def test_an_object_lost_after_its_date_is_named_and_its_manifest_stays(pipeline: Pipeline) -> None:
+def test_an_object_lost_after_its_date_is_named(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     before = read_manifest(pipeline.lake, DAY, "first")
     pipeline.lake.delete(next(key for key in pipeline.lake.keys("raw/") if "/album-" in key))
@@ -144,9 +144,7 @@ class _Overtaken:
         return self._client.get(*arguments)  # type: ignore[arg-type]
 
 
-def test_an_attempt_that_outlives_its_task_leaves_its_retry_s_manifest_alone(
-    pipeline: Pipeline, source: Source
-) -> None:
+def test_an_orphan_leaves_the_manifest_of_its_retry_alone(pipeline: Pipeline, source: Source) -> None:
     with pipeline.runtime.spotify() as client:
         orphan = fetch_into_raw(pipeline.lake, _Overtaken(client, pipeline), DAY, source, concurrency=1)  # type: ignore[arg-type]
     assert orphan.complete

@@ -122,7 +122,7 @@ def poisoned(pipeline: Pipeline, server: ScriptedServer, scripted_client: Client
     return Poisoned(pipeline, server, scripted_client())
 
 
-def test_promise_8_a_bad_record_never_stops_the_good_ones_whatever_is_in_it(poisoned: Poisoned) -> None:
+def test_promise_8_a_bad_record_never_stops_the_good_ones(poisoned: Poisoned) -> None:
     pipeline = poisoned.pipeline
     for number, (name, poison) in enumerate(RECORD_POISON.items(), start=1):
         state = poisoned.process(name, number, album(number, poison, twice=name == "two-ids"))
@@ -175,7 +175,7 @@ NO_RECORDS: dict[str, bytes] = {
 }
 
 
-def test_an_odd_encoding_is_read_and_what_is_no_json_ends_in_a_clear_error(poisoned: Poisoned) -> None:
+def test_an_odd_encoding_is_read_and_no_json_is_an_error(poisoned: Poisoned) -> None:
     number = 0
     for name, encode in READ_ALL_THE_SAME.items():
         number += 1
@@ -192,7 +192,7 @@ def test_an_odd_encoding_is_read_and_what_is_no_json_ends_in_a_clear_error(poiso
     poisoned.assert_zones_hold()
 
 
-def test_promise_4_nothing_is_lost_where_an_answer_holds_no_record(poisoned: Poisoned) -> None:
+def test_promise_4_nothing_is_lost_without_a_record(poisoned: Poisoned) -> None:
     for number, (name, body) in enumerate(NO_RECORDS.items(), start=1):
         error = poisoned.process(name, number, body)
         # one bad record of one is more than the share allows: the source fails, and the record is kept

@@ -70,7 +70,7 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
     pipeline.sandbox.control.reset_users()
 
 
-def test_promise_1_a_replay_of_what_is_loaded_changes_no_row_and_no_object_and_calls_nobody(
+def test_promise_1_a_replay_changes_nothing_and_makes_no_call(
     account: Pipeline,
 ) -> None:
     two_days(account)
@@ -105,7 +105,7 @@ def test_raw_alone_gives_the_warehouse_again_in_any_order(account: Pipeline) -> 
     assert account.objects("validated") == validated
 
 
-def test_a_corrected_transformation_overwrites_what_the_old_one_loaded(
+def test_a_corrected_transformation_overwrites_the_old_values(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.run()
@@ -132,7 +132,7 @@ def test_a_corrected_transformation_overwrites_what_the_old_one_loaded(
     assert pipeline.query("SELECT max(load_seq) FROM staging.track_observations") > sequence
 
 
-def test_what_passes_by_now_is_loaded_and_resolved_and_its_quarantine_object_goes(
+def test_a_record_that_passes_now_is_loaded_and_resolved(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.fetch("first")

@@ -113,7 +113,7 @@ def test_without_a_connection_the_command_lines_login_counts(
         assert client.get("/me").document["id"] == "listener1"
 
 
-def test_a_login_that_another_app_has_got_is_nobody_s(
+def test_a_login_of_another_app_is_ignored(
     pipeline: Pipeline, runtime_of: MakeRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline.list_sources({"name": "mine", "kind": "saved_tracks"})
@@ -145,7 +145,7 @@ def test_one_holder_at_a_time_has_the_lock(pipeline: Pipeline) -> None:
         pass
 
 
-def test_an_album_that_always_fails_leaves_its_source_partial_on_the_last_try(pipeline: Pipeline) -> None:
+def test_an_album_that_always_fails_makes_its_source_partial(pipeline: Pipeline) -> None:
     assert pipeline.fetch("first").complete
     album = next(key for key in pipeline.objects("raw") if "/album-" in key)
     manifest = read_manifest(pipeline.lake, DAY, "first")

@@ -14,7 +14,7 @@ from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
 pytestmark = pytest.mark.integration
 
 
-def test_both_give_the_same_verdicts_on_every_recorded_answer_that_the_pipeline_asks_for(
+def test_command_and_pipeline_agree_on_recorded_responses(
     pipeline: Pipeline, reference_data: Path, tmp_path: Path
 ) -> None:
     files = {path.name: path for path in (reference_data / "recorded").rglob("*.json")}

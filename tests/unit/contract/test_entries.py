@@ -36,7 +36,7 @@ def fields(request_kind: str, item: Any) -> EntryFields:
 
 
 @pytest.mark.parametrize("kind", [*ENTRY_KINDS.values(), "playlist"])
-def test_each_schema_is_a_schema_and_every_property_has_a_sentence(kind: str) -> None:
+def test_each_schema_is_valid_and_describes_every_property(kind: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(kind))
     for name, rule in schema(kind)["properties"].items():
         assert rule.get("description"), f"{kind}.{name} has no sentence"
@@ -112,7 +112,7 @@ def test_a_top_track_is_the_track_itself() -> None:
         ("playlist_items", {"item": [], "added_at": AT}, "playlist_item.item.type"),
     ],
 )
-def test_a_broken_entry_says_which_rule(request_kind: str, entry: Any, code: str) -> None:
+def test_a_broken_entry_names_the_rule(request_kind: str, entry: Any, code: str) -> None:
     (verdict,) = judged(request_kind, entry)
     assert isinstance(verdict, ValidationResult)
     assert code in {violation.code for violation in verdict.violations}

@@ -77,14 +77,14 @@ def test_a_saved_album_entry_gives_the_album() -> None:
     ]
 
 
-def test_a_null_among_playlist_entries_is_a_track_that_is_not_there() -> None:
+def test_a_null_playlist_entry_is_an_absent_track() -> None:
     assert found({"items": [None, {"track": TRACK}]}) == [
         ("track null", "/items/0"),
         ("track", "/items/1/track"),
     ]
 
 
-def test_an_object_of_another_type_than_asked_for_is_given_to_the_contract_all_the_same() -> None:
+def test_an_object_of_another_type_goes_to_the_contract() -> None:
     assert found({"items": [ARTIST, 7]}, expected="track") == [("track", "/items/0"), ("track", "/items/1")]
 
 

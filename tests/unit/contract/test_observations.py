@@ -36,14 +36,14 @@ def by_kind(found: list[Observation], kind: str) -> list[Observation]:
     return [row for row in found if row.kind == kind]
 
 
-def test_a_simplified_track_has_a_listing_only_and_takes_its_album_from_where_it_stood() -> None:
+def test_a_simplified_track_has_only_a_listing_and_its_album() -> None:
     own = next(rows("track", track(), ALBUM_ID))
     assert own.rank == SIMPLIFIED
     assert set(own.groups) == {"listing"}
     assert own.groups["listing"]["album_id"] == ALBUM_ID
 
 
-def test_a_full_track_of_development_mode_has_no_popularity_to_overwrite() -> None:
+def test_a_track_of_development_mode_has_no_popularity() -> None:
     own = next(rows("track", track(album=ALBUM, external_ids={"isrc": "USX"}), None))
     assert own.rank == FULL
     assert own.groups["detail"] == {"isrc": "USX"}
@@ -92,7 +92,7 @@ def test_an_album_mentioned_by_name_only_makes_no_stub() -> None:
     assert by_kind(list(rows("track", track(album=broken))), "album") == []
 
 
-def test_a_full_album_has_a_detail_even_where_development_mode_drops_the_label() -> None:
+def test_a_full_album_without_label_has_a_detail() -> None:
     own = next(rows("album", ALBUM | {"external_ids": {"upc": "1"}, "tracks": {"items": []}}))
     assert own.rank == FULL
     assert own.groups["detail"] == {"upc": "1"}

@@ -13,7 +13,7 @@ from tests.unit.contract.records import ID, track
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_schema_is_a_schema_and_every_property_has_a_sentence(kind: Kind) -> None:
+def test_each_schema_is_valid_and_describes_every_property(kind: Kind) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(kind))
     for name, rule in schema(kind)["properties"].items():
         assert rule.get("description"), f"{kind}.{name} has no sentence"

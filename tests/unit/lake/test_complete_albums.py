@@ -48,7 +48,7 @@ def complete(*answers: tuple[RawObject, Any]) -> list[str]:
     return [album.album_id for album in seen.complete()]
 
 
-def test_a_listed_album_with_detail_and_last_page_is_whole_in_any_order() -> None:
+def test_an_album_with_detail_and_last_page_is_complete() -> None:
     for order in itertools.permutations((LISTING, DETAIL, LAST)):
         assert complete(*order) == [ALBUM]
 
@@ -70,7 +70,7 @@ def test_answers_that_cannot_be_read_say_nothing() -> None:
     assert complete((raw("artist_albums"), {"items": None}), DETAIL, LAST) == []
 
 
-def test_the_state_is_of_the_listing_seen_and_of_the_detail_s_time() -> None:
+def test_the_state_has_the_listing_and_the_time_of_the_detail() -> None:
     seen = AlbumsSeen()
     for answer in (LISTING, DETAIL, LAST):
         seen.take(*answer)
@@ -82,7 +82,7 @@ def at_offset(offset: int) -> str:
     return f"https://api.spotify.com/v1/albums/{ALBUM}/tracks?limit=50&offset={offset}"
 
 
-def test_an_album_that_was_not_read_to_its_end_says_where_it_stopped_in_any_order() -> None:
+def test_an_album_not_read_to_its_end_has_the_next_offset() -> None:
     first = (raw("album"), LISTED | {"tracks": page(at_offset(50))})
     second = (raw("album_tracks"), page(at_offset(100)))
     for order in itertools.permutations((LISTING, first, second)):
@@ -95,7 +95,7 @@ def test_an_album_that_was_not_read_to_its_end_says_where_it_stopped_in_any_orde
         assert len(list(seen.complete())) == 1
 
 
-def test_the_rest_of_an_album_completes_it_with_the_detail_s_time_of_the_earlier_day() -> None:
+def test_the_rest_of_an_album_completes_it_with_the_old_time() -> None:
     earlier = AT - timedelta(days=1)
     seen = AlbumsSeen({ALBUM: earlier})
     for answer in (LISTING, (raw("album_tracks"), page(at_offset(150)))):
@@ -106,7 +106,7 @@ def test_the_rest_of_an_album_completes_it_with_the_detail_s_time_of_the_earlier
 
 
 @pytest.mark.parametrize("link", ["more", at_offset(50).replace("offset", "page"), "http://[", 7])
-def test_a_link_without_an_offset_says_nothing_of_where_it_stopped(link: Any) -> None:
+def test_a_link_without_an_offset_gives_no_next_offset(link: Any) -> None:
     seen = AlbumsSeen()
     for answer in (LISTING, (raw("album"), LISTED | {"tracks": page(link)})):
         seen.take(*answer)

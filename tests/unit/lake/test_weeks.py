@@ -41,7 +41,7 @@ def test_a_week_across_new_year_has_the_name_that_iso_8601_gives() -> None:
     assert week_name(date(2020, 12, 28)) == "2020-W53"
 
 
-def test_pages_lie_with_the_last_day_and_a_user_s_own_where_users_are_erased() -> None:
+def test_week_pages_are_stored_with_the_last_day() -> None:
     assert week_page_key(MONDAY) == "reports/ingest_date=2026-11-22/week-2026-W47.html"
     own = week_page_key(MONDAY, USER)
     assert own.startswith(f"{keys.users_prefix(keys.REPORTS, date(2026, 11, 22))}{USER}/")

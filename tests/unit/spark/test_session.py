@@ -39,7 +39,7 @@ def test_the_connection_says_where(host: str, port: int | None, master: str) -> 
     assert master_of(lambda _: info, Settings()) == master
 
 
-def test_a_setting_goes_before_the_connection_and_without_both_it_runs_here() -> None:
+def test_a_setting_takes_precedence_over_the_connection() -> None:
     info = ConnectionInfo("spark_default", "spark", host="cluster")
     assert master_of(lambda _: info, Settings(spark_master="local[2]")) == "local[2]"
     assert master_of(nowhere, Settings()) == HERE

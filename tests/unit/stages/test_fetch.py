@@ -29,7 +29,7 @@ TWO_HOURS = 7_200
         (NOON, [], None),
     ],
 )
-def test_the_wait_is_for_a_deadline_before_midnight_and_within_bounds(
+def test_the_wait_ends_before_midnight_and_within_bounds(
     now: datetime, seconds: list[int], expected: int | None
 ) -> None:
     deadlines = [now + timedelta(seconds=s) for s in seconds]

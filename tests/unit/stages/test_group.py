@@ -29,7 +29,7 @@ def test_a_terminal_error_fails_its_source_and_the_others_go_on() -> None:
     ]
 
 
-def test_a_transient_error_is_raised_after_the_others_while_tries_are_left() -> None:
+def test_a_transient_error_is_raised_after_the_other_sources() -> None:
     done = []
 
     def work(state: SourceState) -> SourceState:

@@ -31,7 +31,7 @@ def run_with_one_bad_track(pipeline: Pipeline, *days: date) -> str:
     return spoil.track_id
 
 
-def test_promise_8_each_quarantined_record_keeps_why_where_and_when_and_can_be_replayed(
+def test_promise_8_a_quarantined_record_can_be_replayed(
     pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
     track_id = run_with_one_bad_track(pipeline)
@@ -127,7 +127,7 @@ def test_an_answer_that_is_no_json_is_shown_as_text(pipeline: Pipeline, command:
     assert "items" in command.json("show", listed[0]["id"])["record"]
 
 
-def test_where_too_much_is_bad_the_message_names_the_command_and_replay_loads_it_later(
+def test_a_source_that_is_too_bad_names_the_command(
     pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
     def spoil(body: dict[str, dict[str, list[dict[str, int]]]]) -> None:
