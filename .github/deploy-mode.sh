@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Print the smallest deployment that covers the changed paths (standard input, one per line): none, dags, image or full.
-#   dags   only DAG files and what they include: no new image
-#   image  only dbt: its tasks come from the manifest in the image, the DAG files stay
+#   dags   only DAG files: no new image
+#   image  only what tasks read from the image: dbt with its manifest, and include/. The DAG files stay
 #   full   anything else that runs
 set -euo pipefail
 dags=no
-dbt=no
+image=no
 while IFS= read -r path; do
     case "$path" in
         docs/* | tests/* | benchmarks/* | .github/* | .ci/* | *.md | LICENSE | Makefile) ;;
-        dags/* | include/*) dags=yes ;;
-        dbt/*) dbt=yes ;;
+        dags/*) dags=yes ;;
+        dbt/* | include/*) image=yes ;;
         "") ;;
         *)
             echo full
@@ -18,7 +18,7 @@ while IFS= read -r path; do
             ;;
     esac
 done
-case "$dags$dbt" in
+case "$dags$image" in
     nono) echo none ;;
     yesno) echo dags ;;
     noyes) echo image ;;

@@ -5,9 +5,9 @@ that has it already. A dbt node then takes a fraction of a second instead of fou
 """
 
 import sys
-from pathlib import Path
 
 if sys.argv[1:2] == ["scheduler"]:
     from spotify_pipeline.orchestration.dbt.warm_workers import warm_up
+    from spotify_pipeline.settings import Settings
 
-    warm_up(Path(__file__).resolve().parents[1] / "dbt")
+    warm_up(Settings.dbt_project_at_parse())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, dag, task
 
 from spotify_pipeline.orchestration.alerts.callbacks import watched
@@ -13,8 +11,9 @@ from spotify_pipeline.orchestration.dbt.publication import announce_models, requ
 from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group, number_of_tests
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import running_partition
+from spotify_pipeline.settings import Settings
 
-DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
+DBT_PROJECT = Settings.dbt_project_at_parse()
 
 
 @dag(

@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         default=31, ge=1, le=366, description="dates that the Spark engine replays as one job"
     )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
+    dbt_project_dir: Path = Field(
+        default=PROJECT_ROOT / "dbt",
+        description="the dbt project, with its target/manifest.json",
+    )
     dbt_docs_dir: Path | None = Field(
         default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"
     )
@@ -156,6 +160,15 @@ class Settings(BaseSettings):
         """
         text = os.environ.get(PREFIX + name.upper(), "")
         return int(text) if text.isdecimal() else int(cls.model_fields[name].default)
+
+    @classmethod
+    def dbt_project_at_parse(cls) -> Path:
+        """Return the folder of the dbt project, for a DAG file.
+
+        It does not depend on where the DAG file is: a DAG bundle is a copy of `dags/` in another folder.
+        """
+        given = os.environ.get(f"{PREFIX}DBT_PROJECT_DIR")
+        return Path(given or cls.model_fields["dbt_project_dir"].default).absolute()
 
     @classmethod
     def load(cls) -> Settings:

@@ -11,6 +11,7 @@ import httpx
 
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.dag_files import dag_files
 from spotify_stack.health import NotReady
 
 PAGE = 100
@@ -45,14 +46,13 @@ class AirflowApi:
         return {error["filename"]: error["stack_trace"].strip().splitlines()[-1] for error in errors}
 
     def check_dags_are_parsed(self) -> None:
-        """Check that Airflow has parsed every file of the folder `dags`.
+        """Check that Airflow has parsed every file of the folder `dags` that defines a DAG.
 
         Raises:
             NotReady: a file is not parsed yet.
         """
         known = {dag["relative_fileloc"] for dag in self.dags()} | set(self.import_errors())
-        files = {path.name for path in (PROJECT_ROOT / "dags").glob("*.py")}
-        if missing := sorted(files - known):
+        if missing := sorted(dag_files(PROJECT_ROOT / "dags") - known):
             raise NotReady(f"Airflow has not parsed {', '.join(missing)} yet")
 
     def unpause(self, dag_id: str) -> None:

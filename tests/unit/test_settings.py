@@ -28,6 +28,12 @@ def test_a_variable_sets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().sources == Path("/x/y.yml")
 
 
+def test_the_dbt_project_of_a_dag_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.dbt_project_at_parse() == Settings.load().dbt_project_dir == PROJECT_ROOT / "dbt"
+    monkeypatch.setenv("SPOTIFY_PIPELINE_DBT_PROJECT_DIR", "/x/dbt")
+    assert Settings.dbt_project_at_parse() == Settings.load().dbt_project_dir == Path("/x/dbt")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("FETCH_TASKS", "0"), ("FETCH_TASKS", "MOCKED_VALUE"), ("QUARANTINE_SHARE", "5")],

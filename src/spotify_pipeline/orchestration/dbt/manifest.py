@@ -46,7 +46,10 @@ class DbtManifest:
         try:
             return cls(json.loads(path.read_bytes()))
         except FileNotFoundError:
-            raise ConfigurationError(f"dbt manifest {path} is missing: run `make dbt-manifest`") from None
+            raise ConfigurationError(
+                f"dbt manifest {path} is missing: run `make dbt-manifest` (in an image `dbt parse`); "
+                "SPOTIFY_PIPELINE_DBT_PROJECT_DIR names another dbt project"
+            ) from None
         except ValueError:
             raise ConfigurationError(f"dbt manifest {path} is damaged: run `make dbt-manifest`") from None
 
