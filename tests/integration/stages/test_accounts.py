@@ -202,6 +202,16 @@ def test_plays_that_are_reported_late_are_loaded(account: Pipeline) -> None:
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
 
 
+def test_the_daily_source_notes_a_gap_too(account: Pipeline) -> None:
+    account.list_sources({"name": "plays", "kind": "recently_played"})
+    account.run()
+    assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
+    later = DAY + timedelta(days=20)
+    account.go_to(later)
+    account.run(later)
+    assert account.query("SELECT count(*) FROM ops.play_gap") == [(1,)]
+
+
 def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None:
     account.list_sources({"name": "saved", "kind": "saved_tracks"})
     account.run()
