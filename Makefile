@@ -151,6 +151,14 @@ dbt-manifest: .venv ## parse the dbt project, if it changed, into dbt/target/man
 dbt: .venv ## run dbt against the running stack: CMD="build --select dim_track+"
 	@$(BIN)/spotify-pipeline dbt -- $(CMD)
 
+.PHONY: psql
+psql: .venv ## open psql on the warehouse of the running stack
+	@$(BIN)/spotify-pipeline psql
+
+.PHONY: shell
+shell: .venv ## open a shell in which `spotify-pipeline` is on the PATH
+	@PATH="$(abspath $(BIN)):$$PATH" exec "$${SHELL:-/bin/bash}"
+
 .PHONY: dbt-diagram
 dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md again
 	@$(BIN)/python -m tools.entity_diagram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -15,6 +16,8 @@ from spotify_stack.dag_files import dag_files
 from spotify_stack.health import NotReady
 
 PAGE = 100
+TIMEOUT = 30.0
+RETRY_SECONDS = 1.0
 # final states of a task instance
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
@@ -25,8 +28,16 @@ class AirflowApi:
     Every method raises NotReady if Airflow does not respond, PipelineError if it refuses.
     """
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/api/v2", timeout=30, trust_env=False)
+    def __init__(self, url: str, *, patience: float = 0) -> None:
+        """Prepare a client.
+
+        Args:
+            url: Address of Airflow.
+            patience: Seconds for which a request is repeated while Airflow does not respond. A busy machine
+                often needs longer than the time-out of one request.
+        """
+        self._http = httpx.Client(base_url=f"{url}/api/v2", timeout=TIMEOUT, trust_env=False)
+        self._patience = patience
 
     def __enter__(self) -> AirflowApi:
         return self
@@ -125,6 +136,19 @@ class AirflowApi:
                 return found
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        if method == "POST":
+            # a repeated POST could start a second run, so it waits longer instead
+            return self._call_once(method, path, timeout=max(TIMEOUT, self._patience), **options)
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._call_once(method, path, **options)
+            except NotReady:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+
+    def _call_once(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:

@@ -30,6 +30,8 @@ HOUR_OF_RUN = "T06:00:00Z"
 HANDOVER_SECONDS = 180
 RUN_SECONDS = 1800
 POLL_SECONDS = 1.0
+# how long a busy machine may not respond before the demo ends; the runs go on meanwhile
+PATIENCE_SECONDS = 600
 
 
 class Demo:
@@ -53,7 +55,7 @@ class Demo:
         self._output.mkdir(parents=True, exist_ok=True)
         for stale in [*self._output.glob("report*.html"), self._output / "summary.json"]:
             stale.unlink(missing_ok=True)
-        with AirflowApi(self._state.airflow_url) as api:
+        with AirflowApi(self._state.airflow_url, patience=PATIENCE_SECONDS) as api:
             self._require_dags(api)
             with self._listening_by_hand(api):
                 runs = [self._partition(api, day) for day in days]

@@ -27,7 +27,8 @@ BUCKET = "spotify-lake"
 REGION = "us-east-1"
 REQUEST_SECONDS = 2
 # component of `weed mini` -> its default HTTP port; gRPC is 10,000 above, as the admin worker requires
-PARTS = {"master": 9333, "volume": 9340, "filer": 8888, "s3": 8333, "admin": 23646}
+# not 8888, SeaweedFS's own choice for its filer: `spotify-pipeline auth login` listens there
+PARTS = {"master": 9333, "volume": 9340, "filer": 9350, "s3": 8333, "admin": 23646}
 GRPC_OFFSET = 10_000
 # the program that `make minio` builds
 MINIO_BUILD = PROJECT_ROOT / "build" / "bin" / "minio"

@@ -27,6 +27,13 @@ def _date(text: str) -> date:
         raise typer.BadParameter(f"'{text}' is not a date of the form YYYY-MM-DD") from None
 
 
+def counted(dates: list[date]) -> str:
+    """Return the number of partitions and their dates as words."""
+    if len(dates) == 1:
+        return f"1 partition, {dates[0]}"
+    return f"{len(dates)} partitions, {dates[0]} to {dates[-1]}"
+
+
 def demo(
     *,
     first: Annotated[
@@ -51,9 +58,7 @@ def demo(
         options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
         console.print("Starting the stack" if running_before is None else "The stack is running")
         state = stack.up(Wanted(options, own_app="", store=store))
-        console.print(
-            f"Running {len(dates)} partitions, {dates[0]} to {dates[-1]}: {state.airflow_url}", soft_wrap=True
-        )
+        console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
         try:
             with PeakMemory(paths) as memory:
                 path = Demo(state, console, output).run(dates)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from spotify_pipeline import __version__
+
+EXIT_CODES = (
+    "Exit status: 0 success; 1 an error, or something is wrong that the command looks for; "
+    "2 wrong arguments; 130 interrupted."
+)
 # command -> (module, attribute: a function or a typer app, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("spotify_pipeline.cli.demo", "demo", "Run some days through the whole pipeline."),
@@ -19,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "status",
         "Show the services of the stack and the newest partitions.",
     ),
+    "psql": ("spotify_pipeline.cli.psql", "psql", "Open psql on the warehouse, as the role that only reads."),
     "dbt": ("spotify_pipeline.cli.dbt", "dbt", "Run dbt against the running stack's warehouse."),
     "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Find what would keep the pipeline from running."),
     "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show the alerts that were sent."),
@@ -63,7 +70,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         arguments: Arguments of the command line, without the program name.
     """
     root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
-    root.callback(help="Operate the Spotify pipeline.")(_nothing)
+    root.callback(help="Operate the Spotify pipeline.", epilog=EXIT_CODES)(_options)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module, attribute, line) in COMMANDS.items():
         target = _load(name, module, attribute) if name == called else _nothing
@@ -81,6 +88,21 @@ def app() -> None:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spotify-pipeline {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
     pass
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -77,12 +78,14 @@ def addresses(state: StackState) -> str:
     lines = {
         "Airflow": f"{state.airflow_url}  no login needed",
         "dbt docs": f"{airflow_environment.dbt_docs_url(state)}  after a first run",
-        "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse",
+        "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse"
+        "  make psql opens it",
         "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}, {state.store}",
         "Spotify": spotify,
         "Passwords": str(state.paths.secrets),
         "Alerts": f"{state.paths.alerts}  {'there are some' if state.paths.alerts.exists() else 'none yet'}",
         "Logs": str(state.paths.logs),
+        "Commands": f"{Path(sys.executable).parent / 'spotify-pipeline'} --help",
     }
     return "\n".join(f"  {name:<10} {text}" for name, text in lines.items())
 

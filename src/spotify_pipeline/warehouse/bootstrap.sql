@@ -29,6 +29,8 @@ BEGIN
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO spotify_ingest, spotify_dbt', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO spotify_reader', current_database());
     EXECUTE format('ALTER DATABASE %I SET timezone TO ''UTC''', current_database());
+    -- what psql lists with \d, and what a query finds without a schema's name
+    EXECUTE format('ALTER ROLE spotify_reader IN DATABASE %I SET search_path = marts, ops', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

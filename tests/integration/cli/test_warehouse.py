@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from spotify_pipeline.cli.warehouse import app
 from spotify_pipeline.connections import variable_name
 from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import head
 from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
 
@@ -42,6 +43,13 @@ def test_from_nothing_to_a_migrated_warehouse(empty_database: str) -> None:
     after = run("status", warehouse)
     assert after.exit_code == 0
     assert "newest load: none" in after.output
+
+
+def test_the_reader_needs_no_schema_name(empty_database: str) -> None:
+    warehouse = Warehouse(empty_database)
+    assert run("bootstrap", warehouse).exit_code == 0
+    with connect(warehouse.info(roles.READER)) as conn:
+        assert conn.execute("SHOW search_path").fetchone() == ("marts, ops",)
 
 
 def test_an_error_is_one_sentence_and_no_traceback(empty_database: str) -> None:

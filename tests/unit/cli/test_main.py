@@ -6,6 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from spotify_pipeline import __version__
 from spotify_pipeline.cli import main as cli
 
 runner = CliRunner()
@@ -51,3 +52,11 @@ def test_a_wrong_command_is_refused() -> None:
     shown = runner.invoke(cli.build(["destroy"]), ["destroy"])
     assert shown.exit_code == 2
     assert "destroy" in shown.output
+
+
+def test_version_and_exit_codes_are_shown() -> None:
+    assert (
+        runner.invoke(cli.build(["--version"]), ["--version"]).output == f"spotify-pipeline {__version__}\n"
+    )
+    shown = runner.invoke(cli.build(["--help"]), ["--help"]).output
+    assert "Exit status: 0 success" in shown

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import inspect
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from spotify_pipeline.cli import auth
 from spotify_pipeline.doctor.ports import is_free
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import ports
 from spotify_stack.ports import PortReservation
+from spotify_stack.state import PREFERRED_PORTS
 
 FIRST = 15_700
 
@@ -85,3 +88,8 @@ def test_no_free_port_is_said_with_the_range(monkeypatch: pytest.MonkeyPatch, li
 def test_ports_end_at_65535() -> None:
     with PortReservation() as reservation:
         assert reservation.choose_or_none(60_000, offsets=(0, 10_000)) is None
+
+
+def test_the_port_of_auth_login_belongs_to_no_server() -> None:
+    login = inspect.signature(auth.login).parameters["port"].default
+    assert login not in PREFERRED_PORTS.values()

@@ -1,0 +1,78 @@
+"""`spotify-pipeline psql`: opens psql on the warehouse, as the role that only reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import typer
+
+from spotify_pipeline.cli.connections import environment_or_stack
+from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError
+
+
+def psql(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help='Arguments of psql: -- -c "SELECT * FROM dim_artist LIMIT 5"')
+    ] = None,
+    url: Annotated[
+        bool, typer.Option("--url", help="Print the URL, which holds the password, and do not open psql.")
+    ] = False,
+) -> None:
+    """Open psql on the warehouse that warehouse_reader names, else on that of the running stack.
+
+    The exit status is that of psql. Tables of the schemas marts and ops need no schema name.
+    """
+    with report_errors():
+        info = environment_or_stack(WAREHOUSE_READER)
+        if url:
+            typer.echo(warehouse_url(info, password=True))
+            return
+        program = psql_program()
+        # the password is in the environment, because arguments appear in the list of processes
+        environment = own_environment(os.environ) | {"PGPASSWORD": info.password or ""}
+        address = warehouse_url(info, password=False)
+        os.execvpe(program, [program, "--dbname", address, *(arguments or [])], environment)  # noqa: S606 - psql
+
+
+def warehouse_url(info: ConnectionInfo, *, password: bool) -> str:
+    """Return the connection as a URL that psql and other clients of Postgres read."""
+    login = quote(info.require("login"), safe="")
+    if password and info.password:
+        login += ":" + quote(info.password, safe="")
+    host = info.require("host")
+    host = f"[{host}]" if ":" in host else host
+    options = {name: info.extra[name] for name in ("sslmode", "sslrootcert") if info.extra.get(name)}
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{login}@{host}:{info.port or 5432}/{quote(info.require('schema'), safe='')}{query}"
+
+
+def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without variables that would send psql to another server (PGHOSTADDR, …)."""
+    kept = ("PGAPPNAME", "PGTZ")
+    return {name: value for name, value in environ.items() if not name.startswith("PG") or name in kept}
+
+
+def psql_program() -> str:
+    """Return the path of psql: that on the PATH, else the one that comes with the embedded stack.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if found := shutil.which("psql"):
+        return found
+    try:
+        # a deployment has this command without the packages of the embedded stack
+        from spotify_stack.postgres import binaries  # noqa: PLC0415
+
+        bundled = binaries() / "psql"
+    except (ModuleNotFoundError, ConfigurationError):
+        bundled = None
+    if bundled is None or not bundled.is_file():
+        raise ConfigurationError("psql is not installed: install it, or give --url to another client")
+    return str(bundled)
