@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from spotify_pipeline.alerts.alert import Alert, render
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import print_json
 from spotify_pipeline.connections import WAREHOUSE_READER
 from spotify_pipeline.warehouse.alerts import newest_alerts
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -39,7 +39,7 @@ def alerts(
         with naming_the_server(info), connect(info, autocommit=True) as conn:
             found = [StoredAlert(**row) for row in newest_alerts(conn, partition, limit)]
     if as_json:
-        typer.echo(json.dumps([alert.to_dict() for alert in found], default=str, ensure_ascii=False))
+        print_json([alert.to_dict() for alert in found])
         return
     for alert in found:
         through = ", ".join(alert.delivered_to) or "no channel"

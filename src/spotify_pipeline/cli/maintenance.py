@@ -15,7 +15,7 @@ from spotify_pipeline.cli.connections import environment_or_stack, reachable_air
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.maintenance.erase import erase_user
+from spotify_pipeline.maintenance.erase import erase_user, require_hash
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
 from spotify_pipeline.stages.runtime import Runtime
@@ -71,6 +71,7 @@ def erase(
         if me == (user is not None):
             raise ConfigurationError("name one user: by hash, or with --me who is logged in here")
         user_hash = _logged_in(runtime) if user is None else user
+        require_hash(user_hash)
         if not (dry_run or yes):
             typer.confirm(f"Remove everything of user {user_hash} for good?", abort=True)
         logins = partial(forget_logins, runtime.settings, reachable_airflow())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from collections import Counter
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import print_json
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.quarantine_replay import open_records, read_record
@@ -51,7 +51,7 @@ def list_(
     with report_errors():
         found = open_records(_runtime(), _filters(partition, source, kind, reason, resolved))
     if as_json:
-        typer.echo(_dump([_fields(record) for record in found]))
+        print_json([_fields(record) for record in found])
         return
     if not found:
         typer.echo("nothing is quarantined" + ("" if resolved else ", or it is resolved: --all shows that"))
@@ -78,12 +78,15 @@ def show(
         except DamagedObject as error:
             raw, absent = None, f"{error}: retention may have removed it"
     if as_json:
-        typer.echo(_dump({**_fields(found), "record": _printable(raw), "record_absent": absent}))
+        print_json({**_fields(found), "record": _printable(raw), "record_absent": absent})
         return
     for name, value in _fields(found).items():
         typer.echo(f"{name + ':':16}{value if value is not None else '-'}")
     typer.echo("record:")
-    typer.echo(absent or (raw_text(raw) if isinstance(raw, bytes) else _dump(raw)))
+    if absent or isinstance(raw, bytes):
+        typer.echo(absent or raw_text(raw))
+    else:
+        print_json(raw)
 
 
 @app.command()
@@ -110,7 +113,7 @@ def replay(
             "still_quarantined": [_fields(record) for record in outcome.still],
             "failures": outcome.failures,
         }
-        typer.echo(_dump(document))
+        print_json(document)
     elif not chosen:
         typer.echo("nothing is quarantined that could be replayed")
     else:
@@ -167,11 +170,6 @@ def raw_text(data: bytes) -> str:
 
 def _printable(raw: Any) -> Any:
     return raw_text(raw) if isinstance(raw, bytes) else raw
-
-
-def _dump(value: Any) -> str:
-    # flaws and dates as text; in ASCII, because a response may hold what no encoding can
-    return json.dumps(value, indent=2, default=str)
 
 
 def _console() -> Console:

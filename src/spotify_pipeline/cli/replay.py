@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import print_json
 from spotify_pipeline.contract.counts import KindCounts, total
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.stages.group import SourceState
@@ -27,6 +28,8 @@ from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 
+COUNTS = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
+NEXT_STEP = "Next: trigger the DAG spotify_transform, so that the marts and the report follow."
 console = Console(highlight=False)
 
 
@@ -59,6 +62,21 @@ class Replayed:
         """Reason by source; under `-` what is wrong with the whole date."""
         return self.verdict.failed | ({"-": self.error} if self.error else {})
 
+    @property
+    def result(self) -> str:
+        """`failed`, `partial` or `complete`."""
+        return "failed" if self.failures else "partial" if self.verdict.partial else "complete"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints of this date."""
+        return {
+            "date": self.partition.isoformat(),
+            "sources": len(self.states),
+            **{name: getattr(self.counts, name) for name in COUNTS},
+            "result": self.result,
+            "failures": self.failures,
+        }
+
 
 def replay(
     first: Annotated[datetime, typer.Option("--from", help="First date.", **_DATE)],
@@ -76,6 +94,7 @@ def replay(
     master: Annotated[
         str | None, typer.Option(help="Where Spark runs, such as local[2] or spark://host:7077.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Load the stored raw of a range of dates again, with today's schemas and code; Spotify is not asked.
 
@@ -85,8 +104,10 @@ def replay(
         run_id = f"command-line replay {uuid.uuid4().hex[:8]}"
         planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
         done = []
-        with Progress(console=console, transient=True) as progress:
-            bar = progress.add_task(f"Replaying {len(planned)} dates", total=len(planned))
+        # with --json, stdout holds the document only
+        with Progress(console=Console(stderr=True) if as_json else console, transient=True) as progress:
+            what = "1 date" if len(planned) == 1 else f"{len(planned)} dates"
+            bar = progress.add_task(f"Replaying {what}", total=len(planned))
             if engine is Engine.SPARK:
                 work = _replay_with_spark(planned, run_id, master, progress.console.print)
             else:
@@ -94,15 +115,20 @@ def replay(
             for replayed in work:
                 done.append(replayed)
                 progress.advance(bar)
-                if not console.is_terminal:
-                    console.print(f"{replayed.partition}: {len(replayed.states)} sources")
+                if not progress.console.is_terminal:
+                    progress.console.print(f"{replayed.partition}: {len(replayed.states)} sources")
         done.sort(key=lambda replayed: replayed.partition)
-        console.print(_table(done))
+        if as_json:
+            print_json([replayed.to_dict() for replayed in done])
+        else:
+            console.print(_table(done))
         failures = [(day.partition, *failure) for day in done for failure in sorted(day.failures.items())]
         for day, name, reason in failures:
             typer.echo(f"error: {day} {name}: {reason}", err=True)
         if failures:
             raise typer.Exit(1)
+        if not as_json:
+            typer.echo(NEXT_STEP)
 
 
 def _runtime(run_id: str) -> Runtime:
@@ -163,23 +189,16 @@ def _replay_one(replay: Replay, run_id: str) -> Replayed:
 
 
 def _table(done: list[Replayed]) -> Table:
-    table = Table("date", "sources", "fetched", "loaded", "quarantined", "duplicates", "set aside", "result")
+    # narrow enough for a terminal of 80 columns
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for heading in ("date", "sources", "fetched", "loaded", "quar.", "dupl.", "aside", "result"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in {"date", "result"} else "right")
     for replayed in done:
         counts = replayed.counts
-        verdict = "failed" if replayed.failures else "partial" if replayed.verdict.partial else "complete"
         table.add_row(
             str(replayed.partition),
             str(len(replayed.states)),
-            *(
-                f"{count:,}"
-                for count in (
-                    counts.fetched,
-                    counts.loaded,
-                    counts.quarantined,
-                    counts.duplicates,
-                    counts.set_aside,
-                )
-            ),
-            verdict,
+            *(f"{getattr(counts, name):,}" for name in COUNTS),
+            replayed.result,
         )
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,21 +18,28 @@ from spotify_pipeline.contract.validator import SCHEMA_VERSION
 from spotify_pipeline.errors import UnreadableFile
 from spotify_pipeline.json_reading import read_json
 
+STDIN = Path("-")
 _LINES = {".jsonl", ".ndjson"}
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="responses of the Web API as JSON; .jsonl: one a line")],
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document instead")] = False,
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Responses of the Web API as JSON; .jsonl: one a line; -: standard input."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 1 if a record would be quarantined.")
+    ] = False,
 ) -> None:
-    """Say which records of any response file the pipeline would load, quarantine or set aside, and why.
+    """Show which records of any response file the pipeline would load, quarantine or set aside, and why.
 
-    The exit status is 0 where every file could be read, whatever it holds, and 1 where one could not.
+    The exit status is 1 if a file cannot be read, and with --strict also if a record would be quarantined.
     """
     unreadable: list[dict[str, str]] = []
     if as_json:
         typer.echo(f'{{"schema_version": "{SCHEMA_VERSION}", "files": [', nl=False)
-    shown = 0
+    shown, quarantined = 0, False
     for path in files:
         try:
             survey = survey_file(path)
@@ -43,9 +51,10 @@ def validate(
         separator = ",\n" if shown else "\n"
         typer.echo(separator + _document(path, survey), nl=False) if as_json else _show(path, survey)
         shown += 1
+        quarantined = quarantined or bool(survey.codes)
     if as_json:
         typer.echo(f'\n], "unreadable": {_dump(unreadable)}}}')
-    raise typer.Exit(1 if unreadable else 0)
+    raise typer.Exit(1 if unreadable or (strict and quarantined) else 0)
 
 
 def survey_file(path: Path) -> Survey:
@@ -64,12 +73,19 @@ def survey_file(path: Path) -> Survey:
         raise UnreadableFile(f"{path} does not fit into memory: split it") from None
     except ValueError as error:
         raise UnreadableFile(
-            f"{path} holds no JSON ({str(error)[:200]}): give the whole body of a response, in UTF-8"
+            f"{_name(path)} holds no JSON ({str(error)[:200]}): give the whole body of a response, in UTF-8"
         ) from None
     return survey
 
 
+def _name(path: Path) -> str:
+    return "standard input" if path == STDIN else str(path)
+
+
 def _documents(path: Path) -> Iterator[tuple[int | None, Any]]:
+    if path == STDIN:
+        yield None, read_json(sys.stdin.buffer.read())
+        return
     if path.suffix.lower() not in _LINES:
         yield None, read_json(path.read_bytes())
         return

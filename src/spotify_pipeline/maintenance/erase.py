@@ -49,11 +49,7 @@ def erase_user(
         ConfigurationError: `user_hash` is no hash.
         LakeUnavailable, WarehouseUnavailable: the store or the warehouse cannot be used; run it again.
     """
-    if not re.fullmatch(r"[0-9a-f]{16}", user_hash):
-        raise ConfigurationError(
-            "a user is named by 16 hexadecimal digits, as 'spotify-pipeline auth status' shows them: give "
-            "those, or --me for who is logged in here"
-        )
+    require_hash(user_hash)
     receipt = Receipt(user_hash)
     owner = runtime.lookup(WAREHOUSE_OWNER)
     erasure_id = None if dry_run else _begin(owner, user_hash)
@@ -78,6 +74,19 @@ def erase_user(
             remove_objects(runtime.lake, zone, stored)
         _finish(owner, erasure_id, receipt)
     return receipt
+
+
+def require_hash(user_hash: str) -> None:
+    """Check the form of a user's hash.
+
+    Raises:
+        ConfigurationError: it is not 16 hexadecimal digits.
+    """
+    if not re.fullmatch(r"[0-9a-f]{16}", user_hash):
+        raise ConfigurationError(
+            f"{user_hash!r} is not the hash of a user: give the 16 hexadecimal digits that "
+            "'spotify-pipeline auth status' shows, or --me for the user who is logged in here"
+        )
 
 
 def _begin(owner: ConnectionInfo, user_hash: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from airflow.sdk import Connection, Variable, get_current_context
@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipExceptio
 from airflow.sdk.log import mask_secret
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import ConnectionMissing, PastPartition, TerminalError
+from spotify_pipeline.errors import ConfigurationError, ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 
@@ -76,7 +76,27 @@ def partition_of(context: Any) -> date:
     Raises:
         ConfigurationError: the run has no key, or the key is not a date.
     """
-    return keys.parse_partition(context["dag_run"].partition_key)
+    key = context["dag_run"].partition_key
+    if key is None:
+        raise ConfigurationError(
+            "the run has no partition key: trigger the DAG again, and enter a date such as 2026-11-22 as "
+            "Partition Key under Advanced Options"
+        )
+    return keys.parse_partition(key)
+
+
+def partition_or_today(context: Any) -> date:
+    """Return the partition of the running DAG run; without a key, the date in UTC on which it was triggered.
+
+    Raises:
+        ConfigurationError: the key is not a date.
+    """
+    run = context["dag_run"]
+    if run.partition_key is None:
+        # the same on every try and in every task, also after midnight
+        triggered_at: datetime = run.run_after
+        return triggered_at.astimezone(UTC).date()
+    return partition_of(context)
 
 
 @contextmanager
@@ -104,6 +124,13 @@ def running_partition() -> Iterator[tuple[Runtime, date]]:
     """Yield runtime and partition for one stage of a partitioned run; see `running`."""
     with running() as runtime:
         yield runtime, partition_of(get_current_context())
+
+
+@contextmanager
+def running_partition_or_today() -> Iterator[tuple[Runtime, date]]:
+    """Yield runtime and partition for one stage of the ingest; see `partition_or_today`."""
+    with running() as runtime:
+        yield runtime, partition_or_today(get_current_context())
 
 
 def tries_are_left() -> bool:

@@ -248,3 +248,21 @@ def test_poison_is_quarantined_and_the_record_beside_it_is_not(poison: str, tmp_
     assert shown.exit_code == 0
     assert "\x1b" not in shown.stdout
     assert len(shown.stdout) < 5_000
+
+
+def test_a_response_can_come_from_standard_input() -> None:
+    read = run("-", "--json", given=json.dumps(TRACK))
+    [found] = json.loads(read.stdout)["files"]
+    assert (found["path"], found["kinds"]["track"]["valid"]) == ("-", 1)
+    broken = run("-", given="{")
+    assert broken.exit_code == 1
+    assert "standard input holds no JSON" in broken.stderr
+
+
+def test_strict_fails_when_a_record_is_quarantined(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(TRACK))
+    bad.write_text(json.dumps(BAD))
+    assert run(good, "--strict").exit_code == 0
+    assert run(bad).exit_code == 0
+    assert run(bad, good, "--strict").exit_code == 1

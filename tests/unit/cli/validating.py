@@ -15,8 +15,10 @@ app = typer.Typer()
 app.command()(validate)
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+def run(*arguments: object, given: str | None = None) -> Result:
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], input=given, catch_exceptions=False
+    )
 
 
 def report_of(tmp_path: Path, body: Any, name: str = "response.json") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.alerts.callbacks import mark_notified
 from spotify_pipeline.orchestration.alerts.sources import notify_reconciled, with_alerts
 from spotify_pipeline.orchestration.metrics import count_sources
-from spotify_pipeline.orchestration.runtime import running_partition, tries_are_left
+from spotify_pipeline.orchestration.runtime import running_partition_or_today, tries_are_left
 from spotify_pipeline.orchestration.tasks.retry_state import RetryState
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.stages import plan as planning
@@ -38,13 +38,13 @@ Group = dict[str, Any]
 
 def migrate_warehouse() -> str:
     """Upgrade the warehouse to this code's schema and return its revision."""
-    with running_partition() as (runtime, _):
+    with running_partition_or_today() as (runtime, _):
         return migrate(runtime.lookup(WAREHOUSE_OWNER))
 
 
 def plan_groups() -> list[Group]:
     """Return groups of whole sources, one mapped task group each; skips where there is nothing to do."""
-    with running_partition() as (runtime, partition):
+    with running_partition_or_today() as (runtime, partition):
         plan = planning.plan(runtime, partition)
         planning.register(runtime, plan)
         lineage.wrote_tables(runtime.lookup, partition, "ops.source")
@@ -60,7 +60,7 @@ def plan_groups() -> list[Group]:
 
 def fetch_group(group: Group) -> Group:
     """Fetch raw responses and write the manifests of a group's sources."""
-    with running_partition() as (runtime, partition):
+    with running_partition_or_today() as (runtime, partition):
         if not group["fetch"]:
             return _each(group, lambda state: stored_state(runtime.lake, partition, state.source))
         sources = {source.name: source for source in load_sources(runtime.settings.sources)}
@@ -90,7 +90,7 @@ def fetch_details(planned: list[Group] | None) -> Group:
     group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
     if not group["fetch"]:  # a partition from raw: the plan has stored details among its sources
         return group
-    with running_partition() as (runtime, partition), Clients(runtime) as clients:
+    with running_partition_or_today() as (runtime, partition), Clients(runtime) as clients:
         source = details_source(runtime, clients.app, partition)
         if source is None:
             return group
@@ -121,7 +121,7 @@ def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcom
 
 def validate_group(group: Group) -> Group:
     """Validate the raw responses of a group's sources."""
-    with running_partition() as (runtime, partition):
+    with running_partition_or_today() as (runtime, partition):
 
         def validate(state: SourceState) -> SourceState:
             validate_source(runtime.lake, partition, state.source)
@@ -134,7 +134,7 @@ def validate_group(group: Group) -> Group:
 
 def load_group(group: Group) -> Group:
     """Load the validated rows of a group's sources into staging."""
-    with running_partition() as (runtime, partition):
+    with running_partition_or_today() as (runtime, partition):
         done = _each(group, lambda state: load_source(runtime, partition, state.source))
         lineage.loaded(runtime.lookup, partition, _states(done))
         return done
@@ -169,7 +169,7 @@ def reconcile_groups(
     """
     if not planned:
         raise AirflowSkipException("nothing was planned")
-    with running_partition() as (runtime, partition):
+    with running_partition_or_today() as (runtime, partition):
         names = [state["source"] for group in planned for state in group["states"]]
         names += [DETAILS] if details is None else [state["source"] for state in details["states"]]
         states = [
@@ -191,13 +191,16 @@ def reconcile_groups(
             "partial": verdict.partial,
             "failed": verdict.failed,
         }
-        get_current_context()["outlet_events"][asset].extra = summary
+        event = get_current_context()["outlet_events"][asset]
+        event.extra = summary
+        if get_current_context()["dag_run"].partition_key is None:
+            event.add_partitions(partition.isoformat())  # otherwise the event gets the key of the run
         return summary
 
 
 def conclude(summary: dict[str, Any]) -> str:
     """Fail the run where a source failed; the others are loaded and passed on."""
-    with running_partition() as (_, partition):
+    with running_partition_or_today() as (_, partition):
         try:
             Verdict(**summary).raise_failures(partition.isoformat())
         except SourcesFailed as error:

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import typer
+from typer.testing import CliRunner
+
+from spotify_pipeline.cli.maintenance import erase
+
+app = typer.Typer()
+app.command()(erase)
+
+
+def test_a_wrong_hash_is_refused_before_the_question() -> None:
+    done = CliRunner().invoke(app, ["zzz"], input="y\n")
+    assert done.exit_code == 1
+    assert "'zzz' is not the hash of a user" in done.stderr
+    assert "Remove everything" not in done.output
