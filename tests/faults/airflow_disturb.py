@@ -26,7 +26,7 @@ class Hit(StrEnum):
     WAREHOUSE = "warehouse killed"
     STORE = "store killed"
     WAREHOUSE_STOPPED = "warehouse stopped"
-    API_ERRORS = "Spotify answers 503"
+    API_ERRORS = "Spotify responds with 503"
 
 
 STOPPED_SECONDS = 4.0

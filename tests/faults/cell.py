@@ -80,7 +80,7 @@ def run_cell(
     cell.findings += _at_the_end(environment, moment, last)
     if asks_spotify:
         made = environment.sandbox.control.calls(recent=1).api_total
-        # the answer that was in hand when the fault came may be lost with it, and no other
+        # the response that was in hand when the fault came may be lost with it, and no other
         allowed = moment.api_calls + (hit.struck is not None)
         if made > allowed:
             detail = f"{made} calls of the Web API where {allowed} are enough"

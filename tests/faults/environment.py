@@ -29,7 +29,7 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
-from tests.faults.oracle import Finding, State, answered, capture_objects, half_manifests, listed, question
+from tests.faults.oracle import Finding, State, capture_objects, half_manifests, listed, query_rows, question
 from tests.faults.servers import Servers
 
 DAY = date(2026, 11, 22)
@@ -186,7 +186,7 @@ class Environment:
         if not self._question:
             self._question = question(conn, exact=True)
         tags = listed(self.lake, "")
-        state = State(answered(conn, self._question), capture_objects(self.lake, tags, exact=True))
+        state = State(query_rows(conn, self._question), capture_objects(self.lake, tags, exact=True))
         return state, half_manifests(self.lake, tags)
 
     def inspector(self) -> psycopg.Connection:

@@ -29,7 +29,7 @@ class Way(StrEnum):
     """How a call goes wrong."""
 
     REFUSED = "fails before"  # it never reaches the server, and the connection is gone
-    LOST = "answer lost"  # it took effect, and nobody hears so
+    LOST = "response lost"  # it took effect, and the caller does not hear so
     KILLED = "process killed"  # SIGKILL with the call on its way
     STOPPED = "overtaken"  # SIGSTOP before it: an orphan that wakes up beside its own retry
 
@@ -87,7 +87,7 @@ class Interposer:
             response.close()
             if self.way is Way.KILLED:
                 _die()
-            # a body that breaks off is noticed later than an answer that never comes: half of each
+            # a body that breaks off is noticed later than an response that never comes: half of each
             if self.strike % 2:
                 raise httpx.ReadError("[Errno 104] Connection reset by peer")
             return httpx.Response(response.status_code, headers=response.headers, stream=_BrokenBody(body))
@@ -172,7 +172,7 @@ def _cut(conn: psycopg.Connection) -> None:
 
 
 def _send_only(conn: psycopg.Connection, gen: Any) -> None:
-    """Put a statement on its way without waiting for the answer."""
+    """Put a statement on its way without waiting for the response."""
     try:
         wanted = next(gen)
         while wanted & Wait.W:

@@ -80,7 +80,7 @@ def capture(
     `exact` compares the API's instants too: only where its clock stood still in both runs.
     """
     with connect(owner) as conn:
-        tables = answered(conn, question(conn, exact=exact, schemas=schemas))
+        tables = query_rows(conn, question(conn, exact=exact, schemas=schemas))
     return State(tables, {} if lake is None else capture_objects(lake, listed(lake, ""), exact=exact))
 
 
@@ -111,7 +111,7 @@ def question(
     return " UNION ALL ".join([*parts, *([f"({_LAST_LOADS})"] if "ops" in schemas else [])])
 
 
-def answered(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]]:
+def query_rows(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]]:
     """Rows by table of a `question`."""
     tables: dict[str, Counter[str]] = {}
     for table, row in conn.execute(statement.encode(), prepare=True):
@@ -120,11 +120,11 @@ def answered(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]
 
 
 def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False) -> dict[str, str]:
-    """Digest of each object; of what the pipeline writes about its answers, without counts of attempts."""
+    """Digest of each object; of what the pipeline writes about its responses, without counts of attempts."""
     found = {}
     for key, tag in tags.items():
         if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
-            found[key] = tag  # an answer, byte for byte
+            found[key] = tag  # an response, byte for byte
         elif key.startswith(_ZONES):
             found[key] = _digest(key, tag, lake, exact)
     return found

@@ -26,11 +26,11 @@ class Toxic(StrEnum):
     """What happens to connections."""
 
     REFUSED = "refused"  # nobody listens, and what is open is reset
-    RESET = "reset mid-body"  # RST after `after` bytes of an answer
-    LOST = "answer lost"  # the request passes, its answer is thrown away and the connection reset
+    RESET = "reset mid-body"  # RST after `after` bytes of an response
+    LOST = "response lost"  # the request passes, its response is thrown away and the connection reset
     HOLE = "black hole"  # nothing passes, nothing is closed; what was held back passes afterwards
     LATENCY = "latency"  # each piece waits `seconds`
-    CUT = "truncated"  # the connection is closed in good order after `after` bytes of an answer
+    CUT = "truncated"  # the connection is closed in good order after `after` bytes of an response
     FULL = "no space left"  # the object store refuses to write: 507, as MinIO does
 
 
@@ -146,12 +146,12 @@ class FaultProxy:
         client.close()
         server.close()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, responses: bool) -> None:
         passed = 0
         try:
             while data := source.recv(_CHUNK):
                 self._healed.wait()
-                if self._spoils(data, passed, source, sink, answers):
+                if self._spoils(data, passed, source, sink, responses):
                     return
                 sink.sendall(data)
                 passed += len(data)
@@ -161,7 +161,7 @@ class FaultProxy:
                 _abort(end)
 
     def _spoils(
-        self, data: bytes, passed: int, source: socket.socket, sink: socket.socket, answers: bool
+        self, data: bytes, passed: int, source: socket.socket, sink: socket.socket, responses: bool
     ) -> bool:
         """Whether this connection has been ended over these bytes."""
         with self._lock:
@@ -170,7 +170,7 @@ class FaultProxy:
             return False
         if poison.toxic is Toxic.LATENCY:
             time.sleep(poison.seconds)
-        if not _concerns(poison, data, passed, answers) or not self._spend(poison):
+        if not _concerns(poison, data, passed, responses) or not self._spend(poison):
             return False
         with suppress(OSError):
             if poison.toxic is Toxic.FULL:
@@ -199,13 +199,13 @@ class FaultProxy:
         return True
 
 
-def _concerns(poison: Poison, data: bytes, passed: int, answers: bool) -> bool:
+def _concerns(poison: Poison, data: bytes, passed: int, responses: bool) -> bool:
     """Whether these bytes end their connection."""
     if poison.toxic is Toxic.FULL:
-        return not answers and data.startswith(b"PUT ")
+        return not responses and data.startswith(b"PUT ")
     if poison.toxic is Toxic.LOST:
-        return answers
-    return poison.toxic in {Toxic.RESET, Toxic.CUT} and answers and passed + len(data) > poison.after
+        return responses
+    return poison.toxic in {Toxic.RESET, Toxic.CUT} and responses and passed + len(data) > poison.after
 
 
 def _abort(end: socket.socket) -> None:

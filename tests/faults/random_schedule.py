@@ -29,7 +29,7 @@ class Kind(StrEnum):
     API_STOPPED = "Spotify stopped"
     REFUSED = "connections refused"
     RESET = "connection reset mid-body"
-    LOST = "answers lost"
+    LOST = "responses lost"
     HOLE = "black hole"
     LATENCY = "latency"
     CUT = "connection closed mid-body"
@@ -38,8 +38,8 @@ class Kind(StrEnum):
     QUOTA = "QUOTA_EXCEEDED"
     PLAIN_TEXT = "429 in plain text"
     SERVER_ERROR = "5xx"
-    BODY_CUT = "answer cut short"
-    NOT_JSON = "answer is HTML"
+    BODY_CUT = "response cut short"
+    NOT_JSON = "response is HTML"
     TOKENS_EXPIRED = "tokens expired"
     PAGE_SHIFTED = "pages shifted"
     MIDNIGHT = "Spotify's clock past midnight and back"
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 
 PROCESS = (Kind.WORKER_KILLED, Kind.WORKER_STOPPED, Kind.WORKER_ORPHANED, Kind.DOUBLE_RUN)
 NETWORK = (Kind.REFUSED, Kind.RESET, Kind.LOST, Kind.HOLE, Kind.LATENCY, Kind.CUT)
-ANSWERS = (
+RESPONSES = (
     Kind.SHORT_LIMIT, Kind.LONG_LIMIT, Kind.QUOTA, Kind.PLAIN_TEXT, Kind.SERVER_ERROR, Kind.BODY_CUT,
     Kind.NOT_JSON, Kind.TOKENS_EXPIRED, Kind.MIDNIGHT,
 )  # fmt: skip
@@ -145,7 +145,7 @@ def _fault(dice: random.Random, kind: Kind, days: int) -> Fault:
         target = dice.choice((API, STORE, WAREHOUSE))
         step = dice.choice([name for name in _STEPS if target in _reaches(name)])
         size, times = int(2 ** dice.uniform(0, 13)), dice.choice((1, 1, 2, 6))
-    elif kind in ANSWERS:
+    elif kind in RESPONSES:
         step, size, times, delay = dice.choice(_CALLS[:3]), dice.randrange(4), dice.choice((1, 2, 4, 8)), 0.0
     elif kind is Kind.PAGE_SHIFTED:
         step, delay = "fetch band", 0.0

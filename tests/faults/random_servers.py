@@ -37,7 +37,7 @@ class Kept:
         self._stack = ExitStack()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it responds."""
         self._process = self._stack.enter_context(self._start())
 
     def stop(self) -> None:
@@ -68,7 +68,7 @@ class Kept:
     def limit_files(self, size: int) -> None:
         """Let none of its processes write beyond `size` bytes in any file; -1: as far as they like.
 
-        The kernel answers EFBIG where a full disk answers ENOSPC; it needs no file system of its own.
+        The kernel returns EFBIG where a full disk returns ENOSPC; it needs no file system of its own.
         """
         for process in self.processes():
             with suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):

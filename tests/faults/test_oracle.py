@@ -64,11 +64,13 @@ def test_one_call_is_struck_and_no_other() -> None:
 
 
 def test_the_table_adds_up_and_names_what_was_found(tmp_path: Path) -> None:
-    one = Row("store call answer lost", "load band", 2, 1, 0, [0.5, 0.1], ["rows: staging.tracks"])
-    rows = merged([one, Row("store call answer lost", "load band", 1, 0, 3, [0.3]), Row("other", "plan", 4)])
+    one = Row("store call response lost", "load band", 2, 1, 0, [0.5, 0.1], ["rows: staging.tracks"])
+    rows = merged(
+        [one, Row("store call response lost", "load band", 1, 0, 3, [0.3]), Row("other", "plan", 4)]
+    )
     assert [(row.injected, row.lost, row.wrong) for row in rows] == [(3, 1, 3), (4, 0, 0)]
     lines = markdown(rows).splitlines()
-    assert lines[2] == "| store call answer lost | load band | 3 | 1 | 3 | 0.30 | 0.50 |"
+    assert lines[2] == "| store call response lost | load band | 3 | 1 | 3 | 0.30 | 0.50 |"
     assert lines[-1].startswith("| all |  | 7 | 1 | 3 |")
     path = write(rows, tmp_path / "faults", heading="Faults at commit x.", seconds=12.3)
     assert "1 findings, 12 seconds." in path.read_text()

@@ -17,7 +17,7 @@ from tests.faults.random_schedule import Kind, draw
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 # one of each sort: worker, twins, network, full disk, closed bucket, damaged objects
 SEEDS = (0, 7, 13, 14, 20, 30, 33)
-ANSWER = b"x" * 50_000
+RESPONSE = b"x" * 50_000
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +53,19 @@ def test_two_hundred_seeds_reach_every_kind_of_fault() -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
-    """In front of a server that answers each line with `ANSWER`."""
+    """In front of a server that responds to each line with `RESPONSE`."""
     with socket.create_server(("127.0.0.1", 0)) as listener, PortReservation() as ports:
 
-        def answer(client: socket.socket) -> None:
+        def response(client: socket.socket) -> None:
             with suppress(OSError), client:
                 while client.recv(100):
-                    client.sendall(ANSWER)
+                    client.sendall(RESPONSE)
 
         def serve() -> None:
             with suppress(OSError):  # closed at the end of the test
                 while True:
                     client, _ = listener.accept()
-                    threading.Thread(target=answer, args=[client], daemon=True).start()
+                    threading.Thread(target=response, args=[client], daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
         with FaultProxy(ports.choose(15_990), listener.getsockname()[1]) as made:
@@ -76,24 +76,24 @@ def ask(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> by
     """Everything that comes back before the connection ends; OSError where it is reset or refused."""
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=seconds) as client:
         client.sendall(question)
-        answer = b""
-        while len(answer) < len(ANSWER):
+        response = b""
+        while len(response) < len(RESPONSE):
             part = client.recv(2**16)
             if not part:
                 break
-            answer += part
-        return answer
+            response += part
+        return response
 
 
 def test_the_proxy_passes_everything_on_unless_poisoned(
     proxy: FaultProxy,
 ) -> None:
-    assert ask(proxy) == ANSWER
+    assert ask(proxy) == RESPONSE
     proxy.poison(Poison(Toxic.REFUSED))
     with pytest.raises(OSError, match="refused|reset"):
         ask(proxy)
     proxy.heal()
-    assert ask(proxy) == ANSWER
+    assert ask(proxy) == RESPONSE
 
 
 @pytest.mark.parametrize("toxic", [Toxic.RESET, Toxic.LOST])
@@ -101,12 +101,12 @@ def test_a_reset_spends_itself(proxy: FaultProxy, toxic: Toxic) -> None:
     proxy.poison(Poison(toxic, after=1_000, times=1))
     with pytest.raises(ConnectionResetError):
         ask(proxy)
-    assert ask(proxy) == ANSWER
+    assert ask(proxy) == RESPONSE
 
 
 def test_a_truncated_response_ends_in_order(proxy: FaultProxy) -> None:
     proxy.poison(Poison(Toxic.CUT, after=1_000, times=1))
-    assert ask(proxy) == ANSWER[:1_000]
+    assert ask(proxy) == RESPONSE[:1_000]
 
 
 def test_a_black_hole_sends_nothing_and_closes_nothing(proxy: FaultProxy) -> None:
@@ -114,10 +114,10 @@ def test_a_black_hole_sends_nothing_and_closes_nothing(proxy: FaultProxy) -> Non
     with pytest.raises(TimeoutError):
         ask(proxy, seconds=0.2)
     proxy.heal()
-    assert ask(proxy) == ANSWER
+    assert ask(proxy) == RESPONSE
 
 
 def test_a_full_store_refuses_to_write_and_goes_on_reading(proxy: FaultProxy) -> None:
     proxy.poison(Poison(Toxic.FULL))
     assert ask(proxy, b"PUT /bucket/key HTTP/1.1\r\n").startswith(b"HTTP/1.1 507")
-    assert ask(proxy, b"GET /bucket/key HTTP/1.1\r\n") == ANSWER
+    assert ask(proxy, b"GET /bucket/key HTTP/1.1\r\n") == RESPONSE

@@ -39,7 +39,7 @@ def test_airflow_itself_is_left_to_the_base_image() -> None:
     assert "apache-airflow" not in pins(listed("requirements.txt"))
 
 
-def test_the_sandbox_s_container_installs_its_extra_at_the_same_pins() -> None:
+def test_the_sandbox_container_installs_the_same_pins() -> None:
     container, extra = pins(listed("docker/sandbox/requirements.txt")), pins(EXTRAS["sandbox"])
     assert extra.items() <= container.items()
     assert container.items() <= (pins(PROJECT["dependencies"]) | extra).items()

@@ -28,7 +28,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class SourceGroup:
+class SourceResult:
     """The rows of one source."""
 
     name: str
@@ -61,7 +61,7 @@ def render_page(data: ReportData) -> str:
     )
 
 
-def group_sources(rows: Sequence[SourceRow]) -> list[SourceGroup]:
+def group_sources(rows: Sequence[SourceRow]) -> list[SourceResult]:
     """Group rows by source; a source is as good as the worst of its record kinds."""
     groups = []
     for name, members in groupby(rows, key=lambda row: row.source):
@@ -69,7 +69,7 @@ def group_sources(rows: Sequence[SourceRow]) -> list[SourceGroup]:
         statuses = {row.status for row in kinds}
         status = next((bad for bad in ("failed", "partial") if bad in statuses), "complete")
         message = next((row.message for row in kinds if row.status == status and row.message), None)
-        groups.append(SourceGroup(name, status, message, kinds))
+        groups.append(SourceResult(name, status, message, kinds))
     return groups
 
 

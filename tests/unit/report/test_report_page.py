@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
-from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -25,10 +24,9 @@ from spotify_pipeline.report.model import (
     YearCount,
 )
 from spotify_pipeline.report.page import group_sources, render_page
+from tests.unit.report.pages import HOSTILE, Reader
 
 FIRST, SECOND = date(2021, 3, 18), date(2021, 3, 19)
-HOSTILE = "</td><script>alert('x')</script><img src=x onerror=alert(1)>{{ 7*7 }}\"'&"
-VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 def source(name: str, kind: str = "track", status: str = "complete", message: str | None = None) -> SourceRow:
@@ -62,43 +60,6 @@ FULL = ReportData(
     movers=[MoverRow("t1", "Blóðberg", "https://open.spotify.com/track/t1", "Sigur Rós", 61, -4)],
     sources=[source("favourites")],
 )
-
-
-class Reader(HTMLParser):
-    """Collects elements and complains about tags that do not match."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        """What a person reads, on one line."""
-        return " ".join(" ".join(self.words).split())
-
-    def attributes(self, name: str) -> list[str]:
-        """Values of one attribute, all elements."""
-        return [value for _, attrs in self.elements if (value := attrs.get(name))]
 
 
 def hostile() -> ReportData:

@@ -12,7 +12,7 @@ from spotify_pipeline.lake.weeks import days
 from spotify_pipeline.report.model import MoverRow, ReleaseRow
 from spotify_pipeline.report.week import render_week
 from spotify_pipeline.report.week_model import DayRow, Listening, PlayedRow, WeekData
-from tests.unit.report.test_report_page import HOSTILE, Reader
+from tests.unit.report.pages import HOSTILE, Reader
 
 MONDAY = date(2026, 11, 16)
 LINK = "https://open.spotify.com/album/r1"
