@@ -7,6 +7,7 @@ with both.
 
 from __future__ import annotations
 
+import hmac
 import shutil
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from minio.error import MinioException
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.certificates import create_peer_certificate
 from spotify_stack.health import NotReady
 
 HOST = "127.0.0.1"
@@ -30,6 +32,8 @@ REQUEST_SECONDS = 2
 # not 8888, SeaweedFS's own choice for its filer: `spotify-pipeline auth login` listens there
 PARTS = {"master": 9333, "volume": 9340, "filer": 9350, "s3": 8333, "admin": 23646}
 GRPC_OFFSET = 10_000
+# parts of a `weed` process that speak gRPC with each other
+GRPC_PEERS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
 # the program that `make minio` builds
 MINIO_BUILD = PROJECT_ROOT / "build" / "bin" / "minio"
 
@@ -110,6 +114,9 @@ class SeaweedServer:
     the command line: the defaults collide between two stacks, and the file `mini.options`, which `weed`
     writes into its data folder, would bring back the ports of the previous start.
 
+    By default, only the S3 port asks for a key. Here master and filer refuse calls over HTTP, the volume
+    server requires a signature of the other components, and gRPC requires the certificate of this server.
+
     Attributes:
         data: Data folder.
         ports: HTTP port of each component in PARTS.
@@ -134,11 +141,17 @@ class SeaweedServer:
         """Host and port as the minio SDK takes them."""
         return f"{HOST}:{self.port}"
 
+    @property
+    def certificate(self) -> Path:
+        """PEM file of key and certificate of this server's components, readable by the owner only."""
+        return self.data.with_name(self.data.name + ".pem")
+
     def initialise(self) -> None:
-        """Create the data folder and remove the options of the previous start."""
+        """Create the data folder and the certificate, and remove the options of the previous start."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.data / "logs").mkdir(exist_ok=True)
         (self.data / "mini.options").unlink(missing_ok=True)
+        create_peer_certificate(self.certificate, HOST)
 
     def command(self) -> list[str]:
         """Return the command line of the server, which stays in the foreground and logs to stderr."""
@@ -159,6 +172,8 @@ class SeaweedServer:
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-webdav=false",
+            # master and filer: gRPC only, apart from the master's status page
+            "-disableHttp=true",
             "-admin.ui=false",
             "-master.telemetry=false",
             "-volume.preStopSeconds=0",
@@ -168,8 +183,23 @@ class SeaweedServer:
         ]
 
     def environment(self) -> dict[str, str]:
-        """Return the key pair; without it, the server would accept every request."""
-        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        """Return the key pair and the keys of the components; without them, every request is accepted."""
+        peers = {
+            f"WEED_GRPC_{peer}_{part}": str(self.certificate)
+            for peer in GRPC_PEERS
+            for part in ("CERT", "KEY")
+        }
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "WEED_JWT_SIGNING_KEY": self._derived_key("volume write"),
+            "WEED_JWT_SIGNING_READ_KEY": self._derived_key("volume read"),
+            "WEED_GRPC_CA": str(self.certificate),
+            **peers,
+        }
+
+    def _derived_key(self, purpose: str) -> str:
+        return hmac.digest(self.secret_key.encode(), purpose.encode(), "sha256").hex()
 
     def check(self) -> None:
         """Send a signed request for the bucket; raise NotReady if it fails."""

@@ -262,6 +262,8 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         paths.temporary,
     ):
         folder.mkdir(parents=True, exist_ok=True)
+    # logs, pages and the data of a user's account are in it; also when an earlier release created it
+    paths.root.chmod(0o700)
     kept = _read(paths.secrets) or {}
     kept |= {name: _new_secret(name, size) for name, size in SECRETS.items() if name not in kept}
     before = _read(paths.state) or {}

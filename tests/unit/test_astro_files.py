@@ -25,6 +25,7 @@ from spotify_pipeline.settings import PREFIX, Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.spotify.client import address_of
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login import Login
 from spotify_sandbox.accounts.library import Library
@@ -102,6 +103,7 @@ def test_each_connection_leads_to_a_service_and_its_own_port(
         if conn_id == SPOTIFY_API:
             host, port = re.fullmatch(r"http://([a-z]+):(\d+)/v1", info.require("api_url")).groups()  # type: ignore[union-attr]
             assert info.require("accounts_url") == f"http://{host}:{port}"
+            assert address_of(info, "api_url", "") == info.require("api_url")
         if conn_id == SPOTIFY_USER:  # a login at the address of spotify_api
             continue
         assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}

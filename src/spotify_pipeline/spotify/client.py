@@ -35,7 +35,7 @@ from spotify_pipeline.spotify.links import Link, check_link
 from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.refusals import may_pass, read_error, refusal
 from spotify_pipeline.spotify.tokens import AccessToken, Bearer, ClientCredentials, TokenProvider
-from spotify_pipeline.spotify.transport import Response, RetryPolicy, Transport
+from spotify_pipeline.spotify.transport import Response, RetryPolicy, Transport, is_on_this_machine
 from spotify_pipeline.spotify.user_tokens import UserLogin
 
 DEFAULT_API_URL = "https://api.spotify.com/v1"
@@ -276,8 +276,11 @@ def app_class_of(connection: ConnectionInfo) -> AppClass:
 def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
     """Return the address in the connection's extra `name`, or `default`, without a slash at its end.
 
+    The client secret and tokens are sent to it. Without TLS, only this machine is accepted, or any host if
+    the connection has `allow_http` in its extra.
+
     Raises:
-        ConfigurationError: it is no plain http(s) address.
+        ConfigurationError: it is no plain http(s) address, or one of another host without TLS.
     """
     value = str(connection.extra.get(name) or default).rstrip("/")
     try:
@@ -291,6 +294,12 @@ def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
         raise ConfigurationError(
             f"connection '{connection.conn_id}' has an {name} that is no plain http(s) address: "
             f"the usual one is {default}"
+        )
+    allowed = str(connection.extra.get("allow_http", "")).lower() == "true"
+    if parts.scheme == "http" and not (allowed or is_on_this_machine(value)):
+        raise ConfigurationError(
+            f"connection '{connection.conn_id}' would send secrets to {parts.hostname} without TLS: "
+            f"set {name} to an https address, or allow_http to true for a sandbox on a private network"
         )
     return value
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
+import socket
+import ssl
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,10 +66,84 @@ def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
             wrong.check()
 
 
+def unsigned(method: str, port: int, path: str) -> httpx.Response:
+    headers = {"Origin": "https://attacker.example", "Host": "attacker.example"}
+    content = b"changed" if method in {"PUT", "POST"} else None
+    return httpx.request(
+        method, f"http://127.0.0.1:{port}{path}", headers=headers, content=content, timeout=30
+    )
+
+
+def test_no_port_serves_an_unsigned_http_request(s3_server: SeaweedServer) -> None:
+    client = client_of(s3_server)
+    client.put_object("spotify-lake", "doors/object", io.BytesIO(b"body of the object"), 18)
+    refused = {"/", "/buckets/spotify-lake/doors/object", "/spotify-lake/doors/object", "/1,01637037d6"}
+    # the master deletes a bucket, or signs for whoever asks, under these addresses
+    refused |= {
+        "/col/delete?collection=spotify-lake",
+        "/dir/assign",
+        "/dir/lookup?fileId=1,01637037d6&read=yes",
+    }
+    refused |= {"/submit", "/vol/vacuum", "/vol/grow?count=1", "/.tus/doors"}
+    for part, port in s3_server.ports.items():
+        for path in refused:
+            for method in ("GET", "PUT", "POST", "DELETE"):
+                response = unsigned(method, port, path)
+                if (part, path) == ("master", "/"):
+                    # a page about the servers, without objects; it changes nothing
+                    assert "SeaweedFS" in response.text
+                else:
+                    assert response.status_code >= 400, (part, method, path)
+                assert b"body of the object" not in response.content
+    assert client.get_object("spotify-lake", "doors/object").read() == b"body of the object"
+    assert [item.object_name for item in client.list_objects("spotify-lake", "doors/")] == ["doors/object"]
+
+
+def grpc_greeting(port: int, context: ssl.SSLContext | None) -> bytes:
+    """Open HTTP/2 as gRPC does; return what the server sends, nothing when it refuses."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+            connection = context.wrap_socket(plain) if context else plain
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            return connection.recv(64)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+
+
+def test_grpc_requires_the_certificate_of_the_server(s3_server: SeaweedServer) -> None:
+    without = ssl.create_default_context()
+    without.check_hostname, without.verify_mode = False, ssl.CERT_NONE
+    without.set_alpn_protocols(["h2"])
+    peer = ssl.create_default_context(cafile=str(s3_server.certificate))
+    peer.load_cert_chain(s3_server.certificate)
+    peer.check_hostname = False
+    peer.set_alpn_protocols(["h2"])
+    settings_frame = 4
+    for part, port in s3_server.ports.items():
+        greeting = grpc_greeting(port + GRPC_OFFSET, peer)
+        assert greeting[3] == settings_frame, part
+        for refused in (None, without):
+            greeting = grpc_greeting(port + GRPC_OFFSET, refused)
+            assert len(greeting) < 9 or greeting[3] != settings_frame, part
+    assert stat.S_IMODE(s3_server.certificate.stat().st_mode) == 0o600
+
+
+def test_no_other_user_may_write_to_the_unix_sockets(s3_server: SeaweedServer) -> None:
+    ports = "|".join(str(port + offset) for port in s3_server.ports.values() for offset in (0, GRPC_OFFSET))
+    sockets = [
+        path
+        for path in Path("/tmp").glob("seaweedfs-*.sock")  # noqa: S108 - weed's choice
+        if path.stem.rsplit("-", 1)[-1] in ports.split("|")
+    ]
+    assert sockets
+    assert [path for path in sockets if path.stat().st_mode & 0o022] == []
+
+
 def test_the_number_of_volumes_ignores_the_size_of_the_disk(s3_server: SeaweedServer) -> None:
     # left to itself it has as many volumes as fit on the disk, and each bucket takes several
-    status = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/dir/status").json()
-    assert status["Topology"]["Max"] == 1_000
+    page = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/").text
+    rows = dict(re.findall(r"<th>([^<]+)</th>\s*<td>([^<]+)</td>", page))
+    assert rows["Max"] == "1000"
 
 
 def test_a_missing_bucket_is_not_made_by_writing_to_it(each_s3_server: S3Server) -> None:

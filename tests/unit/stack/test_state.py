@@ -55,6 +55,12 @@ def test_secrets_are_readable_by_the_owner_only(paths: StackPaths) -> None:
     assert not list(paths.root.glob(".secrets*")), "no temporary copy is left"
 
 
+def test_the_folder_is_closed_to_other_users(paths: StackPaths) -> None:
+    paths.root.mkdir(mode=0o755, parents=True)
+    create(paths)
+    assert stat.S_IMODE(paths.root.stat().st_mode) == 0o700
+
+
 def test_secrets_do_not_stand_in_a_printed_state(paths: StackPaths) -> None:
     state = create(paths)
     assert not [secret for secret in state.secrets.values() if secret in repr(state)]
