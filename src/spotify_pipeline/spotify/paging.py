@@ -54,15 +54,15 @@ def walk_list(
         _read_list(session, first, trail, on_page, again=True, exists=True)
 
 
-def walk_rest(session: CrawlSession, request: Request, trail: Trail) -> None:
+def walk_rest(session: CrawlSession, request: Request, trail: Trail, *, exists: bool = True) -> None:
     """Read the further track pages of an album, whose `total` is often too great and proves nothing.
 
-    Spotify has shown the album, so a page that is not found is an outage.
+    A page that is not found is an outage where Spotify has just shown that the album `exists`.
 
     Raises:
         UnreadableResponse, ApiUnavailable: See `walk_list`.
     """
-    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING, exists=True):
+    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING, exists=exists):
         pass
 
 

@@ -99,7 +99,10 @@ def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Tr
     pages = ENDPOINTS[RequestKind.ALBUM_TRACKS]
     params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
     first = Request.get(pages.kind, pages.path(album_id), params, album_id)
-    walk_rest(session, first, trail)
+    try:
+        walk_rest(session, first, trail, exists=False)
+    except NotFound as error:
+        note_missing(trail, RequestKind.ALBUM, album_id, error, listed=True)
 
 
 def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:

@@ -102,6 +102,18 @@ def test_a_page_of_a_known_list_is_never_missing(
     assert Store().crawl(sandbox_client(), artist).complete
 
 
+def test_a_begun_album_that_is_gone_is_left_for_later(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
+) -> None:
+    album = listed_albums(sandbox, sandbox_client(), artist)[1]
+    path = f"/v1/albums/{album}/tracks"
+    sandbox.control.add_fault("status", status=404, path=path, body=NOT_FOUND, times=None)
+    begun = {album: 50}
+    result = Store().crawl(sandbox_client(), artist, resume_album=lambda entry: begun.get(str(entry["id"])))
+    assert (result.complete, result.continued) == (True, (album,))
+    assert [(missing.requested_id, missing.listed) for missing in result.missing] == [(album, True)]
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_refused_search_text_leaves_the_others(
     server: ScriptedServer, scripted_client: ClientMaker, status: int
