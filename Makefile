@@ -16,6 +16,7 @@ FROM ?=
 CATALOG ?=
 CMD ?= build
 STORE ?=
+OWN ?=
 IMAGE ?= spotify-pipeline:local
 # the commit that `make dbt-changes` compares with
 BASE ?= HEAD~1
@@ -57,6 +58,10 @@ up: .venv dbt-manifest ## start the embedded stack and keep it running
 .PHONY: down
 down: .venv ## stop the embedded stack
 	@$(BIN)/spotify-pipeline down
+
+.PHONY: reset
+reset: .venv ## stop the stack of the demo and delete its data; OWN=1: that of your own app
+	@$(BIN)/spotify-pipeline reset $(if $(OWN),--own)
 
 .PHONY: status
 status: .venv ## show the state of each service of the stack

@@ -12,15 +12,17 @@ import psycopg
 from psycopg import sql
 
 from spotify_pipeline import connections
-from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.warehouse import migrate, roles
 from spotify_stack import airflow_environment, demo_sources, services
 from spotify_stack.dbt_manifest import build_manifest
-from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths, StackState
 
 MIGRATION_SECONDS = 300
-DEFAULT_SOURCES = PROJECT_ROOT / "include" / "sources.yml"
+EXAMPLE_SOURCES = PROJECT_ROOT / "include" / "sources.yml"
+# git ignores it
+LOCAL_SOURCES = PROJECT_ROOT / "include" / "sources.local.yml"
 
 
 def data_folders(state: StackState) -> None:
@@ -84,11 +86,33 @@ def manifest(state: StackState) -> None:
     build_manifest(lambda command: run_tool(state, "dbt-parse", command, environment={}))
 
 
+def own_sources(paths: StackPaths, chosen: Path | None) -> Path:
+    """Return the list of sources for an app of the user's own.
+
+    Args:
+        paths: The stack.
+        chosen: List to use; None for that of the previous start, else include/sources.local.yml.
+
+    Raises:
+        ConfigurationError: there is no list. The examples are not used, because they would cost calls.
+    """
+    if chosen is not None:
+        return chosen
+    if paths.sources.is_symlink() and paths.sources.exists():
+        return paths.sources.resolve()
+    if LOCAL_SOURCES.exists():
+        return LOCAL_SOURCES
+    raise ConfigurationError(
+        f"your own app needs your own list of sources: copy {EXAMPLE_SOURCES} to {LOCAL_SOURCES.name} in the "
+        "same folder, edit it, and start again; or name a list with --sources"
+    )
+
+
 def sources(state: StackState, chosen: Path | None, *, rewrite: bool = False) -> None:
     """Create the stack's sources.yml.
 
-    With `chosen`, or with an app of the user's own, it is a link to that list, so that the next run sees an
-    edit. Otherwise it lists what the sandbox serves, written here or by the demo.
+    With `chosen` it is a link to that list, so that the next run sees an edit. Otherwise it lists what the
+    sandbox serves, written here or by the demo.
 
     Args:
         state: The stack.
@@ -96,13 +120,13 @@ def sources(state: StackState, chosen: Path | None, *, rewrite: bool = False) ->
         rewrite: Whether the sandbox serves another catalogue than before.
     """
     target = state.paths.sources
-    if chosen is None and state.own_app is None:
+    if chosen is None:
         if rewrite or target.is_symlink() or not target.exists():
             demo_sources.write(state, demo_sources.of_sandbox(state))
         return
     link = target.with_name(f".{target.name}.link")
     link.unlink(missing_ok=True)
-    link.symlink_to((chosen or DEFAULT_SOURCES).resolve())
+    link.symlink_to(chosen.resolve())
     link.replace(target)
 
 

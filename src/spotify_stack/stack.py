@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import signal
 import threading
 import time
@@ -14,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotify_pipeline.doctor.disk import low_disk_space
-from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_stack import airflow_environment, bootstrap, object_store, processes, services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.ports import PortReservation
 from spotify_stack.services import Service
 from spotify_stack.state import (
+    FOLDER_VARIABLE,
     MINIO,
     SandboxOptions,
     StackPaths,
@@ -78,6 +80,7 @@ class Stack:
         if wanted.store == MINIO:
             object_store.require_minio()  # fails before anything has changed
         with self._lock():
+            wanted = self._checked(wanted)
             state = self._running_state()
             if state is not None:
                 return self._complete(state, wanted)
@@ -100,16 +103,48 @@ class Stack:
         with self._lock(), _ignore_signals():
             return self._stop()
 
+    def reset(self) -> bool:
+        """Stop all services and delete the folder of the stack.
+
+        Returns:
+            Whether there was a stack.
+        """
+        if not self.paths.state.exists():
+            return False
+        self.down()
+        shutil.rmtree(self.paths.root)
+        return True
+
     def state(self) -> StackState | None:
         """Return the state of the stack if its supervisor runs, else None."""
         return self._running_state()
 
     def _running_state(self) -> StackState | None:
-        if not self.paths.state.exists() or not self.paths.secrets.exists():
+        if not self.paths.exists():
             return None
         state = load(self.paths)
         # only the supervisor of this stack accepts the password; another program may listen on the port
         return state if Supervisor(state).is_running() else None
+
+    def _checked(self, wanted: Wanted) -> Wanted:
+        """Return the options with the list of sources, before anything is started or changed.
+
+        Raises:
+            ConfigurationError: made-up and real data would be mixed, or an own app has no list of sources.
+        """
+        before = load(self.paths) if self.paths.exists() else None
+        own_app = wanted.own_app
+        if before is not None:
+            if own_app is not None and bool(own_app) != bool(before.own_app):
+                holds = "data of your own app" if before.own_app else "made-up data of the demo"
+                raise ConfigurationError(
+                    f"{self.paths.root} holds {holds}, and one warehouse does not mix made-up and real data: "
+                    f"choose another folder with {FOLDER_VARIABLE}, or delete this one with 'make reset'"
+                )
+            own_app = before.own_app
+        if not own_app:
+            return wanted
+        return replace(wanted, sources=bootstrap.own_sources(self.paths, wanted.sources))
 
     def _start(self, wanted: Wanted) -> StackState:
         if warning := low_disk_space(self.paths.root):
@@ -233,7 +268,7 @@ class Stack:
             self._report(f"warning: DAG file {file} cannot be imported: {message}")
 
     def _stop(self) -> int:
-        state = load(self.paths) if self.paths.state.exists() and self.paths.secrets.exists() else None
+        state = load(self.paths) if self.paths.exists() else None
         if state is not None:
             supervisor = Supervisor(state)
             for names in (services.AIRFLOW, services.SERVERS):
@@ -269,8 +304,9 @@ class Stack:
 
 
 def running_state() -> StackState | None:
-    """Return the state of this project's stack if it runs, else None."""
-    return Stack(StackPaths.default()).state()
+    """Return the state of this project's stack, of the demo or of the user's own app; None if none runs."""
+    found = Stack(StackPaths.default()).state()
+    return found if found is not None else Stack(StackPaths.own()).state()
 
 
 @contextmanager

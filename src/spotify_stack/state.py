@@ -69,6 +69,15 @@ class StackPaths:
         """Return `build/stack` of the project, or the folder in SPOTIFY_PIPELINE_STACK_DIR."""
         return cls(Path(os.environ.get(FOLDER_VARIABLE) or PROJECT_ROOT / "build" / "stack").resolve())
 
+    @classmethod
+    def own(cls) -> StackPaths:
+        """Return the folder for data of the user's own app: `build/own`, or SPOTIFY_PIPELINE_STACK_DIR."""
+        return cls(Path(os.environ.get(FOLDER_VARIABLE) or PROJECT_ROOT / "build" / "own").resolve())
+
+    def exists(self) -> bool:
+        """Return whether a stack was started in this folder before."""
+        return self.state.exists() and self.secrets.exists()
+
     @property
     def state(self) -> Path:
         """File of the ports and the options of the sandbox."""

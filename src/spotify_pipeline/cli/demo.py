@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.stack import CatalogOption, StoreOption, addresses, console, report
+from spotify_pipeline.cli.stack import CatalogOption, StoreOption, addresses, console, refuse_second, report
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
 from spotify_stack.processes import PeakMemory
@@ -52,6 +52,7 @@ def demo(
     with report_errors():
         started = time.monotonic()
         paths = StackPaths.default()
+        refuse_second(paths, StackPaths.own())
         stack = Stack(paths, report)
         running_before = stack.state()
         clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"

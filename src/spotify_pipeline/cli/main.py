@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("spotify_pipeline.cli.demo", "demo", "Run some days through the whole pipeline."),
     "up": ("spotify_pipeline.cli.stack", "up", "Start the embedded stack, or print its addresses."),
     "down": ("spotify_pipeline.cli.stack", "down", "Stop the embedded stack. Its data stays."),
+    "reset": ("spotify_pipeline.cli.stack", "reset", "Stop the embedded stack and delete its data."),
     "status": (
         "spotify_pipeline.cli.status",
         "status",

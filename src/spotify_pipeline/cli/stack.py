@@ -13,6 +13,7 @@ from rich.table import Table
 
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
+from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment, services
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import BUCKET
@@ -46,14 +47,17 @@ def up(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Start the embedded stack, or print its addresses if it is running."""
+    """Start the embedded stack, or print its addresses if it is running.
+
+    With connection spotify_api in the environment, it fetches with your own app into a folder of its own.
+    """
     with report_errors():
-        stack = Stack(StackPaths.default(), report)
-        console.print("Starting the stack" if stack.state() is None else "The stack is running")
         options = None
         if mode or catalog:
             options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
         own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
+        stack = Stack(folder_of(own_app), report)
+        console.print("Starting the stack" if stack.state() is None else "The stack is running")
         own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
         state = stack.up(Wanted(options, own_app, own_user, sources, store))
         console.print(addresses(state), soft_wrap=True)
@@ -63,8 +67,52 @@ def up(
 def down() -> None:
     """Stop the embedded stack. Its data stays."""
     with report_errors():
-        ended = Stack(StackPaths.default(), report).down()
+        folders = {StackPaths.default(), StackPaths.own()}
+        ended = sum(Stack(paths, report).down() for paths in folders if paths.root.exists())
         console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
+
+
+def reset(
+    own: Annotated[bool, typer.Option("--own", help="That of your own app, not that of the demo.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Stop the embedded stack and delete all its data, so that the next start begins from nothing."""
+    with report_errors():
+        paths = StackPaths.own() if own else StackPaths.default()
+        if not paths.state.exists():
+            console.print(f"There is no stack in {paths.root}.", soft_wrap=True)
+            return
+        if not yes:
+            typer.confirm(f"Delete {paths.root} with all its data?", abort=True)
+        Stack(paths, report).reset()
+        console.print(f"{paths.root} is deleted.", soft_wrap=True)
+
+
+def folder_of(own_app: str | None) -> StackPaths:
+    """Return the folder of the stack to start, and check that no other stack of this project runs.
+
+    Raises:
+        ConfigurationError: the stack of the demo runs, or that of the user's own app.
+    """
+    demo, own = StackPaths.default(), StackPaths.own()
+    if own_app is None:  # the one that was started last
+        known = [paths for paths in (demo, own) if paths.exists()]
+        chosen = max(known, key=lambda paths: paths.state.stat().st_mtime, default=demo)
+    else:
+        chosen = own if own_app else demo
+    other = demo if chosen == own else own
+    refuse_second(chosen, other)
+    return chosen
+
+
+def refuse_second(chosen: StackPaths, other: StackPaths) -> None:
+    """Refuse to run the stack of the demo and that of the user's own app at the same time.
+
+    Raises:
+        ConfigurationError: the other one runs.
+    """
+    if chosen != other and Stack(other).state() is not None:
+        raise ConfigurationError(f"a stack runs in {other.root}: stop it first with 'make down'")
 
 
 def addresses(state: StackState) -> str:
