@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
-from spotify_pipeline.doctor import disk, ports, reach, versions
+from spotify_pipeline.doctor import disk, ports, project_files, reach, versions
 from spotify_pipeline.doctor.finding import Findings
 from spotify_pipeline.settings import PROJECT_ROOT
 
@@ -61,7 +61,9 @@ def examine(way: Way, project: Path) -> Findings:
         yield from versions.check_docker()
         yield from versions.check_astro()
         yield from versions.check_image(project / "Dockerfile")
-        yield from ports.check_ports(project / "docker-compose.override.yml")
+        yield from ports.check_ports(project)
+        yield from project_files.check_readable(project)
+        yield from project_files.check_env_file(project)
     else:
         yield from reach.check_settings()
         yield from reach.check_connections()

@@ -18,6 +18,10 @@ CONNECT_TIMEOUT = 10
 STATEMENT_TIMEOUT = 1800
 LOCK_TIMEOUT = 600
 IDLE_IN_TRANSACTION_TIMEOUT = 900
+# options of libpq that a connection's extra may hold
+TLS_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+# PgBouncer and Neon's pooler; RDS Proxy
+_POOLER = re.compile(r"unsupported startup parameter|support command-line options")
 # libpq has no SQLSTATE for a refused connection, so the message of the server is matched
 _REFUSED = re.compile(
     r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied"
@@ -34,12 +38,13 @@ def connect(
 ) -> psycopg.Connection:
     """Open a connection; time-outs are in seconds, 0 for none.
 
-    `info.extra` may hold `sslmode` and `sslrootcert`. A lost peer is detected within a
+    `info.extra` may hold the options of TLS_OPTIONS. A lost peer is detected within a
     minute (TCP keepalives, TCP_USER_TIMEOUT), and the server ends a transaction that stays idle.
 
     Raises:
         WarehouseUnavailable: the server cannot be reached.
-        ConfigurationError: it refuses this login or database, or the connection lacks its host.
+        ConfigurationError: it refuses this login or database or is a connection pooler, or the connection
+            lacks its host.
     """
     settings = {
         "statement_timeout": statement_timeout * 1000,
@@ -62,7 +67,7 @@ def connect(
         "client_encoding": "UTF8",
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
     }
-    parameters |= {name: info.extra[name] for name in ("sslmode", "sslrootcert") if info.extra.get(name)}
+    parameters |= {name: info.extra[name] for name in TLS_OPTIONS if info.extra.get(name)}
     with naming_the_server(info):
         return psycopg.connect(autocommit=autocommit, **parameters)
 
@@ -108,6 +113,11 @@ def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineErr
     if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return None
     words = _words(error)
+    if _POOLER.search(words):
+        return ConfigurationError(
+            f"{server} is a connection pooler, which keeps neither the time-outs nor the locks of a session "
+            f"({words}): use the address of the Postgres server itself"
+        )
     if error.sqlstate is None and _REFUSED.search(words):
         return ConfigurationError(
             f"{server} refuses {info.login} ({words}): check login, password and database of the connection"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +221,28 @@ def _texts(environment: dict[str, Any]) -> dict[str, str]:
         key: str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in environment.items()
     }
+
+
+def test_the_sandbox_installs_its_packages_once(services: dict[str, Any], tmp_path: Path) -> None:
+    """Run its command line with stand-ins for pip and Python, in folders of the test."""
+    (script,) = [part for part in services["sandbox"]["command"] if "requirements.txt" in part]
+    listed, kept, programs = tmp_path / "sandbox", tmp_path / "kept", tmp_path / "bin"
+    for folder in (listed, kept, programs):
+        folder.mkdir()
+    (listed / "requirements.txt").write_text("first==1\n")
+    for name in ("pip", "python"):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\necho {name}\n[ {name} = python ] || mkdir -p "$5"\n')
+        program.chmod(0o755)
+    script = script.replace("/opt/sandbox", str(listed)).replace("/var/tmp", str(kept))  # noqa: S108
+
+    def start() -> list[str]:
+        path = f"{programs}:{os.environ['PATH']}"
+        done = subprocess.run(  # noqa: S603 - the command line of the container
+            ["/bin/sh", "-c", script], env={"PATH": path}, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    assert [start(), start()] == [["pip", "python"], ["python"]]
+    (listed / "requirements.txt").write_text("first==2\n")
+    assert [start(), start()] == [["pip", "python"], ["python"]]

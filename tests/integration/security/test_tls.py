@@ -93,20 +93,45 @@ def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
         connect(with_extra(info, **extra | {"sslmode": "verify-ca"})).close()
 
 
-def test_dbt_is_handed_the_same_mode_and_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_certificate_is_shown_to_the_warehouse(
+    folder: Path, postgres_server: PostgresServer, authority: Authority
+) -> None:
+    own = authority.sign("spotify_ingest", folder / "client")
+    front = tls_front(
+        HOST, postgres_server.port, authority.sign(HOST, folder / "mutual"), clients=authority.path
+    )
+    with front as port:
+        info = ConnectionInfo(
+            "warehouse_ingest", "postgres", HOST, port, SUPERUSER, postgres_server.password, "postgres"
+        )
+        extra = {"sslmode": "verify-full", "sslrootcert": str(authority.path)}
+        with pytest.raises(WarehouseUnavailable, match="certificate required|closed the connection"):
+            connect(with_extra(info, **extra))
+        shown = with_extra(info, **extra, sslcert=str(own.certificate), sslkey=str(own.key))
+        with connect(shown) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_dbt_is_given_the_same_tls_options(monkeypatch: pytest.MonkeyPatch) -> None:
     from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
 
+    options = {
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/ssl/private-ca.pem",
+        "sslcert": "/etc/ssl/spotify_dbt.pem",
+        "sslkey": "/etc/ssl/spotify_dbt.key",
+    }
     connection = {
         "conn_type": "postgres",
         "host": "db.example.com",
         "login": "spotify_dbt",
         "password": "of-tests",
         "schema": "warehouse",
-        "extra": {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/private-ca.pem"},
+        "extra": options,
     }
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DBT", json.dumps(connection))
     profile = WarehouseProfileMapping("warehouse_dbt").profile
-    assert (profile["sslmode"], profile["sslrootcert"]) == ("verify-full", "/etc/ssl/private-ca.pem")
+    assert options.items() <= profile.items()
     assert "of-tests" not in str(profile)
 
 

@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tests.integration.security.certificates import Certificate
 
@@ -18,10 +19,22 @@ SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
 @contextmanager
-def tls_front(host: str, backend_port: int, certificate: Certificate) -> Iterator[int]:
-    """Port of the front; connections that do not ask for TLS are cut."""
+def tls_front(
+    host: str, backend_port: int, certificate: Certificate, *, clients: Path | None = None
+) -> Iterator[int]:
+    """Port of the front; connections that do not ask for TLS are cut.
+
+    Args:
+        host: Address to listen at.
+        backend_port: Port of the Postgres behind it.
+        certificate: What the front shows.
+        clients: Authority that must have signed the certificate of a client; without it, none is asked for.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
     with socket.create_server((host, 0)) as listening:
 
         def accept() -> None:

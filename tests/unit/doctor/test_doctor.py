@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
@@ -9,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from spotify_pipeline.cli import main as cli
 from spotify_pipeline.cli.doctor import Way, examine, likely_ways
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
-from spotify_pipeline.doctor import ports, reach, versions
+from spotify_pipeline.doctor import ports, project_files, reach, versions
 from spotify_pipeline.doctor.finding import Finding
 from spotify_pipeline.settings import PROJECT_ROOT
 
@@ -122,7 +124,7 @@ def taken() -> Iterator[int]:
 
 
 def test_a_port_in_use_is_reported_with_its_variable(taken: int) -> None:
-    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
+    found = problems(ports.check_ports(PROJECT_ROOT, {"SPOTIFY_WAREHOUSE_PORT": str(taken)}))
     assert (
         f"port {taken} of the warehouse is taken: stop what listens there, or choose another one as "
         "SPOTIFY_WAREHOUSE_PORT" in found
@@ -130,18 +132,91 @@ def test_a_port_in_use_is_reported_with_its_variable(taken: int) -> None:
 
 
 def test_an_invalid_port_is_reported() -> None:
-    found = problems(ports.check_ports(OVERRIDE, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
+    found = problems(ports.check_ports(PROJECT_ROOT, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
     assert "SPOTIFY_LAKE_PORT='9000/tcp' is no port: give a number up to 65535" in found
 
 
 def test_every_port_of_the_override_is_looked_at() -> None:
-    subjects = [finding.subject for finding in ports.check_ports(OVERRIDE, {})]
+    subjects = [finding.subject for finding in ports.check_ports(PROJECT_ROOT, {})]
     assert len(subjects) == len(set(subjects)) == 2 + OVERRIDE.read_text().count('- "127.0.0.1:')
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with what the checks of `astro dev start` read."""
+    folder = tmp_path / "project"
+    (folder / ".astro").mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / ".astro" / "config.yaml", folder / ".astro")
+    shutil.copy(OVERRIDE, folder)
+    return folder
+
+
+def test_a_port_of_the_project_itself_is_not_taken(tools: Path, project: Path, taken: int) -> None:
+    environ = {"SPOTIFY_WAREHOUSE_PORT": str(taken)}
+    digest = hashlib.md5(str(project).encode(), usedforsecurity=False).hexdigest()[:6]
+    ports_shown = f"127.0.0.1:{taken}->5432/tcp, 80/tcp"
+    tool(tools, "docker", f"other_{digest}-db-1\t{ports_shown}")
+    assert [problem for problem in problems(ports.check_ports(project, environ)) if str(taken) in problem]
+    tool(tools, "docker", f"spotify-pipeline_{digest}-warehouse-1\t{ports_shown}")
+    assert ports.ports_of_project(project) == {taken}
+    assert not [problem for problem in problems(ports.check_ports(project, environ)) if str(taken) in problem]
+
+
+def test_a_taken_8080_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda port: port != 8080)
+    assert problems(ports.check_ports(project, {})) == []
+
+
+def test_the_port_of_the_proxy_is_checked(
+    monkeypatch: pytest.MonkeyPatch, project: Path, served_texts: list[str]
+) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda port: port != ports.PROXY_PORT)
+    served_texts.append("another server")
+    (problem,) = problems(ports.check_ports(project, {}))
+    assert problem.startswith("port 6563 of the CLI's proxy is taken")
+    assert "--no-proxy" in problem
+    served_texts[:] = ["<title>Astro Dev Proxy</title>"]
+    assert problems(ports.check_ports(project, {})) == [], "the proxy itself, which another project started"
+
+
+@pytest.fixture
+def served_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What any address responds with: the first text of the list."""
+    texts: list[str] = []
+    monkeypatch.setattr(httpx, "get", lambda *_args, **_options: httpx.Response(200, text=texts[0]))
+    return texts
+
+
+def test_files_that_containers_cannot_read_are_named(project: Path) -> None:
+    script = project / "docker" / "lake" / "create-bucket.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\n")
+    for path in (project / "docker", script.parent, script):
+        path.chmod(0o755)
+    assert problems(project_files.check_readable(project)) == []
+    script.chmod(0o600)
+    assert problems(project_files.check_readable(project)) == [
+        f"containers cannot read docker/lake/create-bucket.sh: run `chmod -R o+rX docker` in {project}"
+    ]
+    script.parent.chmod(0o700)
+    (problem,) = problems(project_files.check_readable(project))
+    assert "docker/lake and 1 more" in problem
+
+
+def test_a_line_of_env_that_is_ignored_is_named(project: Path) -> None:
+    assert list(project_files.check_env_file(project)) == []
+    (project / ".env").write_text("SPOTIFY_PIPELINE_FETCH_TASKS=4\n")
+    assert problems(project_files.check_env_file(project)) == []
+    (project / ".env").write_text("# mine\nSPOTIFY_PIPELINE_SOURCES=/x.yml\n")
+    assert problems(project_files.check_env_file(project)) == [
+        "SPOTIFY_PIPELINE_SOURCES in .env is ignored, docker-compose.override.yml sets it: "
+        "set SPOTIFY_SOURCES in the shell"
+    ]
 
 
 def test_missing_files_are_reported(tmp_path: Path) -> None:
     found = problems(versions.check_image(tmp_path / "Dockerfile"))
-    found += problems(ports.check_ports(tmp_path / "docker-compose.override.yml", {}))
+    found += problems(ports.check_ports(tmp_path, {}))
     assert len([problem for problem in found if "cannot be read: run this in the project's" in problem]) == 2
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -47,6 +50,42 @@ def test_a_host_that_does_not_resolve_is_named() -> None:
 def test_a_connection_without_a_database_says_so() -> None:
     with pytest.raises(ConfigurationError, match="'warehouse_ingest' has no schema"):
         connect(info(schema=None))
+
+
+@contextmanager
+def refusing_server(words: str) -> Iterator[int]:
+    """Port of a server without TLS that refuses every start of a session with these words."""
+    fields = b"".join(part.encode() + b"\0" for part in ("SFATAL", "C08P01", f"M{words}"))
+    refusal = b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            client, _ = listening.accept()
+            with client:
+                client.recv(8)  # asks for TLS
+                client.sendall(b"N")
+                client.recv(4096)  # the start of the session, with its options
+                client.sendall(refusal)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "unsupported startup parameter: options",  # PgBouncer
+        "unsupported startup parameter in options: statement_timeout",  # newer PgBouncer, Neon
+        "Feature not supported: RDS Proxy currently doesn't support command-line options.",
+    ],
+)
+def test_a_connection_pooler_is_refused_in_one_sentence(words: str) -> None:
+    with refusing_server(words) as port, pytest.raises(ConfigurationError) as raised:
+        connect(info(port))
+    message = str(raised.value)
+    assert f"Postgres at 127.0.0.1:{port} is a connection pooler" in message
+    assert message.endswith("use the address of the Postgres server itself")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(

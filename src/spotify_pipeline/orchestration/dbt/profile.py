@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
+from spotify_pipeline.warehouse.connection import TLS_OPTIONS
+
 
 class WarehouseProfileMapping(PostgresUserPasswordProfileMapping):
-    """Cosmos' own mapping of a Postgres connection, and the authority that signed the server's certificate.
+    """Cosmos' own mapping of a Postgres connection, with all TLS options of its extra.
 
-    Cosmos 1.15 hands over `sslmode` only; with `verify-full` libpq then looks for the authority in the
-    home of whoever runs the task.
+    Cosmos 1.15 hands over `sslmode` only; libpq then looks for the authority and for the client's certificate
+    in the home of whoever runs the task.
     """
 
     airflow_param_mapping = PostgresUserPasswordProfileMapping.airflow_param_mapping | {
-        "sslrootcert": "extra.sslrootcert"
+        name: f"extra.{name}" for name in TLS_OPTIONS
     }
