@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from spotify_pipeline.cli import main as cli
+from spotify_pipeline.warehouse.connection import TLS_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
@@ -85,3 +86,8 @@ def test_every_command_shown_exists() -> None:
     for name, sub in shown:
         arguments = [name, *([sub] if sub else []), "--help"]
         assert CliRunner().invoke(cli.build([name]), arguments).exit_code == 0, arguments
+
+
+def test_tls_options_of_a_connection_are_listed() -> None:
+    section = PAGE.split("\n## TLS\n")[1].split("\n## ")[0]
+    assert [name for name in TLS_OPTIONS if name not in section] == []
