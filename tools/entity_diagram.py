@@ -1,7 +1,7 @@
 """Draws the entity diagram of docs/warehouse.md from dbt's manifest.
 
-The entities are the marts, their keys the columns of the unique index, their relations the `relationships`
-tests. Run as `python -m tools.entity_diagram`.
+Entities are the marts, their keys the columns of the unique index. A line is a column
+named after the key of a dimension (`track_id`, `primary_artist_id`), or a `relationships` test.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def mermaid(manifest: Mapping[str, Any]) -> str:
     references = sorted(set(_references(manifest, marts)))
     lines = ["erDiagram"]
     for node in marts.values():
-        key = next(index["columns"] for index in node["config"]["indexes"] if index.get("unique"))
+        key = _key(node)
         others = {column for child, column, _ in references if child == node["name"]} - set(key)
         lines.append(f"    {node['name']} {{")
         for column in [*key, *sorted(others)]:
@@ -51,11 +51,23 @@ def drawn_into(page: str, manifest: Mapping[str, Any]) -> str:
     return _BLOCK.sub(lambda _: f"```mermaid\n{mermaid(manifest)}```\n", page)
 
 
+def _key(node: Mapping[str, Any]) -> list[str]:
+    return next(list(index["columns"]) for index in node["config"]["indexes"] if index.get("unique"))
+
+
 def _references(
     manifest: Mapping[str, Any], marts: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, str, str]]:
-    """Return child, column and parent of each `relationships` test between two marts."""
-    found = []
+    """Child, its column and the parent of each reference between two marts."""
+    found = [
+        (child["name"], column, parent["name"])
+        for parent in marts.values()
+        for key in [_key(parent)]
+        if parent["name"].startswith("dim") and len(key) == 1 and key[0].endswith("_id")
+        for child in marts.values()
+        for column in child["columns"]
+        if child is not parent and (column == key[0] or column.endswith(f"_{key[0]}"))
+    ]
     for node in manifest["nodes"].values():
         if (node.get("test_metadata") or {}).get("name") != "relationships":
             continue

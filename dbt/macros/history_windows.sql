@@ -1,13 +1,21 @@
 {#
     Windows of equal values over dated observations: one row per id and date on which a value changed.
 
-    `always` are columns that every observation has, `sometimes` those that a response may omit: a null
+    `always` are columns that every observation has, `sometimes` those that a response may leave out: there a null
     there means that the last value still holds.
 
     Incremental over whole ids. An id is built again when a new observation (by load_seq) is in no window, in a
     window of other values, or at the start of a window, or when the observation that opened a window was deleted.
     Any other observation gives the same windows, also if it is late or repeated.
+
+    A window that began before what retention left and reaches into it is kept from the last build, so that a value
+    does not look as if it began with the oldest observation that is left.
 #}
+{% macro is_kept_window() -%}
+    valid_from < {{ history_retained_from() }} and (valid_to is null or valid_to > {{ history_retained_from() }})
+{%- endmacro %}
+
+
 {% macro history_windows(relation, id, always, sometimes) -%}
 with
 
@@ -22,7 +30,7 @@ contradicted as (
             and observation.observed_on >= history.valid_from
             and (history.valid_to is null or observation.observed_on < history.valid_to)
     where
-        observation.load_seq > (select coalesce(max(load_seq), 0) from {{ this }})
+        observation.load_seq > {{ seen_load_seq() }}
         and (
             history.{{ id }} is null
             -- the observation that opened a window was corrected and may have fewer values than before
@@ -35,6 +43,7 @@ contradicted as (
             {%- endfor %}
         )
 
+    {% if is_anything_removed() %}
     union
 
     select history.{{ id }}
@@ -42,15 +51,32 @@ contradicted as (
     left join {{ relation }} as observation
         on history.{{ id }} = observation.{{ id }} and history.valid_from = observation.observed_on
     where observation.{{ id }} is null
+    {% endif %}
 
 ),
 {% endif %}
 
 observations as (
 
-    select * from {{ relation }}
-    {% if is_incremental() %}
-        where {{ id }} in (select {{ id }} from contradicted)
+    {% set columns = [id, 'observed_on', 'load_seq'] + always + sometimes %}
+    select {{ columns | join(', ') }}
+    from {{ relation }}
+    where
+        observed_on >= {{ history_retained_from() if is_built_before() else "date '0001-01-01'" }}
+        {% if is_incremental() %}
+        and {{ id }} in (select {{ id }} from contradicted)
+        {% endif %}
+
+    {% if is_built_before() %}
+    union all
+
+    select {{ columns | join(', ') | replace('observed_on', 'valid_from as observed_on') }}
+    from {{ this }}
+    where
+        {{ is_kept_window() }}
+        {% if is_incremental() %}
+        and {{ id }} in (select {{ id }} from contradicted)
+        {% endif %}
     {% endif %}
 
 ),

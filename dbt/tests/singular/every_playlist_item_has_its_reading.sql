@@ -1,4 +1,4 @@
--- Items without a reading would be ignored when entries and departures are counted.
+-- Items without a reading would not count for who entered and left.
 select items.playlist_id, items.observed_on
 from {{ ref('stg_playlist_items') }} as items
 left join {{ ref('stg_list_reads') }} as reads

@@ -4,11 +4,13 @@ with
 observations as (
     select track_id, observed_on, album_id, primary_artist_id, popularity, is_playable, duration_ms, load_seq
     from {{ ref('stg_track_observations') }}
+    where load_seq >= {{ compared_from() }}
 ),
 
 facts as (
     select track_id, observed_on, album_id, primary_artist_id, popularity, is_playable, duration_ms, load_seq
     from {{ ref('fct_track_daily') }}
+    where load_seq >= {{ compared_from() }}
 )
 
 (select 'missing' as difference, missing.* from (select * from observations except select * from facts) as missing)

@@ -33,7 +33,7 @@ def catalogue_growth(history: Sequence[GrowthDay]) -> str:
         {"day": f"{row.observed_on:%m-%d}", "order": order, "part": part, "tracks": tracks}
         for row in history
         for order, part, tracks in (
-            (0, "known before", row.tracks_total - row.new_tracks),
+            (0, "known before", row.tracks_known - row.new_tracks),
             (1, "new", row.new_tracks),
         )
     ]

@@ -22,14 +22,17 @@ class Totals:
 
 @dataclass(frozen=True)
 class GrowthDay:
-    """One partition of the catalogue's history; `tracks_total` counts all tracks first seen up to it."""
+    """One partition of the catalogue's history; `tracks_known` counts all tracks first seen up to it.
+
+    `tracks_crawled` is how many the day's crawl read; None where that is not known any more.
+    """
 
     observed_on: date
-    tracks_observed: int
+    tracks_crawled: int | None
     new_tracks: int
     new_albums: int
     new_artists: int
-    tracks_total: int
+    tracks_known: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class ReleaseRow:
 
 @dataclass(frozen=True)
 class MoverRow:
-    """A track whose popularity (0-100) differs from its previous observation."""
+    """A track whose popularity (0-100) changed in the seven days up to the page's date."""
 
     track_id: str
     track_name: str | None
@@ -87,6 +90,19 @@ class MoverRow:
     artist_names: str | None
     popularity: int
     change: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Tracks that the listed albums say they have, and how many of them are known."""
+
+    claimed: int = 0
+    known: int = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether tracks are missing."""
+        return self.known < self.claimed
 
 
 @dataclass(frozen=True)
@@ -143,6 +159,7 @@ class ReportData:
     popularity: list[Bin] = field(default_factory=list)
     artists: list[ArtistRow] = field(default_factory=list)
     releases: list[ReleaseRow] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
     movers: list[MoverRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     listening_gaps: list[ListeningGap] = field(default_factory=list)

@@ -87,14 +87,12 @@ def _growth(data: ReportData) -> Figure | None:
         heading="Catalogue growth",
         summary=growth_sentence(data.totals, len(data.growth)),
         svg=_trusted(charts.catalogue_growth(data.growth)),
-        columns=("Partition", "Tracks known", "New tracks", "New albums", "New artists", "Tracks observed"),
+        columns=("Partition", "Tracks known", "New tracks", "New albums", "New artists", "Tracks read"),
         rows=[
             (
                 row.observed_on.isoformat(),
-                *map(
-                    text.number,
-                    (row.tracks_total, row.new_tracks, row.new_albums, row.new_artists, row.tracks_observed),
-                ),
+                *map(text.number, (row.tracks_known, row.new_tracks, row.new_albums, row.new_artists)),
+                "not known" if row.tracks_crawled is None else text.number(row.tracks_crawled),
             )
             for row in reversed(data.growth)
         ],

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from spotify_pipeline.report import model
+from spotify_pipeline.report.movers import MOVERS
 
 GROWTH_PARTITIONS = 30
 TABLE_ROWS = 15
@@ -49,10 +50,10 @@ cross join lateral (
 """
 
 _GROWTH = """
-select observed_on, tracks_observed, new_tracks, new_albums, new_artists, tracks_total::bigint
+select observed_on, tracks_crawled, new_tracks, new_albums, new_artists, tracks_known::bigint
 from (
-    select observed_on, tracks_observed, new_tracks, new_albums, new_artists,
-           sum(new_tracks) over (order by observed_on) as tracks_total
+    select observed_on, tracks_crawled, new_tracks, new_albums, new_artists,
+           sum(new_tracks) over (order by observed_on) as tracks_known
     from marts.fct_catalogue_daily
     where observed_on <= %(partition)s
 ) history
@@ -119,22 +120,18 @@ order by album.release_date desc, album.total_tracks desc nulls last, album.albu
 limit %(rows)s
 """
 
-_MOVERS = """
-select track_id, track.track_name, track.spotify_url, track.artist_names,
-       today.popularity::int as popularity, (today.popularity - before.popularity)::int as change
-from marts.fct_track_daily today
-join lateral (
-    select popularity from marts.fct_track_daily earlier
-    where earlier.track_id = today.track_id
-      and earlier.observed_on < %(partition)s
-      and earlier.popularity is not null
-    order by earlier.observed_on desc
-    limit 1
-) before on before.popularity <> today.popularity
-join marts.dim_track track using (track_id)
-where today.observed_on = %(partition)s and today.popularity is not null
-order by abs(today.popularity - before.popularity) desc, today.popularity desc, track_id
-limit %(rows)s
+# of the albums that a source still listed; one that has more tracks than it claims is whole
+_COVERAGE = """
+select coalesce(sum(claimed), 0)::bigint as claimed, coalesce(sum(least(claimed, known)), 0)::bigint as known
+from (
+    select album.total_tracks as claimed, count(track.track_id) as known
+    from marts.dim_album album
+    left join marts.dim_track track
+        on track.album_id = album.album_id and track.first_seen_on <= %(partition)s
+    where album.first_seen_on <= %(partition)s and (album.left_on is null or album.left_on > %(partition)s)
+      and album.first_listed_on is not null and album.total_tracks is not null
+    group by album.album_id, album.total_tracks
+) albums
 """
 
 _SOURCES = """
@@ -196,7 +193,10 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
             popularity=_read(connection, model.Bin, _POPULARITY, partition=partition, width=POPULARITY_BIN),
             artists=_read(connection, model.ArtistRow, _ARTISTS, **rows),
             releases=_read(connection, model.ReleaseRow, _RELEASES, **rows),
-            movers=_read(connection, model.MoverRow, _MOVERS, partition=partition, rows=MOVER_ROWS),
+            coverage=_read(connection, model.Coverage, _COVERAGE, partition=partition)[0],
+            movers=_read(
+                connection, model.MoverRow, MOVERS, first=partition, last=partition, rows=MOVER_ROWS
+            ),
             sources=_read(connection, model.SourceRow, _SOURCES, **rows),
             listening_gaps=_read(connection, model.ListeningGap, _LISTENING_GAPS, partition=partition),
             drift=_read(connection, model.DriftRow, _DRIFT, partition=partition),

@@ -15,7 +15,7 @@ class DayRow:
 
     day: date
     is_published: bool
-    tracks_observed: int | None
+    tracks_crawled: int | None
     new_tracks: int | None
     new_albums: int | None
     new_artists: int | None
@@ -23,7 +23,7 @@ class DayRow:
 
 @dataclass(frozen=True)
 class Listening:
-    """What a user played in the week; `listened_ms` is the length of the tracks, an upper bound."""
+    """What a user played in the week; `listened_ms` sums the known lengths of tracks: an upper bound."""
 
     plays: int
     listened_ms: int
@@ -31,6 +31,7 @@ class Listening:
     artists: int
     new_tracks: int
     new_artists: int
+    plays_of_unknown_length: int = 0
 
 
 @dataclass(frozen=True)

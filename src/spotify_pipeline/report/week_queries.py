@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from spotify_pipeline.lake.weeks import days
 from spotify_pipeline.report import week_model as model
 from spotify_pipeline.report.model import MoverRow, ReleaseRow
+from spotify_pipeline.report.movers import MOVERS
 
 RELEASE_ROWS = 25
 MOVER_ROWS = 10
@@ -21,7 +22,7 @@ Row = TypeVar("Row")
 _DAYS = """
 select calendar.day::date as day,
        publication.partition is not null as is_published,
-       observed.tracks_observed, observed.new_tracks, observed.new_albums, observed.new_artists
+       observed.tracks_crawled, observed.new_tracks, observed.new_albums, observed.new_artists
 from generate_series(%(monday)s::date, %(sunday)s::date, interval '1 day') as calendar (day)
 left join ops.publication publication on publication.partition = calendar.day::date
 left join marts.fct_catalogue_daily observed on observed.observed_on = calendar.day::date
@@ -43,31 +44,6 @@ order by album.release_date desc, album.total_tracks desc nulls last, album.albu
 limit %(rows)s
 """
 
-# against the last observation before the week or, in the first week of all, the first one in it
-_MOVERS = """
-with newest as (
-    select distinct on (track_id) track_id, observed_on, popularity
-    from marts.fct_track_daily
-    where observed_on between %(monday)s and %(sunday)s and popularity is not null
-    order by track_id, observed_on desc
-)
-select track_id, track.track_name, track.spotify_url, track.artist_names,
-       newest.popularity::int as popularity, (newest.popularity - before.popularity)::int as change
-from newest
-join lateral (
-    select popularity
-    from marts.fct_track_daily earlier
-    where earlier.track_id = newest.track_id
-      and earlier.observed_on < newest.observed_on
-      and earlier.popularity is not null
-    order by earlier.observed_on >= %(monday)s, abs(earlier.observed_on - %(monday)s::date)
-    limit 1
-) before on before.popularity <> newest.popularity
-join marts.dim_track track using (track_id)
-order by abs(newest.popularity - before.popularity) desc, newest.popularity desc, track_id
-limit %(rows)s
-"""
-
 _USERS = """
 select distinct user_hash from marts.fct_play
 where played_on between %(monday)s and %(sunday)s order by user_hash
@@ -76,6 +52,7 @@ where played_on between %(monday)s and %(sunday)s order by user_hash
 _LISTENING = """
 select count(*) as plays, coalesce(sum(duration_ms), 0)::bigint as listened_ms,
        count(distinct track_id) as tracks, count(distinct primary_artist_id) as artists,
+       count(*) filter (where duration_ms is null) as plays_of_unknown_length,
        count(*) filter (where is_first_listen_of_track) as new_tracks,
        count(*) filter (where is_first_listen_of_artist) as new_artists
 from marts.fct_play
@@ -119,7 +96,14 @@ def read_week(connection: psycopg.Connection, monday: date) -> dict[str | None, 
             monday=monday,
             days=_read(connection, model.DayRow, _DAYS, **week),
             releases=_read(connection, ReleaseRow, _RELEASES, rows=RELEASE_ROWS, **week),
-            movers=_read(connection, MoverRow, _MOVERS, rows=MOVER_ROWS, **week),
+            movers=_read(
+                connection,
+                MoverRow,
+                MOVERS,
+                first=week["monday"],
+                last=week["sunday"],
+                rows=MOVER_ROWS,
+            ),
         )
         pages: dict[str | None, model.WeekData] = {None: catalogue}
         for (user,) in connection.execute(_USERS, week).fetchall():

@@ -140,6 +140,10 @@ _HIDE_HASH_IN_MESSAGES: LiteralString = """
 UPDATE ops.reconciliation SET message = replace(message, %(user)s, 'erased')
 WHERE message LIKE '%%' || %(user)s || '%%'
 """
+# which rows went is not kept: a model of dbt then compares its rows with staging once
+_RECORD_REMOVAL: LiteralString = """
+INSERT INTO ops.removal (load_seq, removed_at) VALUES (nextval('ops.load_seq_seq'), clock_timestamp())
+"""
 _OTHER_TABLES_OF_OPS: LiteralString = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 WHERE schemaname = 'ops' AND tablename NOT IN ('erasure', 'reconciliation', 'alembic_version') ORDER BY 1
@@ -215,6 +219,7 @@ def erase_rows(
         parameters = {"sources": terms["sources"], "gone": gone["track"]}
         removed[table] += conn.execute(delete, parameters).rowcount
     conn.execute(_HIDE_HASH_IN_MESSAGES, terms)
+    conn.execute(_RECORD_REMOVAL)
     for table in _column(conn, _OTHER_TABLES_OF_OPS):
         # every table with rows that name the user, also one that a later release adds
         statement = f"DELETE FROM {table} AS t WHERE t::text LIKE %s"

@@ -15,8 +15,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from spotify_pipeline.warehouse.landing import TABLES as LANDING_TABLES
+from spotify_pipeline.warehouse.merge import LOAD_LOCK
 
-# playlist_membership before list_reads: a row of the first needs one of the second
+_RECORD_REMOVAL: LiteralString = """
+INSERT INTO ops.removal (load_seq, removed_at, history_before, plays_before)
+VALUES (nextval('ops.load_seq_seq'), clock_timestamp(), %(history)s, %(plays)s)
+"""
 DELETE: Mapping[str, LiteralString] = {
     "staging.track_observations": "DELETE FROM staging.track_observations WHERE observed_on < %(history)s",
     "staging.album_observations": "DELETE FROM staging.album_observations WHERE observed_on < %(history)s",
@@ -25,14 +29,12 @@ DELETE: Mapping[str, LiteralString] = {
         "DELETE FROM staging.playlist_observations WHERE observed_on < %(history)s"
     ),
     "staging.playlist_membership": "DELETE FROM staging.playlist_membership WHERE observed_on < %(history)s",
-    "staging.list_reads": "DELETE FROM staging.list_reads WHERE observed_on < %(history)s",
     "staging.top_tracks": "DELETE FROM staging.top_tracks WHERE observed_on < %(history)s",
     "staging.plays": "DELETE FROM staging.plays WHERE played_at < %(plays)s",
     "staging.saved_tracks": "DELETE FROM staging.saved_tracks WHERE last_seen_on < %(plays)s",
     "ops.play_gap": "DELETE FROM ops.play_gap WHERE to_played_at < %(plays)s",
     "ops.quarantined_record": "DELETE FROM ops.quarantined_record WHERE last_seen_at < %(quarantine)s",
     "ops.record_shape": "DELETE FROM ops.record_shape WHERE partition < %(log)s",
-    "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE partition < %(log)s",
     "ops.dbt_result": "DELETE FROM ops.dbt_result WHERE recorded_at < %(log)s",
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE stopped_on < %(log)s",
     "ops.api_calls": "DELETE FROM ops.api_calls WHERE first_call_at < %(log)s",
@@ -52,7 +54,10 @@ KEPT: Mapping[str, str] = {
     "staging.tracks": "the current state",
     "staging.playlists": "the current state",
     "staging.source_records": "which source holds which record, also an inactive source",
+    "staging.list_reads": "one row a list and date: when a list was read, not what was on it",
     "ops.source": "all sources ever planned: a few rows",
+    "ops.reconciliation": "counts: one row a source, record kind and date",
+    "ops.removal": "one row a week: the dates before which rows are deleted",
     "ops.publication": "one row a partition",
     "ops.crawl_state": "which albums need not be fetched: one row an album",
     "ops.detail_queue": "one row a record",
@@ -77,8 +82,13 @@ class Cutoffs:
 
 
 def delete_old_rows(conn: psycopg.Connection, cutoffs: Cutoffs) -> dict[str, int]:
-    """Delete in the transaction of `conn`; return the number of deleted rows by table."""
+    """Delete in the transaction of `conn`; return the number of deleted rows by table.
+
+    The log of removals gets a row, numbered as loads are, so that dbt keeps what it derived of older rows.
+    """
     terms = asdict(cutoffs)
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
+    conn.execute(_RECORD_REMOVAL, terms)
     return {table: conn.execute(statement, terms).rowcount for table, statement in DELETE.items()}
 
 

@@ -40,8 +40,8 @@ cross join lateral (
     select number, %(first)s::date + 10 * (number - 1) as day from generate_series(1, 10) as number
 ) as windows;
 
-insert into marts.fct_catalogue_daily (observed_on, tracks_observed, albums_observed, artists_observed,
-    new_tracks, new_albums, new_artists, tracks_total, albums_total, artists_total, albums_released_this_week)
+insert into marts.fct_catalogue_daily (observed_on, tracks_crawled, albums_crawled, artists_crawled,
+    new_tracks, new_albums, new_artists, tracks_known, albums_known, artists_known, albums_released_this_week)
 select %(first)s::date + n, %(tracks)s, 0, 0, 0, 0, 0, %(tracks)s, 0, 0, 7
 from generate_series(0, %(days)s - 1) as n
 """

@@ -64,6 +64,15 @@ def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
     ) == [(1, True), (2, False)]
     assert warehouse.query("select * from marts.fct_catalogue_daily") == [(DAY, 3, 2, 1, 3, 2, 3, 3, 2, 3, 0)]
     assert warehouse.query(
+        "select source, record_kind, count(*), bool_and(is_listed) from marts.fct_listing group by 1, 2 order by 1, 2"
+    ) == [
+        ("jazz", "album", 2, True),
+        ("jazz", "artist", 1, True),
+        ("jazz", "playlist", 1, True),
+        ("jazz", "track", 3, True),
+        ("taken_out", "artist", 1, False),
+    ]
+    assert warehouse.query(
         "select record_kind, fetched, loaded, quarantined, duplicates, is_complete"
         " from marts.fct_source_daily order by 1"
     ) == [("album", 2, 2, 0, 0, True), ("artist", 1, 1, 0, 0, True), ("track", 5, 3, 1, 1, True)]
@@ -130,17 +139,20 @@ def test_history_and_health_of_a_first_day(warehouse: Warehouse) -> None:
     assert warehouse.dbt("run").success
 
     assert warehouse.query(
-        "select valid_from, valid_to, is_current, genres, popularity, followers from marts.dim_artist_history"
-    ) == [(DAY, None, True, ["bebop", "jazz"], 50, 1_000)]
+        "select valid_from, valid_to, is_current, genres from marts.dim_artist_history"
+    ) == [(DAY, None, True, ["bebop", "jazz"])]
+    assert warehouse.query("select observed_on, popularity, followers from marts.fct_artist_daily") == [
+        (DAY, 50, 1_000)
+    ]
     assert warehouse.query("select count(*) from marts.dim_track_history where is_current") == [(3,)]
     assert warehouse.query("select * from marts.mart_popularity_movers") == []
-    assert warehouse.query("select min(date_day), max(date_day) from marts.dim_date") == [
-        (date(2026, 1, 1), date(2026, 12, 31))
+    assert warehouse.query("select min(date_day), max(date_day), count(*) from marts.dim_date") == [
+        (date(1957, 1, 1), date(2026, 12, 31), 70 * 365 + 17)
     ]
     assert warehouse.query(
-        "select source, is_active, partitions, completeness, days_behind, records_loaded"
+        "select source, is_active, partitions, completeness, tracks_claimed, tracks_known, days_behind, records_loaded"
         " from marts.mart_source_health order by 1"
-    ) == [("jazz", True, 1, Decimal("1.000"), 0, 6), ("taken_out", False, 0, None, None, 0)]
+    ) == [("jazz", True, 1, Decimal("1.000"), 4, 2, 0, 6), ("taken_out", False, 0, None, None, None, None, 0)]
 
 
 def test_an_empty_warehouse_builds(warehouse: Warehouse) -> None:

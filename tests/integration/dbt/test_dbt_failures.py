@@ -40,11 +40,11 @@ def test_a_broken_row_fails_exactly_the_tests_about_it(warehouse: Warehouse) -> 
     outcome = not_passed(statuses(warehouse.dbt("test", "--exclude", "test_type:unit")))
 
     assert outcome == {
-        "source_spotify_id_staging_tracks_track_id": "fail",
+        "source_spotify_id_spotify_tracks_track_id": "fail",
         "relationships_stg_track_observations_track_id__track_id__ref_stg_tracks_": "fail",
     }
     assert warehouse.query(
-        "select count(*) from dbt_audit.source_spotify_id_staging_tracks_track_id",
+        "select count(*) from dbt_audit.source_spotify_id_spotify_tracks_track_id",
         role="spotify_dbt",
     ) == [(1,)]
 
@@ -80,8 +80,8 @@ def test_a_failed_test_is_not_tried_again_and_an_outage_is(
     select = (
         "test",
         "--select",
-        "source_spotify_id_staging_artists_artist_id",
-        "source_spotify_id_staging_tracks_track_id",
+        "source_spotify_id_spotify_artists_artist_id",
+        "source_spotify_id_spotify_tracks_track_id",
     )
     warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")
     failed = warehouse.dbt(*select)
@@ -119,7 +119,7 @@ def test_stale_loads_fail_the_freshness_task(warehouse: Warehouse) -> None:
 def test_results_of_nodes_are_kept(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")
-    result = warehouse.dbt("build", "--select", "stg_artists", "source_spotify_id_staging_tracks_track_id")
+    result = warehouse.dbt("build", "--select", "stg_artists", "source_spotify_id_spotify_tracks_track_id")
 
     write_results(
         login(warehouse), node_results(result.result.results), partition=str(DAY), run_id="run", try_number=2

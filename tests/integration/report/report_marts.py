@@ -14,8 +14,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
 
-MARTS = PROJECT_ROOT / "dbt" / "models" / "marts"
-CONTRACTS = (MARTS / "_marts.yml", MARTS / "_marts_listening.yml")
+CONTRACTS = sorted((PROJECT_ROOT / "dbt" / "models" / "marts").rglob("[a-z]*.yml"))
 
 
 def create(connection: psycopg.Connection) -> None:
@@ -73,6 +72,7 @@ def add_album(
         "total_tracks": 10,
         "spotify_url": f"https://open.spotify.com/album/{album_id}",
         "first_seen_on": seen,
+        "first_listed_on": seen,
     }
     insert(connection, "marts.dim_album", row | more)
 
@@ -111,10 +111,25 @@ def add_track(  # noqa: PLR0917 - a row
         )
 
 
+def add_mover(connection: psycopg.Connection, track_id: str, day: date, popularity: int, change: int) -> None:
+    """Insert a track that moved in the seven days that end with a day."""
+    insert(
+        connection,
+        "marts.mart_popularity_movers",
+        {
+            "observed_on": day,
+            "window_days": 7,
+            "track_id": track_id,
+            "popularity": popularity,
+            "popularity_change": change,
+        },
+    )
+
+
 def add_day(connection: psycopg.Connection, day: date, **counts: int) -> None:
     """Insert a partition of the catalogue's history and its publication."""
     names = ("tracks", "albums", "artists")
-    row: dict[str, Any] = {f"{name}_observed": 0 for name in names} | {f"new_{name}": 0 for name in names}
+    row: dict[str, Any] = {f"{name}_crawled": 0 for name in names} | {f"new_{name}": 0 for name in names}
     insert(connection, "marts.fct_catalogue_daily", row | {"observed_on": day} | counts)
     insert(
         connection,

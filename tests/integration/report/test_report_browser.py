@@ -53,7 +53,7 @@ def report(warehouse: psycopg.Connection, reader: ConnectionInfo, tmp_path: Path
         row = {"track_id": f"t{number}", "observed_on": seen} | popularity
         marts.insert(warehouse, "marts.fct_track_daily", row)
     for day in (LAST - timedelta(days=1), LAST):
-        marts.add_day(warehouse, day, tracks_observed=2, new_tracks=2)
+        marts.add_day(warehouse, day, tracks_crawled=2, new_tracks=2)
         marts.add_source(
             warehouse, day, "a" * 60, "track", status="partial", is_complete=False, message="x" * 200
         )

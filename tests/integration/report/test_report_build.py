@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, SchemaVersionError, WarehouseUnavailable
 from spotify_pipeline.report import build_report
-from spotify_pipeline.report.model import Bin, YearCount
+from spotify_pipeline.report.model import Bin, Coverage, YearCount
 from spotify_pipeline.report.queries import read_report
 from tests.integration.report import report_marts as marts
 
@@ -44,9 +44,9 @@ def three_days(warehouse: psycopg.Connection) -> psycopg.Connection:
     ):
         row = {"track_id": track, "observed_on": day, "popularity": popularity}
         marts.insert(warehouse, "marts.fct_track_daily", row)
-    marts.add_day(warehouse, FIRST, tracks_observed=2, new_tracks=2, new_albums=1, new_artists=1)
-    marts.add_day(warehouse, SECOND, tracks_observed=2, new_tracks=1, new_albums=1, new_artists=1)
-    marts.add_day(warehouse, THIRD, tracks_observed=1, new_tracks=1)
+    marts.add_day(warehouse, FIRST, tracks_crawled=2, new_tracks=2, new_albums=1, new_artists=1)
+    marts.add_day(warehouse, SECOND, tracks_crawled=2, new_tracks=1, new_albums=1, new_artists=1)
+    marts.add_day(warehouse, THIRD, tracks_crawled=1, new_tracks=1)
     marts.add_source(warehouse, SECOND, "north", "track", fetched=4, loaded=2, duplicates=2)
     return warehouse
 
@@ -67,7 +67,7 @@ def test_the_first_partition_has_no_predecessor(three_days: psycopg.Connection) 
 
 def test_growth_adds_up_day_by_day(three_days: psycopg.Connection) -> None:
     growth = read_report(three_days, THIRD).growth
-    assert [(row.observed_on, row.new_tracks, row.tracks_total) for row in growth] == [
+    assert [(row.observed_on, row.new_tracks, row.tracks_known) for row in growth] == [
         (FIRST, 2, 2),
         (SECOND, 1, 3),
         (THIRD, 1, 4),
@@ -94,9 +94,21 @@ def test_newest_releases_come_first(three_days: psycopg.Connection) -> None:
     assert [row.album_name for row in releases] == ["Homogenic", "Ágætis byrjun"]
 
 
-def test_movers_compare_with_the_observation_before(three_days: psycopg.Connection) -> None:
+def test_movers_are_those_of_the_week_up_to_the_partition(three_days: psycopg.Connection) -> None:
+    marts.add_mover(three_days, "t1", SECOND, 44, 4)
+    marts.add_mover(three_days, "t1", THIRD, 1, -39)
+    marts.add_track(three_days, "t5", "Delisted", "al2", ["ar2"], FIRST, left_on=SECOND)
+    marts.add_mover(three_days, "t5", SECOND, 90, 50)
+
     movers = read_report(three_days, SECOND).movers
+
     assert [(row.track_name, row.popularity, row.change) for row in movers] == [("Svefn-g-englar", 44, 4)]
+
+
+def test_coverage_counts_what_listed_albums_claim(three_days: psycopg.Connection) -> None:
+    marts.add_album(three_days, "al3", "Delisted", "ar2", FIRST, left_on=SECOND)
+    assert read_report(three_days, FIRST).coverage == Coverage(claimed=20, known=2)
+    assert read_report(three_days, THIRD).coverage == Coverage(claimed=20, known=4)
 
 
 def test_a_later_partition_does_not_change_an_earlier_page(

@@ -30,11 +30,6 @@ def day_of_artist(warehouse: psycopg.Connection) -> None:
     marts.add_track(warehouse, "tr1", "Starálfur", "al1", ["ar1"], WEEK[1])
 
 
-def observed(warehouse: psycopg.Connection, day: date, popularity: int) -> None:
-    row = {"track_id": "tr1", "observed_on": day, "popularity": popularity}
-    marts.insert(warehouse, "marts.fct_track_daily", row)
-
-
 def test_a_whole_week_says_what_came_out_and_what_is_new(
     warehouse: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
@@ -45,7 +40,7 @@ def test_a_whole_week_says_what_came_out_and_what_is_new(
     )
     marts.add_album(warehouse, "al4", "Some day in March", "ar1", WEEK[1], release_date_precision="month")
     for number, day in enumerate(WEEK):
-        marts.add_day(warehouse, day, tracks_observed=10, new_tracks=number, new_albums=1)
+        marts.add_day(warehouse, day, tracks_crawled=10, new_tracks=number, new_albums=1)
 
     pages = build_week(reader, MONDAY)
 
@@ -69,27 +64,17 @@ def test_a_week_with_missing_days_names_them(warehouse: psycopg.Connection, read
     assert f"Wednesday, {WEEK[2]}" in page
 
 
-def test_popularity_is_compared_with_the_week_before(
+def test_movers_are_those_of_the_newest_day_of_the_week(
     warehouse: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
     day_of_artist(warehouse)
-    for day, popularity in ((-9, 10), (-2, 40), (1, 41), (5, 47), (8, 99)):
-        observed(warehouse, MONDAY + timedelta(days=day), popularity)
+    for day, popularity, change in ((-2, 40, 30), (1, 41, 31), (5, 47, 7), (8, 99, 52)):
+        marts.add_mover(warehouse, "tr1", MONDAY + timedelta(days=day), popularity, change)
 
     page = build_week(reader, MONDAY)[None]
 
     assert '<td class="num" data-label="popularity">47</td>' in page
     assert '<td class="num" data-label="change">+7</td>' in page
-
-
-def test_the_first_week_is_compared_with_its_first_observation(
-    warehouse: psycopg.Connection, reader: ConnectionInfo
-) -> None:
-    day_of_artist(warehouse)
-    for day, popularity in ((1, 41), (2, 50), (5, 47)):
-        observed(warehouse, MONDAY + timedelta(days=day), popularity)
-
-    assert '<td class="num" data-label="change">+6</td>' in build_week(reader, MONDAY)[None]
 
 
 def test_each_listener_has_a_page_and_nobody_else_s_plays(

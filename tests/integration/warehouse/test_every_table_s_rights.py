@@ -32,11 +32,19 @@ BY_TABLE = {
         # written by others
         **dict.fromkeys(("ops.alembic_version", "ops.dbt_result", "ops.erasure", "ops.maintenance_run"), "S"),
         "ops.contract_drift": "S",
-        "ops.listening_gap": "",
+        **dict.fromkeys(("ops.listening_gap", "ops.removal"), ""),
     },
     roles.DBT: {
         **dict.fromkeys(
-            ("ops.load", "ops.reconciliation", "ops.source", "ops.alembic_version", "ops.contract_drift"), "S"
+            (
+                "ops.load",
+                "ops.reconciliation",
+                "ops.source",
+                "ops.removal",
+                "ops.alembic_version",
+                "ops.contract_drift",
+            ),
+            "S",
         ),
         "ops.dbt_result": "I",
     },

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from spotify_pipeline.report.movers import MOVERS
 from spotify_pipeline.warehouse import tables
 from spotify_stack.dbt_manifest import MANIFEST, build_manifest
 
@@ -47,7 +48,17 @@ def parents(node: dict[str, Any], kind: str) -> list[str]:
 def test_a_model_lies_in_the_folder_of_its_layer(models: Nodes) -> None:
     assert {layer(node) for node in models.values()} == set(LAYERS)
     for node in models.values():
-        assert node["original_file_path"] == f"models/{layer(node)}/{node['name']}.sql"
+        folders = node["original_file_path"].split("/")[1:-1]
+        assert folders[0] == layer(node), node["name"]
+        assert len(folders) == (1 if layer(node) == "intermediate" else 2), node["name"]
+        assert node["patch_path"] == f"spotify://{node['original_file_path'].removesuffix('.sql')}.yml"
+
+
+def test_staging_is_foldered_by_source(manifest: dict[str, Any], models: Nodes) -> None:
+    for node in models.values():
+        if layer(node) == "staging":
+            [source] = parents(node, "source")
+            assert node["fqn"][2] == manifest["sources"][source]["source_name"], node["name"]
 
 
 def test_staging_reads_one_source_and_nothing_else_reads_any(models: Nodes) -> None:
@@ -90,20 +101,15 @@ def test_views_do_not_pile_up(models: Nodes) -> None:
     assert max(map(views_behind, models)) <= CHAIN_OF_VIEWS
 
 
-def test_every_model_has_a_tested_or_enforced_key(manifest: dict[str, Any], models: Nodes) -> None:
-    """A table's key is tested; a view's is the primary key of the table that it renames."""
-    tested = {
-        node["attached_node"]
-        for node in manifest["nodes"].values()
-        if (node.get("test_metadata") or {}).get("name") in {"unique", "unique_combination"}
-    }
-    for key, node in models.items():
+def test_every_model_has_a_key_that_the_database_holds(manifest: dict[str, Any], models: Nodes) -> None:
+    """A table's key is a unique index; a view's is the primary key of the table that it renames."""
+    for node in models.values():
         if layer(node) == "staging":
             source = manifest["sources"][parents(node, "source")[0]]
             table = tables.metadata.tables[f"{source['schema']}.{source['identifier']}"]
             assert len(table.primary_key) > 0, node["name"]
         else:
-            assert key in tested, node["name"]
+            assert any(index.get("unique") for index in node["config"]["indexes"]), node["name"]
 
 
 def test_a_source_table_is_declared_once(manifest: dict[str, Any]) -> None:
@@ -129,20 +135,23 @@ def test_a_page_is_exposed_with_the_marts_that_it_reads(
     manifest: dict[str, Any], exposed: str, module: str
 ) -> None:
     queries = Path(__file__).parents[3] / "src" / "spotify_pipeline" / "report" / module
-    read = set(re.findall(r"(?:from|join) marts\.([a-z_]+)", queries.read_text(encoding="utf-8")))
+    texts = [queries.read_text(encoding="utf-8"), MOVERS]
+    read = {mart for text in texts for mart in re.findall(r"(?:from|join) marts\.([a-z_]+)", text)}
     exposure = manifest["exposures"][f"exposure.spotify.{exposed}"]
 
     assert {parent.rpartition(".")[2] for parent in exposure["depends_on"]["nodes"]} == read
 
 
-def test_incremental_models_filter_by_load_seq(models: Nodes) -> None:
+def test_incremental_models_follow_loads_by_number(models: Nodes) -> None:
     incremental = [node for node in models.values() if node["config"]["materialized"] == "incremental"]
 
-    assert len(incremental) == 3
+    assert len(incremental) > 5
     for node in incremental:
-        assert "load_seq" in node["columns"], node["name"]
-        assert "delete_vanished" in node["config"]["post-hook"][0]["sql"], node["name"]
         assert not re.search(r"\b(?:now\(\)|current_(?:date|timestamp))", node["raw_code"]), node["name"]
+        if node["name"] != "mart_model_watermark":
+            hooks = [hook["sql"] for hook in (*node["config"]["pre-hook"], *node["config"]["post-hook"])]
+            assert "begin_watermark(this)" in hooks[0], node["name"]
+            assert "end_watermark(this)" in hooks[-1], node["name"]
 
 
 def test_logic_of_models_has_unit_tests(
@@ -161,4 +170,7 @@ def test_logic_of_models_has_unit_tests(
         "mart_source_health",
         "fct_saved_track",
         "fct_top_track",
+        "fct_listing",
+        "int_plays",
+        "mart_popularity_movers",
     }

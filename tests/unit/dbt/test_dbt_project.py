@@ -81,23 +81,18 @@ def test_every_mart_has_an_enforced_contract_and_a_unique_index(models: dict[str
         assert indexed <= node["columns"].keys(), node["name"]
 
 
-def test_every_mart_tests_its_key(manifest: dict[str, Any], models: dict[str, dict[str, Any]]) -> None:
-    tested = {
-        node["attached_node"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "test"
-        and (node.get("test_metadata") or {}).get("name") in {"unique", "unique_combination"}
-    }
-
+def test_no_data_test_repeats_what_the_database_holds(manifest: dict[str, Any]) -> None:
+    """A unique index holds the key of every mart, so a test of it could never fail on data."""
     assert [
-        name for name, node in models.items() if node["schema"] == "marts" and node["unique_id"] not in tested
+        node["name"]
+        for node in manifest["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") in {"unique", "not_null"}
     ] == []
 
 
 def test_tables_of_failures_have_names_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
 
-    assert 80 <= len(tests) <= 120
     assert {node["config"]["store_failures"] for node in tests} == {True}
     assert max(len(node["alias"]) for node in tests) <= 63
     assert len({node["alias"].lower() for node in tests}) == len(tests)

@@ -13,6 +13,7 @@ import pytest
 from spotify_pipeline.report.model import (
     ArtistRow,
     Bin,
+    Coverage,
     DriftRow,
     GrowthDay,
     ListeningGap,
@@ -78,6 +79,13 @@ def hostile() -> ReportData:
             source("z" + HOSTILE, "track", "failed", HOSTILE),
         ],
     )
+
+
+def test_a_catalogue_that_lacks_tracks_says_so() -> None:
+    short = render_page(replace(FULL, coverage=Coverage(claimed=8471, known=6318)))
+
+    assert "Of 8,471 tracks that the listed albums claim, 6,318 are known (75 %)." in Reader(short).text
+    assert "albums claim" not in Reader(render_page(FULL)).text
 
 
 @pytest.mark.parametrize("data", [EMPTY, FULL, hostile(), replace(FULL, growth=FULL.growth[:1], sources=[])])

@@ -245,3 +245,16 @@ maintenance_run = Table(
     PrimaryKeyConstraint("id"),
     schema="ops",
 )
+
+# numbered as loads are and under the same lock, so that one number says what a model of dbt has seen
+removal = Table(
+    "removal",
+    metadata,
+    required("load_seq", BigInteger),
+    required("removed_at", TIMESTAMP),
+    # retention: rows observed, or played, before this date are deleted; null for an erasure
+    Column("history_before", Date),
+    Column("plays_before", Date),
+    PrimaryKeyConstraint("load_seq"),
+    schema="ops",
+)

@@ -1,0 +1,117 @@
+{#
+    Plays with the track as it was observed on the date of the play: the newest observation up to then, else the first
+    after it, else what is known now. What an observation said that retention has removed is kept from the last build.
+#}
+{{ config(indexes=[{'columns': ['user_hash', 'played_at', 'track_id'], 'unique': true}]) }}
+
+with plays as (
+
+    select * from {{ ref('stg_plays') }}
+
+),
+
+tracks as (
+
+    select * from {{ ref('stg_tracks') }}
+
+),
+
+{% if is_built_before() %}
+kept as (
+
+    select * from {{ this }}
+    where track_observed_on < {{ history_retained_from() }}
+
+),
+{% endif %}
+
+joined as (
+
+    select
+        plays.user_hash,
+        plays.played_at,
+        plays.track_id,
+        plays.played_on,
+        plays.played_hour,
+        plays.context_type,
+        plays.context_id,
+        observed.observed_on as track_observed_on,
+        coalesce(observed.album_id, tracks.album_id) as album_id,
+        coalesce(observed.primary_artist_id, tracks.primary_artist_id) as primary_artist_id,
+        coalesce(observed.duration_ms, tracks.duration_ms) as duration_ms
+
+    from plays
+    left join tracks
+        on plays.track_id = tracks.track_id
+    left join lateral (
+        (
+            select
+                observations.observed_on,
+                observations.album_id,
+                observations.primary_artist_id,
+                observations.duration_ms
+            from {{ ref('stg_track_observations') }} as observations
+            where
+                observations.track_id = plays.track_id
+                and observations.observed_on <= plays.played_on
+            order by observations.observed_on desc
+            limit 1
+        )
+        union all
+        (
+            select
+                observations.observed_on,
+                observations.album_id,
+                observations.primary_artist_id,
+                observations.duration_ms
+            from {{ ref('stg_track_observations') }} as observations
+            where
+                observations.track_id = plays.track_id
+                and observations.observed_on > plays.played_on
+            order by observations.observed_on
+            limit 1
+        )
+        limit 1
+    ) as observed
+        on true
+
+),
+
+final as (
+
+    select
+        joined.user_hash,
+        joined.played_at,
+        joined.track_id,
+        joined.played_on,
+        joined.played_hour,
+        joined.context_type,
+        joined.context_id,
+        {% if is_built_before() -%}
+        -- an observation of before the play, which is gone, beats a later one
+        {% for column in ['track_observed_on', 'album_id', 'primary_artist_id', 'duration_ms'] -%}
+        case
+            when kept.track_id is not null and not coalesce(joined.track_observed_on <= joined.played_on, false)
+                then kept.{{ column }}
+            else joined.{{ column }}
+        end as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+        {%- else -%}
+        joined.track_observed_on,
+        joined.album_id,
+        joined.primary_artist_id,
+        joined.duration_ms
+        {%- endif %}
+
+    from joined
+    {% if is_built_before() -%}
+    left join kept
+        on
+            joined.user_hash = kept.user_hash
+            and joined.played_at = kept.played_at
+            and joined.track_id = kept.track_id
+    {%- endif %}
+
+)
+
+select * from final

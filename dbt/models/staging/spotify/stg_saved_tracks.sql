@@ -1,0 +1,21 @@
+with source as (
+
+    select * from {{ source('spotify', 'saved_tracks') }}
+
+),
+
+renamed as (
+
+    select
+        user_hash,
+        track_id,
+        added_at as saved_at,
+        first_seen_on,
+        last_seen_on,
+        load_seq
+
+    from source
+
+)
+
+select * from renamed
