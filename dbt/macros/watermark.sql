@@ -37,12 +37,13 @@
 {%- endmacro %}
 
 
-{# Whether retention or an erasure removed rows that this model may have taken in. #}
-{% macro is_anything_removed() -%}
+{# Whether retention or an erasure (or only an erasure) removed rows that this model may have taken in. #}
+{% macro is_anything_removed(by_erasure=false) -%}
     {%- set removals = ref('stg_removals') -%}
     {%- if execute -%}
         {%- set query -%}
-            select count(*) from {{ removals }} where load_seq > {{ seen_load_seq() }}
+            select count(*) from {{ removals }}
+            where load_seq > {{ seen_load_seq() }} {{ 'and history_before is null' if by_erasure }}
         {%- endset -%}
         {{ return(run_query(query).columns[0].values()[0] > 0) }}
     {%- endif -%}

@@ -92,6 +92,20 @@ class Warehouse:
             try_number=1,
         )
 
+    def remove(
+        self, *statements: str, history_before: date | None = None, plays_before: date | None = None
+    ) -> None:
+        """Delete rows as retention (with its dates) or an erasure does, with a row in the log of removals."""
+        self.load_seq += 1
+        dates = [repr(str(day)) if day else "null" for day in (history_before, plays_before)]
+        for statement in statements:
+            self.execute(statement, role="spotify_owner")
+        self.execute(
+            "insert into ops.removal (load_seq, removed_at, history_before, plays_before)"
+            f" values ({self.load_seq}, now(), {', '.join(dates)})",
+            role="spotify_owner",
+        )
+
     def track(self, word: str, day: date, *, album: str | None, artists: list[str], **more: Any) -> None:
         """A track and its observation of `day`."""
         values = {

@@ -64,7 +64,8 @@ def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
     ) == [(1, True), (2, False)]
     assert warehouse.query("select * from marts.fct_catalogue_daily") == [(DAY, 3, 2, 1, 3, 2, 3, 3, 2, 3, 0)]
     assert warehouse.query(
-        "select source, record_kind, count(*), bool_and(is_listed) from marts.fct_listing group by 1, 2 order by 1, 2"
+        "select source, record_kind, count(*), bool_and(is_listed)"
+        " from marts.fct_listing group by 1, 2 order by 1, 2"
     ) == [
         ("jazz", "album", 2, True),
         ("jazz", "artist", 1, True),
@@ -150,7 +151,8 @@ def test_history_and_health_of_a_first_day(warehouse: Warehouse) -> None:
         (date(1957, 1, 1), date(2026, 12, 31), 70 * 365 + 17)
     ]
     assert warehouse.query(
-        "select source, is_active, partitions, completeness, tracks_claimed, tracks_known, days_behind, records_loaded"
+        "select source, is_active, partitions, completeness, tracks_claimed, tracks_known, days_behind,"
+        " records_loaded"
         " from marts.mart_source_health order by 1"
     ) == [("jazz", True, 1, Decimal("1.000"), 4, 2, 0, 6), ("taken_out", False, 0, None, None, None, None, 0)]
 

@@ -20,7 +20,7 @@
         ],
         pre_hook=[
             "{{ begin_watermark(this) }}",
-            "{% if is_incremental() %}delete from {{ this }} where observed_on in ({{ movement_dates(28) }}) or observed_on < {{ history_retained_from() }}{% endif %}",
+            "{% if is_incremental() %}delete from {{ this }} where observed_on in ({{ movement_dates(28, 600) }}) or observed_on < {{ history_retained_from() }} or observed_on not in (select observed_on from {{ ref('fct_catalogue_daily') }}){% endif %}",
         ],
         post_hook="{{ end_watermark(this) }}"
     )
@@ -28,7 +28,7 @@
 
 with days as (
 
-    {{ movement_dates(28) }}
+    {{ movement_dates(28, 600) }}
 
 ),
 

@@ -1,0 +1,101 @@
+"""Retention removes rows, and no fact that was derived of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from spotify_pipeline.warehouse.retention import DELETE
+from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, group, spotify_id, statuses
+
+pytestmark = pytest.mark.integration
+DAYS = [DAY + timedelta(days=number) for number in range(12)]
+FLOOR = DAYS[5]
+# columns whose values are content that goes with its row, or say when the row was made
+BOOKKEEPING = {"load_seq", "next_load_seq"}
+KEY_DATES = {
+    "fct_track_daily": "observed_on",
+    "fct_artist_daily": "observed_on",
+    "fct_album_daily": "observed_on",
+    "fct_top_track": "observed_on",
+    "mart_popularity_movers": "observed_on",
+    "fct_play": "played_on",
+    "fct_saved_track": "last_seen_on",
+}
+"""Marts whose rows go with the row that they are made of, by the date that decides."""
+HISTORIES = {"dim_track_history", "dim_artist_history", "dim_album_history", "dim_playlist_history"}
+"""Windows that ended before the first date that is retained go."""
+
+
+def fill_days(warehouse: Warehouse) -> None:
+    """More days after that of `fill`: two tracks are observed and played, and enter and leave a playlist."""
+    fill(warehouse, extended=True)
+    for number, day in enumerate(DAYS[3:], start=3):
+        warehouse.begin_load(day)
+        popularity = {"popularity": 40 + number} | group("popularity")
+        for word in ("ruby", "stray"):
+            warehouse.insert(
+                "staging.track_observations",
+                track_id=spotify_id(word),
+                observed_on=day,
+                name=word.title(),
+                album_id=spotify_id("solo"),
+                artist_ids=[spotify_id("monk")],
+                duration_ms=180_000,
+                **popularity,
+            )
+        warehouse.insert(
+            "staging.artist_observations",
+            artist_id=spotify_id("monk"),
+            observed_on=day,
+            name="Monk" if number < 8 else "Thelonious Monk",
+        )
+        warehouse.reading("evening", day, ["ruby"] + ["stray"] * (number % 4 > 0) + ["nutty"] * (number > 8))
+        warehouse.top(day, ["ruby", "stray"] if number % 2 else ["stray", "ruby"])
+        warehouse.play("ruby", datetime.combine(day, time(12), UTC))
+        warehouse.play("stray", datetime.combine(day, time(13), UTC))
+    warehouse.execute(f"update staging.tracks set last_seen_on = '{DAYS[-1]}'")
+
+
+def marts(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
+    """All rows of all marts."""
+    found = {}
+    for (table,) in warehouse.query("select tablename from pg_tables where schemaname = 'marts'"):
+        rows = warehouse.query(f"select to_jsonb(t) from marts.{table} as t")
+        found[table] = sorted(
+            ({key: value for key, value in row.items() if key not in BOOKKEEPING} for (row,) in rows), key=str
+        )
+    return found
+
+
+def retained(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is left of a mart, each row with all that it said before."""
+    if table in KEY_DATES:
+        return [row for row in rows if date.fromisoformat(row[KEY_DATES[table]]) >= FLOOR]
+    if table in HISTORIES:
+        return [row for row in rows if not row["valid_to"] or date.fromisoformat(row["valid_to"]) > FLOOR]
+    return rows
+
+
+@pytest.mark.parametrize("command", [("build",), ("build", "--full-refresh")], ids=["incremental", "full"])
+def test_retention_changes_no_derived_fact(warehouse: Warehouse, command: tuple[str, ...]) -> None:
+    fill_days(warehouse)
+    assert warehouse.dbt("run").success
+    before = marts(warehouse)
+
+    cutoffs = {"history": f"date '{FLOOR}'", "plays": f"date '{FLOOR}'"}
+    warehouse.remove(
+        *(statement % cutoffs for table, statement in DELETE.items() if table.startswith("staging.")),
+        history_before=FLOOR,
+        plays_before=FLOOR,
+    )
+    outcome = statuses(warehouse.dbt(*command, "--exclude", "test_type:unit"))
+
+    assert {name: status for name, status in outcome.items() if status not in {"success", "pass"}} == {}
+    after = marts(warehouse)
+    assert after.keys() == before.keys()
+    for table, rows in before.items():
+        assert after[table] == retained(table, rows), table
+    assert len(after["fct_track_daily"]) < len(before["fct_track_daily"])
