@@ -95,7 +95,7 @@ def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
     assert [t["try_number"] for t in again if t["task_id"] == "sources.fetch"] == [2]
 
     transform = run_of(running, TRANSFORM, since)
-    running_task(running, TRANSFORM, transform, "dbt.models.staging.stg_tracks.run")
+    running_task(running, TRANSFORM, transform, "dbt.models.staging.spotify.stg_tracks.run")
     for process in processes.of_stack(running.stack.paths, service="warehouse-postgres"):
         os.kill(process.pid, signal.SIGKILL)
     assert running.ended(TRANSFORM, transform)["state"] == "success"

@@ -83,7 +83,6 @@ def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> Non
         "track_observations",
         "artist_observations",
         "playlist_membership",
-        "list_reads",
         "top_tracks",
     ):
         assert pipeline.query(f"SELECT DISTINCT observed_on FROM staging.{table}") == [(NEXT_DAY,)], table

@@ -74,7 +74,7 @@ def test_rendered_nodes_are_the_manifest_nodes(
 
     assert task_of.keys() == manifest["nodes"].keys()
     assert rendered == {"RunModel": there["model"], "LoadSeed": there["seed"], "RunDataTest": there["test"]}
-    assert there["test"] >= 60
+    assert there["test"] >= 40
 
 
 def test_names_of_data_tests_are_unique(manifest: dict[str, Any]) -> None:
@@ -115,15 +115,14 @@ def test_a_test_of_several_parents_holds_back_what_follows_them(dag: DAG, task_o
 
 
 def test_a_failing_test_does_not_stop_its_siblings(dag: DAG) -> None:
-    tests = {
-        task.task_id
-        for task in dag.tasks
-        if ".dim_track.test." in task.task_id and isinstance(task, RunDataTest)
-    }
+    tests = [task.task_id for task in dag.tasks if isinstance(task, RunDataTest)]
+    of_group = Counter(task_id.rpartition(".")[0] for task_id in tests)
+    [(group, most)] = of_group.most_common(1)
+    siblings = {task_id for task_id in tests if task_id.rpartition(".")[0] == group}
 
-    assert len(tests) > 2
-    for test in tests:
-        assert not tests & ancestors(dag, test)
+    assert most > 1
+    for test in siblings:
+        assert not siblings & ancestors(dag, test)
 
 
 def test_publish_stands_behind_everything_but_the_documentation(dag: DAG) -> None:
@@ -164,8 +163,8 @@ def test_task_ids_fit_and_read_as_layer_model_task(
     dag: DAG, manifest: dict[str, Any], task_of: dict[str, str]
 ) -> None:
     assert max(len(task.task_id) for task in dag.tasks) <= 250
-    assert task_of["model.spotify.dim_track"] == "dbt.models.marts.dim_track.run"
-    assert "dbt.models.marts.dim_track.test.unique_track_id" in task_of.values()
+    assert task_of["model.spotify.dim_track"] == "dbt.models.marts.catalogue.dim_track_run"
+    assert "dbt.models.marts.health.mart_source_health.run" in task_of.values()
     tested = {
         parent
         for node in manifest["nodes"].values()
