@@ -20,7 +20,7 @@ from tests.integration.dbt.dbt_warehouse import Warehouse, fill
 
 pytestmark = pytest.mark.integration
 PROFILE = ProfileConfig("spotify", "warehouse", profiles_yml_filepath=PROJECT_ROOT / "dbt" / "profiles.yml")
-TEST = "source_spotify_id_staging_tracks_track_id"
+TEST = "source_spotify_id_spotify_tracks_track_id"
 
 
 @pytest.fixture
