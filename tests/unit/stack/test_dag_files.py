@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack import airflow_api
+from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.dag_files import dag_files, defines_dag
+from spotify_stack.health import NotReady
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,18 @@ def test_all_our_dag_files_and_no_helper(tmp_path: Path) -> None:
     assert dag_files(PROJECT_ROOT / "dags") == ours
     (tmp_path / "helper.py").write_text("RETRIES = 3\n")
     assert dag_files(tmp_path) == set()
+
+
+def test_the_stack_waits_for_dag_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "mine.py").write_text("from airflow.sdk import DAG\nDAG('mine')\n")
+    (tmp_path / "dags" / "helper.py").write_text("RETRIES = 3\n")
+    monkeypatch.setattr(airflow_api, "PROJECT_ROOT", tmp_path)
+    parsed: list[dict[str, str]] = []
+    monkeypatch.setattr(AirflowApi, "dags", lambda _api: parsed)
+    monkeypatch.setattr(AirflowApi, "import_errors", lambda _api: {})
+    with AirflowApi("http://127.0.0.1:1") as api:
+        with pytest.raises(NotReady, match="has not parsed mine.py yet"):
+            api.check_dags_are_parsed()
+        parsed.append({"relative_fileloc": "mine.py"})
+        api.check_dags_are_parsed()
