@@ -143,6 +143,9 @@ class ConnectionMissing(ConfigurationError):
 class SourcesFileError(ConfigurationError):
     """sources.yml cannot be used; the message carries file and line."""
 
+    mistakes: tuple[str, ...] = ()
+    """Every mistake of the file, the first included; set where there are several."""
+
 
 class EngineMissing(ConfigurationError):
     """The Spark engine was chosen, and pyspark or Java is not installed."""

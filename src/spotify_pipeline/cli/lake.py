@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
 from spotify_pipeline.lake import keys
@@ -33,7 +34,7 @@ def count(
 ) -> None:
     """Show the number of objects in each zone."""
     with report_errors():
-        lake = Lake(from_environment(SPOTIFY_LAKE))
+        lake = Lake(environment_or_stack(SPOTIFY_LAKE))
         for zone in ZONES:
             prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
             found = lake.keys(prefix)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.errors import SourcesFileError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources
@@ -27,7 +28,12 @@ def check(
     """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
     with report_errors():
         settings = Settings.load()
-        sources = load_sources(file or settings.sources)
+        try:
+            sources = load_sources(file or settings.sources)
+        except SourcesFileError as error:
+            for mistake in error.mistakes or (str(error),):
+                typer.echo(f"error: {mistake}", err=True)
+            raise typer.Exit(1) from None
     for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
         for source in group:
             calls = source.estimated_calls(app_class)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.dbt_results import failed_nodes
 from spotify_pipeline.warehouse.reconciliation import Progress, newest_partitions
 
 HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
@@ -25,7 +27,8 @@ def status() -> None:
     """Show the services of the embedded stack and the newest partitions.
 
     Without a stack, connection warehouse_reader names the warehouse to read. The exit status is 0 if all
-    services are healthy and the counts of the newest partition add up.
+    services are healthy, the counts of the newest partition add up, and no model or data test failed in the
+    newest run of spotify_transform.
     """
     with report_errors():
         healthy = _show_stack()
@@ -51,6 +54,7 @@ def _show_stack() -> bool | None:
     table, healthy = service_table(state)
     console.print(table)
     console.print(addresses(state), soft_wrap=True)
+    console.print(f"  Report     {newest_report(state.paths.reports) or 'none yet'}", soft_wrap=True)
     return healthy
 
 
@@ -62,16 +66,19 @@ def _warehouse_reader() -> ConnectionInfo | None:
 
 
 def _show_partitions(reader: ConnectionInfo) -> bool:
-    """Print the newest partitions; return whether the counts of the newest one add up."""
+    """Print the newest partitions; return whether the newest one adds up and its transform did not fail."""
     with naming_the_server(reader), connect(reader, autocommit=True) as connection:
         found = newest_partitions(connection)
+        failed = failed_nodes(connection)
+    for line in failed_lines(failed):
+        console.print(line, soft_wrap=True, markup=False)
     if not found:
         console.print("No partition was loaded yet.")
-        return True
+        return not failed
     console.print(progress_table(found))
     for line in incomplete_lines(found):
         console.print(line, soft_wrap=True, markup=False)
-    return found[0].adds_up
+    return found[0].adds_up and not failed
 
 
 def progress_table(found: list[Progress]) -> Table:
@@ -111,6 +118,19 @@ def incomplete_lines(found: list[Progress]) -> list[str]:
                 f"{progress.partition}: {len(sources) - SHOWN_SOURCES} more sources are not complete"
             )
     return lines
+
+
+def failed_lines(failed: list[str]) -> list[str]:
+    """Return a line for each failed model or data test of the newest transform."""
+    lines = [f"spotify_transform failed: {unique_id}" for unique_id in failed[:SHOWN_SOURCES]]
+    if len(failed) > SHOWN_SOURCES:
+        lines.append(f"spotify_transform failed: {len(failed) - SHOWN_SOURCES} more models and data tests")
+    return lines
+
+
+def newest_report(folder: Path) -> Path | None:
+    """Return the newest report in a folder; its name holds its date."""
+    return max(folder.glob("report-*.html"), default=None)
 
 
 def _complete_sources(progress: Progress) -> str:

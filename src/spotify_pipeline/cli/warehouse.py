@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline import connections
+from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
@@ -57,7 +58,7 @@ def migrate() -> None:
 def status() -> None:
     """Show the schema revision and the newest load; exit 1 when a migration is due."""
     with report_errors():
-        info = from_environment(connections.WAREHOUSE_INGEST)
+        info = environment_or_stack(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
             revision = migrations.current_revision(conn)
             typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")

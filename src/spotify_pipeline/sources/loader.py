@@ -42,9 +42,11 @@ def load_sources(path: Path | str) -> list[Source]:
         at_key = violation.validator in {"additionalProperties", "not"}
         errors.append((place, message, parsed.error(pointer, message, key=at_key)))
     if errors:
-        _, _, first = min(errors, key=lambda error: error[:2])
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise SourcesFileError(f"{first}{more}")
+        first, *others = [str(error) for _, _, error in sorted(errors, key=lambda error: error[:2])]
+        more = f" (and {len(others)} more)" if others else ""
+        found = SourcesFileError(f"{first}{more}")
+        found.mistakes = (first, *others)
+        raise found
     return _sources(parsed)
 
 

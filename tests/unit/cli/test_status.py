@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from rich.console import Console
 
-from spotify_pipeline.cli.status import incomplete_lines, progress_table
+from spotify_pipeline.cli.status import failed_lines, incomplete_lines, newest_report, progress_table
 from spotify_pipeline.warehouse.reconciliation import Progress
 
 DAY = date(2026, 11, 22)
@@ -56,3 +57,17 @@ def test_incomplete_sources_are_listed_and_the_rest_counted() -> None:
     assert lines[0] == "2026-11-22 artists-0: partial: the quota is spent"
     assert lines[-1] == "2026-11-22: 2 more sources are not complete"
     assert len(lines) == 4
+
+
+def test_failed_models_are_listed_and_the_rest_counted() -> None:
+    assert failed_lines([]) == []
+    lines = failed_lines([f"model.spotify.m{number}" for number in range(5)])
+    assert lines[0] == "spotify_transform failed: model.spotify.m0"
+    assert lines[-1] == "spotify_transform failed: 2 more models and data tests"
+
+
+def test_the_newest_report_is_that_of_the_last_date(tmp_path: Path) -> None:
+    assert newest_report(tmp_path) is None
+    for day in ("2026-11-22", "2026-11-05"):
+        (tmp_path / f"report-{day}.html").touch()
+    assert newest_report(tmp_path) == tmp_path / "report-2026-11-22.html"
