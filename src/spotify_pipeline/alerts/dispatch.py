@@ -14,7 +14,7 @@ from typing import Protocol
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import PipelineError
-from spotify_pipeline.lake import Lake
+from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.warehouse.alerts import deliver_once
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
@@ -103,7 +103,7 @@ def _send(alert: Alert, channels: Sequence[Channel]) -> list[str]:
 def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
     """Put the alert's mark into the lake; false where another process has, true where the lake is down."""
     digest = hashlib.sha256("\0".join(alert.key).encode()).hexdigest()[:32]
-    key = f"alerts/{alert.partition or 'any'}/{digest}.json"
+    key = f"{keys.ALERTS}/{alert.partition or 'any'}/{digest}.json"
     mark = json.dumps({"mark": uuid.uuid4().hex, "key": alert.key}).encode()
     try:
         store = lake()

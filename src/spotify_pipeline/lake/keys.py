@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from spotify_pipeline.errors import ConfigurationError
 
 RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports"
+# marks of alerts that were sent while the warehouse was down
+ALERTS = "alerts"
 DOCS, DOCS_PAGE = "docs", "index.html"
 MANIFEST_NAME = "_manifest.json"
 SUMMARY_NAME = "_summary.json"

@@ -241,6 +241,17 @@ class Lake:
                 return
         raise self._bucket_missing()
 
+    def keeps_versions(self) -> bool:
+        """Return whether the bucket may hold earlier versions of its objects."""
+        with self._errors():
+            try:
+                status = self._client.get_bucket_versioning(bucket_name=self.bucket).status
+            except S3Error as error:
+                if error.code == "NotImplemented":
+                    return False
+                raise
+        return status in {"Enabled", "Suspended"}
+
     def create_bucket(self) -> bool:
         """Create the bucket; False when it was there."""
         with self._errors():

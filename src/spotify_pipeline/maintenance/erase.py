@@ -46,10 +46,16 @@ def erase_user(
         report: takes each line of progress.
 
     Raises:
-        ConfigurationError: `user_hash` is no hash.
+        ConfigurationError: `user_hash` is no hash, or the bucket keeps earlier versions of objects.
         LakeUnavailable, WarehouseUnavailable: the store or the warehouse cannot be used; run it again.
     """
     require_hash(user_hash)
+    if runtime.lake.keeps_versions():
+        raise ConfigurationError(
+            f"bucket '{runtime.lake.bucket}' keeps earlier versions of objects, which an erasure does not "
+            "remove: copy the current objects to a bucket that never had versioning, name it in connection "
+            "'spotify_lake', delete this one, and run the command again"
+        )
     receipt = Receipt(user_hash)
     owner = runtime.lookup(WAREHOUSE_OWNER)
     erasure_id = None if dry_run else _begin(owner, user_hash)

@@ -149,7 +149,8 @@ def upkeep(runtime: Runtime) -> None:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     owner = runtime.lookup(WAREHOUSE_OWNER)
-    with naming_the_server(owner), connect(owner, autocommit=True) as conn:
+    # a VACUUM of a large table takes longer than any other statement may
+    with naming_the_server(owner), connect(owner, autocommit=True, statement_timeout=0) as conn:
         landing.remove_dead(conn)
         vacuum(conn)
 
@@ -185,4 +186,5 @@ def _cutoffs(settings: Settings, as_of: date) -> Cutoffs:
         plays=before(settings.retain_play_days),
         quarantine=before(settings.retain_quarantine_days),
         log=before(settings.retain_log_days),
+        loads=before(max(settings.retain_log_days, settings.retain_raw_days)),
     )

@@ -17,7 +17,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
-from spotify_pipeline.warehouse.roles import DBT_SCHEMAS
+from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 # tracks first: they refer to albums and artists
@@ -135,7 +135,11 @@ _DELETE_CRAWL_STATE: Mapping[str, LiteralString] = {
     "ops.crawl_state": "DELETE FROM ops.crawl_state WHERE source = ANY(%(sources)s)",
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE source = ANY(%(sources)s)",
 }
-# the counts stay; their message may name an object of the account
+# how much an account listened to on a day is personal data too
+_DELETE_COUNTS: Mapping[str, LiteralString] = {
+    "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE source = ANY(%(sources)s)",
+}
+# the counts of other sources stay; their message may name an object of the account
 _HIDE_HASH_IN_MESSAGES: LiteralString = """
 UPDATE ops.reconciliation SET message = replace(message, %(user)s, 'erased')
 WHERE message LIKE '%%' || %(user)s || '%%'
@@ -159,15 +163,18 @@ GROUP BY 1 ORDER BY 1
 
 @dataclass(frozen=True)
 class ErasedIds:
-    """Ids of the records that were deleted, by kind."""
+    """Ids of the records that were deleted, by kind, and the sources that read the account."""
 
     playlists: list[str]
     tracks: list[str]
     albums: list[str]
     artists: list[str]
+    sources: list[str]
 
     def of_column(self, column: str) -> list[str]:
         """Return the ids that must not be left in a column of a mart."""
+        if column == "source":
+            return self.sources
         if column == "record_id":
             return [*self.playlists, *self.tracks, *self.albums, *self.artists]
         for kind in ("playlist", "track", "album", "artist"):
@@ -218,17 +225,24 @@ def erase_rows(
     for table, delete in _DELETE_CRAWL_STATE.items():
         parameters = {"sources": terms["sources"], "gone": gone["track"]}
         removed[table] += conn.execute(delete, parameters).rowcount
+    for table, delete in _DELETE_COUNTS.items():
+        removed[table] += conn.execute(delete, terms).rowcount
     conn.execute(_HIDE_HASH_IN_MESSAGES, terms)
     conn.execute(_RECORD_REMOVAL)
     for table in _column(conn, _OTHER_TABLES_OF_OPS):
         # every table with rows that name the user, also one that a later release adds
         statement = f"DELETE FROM {table} AS t WHERE t::text LIKE %s"
         removed[table] += conn.execute(statement.encode(), [f"%{user_hash}%"]).rowcount
-    return removed, ErasedIds(terms["playlists"], gone["track"], gone["album"], gone["artist"])
+    return removed, ErasedIds(
+        terms["playlists"], gone["track"], gone["album"], gone["artist"], terms["sources"]
+    )
 
 
 def erase_marts(conn: psycopg.Connection, user_hash: str, ids: ErasedIds) -> Counter[str]:
     """Delete the rows that name the user or a deleted record from every table that dbt built.
+
+    The stored failures of tests are all deleted: their columns are named after the test, not after what they
+    hold, and the next run of the tests writes them again.
 
     Args:
         conn: connection of dbt's role, the owner of those tables.
@@ -240,6 +254,9 @@ def erase_marts(conn: psycopg.Connection, user_hash: str, ids: ErasedIds) -> Cou
     """
     removed: Counter[str] = Counter()
     for table, columns in conn.execute(_MART_COLUMNS, {"schemas": list(DBT_SCHEMAS)}).fetchall():
+        if table.startswith(f"{DBT_AUDIT}."):
+            removed[table] += conn.execute(f"DELETE FROM {table}".encode()).rowcount
+            continue
         conditions = ["t::text LIKE %s"]
         parameters: list[Any] = [f"%{user_hash}%"]
         for column in columns:

@@ -42,7 +42,7 @@ DELETE: Mapping[str, LiteralString] = {
     "ops.alert": "DELETE FROM ops.alert WHERE last_seen_at < %(log)s",
     # each source keeps its newest load: freshness and the watermark are read from it
     "ops.load": """
-        DELETE FROM ops.load AS old WHERE finished_at < %(log)s
+        DELETE FROM ops.load AS old WHERE finished_at < %(loads)s
             AND EXISTS (SELECT FROM ops.load AS newer
                 WHERE newer.source = old.source AND newer.load_seq > old.load_seq)
     """,
@@ -79,6 +79,8 @@ class Cutoffs:
     plays: date
     quarantine: date
     log: date
+    # raw whose load is not known counts as never loaded, and is kept twice as long
+    loads: date
 
 
 def delete_old_rows(conn: psycopg.Connection, cutoffs: Cutoffs) -> dict[str, int]:

@@ -17,7 +17,8 @@ DBT = "spotify_dbt"
 READER = "spotify_reader"
 ROLES = (OWNER, INGEST, DBT, READER)
 OWNER_SCHEMAS = ("staging", "ops")
-DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", "dbt_audit")
+DBT_AUDIT = "dbt_audit"
+DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", DBT_AUDIT)
 
 _PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
 # two bootstraps that ALTER one role at once fail with "tuple concurrently updated"; the lock is taken in the

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from spotify_pipeline.cli.maintenance import erase
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
@@ -13,6 +15,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.partitions import stored_sources
 from spotify_pipeline.lake.weeks import week_page_key
 from spotify_pipeline.maintenance.erase import erase_user
+from spotify_pipeline.maintenance.objects import SEARCHED_ZONES, ZONES, ZONES_WITHOUT_ACCOUNTS
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.listening import why_not
@@ -41,8 +44,11 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.plays AS SELECT user_hash, track_id, played_at FROM staging.plays")
         conn.execute(
-            "CREATE TABLE dbt_audit.failures AS SELECT playlist_id AS playlist_id FROM staging.playlists"
+            "CREATE TABLE dbt_audit.failures AS SELECT playlist_id AS unique_field FROM staging.playlists"
         )
+        conn.execute("CREATE TABLE marts.health AS SELECT source, partition, fetched FROM ops.reconciliation")
+    account.lake.put(f"{keys.ALERTS}/any/1.json", f'{{"key": ["saved", "user={HASH}"]}}'.encode())
+    account.lake.put(f"{keys.ALERTS}/any/2.json", b'{"key": ["first"]}')
     account.lake.put(week_page_key(date(2026, 11, 16), HASH), b"<html>what was played</html>")
     plays = account.query("SELECT to_char(played_at, 'YYYY-MM-DD HH24:MI:SS') FROM staging.plays")
     owned = account.query("SELECT playlist_id FROM staging.playlists")
@@ -61,7 +67,12 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
     assert receipt.removed == counted.removed
     assert receipt.removed["staging.plays"] == receipt.removed["marts.plays"] == len(plays)
     assert receipt.removed["raw objects"] > 5
-    assert receipt.removed["reports objects"] == 1
+    assert receipt.removed["reports objects"] == receipt.removed["alerts objects"] == 1
+    assert account.lake.keys(f"{keys.ALERTS}/") == [f"{keys.ALERTS}/any/2.json"]
+    # nor how much the account listened to, or owned
+    assert account.query("SELECT DISTINCT source FROM ops.reconciliation") == [("first",)]
+    with connect(account.runtime.lookup("warehouse_dbt")) as conn:
+        assert conn.execute("SELECT DISTINCT source FROM marts.health").fetchall() == [("first",)]
     assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
     assert objects_with(account, HASH) == []
     for value in (*plays[:3], *owned):
@@ -88,6 +99,25 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
     with pytest.raises(UserErased, match=f"the data of user {HASH} was erased on"):
         plan(renewed.runtime, NEXT_DAY)
     assert "was erased on" in str(why_not(renewed.runtime))
+
+
+def test_every_zone_is_in_the_inventory_of_erasure(account: Pipeline) -> None:
+    known = {*ZONES, *SEARCHED_ZONES, *ZONES_WITHOUT_ACCOUNTS}
+    constants = {value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
+    files = {keys.MANIFEST_NAME, keys.SUMMARY_NAME, keys.SELECTION_NAME, keys.DOCS_PAGE}
+    assert constants - files == known
+    assert {key.split("/")[0] for key in account.lake.keys("")} <= known
+
+
+def test_a_bucket_that_keeps_versions_is_refused_first(pipeline: Pipeline) -> None:
+    assert not pipeline.lake.keeps_versions()
+    for status in (ENABLED, SUSPENDED):
+        pipeline.lake._client.set_bucket_versioning(
+            bucket_name=pipeline.lake.bucket, config=VersioningConfig(status)
+        )
+        with pytest.raises(ConfigurationError, match="keeps earlier versions of objects"):
+            erase_user(pipeline.runtime, HASH, no_logins)
+    assert pipeline.query("SELECT count(*) FROM ops.erasure") == [(0,)]
 
 
 def test_a_running_load_and_late_raw_bring_nothing_back(

@@ -167,6 +167,25 @@ def test_what_is_in_use_or_was_never_loaded_is_left(days: Pipeline) -> None:
     assert "raw" not in zones(pipeline, DAY)
 
 
+def test_short_logs_do_not_make_raw_stay_twice_as_long(days: Pipeline) -> None:
+    pipeline = at(days, retain_raw_days=30, retain_log_days=7)
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("UPDATE ops.load SET finished_at = partition + interval '1 hour'")
+    apply_retention(pipeline.runtime, DAY + timedelta(days=20))
+    assert apply_retention(pipeline.runtime, DAY + timedelta(days=31)).kept == []
+    assert "raw" not in zones(pipeline, DAY)
+
+
+def test_upkeep_has_no_statement_time_out(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(
+        "spotify_pipeline.maintenance.retention.vacuum",
+        lambda conn: found.extend(conn.execute("SHOW statement_timeout").fetchall()),
+    )
+    upkeep(pipeline.runtime)
+    assert found == [("0",)]
+
+
 def test_upkeep_tidies_every_table_of_its_own(pipeline: Pipeline) -> None:
     never = "SELECT count(*) FROM pg_class WHERE reltuples < 0 AND relkind = 'r' AND relname NOT LIKE 'pg_%'"
     assert pipeline.query(never)[0][0] > 30  # type: ignore[operator]
