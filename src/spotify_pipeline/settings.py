@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     spark_span_days: int = Field(
         default=31, ge=1, le=366, description="dates that the Spark engine replays as one job"
     )
+    made_up_data: bool = Field(
+        default=False, description="whether reports say that their data is made up; the demo sets it"
+    )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
     dbt_project_dir: Path = Field(
         default=PROJECT_ROOT / "dbt",

@@ -230,6 +230,7 @@ def environment(state: StackState) -> dict[str, str]:
         **connection_variables(state),
         **login_file,
         f"{PREFIX}SOURCES": str(state.paths.sources),
+        f"{PREFIX}MADE_UP_DATA": str(state.own_app is None and state.sandbox.catalog is None),
         f"{PREFIX}REPORT_DIR": str(state.paths.reports),
         f"{PREFIX}ALERTS_FILE": str(state.paths.alerts),
         f"{PREFIX}DBT_DOCS_DIR": str(state.paths.dbt_docs),

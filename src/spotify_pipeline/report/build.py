@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/html; charset=utf-8"
 
 
-def build_report(connection: ConnectionInfo, partition: date) -> str:
+def build_report(connection: ConnectionInfo, partition: date, *, made_up: bool = False) -> str:
     """Render the page of a partition from rows observed on or before it.
 
     The page shows no time of its own making: the same warehouse contents give the same text.
@@ -35,7 +35,7 @@ def build_report(connection: ConnectionInfo, partition: date) -> str:
     """
     with reading_marts(connection, str(partition)) as warehouse:
         data = read_report(warehouse, partition)
-    return render_page(data)
+    return render_page(data, made_up=made_up)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def publish_report(runtime: Runtime, partition: date) -> str:
     An object that already holds the same bytes is left alone. With `settings.report_dir` set, the folder gets
     a copy named `report-D.html`.
     """
-    page = build_report(runtime.reader, partition).encode()
+    page = build_report(runtime.reader, partition, made_up=runtime.settings.made_up_data).encode()
     key = keys.report_key(partition)
     stored = runtime.lake.find(key)
     if stored is None or stored.data != page:

@@ -37,8 +37,13 @@ class SourceResult:
     rows: Sequence[SourceRow]
 
 
-def render_page(data: ReportData) -> str:
-    """Render one self-contained page: no script, no request to anywhere."""
+def render_page(data: ReportData, *, made_up: bool = False) -> str:
+    """Render one self-contained page: no script, no request to anywhere.
+
+    Args:
+        data: What the page shows.
+        made_up: Whether the data is that of the sandbox; the page then says so.
+    """
     environment = Environment(
         loader=PackageLoader("spotify_pipeline.report", "templates"),
         autoescape=True,
@@ -52,6 +57,7 @@ def render_page(data: ReportData) -> str:
     sources = group_sources(data.sources)
     return environment.get_template("report.html.j2").render(
         data=data,
+        made_up=made_up,
         weekday=text.weekday(data.partition),
         css=Markup(resources.files(__package__).joinpath("templates/report.css").read_text("utf-8")),  # noqa: S704 - our own file
         figures=figures(data),

@@ -226,3 +226,10 @@ def test_structure_that_assistive_technology_needs() -> None:
     charts = [attrs for _, attrs in reader.elements if attrs.get("role") == "img"]
     assert len(charts) == 5
     assert all((attrs.get("aria-label") or "").startswith("Chart: ") for attrs in charts)
+
+
+def test_a_page_of_the_demo_says_that_its_data_is_made_up() -> None:
+    made_up = Reader(render_page(FULL, made_up=True)).text
+    assert "Made-up data" in made_up
+    assert "Metadata from Spotify" not in made_up
+    assert "Made-up data" not in Reader(render_page(FULL)).text
