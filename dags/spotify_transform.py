@@ -7,8 +7,8 @@ from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, 
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.dbt.docs import write_docs
-from spotify_pipeline.orchestration.dbt.publication import announce_models, require_newer_load
-from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group, number_of_tests
+from spotify_pipeline.orchestration.dbt.publication import catch_up, publish_marts, require_newer_load
+from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import running_partition
 from spotify_pipeline.settings import Settings
@@ -28,8 +28,11 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
     doc_md="""
 ### What it does
 Runs for each partition of `spotify_staging`: freshness of the loads, then every dbt model, seed and data
-test as a task of its own, then `publish`, then `write_docs`.
+test as a task of its own, then `publish`, `catch_up` and `write_docs`.
 
+* Models are built and tested in schema `marts_build`, which readers cannot enter. `publish` makes it `marts`,
+  in one transaction with its row of `ops.publication`: a reader sees the old tables or the new ones.
+* `catch_up` builds the tables that were read before once more, so that a single task can be cleared later.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
   single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
 * `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
@@ -53,21 +56,15 @@ def spotify_transform() -> None:
     @task
     def watermark() -> int:
         """Newest load that the models will certainly see."""
-        from spotify_pipeline.stages import publish as steps
+        from spotify_pipeline.stages import publish as stage
 
         with running_partition() as (runtime, _):
-            return steps.watermark(runtime)
+            return stage.watermark(runtime)
 
     @task(outlets=[MARTS, MODELS])
     def publish(load_seq: int) -> None:
-        """Note in ops.publication that the marts passed every test, and emit `spotify_marts`."""
-        from spotify_pipeline.stages import publish as steps
-
-        with running_partition() as (runtime, partition):
-            # this task stands behind every test, so all of them have passed
-            tests = number_of_tests(DBT_PROJECT)
-            steps.publish(runtime, partition, load_seq=load_seq, tests_passed=tests)
-            announce_models(DBT_PROJECT)
+        """Make what was built and tested the marts that people read, and emit `spotify_marts`."""
+        publish_marts(DBT_PROJECT, load_seq)
 
     @task(outlets=[STAGING], trigger_rule=TriggerRule.ONE_FAILED)
     def build_again(load_seq: int | None) -> int:
@@ -76,7 +73,7 @@ def spotify_transform() -> None:
 
     covered = watermark()
     nodes = dbt_task_group(DBT_PROJECT)
-    covered >> nodes >> publish(covered) >> write_docs(DBT_PROJECT)
+    covered >> nodes >> publish(covered) >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
     nodes >> build_again(covered)
 
 

@@ -132,6 +132,14 @@ class PartitionBusy(TransientError):
     """Another run is loading this partition now and takes precedence."""
 
 
+class MartsPinned(TransientError):
+    """Readers keep the published marts in place for longer than a publication waits."""
+
+
+class BuildIncomplete(TerminalError):
+    """The tables to publish are not built or not tested completely."""
+
+
 class ConfigurationError(TerminalError):
     """A setting or connection is missing or wrong."""
 

@@ -105,6 +105,14 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         f"{_LOADED}.",
         "Read which record it is, make the contract stricter, then clear the source's validate task.",
     ),
+    errors.BuildIncomplete: Explanation(
+        "Nothing was published: readers still see the last tested marts.",
+        "Clear the tasks that the message names, with their downstream.",
+    ),
+    errors.MartsPinned: Explanation(
+        "The tested marts wait: readers still see the last ones, and what they read does not change.",
+        "End the sessions that the message names, or wait for them, then clear `publish`.",
+    ),
     errors.LeaseLost: Explanation(
         "Other attempts kept taking this stage's lease, so this one wrote nothing: several runs of one "
         "partition work at the same time.",

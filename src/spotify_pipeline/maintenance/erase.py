@@ -20,6 +20,7 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erase import ErasedIds, erase_marts, erase_rows
 from spotify_pipeline.warehouse.erasures import Receipt, begin_erasure, finish_erasure
 from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.publication import pin
 
 LOGIN_KINDS = [kind.value for kind in SourceKind if kind.needs_login]
 ForgetLogins = Callable[[str, bool], dict[str, int]]
@@ -118,6 +119,7 @@ def _erase_rows(owner: ConnectionInfo, receipt: Receipt, sources: set[str], *, d
 
 def _erase_marts(dbt: ConnectionInfo, receipt: Receipt, ids: ErasedIds, *, dry_run: bool) -> None:
     with naming_the_server(dbt), connect(dbt, application_name="spotify-pipeline erase") as conn:
+        pin(conn)  # else a publication could rename a table before its rows are deleted
         receipt.removed.update(erase_marts(conn, receipt.user_hash, ids))
         if dry_run:
             conn.rollback()

@@ -16,6 +16,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.report.page import render_page
 from spotify_pipeline.report.queries import read_report
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.publication import pin
 
 if TYPE_CHECKING:
     from spotify_pipeline.stages.runtime import Runtime
@@ -50,6 +51,8 @@ def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.C
             naming_the_server(connection),
             connect(connection, application_name="spotify-report") as warehouse,
         ):
+            # all statements of a page read the tables of one publication
+            pin(warehouse)
             yield warehouse
     except (
         psycopg.errors.UndefinedTable,

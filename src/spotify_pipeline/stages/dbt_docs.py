@@ -18,6 +18,7 @@ from spotify_pipeline.files import write_atomically
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
 from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse.roles import MARTS, MARTS_BUILD
 
 INDEX, MANIFEST, CATALOG = keys.DOCS_PAGE, "manifest.json", "catalog.json"
 # of each artifact's metadata, see https://schemas.getdbt.com/dbt/manifest/v12.json
@@ -71,7 +72,8 @@ def _steady(path: Path) -> str:
         if isinstance(entries, dict):
             for name, entry in entries.items():
                 entries[name] = _without(entry, _OF_THE_PLACE) if isinstance(entry, dict) else entry
-    return json.dumps(content, sort_keys=True, ensure_ascii=False)
+    # dbt describes the tables where it built them; people read them where they are published
+    return json.dumps(content, sort_keys=True, ensure_ascii=False).replace(MARTS_BUILD, MARTS)
 
 
 def _without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ DO $$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['spotify_owner', 'spotify_ingest', 'spotify_dbt', 'spotify_reader'] LOOP
+    FOREACH wanted IN ARRAY ARRAY[
+        'spotify_owner', 'spotify_ingest', 'spotify_dbt', 'spotify_reader', 'spotify_publisher'
+    ] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I', wanted);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -20,6 +22,9 @@ ALTER ROLE spotify_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
 ALTER ROLE spotify_ingest LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_ingest_password';
 ALTER ROLE spotify_dbt LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_dbt_password';
 ALTER ROLE spotify_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_reader_password';
+-- no login: only owns ops.switch_marts, which needs what no login should have
+ALTER ROLE spotify_publisher NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+GRANT spotify_dbt TO spotify_publisher;
 
 DO $$
 BEGIN
@@ -28,6 +33,8 @@ BEGIN
     -- both stage rows in temporary tables
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO spotify_ingest, spotify_dbt', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO spotify_reader', current_database());
+    -- renaming a schema needs this
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO spotify_publisher', current_database());
     EXECUTE format('ALTER DATABASE %I SET timezone TO ''UTC''', current_database());
     -- what psql lists with \d, and what a query finds without a schema's name
     EXECUTE format('ALTER ROLE spotify_reader IN DATABASE %I SET search_path = marts, ops', current_database());
@@ -40,16 +47,46 @@ CREATE SCHEMA IF NOT EXISTS ops;
 CREATE SCHEMA IF NOT EXISTS dbt_staging;
 CREATE SCHEMA IF NOT EXISTS intermediate;
 CREATE SCHEMA IF NOT EXISTS marts;
+CREATE SCHEMA IF NOT EXISTS marts_build;
 CREATE SCHEMA IF NOT EXISTS dbt_audit;
 ALTER SCHEMA staging OWNER TO spotify_owner;
 ALTER SCHEMA ops OWNER TO spotify_owner;
 ALTER SCHEMA dbt_staging OWNER TO spotify_dbt;
 ALTER SCHEMA intermediate OWNER TO spotify_dbt;
 ALTER SCHEMA marts OWNER TO spotify_dbt;
+ALTER SCHEMA marts_build OWNER TO spotify_dbt;
 ALTER SCHEMA dbt_audit OWNER TO spotify_dbt;
 
 GRANT USAGE ON SCHEMA staging, ops TO spotify_ingest, spotify_dbt;
 GRANT USAGE ON SCHEMA ops, marts TO spotify_reader;
--- dbt drops and creates its tables again, so readers get their rights by default and not table by table
+-- dbt drops and creates its tables again, so readers get their rights by default and not table by table. The two
+-- schemas of marts trade names, and default privileges stay with a schema when it is renamed: so both have them.
+-- Readers cannot enter the one that is being built.
 ALTER DEFAULT PRIVILEGES FOR ROLE spotify_dbt IN SCHEMA marts GRANT SELECT ON TABLES TO spotify_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA marts TO spotify_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE spotify_dbt IN SCHEMA marts_build GRANT SELECT ON TABLES TO spotify_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA marts, marts_build TO spotify_reader;
+REVOKE USAGE ON SCHEMA marts_build FROM spotify_reader;
+
+-- Makes the schema that dbt has built the one that people read. Every role that may enter the old one may enter the
+-- new one afterwards, and the retired one no more. spotify_ingest calls it, in the transaction of ops.publication.
+CREATE OR REPLACE FUNCTION ops.switch_marts() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reader text;
+BEGIN
+    ALTER SCHEMA marts RENAME TO marts_retired;
+    ALTER SCHEMA marts_build RENAME TO marts;
+    ALTER SCHEMA marts_retired RENAME TO marts_build;
+    FOR reader IN
+        SELECT CASE entry.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(entry.grantee)) END
+        FROM pg_namespace AS retired CROSS JOIN aclexplode(retired.nspacl) AS entry
+        WHERE retired.nspname = 'marts_build' AND entry.privilege_type = 'USAGE' AND entry.grantee <> retired.nspowner
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA marts TO %s', reader);
+        EXECUTE format('REVOKE USAGE ON SCHEMA marts_build FROM %s', reader);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ops.switch_marts() OWNER TO spotify_publisher;
+REVOKE ALL ON FUNCTION ops.switch_marts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.switch_marts() TO spotify_ingest;

@@ -18,7 +18,9 @@ READER = "spotify_reader"
 ROLES = (OWNER, INGEST, DBT, READER)
 OWNER_SCHEMAS = ("staging", "ops")
 DBT_AUDIT = "dbt_audit"
-DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", DBT_AUDIT)
+MARTS, MARTS_BUILD = "marts", "marts_build"
+"""What people read, and what dbt builds and tests: a publication makes the two trade names."""
+DBT_SCHEMAS = ("dbt_staging", "intermediate", MARTS, MARTS_BUILD, DBT_AUDIT)
 
 _PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
 # two bootstraps that ALTER one role at once fail with "tuple concurrently updated"; the lock is taken in the

@@ -122,7 +122,12 @@ def test_results_of_nodes_are_kept(warehouse: Warehouse) -> None:
     result = warehouse.dbt("build", "--select", "stg_artists", "source_spotify_id_spotify_tracks_track_id")
 
     write_results(
-        login(warehouse), node_results(result.result.results), partition=str(DAY), run_id="run", try_number=2
+        login(warehouse),
+        node_results(result.result.results),
+        partition=str(DAY),
+        run_id="run",
+        task_id="task",
+        try_number=2,
     )
 
     kept = {row[0]: row[1:] for row in warehouse.query(WRITTEN)}

@@ -1,21 +1,216 @@
-"""Rows of ops.publication."""
+"""Publications: readers see the tables of one build, tested, and the row that belongs to them."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import psycopg
 import pytest
 
+from spotify_pipeline.errors import BuildIncomplete, MartsPinned
+from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.load_log import highest_load_seq
-from spotify_pipeline.warehouse.publication import Publication, record_publication
+from spotify_pipeline.warehouse.publication import Build, Publication, pin, publish
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
+NEXT_DAY = date(2026, 11, 6)
+TABLES = ("a", "b")
+BUILD = Build(frozenset({"model.p.a", "model.p.b"}), frozenset({"test.p.t"}))
+BOTH = "SELECT min(a.v), max(a.v), min(b.v), max(b.v) FROM marts.a, marts.b"
 
 
-def test_a_publication_moves_forward_only(warehouse: Warehouse) -> None:
+def built(conn: psycopg.Connection, table: str) -> None:
+    statement = (
+        "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES (%s, 'model', 'success')"
+    )
+    conn.execute(statement, [f"model.p.{table}"])
+
+
+def build(warehouse: Warehouse, value: int) -> None:
+    """Build both tables anew, as dbt does: each under its name at once."""
+    with warehouse.connect(roles.DBT) as conn:
+        for table in TABLES:
+            conn.execute(f"DROP TABLE IF EXISTS marts_build.{table}")
+            conn.execute(
+                f"CREATE TABLE marts_build.{table} AS SELECT {value} AS v FROM generate_series(1, 3)"
+            )
+            built(conn, table)
+
+
+def run_test(warehouse: Warehouse, run_id: str, status: str = "pass", partition: date = DAY) -> None:
+    with warehouse.connect(roles.DBT) as conn:
+        conn.execute(
+            "INSERT INTO ops.dbt_result (partition, run_id, unique_id, resource_type, status)"
+            " VALUES (%s, %s, 'test.p.t', 'test', %s)",
+            [partition.isoformat(), run_id, status],
+        )
+
+
+def published(warehouse: Warehouse, run_id: str, load_seq: int = 1, **more: Any) -> Publication:
+    partition = more.pop("partition", DAY)
     with warehouse.connect() as conn:
+        return publish(conn, partition, run_id, load_seq, BUILD, wait=more.pop("wait", 5))
+
+
+@contextmanager
+def reader(warehouse: Warehouse) -> Iterator[psycopg.Connection]:
+    with warehouse.connect(roles.READER) as conn:
+        conn.autocommit = True
+        yield conn
+
+
+@pytest.fixture
+def once(warehouse: Warehouse) -> Warehouse:
+    """A warehouse with value 1 published by run `one`, and value 2 built and tested by run `two`."""
+    build(warehouse, 1)
+    run_test(warehouse, "one")
+    published(warehouse, "one")
+    build(warehouse, 2)
+    run_test(warehouse, "two", partition=NEXT_DAY)
+    return warehouse
+
+
+def test_what_is_built_is_read_only_after_its_publication(once: Warehouse) -> None:
+    with reader(once) as conn:
+        assert conn.execute(BOTH).fetchone() == (1, 1, 1, 1)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT * FROM marts_build.a")
+        published(once, "two", 2, partition=NEXT_DAY)
+        assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT * FROM marts_build.a")
+        assert conn.execute("SELECT run_id, load_seq FROM ops.pin_publication()").fetchone() == ("two", 2)
+
+
+def test_every_role_that_may_read_goes_with_the_names(once: Warehouse) -> None:
+    with psycopg.connect(once.admin_url) as conn:
+        conn.execute("DO $$ BEGIN CREATE ROLE tests_analyst; EXCEPTION WHEN duplicate_object THEN END $$")
+        conn.execute("GRANT USAGE ON SCHEMA marts TO tests_analyst")
+    try:
+        published(once, "two", partition=NEXT_DAY)
+        assert once.row(
+            "SELECT has_schema_privilege('tests_analyst', 'marts', 'USAGE'),"
+            " has_schema_privilege('tests_analyst', 'marts_build', 'USAGE')"
+        ) == (True, False)
+    finally:
+        with psycopg.connect(once.admin_url) as conn:
+            conn.execute("DROP OWNED BY tests_analyst")
+            conn.execute("DROP ROLE tests_analyst")
+
+
+def test_a_publication_that_is_rolled_back_leaves_nothing(once: Warehouse) -> None:
+    with once.connect() as conn:
+        publish(conn, NEXT_DAY, "two", 2, BUILD, wait=5)
+        conn.rollback()
+    with reader(once) as conn:
+        assert conn.execute(BOTH).fetchone() == (1, 1, 1, 1)
+        assert conn.execute("SELECT run_id FROM ops.publication").fetchall() == [("one",)]
+
+
+def test_a_try_after_a_lost_commit_does_not_switch_back(once: Warehouse) -> None:
+    first = published(once, "two", 2, partition=NEXT_DAY)
+    assert published(once, "two", 2, partition=NEXT_DAY) == first
+    with reader(once) as conn:
+        assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
+
+
+def test_tables_that_are_not_built_anew_are_refused(once: Warehouse) -> None:
+    published(once, "two", partition=NEXT_DAY)
+    run_test(once, "three")
+    with pytest.raises(BuildIncomplete, match="2 models were not built"):
+        published(once, "three")
+    with once.connect(roles.DBT) as conn:
+        built(conn, "a")
+    with pytest.raises(BuildIncomplete, match=r"1 models were not built .*model\.p\.b.*catch_up"):
+        published(once, "two", partition=NEXT_DAY)
+
+
+def test_a_test_without_a_result_or_a_failed_one_is_refused(once: Warehouse) -> None:
+    build(once, 3)
+    run_test(once, "three", "fail")
+    with pytest.raises(BuildIncomplete, match=r"1 data tests did not pass"):
+        published(once, "three")
+    run_test(once, "three", "warn")
+    assert published(once, "three").tests_passed == 1
+
+
+def test_a_test_that_ran_in_no_run_is_refused(warehouse: Warehouse) -> None:
+    build(warehouse, 1)
+    with pytest.raises(BuildIncomplete, match=r"no result \(test\.p\.t\)"):
+        published(warehouse, "one")
+
+
+def test_each_statement_sees_one_publication_whole(once: Warehouse) -> None:
+    """Switches under readers: no statement sees two builds, none fails, a long query ends undisturbed."""
+    stop, seen, errors = threading.Event(), set[tuple[Any, ...]](), list[BaseException]()
+
+    def read() -> None:
+        try:
+            with reader(once) as conn:
+                while not stop.is_set():
+                    seen.add(tuple(conn.execute(BOTH).fetchone() or ()))
+        except BaseException as error:
+            errors.append(error)
+
+    def long_query() -> None:
+        try:
+            with reader(once) as conn:
+                row = conn.execute("SELECT min(v), max(v) FROM marts.a, pg_sleep(1.5)").fetchone()
+                assert row == (1, 1)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=target) for target in (read, read, long_query)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    for number in range(2, 12):
+        build(once, number) if number > 2 else None
+        run_test(once, f"run {number}")
+        published(once, f"run {number}")
+        if number == 2:
+            threads[2].join()  # dbt waits for who reads the retired tables; a publication does not
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(seen) > 1
+    assert all(len(set(row)) == 1 for row in seen)
+
+
+def test_a_pinned_reader_never_sees_two_publications(once: Warehouse) -> None:
+    with once.connect(roles.READER) as conn:
+        pin(conn)
+        assert conn.execute("SELECT max(v) FROM marts.a").fetchone() == (1,)
+        with pytest.raises(MartsPinned, match=r"spotify_reader \(spotify-pipeline, pid \d+\)"):
+            published(once, "two", wait=1, partition=NEXT_DAY)
+        assert conn.execute("SELECT max(v) FROM marts.b").fetchone() == (1,)
+    assert published(once, "two", partition=NEXT_DAY).run_id == "two"
+
+
+def test_the_pin_in_sql_ends_with_its_transaction(once: Warehouse) -> None:
+    with once.connect(roles.READER) as conn:
+        assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("one",)
+        with pytest.raises(MartsPinned):
+            published(once, "two", wait=1, partition=NEXT_DAY)
+        conn.commit()
+        published(once, "two", partition=NEXT_DAY)
+        assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("two",)
+
+
+def test_a_load_seq_only_grows(once: Warehouse) -> None:
+    with once.connect() as conn:
         assert highest_load_seq(conn) == 0
-        for run_id, load_seq in (("first", 5), ("late", 4), ("second", 6)):
-            record_publication(conn, Publication(DAY, run_id, load_seq, 60))
-            if run_id == "late":
-                assert conn.execute("SELECT run_id FROM ops.publication").fetchall() == [("first",)]
-    assert warehouse.rows("SELECT run_id, load_seq, tests_passed FROM ops.publication") == [("second", 6, 60)]
+    published(once, "two", 5, partition=NEXT_DAY)
+    build(once, 3)
+    run_test(once, "late", partition=NEXT_DAY)
+    published(once, "late", 4, partition=NEXT_DAY)
+    assert once.rows("SELECT run_id, load_seq FROM ops.publication WHERE partition = '2026-11-06'") == [
+        ("late", 5)
+    ]

@@ -52,6 +52,8 @@ FORBIDDEN = {
         "SELECT * FROM ops.dbt_result",
         "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
         "SELECT nextval('ops.load_seq_seq')",
+        "SELECT ops.switch_marts()",
+        "ALTER SCHEMA marts RENAME TO other",
     ],
     roles.READER: [
         "SELECT * FROM staging.tracks",
@@ -60,6 +62,8 @@ FORBIDDEN = {
         "SELECT * FROM staging.playlist_membership",
         "SELECT * FROM ops.play_gap",
         "SELECT * FROM intermediate.probe",
+        "SELECT * FROM marts_build.probe",
+        "SELECT ops.switch_marts()",
         "SELECT * FROM ops.step_lease",
         "SELECT * FROM ops.api_cooldown",
         "SELECT * FROM ops.quarantined_record",
@@ -78,6 +82,7 @@ ALLOWED = {
         # a playlist that is read again may have become shorter
         "DELETE FROM staging.playlist_membership",
         "INSERT INTO ops.play_cursor VALUES ('0123456789abcdef', 1, now())",
+        "SELECT ops.switch_marts()",
     ],
     roles.DBT: [
         "SELECT * FROM staging.plays, staging.saved_tracks, staging.top_tracks, staging.list_reads",
@@ -94,6 +99,7 @@ ALLOWED = {
         "SELECT * FROM ops.alert",
         "SELECT * FROM ops.contract_drift",
         "SELECT * FROM ops.listening_gap",
+        "SELECT * FROM ops.pin_publication()",
     ],
 }
 
@@ -103,6 +109,7 @@ def with_models(warehouse: Warehouse) -> Warehouse:
     """As after a dbt run: tables that spotify_dbt made."""
     with warehouse.connect(roles.DBT) as conn:
         conn.execute("CREATE TABLE marts.probe (a int)")
+        conn.execute("CREATE TABLE marts_build.probe (a int)")
         conn.execute("CREATE TABLE intermediate.probe (a int)")
     return warehouse
 
@@ -144,7 +151,8 @@ def test_roles_are_plain_logins_and_the_only_ones(warehouse: Warehouse) -> None:
         " rolcanlogin"
         " FROM pg_roles WHERE rolname LIKE 'spotify%' ORDER BY 1"
     )
-    assert found == [(role, False, True) for role in sorted(roles.ROLES)]
+    logins = [(role, False, True) for role in roles.ROLES]
+    assert found == sorted([*logins, ("spotify_publisher", False, False)])
     assert warehouse.row(
         "SELECT has_database_privilege('public', current_database(), 'CONNECT'),"
         " has_schema_privilege('public', 'public', 'CREATE')"

@@ -34,6 +34,7 @@ from spotify_pipeline.orchestration.dbt.results import (
     write_results,
 )
 from spotify_pipeline.orchestration.runtime import from_airflow
+from spotify_pipeline.warehouse.roles import MARTS, MARTS_BUILD
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -88,6 +89,7 @@ class DbtNode:
             results,
             partition=run.partition_key,
             run_id=run.run_id,
+            task_id=context["ti"].task_id,
             try_number=context["ti"].try_number,
         )
         note_warnings(_outcomes(result), context)
@@ -117,8 +119,12 @@ class DbtNode:
         from spotify_pipeline.orchestration.dbt.column_lineage import add_columns  # noqa: PLC0415 - heavy
 
         lineage: OperatorLineage = super().get_openlineage_facets_on_complete(task_instance)  # type: ignore[misc]
-        statement = lineage.job_facets.get("sql")
-        add_columns(lineage.outputs, getattr(statement, "query", None), Path(self.project_dir))
+        for dataset in (*lineage.inputs, *lineage.outputs):
+            dataset.name = dataset.name.replace(f".{MARTS_BUILD}.", f".{MARTS}.")
+        statement = getattr(lineage.job_facets.get("sql"), "query", None)
+        # tables are known by the name under which they are published
+        published = statement and statement.replace(f'"{MARTS_BUILD}"', f'"{MARTS}"')
+        add_columns(lineage.outputs, published, Path(self.project_dir))
         return lineage
 
 

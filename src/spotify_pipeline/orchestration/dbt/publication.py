@@ -1,23 +1,98 @@
-"""What follows the tests in spotify_transform: the models' assets, or another run after a failure.
+"""What follows the tests in spotify_transform: the publication, or another run after a failure.
 
-Cosmos would update a model's asset in the task that builds it, before its first test has run. Here one task
-behind every test does it for all models. The URIs are those that Cosmos gives; they hold the server's
-address, so they are made when the task runs: no connection is read while a DAG file is parsed.
+dbt builds and tests in schema `marts_build`. The publication makes it the one that people read and updates
+the assets of all models, which Cosmos would do in the task that builds a model, before its first test. The
+URIs are those that Cosmos gives; they hold the server's address, so they are made when the task runs: no
+connection is read while a DAG file is parsed. Afterwards `catch_up` builds the retired tables once more, so
+that the next run, or a single cleared task, starts from what was published.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
+from cosmos.operators.local import DbtBuildLocalOperator
 
 from spotify_pipeline.connections import WAREHOUSE_DBT, ConnectionInfo
 from spotify_pipeline.orchestration.assets import MODELS
 from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
+from spotify_pipeline.orchestration.dbt.operators import DbtNode
+from spotify_pipeline.orchestration.dbt.task_group import MANIFEST, node_arguments
 from spotify_pipeline.orchestration.lineage import table_uri
-from spotify_pipeline.orchestration.runtime import from_airflow, running
+from spotify_pipeline.orchestration.runtime import from_airflow, running, running_partition
+from spotify_pipeline.stages import publish as stage
 from spotify_pipeline.stages.publish import watermark
+from spotify_pipeline.warehouse.publication import Build
+from spotify_pipeline.warehouse.roles import MARTS
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+WATERMARK = "watermark"
+"""Task whose XCom is the newest load that every model of the run has seen."""
+
+
+def publish_marts(project: Path, load_seq: int) -> None:
+    """Publish what dbt has built and tested, and update the models' assets; for the task `publish`.
+
+    Raises:
+        BuildIncomplete, MartsPinned, WarehouseUnavailable: see `stages.publish`.
+    """
+    manifest = DbtManifest.read(project / MANIFEST)
+    with running_partition() as (runtime, partition):
+        stage.publish(runtime, partition, load_seq=load_seq, build=build_of(manifest))
+    announce_models(project)
+
+
+def build_of(manifest: DbtManifest) -> Build:
+    """Return the models whose tables are published, and all data tests."""
+    models = {
+        unique_id
+        for unique_id, node in manifest.raw["nodes"].items()
+        if node["resource_type"] == "model" and node["schema"] == MARTS and not is_ephemeral(node)
+    }
+    return Build(frozenset(models), frozenset(manifest.data_tests))
+
+
+def is_ephemeral(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is part of other queries and has no table."""
+    return bool(node["config"].get("materialized") == "ephemeral")
+
+
+class CatchUp(DbtNode, DbtBuildLocalOperator):
+    """Builds the marts in the retired schema, all in one dbt process.
+
+    What was published has passed its tests, and the same data gives the same tables. Where something was
+    loaded meanwhile the tables hold more, and are tested, too.
+    """
+
+    def execute(self, context: Context, **kwargs: Any) -> Any:
+        """Run dbt, with tests if there is a load that the publication has not seen."""
+        with running() as runtime:
+            newest = watermark(runtime)
+        if newest <= context["ti"].xcom_pull(task_ids=WATERMARK):
+            self.base_cmd = ["run"]
+        return super().execute(context, **kwargs)
+
+
+def catch_up(project: Path) -> CatchUp:
+    """Return the task, inside the DAG being defined."""
+    manifest = DbtManifest.read(project / MANIFEST)
+    names = (".".join(manifest.raw["nodes"][model]["fqn"]) for model in sorted(build_of(manifest).models))
+    return CatchUp(
+        task_id="catch_up",
+        select=[f"fqn:{name}" for name in names],
+        exclude="resource_type:unit_test",
+        dbt_cmd_flags=["--threads", "4"],
+        doc_md="Build the marts once more in the schema that is not read any more.",
+        **node_arguments(project),
+    )
 
 
 def announce_models(project: Path) -> int:
@@ -39,8 +114,7 @@ def model_assets(manifest: DbtManifest, warehouse: ConnectionInfo) -> dict[str, 
     """Return the URI of each model's asset with the extra of its event, in the order of the URIs."""
     found: dict[str, dict[str, str | int]] = {}
     for unique_id, node in manifest.raw["nodes"].items():
-        # an ephemeral model is part of other queries and has no relation
-        if node["resource_type"] == "model" and node["config"].get("materialized") != "ephemeral":
+        if node["resource_type"] == "model" and not is_ephemeral(node):
             uri = table_uri(warehouse, node["schema"], node.get("alias") or node["name"])
             tests = sum(unique_id in test.parents for test in manifest.data_tests.values())
             found[uri] = {"dbt_model": node["name"], "tests": tests}

@@ -27,8 +27,8 @@ WARNING_KEY = "dbt_warning"
 _INSERT = """
     INSERT INTO ops.dbt_result (
         partition, run_id, try_number, unique_id, resource_type, status, execution_time, rows_affected,
-        failures, message
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        failures, message, task_id
+    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -81,6 +81,7 @@ def write_results(
     *,
     partition: str | None,
     run_id: str,
+    task_id: str,
     try_number: int,
 ) -> None:
     """Append one row per result, all or none.
@@ -104,6 +105,7 @@ def write_results(
                     result.rows_affected,
                     result.failures,
                     result.message,
+                    task_id,
                 )
                 for result in results
             ],

@@ -32,13 +32,14 @@ from spotify_pipeline.orchestration.dbt.operators import (
 )
 from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
 from spotify_pipeline.orchestration.dbt.single_task import task_alone
+from spotify_pipeline.warehouse.roles import MARTS_BUILD
 
 GROUP = "dbt"
 # names that Cosmos gives the one test task of a model, and the task of a detached test
 MODEL_SLOT, DETACHED_SUFFIX = "test", "_test"
 # constant in every task: a profile, target or variable that differs makes dbt parse the project anew
-PROFILE, TARGET = "spotify", "warehouse"
-PROFILE_ARGS = {"schema": "marts", "threads": 1, "connect_timeout": 10, "retries": 1}
+PROFILE, TARGET = "spotify", "build"
+PROFILE_ARGS = {"schema": MARTS_BUILD, "threads": 1, "connect_timeout": 10, "retries": 1}
 # a node asks for the relations of its own schemas, not for all of the warehouse
 OPERATOR_ARGS: dict[str, Any] = {"cache_selected_only": True}
 # what Cosmos itself hands to each operator, for a task that is made without it
@@ -116,11 +117,6 @@ def _whole_graph(project: Path, manifest: DbtManifest, profile: ProfileConfig) -
         if not isinstance(root, CheckFreshness):
             root.set_upstream(freshness)
     return group
-
-
-def number_of_tests(project: Path) -> int:
-    """How many data tests the project has, each a task of the group."""
-    return len(DbtManifest.read(project / MANIFEST).data_tests)
 
 
 class _Renderer:

@@ -135,12 +135,12 @@ def _parse_small_project() -> None:
 def _keep_parsed(project: Path) -> None:
     """Parse the project for the tasks to be forked; without it, dbt reads the project in each task."""
     before = fingerprint(project)
-    manifest = _parse(project)
+    manifest = _parse(project, "--target", "build")
     if manifest is None or not keep(project, manifest, before):
         log.warning("tasks parse %s themselves", project)
 
 
-def _parse(project: Path) -> Manifest | None:
+def _parse(project: Path, *options: str) -> Manifest | None:
     """Run `dbt parse` in this process, write nothing into the project, and reset dbt's global state."""
     try:  # deferred, so that this module can be imported without dbt
         from dbt.adapters.factory import reset_adapters  # noqa: PLC0415
@@ -157,7 +157,7 @@ def _parse(project: Path) -> Manifest | None:
             "--log-path",
             f"{scratch}/logs",
         ]
-        result = dbtRunner().invoke([*quiet, "parse", *paths])
+        result = dbtRunner().invoke([*quiet, "parse", *paths, *options])
         # dbt keeps its log file open, in a folder that is deleted next
         cleanup_event_logger()
         reset_adapters()

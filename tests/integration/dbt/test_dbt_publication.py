@@ -1,0 +1,115 @@
+"""The project's own models, built and tested aside and published: what readers see at every moment."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import BuildIncomplete
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
+from spotify_pipeline.orchestration.dbt.publication import build_of
+from spotify_pipeline.orchestration.dbt.results import node_results, write_results
+from spotify_pipeline.warehouse.checksum import table_checksums
+from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.publication import publish
+from spotify_stack.dbt_manifest import MANIFEST
+from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill
+
+pytestmark = pytest.mark.integration
+
+
+def info(warehouse: Warehouse, role: str) -> ConnectionInfo:
+    address = urlsplit(warehouse.admin_url)
+    return ConnectionInfo(
+        role, "postgres", address.hostname, address.port, role, PASSWORD, warehouse.database
+    )
+
+
+def transform(warehouse: Warehouse, partition: date, run_id: str, command: str = "build") -> bool:
+    """Build and test everything as the tasks of a run do."""
+    result = warehouse.dbt(command, "--target", "build", "--exclude", "resource_type:unit_test")
+    write_results(
+        info(warehouse, "spotify_dbt"),
+        node_results(outcome for outcome in result.result.results if hasattr(outcome.node, "alias")),
+        partition=partition.isoformat(),
+        run_id=run_id,
+        task_id="all",
+        try_number=1,
+    )
+    return bool(result.success)
+
+
+def publication(warehouse: Warehouse, partition: date, run_id: str) -> None:
+    with connect(info(warehouse, "spotify_ingest")) as conn:
+        publish(conn, partition, run_id, warehouse.load_seq, build_of(DbtManifest.read(MANIFEST)), wait=5)
+
+
+def marts(warehouse: Warehouse, schema: str = "marts") -> dict[str, str]:
+    with connect(info(warehouse, "spotify_dbt")) as conn:
+        found = table_checksums(conn, schemas=(schema,))
+    return {name.partition(".")[2]: table["sha256"] for name, table in found.items()}
+
+
+def observe(warehouse: Warehouse, number: int) -> None:
+    """Load a track that is new on a later day."""
+    day = DAY + timedelta(days=number)
+    warehouse.begin_load(day)
+    warehouse.track(f"later{number}", day, album=None, artists=["monk"])
+
+
+def test_builds_in_turns_end_up_as_one_full_refresh(warehouse: Warehouse) -> None:
+    """Each schema sees every second build only, and goes on from its own newest load."""
+    fill(warehouse, extended=False)
+    for number in range(3):
+        if number:
+            observe(warehouse, number)
+        run_id = f"run {number}"
+        before = marts(warehouse)
+        assert transform(warehouse, DAY, run_id)
+        assert marts(warehouse) == before, "nothing is seen before it is published"
+        publication(warehouse, DAY, run_id)
+        assert number == 0 or marts(warehouse) != before
+    in_turns = marts(warehouse)
+    assert warehouse.dbt("run", "--full-refresh", "--target", "warehouse").success
+    assert marts(warehouse) == in_turns
+    assert "dim_track" in in_turns
+
+
+def test_promise_7_readers_see_no_data_of_a_failed_build(warehouse: Warehouse) -> None:
+    fill(warehouse, extended=False)
+    assert transform(warehouse, DAY, "good")
+    publication(warehouse, DAY, "good")
+    before = marts(warehouse)
+    warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")
+
+    assert transform(warehouse, DAY, "bad", "run")
+    assert not transform(warehouse, DAY, "bad", "test")
+    with pytest.raises(BuildIncomplete, match="did not pass"):
+        publication(warehouse, DAY, "bad")
+
+    tracks = "select count(*) filter (where track_id = 'short') from {}.dim_track"
+    assert warehouse.query(tracks.format("marts_build"), role="spotify_dbt") == [(1,)]
+    assert warehouse.query(tracks.format("marts"), role="spotify_reader") == [(0,)]
+    assert marts(warehouse) == before
+    assert warehouse.query("select run_id from ops.publication") == [("good",)]
+
+
+def test_after_catching_up_one_task_can_be_cleared_alone(warehouse: Warehouse) -> None:
+    fill(warehouse, extended=False)
+    assert transform(warehouse, DAY, "first")
+    publication(warehouse, DAY, "first")
+    observe(warehouse, 1)
+    assert transform(warehouse, DAY, "second")
+    publication(warehouse, DAY, "second")
+    published = marts(warehouse)
+    with pytest.raises(BuildIncomplete, match="catch_up"):
+        # as if one model had been cleared before: nothing else is built in the retired schema
+        publication(warehouse, DAY, "third")
+
+    assert transform(warehouse, DAY, "second", "run")
+    assert marts(warehouse, "marts_build") == published
+    publication(warehouse, DAY, "second")
+    assert marts(warehouse) == published
