@@ -8,7 +8,7 @@ from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.dbt.docs import write_docs
 from spotify_pipeline.orchestration.dbt.publication import catch_up, publish_marts, require_newer_load
-from spotify_pipeline.orchestration.dbt.task_group import dbt_task_group
+from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import running_partition
 from spotify_pipeline.settings import Settings
@@ -72,9 +72,10 @@ def spotify_transform() -> None:
         return require_newer_load(load_seq)
 
     covered = watermark()
-    nodes = dbt_task_group(DBT_PROJECT)
-    covered >> nodes >> publish(covered) >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
-    nodes >> build_again(covered)
+    nodes = dbt_tasks(DBT_PROJECT, covered.operator.dag)
+    covered >> nodes.first
+    nodes.last >> publish(covered) >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
+    nodes.last >> build_again(covered)
 
 
 spotify_transform()

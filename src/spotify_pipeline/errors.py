@@ -140,6 +140,10 @@ class BuildIncomplete(TerminalError):
     """The tables to publish are not built or not tested completely."""
 
 
+class WrongNode(TerminalError):
+    """dbt ran another node than a task is for, or none."""
+
+
 class ConfigurationError(TerminalError):
     """A setting or connection is missing or wrong."""
 

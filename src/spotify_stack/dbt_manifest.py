@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,22 +14,32 @@ from spotify_pipeline.settings import PROJECT_ROOT
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 # folders that dbt writes
-OUTPUT_FOLDERS = frozenset({"target", "logs", "dbt_packages"})
+OUTPUT_FOLDERS = frozenset({"target", "logs"})
+_DIGEST = "manifest.sha256"
 
 
 def is_current(project: Path = DBT_PROJECT) -> bool:
-    """Return whether the manifest is newer than every file of the dbt project."""
-    made = project / "target" / "manifest.json"
-    if not made.exists():
+    """Return whether the manifest was made of the project's files as they are.
+
+    Contents are compared: files that came by `cp -a` or from an archive are changed and have old times.
+    """
+    target = project / "target"
+    try:
+        return (target / "manifest.json").exists() and (target / _DIGEST).read_text() == digest(project)
+    except FileNotFoundError:
         return False
-    limit = made.stat().st_mtime_ns
+
+
+def digest(project: Path) -> str:
+    """Return a digest of the path and content of every file that dbt reads."""
+    found = hashlib.sha256()
     for folder, names, files in os.walk(project):
-        names[:] = [name for name in names if name not in OUTPUT_FOLDERS]
-        # the time of a folder shows that a file was removed; that of the project changes with target/ too
-        seen = [Path(folder, file) for file in files] + ([Path(folder)] if Path(folder) != project else [])
-        if any(path.stat().st_mtime_ns > limit for path in seen):
-            return False
-    return True
+        names[:] = sorted(name for name in names if name not in OUTPUT_FOLDERS and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(folder, name)
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.update(f"{path.relative_to(project)}\0{content}\n".encode())
+    return found.hexdigest()
 
 
 def parse_command(project: Path = DBT_PROJECT) -> list[str]:
@@ -57,7 +68,10 @@ def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJE
     """
     if is_current(project):
         return False
+    before = digest(project)
     run(parse_command(project))
+    (project / "target").mkdir(exist_ok=True)
+    (project / "target" / _DIGEST).write_text(before)
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from spotify_pipeline import connections
+
 from .conftest import Running
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'marts' ORDER BY 1"

@@ -70,7 +70,7 @@ def models_built_beside_their_task(running: Running, run_id: str) -> dict[str, i
     tries = {}
     for task in running.api.tasks(TRANSFORM, run_id):
         if task["operator_name"] == "RunModel":
-            name = task["task_id"].removesuffix("_run").removesuffix(".run").rpartition(".")[2]
+            name = task["task_id"].split(".")[-2]
             tries[f"model.spotify.{name}"] = task["try_number"]
     with running.warehouse(connections.WAREHOUSE_READER) as connection:
         built = connection.execute(
@@ -96,7 +96,7 @@ def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
     assert [t["try_number"] for t in again if t["task_id"] == "sources.fetch"] == [2]
 
     transform = run_of(running, TRANSFORM, since)
-    running_task(running, TRANSFORM, transform, "dbt.models.staging.spotify.stg_tracks.run")
+    running_task(running, TRANSFORM, transform, "staging.stg_tracks.run")
     for process in processes.of_stack(running.stack.paths, service="warehouse-postgres"):
         os.kill(process.pid, signal.SIGKILL)
     assert running.ended(TRANSFORM, transform)["state"] == "success"

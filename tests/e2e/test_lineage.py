@@ -123,7 +123,7 @@ def test_a_model_is_made_by_one_task_alone(told: Told) -> None:
         for event in told.events
         if told.table("marts.dim_track") in names(event["outputs"])
     ]
-    assert makers == [f"{TRANSFORM}.dbt.models.marts.catalogue.dim_track_run"]
+    assert makers == [f"{TRANSFORM}.marts.dim_track.run"]
 
 
 def test_the_part_of_the_raw_zone_is_named_by_its_partition(told: Told) -> None:

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=3)
 LATE = date(2021, 2, 1)
 BAD_ID = "no Spotify id"
-TEST = "dbt.models.staging.spotify_tracks.test.spotify_id_track_id"
+TEST = "sources.spotify_tracks.spotify_id_track_id"
 
 
 def alerts(running: Running, partition: date, cause: str | None = None) -> list[dict[str, Any]]:
@@ -189,7 +189,7 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         after = {task["task_id"]: task["start_date"] for task in running.api.tasks(TRANSFORM, failed)}
         again = {name for name in after if after[name] != before[name]}
         assert TEST in again
-        assert "dbt.models.staging.spotify_albums.test.spotify_id_album_id" not in again
+        assert "sources.spotify_albums.spotify_id_album_id" not in again
         whole_grid(page, run_url)
         take_picture(page, "5-green")
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.openlineage import conf
 from airflow.sdk import get_current_context
@@ -174,7 +175,11 @@ def table_dataset(warehouse: ConnectionInfo, schema: str, name: str) -> DatasetN
 
 def table_uri(warehouse: ConnectionInfo, schema: str, name: str) -> str:
     """Return the URI of the Airflow asset of a table or view; raises what `table_dataset` raises."""
-    return f"{_server(warehouse)}/{warehouse.require('schema')}/{schema}/{name}"
+    host = warehouse.require("host")
+    # an address of IPv6 stands in brackets, as in every URI; Airflow takes ASCII only
+    server = f"[{host}]" if ":" in host else quote(host, safe="")
+    path = "/".join(quote(part, safe="") for part in (warehouse.require("schema"), schema, name))
+    return f"postgres://{server}:{warehouse.port or POSTGRES_PORT}/{path}"
 
 
 def zone_dataset(lake: ConnectionInfo, zone: str, source: str) -> DatasetName:

@@ -10,13 +10,12 @@ from spotify_stack.dbt_manifest import build_manifest, is_current
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    """A project whose manifest was made of its files."""
     for name in ("models/a.sql", "seeds/b.csv", "dbt_project.yml", "logs/dbt.log", "target/manifest.json"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
-    for path in tmp_path.rglob("*"):
-        os.utime(path, (1000, 1000))
-    os.utime(tmp_path / "target" / "manifest.json", (2000, 2000))
+    assert build_manifest(lambda _: None, tmp_path)
     return tmp_path
 
 
@@ -26,14 +25,17 @@ def runs_of(project: Path) -> list[list[str]]:
     return commands
 
 
-def test_a_manifest_newer_than_the_project_is_kept(project: Path) -> None:
+def test_a_manifest_of_the_same_files_is_kept(project: Path) -> None:
+    os.utime(project / "models" / "a.sql", (3000, 3000))
     assert is_current(project)
     assert runs_of(project) == []
 
 
-@pytest.mark.parametrize("name", ["models/a.sql", "seeds/b.csv", "dbt_project.yml"])
-def test_a_change_makes_it_anew(project: Path, name: str) -> None:
-    os.utime(project / name, (3000, 3000))
+@pytest.mark.parametrize("name", ["models/a.sql", "seeds/b.csv", "dbt_project.yml", "dbt_packages/p/m.sql"])
+def test_a_change_makes_it_anew_however_old_the_file(project: Path, name: str) -> None:
+    (project / name).parent.mkdir(parents=True, exist_ok=True)
+    (project / name).write_text("changed")
+    os.utime(project / name, (1000, 1000))
     [command] = runs_of(project)
     assert "parse" in command
     assert command[command.index("--project-dir") + 1] == str(project)
@@ -49,7 +51,17 @@ def test_no_manifest_is_made(project: Path) -> None:
     assert len(runs_of(project)) == 1
 
 
+def test_a_parse_that_fails_leaves_no_digest(project: Path) -> None:
+    (project / "models" / "a.sql").write_text("{{")
+
+    def fail(_: list[str]) -> None:
+        raise RuntimeError("dbt cannot parse this")
+
+    with pytest.raises(RuntimeError):
+        build_manifest(fail, project)
+    assert not is_current(project)
+
+
 def test_what_dbt_writes_itself_does_not_count(project: Path) -> None:
-    for name in ("logs/dbt.log", "logs", "target"):
-        os.utime(project / name, (3000, 3000))
+    (project / "logs" / "dbt.log").write_text("more")
     assert is_current(project)

@@ -1,14 +1,15 @@
-"""What the DAG needs to know of dbt's manifest: tests by parent, readable names, what a test holds back.
+"""dbt's manifest as tasks: which nodes have one, how it is called, what it selects, and what it waits for.
 
-Plain Python over `manifest.json`: no Airflow, no Cosmos.
+Every model, seed, snapshot and data test that dbt would run has one task, and so has the freshness of each
+source table that declares it. Everything is keyed by dbt's unique id. Plain Python: no Airflow, no Cosmos.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,23 +17,52 @@ from typing import Any
 
 from spotify_pipeline.errors import ConfigurationError
 
-# Airflow allows 250 for a whole task id, the names of the groups around it included
-LABEL_LENGTH = 80
+# Airflow allows 250 for a whole task id, the names of the two groups around it included
+NAME_LENGTH = 80
+BUILT = frozenset({"model", "seed", "snapshot"})
+"""Resource types that make a table or view."""
+FRESHNESS = "freshness"
+_RUN = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
+# names of layers that a task of the DAG has, or that stand for nodes outside any folder of models
+_TAKEN = frozenset({"publish", "catch_up", "write_docs", "watermark", "build_again"})
+# what dbt's own names of tests lose: everything but these
+_LOST = re.compile(r"[^0-9A-Za-z_]")
+_CALL = re.compile(r"\s*(ref|source)\(['\"\w\s,.]*\)\s*")
 
 
 @dataclass(frozen=True)
-class DataTest:
-    """One data test. `name` is unique in the project and selects it; `label` is what the task is called."""
+class NodeTask:
+    """The task of one dbt node.
+
+    Attributes:
+        unique_id: dbt's id of the node.
+        kind: `model`, `seed`, `snapshot`, `test` or `source`.
+        groups: names of the task groups around it, the layer first.
+        name: name of the task in the last group.
+        select: what dbt is asked to run.
+        exclude: what else that would run.
+        twins: unique ids that no selector of dbt can tell from this one.
+        upstream: unique ids of the tasks that it waits for.
+    """
 
     unique_id: str
+    kind: str
+    groups: tuple[str, ...]
     name: str
-    label: str
-    parents: frozenset[str]
+    select: str
+    exclude: tuple[str, ...]
+    twins: tuple[str, ...]
+    upstream: frozenset[str]
+
+    @property
+    def task_id(self) -> str:
+        """The whole id, the groups included."""
+        return ".".join((*self.groups, self.name))
 
 
 @dataclass(frozen=True)
 class DbtManifest:
-    """The nodes of a manifest as far as wiring needs them."""
+    """The nodes of a manifest as far as tasks need them."""
 
     raw: Mapping[str, Any]
 
@@ -41,7 +71,7 @@ class DbtManifest:
         """Read `manifest.json`.
 
         Raises:
-            ConfigurationError: it is absent or no JSON.
+            ConfigurationError: it is absent or not JSON.
         """
         try:
             return cls(json.loads(path.read_bytes()))
@@ -54,85 +84,229 @@ class DbtManifest:
             raise ConfigurationError(f"dbt manifest {path} is damaged: run `make dbt-manifest`") from None
 
     @cached_property
-    def data_tests(self) -> dict[str, DataTest]:
-        """Data tests by unique id; two of the same parents that would be labelled alike keep their names."""
-        found = [node for node in self.raw["nodes"].values() if node["resource_type"] == "test"]
-        labels: dict[tuple[frozenset[str], str], int] = defaultdict(int)
-        for node in found:
-            labels[_parents(node), self._label(node)] += 1
-        tests = {}
-        for node in found:
-            parents, label = _parents(node), self._label(node)
-            label = label if labels[parents, label] == 1 else node["name"]
-            tests[node["unique_id"]] = DataTest(node["unique_id"], node["name"], _shortened(label), parents)
-        return tests
+    def nodes(self) -> dict[str, Mapping[str, Any]]:
+        """Enabled nodes and sources by unique id."""
+        found: dict[str, Mapping[str, Any]] = {**self.raw["nodes"], **self.raw.get("sources", {})}
+        return {key: node for key, node in found.items() if node.get("config", {}).get("enabled", True)}
 
     @cached_property
-    def tests_of_one(self) -> dict[str, list[DataTest]]:
-        """Tests with a single parent, by that parent's unique id, in the order of their labels."""
-        by_parent: dict[str, list[DataTest]] = defaultdict(list)
-        for test in sorted(self.data_tests.values(), key=lambda test: test.label):
-            if len(test.parents) == 1:
-                by_parent[next(iter(test.parents))].append(test)
-        return dict(by_parent)
+    def data_tests(self) -> frozenset[str]:
+        """Unique ids of the data tests that dbt would run."""
+        return frozenset(key for key, node in self.nodes.items() if node["resource_type"] == "test")
 
     @cached_property
-    def tests_of_several(self) -> list[DataTest]:
-        """Tests with more than one parent."""
-        return [test for test in self.data_tests.values() if len(test.parents) > 1]
+    def tasks(self) -> dict[str, NodeTask]:
+        """The task of each node by its unique id.
 
-    def held_back_by(self, test: DataTest) -> set[str]:
-        """Unique ids of the first models that follow all parents of a test, as `dbt build` has it.
+        Raises:
+            ConfigurationError: the project has something that dbt runs and that has no task here.
+        """
+        if self.raw.get("functions"):
+            raise ConfigurationError(
+                f"dbt's functions have no task ({', '.join(sorted(self.raw['functions']))}): "
+                "create them in a hook"
+            )
+        kinds = {key: self._kind(node) for key, node in self.nodes.items()}
+        rendered = {key: kind for key, kind in kinds.items() if kind is not None}
+        tasks = {}
+        used: dict[str, str] = {}
+        for key in sorted(rendered):
+            task = self._task(key, rendered)
+            if task.task_id in used:  # names that the authors chose alike
+                task = self._task(key, rendered, suffix=True)
+            used[task.task_id] = key
+            tasks[key] = task
+        return tasks
+
+    def parents(self, unique_id: str) -> tuple[str, ...]:
+        """Unique ids that a node refers to, in the order in which it does."""
+        return tuple(dict.fromkeys(self.nodes.get(unique_id, {}).get("depends_on", {}).get("nodes", ())))
+
+    def tests_of(self, unique_id: str) -> int:
+        """Return the number of data tests that refer to a node."""
+        return sum(unique_id in self.parents(test) for test in self.data_tests)
+
+    def _kind(self, node: Mapping[str, Any]) -> str | None:
+        kind = str(node["resource_type"])
+        if kind == "test" or (kind in BUILT and not is_ephemeral(node)):
+            return kind
+        return kind if kind == "source" and _has_freshness(node) else None
+
+    def _task(self, key: str, rendered: Mapping[str, str], *, suffix: bool = False) -> NodeTask:
+        node, kind = self.nodes[key], rendered[key]
+        owner = self._owner(key) if kind == "test" else key
+        groups = self._groups(owner)
+        name = _RUN.get(kind, FRESHNESS) if kind != "test" else self._test_name(node, owner)
+        same_fqn = [
+            other
+            for other in self._of_kind[kind]
+            if other != key and list(self.nodes[other]["fqn"])[: len(node["fqn"])] == list(node["fqn"])
+        ]
+        twins = tuple(sorted(other for other in same_fqn if self.nodes[other]["fqn"] == node["fqn"]))
+        method = "source" if kind == "source" else "fqn"
+        return NodeTask(
+            unique_id=key,
+            kind=kind,
+            groups=groups,
+            name=f"{name}_{_digest(key)}" if suffix else name,
+            select=_selector(method, node),
+            exclude=tuple(
+                sorted(_selector(method, self.nodes[other]) for other in same_fqn if other not in twins)
+            ),
+            twins=twins,
+            upstream=self._upstream(key, rendered),
+        )
+
+    @cached_property
+    def _of_kind(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key, node in self.nodes.items():
+            found.setdefault(node["resource_type"], []).append(key)
+        return found
+
+    def _owner(self, test: str) -> str | None:
+        """Return the node whose group a test is in: what it is attached to, else what it reads first."""
+        attached = self.nodes[test].get("attached_node")
+        if attached in self.nodes:
+            return str(attached)
+        parents = [parent for parent in self.parents(test) if parent in self.nodes]
+        models = (parent for parent in parents if self.nodes[parent]["resource_type"] != "source")
+        return next(models, parents[0] if parents else None)
+
+    def _groups(self, key: str | None) -> tuple[str, ...]:
+        if key is None:
+            return ("tests",)
+        node = self.nodes[key]
+        kind = node["resource_type"]
+        if kind == "source":
+            return "sources", _clean(f"{node['source_name']}_{node['name']}")
+        if node["package_name"] != self._project:
+            layer = node["package_name"]
+        elif kind == "model":
+            # of a versioned model the fqn ends with name and version
+            folders = node["fqn"][1 : -2 if node.get("version") is not None else -1]
+            layer = folders[0] if folders else "models"
+        else:
+            layer = f"{kind}s"
+        layer = _clean(layer)
+        return f"{layer}_" if layer in _TAKEN else layer, _clean(_short_name(node))
+
+    @cached_property
+    def _project(self) -> str:
+        return str(self.raw.get("metadata", {}).get("project_name") or "")
+
+    def _test_name(self, node: Mapping[str, Any], owner: str | None) -> str:
+        """What is tested, without the node whose group says so; it depends on no other test.
+
+        dbt drops special characters of the arguments from the name, so that two tests can have one name: a
+        test with such arguments has a digest of its id in the name.
+        """
+        name, metadata = str(node["name"]), node.get("test_metadata")
+        kind = metadata["name"] if metadata else None
+        rest = name.removeprefix("source_")
+        if metadata and kind and owner and rest.startswith(f"{kind}_"):
+            tested = self.nodes[owner]
+            owner_name = (
+                f"{tested['source_name']}_{tested['name']}"
+                if tested["resource_type"] == "source"
+                else _short_name(tested)
+            )
+            rest = rest.removeprefix(f"{kind}_").removeprefix(_LOST.sub("_", owner_name)).strip("_")
+            arguments = [value for key, value in metadata["kwargs"].items() if key != "model"]
+            lossy = any(_is_lossy(value) for value in arguments)
+            name = f"{kind}_{rest}".rstrip("_") + (f"_{_digest(node['unique_id'])}" if lossy else "")
+        name = _clean(name)
+        return f"{name}_" if name in {*_RUN.values(), FRESHNESS} else name
+
+    def _upstream(self, key: str, rendered: Mapping[str, str]) -> frozenset[str]:
+        """Tasks to wait for: what is read must be built, and what was tested before must have passed."""
+        found = self._nearest(self.parents(key), rendered)
+        if rendered[key] != "test":
+            found |= {test for test in self.data_tests if key in self._held_back[test]}
+        return frozenset(found - {key})
+
+    def _nearest(self, keys: Iterable[str], rendered: Mapping[str, str]) -> set[str]:
+        """Nodes with a table among `keys`; of an ephemeral model, those that it reads."""
+        found: set[str] = set()
+        for key in keys:
+            if rendered.get(key) in BUILT:
+                found.add(key)
+            elif key in self.nodes:
+                found |= self._nearest(self.parents(key), rendered)
+        return found
+
+    @cached_property
+    def _held_back(self) -> dict[str, set[str]]:
+        """For each test the first nodes that follow all its parents, as `dbt build` has it.
 
         They must not be built before the test has passed; what follows them waits through them.
         """
-        followers = {
-            node_id
-            for node_id, node in self.raw["nodes"].items()
-            if node["resource_type"] == "model" and test.parents <= self._ancestors[node_id]
-        }
-        return {node_id for node_id in followers if not followers & self._ancestors[node_id]}
+        built = [
+            key
+            for key, node in self.nodes.items()
+            if node["resource_type"] in BUILT and not is_ephemeral(node)
+        ]
+        held = {}
+        for test in self.data_tests:
+            parents = {parent for parent in self.parents(test) if parent in self.nodes}
+            followers = {key for key in built if parents and parents <= self._ancestors[key]}
+            held[test] = {key for key in followers if not followers & self._ancestors[key]}
+        return held
 
     @cached_property
     def _ancestors(self) -> dict[str, frozenset[str]]:
-        nodes = self.raw["nodes"]
         known: dict[str, frozenset[str]] = {}
 
-        def ancestors(node_id: str) -> frozenset[str]:
-            if node_id not in known:
-                parents = _parents(nodes[node_id]) if node_id in nodes else frozenset()
-                known[node_id] = parents.union(*(ancestors(parent) for parent in parents))
-            return known[node_id]
+        def ancestors(key: str) -> frozenset[str]:
+            if key not in known:
+                parents = frozenset(self.parents(key))
+                known[key] = parents.union(*(ancestors(parent) for parent in parents))
+            return known[key]
 
-        for node_id in nodes:
-            ancestors(node_id)
+        for key in self.nodes:
+            ancestors(key)
         return known
 
-    def _label(self, node: Mapping[str, Any]) -> str:
-        """What is tested, without the arguments that dbt puts into a name.
 
-        A test of one parent, whose group names it: `unique_track_id`. Of several:
-        `stg_tracks_album_id_in_stg_albums`. A name of the author's own stays.
-        """
-        name, metadata = str(node["name"]), node.get("test_metadata")
-        if not metadata or not name.removeprefix("source_").startswith(f"{metadata['name']}_"):
-            return name
-        column = node.get("column_name") or ""
-        parents = _parents(node)
-        if len(parents) == 1:
-            return f"{metadata['name']}_{column}".rstrip("_")
-        tested = node.get("attached_node") or ""
-        others = sorted(parent.rpartition(".")[2] for parent in parents if parent != tested)
-        return f"{tested.rpartition('.')[2]}_{column}_in_{'_'.join(others)}"
+def is_ephemeral(node: Mapping[str, Any]) -> bool:
+    """Return whether a model is part of other queries and has no table."""
+    return bool(node.get("config", {}).get("materialized") == "ephemeral")
 
 
-def _parents(node: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(node.get("depends_on", {}).get("nodes", ()))
+def _has_freshness(source: Mapping[str, Any]) -> bool:
+    limits = source.get("freshness") or {}
+    return any((limits.get(name) or {}).get("count") for name in ("warn_after", "error_after"))
 
 
-def _shortened(label: str) -> str:
-    """Cut a long label; the digest keeps two that begin alike apart."""
-    if len(label) <= LABEL_LENGTH:
-        return label
-    digest = hashlib.sha256(label.encode()).hexdigest()[:8]
-    return f"{label[: LABEL_LENGTH - 9].rstrip('_')}_{digest}"
+def _short_name(node: Mapping[str, Any]) -> str:
+    version = node.get("version")
+    return str(node["name"]) if version is None else f"{node['name']}_v{version}"
+
+
+def _selector(method: str, node: Mapping[str, Any]) -> str:
+    """Select a node by all that dbt knows it by; `?` stands for what has a meaning in selectors."""
+    parts = node["fqn"]
+    if method == "source":
+        parts = [node["package_name"], node["source_name"], node["name"]]
+    exact = re.sub(r"[^\w.-]", "?", ".".join(parts))
+    return f"{method}:{exact}"
+
+
+def _is_lossy(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_is_lossy(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_is_lossy(item) for item in value)
+    return not _CALL.fullmatch(str(value)) and bool(_LOST.search(str(value)))
+
+
+def _clean(name: str) -> str:
+    """A part of a task id that Airflow takes; a digest keeps names apart that differ in what is lost."""
+    cleaned = re.sub(r"[^0-9A-Za-z_-]", "_", name)
+    if cleaned == name and len(name) <= NAME_LENGTH:
+        return name
+    return f"{cleaned[: NAME_LENGTH - 9].rstrip('_')}_{_digest(name)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +21,13 @@ from cosmos.dbt.project import change_working_directory, environ
 from cosmos.operators.local import (
     DbtRunLocalOperator,
     DbtSeedLocalOperator,
+    DbtSnapshotLocalOperator,
     DbtSourceLocalOperator,
     DbtTestLocalOperator,
 )
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
-from spotify_pipeline.errors import TerminalError
+from spotify_pipeline.errors import TerminalError, WrongNode
 from spotify_pipeline.orchestration.dbt.parsed_project import manifest_for
 from spotify_pipeline.orchestration.dbt.results import (
     BadData,
@@ -53,6 +57,11 @@ class DbtNode:
     dbt_cmd_global_flags: list[str]
     project_dir: str
 
+    dbt_node: str | None = None
+    """Unique id of the one node that the task is for."""
+    twins: tuple[str, ...] = ()
+    """Unique ids of nodes that dbt cannot tell from it: data tests whose names are alike once cleaned."""
+
     # statuses that mean bad data, not a query that could not run
     bad_data = frozenset({"fail"})
 
@@ -76,11 +85,14 @@ class DbtNode:
         """Run dbt and write the results of its nodes to `ops.dbt_result`, failures included."""
         warehouse = from_airflow(WAREHOUSE_DBT)
         manifest = manifest_for(Path(self.project_dir), warehouse.require("schema"))
-        result: dbtRunnerResult = (
-            super().run_dbt_runner(command, env, cwd, context=context, **kwargs)  # type: ignore[misc]
-            if manifest is None
-            else _invoke(manifest, command, env, cwd)
-        )
+        if self.twins and manifest is None:
+            manifest = _parse(command, env, cwd)
+        result: dbtRunnerResult
+        if manifest is None:
+            result = super().run_dbt_runner(command, env, cwd, context=context, **kwargs)  # type: ignore[misc]
+        else:
+            with _without(self.twins, manifest):
+                result = _invoke(manifest, command, env, cwd)
         run = context["dag_run"]
         results = node_results(_outcomes(result))
         count_results(results)
@@ -93,7 +105,22 @@ class DbtNode:
             try_number=context["ti"].try_number,
         )
         note_warnings(_outcomes(result), context)
+        if result.success and self.dbt_node is not None:
+            self._refuse_other_nodes([found.unique_id for found in results])
         return result
+
+    def _refuse_other_nodes(self, ran: list[str]) -> None:
+        """Fail a task for which dbt ran something else than its node, or nothing at all.
+
+        Raises:
+            WrongNode: nothing or something else ran.
+        """
+        nodes = [unique_id for unique_id in ran if not unique_id.startswith("operation.")]  # hooks
+        if nodes != [self.dbt_node]:
+            raise WrongNode(
+                f"dbt ran {', '.join(nodes) or 'nothing'} for the task of {self.dbt_node}: "
+                "run `make dbt-manifest`, so that the DAG and the project agree"
+            )
 
     def handle_exception_dbt_runner(self, result: dbtRunnerResult) -> None:
         """Raise the error that a result stands for.
@@ -140,6 +167,27 @@ def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: st
         return dbtRunner(manifest=manifest).invoke(command[1:])
 
 
+def _parse(command: list[str], env: dict[str, str], cwd: str) -> Manifest:
+    """Parse the project that a command of Cosmos is for."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - heavy
+
+    wanted = {"--project-dir", "--profiles-dir", "--profile", "--target"}
+    options = [part for name, value in pairwise(command) if name in wanted for part in (name, value)]
+    with change_working_directory(cwd), environ(env):
+        manifest: Manifest = dbtRunner().invoke(["--quiet", "parse", *options]).result
+    return manifest
+
+
+@contextmanager
+def _without(nodes: tuple[str, ...], manifest: Manifest) -> Iterator[None]:
+    """Take nodes out of a manifest for the time of the block."""
+    taken = {unique_id: manifest.nodes.pop(unique_id) for unique_id in nodes}
+    try:
+        yield
+    finally:
+        manifest.nodes |= taken
+
+
 def _calling_module() -> str:
     """Return what dbt's own function returns: the nearest calling module other than that of the flags."""
     frame = sys._getframe(1)
@@ -159,6 +207,10 @@ class RunModel(DbtNode, DbtRunLocalOperator):
 
 class LoadSeed(DbtNode, DbtSeedLocalOperator):
     """Loads one seed."""
+
+
+class TakeSnapshot(DbtNode, DbtSnapshotLocalOperator):
+    """Takes one snapshot."""
 
 
 class RunDataTest(DbtNode, DbtTestLocalOperator):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 # folders that dbt writes
-OUTPUT_FOLDERS = frozenset({"target", "logs", "dbt_packages"})
+OUTPUT_FOLDERS = frozenset({"target", "logs"})
 
 
 @dataclass(frozen=True)

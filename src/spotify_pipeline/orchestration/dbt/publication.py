@@ -10,7 +10,6 @@ that the next run, or a single cleared task, starts from what was published.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from cosmos.operators.local import DbtBuildLocalOperator
 
 from spotify_pipeline.connections import WAREHOUSE_DBT, ConnectionInfo
 from spotify_pipeline.orchestration.assets import MODELS
-from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, is_ephemeral
 from spotify_pipeline.orchestration.dbt.operators import DbtNode
 from spotify_pipeline.orchestration.dbt.task_group import MANIFEST, node_arguments
 from spotify_pipeline.orchestration.lineage import table_uri
@@ -54,15 +53,10 @@ def build_of(manifest: DbtManifest) -> Build:
     """Return the models whose tables are published, and all data tests."""
     models = {
         unique_id
-        for unique_id, node in manifest.raw["nodes"].items()
+        for unique_id, node in manifest.nodes.items()
         if node["resource_type"] == "model" and node["schema"] == MARTS and not is_ephemeral(node)
     }
-    return Build(frozenset(models), frozenset(manifest.data_tests))
-
-
-def is_ephemeral(node: Mapping[str, Any]) -> bool:
-    """Return whether a model is part of other queries and has no table."""
-    return bool(node["config"].get("materialized") == "ephemeral")
+    return Build(frozenset(models), manifest.data_tests)
 
 
 class CatchUp(DbtNode, DbtBuildLocalOperator):
@@ -84,10 +78,10 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
 def catch_up(project: Path) -> CatchUp:
     """Return the task, inside the DAG being defined."""
     manifest = DbtManifest.read(project / MANIFEST)
-    names = (".".join(manifest.raw["nodes"][model]["fqn"]) for model in sorted(build_of(manifest).models))
+    models = sorted(build_of(manifest).models)
     return CatchUp(
         task_id="catch_up",
-        select=[f"fqn:{name}" for name in names],
+        select=[manifest.tasks[model].select for model in models],
         exclude="resource_type:unit_test",
         dbt_cmd_flags=["--threads", "4"],
         doc_md="Build the marts once more in the schema that is not read any more.",
@@ -98,26 +92,31 @@ def catch_up(project: Path) -> CatchUp:
 def announce_models(project: Path) -> int:
     """Update the asset of each model, from a task with the outlet `MODELS`, and return their number.
 
-    An event's extra has `dbt_model` and `tests`, the number of data tests of that model.
+    An address that Airflow does not take is left out. An event's extra has `dbt_model` and `tests`, the
+    number of data tests of that model.
 
     Raises:
         ConfigurationError: connection `warehouse_dbt` lacks host or database, or the manifest is missing.
     """
     events = get_current_context()["outlet_events"][MODELS]
     found = model_assets(DbtManifest.read(project / "target" / "manifest.json"), from_airflow(WAREHOUSE_DBT))
+    updated = 0
     for uri, extra in found.items():
-        events.add(Asset(uri), extra=dict(extra))
-    return len(found)
+        try:
+            events.add(Asset(uri), extra=dict(extra))
+            updated += 1
+        except ValueError as error:  # the tables are published, whatever Airflow takes for an address
+            log.warning("no asset for %s: %s", extra["dbt_model"], error)
+    return updated
 
 
 def model_assets(manifest: DbtManifest, warehouse: ConnectionInfo) -> dict[str, dict[str, str | int]]:
     """Return the URI of each model's asset with the extra of its event, in the order of the URIs."""
     found: dict[str, dict[str, str | int]] = {}
-    for unique_id, node in manifest.raw["nodes"].items():
+    for unique_id, node in manifest.nodes.items():
         if node["resource_type"] == "model" and not is_ephemeral(node):
             uri = table_uri(warehouse, node["schema"], node.get("alias") or node["name"])
-            tests = sum(unique_id in test.parents for test in manifest.data_tests.values())
-            found[uri] = {"dbt_model": node["name"], "tests": tests}
+            found[uri] = {"dbt_model": node["name"], "tests": manifest.tests_of(unique_id)}
     return dict(sorted(found.items()))
 
 

@@ -1,17 +1,21 @@
-"""The dbt project as Airflow tasks: every model, seed and data test its own, expanded by Cosmos.
+"""The dbt project as Airflow tasks: every model, seed, snapshot and data test its own, expanded by Cosmos.
 
-Cosmos gives one test task per model. Its node converters may put a group of tasks there instead, which is how
-each test gets its own; a test with several parents is "detached" by Cosmos and waits for all of them.
+Cosmos would give all tests of a model one task. Here it expands the nodes that are built, its converters put
+them into groups by layer and model, and the tests join them there. `manifest` says what each task is.
+
+A task's process reads its DAG file again and needs a single operator of it, but drawing the whole graph takes
+longer than most nodes take to run. In a fork of a warm scheduler, which has the parsed project, that operator
+is made from the manifest alone. A test compares every one of them with that of the whole graph.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperator, TaskGroup
-from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from airflow.sdk import DAG, BaseOperator, TaskGroup, get_parsing_context
+from cosmos import ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import (
     DbtResourceType,
     ExecutionMode,
@@ -20,23 +24,23 @@ from cosmos.constants import (
     SourceRenderingBehavior,
     TestBehavior,
 )
-from cosmos.dbt.graph import DbtNode
+from cosmos.converter import DbtToAirflowConverter
+from cosmos.dbt.graph import DbtNode as CosmosNode
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
-from spotify_pipeline.orchestration.dbt.manifest import DataTest, DbtManifest
+from spotify_pipeline.orchestration.dbt import parsed_project
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, NodeTask
 from spotify_pipeline.orchestration.dbt.operators import (
     CheckFreshness,
+    DbtNode,
     LoadSeed,
     RunDataTest,
     RunModel,
+    TakeSnapshot,
 )
 from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
-from spotify_pipeline.orchestration.dbt.single_task import task_alone
 from spotify_pipeline.warehouse.roles import MARTS_BUILD
 
-GROUP = "dbt"
-# names that Cosmos gives the one test task of a model, and the task of a detached test
-MODEL_SLOT, DETACHED_SUFFIX = "test", "_test"
 # constant in every task: a profile, target or variable that differs makes dbt parse the project anew
 PROFILE, TARGET = "spotify", "build"
 PROFILE_ARGS = {"schema": MARTS_BUILD, "threads": 1, "connect_timeout": 10, "retries": 1}
@@ -52,26 +56,40 @@ COMMON: dict[str, Any] = {
     "dbt_executable_path": ExecutionConfig().dbt_executable_path,
 }
 MANIFEST = Path("target", "manifest.json")
+_OPERATORS: dict[str, type[Any]] = {
+    "model": RunModel,
+    "seed": LoadSeed,
+    "snapshot": TakeSnapshot,
+    "source": CheckFreshness,
+    "test": RunDataTest,
+}
 
 
-def dbt_task_group(project: Path) -> DbtTaskGroup | BaseOperator:
-    """Tasks of the dbt project at `project`, inside the DAG being defined; freshness is the first of them.
+@dataclass(frozen=True)
+class DbtTasks:
+    """Tasks of a dbt project: those that wait for no other, and those that no other waits for."""
+
+    first: list[BaseOperator]
+    last: list[BaseOperator]
+
+
+def dbt_tasks(project: Path, dag: DAG) -> DbtTasks:
+    """Add the tasks of the dbt project at `project` to a DAG; freshness is checked before everything else.
 
     Reads `target/manifest.json`, nothing else: no dbt call, no connection. In the process of one of these
-    tasks it may be that task alone, see `transform_alone`.
+    tasks it may add that task alone.
 
     Raises:
-        ConfigurationError: the manifest is missing; `make dbt-manifest` makes it.
+        ConfigurationError: the manifest is missing (`make dbt-manifest` makes it), or a part of the project
+            has no task.
     """
     manifest = DbtManifest.read(project / MANIFEST)
-    arguments = node_arguments(project)
-    return task_alone(project, manifest, arguments) or _whole_graph(
-        project, manifest, arguments["profile_config"]
-    )
+    alone = _task_of_this_process(project, manifest, dag)
+    return DbtTasks([alone], [alone]) if alone is not None else _whole_graph(project, manifest, dag)
 
 
 def node_arguments(project: Path) -> dict[str, Any]:
-    """What every operator of the project is made with, where Cosmos does not make it."""
+    """Return the arguments of every operator of the project, where Cosmos does not make it."""
     profile = ProfileConfig(
         profile_name=PROFILE,
         target_name=TARGET,
@@ -80,14 +98,24 @@ def node_arguments(project: Path) -> dict[str, Any]:
     return COMMON | {"project_dir": project, "profile_config": profile}
 
 
-def _whole_graph(project: Path, manifest: DbtManifest, profile: ProfileConfig) -> DbtTaskGroup:
-    renderer = _Renderer(manifest)
-    group = DbtTaskGroup(
-        group_id=GROUP,
+def _task_of_this_process(project: Path, manifest: DbtManifest, dag: DAG) -> BaseOperator | None:
+    """The dbt task that this process was started for; None where all of them are to be drawn."""
+    task_id = get_parsing_context().task_id
+    if task_id is None or not parsed_project.is_kept(project):
+        return None
+    found = next((task for task in manifest.tasks.values() if task.task_id == task_id), None)
+    return None if found is None else _operator(found, manifest, task_id, dag=dag, **node_arguments(project))
+
+
+def _whole_graph(project: Path, manifest: DbtManifest, dag: DAG) -> DbtTasks:
+    renderer = _Renderer(manifest, dag)
+    arguments = node_arguments(project)
+    DbtToAirflowConverter(
+        dag=dag,
         project_config=ProjectConfig(
             dbt_project_path=project, manifest_path=project / MANIFEST, install_dbt_deps=False
         ),
-        profile_config=profile,
+        profile_config=arguments["profile_config"],
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER
         ),
@@ -95,87 +123,98 @@ def _whole_graph(project: Path, manifest: DbtManifest, profile: ProfileConfig) -
             load_method=LoadMode.DBT_MANIFEST,
             # a model's own asset would be emitted before its tests
             emit_datasets=False,
-            test_behavior=TestBehavior.AFTER_EACH,
-            should_detach_multiple_parents_tests=True,
+            # the tests are added below
+            test_behavior=TestBehavior.NONE,
             source_rendering_behavior=SourceRenderingBehavior.ALL,
-            group_nodes_by_folder=True,
-            node_conversion_by_task_group=False,
-            node_converters={
-                DbtResourceType.MODEL: renderer.model,
-                DbtResourceType.SEED: renderer.seed,
-                DbtResourceType.SOURCE: renderer.source,
-                DbtResourceType.TEST: renderer.tests,
-            },
+            node_converters=dict.fromkeys(
+                (
+                    DbtResourceType.MODEL,
+                    DbtResourceType.SEED,
+                    DbtResourceType.SNAPSHOT,
+                    DbtResourceType.SOURCE,
+                ),
+                renderer.convert,
+            ),
         ),
         operator_args=OPERATOR_ARGS,
     )
-    for test in manifest.tests_of_several:
-        for model_id in manifest.held_back_by(test):
-            group.tasks_map[test.unique_id] >> group.tasks_map[model_id]
-    freshness = [task for task in group.iter_tasks() if isinstance(task, CheckFreshness)]
-    for root in list(group.get_roots()):
-        if not isinstance(root, CheckFreshness):
-            root.set_upstream(freshness)
-    return group
+    # what Cosmos does not hand over: the tests, and anything that its own reading of the manifest leaves out
+    for unique_id in sorted(manifest.tasks.keys() - renderer.tasks.keys()):
+        renderer.add(manifest.tasks[unique_id], arguments)
+    return renderer.wire()
 
 
 class _Renderer:
-    """Node converters for Cosmos; the keyword arguments not named are those that we have no use for."""
+    """Makes the operators, in groups by layer and node, and their edges."""
 
-    def __init__(self, manifest: DbtManifest) -> None:
+    def __init__(self, manifest: DbtManifest, dag: DAG) -> None:
+        self.tasks: dict[str, BaseOperator] = {}
         self._manifest = manifest
-        self._several = {test.name: test for test in manifest.tests_of_several}
-        self._across: TaskGroup | None = None
+        self._dag = dag
+        self._groups: dict[tuple[str, ...], TaskGroup] = {}
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> _Renderer:
-        return self  # Cosmos copies its configuration; the manifest in here need not be
+        return self  # Cosmos copies its configuration, but the tasks have to end up here
 
-    def model(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
-        return RunModel(select=_fqn(node), **_arguments(node, task_args, place))
+    def convert(self, *, node: CosmosNode, task_args: dict[str, Any], **_unused: Any) -> BaseOperator | None:
+        """Make the task of a node for Cosmos; None for an ephemeral model and a source without freshness."""
+        task = self._manifest.tasks.get(node.unique_id)
+        if task is None:
+            return None
+        return self.add(task, {**task_args, "extra_context": {"dbt_node_config": node.context_dict}})
 
-    def seed(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
-        return LoadSeed(select=_fqn(node), **_arguments(node, task_args, place))
+    def add(self, task: NodeTask, arguments: dict[str, Any]) -> BaseOperator:
+        """Make the operator of a task, in its group."""
+        place = {"dag": self._dag, "task_group": self._group(task.groups)}
+        made = _operator(task, self._manifest, task.name, **{**arguments, **place})
+        self.tasks[task.unique_id] = made
+        return made
 
-    def source(self, *, node: DbtNode, task_args: dict[str, Any], **place: Any) -> BaseOperator:
-        """Freshness where it is declared, else a mark for the source's tests and models to hang on."""
-        if not node.has_freshness:
-            return EmptyOperator(task_id=place["task_id"], dag=place["dag"], task_group=place["task_group"])
-        arguments = _arguments(node, task_args, place) | {"task_id": "freshness"}
-        return CheckFreshness(select=f"source:{node.resource_name}", **arguments)
+    def wire(self) -> DbtTasks:
+        """Draw the edges of all tasks; every freshness check goes first."""
+        for unique_id, task in self.tasks.items():
+            upstream = self._manifest.tasks[unique_id].upstream
+            task.set_upstream([self.tasks[other] for other in sorted(upstream)])
+        freshness = [task for task in self.tasks.values() if isinstance(task, CheckFreshness)]
+        others = [task for task in self.tasks.values() if not isinstance(task, CheckFreshness)]
+        roots = [task for task in others if not task.upstream_task_ids]
+        for task in roots:
+            task.set_upstream(freshness)
+        return DbtTasks(
+            freshness or roots, [task for task in self.tasks.values() if not task.downstream_task_ids]
+        )
 
-    def tests(
-        self, *, node: DbtNode, task_args: dict[str, Any], dag: DAG, task_group: TaskGroup, **place: Any
-    ) -> BaseOperator | TaskGroup:
-        """The group of all tests of one parent, or a test of several.
-
-        For the latter Cosmos 1.15 hands over the node it came to last; the test is known by its task's name.
-        """
-        if place["task_id"] != MODEL_SLOT:
-            if self._across is None:
-                self._across = TaskGroup("across_models", dag=dag, parent_group=_outermost(task_group))
-            name = place["task_id"].removesuffix(DETACHED_SUFFIX)
-            return _test(self._several[name], task_args, dag, self._across)
-        group = TaskGroup("test", dag=dag, parent_group=task_group)
-        for test in self._manifest.tests_of_one[node.unique_id]:
-            _test(test, task_args, dag, group)
-        return group
-
-
-def _test(test: DataTest, task_args: dict[str, Any], dag: DAG, group: TaskGroup) -> RunDataTest:
-    return RunDataTest(task_id=test.label, select=test.name, dag=dag, task_group=group, **task_args)
-
-
-def _arguments(node: DbtNode, task_args: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    where = {name: place[name] for name in ("task_id", "dag", "task_group")}
-    return {**task_args, **where, "extra_context": {"dbt_node_config": node.context_dict}}
+    def _group(self, names: tuple[str, ...]) -> TaskGroup:
+        if names not in self._groups:
+            parent = self._group(names[:-1]) if len(names) > 1 else self._dag.task_group
+            self._groups[names] = TaskGroup(names[-1], dag=self._dag, parent_group=parent)
+        return self._groups[names]
 
 
-def _fqn(node: DbtNode) -> str:
-    return f"fqn:{'.'.join(node.fqn or [node.resource_name])}"
+def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: Any) -> BaseOperator:
+    made: Any = _OPERATORS[task.kind](
+        task_id=task_id,
+        select=task.select,
+        exclude=list(task.exclude) or None,
+        doc_md=_documentation(manifest, task),
+        **arguments,
+    )
+    node: DbtNode = made
+    node.dbt_node, node.twins = task.unique_id, task.twins
+    result: BaseOperator = made
+    return result
 
 
-def _outermost(group: TaskGroup) -> TaskGroup:
-    """The group of the whole dbt project, which Cosmos does not hand to a converter."""
-    while group.parent_group is not None and group.group_id != GROUP:
-        group = group.parent_group
-    return group
+def _documentation(manifest: DbtManifest, task: NodeTask) -> str:
+    """Description and columns of a node, as dbt's manifest has them."""
+    node = manifest.nodes[task.unique_id]
+    lines: list[str] = [f"`{task.unique_id}`", "", str(node.get("description") or "").strip()]
+    columns = [column for column in node.get("columns", {}).values() if column.get("description")]
+    if columns and task.kind != "test":
+        lines += ["", "| column | |", "|---|---|", *(_row(column) for column in columns)]
+    return "\n".join(lines).strip()
+
+
+def _row(column: dict[str, Any]) -> str:
+    description = " ".join(str(column["description"]).split()).replace("|", "\\|")
+    return f"| `{column['name']}` | {description} |"

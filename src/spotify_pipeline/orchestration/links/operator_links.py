@@ -25,7 +25,9 @@ def _named(module: str, name: str) -> type:
 
 
 _TASKFLOW = [_named("airflow.providers.standard.decorators.python", "_PythonDecoratedOperator")]
-_NODES = [_named(_DBT, name) for name in ("RunModel", "LoadSeed", "RunDataTest", "CheckFreshness")]
+_NODES = [
+    _named(_DBT, name) for name in ("RunModel", "LoadSeed", "TakeSnapshot", "RunDataTest", "CheckFreshness")
+]
 
 
 class RawLink(BaseOperatorLink):

@@ -1,4 +1,4 @@
-"""What the wiring reads from dbt's manifest."""
+"""What the tasks of a dbt project are: names, selectors, and what each waits for."""
 
 from __future__ import annotations
 
@@ -8,106 +8,178 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.orchestration.dbt.manifest import LABEL_LENGTH, DbtManifest
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, NodeTask
 
-SOURCE = "source.spotify.staging.tracks"
-
-
-def node(kind: str, name: str, *parents: str, **more: Any) -> dict[str, Any]:
-    return {"resource_type": kind, "name": name, "depends_on": {"nodes": list(parents)}} | more
+SOURCE = "source.p.staging.tracks"
 
 
-def generic(name: str, test: str, *parents: str, column: str | None = None, **more: Any) -> dict[str, Any]:
-    return node("test", name, *parents, test_metadata={"name": test}, column_name=column, **more)
+def node(kind: str, name: str, *parents: str, folder: str = "staging", **more: Any) -> dict[str, Any]:
+    return {
+        "unique_id": f"{kind}.p.{name}",
+        "resource_type": kind,
+        "package_name": "p",
+        "name": name,
+        "fqn": ["p", folder, name],
+        "depends_on": {"nodes": list(parents)},
+        "config": {"enabled": True},
+    } | more
 
 
-def manifest(**nodes: dict[str, Any]) -> DbtManifest:
-    """A chain source → a → b → c, `other` beside it, and the given tests."""
-    models = {
-        "model.spotify.a": node("model", "a", SOURCE),
-        "model.spotify.b": node("model", "b", "model.spotify.a"),
-        "model.spotify.c": node("model", "c", "model.spotify.b", "model.spotify.other"),
-        "model.spotify.d": node("model", "d", "model.spotify.c"),
-        "model.spotify.other": node("model", "other", SOURCE),
-    }
-    tests = {
-        f"test.spotify.{name}": test | {"unique_id": f"test.spotify.{name}"} for name, test in nodes.items()
-    }
-    return DbtManifest(
-        {"nodes": models | tests, "sources": {SOURCE: {"source_name": "staging", "name": "tracks"}}}
+def generic(name: str, kind: str, *parents: str, **kwargs: Any) -> dict[str, Any]:
+    return node(
+        "test",
+        name,
+        *parents,
+        test_metadata={"name": kind, "kwargs": {"model": "{{ get_where_subquery(ref('a')) }}", **kwargs}},
+        attached_node=parents[-1],
     )
 
 
-def labels(found: DbtManifest) -> set[str]:
-    return {test.label for test in found.data_tests.values()}
+def manifest(*nodes: dict[str, Any]) -> DbtManifest:
+    """A chain source → a → b → c → d, `other` next to it, and the given nodes."""
+    models = [
+        node("model", "a", SOURCE),
+        node("model", "b", "model.p.a"),
+        node("model", "c", "model.p.b", "model.p.other"),
+        node("model", "d", "model.p.c"),
+        node("model", "other", SOURCE),
+    ]
+    source = node("source", "tracks", source_name="staging") | {"unique_id": SOURCE}
+    return DbtManifest(
+        {
+            "metadata": {"project_name": "p"},
+            "nodes": {found["unique_id"]: found for found in (*models, *nodes)},
+            "sources": {SOURCE: source},
+        }
+    )
+
+
+def task_of(found: dict[str, Any]) -> NodeTask:
+    return manifest(found).tasks[found["unique_id"]]
 
 
 @pytest.mark.parametrize(
-    ("test", "label"),
+    ("found", "task_id"),
     [
-        (generic("unique_a_id", "unique", "model.spotify.a", column="id"), "unique_id"),
-        (generic("source_unique_staging_tracks_id", "unique", SOURCE, column="id"), "unique_id"),
-        (generic("combination_a_x__y", "combination", "model.spotify.a"), "combination"),
-        (generic("adds_up", "holds", "model.spotify.a"), "adds_up"),
-        (node("test", "counts_agree", "model.spotify.a", "model.spotify.b"), "counts_agree"),
+        (node("model", "x", folder="marts"), "marts.x.run"),
+        (node("model", "x") | {"fqn": ["p", "x"]}, "models.x.run"),
+        (node("model", "x") | {"fqn": ["p", "marts", "x", "v2"], "version": 2}, "marts.x_v2.run"),
+        (node("model", "x") | {"package_name": "other", "fqn": ["other", "m", "x"]}, "other.x.run"),
+        (node("seed", "x"), "seeds.x.seed"),
+        (node("snapshot", "x"), "snapshots.x.snapshot"),
+        (generic("unique_a_id", "unique", "model.p.a", column_name="id"), "staging.a.unique_id"),
+        (
+            generic("source_unique_staging_tracks_id", "unique", SOURCE, column_name="id"),
+            "sources.staging_tracks.unique_id",
+        ),
+        (generic("adds_up", "holds", "model.p.a", expression="x > 0"), "staging.a.adds_up"),
+        (node("test", "agree", "model.p.a", "model.p.b"), "staging.a.agree"),
+        (node("test", "of_nothing"), "tests.of_nothing"),
         (
             generic(
                 "relationships_b_id__id__ref_a_",
                 "relationships",
-                "model.spotify.a",
-                "model.spotify.b",
-                column="id",
-                attached_node="model.spotify.b",
+                "model.p.a",
+                "model.p.b",
+                column_name="id",
+                to="ref('a')",
+                field="id",
             ),
-            "b_id_in_a",
+            "staging.b.relationships_id__id__ref_a",
         ),
     ],
-    ids=["column", "source", "no column", "named by its author", "singular", "relationship"],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_label_says_what_is_tested(test: dict[str, Any], label: str) -> None:
-    assert labels(manifest(it=test)) == {label}
+def test_a_task_is_found_by_layer_and_node(found: dict[str, Any], task_id: str) -> None:
+    assert task_of(found).task_id == task_id
 
 
-def test_two_tests_that_would_be_labelled_alike_keep_their_names() -> None:
+@pytest.mark.parametrize("name", ["from finance", "k\u00fcnstler", "x" * 300, "publish"])
+def test_any_name_gives_an_id_that_airflow_takes(name: str) -> None:
+    found = task_of(node("model", name, folder=name))
+    assert found.task_id.isascii()
+    assert len(found.task_id) <= 250
+    assert set(found.task_id) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+    assert found.groups[0] != "publish"
+
+
+def test_an_id_does_not_depend_on_other_tests() -> None:
+    one, other = (
+        generic("holds_a_x_0", "holds", "model.p.a", expression=f"x {sign} 0")
+        | {"unique_id": f"test.p.holds_a_x_0.{sign}"}
+        for sign in (">", "<")
+    )
+    alone = manifest(one).tasks[one["unique_id"]].task_id
+    together = manifest(one, other).tasks
+    assert together[one["unique_id"]].task_id == alone
+    assert together[other["unique_id"]].task_id != alone
+    assert together[one["unique_id"]].twins == (other["unique_id"],)
+
+
+def test_a_node_selects_itself_by_its_full_name() -> None:
     found = manifest(
-        low=generic("in_range_a_x__0", "in_range", "model.spotify.a", column="x"),
-        high=generic("in_range_a_x__9", "in_range", "model.spotify.a", column="x"),
+        node("model", "staging") | {"fqn": ["p", "staging"]}, node("model", "x y", folder="from finance")
+    )
+    assert found.tasks["model.p.x y"].select == "fqn:p.from?finance.x?y"
+    # named like a folder: what is below it would run, too
+    assert found.tasks["model.p.staging"].exclude == tuple(
+        f"fqn:p.staging.{name}" for name in ("a", "b", "c", "d", "other")
     )
 
-    assert labels(found) == {"in_range_a_x__0", "in_range_a_x__9"}
 
-
-def test_a_long_label_is_cut_and_stays_its_own() -> None:
+def test_a_test_holds_back_the_first_nodes_that_follow_all_it_reads() -> None:
     found = manifest(
-        one=node("test", "x" * 200 + "one", "model.spotify.a"),
-        two=node("test", "x" * 200 + "two", "model.spotify.a"),
+        node("test", "own", "model.p.a"),
+        node("test", "across", "model.p.a", "model.p.other"),
+        node("test", "chain", "model.p.a", "model.p.b"),
+        node("test", "last", SOURCE, "model.p.d"),
+        node("test", "of_source", SOURCE),
     )
-
-    assert len(labels(found)) == 2
-    assert {len(label) for label in labels(found)} == {LABEL_LENGTH}
-
-
-def test_a_test_of_several_parents_blocks_their_common_children() -> None:
-    found = manifest(
-        across=node("test", "across", "model.spotify.a", "model.spotify.other"),
-        chain=node("test", "chain", "model.spotify.a", "model.spotify.b"),
-        last=node("test", "last", SOURCE, "model.spotify.d"),
-    )
-    held = {test.name: found.held_back_by(test) for test in found.tests_of_several}
-
-    assert held == {"across": {"model.spotify.c"}, "chain": {"model.spotify.c"}, "last": set()}
-
-
-def test_tests_of_one_parent_are_kept_by_it() -> None:
-    found = manifest(
-        one=node("test", "b_first", "model.spotify.a"),
-        two=node("test", "a_second", "model.spotify.a"),
-        both=node("test", "both", "model.spotify.a", "model.spotify.b"),
-    )
-
-    assert {parent: [test.name for test in tests] for parent, tests in found.tests_of_one.items()} == {
-        "model.spotify.a": ["a_second", "b_first"]
+    held = {
+        test: {key for key, task in found.tasks.items() if f"test.p.{test}" in task.upstream}
+        for test in ("own", "across", "chain", "last", "of_source")
     }
+    assert held == {
+        "own": {"model.p.b"},
+        "across": {"model.p.c"},
+        "chain": {"model.p.c"},
+        "last": set(),
+        "of_source": {"model.p.a", "model.p.other"},
+    }
+    assert found.tasks["test.p.across"].upstream == {"model.p.a", "model.p.other"}
+
+
+def test_an_ephemeral_model_has_no_task_and_its_edges_stay() -> None:
+    inline = node("model", "inline", "model.p.a", config={"materialized": "ephemeral"})
+    found = manifest(
+        inline,
+        node("model", "after", "model.p.inline"),
+        node("test", "of_inline", "model.p.inline", attached_node="model.p.inline"),
+    )
+    assert "model.p.inline" not in found.tasks
+    assert found.tasks["model.p.after"].upstream == {"model.p.a", "test.p.of_inline"}
+    assert found.tasks["test.p.of_inline"].upstream == {"model.p.a"}
+
+
+def test_what_is_disabled_has_no_task_and_is_not_counted() -> None:
+    gone = node("test", "gone", "model.p.a", config={"enabled": False})
+    assert gone["unique_id"] not in manifest(gone).tasks
+    assert manifest(gone).data_tests == frozenset()
+
+
+def test_a_source_has_a_task_where_its_freshness_is_declared() -> None:
+    late = node("source", "late", source_name="s", freshness={"warn_after": {"count": 1, "period": "day"}})
+    found = manifest()
+    assert SOURCE not in found.tasks
+    found = DbtManifest({**found.raw, "sources": {"source.p.late": late}})
+    assert found.tasks["source.p.late"].task_id == "sources.s_late.freshness"
+    assert found.tasks["source.p.late"].select == "source:p.s.late"
+
+
+def test_a_kind_of_node_without_a_task_is_refused() -> None:
+    found = DbtManifest({**manifest().raw, "functions": {"function.p.f": {}}})
+    with pytest.raises(ConfigurationError, match=r"function\.p\.f"):
+        assert found.tasks
 
 
 @pytest.mark.parametrize("content", [None, "{"], ids=["missing", "damaged"])

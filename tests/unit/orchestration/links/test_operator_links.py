@@ -44,8 +44,8 @@ def test_links_name_the_operators_as_airflow_stores_them() -> None:
         (links.ReportLink(), key_of("publish", "dag_of_others"), ""),
         (
             links.CompiledSqlLink(),
-            key_of("dbt.models.marts.dim_track.run", "spotify_transform"),
-            "/runs/manual__1%2B0/tasks/dbt.models.marts.dim_track.run/rendered_templates",
+            key_of("marts.dim_track.run", "spotify_transform"),
+            "/runs/manual__1%2B0/tasks/marts.dim_track.run/rendered_templates",
         ),
     ],
 )

@@ -1,0 +1,69 @@
+"""Any dbt project becomes tasks: the DAG imports, and each test that dbt would run has one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+from spotify_pipeline.orchestration.dbt.operators import DbtNode, RunDataTest, TakeSnapshot
+from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
+from tests.unit.orchestration.dbt.odd_project import odd_project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return odd_project(tmp_path_factory.mktemp("odd"))
+
+
+@pytest.fixture(scope="module")
+def dag(project: Path) -> DAG:
+    with DAG("of_this_test", schedule=None) as made:
+        dbt_tasks(project, made)
+    return made
+
+
+def nodes(dag: DAG) -> dict[str, DbtNode]:
+    return {str(task.dbt_node): task for task in dag.tasks if isinstance(task, DbtNode)}
+
+
+def test_each_test_that_dbt_would_run_has_one_task(project: Path, dag: DAG) -> None:
+    listed = subprocess.run(  # noqa: S603 - our own command line
+        [
+            str(Path(sys.executable).parent / "dbt"),
+            *("--quiet", "ls", "--resource-type", "test", "--output", "json", "--output-keys", "unique_id"),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wanted = [json.loads(line)["unique_id"] for line in listed.stdout.splitlines() if line.startswith("{")]
+    tests = [str(task.dbt_node) for task in dag.tasks if isinstance(task, RunDataTest)]
+    assert sorted(tests) == sorted(wanted)
+    assert len(wanted) > 100
+
+
+def test_all_that_a_user_may_add_is_rendered(dag: DAG) -> None:
+    found = nodes(dag)
+    added = {
+        "model.spotify.in_root",
+        "model.spotify.stg_finance",
+        "model.spotify.stg_künstler",
+        "model.spotify.stg_versioned.v1",
+        "model.spotify.stg_versioned.v2",
+        "model.shared.shared_model",
+        "snapshot.spotify.snap_artists",
+        "test.spotify.of_no_model",
+        "source.spotify.more.plays",
+    }
+    assert added <= found.keys()
+    assert isinstance(found["snapshot.spotify.snap_artists"], TakeSnapshot)
+    assert {"model.spotify.stg_inline", "model.spotify.stg_disabled"}.isdisjoint(found)
+    after = dag.get_task("staging.stg_after_inline.run").upstream_task_ids
+    assert {"staging.stg_odd.run", "staging.stg_inline.unique_track_id"} <= after
+    assert all(len(task_id) <= 250 and task_id.isascii() for task_id in dag.task_ids)
