@@ -51,7 +51,7 @@ def lineage_of_model(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> t
         should_store_compiled_sql=False,
     )
     run = SimpleNamespace(run_id="run", partition_key="2026-11-05")
-    context = {"dag_run": run, "ti": SimpleNamespace(try_number=1), "run_id": "run"}
+    context = {"dag_run": run, "ti": SimpleNamespace(task_id="run", try_number=1), "run_id": "run"}
     operator.execute(context)
     return operator.get_openlineage_facets_on_complete(None), info
 

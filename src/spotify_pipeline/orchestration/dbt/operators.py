@@ -94,7 +94,8 @@ class DbtNode:
             with _without(self.twins, manifest):
                 result = _invoke(manifest, command, env, cwd)
         run = context["dag_run"]
-        results = node_results(_outcomes(result))
+        # hooks have results, too, and belong to no node
+        results = [found for found in node_results(_outcomes(result)) if found.resource_type != "operation"]
         count_results(results)
         write_results(
             warehouse,
@@ -115,10 +116,9 @@ class DbtNode:
         Raises:
             WrongNode: nothing or something else ran.
         """
-        nodes = [unique_id for unique_id in ran if not unique_id.startswith("operation.")]  # hooks
-        if nodes != [self.dbt_node]:
+        if ran != [self.dbt_node]:
             raise WrongNode(
-                f"dbt ran {', '.join(nodes) or 'nothing'} for the task of {self.dbt_node}: "
+                f"dbt ran {', '.join(ran) or 'nothing'} for the task of {self.dbt_node}: "
                 "run `make dbt-manifest`, so that the DAG and the project agree"
             )
 

@@ -23,7 +23,7 @@ DAG_FILE = PROJECT_ROOT / "dags" / "spotify_transform.py"
 # relations to the graph, names of the place in it, and what only serves a process without the parsed project
 IGNORED = {
     "task_id", "label", "task_group", "dag", "upstream_task_ids", "downstream_task_ids", "start_date",
-    "extra_context", "manifest_filepath", "cache_dir", "profile_config",
+    "extra_context", "params", "manifest_filepath", "cache_dir", "profile_config",
 }  # fmt: skip
 
 
