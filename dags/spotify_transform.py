@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, TriggerRule, dag, task
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import IdentityMapper, Param, PartitionedAssetTimetable, TriggerRule, dag, task
 
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
@@ -24,6 +25,21 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
     catchup=False,
     default_args=default_args(),
     **watched("spotify_transform"),
+    params={
+        "full_refresh": Param(
+            False,
+            type="boolean",
+            title="Full refresh",
+            description="build incremental models and seeds from nothing, as after a change of their columns",
+        ),
+        "select": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Models of the full refresh",
+            description="names, one a line; none: all of them. Everything else is built as always",
+        ),
+    },
     tags=["spotify", "dbt"],
     doc_md="""
 ### What it does
@@ -35,6 +51,7 @@ test as a task of its own, then `publish`, `catch_up` and `write_docs`.
 * `catch_up` builds the tables that were read before once more, so that a single task can be cleared later.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
   single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
+* `announce` starts `spotify_published`, which emits `spotify_marts_published` for DAGs without partitions.
 * `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
   It holds nothing back: when it cannot, it is skipped and says why.
 
@@ -46,6 +63,9 @@ model or test runs by itself, then what follows it.
 A failing test stops the models behind it and `publish`, nothing else. Its log has the compiled SQL and the
 table of `dbt_audit` that holds the failing rows. After a repair clear that one task. An outage was tried
 five times over some minutes before; a test that found bad rows is not tried again.
+
+### To build a table from nothing
+Trigger it with the date as partition key, *Full refresh* on, and the model's name below it.
 
 ### When a test only warns
 Its task is green and has the button *Warning*, an alert is sent once a day, and `ops.dbt_result` has the
@@ -71,10 +91,18 @@ def spotify_transform() -> None:
         """Ask for this partition again, where loads came in and a test may have compared old with new."""
         return require_newer_load(load_seq)
 
+    announce = TriggerDagRunOperator(
+        task_id="announce",
+        trigger_dag_id="spotify_published",
+        conf={"partition": "{{ dag_run.partition_key }}"},
+        doc_md="Start `spotify_published`, whose asset starts DAGs that know no partitions.",
+    )
     covered = watermark()
     nodes = dbt_tasks(DBT_PROJECT, covered.operator.dag)
     covered >> nodes.first
-    nodes.last >> publish(covered) >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
+    published = publish(covered)
+    nodes.last >> published >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
+    published >> announce
     nodes.last >> build_again(covered)
 
 

@@ -83,6 +83,7 @@ def catch_up(project: Path) -> CatchUp:
         task_id="catch_up",
         select=[manifest.tasks[model].select for model in models],
         exclude="resource_type:unit_test",
+        full_refresh="{{ params.full_refresh }}",
         dbt_cmd_flags=["--threads", "4"],
         doc_md="Build the marts once more in the schema that is not read any more.",
         **node_arguments(project),

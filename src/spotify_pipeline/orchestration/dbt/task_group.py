@@ -56,6 +56,8 @@ COMMON: dict[str, Any] = {
     "dbt_executable_path": ExecutionConfig().dbt_executable_path,
 }
 MANIFEST = Path("target", "manifest.json")
+# whether a task builds its table from nothing, from the params of a run that is triggered by hand
+_FULL_REFRESH = "{{{{ params.full_refresh and (not params.select or '{name}' in params.select) }}}}"
 _OPERATORS: dict[str, type[Any]] = {
     "model": RunModel,
     "seed": LoadSeed,
@@ -192,6 +194,8 @@ class _Renderer:
 
 
 def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: Any) -> BaseOperator:
+    if task.kind in {"model", "seed"}:
+        arguments["full_refresh"] = full_refresh(manifest.nodes[task.unique_id]["name"])
     made: Any = _OPERATORS[task.kind](
         task_id=task_id,
         select=task.select,
@@ -203,6 +207,11 @@ def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: 
     node.dbt_node, node.twins = task.unique_id, task.twins
     result: BaseOperator = made
     return result
+
+
+def full_refresh(name: str) -> str:
+    """Return the template that says whether a model or seed is built from nothing in a run."""
+    return _FULL_REFRESH.format(name=name)
 
 
 def _documentation(manifest: DbtManifest, task: NodeTask) -> str:
