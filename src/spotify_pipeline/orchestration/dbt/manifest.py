@@ -41,7 +41,7 @@ class NodeTask:
         name: name of the task in the last group.
         select: what dbt is asked to run.
         exclude: what else that would run.
-        twins: unique ids that no selector of dbt can tell from this one.
+        twins: unique ids of nodes that every selector of this one matches, too.
         upstream: unique ids of the tasks that it waits for.
     """
 

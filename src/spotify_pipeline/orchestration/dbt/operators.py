@@ -60,7 +60,7 @@ class DbtNode:
     dbt_node: str | None = None
     """Unique id of the one node that the task is for."""
     twins: tuple[str, ...] = ()
-    """Unique ids of nodes that dbt cannot tell from it: data tests whose names are alike once cleaned."""
+    """Unique ids of nodes with the same selector: data tests whose names are alike once cleaned."""
 
     # statuses that mean bad data, not a query that could not run
     bad_data = frozenset({"fail"})
