@@ -14,7 +14,7 @@ import psycopg
 
 from spotify_pipeline.errors import BuildIncomplete, MartsPinned, SchemaVersionError
 
-# in r0003_publication_by_switch.sql, too
+# in r0002_publication_by_switch.sql, too
 _MARTS_LOCK = 0x5350_4F54_0006
 
 

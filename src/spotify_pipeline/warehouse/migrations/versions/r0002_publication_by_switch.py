@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "r0003"
-down_revision = "r0002"
+revision = "r0002"
+down_revision = "r0001"
 branch_labels = None
 depends_on = None
 
