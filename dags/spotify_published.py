@@ -28,6 +28,9 @@ ordinary `schedule=[Asset("spotify_marts_published")]`: Airflow starts none of t
 
 ### Running it again
 Any time: it starts the DAGs that wait for the asset once more, and changes nothing.
+
+### When it is red
+The marts are published; the DAGs that wait for the asset were not started. Clear its task.
 """,
 )
 def spotify_published() -> None:

@@ -8,6 +8,7 @@
     │   ├── RateLimited             429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable         the object store cannot be reached
     │   ├── WarehouseUnavailable    Postgres cannot be reached, or the connection was lost
+    │   ├── MartsPinned             readers keep the published marts for longer than a publication waits
     │   ├── EngineLost              Spark cannot be reached, or lost a job
     │   ├── LeaseLost               a newer attempt has begun the stage and takes precedence
     │   └── PartitionBusy           another run is loading the partition and takes precedence
@@ -25,6 +26,8 @@
         ├── UnsafeLink              a `next` link or redirect leaves the API's own host
         ├── NothingRetained         no raw of the dates is kept, or the range is no range
         ├── PastPartition           the date is not the API's, and no raw of it exists
+        ├── BuildIncomplete         the tables to publish are not all built and tested
+        ├── WrongNode               dbt ran another node than the task's own
         ├── QuarantineShareExceeded too large a share of a source is bad
         ├── SourcesFailed           a source failed, the others were loaded
         ├── ReconciliationError     fetched is not loaded + quarantined + duplicates + set aside

@@ -63,7 +63,7 @@ def test_every_data_test_is_an_airflow_task_of_its_own(running: Running) -> None
     run = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())[0]
     tasks = running.api.tasks(TRANSFORM, run["dag_run_id"])
     of_tests = [task for task in tasks if task["operator_name"] == "RunDataTest"]
-    assert len({task["task_id"] for task in of_tests}) == dbt_nodes(MANIFEST)["tests"] >= 60
+    assert len({task["task_id"] for task in of_tests}) == dbt_nodes(MANIFEST)["tests"] > 0
     assert {task["state"] for task in of_tests} == {"success"}
 
 

@@ -14,7 +14,7 @@ from tests.faults.random_proxy import FaultProxy, Poison, Toxic
 from tests.faults.random_run import Runner, runner
 from tests.faults.random_schedule import Kind, draw
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 # one of each sort: worker, twins, network, full disk, closed bucket, damaged objects
 SEEDS = (0, 7, 13, 14, 20, 30, 33)
 RESPONSE = b"x" * 50_000

@@ -18,7 +18,7 @@ from spotify_pipeline.orchestration.dbt.results import WARNING_KEY, BadData, nod
 from spotify_pipeline.settings import PROJECT_ROOT
 from tests.integration.dbt.dbt_warehouse import Warehouse, fill
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PROFILE = ProfileConfig("spotify", "warehouse", profiles_yml_filepath=PROJECT_ROOT / "dbt" / "profiles.yml")
 TEST = "source_spotify_id_spotify_tracks_track_id"
 

@@ -11,7 +11,7 @@ from dbt.cli.main import dbtRunner
 
 from spotify_stack.dbt_manifest import DBT_PROJECT, OUTPUT_FOLDERS
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def dbt(project: Path, *arguments: str) -> list[str]:
@@ -36,10 +36,10 @@ def test_a_changed_model_selects_itself_and_what_follows_it(
     select = ("ls", "--select", "state:modified+", "--resource-type", "model", "--state", str(state))
 
     assert dbt(project, *select) == []
-    model = project / "models" / "marts" / "fct_playlist_entry.sql"
+    model = project / "models" / "marts" / "playlists" / "fct_playlist_entry.sql"
     model.write_text(model.read_text(encoding="utf-8") + "\nwhere true\n", encoding="utf-8")
 
     assert dbt(project, *select) == [
-        "spotify.marts.fct_playlist_entry",
-        "spotify.marts.mart_playlist_churn",
+        "spotify.marts.playlists.fct_playlist_entry",
+        "spotify.marts.playlists.mart_playlist_churn",
     ]

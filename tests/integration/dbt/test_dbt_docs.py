@@ -24,7 +24,7 @@ from spotify_stack.object_store import HOST, SeaweedServer
 from spotify_stack.ports import PortReservation
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KEYS = ["docs/dbt/index.html", "docs/dbt/manifest.json", "docs/dbt/catalog.json"]
 # as the task of spotify_transform has it
 GENERATE = ("docs", "generate", "--exclude", "resource_type:test", "resource_type:unit_test")
@@ -136,7 +136,8 @@ def run_task(warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DBT", json.dumps(warehouse_dbt))
     monkeypatch.setenv("AIRFLOW_CONN_SPOTIFY_LAKE", json.dumps(lake))
     run = SimpleNamespace(partition_key=str(DAY), run_id="run")
-    context: Any = {"dag_run": run, "ti": SimpleNamespace(try_number=1), "run_id": "run"}
+    instance = SimpleNamespace(task_id="write_docs", try_number=1)
+    context: Any = {"dag_run": run, "ti": instance, "run_id": "run"}
     with DAG("documented", schedule=None):
         task = write_docs(PROJECT_ROOT / "dbt")
     try:

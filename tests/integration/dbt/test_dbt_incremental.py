@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FACTS = "select * from marts.fct_track_daily order by track_id, observed_on"
 
 

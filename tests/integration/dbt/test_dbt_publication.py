@@ -18,7 +18,7 @@ from spotify_pipeline.warehouse.publication import publish
 from spotify_stack.dbt_manifest import MANIFEST
 from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def info(warehouse: Warehouse, role: str) -> ConnectionInfo:

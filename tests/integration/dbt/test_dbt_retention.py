@@ -10,7 +10,7 @@ import pytest
 from spotify_pipeline.warehouse.retention import DELETE
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, group, spotify_id, statuses
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 DAYS = [DAY + timedelta(days=number) for number in range(12)]
 FLOOR = DAYS[5]
 # columns whose values are content that goes with its row, or say when the row was made

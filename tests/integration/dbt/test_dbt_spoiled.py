@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SPOILED = (
     "update staging.tracks set track_id = 'short' where name = 'Stray'",

@@ -21,7 +21,7 @@ from spotify_stack.dbt_manifest import DBT_PROJECT, MANIFEST
 from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse, fill
 from tests.unit.orchestration.dbt.odd_project import odd_project
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 RESULTS = "select unique_id, status from ops.dbt_result where task_id = %s order by id"
 Execute = Callable[[str], list[tuple[Any, ...]]]
 

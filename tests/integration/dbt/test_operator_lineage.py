@@ -20,7 +20,7 @@ from spotify_pipeline.orchestration.lineage import table_dataset
 from spotify_pipeline.settings import PROJECT_ROOT
 from tests.integration.dbt.dbt_warehouse import PASSWORD, Warehouse
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def lineage_of_model(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> t
     monkeypatch.setattr(transform_operators, "from_airflow", lambda _: info)
     operator = RunModel(
         task_id="run",
-        select="fqn:spotify.staging.stg_tracks",
+        select="fqn:spotify.staging.spotify.stg_tracks",
         project_dir=str(PROJECT_ROOT / "dbt"),
         profile_config=ProfileConfig(
             PROFILE, TARGET, profiles_yml_filepath=PROJECT_ROOT / "dbt" / "profiles.yml"

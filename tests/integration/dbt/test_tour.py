@@ -18,7 +18,7 @@ from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
 from tests.integration.pipeline import PASSWORDS, Pipeline
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SEEDED_DAYS = [date(2026, 11, day) for day in (20, 21, 22)]
 REFERENCE_DAYS = [date(2021, 2, 26), date(2021, 3, 19)]
@@ -112,8 +112,9 @@ def test_the_tour_over_the_reference_catalogue(
         "select count(*) filter (where popularity_change > 0), count(*) filter (where popularity_change < 0)"
         " from marts.mart_popularity_movers",
     )[1]
-    assert risers > 100
-    assert fallers > 100
+    assert risers == 100, "the mart keeps the hundred largest"
+    assert fallers == 100
     page = build_report(pipeline.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
-    assert "Popularity on the move" in page
+    # the page shows moves within seven days, and these dates are three weeks apart
+    assert "Popularity on the move" not in page
     assert "Popularity is not shown" not in page

@@ -12,7 +12,7 @@ import pytest
 
 from spotify_pipeline.settings import PROJECT_ROOT, Settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HERE = Path(__file__).parent
 
 

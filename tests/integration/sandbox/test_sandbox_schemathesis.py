@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from spotify_sandbox.testing import RunningSandbox
 from tests.integration.sandbox.api_client import artist_ids, get
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PATHS = (
     "/artists/{id}",
     "/artists/{id}/albums",

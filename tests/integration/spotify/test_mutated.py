@@ -22,7 +22,7 @@ from tests.integration.spotify.clients import ClientMaker
 from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer
 from tests.integration.spotify.store import Store
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 ID = "4aawyAB9vmqN3uQ7FjRGTy"
 SOURCES = {
     SourceKind.ARTIST: Source("s", SourceKind.ARTIST, (ID,), ("album",)),

@@ -53,6 +53,8 @@ RECORD_POISON = {
     "fraction": ', "track_number": 1.5',
     "word-for-a-flag": ', "explicit": "false"',
 }
+# a track without an id is not available, which is no fault of the record
+SET_ASIDE = {"id-null"}
 
 
 def track(number: int) -> dict[str, Any]:
@@ -129,11 +131,13 @@ def test_promise_8_a_bad_record_never_stops_the_good_ones(poisoned: Poisoned) ->
         assert not isinstance(state, PipelineError), (name, str(state))
         assert state.status == "complete", name
         counts = state.counts["track"]
-        assert (counts.fetched, counts.loaded, counts.quarantined) == (GOOD + 1, GOOD, 1), name
+        assert (counts.fetched, counts.loaded) == (GOOD + 1, GOOD), name
+        bad = (0, 1) if name in SET_ASIDE else (1, 0)
+        assert (counts.quarantined, counts.set_aside) == bad, name
         assert state.counts["album"].loaded == 1, name
         assert all(kind.adds_up for kind in state.counts.values()), name
     refused = pipeline.query("SELECT source, pointer FROM ops.quarantined_record ORDER BY source")
-    assert refused == [(name, "/tracks/items/0") for name in sorted(RECORD_POISON)]
+    assert refused == [(name, "/tracks/items/0") for name in sorted(RECORD_POISON.keys() - SET_ASIDE)]
     # each table is there, holds what was good and nothing else
     assert pipeline.query(
         "SELECT count(*), count(*) FILTER (WHERE name = 'Track ' || track_id::numeric) FROM staging.tracks"

@@ -81,7 +81,7 @@ def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
     """Another link for each recording: nothing else becomes different."""
     base, project = PROJECT_ROOT / "dbt", tmp_path / "dbt"
     shutil.copytree(base, project, ignore=shutil.ignore_patterns(*OUTPUT_FOLDERS))
-    model = project / "models" / "marts" / "dim_recording.sql"
+    model = project / "models" / "marts" / "catalogue" / "dim_recording.sql"
     sql = model.read_text()
     assert "canonical.spotify_url," in sql
     model.write_text(sql.replace("canonical.spotify_url,", "upper(canonical.spotify_url) as spotify_url,"))

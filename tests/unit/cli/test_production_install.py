@@ -12,7 +12,7 @@ import pytest
 from spotify_pipeline.cli.main import COMMANDS
 
 SCRIPT = Path(__file__).with_name("production_install.py")
-NEED_AN_EXTRA = {"demo", "up", "down", "dbt", "sandbox"}
+NEED_AN_EXTRA = {"demo", "up", "down", "reset", "dbt", "sandbox"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
