@@ -10,6 +10,7 @@ bytes, and an object that holds them already is left alone.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ INDEX, MANIFEST, CATALOG = keys.DOCS_PAGE, "manifest.json", "catalog.json"
 _OF_THE_RUN = {"generated_at", "invocation_id", "invocation_started_at", "run_started_at", "env", "user_id"}
 # of each node
 _OF_THE_PLACE = {"created_at", "root_path", "build_path", "compiled_path"}
+# in the compiled SQL of incremental models: the load up to which the model has seen staging
+_WATERMARK = re.compile(r"(load_seq [<>]=? )\d+")
 # what dbt's page holds where `dbt docs generate --static` puts the artifacts
 _INLINE = {MANIFEST: '"MANIFEST.JSON INLINE DATA"', CATALOG: '"CATALOG.JSON INLINE DATA"'}
 
@@ -73,7 +76,8 @@ def _steady(path: Path) -> str:
             for name, entry in entries.items():
                 entries[name] = _without(entry, _OF_THE_PLACE) if isinstance(entry, dict) else entry
     # dbt describes the tables where it built them; people read them where they are published
-    return json.dumps(content, sort_keys=True, ensure_ascii=False).replace(MARTS_BUILD, MARTS)
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False).replace(MARTS_BUILD, MARTS)
+    return _WATERMARK.sub(r"\g<1>:watermark", text)
 
 
 def _without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:

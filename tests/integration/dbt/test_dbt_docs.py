@@ -55,6 +55,7 @@ def target(tmp_path: Path) -> Path:
     page = '<script>n=["MANIFEST.JSON INLINE DATA","CATALOG.JSON INLINE DATA"]</script>'
     (folder / "index.html").write_text(page)
     node = {"name": "ends </script>", "created_at": 1.5, "compiled_path": "/here/dim.sql"}
+    node["compiled_code"] = "select 1 where load_seq > 905"
     metadata = {"dbt_version": "1", "generated_at": "now", "env": {}}
     artifact = {"metadata": metadata, "nodes": {"model.a": node}}
     for name in ("manifest.json", "catalog.json"):
@@ -65,7 +66,8 @@ def target(tmp_path: Path) -> Path:
 def test_the_docs_page_stands_alone_without_run_details(target: Path) -> None:
     files = documentation(target)
 
-    kept = {"metadata": {"dbt_version": "1"}, "nodes": {"model.a": {"name": "ends </script>"}}}
+    node = {"name": "ends </script>", "compiled_code": "select 1 where load_seq > :watermark"}
+    kept = {"metadata": {"dbt_version": "1"}, "nodes": {"model.a": node}}
     assert json.loads(files["manifest.json"]) == json.loads(files["catalog.json"]) == kept
     page = files["index.html"].decode()
     assert page.count("</script>") == 1, "a name must not end the script that it stands in"
