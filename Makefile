@@ -70,7 +70,7 @@ status: .venv ## show the state of each service of the stack
 # test files run in parallel, except those that drive a whole Airflow: it has the machine to itself
 WORKERS ?= auto
 .PHONY: test
-test: .venv dbt-manifest ## run the unit and integration tests, and one chain through the scheduler: 8 minutes on 2 cores
+test: .venv dbt-manifest ## run the unit and integration tests and one chain through the scheduler
 	@failed=0; \
 	$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile || failed=1; \
 	$(BIN)/python -m pytest -m "not slow" tests/e2e || failed=1; \
