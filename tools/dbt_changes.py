@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -82,8 +83,10 @@ def base_project(ref: str, folder: Path) -> Path:
     """Unpack the dbt project of a commit into `folder`.
 
     Raises:
-        ConfigurationError: git has no such commit, or the commit has no dbt project.
+        ConfigurationError: git is not installed or has no such commit, or the commit has no dbt project.
     """
+    if shutil.which("git") is None:
+        raise ConfigurationError(f"the dbt project of '{ref}' cannot be read: git is not installed")
     done = subprocess.run(  # noqa: S603 - git takes the name as one argument
         ["git", "archive", "--format=tar", ref, "dbt"],  # noqa: S607
         cwd=PROJECT_ROOT,

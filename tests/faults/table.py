@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -80,6 +81,8 @@ def write(rows: Sequence[Row], folder: Path, *, heading: str, seconds: float) ->
 def commit() -> str:
     """Short name of the commit that is tested, with a `+` where files differ from it."""
     git = ["git", "-C", str(PROJECT_ROOT)]
+    if shutil.which("git") is None:
+        return "no commit"
     asked = subprocess.run(  # noqa: S603
         [*git, "describe", "--always", "--dirty=+", "--abbrev=9"], capture_output=True, text=True, check=False
     )

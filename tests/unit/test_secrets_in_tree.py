@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -33,13 +34,11 @@ OWN_CODE = {".py", ".sh", ".sql", ".yml", ".yaml", ".toml", ".md", ".txt", ".jso
 
 def tracked() -> list[Path]:
     """Files of the project: git's, or all where there is no git (an unpacked release)."""
-    done = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    named = [ROOT / name for name in done.stdout.decode().split("\0") if name]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = b""
+    if shutil.which("git"):
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False).stdout  # noqa: S603
+    named = [ROOT / name for name in listed.decode().split("\0") if name]
     left_out = {".git", ".venv", "build", "target"}
     everything = (path for path in ROOT.rglob("*") if not left_out & set(path.relative_to(ROOT).parts))
     return [path for path in named or everything if path.is_file()]

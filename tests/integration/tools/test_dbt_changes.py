@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,7 @@ def test_no_change_builds_nothing(base: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "postgres").exists()
 
 
-def test_a_model_that_is_gone_is_told(base: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
     project = changed(base, tmp_path, "select 1 as id")
     (project / "models" / "second.sql").unlink()
     (project / "models" / "_models.yml").unlink()
@@ -101,7 +103,46 @@ def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
     assert f"- changed: `spotify_url` in {diff.changed} rows" in change.markdown()
 
 
-def test_a_commit_that_git_does_not_know_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbt_changes, "PROJECT_ROOT", tmp_path)
-    with pytest.raises(ConfigurationError, match="'no-such-commit' cannot be had from git"):
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with one commit: the project itself may be an unpacked archive."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    folder = tmp_path / "repository"
+    (folder / "dbt").mkdir(parents=True)
+    (folder / "dbt" / "dbt_project.yml").write_text("name: spotify\n")
+    # nothing of the user's own git: no hooks, no signing, no repository of a parent process
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)  # noqa: S603, S607
+    monkeypatch.setattr(dbt_changes, "PROJECT_ROOT", folder)
+    return folder
+
+
+def test_the_project_of_a_commit_is_unpacked(repository: Path, tmp_path: Path) -> None:
+    (repository / "dbt" / "dbt_project.yml").write_text("name: changed since\n")
+    project = base_project("HEAD", tmp_path / "base")
+    assert (project / "dbt_project.yml").read_text() == "name: spotify\n"
+
+
+@pytest.mark.usefixtures("repository")
+def test_an_unknown_commit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'no-such-commit' cannot be read from git"):
         base_project("no-such-commit", tmp_path)
+
+
+def test_a_folder_without_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbt_changes, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ConfigurationError, match="'HEAD' cannot be read from git"):
+        base_project("HEAD", tmp_path)
+
+
+def test_a_machine_without_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="git is not installed"):
+        base_project("HEAD", tmp_path)
