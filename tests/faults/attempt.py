@@ -169,7 +169,7 @@ def _tell(writing: int, data: bytes) -> None:
 
 
 def _read(reading: int, deadline: float) -> tuple[bytes, bool]:
-    parts = []
+    parts: list[bytes] = []
     while True:
         ready, _, _ = select.select([reading], [], [], max(deadline - time.monotonic(), 0.0))
         if not ready:

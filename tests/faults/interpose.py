@@ -92,7 +92,7 @@ class Interposer:
                 raise httpx.ReadError("[Errno 104] Connection reset by peer")
             return httpx.Response(response.status_code, headers=response.headers, stream=_BrokenBody(body))
 
-        httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
+        httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign,assignment]
 
     def _watch_store(self) -> None:
         send = urllib3.PoolManager.urlopen
@@ -109,7 +109,7 @@ class Interposer:
             response.release_conn()
             raise _store_gone(url, urllib3.exceptions.ProtocolError("Connection aborted."))
 
-        urllib3.PoolManager.urlopen = urlopen  # type: ignore[method-assign]
+        urllib3.PoolManager.urlopen = urlopen  # type: ignore[method-assign,assignment]
 
     def _watch_warehouse(self) -> None:
         open_, wait = psycopg.connect, psycopg.Connection.wait

@@ -91,7 +91,7 @@ def versions(environment: Environment) -> dict[str, list[tuple[Any, ...]]]:
 def backwards(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
     """Promise 2: from raw alone, the last day first and twice, and the last source first."""
     last = moments[-1]
-    first, second = (day := sorted({m.step.day for m in moments}))[0], day[-1]
+    first, *_, second = sorted({m.step.day for m in moments})
     environment.go_to(second)
     environment.put_back(moments[0].before)
     raw = {key: stored for key, stored in last.after.objects.items() if key.startswith("raw/")}

@@ -55,7 +55,7 @@ def markdown(rows: Sequence[Row]) -> str:
         total.lost += row.lost
         total.wrong += row.wrong
         total.seconds += row.seconds
-    lines = [HEADINGS, ("---", "---", "---:", "---:", "---:", "---:", "---:")]
+    lines: list[tuple[str, ...]] = [HEADINGS, ("---", "---", "---:", "---:", "---:", "---:", "---:")]
     lines += [row.cells() for row in (*rows, total)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -66,8 +66,9 @@ class Pipeline:
     def lake(self) -> Lake:
         return self.runtime.lake
 
-    def list_sources(self, *entries: dict[str, object]) -> None:
-        self.sources_file.write_text(yaml.safe_dump({"version": 1, "sources": list(entries)}))
+    def list_sources(self, *entries: Mapping[str, object]) -> None:
+        listed = [dict(entry) for entry in entries]
+        self.sources_file.write_text(yaml.safe_dump({"version": 1, "sources": listed}))
 
     def go_to(self, day: date, time: str = "06:00:00") -> None:
         self.sandbox.control.set_clock(f"{day.isoformat()}T{time}Z")

@@ -7,6 +7,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -53,7 +54,10 @@ def with_defaults(value: str) -> str:
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    return yaml.safe_load(with_defaults((ROOT / "docker-compose.override.yml").read_text()))
+    document: dict[str, Any] = yaml.safe_load(
+        with_defaults((ROOT / "docker-compose.override.yml").read_text())
+    )
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +105,14 @@ def test_each_connection_leads_to_a_service_and_its_own_port(
     for conn_id, info in connections.items():
         host, port = info.host, info.port
         if conn_id == SPOTIFY_API:
-            host, port = re.fullmatch(r"http://([a-z]+):(\d+)/v1", info.require("api_url")).groups()  # type: ignore[union-attr]
+            url = urlsplit(info.require("api_url"))
+            assert (url.scheme, url.path) == ("http", "/v1")
+            host, port = url.hostname, url.port
             assert info.require("accounts_url") == f"http://{host}:{port}"
             assert address_of(info, "api_url", "") == info.require("api_url")
         if conn_id == SPOTIFY_USER:  # a login at the address of spotify_api
             continue
+        assert host is not None
         assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}
 
 

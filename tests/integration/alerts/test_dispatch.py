@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,12 @@ def test_a_cause_is_told_once_and_counted_after_that(warehouse: Warehouse, lake:
 
 def test_another_partition_cause_or_subject_is_told_too(warehouse: Warehouse, lake: Lake) -> None:
     channel = Recording("file")
-    others = [{"partition": "2026-11-06"}, {"cause": "Other"}, {"subject": "u"}, {"partition": ""}]
+    others: list[dict[str, Any]] = [
+        {"partition": "2026-11-06"},
+        {"cause": "Other"},
+        {"subject": "u"},
+        {"partition": ""},
+    ]
     for other in [{}, *others]:
         dispatch(replace(ALERT, **other), [channel], warehouse=warehouse.info, lake=lambda: lake)
     assert len(channel.got) == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -167,7 +167,7 @@ class Warehouse:
         )
         self.member("playlist", word, day)
 
-    def reading(self, word: str, day: date, tracks: list[str | None], *, complete: bool = True) -> None:
+    def reading(self, word: str, day: date, tracks: Sequence[str | None], *, complete: bool = True) -> None:
         """A reading of a playlist and what stood on it; None is an episode."""
         self.read("playlist", spotify_id(word), day, len(tracks), complete=complete)
         for position, track in enumerate(tracks):
@@ -268,9 +268,9 @@ def fill(warehouse: Warehouse, *, extended: bool) -> None:
 
     The listener's library and top tracks are of two days.
     """
-    popularity = {"popularity": 50} | group("popularity") if extended else {}
-    label = {"label": "Blue Note"} | group("label") if extended else {}
-    followers = {"followers": 1_000} if extended else {}
+    popularity: dict[str, Any] = {"popularity": 50} | group("popularity") if extended else {}
+    label: dict[str, Any] = {"label": "Blue Note"} | group("label") if extended else {}
+    followers: dict[str, Any] = {"followers": 1_000} if extended else {}
     detail = group("detail")
     for name, active in (("jazz", True), ("taken_out", False)):
         warehouse.insert(

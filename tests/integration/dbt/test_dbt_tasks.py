@@ -57,7 +57,7 @@ def execute(warehouse: Warehouse, dag: DAG, connection: None) -> Execute:
     """Execute a task of the DAG and give the results of dbt that it wrote."""
 
     def run(task_id: str) -> list[tuple[Any, ...]]:
-        dag.get_task(task_id).execute(context_of(task_id))  # type: ignore[union-attr]
+        dag.get_task(task_id).execute(context_of(task_id))
         return warehouse.query(RESULTS, task_id)
 
     return run
@@ -100,7 +100,7 @@ def test_a_task_runs_its_own_node_and_nothing_else(warehouse: Warehouse, dag: DA
 
 
 def test_a_task_whose_node_is_gone_fails(dag: DAG, execute: Execute) -> None:
-    dag.get_task("tests.of_no_model").select = "fqn:spotify.singular.gone"  # type: ignore[union-attr]
+    dag.get_task("tests.of_no_model").select = "fqn:spotify.singular.gone"
     with pytest.raises(AirflowFailException, match="dbt ran nothing for the task"):
         execute("tests.of_no_model")
 

@@ -54,7 +54,7 @@ def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Later(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> Later:  # type: ignore[override]
+        def now(cls, tz: object = None) -> Later:
             return cls(2040, 1, 1, tzinfo=UTC)
 
     monkeypatch.setattr("spotify_pipeline.maintenance.retention.datetime", Later)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -56,7 +57,12 @@ def test_only_changed_marts_replace_the_object(
 ) -> None:
     writes: list[str] = []
     put = runtime.lake.put
-    monkeypatch.setattr(runtime.lake, "put", lambda key, *a, **k: (writes.append(key), put(key, *a, **k)))
+
+    def recorded(key: str, *arguments: Any, **options: Any) -> Any:
+        writes.append(key)
+        return put(key, *arguments, **options)
+
+    monkeypatch.setattr(runtime.lake, "put", recorded)
     publish_report(runtime, DAY)
     publish_report(runtime, DAY)
     assert writes == [KEY]

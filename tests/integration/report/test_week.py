@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -127,7 +128,12 @@ def test_run_twice_same_objects(
     marts.add_play(warehouse, USER, "tr1", "ar1", WEEK[0])
     written: list[str] = []
     put = runtime.lake.put
-    monkeypatch.setattr(runtime.lake, "put", lambda key, *a, **k: (written.append(key), put(key, *a, **k)))
+
+    def recorded(key: str, *arguments: Any, **options: Any) -> Any:
+        written.append(key)
+        return put(key, *arguments, **options)
+
+    monkeypatch.setattr(runtime.lake, "put", recorded)
 
     assert publish_week(runtime, MONDAY) == keys
     assert publish_week(runtime, MONDAY) == keys

@@ -53,7 +53,10 @@ def token(sandbox: RunningSandbox, *, secret: bool = False, **form: str) -> http
 def exchange(sandbox: RunningSandbox, good_code: str, **changes: str) -> httpx.Response:
     form = {"code": good_code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER} | changes
     return token(
-        sandbox, grant_type="authorization_code", **{key: text for key, text in form.items() if text}
+        sandbox,
+        secret=False,
+        grant_type="authorization_code",
+        **{key: text for key, text in form.items() if text},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 def recordings(folder: Path) -> Path:
-    page = {"href": "https://api.spotify.com/v1/me/tracks?limit=1", "items": [], "next": None}
+    page: dict[str, Any] = {"href": "https://api.spotify.com/v1/me/tracks?limit=1", "items": [], "next": None}
     (folder / "saved.json").write_text(json.dumps(page))
     (folder / "busy.txt").write_text("Too many requests")
     index = [

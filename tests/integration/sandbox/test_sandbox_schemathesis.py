@@ -153,6 +153,11 @@ def resolved(description: Any, operation: Any) -> list[Any]:
     ]
 
 
+def operations(schema: Any) -> list[Any]:
+    """The operations of a description, each of which can be read."""
+    return [result.ok() for result in schema.get_all_operations()]
+
+
 def statuses(operation: Any, mode: GenerationMode, base_url: str, token: str) -> Counter[int]:
     """Statuses of the responses to generated requests, each of which has passed the checks."""
     seen: Counter[int] = Counter()
@@ -182,7 +187,7 @@ def test_generated_requests_get_described_responses(
     schema = schemathesis.openapi.from_dict(corrected(description, extended, extended_user))
     token = extended.user_token()
     seen: Counter[int] = Counter()
-    for operation in (result.ok() for result in schema.get_all_operations()):
+    for operation in operations(schema):
         if mode is GenerationMode.POSITIVE or list(operation.iter_parameters()):
             seen += statuses(operation, mode, extended.api_url, token)
     assert set(seen) <= {200, 400, 404}
@@ -196,8 +201,8 @@ def test_the_checks_find_a_wrong_response(
     described = corrected(description, extended, extended_user)
     described["paths"] = {"/me/tracks": described["paths"]["/me/tracks"]}
     described["components"]["schemas"]["SavedTrackObject"]["properties"]["added_at"] = {"type": "integer"}
-    (result,) = schemathesis.openapi.from_dict(described).get_all_operations()
+    (operation,) = operations(schemathesis.openapi.from_dict(described))
     token = extended.user_token()
     with pytest.raises(FailureGroup) as found:
-        statuses(result.ok(), GenerationMode.POSITIVE, extended.api_url, token)
+        statuses(operation, GenerationMode.POSITIVE, extended.api_url, token)
     assert 'is not of type "integer"' in str(found.value.exceptions[0])

@@ -38,8 +38,8 @@ class Store:
         self.kept.append(request)
 
     def crawl(self, client: SpotifyClient, source: Source, **options: Any) -> CrawlResult:
-        options = {"partition": TODAY, "concurrency": 4} | options
-        return crawl(client, source, have=self.have, keep=self.keep, **options)
+        given: dict[str, Any] = {"partition": TODAY, "concurrency": 4} | options
+        return crawl(client, source, have=self.have, keep=self.keep, **given)
 
     def items(self, result: CrawlResult) -> list[Any]:
         """The items of all pages, in the result's order."""

@@ -81,7 +81,7 @@ def test_an_empty_library_is_complete_and_a_blank_one_is_not(
 ) -> None:
     client = scripted_user(MemoryStore(login_of(sandbox)))
     path = "/v1/me/tracks?limit=50"
-    page = {"items": [], "next": None, "limit": 50, "offset": 0, "total": 0}
+    page: dict[str, Any] = {"items": [], "next": None, "limit": 50, "offset": 0, "total": 0}
     server.on(path, Reply(body=page))
     assert Store().crawl(client, LIBRARY).complete
     server.on(path, Reply(body=page | {"limit": 0}))

@@ -157,6 +157,7 @@ def test_plays_go_on_from_the_cursor(sandbox: RunningSandbox, as_user: UserClien
     store = Store()
     then = store.crawl(client, source, after_ms=first.plays.cursor_ms)
     assert then.plays is not None
+    assert then.plays.newest is not None
     times = [datetime.fromisoformat(item["played_at"]) for item in store.items(then)]
     assert (then.plays.count, then.plays.possible_gap, then.plays.newest) == (50, False, max(times))
     assert first.plays.newest in times

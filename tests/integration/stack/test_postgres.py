@@ -7,6 +7,7 @@ import signal
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -112,7 +113,7 @@ def test_starts_again_after_kill_9_with_a_stale_pid_file(
     tmp_path: Path, port_reservation: PortReservation
 ) -> None:
     server = _server_in(tmp_path, port_reservation.choose(15_450), durable=True)
-    start = {"check": server.check, "log": tmp_path / "log", "what": "Postgres"}
+    start: dict[str, Any] = {"check": server.check, "log": tmp_path / "log", "what": "Postgres"}
     with running(server.command(), **start) as process:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConnectionMissing

@@ -42,9 +42,9 @@ class Dbt:
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         project = PROJECT_ROOT / "dbt"
-        places = ["--project-dir", project, "--profiles-dir", project]
-        outside = ["--target-path", self._target, "--log-path", self._target]
-        dbt = [Path(sys.executable).parent / "dbt", "--quiet", *command, *places, *outside]
+        places: list[str | Path] = ["--project-dir", project, "--profiles-dir", project]
+        outside: list[str | Path] = ["--target-path", self._target, "--log-path", self._target]
+        dbt: list[str | Path] = [Path(sys.executable).parent / "dbt", "--quiet", *command, *places, *outside]
         return subprocess.Popen(dbt, env=self._environ, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
     def statuses(self) -> dict[str, str]:

@@ -230,7 +230,9 @@ def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Pois
         "",
         None,
     ]
-    listed = [{"type": "album", "id": id_, "name": "x", "album_type": "album", "artists": []} for id_ in bad]
+    listed: list[dict[str, Any]] = [
+        {"type": "album", "id": id_, "name": "x", "album_type": "album", "artists": []} for id_ in bad
+    ]
     page = {"items": listed, "next": None, "offset": 0, "limit": 10, "total": len(bad), "href": "x"}
     known = {"type": "artist", "id": artist, "name": "Somebody"}
     poisoned.server.replies = _Listing(poisoned.server.replies["/api/token"], artist, known, page)

@@ -36,7 +36,7 @@ def histories(draw: st.DrawFn) -> tuple[list[RawObject], list[list[RawObject]]]:
 
 
 def run(conn: psycopg.Connection, objects: list[RawObject]) -> None:
-    by_source = defaultdict(list)
+    by_source: defaultdict[str, list[Observation]] = defaultdict(list)
     for raw in objects:
         by_source[raw.source] += raw.observations
     for source, observations in by_source.items():

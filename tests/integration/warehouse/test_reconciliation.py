@@ -9,8 +9,7 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from spotify_pipeline.cli.status import status
 from spotify_pipeline.connections import WAREHOUSE_READER, variable_name

@@ -93,7 +93,7 @@ def observation(kind: RowKind, key: str, fields: dict[str, Any], **more: Any) ->
     group_of = {column: group.name for group in SPECS[kind].groups for column in group.columns}
     for column, value in fields.items():
         groups.setdefault(group_of.get(column, "listing"), {})[column] = value
-    made = {"rank": SIMPLIFIED, "observed_at": AT, "raw_key": "raw/a.json"} | more
+    made: dict[str, Any] = {"rank": SIMPLIFIED, "observed_at": AT, "raw_key": "raw/a.json"} | more
     return Observation(kind, key, groups=groups, **made)
 
 

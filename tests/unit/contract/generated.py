@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 INSTANT = r"^[0-9]{4}-[0-9]{2}"
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 IDS = st.text("0123456789abcXYZ", min_size=22, max_size=22)
 # what any value of a record may be replaced by
 JUNK = st.one_of(

@@ -87,7 +87,7 @@ def test_on_every_recorded_record_and_entry(reference_data: Path) -> None:
     assert verdicts["artist", False] == 0
 
 
-REPLACEMENTS = [
+REPLACEMENTS: list[Any] = [
     None,
     True,
     0,

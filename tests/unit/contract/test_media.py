@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ HELD = {
     "nothing": None,
 }
 WHEN = {"added_at": "2021-01-01T00:00:00Z"}
-PAGES = {
+PAGES: dict[str, Callable[[Any], Any]] = {
     "playlist_items": lambda held: {**WHEN, "is_local": False, "item": held},
     "saved_tracks": lambda held: {**WHEN, "track": held},
     "top_tracks": lambda held: held,

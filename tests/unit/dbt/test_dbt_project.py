@@ -46,7 +46,11 @@ def test_the_documentation_begins_with_words_of_our_own(manifest: dict[str, Any]
 
 
 def test_each_layer_has_its_schema_and_prefix(models: dict[str, dict[str, Any]]) -> None:
-    prefix = {"dbt_staging": "stg_", "intermediate": "int_", "marts": ("dim_", "fct_", "bridge_", "mart_")}
+    prefix: dict[str, str | tuple[str, ...]] = {
+        "dbt_staging": "stg_",
+        "intermediate": "int_",
+        "marts": ("dim_", "fct_", "bridge_", "mart_"),
+    }
 
     assert {node["schema"] for node in models.values()} == set(prefix)
     for name, node in models.items():

@@ -65,7 +65,8 @@ def test_an_album_of_one_page_needs_no_other() -> None:
 
 
 def test_answers_that_cannot_be_read_say_nothing() -> None:
-    for body in (None, [], "text", {}, {"items": None}, {"tracks": {"next": None}}):
+    bodies: tuple[Any, ...] = (None, [], "text", {}, {"items": None}, {"tracks": {"next": None}})
+    for body in bodies:
         assert complete(LISTING, (raw("album"), body)) == []
     assert complete((raw("artist_albums"), {"items": None}), DETAIL, LAST) == []
 

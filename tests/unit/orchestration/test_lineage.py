@@ -100,7 +100,8 @@ def test_airflow_s_own_assets_stay(task: Any) -> None:
 
 def test_nothing_is_read_or_reported_where_it_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conf, "is_disabled", lambda: True)
-    lineage.loaded({}.__getitem__, DAY, STATES)
+    nothing: dict[str, ConnectionInfo] = {}
+    lineage.loaded(nothing.__getitem__, DAY, STATES)
     assert (task.inlets, task.outlets) == ([], [STAGING])
 
 

@@ -42,7 +42,8 @@ def test_an_odd_page_is_named(page: Any, problem: str) -> None:
 
 def test_a_missing_member_is_named() -> None:
     assert member({"tracks": 1}, "tracks", "it") == 1
-    for document in ({}, None, []):
+    documents: tuple[Any, ...] = ({}, None, [])
+    for document in documents:
         with pytest.raises(UnreadableResponse, match="it has no 'tracks'"):
             member(document, "tracks", "it")
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from spotify_stack.health import NotReady, wait_until
 
 
-def failing(times: int) -> tuple[list[int], object]:
+def failing(times: int) -> tuple[list[int], Callable[[], None]]:
     calls: list[int] = []
 
     def check() -> None:

@@ -78,4 +78,4 @@ def test_only_the_listing_is_never_null(spec: TableSpec) -> None:
 @pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
 def test_raw_keys_sort_by_bytes(spec: TableSpec) -> None:
     columns = metadata.tables[spec.table].columns
-    assert {columns[group.order[2]].type.collation for group in spec.groups} == {"C"}
+    assert {getattr(columns[group.order[2]].type, "collation", None) for group in spec.groups} == {"C"}

@@ -54,6 +54,7 @@ FAILED = frozenset({"fail", "error", "runtime error"})
 class DbtNode:
     """Behaviour that the operators below share."""
 
+    task_id: str
     dbt_cmd_global_flags: list[str]
     project_dir: str
 

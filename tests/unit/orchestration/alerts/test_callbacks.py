@@ -16,6 +16,7 @@ from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.orchestration.alerts import callbacks
 from spotify_pipeline.orchestration.dbt.results import BadData
 
+MISSED_AT = datetime(2026, 11, 5, 4, tzinfo=UTC)
 MISSED = {
     "dag_run": {
         "dag_id": "spotify_report",
@@ -25,7 +26,7 @@ MISSED = {
         "state": "running",
     },
     # a datetime where the trigger was not stored in between, its text else
-    "deadline": {"id": "x", "deadline_time": datetime(2026, 11, 5, 4, tzinfo=UTC)},
+    "deadline": {"id": "x", "deadline_time": MISSED_AT},
 }
 RUN_AFTER = datetime(2026, 11, 5, 7, 5, tzinfo=UTC)
 
@@ -176,7 +177,7 @@ def test_a_dag_without_such_a_setting_has_none() -> None:
     assert callbacks.deadline("spotify_listening") is None
 
 
-@pytest.mark.parametrize("moment", [MISSED["deadline"]["deadline_time"], "2026-11-05T04:00:00+00:00"])
+@pytest.mark.parametrize("moment", [MISSED_AT, "2026-11-05T04:00:00+00:00"])
 def test_a_missed_one_names_the_run_and_how_it_stands(
     monkeypatch: pytest.MonkeyPatch, moment: object
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from openlineage.client.event_v2 import OutputDataset
+from openlineage.client.event_v2 import Dataset, OutputDataset
 from openlineage.client.serde import Serde
 
 from spotify_pipeline.orchestration.dbt.column_lineage import Column, Relation, add_columns, column_origins
@@ -47,7 +47,7 @@ def test_without_readable_sql_there_is_no_facet(sql: str | None) -> None:
 
 
 def test_a_task_with_several_outputs_is_left_as_it_is() -> None:
-    outputs = [model(), model()]
+    outputs: list[Dataset] = [model(), model()]
     add_columns(outputs, SQL, PROJECT)
     assert [output.facets for output in outputs] == [{}, {}]
 

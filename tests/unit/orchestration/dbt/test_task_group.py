@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -145,8 +146,8 @@ def test_freshness_comes_before_every_other_node(dag: DAG) -> None:
 
 def test_a_model_and_its_tests_stand_in_one_group(dag: DAG, task_of: dict[str, str]) -> None:
     assert task_of["model.spotify.dim_track"] == "marts.dim_track.run"
-    group = dag.task_group.children["marts"].children["marts.dim_track"]  # type: ignore[attr-defined]
-    tracks = dag.task_group.children["staging"].children["staging.stg_tracks"]  # type: ignore[attr-defined]
+    group = dag.task_group.children["marts"].children["marts.dim_track"]
+    tracks = dag.task_group.children["staging"].children["staging.stg_tracks"]
     relationship = "staging.stg_tracks.relationships_album_id__album_id__ref_stg_albums"
     assert {"staging.stg_tracks.run", relationship} <= tracks.children.keys()
     assert "marts.dim_track.run" in group.children
@@ -169,14 +170,14 @@ def test_a_task_is_documented_by_the_manifest(dag: DAG) -> None:
     ],
 )
 def test_a_run_can_build_models_from_nothing(dag: DAG, params: dict[str, Any], expected: str) -> None:
-    template = dag.get_task("marts.dim_track.run").full_refresh  # type: ignore[union-attr]
+    template = dag.get_task("marts.dim_track.run").full_refresh
     assert Template(template).render(params=params) == expected
     assert {"full_refresh", "select"} <= dag.params.keys()
 
 
 def test_every_dbt_task_has_the_same_environment_and_variables(dag: DAG) -> None:
     """Else dbt parses the whole project again in each."""
-    nodes = [task for task in dag.tasks if isinstance(task, DbtNode)]
+    nodes: list[Any] = [task for task in dag.tasks if isinstance(task, DbtNode)]
 
     assert {(str(task.env or {}), str(task.vars or {})) for task in nodes} == {("{}", "{}")}
     assert {(task.profile_config.profile_name, task.profile_config.target_name) for task in nodes} == {
@@ -196,7 +197,7 @@ def test_each_partition_of_staging_gets_a_run_with_its_key(dag: DAG) -> None:
     assert isinstance(dag.timetable.default_partition_mapper, IdentityMapper)
 
 
-def test_parsing_keeps_to_its_budget(dag: DAG, record_property: pytest.RecordProperty) -> None:
+def test_parsing_keeps_to_its_budget(dag: DAG, record_property: Callable[[str, object], None]) -> None:
     begun = time.process_time()
     assert DagBag(str(DAG_FILE)).import_errors == {}
     seconds = time.process_time() - begun
