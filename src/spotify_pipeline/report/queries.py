@@ -70,7 +70,7 @@ order by 1, 2
 """
 
 _DURATIONS = """
-select least(duration_ms / %(width)s, %(last)s)::int as lower, count(*) as count
+select least(duration_ms / %(width)s, %(last_bin)s)::int as lower, count(*) as count
 from marts.dim_track
 where first_seen_on <= %(partition)s and duration_ms > 0
 group by 1
@@ -188,7 +188,7 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
                 _DURATIONS,
                 partition=partition,
                 width=DURATION_BIN_MS,
-                last=DURATION_LAST_BIN,
+                last_bin=DURATION_LAST_BIN,
             ),
             popularity=_read(connection, model.Bin, _POPULARITY, partition=partition, width=POPULARITY_BIN),
             artists=_read(connection, model.ArtistRow, _ARTISTS, **rows),
