@@ -81,8 +81,16 @@ test-all: .venv ## run every test, as CI does: test and test-slow
 	@$(MAKE) --no-print-directory --keep-going test test-slow
 
 .PHONY: test-slow
-test-slow: .venv dbt-manifest ## run the slow tests: whole days through the scheduler, kills, query plans, Spark
-	@$(BIN)/python -m pytest -m slow
+test-slow: .venv ## run the slow tests: test-slow-servers and test-slow-e2e
+	@$(MAKE) --no-print-directory --keep-going test-slow-servers test-slow-e2e
+
+.PHONY: test-slow-servers
+test-slow-servers: .venv dbt-manifest ## run the slow tests over real servers: whole builds by dbt, kills, query plans, Spark
+	@$(BIN)/python -m pytest -m slow --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile
+
+.PHONY: test-slow-e2e
+test-slow-e2e: .venv dbt-manifest ## run the slow tests through the scheduler: whole days, disturbed runs, the runbook
+	@$(BIN)/python -m pytest -m slow tests/e2e
 
 # PARTS: exhaustive, schedules, bugs, random, airflow; SCALE: share of the calls and schedules
 PARTS ?= exhaustive,schedules,bugs,random,airflow
@@ -208,7 +216,7 @@ image-dags: ## import every DAG file in the image
 ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the image if Docker runs
 	@$(MAKE) lint types workflows audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
-	@$(MAKE) test-all
+	@$(MAKE) --keep-going test test-slow-servers test-slow-e2e
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 

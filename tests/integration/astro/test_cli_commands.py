@@ -62,12 +62,14 @@ def python(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 def test_dags_import_under_the_mocks_of_astro_dev_parse(tmp_path: Path) -> None:
     done = python("-c", MOCKED, env=environment(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(done.stdout.splitlines()[-1].split()) >= DAGS
 
 
+@pytest.mark.slow
 def test_our_own_file_for_astro_dev_parse_passes(tmp_path: Path) -> None:
     done = python(
         "-m", "pytest", "-q", "-p", "no:cacheprovider", ".astro/test_dag_integrity_default.py",
@@ -83,6 +85,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, str(tmp_path)) | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
+@pytest.mark.slow
 def test_astro_dev_pytest_collects_what_the_image_can_run(bare: dict[str, str]) -> None:
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests", env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -91,12 +94,14 @@ def test_astro_dev_pytest_collects_what_the_image_can_run(bare: dict[str, str]) 
     assert not [place for place in places if place.startswith(("tests/integration", "tests/e2e"))]
 
 
+@pytest.mark.slow
 def test_astro_dev_pytest_runs_in_the_image(bare: dict[str, str]) -> None:
     tests = ["tests/unit/dags/test_ingest.py", "tests/unit/stages", "tests/unit/test_settings.py"]
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env=bare)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
+@pytest.mark.slow
 def test_the_image_s_packages_fit_its_python_and_airflow(tmp_path: Path) -> None:
     installed = Path(sys.executable).parent / "uv"
     uv = str(installed) if installed.is_file() else shutil.which("uv")

@@ -14,7 +14,13 @@ from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("extended", [False, True], ids=["development", "extended"])
+@pytest.mark.parametrize(
+    "extended",
+    [
+        pytest.param(False, id="development", marks=pytest.mark.slow),
+        pytest.param(True, id="extended"),
+    ],
+)
 def test_every_node_passes_for_either_class_of_app(warehouse: Warehouse, extended: bool) -> None:
     fill(warehouse, extended=extended)
 
@@ -40,6 +46,7 @@ def test_every_node_passes_for_either_class_of_app(warehouse: Warehouse, extende
     )
 
 
+@pytest.mark.slow
 def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("build").success
@@ -79,6 +86,7 @@ def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
     ) == [("album", 2, 2, 0, 0, True), ("artist", 1, 1, 0, 0, True), ("track", 5, 3, 1, 1, True)]
 
 
+@pytest.mark.slow
 def test_marts_about_lists_and_listening(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("run").success
@@ -111,6 +119,7 @@ def test_marts_about_lists_and_listening(warehouse: Warehouse) -> None:
     ) == [(69, None, 0), (69, None, 1), (69, None, 2)]
 
 
+@pytest.mark.slow
 def test_marts_about_a_library_and_top_tracks(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("run", "--select", "+fct_saved_track", "+fct_top_track").success
@@ -135,6 +144,7 @@ def test_marts_about_a_library_and_top_tracks(warehouse: Warehouse) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_history_and_health_of_a_first_day(warehouse: Warehouse) -> None:
     fill(warehouse, extended=True)
     assert warehouse.dbt("run").success
@@ -157,6 +167,7 @@ def test_history_and_health_of_a_first_day(warehouse: Warehouse) -> None:
     ) == [("jazz", True, 1, Decimal("1.000"), 4, 2, 0, 6), ("taken_out", False, 0, None, None, None, None, 0)]
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_builds(warehouse: Warehouse) -> None:
     outcome = statuses(warehouse.dbt("build"))
 
@@ -168,6 +179,7 @@ def test_dbt_may_not_write_staging(warehouse: Warehouse) -> None:
         warehouse.execute("delete from staging.tracks", role="spotify_dbt")
 
 
+@pytest.mark.slow
 def test_each_declared_index_is_there(warehouse: Warehouse) -> None:
     assert warehouse.dbt("run").success
     nodes = json.loads((warehouse.target / "manifest.json").read_text())["nodes"].values()

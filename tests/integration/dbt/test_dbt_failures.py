@@ -15,7 +15,7 @@ from spotify_pipeline.orchestration.dbt.results import node_results, write_resul
 from spotify_pipeline.settings import PROJECT_ROOT
 from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill, spotify_id, statuses
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 PROFILE = ProfileConfig("spotify", "warehouse", profiles_yml_filepath=PROJECT_ROOT / "dbt" / "profiles.yml")
 WRITTEN = (

@@ -328,6 +328,7 @@ def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path
             assert stale_tracks(conn, SECOND, total) == order
 
 
+@pytest.mark.slow
 def test_the_reference_catalogue_continues_the_next_day(pipeline: Pipeline, reference_data: Path) -> None:
     """Day one ends at its quota; day two fetches no album page that day one has, and misses no track."""
     catalogue = reference_data / "catalogue"

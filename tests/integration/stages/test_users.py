@@ -145,6 +145,7 @@ def test_one_holder_at_a_time_has_the_lock(pipeline: Pipeline) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_an_album_that_always_fails_makes_its_source_partial(pipeline: Pipeline) -> None:
     assert pipeline.fetch("first").complete
     album = next(key for key in pipeline.objects("raw") if "/album-" in key)

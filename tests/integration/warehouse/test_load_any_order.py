@@ -73,6 +73,7 @@ def _winners(key: str, observations: list[Observation]) -> Iterator[Any]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=histories())
+@pytest.mark.slow
 def test_promise_2_any_order_same_result(warehouse: Warehouse, history: tuple[Any, Any]) -> None:
     objects, loads = history
     warehouse.empty()
