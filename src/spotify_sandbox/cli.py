@@ -70,11 +70,14 @@ def serve(  # noqa: PLR0917  typer passes by name
     refresh_token: Annotated[
         str | None,
         typer.Option(
-            help="A refresh token of listener1 that is never rotated and never expires.",
+            help="A refresh token of user --logged-in that is never rotated and never expires.",
             envvar="SPOTIFY_SANDBOX_REFRESH_TOKEN",
             rich_help_panel=_USERS,
         ),
     ] = None,
+    logged_in: Annotated[
+        str, typer.Option(metavar="USER", help="User of --refresh-token.", rich_help_panel=_USERS)
+    ] = "listener1",
     rotation: Annotated[
         Rotation, typer.Option(help="When a refresh gives a new refresh token.", rich_help_panel=_USERS)
     ] = Rotation.SOMETIMES,
@@ -114,8 +117,8 @@ def serve(  # noqa: PLR0917  typer passes by name
         if auto_approve is not None:
             sandbox.consent.auto_user = sandbox.users.get(auto_approve).id
         if refresh_token is not None:
-            first = sandbox.users.get("listener1").id
-            authorizations.grant(client_id, first, SCOPES, refresh_token=refresh_token)
+            user = sandbox.users.get(logged_in).id
+            authorizations.grant(client_id, user, SCOPES, refresh_token=refresh_token)
         listener = _listen(host, port)
     except (CatalogError, PlaybackError, ValueError) as error:
         _fail(str(error))

@@ -25,8 +25,6 @@ WAREHOUSE_LOGINS = {
     ids.WAREHOUSE_DBT: ("spotify_dbt", "warehouse_dbt"),
     ids.WAREHOUSE_READER: ("spotify_reader", "warehouse_reader"),
 }
-# user of `spotify_sandbox --refresh-token`
-SANDBOX_USER = "listener1"
 PARALLELISM = 6
 # 1 writes lineage events to files, a URL sends them to an OpenLineage server; read when the stack starts
 LINEAGE_VARIABLE = f"{PREFIX}LINEAGE"
@@ -81,7 +79,7 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
             "extra": {
                 "scopes": " ".join(ALL_SCOPES),
                 "authorized_on": state.made_on,
-                "user_hash": user_hash(SANDBOX_USER),
+                "user_hash": user_hash(state.sandbox_user),
             },
         }
     for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -13,8 +15,11 @@ from psycopg import sql
 
 from spotify_pipeline import connections
 from spotify_pipeline.errors import ConfigurationError, PipelineError
+from spotify_pipeline.identity import user_hash
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.warehouse import migrate, roles
+from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.erasures import receipts
 from spotify_stack import airflow_environment, demo_sources, services
 from spotify_stack.dbt_manifest import build_manifest
 from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths, StackState
@@ -50,6 +55,28 @@ def warehouse(state: StackState) -> None:
     roles.bootstrap(admin, passwords, database=airflow_environment.WAREHOUSE_DATABASE)
     environ = airflow_environment.connection_variables(state)
     migrate.migrate(connections.from_environment(connections.WAREHOUSE_OWNER, environ))
+
+
+def listener(state: StackState) -> StackState:
+    """Return the state with a logged-in user of the sandbox whose data was never erased.
+
+    The pipeline reads nothing for an erased user before a newer login, so the next user takes over.
+
+    Raises:
+        PipelineError: the warehouse cannot be used.
+    """
+    if state.user_token is None:
+        return state
+    environ = airflow_environment.connection_variables(state)
+    owner = connections.from_environment(connections.WAREHOUSE_OWNER, environ)
+    with naming_the_server(owner), connect(owner, autocommit=True) as connection:
+        erased = {receipt.user_hash for receipt in receipts(connection)}
+    chosen = state
+    while user_hash(chosen.sandbox_user) in erased:
+        chosen = replace(chosen, listener=chosen.listener + 1, made_on=datetime.now(UTC).date().isoformat())
+    if chosen.listener != state.listener:
+        chosen.save()
+    return chosen
 
 
 def metadata(state: StackState) -> None:

@@ -14,7 +14,6 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_sandbox.control import SandboxControl
 from spotify_stack import airflow_environment
-from spotify_stack.airflow_environment import SANDBOX_USER
 from spotify_stack.state import StackState
 
 ARTIST_SOURCES = 8
@@ -47,7 +46,7 @@ def of_sandbox(state: StackState) -> list[SourceEntry]:
             }
         )
     if state.user_token and artists:
-        own = (playlist["id"] for playlist in playlists if playlist["owner"] == SANDBOX_USER)
+        own = (playlist["id"] for playlist in playlists if playlist["owner"] == state.sandbox_user)
         entries += user_entries(own)
     return entries
 

@@ -19,6 +19,8 @@ API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = "api-server", "scheduler", "da
 SERVERS = (METADATA, WAREHOUSE, STORE, SANDBOX)
 AIRFLOW = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
 ALL = SERVERS + AIRFLOW
+# users of the sandbox
+USERS = 3
 # Airflow's own name of a component in its health response
 HEALTH_KEYS = {SCHEDULER: "scheduler", DAG_PROCESSOR: "dag_processor", TRIGGERER: "triggerer"}
 
@@ -126,6 +128,7 @@ def _sandbox(state: StackState) -> Service:
     environment = {"SPOTIFY_SANDBOX_CLIENT_SECRET": state.secrets["spotify_client_secret"]}
     if token := state.secrets.get("spotify_refresh_token"):
         environment["SPOTIFY_SANDBOX_REFRESH_TOKEN"] = token
+        command += ["--logged-in", state.sandbox_user, "--users", str(max(USERS, state.listener))]
     return Service(SANDBOX, command, lambda: sandbox_check(state), environment)
 
 

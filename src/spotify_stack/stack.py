@@ -164,7 +164,8 @@ class Stack:
             self._launch(supervisor, (everything[name] for name in services.SERVERS))
             bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
             self._prepare(state)
-            self._launch_airflow(state, supervisor, everything)
+            state = self._with_listener(state, supervisor)
+            self._launch_airflow(state, supervisor, services.all_services(state))
         self._await_dags(state)
         return state
 
@@ -181,20 +182,33 @@ class Stack:
             supervisor.stop([services.STORE], timeout=STOP_SECONDS)
         if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
+        everything = services.all_services(state)
+        missing = _not_running(supervisor, services.SERVERS)
+        self._launch(supervisor, (everything[name] for name in missing))
+        state = self._with_listener(state, supervisor)
         variables = airflow_environment.connection_variables
         if variables(state) != variables(before):
             # Airflow's processes keep the variables of their start
             supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
-        everything = services.all_services(state)
-        missing = [name for name in services.ALL if supervisor.status(name)[0] != "RUNNING"]
-        self._launch(supervisor, (everything[name] for name in services.SERVERS if name in missing))
         bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
         # the dbt project may have changed; databases are migrated by a full start only
         bootstrap.manifest(state)
-        if any(name in missing for name in services.AIRFLOW):
-            self._launch_airflow(state, supervisor, everything)
+        if _not_running(supervisor, services.AIRFLOW):
+            self._launch_airflow(state, supervisor, services.all_services(state))
         self._await_dags(state)
         return state
+
+    def _with_listener(self, state: StackState, supervisor: Supervisor) -> StackState:
+        """Log another user of the sandbox in if the data of the current one was erased."""
+        chosen = bootstrap.listener(state)
+        if chosen.listener == state.listener:
+            return state
+        self._report(f"the data of {state.sandbox_user} was erased: {chosen.sandbox_user} is logged in now")
+        supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
+        self._launch(supervisor, [services.all_services(chosen)[services.SANDBOX]])
+        if not chosen.paths.sources.is_symlink():
+            bootstrap.sources(chosen, None, rewrite=True)
+        return chosen
 
     def _prepare(self, state: StackState) -> None:
         """Prepare databases and manifest at the same time."""
@@ -301,6 +315,10 @@ class Stack:
 
             wait_until(check, timeout=LOCK_SECONDS, what=f"the stack in {self.paths.root}")
             yield
+
+
+def _not_running(supervisor: Supervisor, names: Iterable[str]) -> list[str]:
+    return [name for name in names if supervisor.status(name)[0] != "RUNNING"]
 
 
 def running_state() -> StackState | None:

@@ -172,6 +172,8 @@ class StackState:
     store: str = SEAWEEDFS
     # date on which the stack was created, and the sandbox's user logged in
     made_on: str = field(default_factory=_today)
+    # number of the sandbox's user who is logged in; another one after an erasure
+    listener: int = 1
 
     def __post_init__(self) -> None:
         if self.store not in STORES:
@@ -203,6 +205,11 @@ class StackState:
         if self.own_app or self.sandbox.catalog:
             return None
         return self.secrets.get("spotify_refresh_token")
+
+    @property
+    def sandbox_user(self) -> str:
+        """Id of the sandbox's user whose refresh token is `user_token`."""
+        return f"listener{self.listener}"
 
     def changed(
         self,
@@ -236,6 +243,7 @@ class StackState:
             "sandbox": asdict(self.sandbox),
             "store": self.store,
             "made_on": self.made_on,
+            "listener": self.listener,
         }
         write_atomically(self.paths.state, json.dumps(public, indent=2) + "\n")
         write_atomically(self.paths.secrets, json.dumps(dict(self.secrets), indent=2) + "\n", mode=0o600)
@@ -252,7 +260,8 @@ def load(paths: StackPaths) -> StackState:
         raise ConfigurationError(f"there is no stack in {paths.root}: start one with 'make up'")
     sandbox = SandboxOptions(**state["sandbox"])
     made_on = state.get("made_on") or _today()
-    return StackState(paths, state["ports"], kept, sandbox, state.get("store", SEAWEEDFS), made_on)
+    store, listener = state.get("store", SEAWEEDFS), state.get("listener", 1)
+    return StackState(paths, state["ports"], kept, sandbox, store, made_on, listener)
 
 
 def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
@@ -286,7 +295,8 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets)
     sandbox = SandboxOptions(**before.get("sandbox", {}))
     made_on = before.get("made_on") or _today()
-    state = StackState(paths, ports, kept, sandbox, before.get("store", SEAWEEDFS), made_on)
+    store, listener = before.get("store", SEAWEEDFS), before.get("listener", 1)
+    state = StackState(paths, ports, kept, sandbox, store, made_on, listener)
     state.save()
     return state
 

@@ -24,7 +24,7 @@ from spotify_pipeline.lake.keys import RAW, users_prefix
 from spotify_pipeline.orchestration.runtime import LOGIN_KEY
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import demo_sources, services
-from spotify_stack.airflow_environment import METADATA_DATABASE, SANDBOX_USER
+from spotify_stack.airflow_environment import METADATA_DATABASE
 from spotify_stack.demo import LISTENING, task_log
 from spotify_stack.summary import lake
 
@@ -87,9 +87,15 @@ class LoggedIn:
 def logged_in(running: Running) -> Iterator[LoggedIn]:
     """A user of the sandbox logs in, and the operator adds the connection in Airflow's UI."""
     running.set_day(EARLIER)
-    token = running.control.authorize(SANDBOX_USER, ALL_SCOPES, authorized_at=f"{EARLIER}T05:00:00Z")
+    token = running.control.authorize(
+        running.state.sandbox_user, ALL_SCOPES, authorized_at=f"{EARLIER}T05:00:00Z"
+    )
     login = Login(
-        running.state.secrets["spotify_client_id"], token, user_hash(SANDBOX_USER), ALL_SCOPES, EARLIER
+        running.state.secrets["spotify_client_id"],
+        token,
+        user_hash(running.state.sandbox_user),
+        ALL_SCOPES,
+        EARLIER,
     )
     fields = json.loads(login.to_connection())
     with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:
@@ -99,7 +105,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         running.control.clear_faults()
         http.delete(f"/connections/{SPOTIFY_USER}")
         http.delete(f"/variables/{LOGIN_KEY}")
-    running.control.revoke_authorizations(SANDBOX_USER)
+    running.control.revoke_authorizations(running.state.sandbox_user)
     running.set_day(DAY)  # sources.yml without the user's
 
 
@@ -119,7 +125,7 @@ def test_lists_and_plays_reach_the_marts_with_one_refresh(
 ) -> None:
     """Promise 6 on the way: one bucket is closed for a day, which leaves its source partial."""
     running = logged_in.running
-    own = [p["id"] for p in running.control.playlists() if p["owner"] == SANDBOX_USER]
+    own = [p["id"] for p in running.control.playlists() if p["owner"] == running.state.sandbox_user]
     entries = [*demo_sources.of_sandbox(running.state), *demo_sources.user_entries(own)]
     demo_sources.write(running.state, entries)
     running.control.exhaust_quota(TOP_TRACKS, after=1, retry_after=86_400)
@@ -156,7 +162,7 @@ def test_the_replaced_token_is_used_from_then_on(logged_in: LoggedIn) -> None:
     logged_in.listen_now()
     assert logged_in.refreshes() == begun + 1
     known = running.control.authorizations()[-1]
-    assert (known["user"], known["revoked"]) == (SANDBOX_USER, False)
+    assert (known["user"], known["revoked"]) == (running.state.sandbox_user, False)
 
 
 def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) -> None:

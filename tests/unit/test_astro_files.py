@@ -34,7 +34,6 @@ from spotify_sandbox.accounts.playlists import Playlists
 from spotify_sandbox.accounts.users import Users
 from spotify_sandbox.catalogue.generated import GeneratedSource
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from spotify_stack.airflow_environment import SANDBOX_USER
 
 ROOT = Path(__file__).resolve().parents[2]
 # the services of the CLI's own compose template for Airflow 3, and those of them that run our code
@@ -164,7 +163,7 @@ def test_the_sandbox_s_user_may_read_the_listed_sources(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     login = Login.from_connection(connections[SPOTIFY_USER])
-    assert login.user_hash == user_hash(SANDBOX_USER)
+    assert login.user_hash == user_hash("listener1")
     assert login.client_id == connections[SPOTIFY_API].login
     assert f"--refresh-token {login.refresh_token}" in services["sandbox"]["command"][-1]
     sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
@@ -173,7 +172,7 @@ def test_the_sandbox_s_user_may_read_the_listed_sources(
     playlists = Playlists(users, Library(GeneratedSource(seed=1, size=2000), 1), 1)
     asked = [entry for source in sources for entry in source.ids if source.kind is SourceKind.PLAYLIST]
     assert asked
-    assert all(found is not None and found.owner_id == SANDBOX_USER for found in map(playlists.find, asked))
+    assert all(found is not None and found.owner_id == "listener1" for found in map(playlists.find, asked))
 
 
 def test_added_services_are_not_named_like_those_of_the_cli(services: dict[str, Any]) -> None:

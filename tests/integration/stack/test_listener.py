@@ -1,0 +1,55 @@
+"""The user of the sandbox whose account the stack reads, after an erasure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spotify_pipeline.connections import WAREHOUSE_OWNER
+from spotify_pipeline.identity import user_hash
+from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.erasures import begin_erasure
+from spotify_stack import airflow_environment, bootstrap
+from spotify_stack.ports import PortReservation
+from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load, load
+from tests.integration.pipeline import PASSWORDS, Pipeline
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def state(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackState:
+    """A stack on the warehouse of the tests."""
+    with PortReservation() as reservation:
+        created = create_or_load(StackPaths(tmp_path / "stack"), reservation)
+    owner = pipeline.runtime.lookup(WAREHOUSE_OWNER)
+    monkeypatch.setattr(airflow_environment, "WAREHOUSE_DATABASE", owner.schema)
+    secrets = dict(created.secrets) | {"warehouse_owner": PASSWORDS["spotify_owner"]}
+    return replace(created, ports=dict(created.ports) | {"warehouse": owner.port}, secrets=secrets)
+
+
+def erase(pipeline: Pipeline, user: str) -> None:
+    with connect(pipeline.runtime.lookup(WAREHOUSE_OWNER)) as connection:
+        begin_erasure(connection, user_hash(user))
+
+
+def test_a_user_who_was_never_erased_stays(state: StackState) -> None:
+    assert bootstrap.listener(state) == state
+
+
+def test_the_next_user_follows_an_erased_one(pipeline: Pipeline, state: StackState) -> None:
+    for number in range(1, 4):
+        erase(pipeline, f"listener{number}")
+    chosen = bootstrap.listener(state)
+    assert chosen.sandbox_user == "listener4"
+    assert load(state.paths).listener == 4, "the next start begins with it"
+    connection = airflow_environment.connections(chosen)["spotify_user"]
+    assert connection["extra"]["user_hash"] == user_hash("listener4")  # type: ignore[index]
+
+
+def test_a_catalogue_folder_has_no_user(pipeline: Pipeline, state: StackState) -> None:
+    erase(pipeline, "listener1")
+    served = replace(state, sandbox=SandboxOptions(catalog="catalogue"))
+    assert bootstrap.listener(served) == served
