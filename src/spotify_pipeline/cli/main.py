@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show the services of the stack and the newest partitions.",
     ),
     "psql": ("spotify_pipeline.cli.psql", "psql", "Open psql on the warehouse, as the role that only reads."),
+    "report": ("spotify_pipeline.cli.report", "report", "Save the page of a day or of a week as a file."),
     "dbt": ("spotify_pipeline.cli.dbt", "dbt", "Run dbt against the running stack's warehouse."),
     "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Find what would keep the pipeline from running."),
     "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show the alerts that were sent."),

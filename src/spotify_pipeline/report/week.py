@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.lake.weeks import week_page_key
+from spotify_pipeline.files import write_atomically
+from spotify_pipeline.lake.weeks import week_name, week_page_key
 from spotify_pipeline.report import text
 from spotify_pipeline.report.build import CONTENT_TYPE, reading_marts
 from spotify_pipeline.report.week_model import WeekData
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from spotify_pipeline.stages.runtime import Runtime
 
 
-def build_week(connection: ConnectionInfo, monday: date) -> dict[str | None, str]:
+def build_week(connection: ConnectionInfo, monday: date, *, made_up: bool = False) -> dict[str | None, str]:
     """Render the pages of a week: the catalogue's under None, each listener's under their hash.
 
     The pages show no time of their own making: the same warehouse contents give the same text.
@@ -30,11 +31,16 @@ def build_week(connection: ConnectionInfo, monday: date) -> dict[str | None, str
     """
     with reading_marts(connection, f"the week of {monday}") as warehouse:
         pages = read_week(warehouse, monday)
-    return {user: render_week(data) for user, data in pages.items()}
+    return {user: render_week(data, made_up=made_up) for user, data in pages.items()}
 
 
-def render_week(data: WeekData) -> str:
-    """Render one self-contained page: no script, no request to anywhere."""
+def render_week(data: WeekData, *, made_up: bool = False) -> str:
+    """Render one self-contained page: no script, no request to anywhere.
+
+    Args:
+        data: What the page shows.
+        made_up: Whether the data is that of the sandbox; the page then says so.
+    """
     environment = Environment(
         loader=PackageLoader("spotify_pipeline.report", "templates"),
         autoescape=True,
@@ -55,16 +61,31 @@ def render_week(data: WeekData) -> str:
         environment.filters[name] = getattr(text, name)
     environment.filters["weekday"] = text.weekday
     css = resources.files(__package__).joinpath("templates/report.css").read_text("utf-8")
-    return environment.get_template("week.html.j2").render(data=data, css=Markup(css))  # noqa: S704 - our own file
+    return environment.get_template("week.html.j2").render(
+        data=data,
+        made_up=made_up,
+        css=Markup(css),  # noqa: S704 - our own file
+    )
 
 
 def publish_week(runtime: Runtime, monday: date) -> list[str]:
-    """Write the pages of a week and give their keys in the lake; what holds the same bytes is left alone."""
+    """Write the pages of a week to the lake; an object that already holds the same bytes is left alone.
+
+    With `settings.report_dir` set, the folder gets a copy of the page of the catalogue. Listeners' pages are
+    in the lake only, where an erasure finds them.
+
+    Returns:
+        Keys of the pages.
+    """
     written = []
-    for user, page in build_week(runtime.reader, monday).items():
+    settings = runtime.settings
+    for user, page in build_week(runtime.reader, monday, made_up=settings.made_up_data).items():
         key, content = week_page_key(monday, user), page.encode()
         stored = runtime.lake.find(key)
         if stored is None or stored.data != content:
             runtime.lake.put(key, content, content_type=CONTENT_TYPE)
         written.append(key)
+        if user is None and settings.report_dir is not None:
+            settings.report_dir.mkdir(parents=True, exist_ok=True)
+            write_atomically(settings.report_dir / f"week-{week_name(monday)}.html", content)
     return written

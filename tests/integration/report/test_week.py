@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -109,6 +110,7 @@ def test_run_twice_same_objects(
     reader: ConnectionInfo,
     s3_server: SeaweedServer,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Promise 1: a second run writes nothing, a changed mart replaces the page."""
     lake = ConnectionInfo(
@@ -120,7 +122,8 @@ def test_run_twice_same_objects(
         schema="spotify-lake",
     )
     runtime = Runtime(
-        settings=Settings.load(), lookup={lake.conn_id: lake, reader.conn_id: reader}.__getitem__
+        settings=Settings(report_dir=tmp_path / "copies"),
+        lookup={lake.conn_id: lake, reader.conn_id: reader}.__getitem__,
     )
     keys = [week_page_key(MONDAY), week_page_key(MONDAY, USER)]
     for key in keys:
@@ -142,4 +145,6 @@ def test_run_twice_same_objects(
     publish_week(runtime, MONDAY)
     assert written == keys * 2
     assert runtime.lake.get(keys[0]).data.startswith(b"<!doctype html>")
+    copies = {path.name: path.read_bytes() for path in (tmp_path / "copies").iterdir()}
+    assert copies == {"week-2021-W11.html": runtime.lake.get(keys[0]).data}, "a listener's page has no copy"
     assert keys[1] in objects_of_user(runtime.lake, USER)["reports"], "where the user's data is erased"

@@ -81,6 +81,11 @@ def test_a_listener_s_page_says_what_was_played() -> None:
     assert "Tracks 80 11 for the first time" in text
 
 
+def test_made_up_data_is_named() -> None:
+    assert "None of them exists" in Reader(render_week(FULL, made_up=True)).text
+    assert "None of them exists" not in Reader(render_week(FULL)).text
+
+
 def test_a_week_of_which_nothing_is_known_names_all_its_days() -> None:
     text = Reader(render_week(EMPTY)).text
     assert "7 days of this week are missing" in text

@@ -54,6 +54,18 @@ class ReportLink(BaseOperatorLink):
         return _page(ti_key, "report") if wanted and _last(ti_key) in _REPORT_TASKS else ""
 
 
+class WeekLink(BaseOperatorLink):
+    """Link to the page of a run's week."""
+
+    name = "Page of the week"
+    operators: ClassVar[list[Any]] = _TASKFLOW
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the page of the catalogue's week; pages of listeners are not shown in Airflow."""
+        wanted = ti_key.dag_id == "spotify_weekly" and _last(ti_key) == "write_week"
+        return _page(ti_key, "week") if wanted else ""
+
+
 class CompiledSqlLink(BaseOperatorLink):
     """Link to the SQL that dbt ran, which Cosmos keeps among the rendered templates."""
 
@@ -89,7 +101,13 @@ class PipelineLinks(AirflowPlugin):
     """The plugin that Airflow finds in plugins/."""
 
     name = "spotify_pipeline"
-    operator_extra_links: ClassVar[list[Any]] = [RawLink(), ReportLink(), CompiledSqlLink(), WarningLink()]
+    operator_extra_links: ClassVar[list[Any]] = [
+        RawLink(),
+        ReportLink(),
+        WeekLink(),
+        CompiledSqlLink(),
+        WarningLink(),
+    ]
     fastapi_apps: ClassVar[list[Any]] = [{"app": pages, "url_prefix": PREFIX, "name": "Spotify pipeline"}]
 
 

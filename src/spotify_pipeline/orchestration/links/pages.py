@@ -25,6 +25,7 @@ from sqlalchemy import select
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.lake.weeks import parse_week, week_name, week_page_key
 from spotify_pipeline.orchestration.dbt.results import WARNING_KEY
 
 # a stored page gets none of the rights of Airflow's pages
@@ -36,6 +37,7 @@ _HEADERS = {
 }
 RAW_DAGS = frozenset({"spotify_ingest", "spotify_replay"})
 REPORT_DAGS = frozenset({"spotify_transform", "spotify_report"})
+WEEK_DAGS = frozenset({"spotify_weekly"})
 _STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li{overflow-wrap:anywhere}"
 
 
@@ -54,13 +56,16 @@ def application() -> FastAPI:
     def unavailable(_: Any, error: PipelineError) -> Response:
         return Response(str(error), status_code=503, media_type="text/plain", headers=_HEADERS)
 
-    def found_partition(dag_id: str, run_id: str, dags: frozenset[str]) -> date:
+    def found_key(dag_id: str, run_id: str, dags: frozenset[str]) -> str:
         if dag_id not in dags:
             raise HTTPException(404, f"{dag_id} has no such page")
         key = partition_key(dag_id, run_id)
         if key is None:
             raise HTTPException(404, f"{dag_id} has no run {run_id} with a partition")
-        return keys.parse_partition(key)
+        return key
+
+    def found_partition(dag_id: str, run_id: str, dags: frozenset[str]) -> date:
+        return keys.parse_partition(found_key(dag_id, run_id, dags))
 
     @app.get("/{dag_id}/{run_id}/raw", response_class=HTMLResponse)
     def raw(dag_id: str, run_id: str) -> HTMLResponse:
@@ -79,6 +84,14 @@ def application() -> FastAPI:
         page = _lake().find(keys.report_key(partition))
         if page is None:
             raise HTTPException(404, f"there is no report of {partition} yet: spotify_report writes it")
+        return Response(page.data, media_type="text/html", headers=_HEADERS)
+
+    @app.get("/{dag_id}/{run_id}/week")
+    def week(dag_id: str, run_id: str) -> Response:
+        monday = parse_week(found_key(dag_id, run_id, WEEK_DAGS))
+        page = _lake().find(week_page_key(monday))
+        if page is None:
+            raise HTTPException(404, f"there is no page of week {week_name(monday)} yet")
         return Response(page.data, media_type="text/html", headers=_HEADERS)
 
     return app

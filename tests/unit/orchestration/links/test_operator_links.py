@@ -41,6 +41,8 @@ def test_links_name_the_operators_as_airflow_stores_them() -> None:
         (links.RawLink(), key_of("load", "somebody_elses"), ""),
         (links.ReportLink(), key_of("write_report", "spotify_report"), "spotify_report/manual__1%2B0/report"),
         (links.ReportLink(), key_of("plan"), ""),
+        (links.WeekLink(), key_of("write_week", "spotify_weekly"), "spotify_weekly/manual__1%2B0/week"),
+        (links.WeekLink(), key_of("write_week", "dag_of_others"), ""),
         (links.ReportLink(), key_of("publish", "dag_of_others"), ""),
         (
             links.CompiledSqlLink(),
@@ -92,7 +94,7 @@ def test_a_key_of_another_form_is_not_shown(key: str) -> None:
     assert not is_shown(key, DAY)
 
 
-@pytest.mark.parametrize("page", ["raw", "object?key=x", "report"])
+@pytest.mark.parametrize("page", ["raw", "object?key=x", "report", "week"])
 def test_a_dag_of_another_team_has_no_pages(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     """Its users have the right to their own DAG, and its runs may have partitions of the same form."""
     import httpx
@@ -116,6 +118,27 @@ def test_a_dag_of_another_team_has_no_pages(monkeypatch: pytest.MonkeyPatch, pag
     assert asyncio.run(ask()) == 404
 
 
+def test_the_week_s_page_is_that_of_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+    from fastapi import Depends
+
+    from spotify_pipeline.lake.weeks import week_page_key
+    from spotify_pipeline.orchestration.links import pages
+
+    stored = {week_page_key(date(2026, 11, 16)): SimpleNamespace(data=b"<p>the week</p>")}
+    monkeypatch.setattr(pages, "partition_key", lambda _dag, _run: "2026-11-16 (W47)")
+    monkeypatch.setattr(pages, "_lake", lambda: SimpleNamespace(find=stored.get))
+    monkeypatch.setattr(pages, "Depends", lambda _check: Depends(lambda: None))
+    app = pages.application.__wrapped__()
+
+    async def ask() -> str:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+            return (await client.get("/spotify_weekly/run/week")).text
+
+    assert asyncio.run(ask()) == "<p>the week</p>"
+
+
 def test_the_pages_require_a_login() -> None:
     """A plugin's application has no login of its own: without Airflow's the store would be open to all."""
     import httpx
@@ -127,7 +150,7 @@ def test_the_pages_require_a_login() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
             return (await client.get(path)).status_code
 
-    for page in ("raw", "report", "object?key=raw/x"):
+    for page in ("raw", "report", "week", "object?key=raw/x"):
         assert asyncio.run(ask(f"/spotify_ingest/run/{page}")) in (401, 403)
 
 
