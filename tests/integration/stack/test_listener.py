@@ -27,7 +27,7 @@ def state(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     owner = pipeline.runtime.lookup(WAREHOUSE_OWNER)
     monkeypatch.setattr(airflow_environment, "WAREHOUSE_DATABASE", owner.schema)
     secrets = dict(created.secrets) | {"warehouse_owner": PASSWORDS["spotify_owner"]}
-    return replace(created, ports=dict(created.ports) | {"warehouse": owner.port}, secrets=secrets)
+    return replace(created, ports=dict(created.ports) | {"warehouse": owner.port or 0}, secrets=secrets)
 
 
 def erase(pipeline: Pipeline, user: str) -> None:
