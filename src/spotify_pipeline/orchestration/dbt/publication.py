@@ -30,6 +30,7 @@ from spotify_pipeline.warehouse.publication import Build
 from spotify_pipeline.warehouse.roles import MARTS
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,16 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
         if newest <= context["ti"].xcom_pull(task_ids=WATERMARK):
             self.base_cmd = ["run"]
         return super().execute(context, **kwargs)
+
+    def calculate_openlineage_events_completes(self, *_args: Any, **_kwargs: Any) -> bool:
+        """Report no lineage: what a mart is made of is reported by the task that made the published one."""
+        return False
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage:
+        """Report no lineage."""
+        from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415 - heavy
+
+        return OperatorLineage()
 
 
 def catch_up(project: Path) -> CatchUp:
