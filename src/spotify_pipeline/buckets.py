@@ -25,4 +25,6 @@ class Bucket(StrEnum):
     PLAYLIST_ITEMS = "GET /playlists/{id}/items"
     SAVED_TRACKS = "GET /me/tracks"
     TOP_TRACKS = "GET /me/top/tracks"
+    TOP_ARTISTS = "GET /me/top/artists"
+    FOLLOWED_ARTISTS = "GET /me/following"
     RECENTLY_PLAYED = "GET /me/player/recently-played"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,8 @@ from spotify_sandbox.catalogue.render import Mode
 from spotify_sandbox.ids import digest, is_id
 from spotify_sandbox.responses import ApiError, JsonResponse, Limits, Window, page, whole, window
 from spotify_sandbox.sandbox import Sandbox, given, guarded, renderer, require, user_of
+
+Item = TypeVar("Item")
 
 _PAGE = Limits(20, 50)
 _OLD_TRACKS = Limits(100, 100)
@@ -34,6 +38,8 @@ class MeApi:
             ("/v1/me", self.me, None),
             ("/v1/me/tracks", self.saved_tracks, "user-library-read"),
             ("/v1/me/top/tracks", self.top_tracks, "user-top-read"),
+            ("/v1/me/top/artists", self.top_artists, "user-top-read"),
+            ("/v1/me/following", self.followed_artists, "user-follow-read"),
             ("/v1/me/player/recently-played", self.recently_played, "user-read-recently-played"),
             ("/v1/me/playlists", self.my_playlists, "playlist-read-private"),
             ("/v1/playlists/{id}", self.playlist, None),
@@ -61,15 +67,41 @@ class MeApi:
 
     async def top_tracks(self, request: Request) -> Response:
         """GET /me/top/tracks."""
-        user, asked = user_of(self._sandbox, request), window(request.query_params, _PAGE)
-        span = request.query_params.get("time_range", TimeRange.MEDIUM)
-        if span not in list(TimeRange):
-            raise ApiError(400, "Invalid time range")
         rendering = self._renderer(request)
-        top = self._sandbox.library.top(user, TimeRange(span), rendering.now)
-        listed = top[asked.offset : asked.offset + asked.limit]
-        items = [rendering.renderer.track(track) for track in listed]
-        return self._page(request, "/me/top/tracks", asked, items, len(top), "time_range")
+        top = self._sandbox.library.top(user_of(self._sandbox, request), _span(request), rendering.now)
+        return self._top_page(request, "/me/top/tracks", top, rendering.renderer.track)
+
+    async def top_artists(self, request: Request) -> Response:
+        """GET /me/top/artists."""
+        rendering = self._renderer(request)
+        user = user_of(self._sandbox, request)
+        top = self._sandbox.library.top_artists(user, _span(request), rendering.now)
+        return self._top_page(request, "/me/top/artists", top, rendering.renderer.artist)
+
+    async def followed_artists(self, request: Request) -> Response:
+        """GET /me/following: a page starts after the artist `after`; there is no offset."""
+        user, query = user_of(self._sandbox, request), request.query_params
+        if query.get("type") != "artist":
+            raise ApiError(400, "Invalid type")
+        limit = whole(query.get("limit"), _PAGE.default, 1, _PAGE.maximum, "Invalid limit")
+        after = query.get("after", "")
+        if after and not is_id(after):
+            raise ApiError(400, "Invalid after")
+        rendering = self._renderer(request)
+        followed = self._sandbox.library.followed(user, rendering.now)
+        rest = [artist for artist in followed if artist.id > after]
+        listed = rest[:limit]
+        url = f"{rendering.renderer.base}/me/following"
+        last = listed[-1].id if len(rest) > limit else None
+        artists = {
+            "href": f"{url}?{urlencode(given(request, 'type', 'after', 'limit'))}",
+            "items": [rendering.renderer.artist(artist) for artist in listed],
+            "limit": limit,
+            "next": f"{url}?{urlencode({'type': 'artist', 'after': last, 'limit': limit})}" if last else None,
+            "cursors": {"after": last},
+            "total": len(followed),
+        }
+        return JsonResponse({"artists": artists})
 
     async def recently_played(self, request: Request) -> Response:
         """GET /me/player/recently-played: `after` XOR `before`, in Unix milliseconds; there is no total."""
@@ -184,8 +216,27 @@ class MeApi:
         sandbox = self._sandbox
         return UserRenderer(renderer(sandbox, request), sandbox.playlists, sandbox.clock.now())
 
+    def _top_page(
+        self, request: Request, path: str, top: list[Item], render: Callable[[Item], dict[str, Any]]
+    ) -> Response:
+        asked = window(request.query_params, _PAGE)
+        items = [render(item) for item in top[asked.offset : asked.offset + asked.limit]]
+        return self._page(request, path, asked, items, len(top), "time_range")
+
     def _page(
         self, request: Request, path: str, asked: Window, items: list[Any], total: int, *names: str
     ) -> Response:
         url = f"{request.url.scheme}://{request.url.netloc}/v1{path}"
         return JsonResponse(page(url, asked, items, total, given(request, *names)))
+
+
+def _span(request: Request) -> TimeRange:
+    """Return the requested range of time.
+
+    Raises:
+        ApiError: 400 for another word.
+    """
+    span = request.query_params.get("time_range", TimeRange.MEDIUM)
+    if span not in list(TimeRange):
+        raise ApiError(400, "Invalid time range")
+    return TimeRange(span)

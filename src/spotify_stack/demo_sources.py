@@ -57,6 +57,8 @@ def user_entries(playlist_ids: Iterable[str]) -> list[SourceEntry]:
         {"name": "my-playlists", "kind": "playlist", "ids": sorted(playlist_ids)},
         {"name": "my-saved-tracks", "kind": "saved_tracks"},
         {"name": "my-top-tracks", "kind": "top_tracks"},
+        {"name": "my-top-artists", "kind": "top_artists"},
+        {"name": "my-artists", "kind": "followed_artists"},
         {"name": "my-plays", "kind": "recently_played"},
     ]
 

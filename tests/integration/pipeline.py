@@ -162,6 +162,8 @@ def own_sources(pipeline: Pipeline) -> list[dict[str, object]]:
         {"name": "lists", "kind": "playlist", "ids": own},
         {"name": "saved", "kind": "saved_tracks"},
         {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term", "long_term"]},
+        {"name": "top-artists", "kind": "top_artists", "time_ranges": ["short_term"]},
+        {"name": "followed", "kind": "followed_artists"},
         {"name": "plays", "kind": "recently_played"},
     ]
 

@@ -1,7 +1,7 @@
-"""Entries of lists: what a playlist, a library, a top list or a listening history says of a track.
+"""Entries of lists: what a playlist, a library, a top list or a listening history says of a track or artist.
 
-An entry has no id: it is identified by its position in its list, or by when it was played. The tracks that
-entries hold are records of their own, which `extract` finds.
+An entry has no id: it is identified by its position in its list, by what it holds, or by when it was played.
+The tracks and artists that entries hold are records of their own, which `extract` finds.
 """
 
 from __future__ import annotations
@@ -14,20 +14,29 @@ from typing import Any, Literal
 from spotify_pipeline.contract.media import Media, media_of
 from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
-EntryKind = Literal["playlist_item", "saved_track", "top_track", "play"]
+EntryKind = Literal["playlist_item", "saved_track", "top_track", "top_artist", "followed_artist", "play"]
+EntryMedia = Media | Literal["artist"]
 # which entries a response holds, by the kind of request
 ENTRY_KINDS: Mapping[str, EntryKind] = {
     "playlist_items": "playlist_item",
     "saved_tracks": "saved_track",
     "top_tracks": "top_track",
+    "top_artists": "top_artist",
+    "followed_artists": "followed_artist",
     "recently_played": "play",
 }
 LIST_OF_ENTRY: Mapping[str, str] = {
     "playlist_item": "playlist",
     "saved_track": "saved_tracks",
     "top_track": "top_tracks",
+    "top_artist": "top_artists",
+    "followed_artist": "followed_artists",
 }
 """Kind of list by kind of entry; a listening history is no list that something could leave."""
+TOP_LISTS = frozenset({"top_track", "top_artist"})
+"""Entries of ranked lists, one for each range of time."""
+OF_ARTISTS = frozenset({"top_artist", "followed_artist"})
+"""Entries that are artists themselves; the others hold a track."""
 OFFSET_MAX = 2**31 - 1
 
 
@@ -45,11 +54,17 @@ class Entry:
 class EntryFields:
     """What an entry that holds the contract says. `at` is when it was added or played, in UTC."""
 
-    item_kind: Media
+    item_kind: EntryMedia
     track_id: str | None
     at: datetime | None
     context_type: str | None = None
     context_id: str | None = None
+    artist_id: str | None = None
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it holds neither a track nor an artist."""
+        return self.item_kind not in ("track", "artist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,7 @@ class ListEntry:
         context_id: id of what it was played from.
         observed_at: time of the response.
         raw_key: key of the raw object.
+        artist_id: id of its artist, None where it holds none.
     """
 
     kind: str
@@ -79,14 +95,17 @@ class ListEntry:
     context_id: str | None
     observed_at: datetime
     raw_key: str
+    artist_id: str | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What distinguishes it from the others of its kind."""
-        if self.kind in ("playlist_item", "top_track"):
+        if self.kind == "playlist_item" or self.kind in TOP_LISTS:
             return (self.list_id, self.position)
         if self.kind == "saved_track":
             return (self.list_id, self.track_id)
+        if self.kind == "followed_artist":
+            return (self.list_id, self.artist_id)
         return (self.list_id, self.at, self.track_id)
 
 
@@ -107,13 +126,13 @@ class ListRead:
         return self.observed_at.astimezone(UTC).date()
 
 
-def find_entries(request_kind: str, body: Any) -> Iterator[Entry]:
+def find_entries(request_kind: str, page: Any) -> Iterator[Entry]:
     """Yield the entries of a page in their order; nothing where the request has none."""
     kind = ENTRY_KINDS.get(request_kind)
-    items = body.get("items") if isinstance(body, dict) else None
+    items = page.get("items") if isinstance(page, dict) else None
     if kind is None or not isinstance(items, list):
         return
-    offset = body.get("offset")
+    offset = page.get("offset")
     known = (
         isinstance(offset, int) and not isinstance(offset, bool) and 0 <= offset <= OFFSET_MAX - len(items)
     )
@@ -131,6 +150,8 @@ def entry_fields(entry: Entry) -> EntryFields:
     record = entry.record
     if record is None:
         return EntryFields("null", None, None)
+    if entry.kind in OF_ARTISTS:
+        return EntryFields("artist", None, None, artist_id=record["id"])
     held = _held(entry.kind, record)
     at = record.get("played_at" if entry.kind == "play" else "added_at")
     context = record.get("context") or {}
@@ -146,6 +167,8 @@ def entry_fields(entry: Entry) -> EntryFields:
 
 def _held(kind: EntryKind, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the object in the place of an entry's track, None where there is none."""
+    if kind in OF_ARTISTS:
+        return None
     if kind == "top_track":
         return record
     if kind == "playlist_item" and isinstance(record.get("item"), dict):

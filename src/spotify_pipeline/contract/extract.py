@@ -38,6 +38,8 @@ EXPECTED: dict[str, Kind | None] = {
     "playlist_items": "track",
     "saved_tracks": "track",
     "top_tracks": "track",
+    "top_artists": "artist",
+    "followed_artists": None,
     "recently_played": "track",
 }
 

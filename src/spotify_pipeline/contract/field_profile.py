@@ -17,6 +17,8 @@ from spotify_pipeline.contract.validator import schema
 _NAME_MAX = 100
 # what a track or an album mentions, by the record kind that describes it
 _MENTIONED = {"album": "album", "artists": "artist"}
+# entries that are records themselves; their own schemas say only what the list needs
+_ENTRY_IS = {"top_track": "track", "top_artist": "artist", "followed_artist": "artist"}
 
 
 @dataclass
@@ -82,8 +84,7 @@ def sometimes(kind: str) -> frozenset[str]:
 
 
 def _properties(kind: str) -> dict[str, Any]:
-    # a top track is a track, and its own schema says only what the list needs
-    properties: dict[str, Any] = schema("track" if kind == "top_track" else kind)["properties"]
+    properties: dict[str, Any] = schema(_ENTRY_IS.get(kind, kind))["properties"]
     return properties
 
 

@@ -9,10 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_PAGE_UNDER = {"followed_artists": "artists"}
+"""Names of the pages that stand under a name in their response, by the kind of request."""
 
-def offset_of(query: Mapping[str, str] | Iterable[tuple[str, str]]) -> int:
-    """Return the offset that a page was requested with, 0 where the query has none."""
-    text = dict(query).get("offset", "0")
+
+def page_in(request_kind: str, body: Any) -> tuple[str, Any]:
+    """Return the JSON Pointer of the page in a response of one list, and the page, None where it has none."""
+    name = _PAGE_UNDER.get(request_kind)
+    if name is None:
+        return "", body
+    return f"/{name}", body.get(name) if isinstance(body, dict) else None
+
+
+def offset_of(query: Mapping[str, str] | Iterable[tuple[str, str]]) -> int | None:
+    """Return the offset that a page was requested with: 0 for the first page, None for one after a cursor."""
+    terms = dict(query)
+    if "after" in terms:
+        return None
+    text = terms.get("offset", "0")
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
@@ -37,8 +51,8 @@ class ListPages:
         """The greatest number of entries that a page has stated, 0 before any."""
         return max(self.totals, default=0)
 
-    def take(self, page: Mapping[str, Any], offset: int) -> None:
-        """Note one page that was requested with `offset`."""
+    def take(self, page: Mapping[str, Any], offset: int | None) -> None:
+        """Note one page; `offset` is what `offset_of` its request returns."""
         self.items += len(page["items"])
         self._begun |= offset == 0
         # an empty page is an end, too: some lists have a `next` link on every page

@@ -30,6 +30,7 @@ _KEYWORDS = {
     "maxItems": "has at most {} members",
 }
 
+_INSTANTS = frozenset({"added_at", "played_at"})
 _BOUNDS = ("minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern", "const", "enum")
 MARK = "<!-- made by `spotify-pipeline contract rules --markdown` -->"
 
@@ -50,7 +51,7 @@ def rules(kind: str) -> list[Rule]:
     found = [*_rules(kind, schema(kind))]
     found.append(Rule(f"{kind}.not_json", "can be written as JSON", NOT_JSON))
     found.append(Rule(f"{kind}.too_deep", "can be walked through", TOO_DEEP))
-    if kind in ENTRY_KINDS.values() and kind != "top_track":
+    if not _INSTANTS.isdisjoint(schema(kind)["properties"]):
         found.append(Rule(f"{kind}.instant", "is a day of the calendar", "an instant is one that exists"))
     return sorted(set(found), key=lambda rule: (rule.code, rule.demand))
 

@@ -80,7 +80,7 @@ class Survey:
             counts = self.entries.setdefault(entry.kind, KindCounts())
             counts.fetched += 1
             # a playlist keeps the places of what is no track
-            counts.set_aside += result.item_kind != "track" and entry.kind != "playlist_item"
+            counts.set_aside += result.is_set_aside and entry.kind != "playlist_item"
 
     def _check(
         self,
@@ -159,6 +159,8 @@ def _pages(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str
 _LISTS = {
     "/me/tracks": "saved_tracks",
     "/me/top/tracks": "top_tracks",
+    "/me/top/artists": "top_artists",
+    "/me/following": "followed_artists",
     "/recently-played": "recently_played",
 }
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import orjson
 
-from spotify_pipeline.contract.entries import LIST_OF_ENTRY, EntryFields, EntryKind, ListEntry, ListRead
+from spotify_pipeline.contract.entries import (
+    LIST_OF_ENTRY,
+    TOP_LISTS,
+    EntryFields,
+    EntryKind,
+    ListEntry,
+    ListRead,
+)
 from spotify_pipeline.contract.list_pages import ListPages, offset_of
 from spotify_pipeline.lake import RawObject, keys
 
@@ -25,7 +32,7 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
         return raw.requested_id
     if user is None:
         raise ValueError("a page of an account without its user")
-    return f"{user}:{raw.query['time_range']}" if kind == "top_track" else user
+    return f"{user}:{raw.query['time_range']}" if kind in TOP_LISTS else user
 
 
 @dataclass
@@ -60,7 +67,7 @@ class ListsSeen:
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
                 # of a top list only its first entries are wanted
-                complete=reading.pages.fault(reading.wanted if kind == "top_track" else None) is None,
+                complete=reading.pages.fault(reading.wanted if kind in TOP_LISTS else None) is None,
                 item_count=reading.pages.items,
                 observed_at=reading.observed_at,
                 raw_key=reading.raw_key,
@@ -83,6 +90,7 @@ def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, 
         context_id=fields.context_id,
         observed_at=raw.observed_at,
         raw_key=raw.key,
+        artist_id=fields.artist_id,
     )
 
 

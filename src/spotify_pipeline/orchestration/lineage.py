@@ -42,6 +42,8 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
     "playlist_item": ("staging.playlist_membership", "staging.list_reads"),
     "saved_track": ("staging.saved_tracks", "staging.list_reads"),
     "top_track": ("staging.top_tracks", "staging.list_reads"),
+    "top_artist": ("staging.top_artists", "staging.list_reads"),
+    "followed_artist": ("staging.followed_artists", "staging.list_reads"),
     "play": ("staging.plays",),
 }
 _ALWAYS = ("ops.load",)

@@ -86,7 +86,7 @@ def _sources(parsed: YamlText) -> list[Source]:
         kind = SourceKind(entry["kind"])
         search = kind is SourceKind.SEARCH
         groups = entry.get("include_groups", DEFAULT_INCLUDE_GROUPS) if kind is SourceKind.ARTIST else ()
-        ranges = entry.get("time_ranges", DEFAULT_TIME_RANGES) if kind is SourceKind.TOP_TRACKS else ()
+        ranges = entry.get("time_ranges", DEFAULT_TIME_RANGES) if kind.is_top_list else ()
         result.append(
             Source(
                 name=name,

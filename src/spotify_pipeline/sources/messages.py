@@ -17,8 +17,8 @@ _KINDS_OF = {
     "include_groups": "artist",
     "queries": "search",
     "types": "search",
-    "max_results": "search or top_tracks",
-    "time_ranges": "top_tracks",
+    "max_results": "search, top_tracks or top_artists",
+    "time_ranges": "top_tracks or top_artists",
 }
 
 Sentence = Callable[[str, Any, Any, Mapping[str, Any]], str]

@@ -8,20 +8,25 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from spotify_pipeline.spotify.endpoints import ENDPOINTS, TOP_TRACKS_DEFAULT, AppClass, RequestKind
+from spotify_pipeline.spotify.endpoints import ENDPOINTS, TOP_LIST_DEFAULT, AppClass, RequestKind
 from spotify_pipeline.spotify.source_kinds import SourceKind
 
 __all__ = ["Source", "SourceKind"]
 
 DEFAULT_INCLUDE_GROUPS = ("album", "single")
 DEFAULT_TYPES = ("track",)
-DEFAULT_MAX_RESULTS = {SourceKind.SEARCH: 100, SourceKind.TOP_TRACKS: TOP_TRACKS_DEFAULT}
+DEFAULT_MAX_RESULTS = {
+    SourceKind.SEARCH: 100,
+    SourceKind.TOP_TRACKS: TOP_LIST_DEFAULT,
+    SourceKind.TOP_ARTISTS: TOP_LIST_DEFAULT,
+}
 DEFAULT_TIME_RANGES = ("short_term", "medium_term", "long_term")
 
-# for estimates: the assumed size of an artist's releases, a playlist and a library
+# for estimates: the assumed size of an artist's releases, a playlist, a library and what a user follows
 RELEASES_PER_ARTIST = 25
 ITEMS_PER_PLAYLIST = 100
 SAVED_TRACKS = 500
+FOLLOWED_ARTISTS = 100
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,9 @@ def _calls_of_searches(source: Source, app_class: AppClass) -> int:
     return len(source.queries) * len(source.types) * pages
 
 
-def _calls_of_top_tracks(source: Source, app_class: AppClass) -> int:
-    return len(source.time_ranges) * _pages(
-        RequestKind.TOP_TRACKS, source.max_results or TOP_TRACKS_DEFAULT, app_class
-    )
+def _calls_of_top_lists(source: Source, app_class: AppClass) -> int:
+    (kind,) = source.kind.request_kinds
+    return len(source.time_ranges) * _pages(kind, source.max_results or TOP_LIST_DEFAULT, app_class)
 
 
 _ESTIMATES: Mapping[SourceKind, Callable[[Source, AppClass], int]] = {
@@ -107,6 +111,10 @@ _ESTIMATES: Mapping[SourceKind, Callable[[Source, AppClass], int]] = {
     SourceKind.PLAYLIST: _calls_of_playlists,
     SourceKind.SEARCH: _calls_of_searches,
     SourceKind.SAVED_TRACKS: lambda _, app_class: _pages(RequestKind.SAVED_TRACKS, SAVED_TRACKS, app_class),
-    SourceKind.TOP_TRACKS: _calls_of_top_tracks,
+    SourceKind.TOP_TRACKS: _calls_of_top_lists,
+    SourceKind.TOP_ARTISTS: _calls_of_top_lists,
+    SourceKind.FOLLOWED_ARTISTS: lambda _, app_class: _pages(
+        RequestKind.FOLLOWED_ARTISTS, FOLLOWED_ARTISTS, app_class
+    ),
     SourceKind.RECENTLY_PLAYED: lambda *_: 1,
 }

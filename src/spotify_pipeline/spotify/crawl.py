@@ -37,7 +37,7 @@ def crawl(
     artist: the artist, the pages of its albums, then each distinct album with the rest of its tracks.
     album: each album with the rest of its tracks. track: each track, 50 a call where the app may.
     playlist: each playlist and the pages of its entries. search: the pages of each search text and type.
-    saved_tracks, top_tracks: their pages. recently_played: the listening history.
+    saved_tracks, top_tracks, top_artists, followed_artists: their pages. recently_played: the last plays.
 
     A response observed on another date than `partition` is not kept and ends the crawl. A closed bucket ends
     the calls to it, and all calls where the reason is not QUOTA_EXCEEDED. Both give `complete=False`. An id

@@ -19,7 +19,7 @@ SEARCH_OFFSET_MAX = 1000
 OWN_PLAYLIST_PREFIX = "37i9dQ"
 """Start of the ids of Spotify's own playlists, which apps may not read since November 2024."""
 
-TOP_TRACKS_DEFAULT = 50
+TOP_LIST_DEFAULT = 50
 """Entries read of a top list whose source names no number; an account can have thousands."""
 
 SEARCH_TEXT_MAX = 250
@@ -52,6 +52,8 @@ class RequestKind(StrEnum):
     PLAYLIST_ITEMS = "playlist_items"
     SAVED_TRACKS = "saved_tracks"
     TOP_TRACKS = "top_tracks"
+    TOP_ARTISTS = "top_artists"
+    FOLLOWED_ARTISTS = "followed_artists"
     RECENTLY_PLAYED = "recently_played"
 
 
@@ -62,6 +64,7 @@ class Scope(StrEnum):
     SHARED_PLAYLISTS = "playlist-read-collaborative"
     LIBRARY = "user-library-read"
     TOP = "user-top-read"
+    FOLLOWED = "user-follow-read"
     RECENTLY_PLAYED = "user-read-recently-played"
 
 
@@ -114,6 +117,10 @@ ENDPOINTS: Mapping[RequestKind, Endpoint] = {
         Endpoint(RequestKind.PLAYLIST_ITEMS, Bucket.PLAYLIST_ITEMS, _sizes(50, 50), scopes=_PLAYLISTS),
         Endpoint(RequestKind.SAVED_TRACKS, Bucket.SAVED_TRACKS, _sizes(50, 50), scopes=(Scope.LIBRARY,)),
         Endpoint(RequestKind.TOP_TRACKS, Bucket.TOP_TRACKS, _sizes(50, 50), scopes=(Scope.TOP,)),
+        Endpoint(RequestKind.TOP_ARTISTS, Bucket.TOP_ARTISTS, _sizes(50, 50), scopes=(Scope.TOP,)),
+        Endpoint(
+            RequestKind.FOLLOWED_ARTISTS, Bucket.FOLLOWED_ARTISTS, _sizes(50, 50), scopes=(Scope.FOLLOWED,)
+        ),
         Endpoint(
             RequestKind.RECENTLY_PLAYED,
             Bucket.RECENTLY_PLAYED,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, total_of
+from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, page_in, total_of
 from spotify_pipeline.errors import ApiUnavailable, NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, ID_PATTERN, Request, RequestKind, bucket_of
 from spotify_pipeline.spotify.session import ContradictedList, CrawlSession, Trail, UnreadableResponse
@@ -116,11 +116,12 @@ def _pages(
             raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
         seen.add(request)
         page, following = read_page(session, request, trail, exists=exists or request != first)
-        offset = offset_of(request.params)
+        asked = offset_of(request.params)
+        offset = pages.items if asked is None else asked
         if check and ends_too_early(page, offset, max(pages.greatest_total, total_of(page) or 0)):
             trail.requests.pop()
             page, following = read_page(session, replace(request, reading=reading + 1), trail, exists=True)
-        pages.take(page, offset)
+        pages.take(page, asked)
         yield page
         empty = not page["items"]
         if empty and (empty_before or (pages.totals and offset >= pages.greatest_total)):
@@ -141,7 +142,7 @@ def read_page(
         ApiUnavailable: The same, although the list `exists`.
     """
     try:
-        page = session.fetch(request, trail)
+        _, page = page_in(request.kind, session.fetch(request, trail))
     except NotFound as error:
         if exists:
             raise ApiUnavailable(

@@ -18,12 +18,19 @@ class SourceKind(StrEnum):
     SEARCH = "search"
     SAVED_TRACKS = "saved_tracks"
     TOP_TRACKS = "top_tracks"
+    TOP_ARTISTS = "top_artists"
+    FOLLOWED_ARTISTS = "followed_artists"
     RECENTLY_PLAYED = "recently_played"
 
     @property
     def lists_ids(self) -> bool:
         """Whether its sources name records by id."""
         return self in {SourceKind.ARTIST, SourceKind.ALBUM, SourceKind.TRACK, SourceKind.PLAYLIST}
+
+    @property
+    def is_top_list(self) -> bool:
+        """Whether its sources name ranges of time, each with a ranked list."""
+        return self in {SourceKind.TOP_TRACKS, SourceKind.TOP_ARTISTS}
 
     @property
     def request_kinds(self) -> tuple[RequestKind, ...]:
@@ -52,6 +59,8 @@ _REQUEST_KINDS = {
     SourceKind.SEARCH: (RequestKind.SEARCH,),
     SourceKind.SAVED_TRACKS: (RequestKind.SAVED_TRACKS,),
     SourceKind.TOP_TRACKS: (RequestKind.TOP_TRACKS,),
+    SourceKind.TOP_ARTISTS: (RequestKind.TOP_ARTISTS,),
+    SourceKind.FOLLOWED_ARTISTS: (RequestKind.FOLLOWED_ARTISTS,),
     SourceKind.RECENTLY_PLAYED: (RequestKind.RECENTLY_PLAYED,),
 }
 

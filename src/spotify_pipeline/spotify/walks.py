@@ -16,7 +16,7 @@ from spotify_pipeline.spotify.endpoints import (
     OWN_PLAYLIST_PREFIX,
     SEARCH_TEXT_MAX,
     SEARCH_TEXT_SAFE,
-    TOP_TRACKS_DEFAULT,
+    TOP_LIST_DEFAULT,
     Request,
     RequestKind,
 )
@@ -211,9 +211,18 @@ def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
     walk_list(session, Request.get(saved.kind, saved.path(), params), trail)
 
 
-def walk_top_tracks(session: CrawlSession, time_range: str, max_results: int, trail: Trail) -> None:
-    """Fetch the first `max_results` of the user's top tracks over one range of time."""
-    top = ENDPOINTS[RequestKind.TOP_TRACKS]
+def walk_followed_artists(session: CrawlSession, trail: Trail) -> None:
+    """Fetch every page of the artists that the user follows; a page starts after the last id of another."""
+    followed = ENDPOINTS[RequestKind.FOLLOWED_ARTISTS]
+    params = {"limit": str(followed.page_size(session.client.app_class)), "type": "artist"}
+    walk_list(session, Request.get(followed.kind, followed.path(), params), trail)
+
+
+def walk_top_list(
+    session: CrawlSession, kind: RequestKind, time_range: str, max_results: int, trail: Trail
+) -> None:
+    """Fetch the first `max_results` of the user's top tracks or artists over one range of time."""
+    top = ENDPOINTS[kind]
     size = top.page_size(session.client.app_class)
     pages = ListPages()
     for offset in range(0, max_results, size):
@@ -231,7 +240,7 @@ def walk_top_tracks(session: CrawlSession, time_range: str, max_results: int, tr
             break
     fault = pages.fault(max_results)
     if fault is not None:
-        raise ContradictedList(f"the top tracks of {time_range} may not be whole: {fault}")
+        raise ContradictedList(f"the {kind.replace('_', ' ')} of {time_range} may not be whole: {fault}")
 
 
 def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
@@ -278,6 +287,11 @@ def _searches(session: CrawlSession, source: CrawlSource) -> Iterable[Walk]:
             yield partial(walk_search, session, query, record_type, source.max_results)
 
 
+def _top_lists(kind: RequestKind, session: CrawlSession, source: CrawlSource) -> Iterable[Walk]:
+    for time_range in source.time_ranges:
+        yield partial(walk_top_list, session, kind, time_range, source.max_results or TOP_LIST_DEFAULT)
+
+
 _WALKS: Mapping[SourceKind, Callable[[CrawlSession, CrawlSource], Iterable[Walk]]] = {
     SourceKind.ARTIST: _artists,
     SourceKind.ALBUM: lambda session, source: (partial(walk_album, session, id_) for id_ in source.ids),
@@ -286,8 +300,7 @@ _WALKS: Mapping[SourceKind, Callable[[CrawlSession, CrawlSource], Iterable[Walk]
     SourceKind.SEARCH: _searches,
     SourceKind.RECENTLY_PLAYED: lambda session, _: [partial(walk_recently_played, session)],
     SourceKind.SAVED_TRACKS: lambda session, _: [partial(walk_saved_tracks, session)],
-    SourceKind.TOP_TRACKS: lambda session, source: (
-        partial(walk_top_tracks, session, time_range, source.max_results or TOP_TRACKS_DEFAULT)
-        for time_range in source.time_ranges
-    ),
+    SourceKind.FOLLOWED_ARTISTS: lambda session, _: [partial(walk_followed_artists, session)],
+    SourceKind.TOP_TRACKS: partial(_top_lists, RequestKind.TOP_TRACKS),
+    SourceKind.TOP_ARTISTS: partial(_top_lists, RequestKind.TOP_ARTISTS),
 }

@@ -21,6 +21,7 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.entries import ENTRY_KINDS, check_entry, find_entries
 from spotify_pipeline.contract.extract import EXPECTED, KINDS
 from spotify_pipeline.contract.field_profile import FieldProfile
+from spotify_pipeline.contract.list_pages import page_in
 from spotify_pipeline.contract.observations import ROW_KINDS, Observation, RowKind, observations
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.json_reading import read_json
@@ -120,15 +121,18 @@ class _Validation:
         if kind is None:
             return
         list_id = list_id_of(kind, raw, self._manifest.user)
-        self._lists.take(kind, list_id, raw, body)
+        where, page = page_in(raw.kind, body)
+        self._lists.take(kind, list_id, raw, page)
         counts = self._counts_of(kind)
-        for entry in find_entries(raw.kind, body):
+        for entry in find_entries(raw.kind, page):
             counts.fetched += 1
             self._profile(raw, kind).add(entry.record)
             result = check_entry(entry)
             if isinstance(result, ValidationResult):
-                self._refuse(raw, counts, result, kind=kind, record=entry.record, pointer=entry.pointer)
-            elif result.item_kind != "track" and kind != "playlist_item":
+                self._refuse(
+                    raw, counts, result, kind=kind, record=entry.record, pointer=where + entry.pointer
+                )
+            elif result.is_set_aside and kind != "playlist_item":
                 counts.set_aside += 1
             else:  # a playlist keeps the places of what is no track
                 row = entry_of(kind, list_id, entry.position, result, raw)
@@ -240,7 +244,9 @@ def _holds_page(body: Any, kind: str) -> bool:
         return False
     if kind == "tracks":
         return isinstance(body.get("tracks"), list)
-    pages: list[Any] = [body] if kind != "search" else [body.get(f"{name}s") for name in KINDS]
+    pages: list[Any] = [page_in(kind, body)[1]]
+    if kind == "search":
+        pages = [body.get(f"{name}s") for name in KINDS]
     return any(isinstance(page, dict) and isinstance(page.get("items"), list) for page in pages)
 
 

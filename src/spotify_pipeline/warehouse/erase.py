@@ -43,6 +43,8 @@ _OWN_SOURCES: LiteralString = """
 SELECT DISTINCT substring(raw_key FROM '/source=([^/]+)/') FROM (
     SELECT raw_key FROM staging.saved_tracks WHERE user_hash = %(user)s
     UNION ALL SELECT raw_key FROM staging.top_tracks WHERE user_hash = %(user)s
+    UNION ALL SELECT raw_key FROM staging.top_artists WHERE user_hash = %(user)s
+    UNION ALL SELECT raw_key FROM staging.followed_artists WHERE user_hash = %(user)s
     UNION ALL SELECT raw_key FROM staging.plays WHERE user_hash = %(user)s
     UNION ALL SELECT raw_key FROM staging.list_reads WHERE raw_key LIKE %(from_user)s
     UNION ALL SELECT raw_key FROM ops.quarantined_record WHERE raw_key LIKE %(from_user)s
@@ -84,6 +86,8 @@ _IDS: Mapping[str, str] = {
     ),
     "artists": (
         f"{_touched(SPECS['artist'])}"
+        " UNION SELECT artist_id FROM staging.top_artists WHERE user_hash = %(user)s"
+        " UNION SELECT artist_id FROM staging.followed_artists WHERE user_hash = %(user)s"
         " UNION SELECT unnest(artist_ids) FROM staging.tracks"
         " WHERE track_id = ANY(%(tracks)s)"
         " UNION SELECT unnest(artist_ids) FROM staging.albums"
@@ -94,6 +98,8 @@ _DELETE_LISTS: Mapping[str, LiteralString] = {
     "staging.plays": "DELETE FROM staging.plays WHERE user_hash = %(user)s",
     "staging.saved_tracks": "DELETE FROM staging.saved_tracks WHERE user_hash = %(user)s",
     "staging.top_tracks": "DELETE FROM staging.top_tracks WHERE user_hash = %(user)s",
+    "staging.top_artists": "DELETE FROM staging.top_artists WHERE user_hash = %(user)s",
+    "staging.followed_artists": "DELETE FROM staging.followed_artists WHERE user_hash = %(user)s",
     "staging.playlist_membership": (
         "DELETE FROM staging.playlist_membership WHERE playlist_id = ANY(%(playlists)s)"
     ),
@@ -128,6 +134,8 @@ _UNREFERENCED: Mapping[str, LiteralString] = {
                 SELECT FROM staging.source_records WHERE record_kind = 'artist' AND record_id = id)
             AND NOT EXISTS (SELECT FROM staging.tracks WHERE artist_ids @> ARRAY[id])
             AND NOT EXISTS (SELECT FROM staging.albums WHERE artist_ids @> ARRAY[id])
+            AND NOT EXISTS (SELECT FROM staging.top_artists WHERE artist_id = id)
+            AND NOT EXISTS (SELECT FROM staging.followed_artists WHERE artist_id = id)
     """,
 }
 _DELETE_CRAWL_STATE: Mapping[str, LiteralString] = {

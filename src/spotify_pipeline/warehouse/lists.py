@@ -1,4 +1,4 @@
-"""Loading of lists: memberships of playlists, saved tracks, top tracks and plays.
+"""Loading of lists: memberships of playlists, saved tracks, top lists, followed artists and plays.
 
 It runs in the transaction of a load, under its lock. In each upsert the greatest (observed_at, raw key) wins,
 and equal rows are not written. A playlist's membership on a date is replaced as a whole, and a list read to
@@ -76,7 +76,7 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
     OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
         AND excluded.added_at IS DISTINCT FROM stored.added_at)
 """
-_TOP: LiteralString = """
+_TOP_TRACK: LiteralString = """
 INSERT INTO staging.top_tracks AS stored
     (user_hash, time_range, observed_on, rank, track_id, observed_at, raw_key, load_seq)
 VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %(track_id)s, %(observed_at)s, %(raw_key)s,
@@ -87,6 +87,33 @@ ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
 WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
     OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
         AND excluded.track_id <> stored.track_id)
+"""
+_TOP_ARTIST: LiteralString = """
+INSERT INTO staging.top_artists AS stored
+    (user_hash, time_range, observed_on, rank, artist_id, observed_at, raw_key, load_seq)
+VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %(artist_id)s, %(observed_at)s, %(raw_key)s,
+    %(load_seq)s)
+ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
+    artist_id = excluded.artist_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
+    load_seq = excluded.load_seq
+WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
+    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
+        AND excluded.artist_id <> stored.artist_id)
+"""
+_FOLLOWED: LiteralString = """
+INSERT INTO staging.followed_artists AS stored
+    (user_hash, artist_id, observed_at, raw_key, first_seen_on, last_seen_on, load_seq)
+VALUES (%(user_hash)s, %(artist_id)s, %(observed_at)s, %(raw_key)s, %(observed_on)s, %(observed_on)s,
+    %(load_seq)s)
+ON CONFLICT (user_hash, artist_id) DO UPDATE SET
+    observed_at = greatest(stored.observed_at, excluded.observed_at),
+    raw_key = CASE WHEN (excluded.observed_at, excluded.raw_key) >= (stored.observed_at, stored.raw_key)
+        THEN excluded.raw_key ELSE stored.raw_key END,
+    first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),
+    last_seen_on = greatest(stored.last_seen_on, excluded.last_seen_on),
+    load_seq = excluded.load_seq
+WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
+    OR excluded.first_seen_on < stored.first_seen_on
 """
 _PLAY: LiteralString = """
 INSERT INTO staging.plays AS stored
@@ -109,7 +136,13 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
         AND (excluded.context_type, excluded.context_id)
             IS DISTINCT FROM (stored.context_type, stored.context_id))
 """
-_UPSERT_ENTRY: Mapping[str, LiteralString] = {"saved_track": _SAVED, "top_track": _TOP, "play": _PLAY}
+_UPSERT_ENTRY: Mapping[str, LiteralString] = {
+    "saved_track": _SAVED,
+    "top_track": _TOP_TRACK,
+    "top_artist": _TOP_ARTIST,
+    "followed_artist": _FOLLOWED,
+    "play": _PLAY,
+}
 
 
 class Lists:
@@ -193,6 +226,7 @@ def _entry_row(entry: ListEntry, load_seq: int) -> dict[str, Any]:
         "time_range": time_range,
         "rank": entry.position + 1,
         "track_id": entry.track_id,
+        "artist_id": entry.artist_id,
         "at": entry.at,
         "context_type": entry.context_type,
         "context_id": entry.context_id,

@@ -1,7 +1,8 @@
-"""Saved tracks, plays and top tracks of the users, which depend on the seed and the moment only."""
+"""What users save, play and follow, and their top lists: all depends on the seed and the moment only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -9,7 +10,7 @@ from itertools import chain, islice
 
 from spotify_sandbox.accounts.churn import Churn
 from spotify_sandbox.accounts.users import User
-from spotify_sandbox.catalogue.catalog import CatalogError, CatalogSource, Track
+from spotify_sandbox.catalogue.catalog import Artist, CatalogError, CatalogSource, Track
 from spotify_sandbox.ids import Draw, digest
 
 PLAYS_KEPT = 50
@@ -100,6 +101,15 @@ class Library:
         found = (self._track(track_id, now) for track_id in ids)
         return list(islice((track for track in found if track), _TOP_TRACKS))
 
+    def top_artists(self, user: User, span: TimeRange, now: datetime) -> list[Artist]:
+        """Return the artists of the top tracks, in the order in which they first appear there."""
+        return self._artists(self.top(user, span, now), now)
+
+    def followed(self, user: User, now: datetime) -> list[Artist]:
+        """Return the artists of the saved tracks, by id: a few come and go over the weeks."""
+        artists = self._artists((track for _, track in self.saved(user, now)), now)
+        return sorted(artists, key=lambda artist: artist.id)
+
     def plays(self, user: User, now: datetime) -> list[Play]:
         """Return the last 50 plays, newest first, as many as Spotify keeps."""
         hour = int(now.timestamp()) // 3600
@@ -130,6 +140,11 @@ class Library:
 
     def _favourite(self, user: User, number: int) -> str:
         return self.pick(digest(self._seed, 37, user.number, number))
+
+    def _artists(self, tracks: Iterable[Track], now: datetime) -> list[Artist]:
+        catalog = self._source.on(now.date())
+        ids = dict.fromkeys(artist_id for track in tracks for artist_id in track.artist_ids)
+        return [artist for artist_id in ids if (artist := catalog.artist(artist_id))]
 
     def _track(self, track_id: str, now: datetime) -> Track | None:
         return self._source.on(now.date()).track(track_id)

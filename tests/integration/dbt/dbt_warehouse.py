@@ -222,6 +222,33 @@ class Warehouse:
                 raw_key="raw/any.json",
             )
 
+    def top_artists(self, day: date, words: list[str]) -> None:
+        """The listener's top artists of the last weeks, the first ranks first."""
+        self.read("top_artists", f"{LISTENER}:short_term", day, len(words))
+        for rank, word in enumerate(words, start=1):
+            self.insert(
+                "staging.top_artists",
+                user_hash=LISTENER,
+                time_range="short_term",
+                observed_on=day,
+                rank=rank,
+                artist_id=spotify_id(word),
+                observed_at=datetime.combine(day, time(), UTC),
+                raw_key="raw/any.json",
+            )
+
+    def followed(self, word: str, first_day: date, last_day: date) -> None:
+        """An artist whom the one listener followed from one day to another."""
+        self.insert(
+            "staging.followed_artists",
+            user_hash=LISTENER,
+            artist_id=spotify_id(word),
+            observed_at=datetime.combine(last_day, time(), UTC),
+            raw_key="raw/any.json",
+            first_seen_on=first_day,
+            last_seen_on=last_day,
+        )
+
     def play(self, word: str, at: datetime) -> None:
         """A play of the one listener."""
         self.insert(
@@ -266,7 +293,7 @@ def statuses(result: dbtRunnerResult) -> dict[str, str]:
 def fill(warehouse: Warehouse, *, extended: bool) -> None:
     """A day of two artists, two albums, three tracks, a playlist and a listener, as the app would get it.
 
-    The listener's library and top tracks are of two days.
+    The listener's library, top lists and followed artists are of two days.
     """
     popularity: dict[str, Any] = {"popularity": 50} | group("popularity") if extended else {}
     label: dict[str, Any] = {"label": "Blue Note"} | group("label") if extended else {}
@@ -308,6 +335,11 @@ def fill(warehouse: Warehouse, *, extended: bool) -> None:
     for number, words in enumerate([["ruby", "nutty"], ["nutty", "ruby", "stray"]]):
         warehouse.read("saved_tracks", LISTENER, DAY + timedelta(days=number), 2 - number)
         warehouse.top(DAY + timedelta(days=number), words)
+    for number, artists in enumerate([["monk", "guest"], ["guest"]]):
+        warehouse.top_artists(DAY + timedelta(days=number), artists)
+        warehouse.read("followed_artists", LISTENER, DAY + timedelta(days=number), len(artists))
+    warehouse.followed("guest", DAY, DAY + timedelta(days=1))
+    warehouse.followed("monk", DAY, DAY)
     warehouse.saved("ruby", DAY, DAY + timedelta(days=1))
     warehouse.saved("nutty", DAY, DAY)
     for kind, fetched, loaded in (("track", 5, 3), ("album", 2, 2), ("artist", 1, 1)):

@@ -120,9 +120,11 @@ def test_marts_about_lists_and_listening(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
-def test_marts_about_a_library_and_top_tracks(warehouse: Warehouse) -> None:
+def test_marts_about_a_library_and_top_lists(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
-    assert warehouse.dbt("run", "--select", "+fct_saved_track", "+fct_top_track").success
+    assert warehouse.dbt(
+        "run", "--select", "+fct_saved_track", "+fct_top_track", "+fct_top_artist", "+fct_followed_artist"
+    ).success
 
     saved = warehouse.query(
         "select track_id, last_seen_on, unsaved_on, is_saved from marts.fct_saved_track order by 1"
@@ -141,6 +143,19 @@ def test_marts_about_a_library_and_top_tracks(warehouse: Warehouse) -> None:
         ("nutty", 1, 2, 1, False),
         ("ruby", 2, 1, -1, False),
         ("stray", 3, None, None, True),
+    ]
+    artists = warehouse.query(
+        "select artist_id, rank, previous_rank, rank_change from marts.fct_top_artist"
+        " where observed_on = %s order by rank",
+        second,
+    )
+    assert [(row[0].rstrip("0"), *row[1:]) for row in artists] == [("guest", 1, 2, 1)]
+    followed = warehouse.query(
+        "select artist_id, last_seen_on, unfollowed_on, is_followed from marts.fct_followed_artist order by 1"
+    )
+    assert [(row[0].rstrip("0"), *row[1:]) for row in followed] == [
+        ("guest", second, None, True),
+        ("monk", DAY, second, False),
     ]
 
 

@@ -20,9 +20,11 @@ KEY_DATES = {
     "fct_artist_daily": "observed_on",
     "fct_album_daily": "observed_on",
     "fct_top_track": "observed_on",
+    "fct_top_artist": "observed_on",
     "mart_popularity_movers": "observed_on",
     "fct_play": "played_on",
     "fct_saved_track": "last_seen_on",
+    "fct_followed_artist": "last_seen_on",
 }
 """Marts whose rows go with the row that they are made of, by the date that decides."""
 HISTORIES = {"dim_track_history", "dim_artist_history", "dim_album_history", "dim_playlist_history"}

@@ -42,6 +42,8 @@ SPOILED = (
     " played_on = '1900-01-01'",
     "update marts.fct_saved_track set track_id = 'x' || track_id",
     "update marts.fct_top_track set track_id = 'x' || track_id",
+    "update marts.fct_top_artist set artist_id = 'x' || artist_id",
+    "update marts.fct_followed_artist set artist_id = 'x' || artist_id",
     "update marts.fct_playlist_entry set playlist_id = 'x', track_id = 'x' || track_id, is_current = false,"
     " left_on = entered_on - 1",
 )

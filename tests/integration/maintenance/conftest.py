@@ -37,6 +37,8 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
         {"name": "lists", "kind": "playlist", "ids": own[:1]},
         {"name": "saved", "kind": "saved_tracks"},
         {"name": "top", "kind": "top_tracks", "time_ranges": ["short_term"]},
+        {"name": "top-artists", "kind": "top_artists", "time_ranges": ["short_term"]},
+        {"name": "followed", "kind": "followed_artists"},
         {"name": "plays", "kind": "recently_played"},
     )
     account = logged_in(pipeline)

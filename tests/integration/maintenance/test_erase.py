@@ -140,7 +140,8 @@ def test_a_running_load_and_late_raw_bring_nothing_back(
     account.validate("saved", NEXT_DAY)
     with pytest.raises(UserErased, match="run 'spotify-pipeline erase-user' again"):
         account.load("saved", NEXT_DAY)
-    assert account.query("SELECT count(*) FROM staging.saved_tracks") == [(0,)]
+    for table in ("saved_tracks", "top_artists", "followed_artists"):
+        assert account.query(f"SELECT count(*) FROM staging.{table}") == [(0,)], table
     # what is left goes with the next erasure, or with the weekly maintenance
     removal = apply_retention(account.runtime, NEXT_DAY, dry_run=True)
     assert removal.removed["raw objects"] > 0

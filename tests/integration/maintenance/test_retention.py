@@ -84,6 +84,7 @@ def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> Non
         "artist_observations",
         "playlist_membership",
         "top_tracks",
+        "top_artists",
     ):
         assert pipeline.query(f"SELECT DISTINCT observed_on FROM staging.{table}") == [(NEXT_DAY,)], table
     assert pipeline.query(f"SELECT bool_and(played_at >= '{NEXT_DAY}') IS NOT FALSE FROM staging.plays") == [

@@ -220,12 +220,20 @@ def test_access_tokens_expire_at_once_when_told(development: RunningSandbox) -> 
     [
         ("/tracks", "user-library-read"),
         ("/top/tracks", "user-top-read"),
+        ("/top/artists", "user-top-read"),
+        ("/following?type=artist", "user-follow-read"),
         ("/player/recently-played", "user-read-recently-played"),
         ("/playlists", "playlist-read-private"),
     ],
 )
 def test_each_endpoint_asks_for_its_scope(development: RunningSandbox, path: str, scope: str) -> None:
-    others = {"user-library-read", "user-top-read", "user-read-recently-played", "playlist-read-private"}
+    others = {
+        "user-library-read",
+        "user-top-read",
+        "user-follow-read",
+        "user-read-recently-played",
+        "playlist-read-private",
+    }
     refused = me(development, development.user_token(scopes=others - {scope}), path)
     assert (refused.status_code, refused.json()["error"]["message"]) == (403, "Insufficient client scope")
     assert me(development, development.user_token(scopes=[scope]), path).status_code == 200

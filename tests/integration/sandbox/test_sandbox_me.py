@@ -71,6 +71,36 @@ def test_top_tracks_by_time_range(development_user: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, "Invalid time range")
 
 
+def test_top_artists_by_time_range(development_user: httpx.Client) -> None:
+    short, long = (
+        [artist["id"] for artist in all_items(development_user, "/me/top/artists", time_range=span, limit=50)]
+        for span in ("short_term", "long_term")
+    )
+    assert short != long
+    assert len(short) == len(set(short)) > 0
+    first = get(development_user, "/me/top/artists", limit=1, time_range="long_term")
+    assert [artist["id"] for artist in first["items"]] == long[:1]
+    assert {"followers", "popularity"}.isdisjoint(first["items"][0])
+
+
+def test_followed_artists_page_by_the_last_id(development_user: httpx.Client) -> None:
+    whole = get(development_user, "/me/following", type="artist", limit=50)["artists"]
+    ids = [artist["id"] for artist in whole["items"]]
+    page = get(development_user, "/me/following", type="artist", limit=3)["artists"]
+    found = page["items"]
+    while page["next"]:
+        after = page["cursors"]["after"]
+        page = get(development_user, "/me/following", type="artist", limit=3, after=after)["artists"]
+        assert page["total"] == whole["total"]
+        found += page["items"]
+    found = [artist["id"] for artist in found]
+    assert page["cursors"]["after"] is None
+    assert found[: len(ids)] == ids
+    assert len(set(found)) == len(found) == whole["total"] > 3
+    for query in ("", "?type=user", "?type=artist&after=x", "?type=artist&limit=51"):
+        assert development_user.get(f"/me/following{query}").status_code == 400
+
+
 def test_fifty_plays_are_kept_and_paged_backwards(development_user: httpx.Client) -> None:
     first = get(development_user, PLAYED)
     assert set(first) == {"items", "next", "cursors", "limit", "href"}

@@ -142,8 +142,13 @@ def user_responses(api: httpx.Client) -> Iterator[tuple[str, Any]]:
         plays | {"items": [each for each in plays["items"] if each["context"]]},
     )
     yield "/me/playlists", get(api, "/me/playlists")
+    followed = without_nulls(get(api, "/me/following", type="artist", limit=50)["artists"])
+    followed["cursors"] = without_nulls(followed["cursors"])
+    yield "/me/following", {"artists": followed}
     for track in get(api, "/me/top/tracks", limit=50)["items"]:
         yield "/tracks/{id}", track
+    for artist in get(api, "/me/top/artists", limit=50)["items"]:
+        yield "/artists/{id}", artist
     for playlist in get(api, "/me/playlists")["items"]:
         got = api.get(f"/playlists/{playlist['id']}/items", params={"limit": 50})
         for entry in got.json().get("items", ()):

@@ -32,6 +32,8 @@ SOURCES = {
     SourceKind.SEARCH: Source("s", SourceKind.SEARCH, queries=("x",), types=("track",), max_results=30),
     SourceKind.SAVED_TRACKS: Source("s", SourceKind.SAVED_TRACKS),
     SourceKind.TOP_TRACKS: Source("s", SourceKind.TOP_TRACKS, time_ranges=("long_term",)),
+    SourceKind.TOP_ARTISTS: Source("s", SourceKind.TOP_ARTISTS, time_ranges=("long_term",)),
+    SourceKind.FOLLOWED_ARTISTS: Source("s", SourceKind.FOLLOWED_ARTISTS),
     SourceKind.RECENTLY_PLAYED: Source("s", SourceKind.RECENTLY_PLAYED),
 }
 TRACK = {"id": ID, "name": "t", "is_local": False, "external_ids": {"isrc": "QZ1234567890"}}
@@ -169,6 +171,8 @@ RECORDED = {
     SourceKind.SEARCH: ("search", "Search"),
     SourceKind.SAVED_TRACKS: ("user_saved_tracks", "GetUsersSavedTracks", "current_users_tracks"),
     SourceKind.TOP_TRACKS: ("user_top_tracks", "GetUsersTopTracks", "current_users_top_tracks"),
+    SourceKind.TOP_ARTISTS: ("GetUsersTopArtists", "current_users_top_artists"),
+    SourceKind.FOLLOWED_ARTISTS: ("search_artist",),
     SourceKind.RECENTLY_PLAYED: ("recently_played", "RecentlyPlayed"),
 }
 
@@ -196,6 +200,8 @@ def test_every_call_of_a_user_has_its_scope() -> None:
         RequestKind.PLAYLIST_ITEMS,
         RequestKind.SAVED_TRACKS,
         RequestKind.TOP_TRACKS,
+        RequestKind.TOP_ARTISTS,
+        RequestKind.FOLLOWED_ARTISTS,
         RequestKind.RECENTLY_PLAYED,
     }
     assert ENDPOINTS[RequestKind.TRACKS].app_classes == {AppClass.EXTENDED}

@@ -13,7 +13,7 @@ from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import REFUSALS_RETRIED, SpotifyClient
 from spotify_pipeline.spotify.endpoints import RequestKind, Scope
-from spotify_pipeline.spotify.result import unix_ms
+from spotify_pipeline.spotify.result import StopReason, unix_ms
 from spotify_sandbox.testing import RunningSandbox, running
 from tests.integration.spotify.clients import NO_WAITING, ClientMaker, connection
 from tests.integration.spotify.logins import MemoryStore, login_of
@@ -114,6 +114,36 @@ def test_top_tracks_that_stay_short_are_partial(sandbox: RunningSandbox, as_user
     sandbox.control.add_fault("no_next", path="top/tracks.limit=50", times=None)
     result = Store().crawl(as_user("listener1"), source)
     assert "50 entries were read of the 60" in str(result.message)
+
+
+def test_top_artists_are_read_by_range(sandbox: RunningSandbox, as_user: UserClient) -> None:
+    store, ranges = Store(), ("short_term", "long_term")
+    source = Source("top", SourceKind.TOP_ARTISTS, time_ranges=ranges, max_results=5)
+    result = store.crawl(as_user("listener1"), source)
+    assert (result.complete, result.calls) == (True, 2)
+    assert {item["type"] for item in store.items(result)} == {"artist"}
+    assert len(store.items(result)) == 10
+
+
+def test_followed_artists_are_read_by_cursor(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+    source, first, second = Source("mine", SourceKind.FOLLOWED_ARTISTS), f"{49:022}", f"{99:022}"
+
+    def answer(after: str, numbers: range, following: str | None) -> None:
+        items = [{"id": f"{number:022}", "name": str(number)} for number in numbers]
+        link = f"{server.api_url}/me/following?type=artist&after={following}&limit=50" if following else None
+        page = {"items": items, "next": link, "cursors": {"after": following}, "total": 110, "limit": 50}
+        server.on(f"/v1/me/following?{after}limit=50&type=artist", Reply(body={"artists": page}))
+
+    answer("", range(50), first)
+    answer(f"after={first}&", range(50, 100), second)
+    answer(f"after={second}&", range(100, 110), None)
+    result = Store().crawl(scripted_client(), source)
+    assert (result.complete, result.calls) == (True, 3)
+    # the second page ends the list too early: it is read again, and the list is partial
+    answer(f"after={first}&", range(50, 100), None)
+    result = Store().crawl(scripted_client(), source)
+    assert (result.stopped_by, result.calls) == (StopReason.CONTRADICTED, 3)
+    assert "100 entries were read of the 110" in str(result.message)
 
 
 def test_a_playlist_of_spotify_s_own_is_named_as_such(

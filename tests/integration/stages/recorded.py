@@ -43,6 +43,7 @@ REQUESTS = {
         "GetUsersSavedTracksRequest.json",
     ),
     "top_tracks": ("user_top_tracks.json", "current_users_top_tracks.json", "GetUsersTopTracksRequest.json"),
+    "top_artists": ("current_users_top_artists.json", "GetUsersTopArtistsRequest.json"),
     "recently_played": (
         "recently_played_tracks.json",
         "player_recently_played.json",

@@ -29,6 +29,8 @@ from tests.integration.pipeline import (
 )
 
 pytestmark = pytest.mark.integration
+ALL = ["followed", "lists", "plays", "saved", "top", "top-artists"]
+LISTS = ("saved_tracks", "top_tracks", "top_artists", "followed_artists", "plays")
 COUNTS = """
     SELECT record_kind, bool_and(fetched = loaded + quarantined + duplicates + set_aside), sum(fetched)
     FROM ops.reconciliation GROUP BY 1 ORDER BY 1
@@ -45,13 +47,14 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
 
 def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
     verdict = account.run()
-    assert verdict.complete == ["lists", "plays", "saved", "top"]
+    assert verdict.complete == ALL
     counts = account.query(COUNTS)
     assert {row[0] for row in counts} == {
-        "play", "playlist", "playlist_item", "saved_track", "top_track", "track",
+        "artist", "followed_artist", "play", "playlist", "playlist_item", "saved_track", "top_artist",
+        "top_track", "track",
     }  # fmt: skip
     assert all(row[1] for row in counts)
-    for table in ("playlists", "playlist_membership", "saved_tracks", "top_tracks", "plays", "list_reads"):
+    for table in ("playlists", "playlist_membership", "list_reads", *LISTS):
         assert account.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
     # each list that was read to its end says so, with as many entries as there are rows
     assert account.query("SELECT bool_and(complete) FROM staging.list_reads") == [(True,)]
@@ -59,11 +62,16 @@ def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
         "SELECT count(*) FROM staging.list_reads AS r WHERE list_kind = 'playlist' AND item_count <>"
         " (SELECT count(*) FROM staging.playlist_membership WHERE playlist_id = r.list_id)"
     ) == [(0,)]
-    # the tracks in the lists are records like any other
+    # the tracks and artists in the lists are records like any other
     assert account.query(
         "SELECT count(*) FROM staging.saved_tracks LEFT JOIN staging.tracks USING (track_id)"
         " WHERE tracks IS NULL"
     ) == [(0,)]
+    assert account.query(
+        "SELECT count(*) FROM staging.followed_artists JOIN staging.artists USING (artist_id)"
+        " WHERE artists.detail_observed_at IS NULL"
+    ) == [(0,)]
+    assert account.query("SELECT min(rank) FROM staging.top_artists") == [(1,)]
     assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
 
 
@@ -71,9 +79,9 @@ def test_an_app_with_extended_quota_reads_a_user_s_lists_too(pipeline: Pipeline)
     with running(mode="extended", size=300) as sandbox:
         moved = logged_in(connected(pipeline, sandbox, "extended"))
         moved.list_sources(*own_sources(moved))
-        assert moved.run().complete == ["lists", "plays", "saved", "top"]
+        assert moved.run().complete == ALL
         assert all(row[1] for row in moved.query(COUNTS))
-        for table in ("playlist_membership", "saved_tracks", "top_tracks", "plays"):
+        for table in ("playlist_membership", *LISTS):
             assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
 
 
@@ -83,7 +91,7 @@ def test_objects_of_an_account_lie_under_its_hash(account: Pipeline) -> None:
         stored = account.lake.keys(f"{zone}/")
         assert stored
         assert all(f"/user={HASH}/" in key for key in stored), zone
-    for table in ("playlists", "saved_tracks", "top_tracks", "plays"):
+    for table in ("playlists", *LISTS):
         assert account.query(f"SELECT count(*) FROM staging.{table} AS t WHERE t::text LIKE '%{USER}%'") == [
             (0,)
         ]
@@ -111,10 +119,11 @@ def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
             "TRUNCATE staging.tracks, staging.albums, staging.artists, staging.source_records,"
             " staging.track_observations, staging.album_observations, staging.artist_observations,"
             " staging.playlists, staging.playlist_observations, staging.playlist_membership,"
-            " staging.list_reads, staging.saved_tracks, staging.top_tracks, staging.plays"
+            " staging.list_reads, staging.saved_tracks, staging.top_tracks, staging.plays,"
+            " staging.top_artists, staging.followed_artists"
         )
     for day in (NEXT_DAY, DAY, NEXT_DAY):
-        for name in ("top", "plays", "saved", "lists"):
+        for name in ("top", "plays", "followed", "saved", "top-artists", "lists"):
             account.validate(name, day)
             account.load(name, day)
     assert account.checksums() == expected

@@ -83,8 +83,18 @@ def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) 
         entry("saved_track"),
         entry("play"),
         entry("top_track", list_id=f"{USER}:short_term"),
+        entry("top_artist", list_id=f"{USER}:short_term", item_kind="artist", artist_id="artist"),
+        entry("followed_artist", item_kind="artist", artist_id="artist"),
     ]
-    tables = ("list_reads", "playlist_membership", "saved_tracks", "top_tracks", "plays")
+    tables = (
+        "list_reads",
+        "playlist_membership",
+        "saved_tracks",
+        "top_tracks",
+        "top_artists",
+        "followed_artists",
+        "plays",
+    )
 
     def versions() -> list[Any]:
         return [warehouse.rows(f"SELECT *, xmin::text FROM staging.{table}") for table in tables]
@@ -124,6 +134,17 @@ def test_saved_tracks_keep_first_and_last_date_in_any_order(warehouse: Warehouse
         assert warehouse.row("SELECT first_seen_on, last_seen_on, added_at FROM staging.saved_tracks") == (
             days[0].date(), days[2].date(), days[2],
         )  # fmt: skip
+
+
+def test_followed_artists_keep_both_dates_in_any_order(warehouse: Warehouse) -> None:
+    days = [AT + timedelta(days=n) for n in range(3)]
+    for order in itertools.permutations(days):
+        warehouse.empty()
+        for day in order:
+            load(warehouse, [], [entry("followed_artist", artist_id="artist", observed_at=day)])
+        assert warehouse.rows(
+            "SELECT artist_id, first_seen_on, last_seen_on FROM staging.followed_artists"
+        ) == [("artist", days[0].date(), days[2].date())]
 
 
 def test_a_cursor_only_moves_on_and_a_gap_is_noted_once(warehouse: Warehouse) -> None:

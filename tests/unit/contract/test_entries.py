@@ -94,6 +94,14 @@ def test_a_top_track_is_the_track_itself() -> None:
     assert fields("top_tracks", TRACK).track_id == ID
 
 
+@pytest.mark.parametrize("request_kind", ["top_artists", "followed_artists"])
+def test_an_artist_of_a_list_is_the_artist_itself(request_kind: str) -> None:
+    found = fields(request_kind, {"id": ID, "name": "x", "type": "artist"})
+    assert (found.item_kind, found.artist_id, found.track_id) == ("artist", ID, None)
+    assert not found.is_set_aside
+    assert fields(request_kind, None).is_set_aside
+
+
 @pytest.mark.parametrize(
     ("request_kind", "entry", "code"),
     [
@@ -108,6 +116,10 @@ def test_a_top_track_is_the_track_itself() -> None:
             "saved_track.track.id.minLength",
         ),
         ("top_tracks", {"id": 5}, "top_track.id.type"),
+        ("top_artists", {"id": None}, "top_artist.id.type"),
+        ("top_artists", {"id": ID, "type": "track"}, "top_artist.type.const"),
+        ("followed_artists", {"name": "x"}, "followed_artist.id.required"),
+        ("followed_artists", [], "followed_artist.type"),
         ("playlist_items", "text", "playlist_item.type"),
         ("playlist_items", {"item": [], "added_at": AT}, "playlist_item.item.type"),
     ],

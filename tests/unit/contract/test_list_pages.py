@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spotify_pipeline.contract.list_pages import ListPages, offset_of
+from spotify_pipeline.contract.list_pages import ListPages, offset_of, page_in
 
 
 def page(items: int, *, total: Any = 120, following: bool = True, limit: int = 50) -> dict[str, Any]:
@@ -56,6 +56,22 @@ def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
 def test_an_offset_is_read_from_the_query(text: str, offset: int) -> None:
     assert offset_of({"offset": text}) == offset_of([("offset", text)]) == offset
     assert offset_of({}) == 0
+
+
+def test_a_page_after_a_cursor_has_no_offset() -> None:
+    assert offset_of({"after": "0" * 22, "limit": "50"}) is None
+    read = ListPages()
+    read.take(page(50), None)
+    read.take(LAST, None)
+    assert read.fault() == "its first page was not read"
+    read.take(page(50), 0)
+    assert read.fault() is None
+
+
+@pytest.mark.parametrize("body", [None, [], {"artists": None}, {}, {"items": []}])
+def test_a_response_without_its_page_holds_none(body: Any) -> None:
+    assert page_in("followed_artists", body) == ("/artists", None)
+    assert page_in("saved_tracks", body) == ("", body)
 
 
 def test_of_a_list_only_so_much_can_be_wanted() -> None:

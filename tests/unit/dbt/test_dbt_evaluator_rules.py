@@ -170,6 +170,8 @@ def test_logic_of_models_has_unit_tests(
         "mart_source_health",
         "fct_saved_track",
         "fct_top_track",
+        "fct_top_artist",
+        "fct_followed_artist",
         "fct_listing",
         "int_plays",
         "mart_popularity_movers",

@@ -61,6 +61,8 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
         + "  - {name: top, kind: top_tracks, time_ranges: [long_term]}\n"
         + "  - {name: top-all, kind: top_tracks}\n"
         + "  - {name: plays, kind: recently_played}\n"
+        + "  - {name: top-artists, kind: top_artists, time_ranges: [short_term], max_results: 5}\n"
+        + "  - {name: followed, kind: followed_artists}\n"
     )
     assert load_sources(file) == [
         Source("lists", SourceKind.PLAYLIST, (A,), line=3),
@@ -75,6 +77,8 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
             line=7,
         ),
         Source("plays", SourceKind.RECENTLY_PLAYED, line=8),
+        Source("top-artists", SourceKind.TOP_ARTISTS, max_results=5, time_ranges=("short_term",), line=9),
+        Source("followed", SourceKind.FOLLOWED_ARTISTS, line=10),
     ]
 
 

@@ -65,6 +65,8 @@ def test_the_estimates_of_the_other_kinds() -> None:
     ranges = ("short_term", "long_term")
     assert calls(SourceKind.TOP_TRACKS, time_ranges=ranges) == 2
     assert calls(SourceKind.TOP_TRACKS, time_ranges=ranges, max_results=120) == 2 * 3
+    assert calls(SourceKind.TOP_ARTISTS, time_ranges=ranges, max_results=51) == 2 * 2
+    assert calls(SourceKind.FOLLOWED_ARTISTS) == 2
     assert calls(SourceKind.SAVED_TRACKS) > calls(SourceKind.RECENTLY_PLAYED) == 1
 
 

@@ -37,6 +37,8 @@ def test_what_belongs_to_a_user_needs_one(source: Source) -> None:
         (SourceKind.PLAYLIST, "playlist-read-private and playlist-read-collaborative"),
         (SourceKind.SAVED_TRACKS, "user-library-read"),
         (SourceKind.TOP_TRACKS, "user-top-read"),
+        (SourceKind.TOP_ARTISTS, "user-top-read"),
+        (SourceKind.FOLLOWED_ARTISTS, "user-follow-read"),
         (SourceKind.RECENTLY_PLAYED, "user-read-recently-played"),
     ],
 )
@@ -47,8 +49,13 @@ def test_a_scope_that_was_not_allowed_is_named(kind: SourceKind, scope: str) -> 
 
 def test_all_unreadable_sources_are_listed_in_order() -> None:
     faults = unreadable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
-    assert [fault.split("'")[1] for fault in faults] == ["playlist", "saved_tracks", "recently_played"]
-    with pytest.raises(PermissionDenied, match=r"^source 'playlist' .* \(and 2 more sources\)$"):
+    assert [fault.split("'")[1] for fault in faults] == [
+        "playlist",
+        "saved_tracks",
+        "followed_artists",
+        "recently_played",
+    ]
+    with pytest.raises(PermissionDenied, match=r"^source 'playlist' .* \(and 3 more sources\)$"):
         check_readable(ALL, AppClass.DEVELOPMENT, {Scope.TOP})
 
 

@@ -60,6 +60,8 @@ ANSWERS: dict[RequestKind, Any] = {
     RequestKind.PLAYLIST_ITEMS: page({"added_at": AT, "item": TRACK, "track": TRACK}),
     RequestKind.SAVED_TRACKS: page({"added_at": AT, "track": TRACK}),
     RequestKind.TOP_TRACKS: page(TRACK),
+    RequestKind.TOP_ARTISTS: page(ARTIST),
+    RequestKind.FOLLOWED_ARTISTS: {"artists": page(ARTIST)},
     RequestKind.RECENTLY_PLAYED: page({"played_at": AT, "track": TRACK, "context": CONTEXT}),
 }
 

@@ -29,7 +29,7 @@ from spotify_pipeline.warehouse.tables.parts import (
     user_hash_form,
 )
 
-LIST_KINDS = ("playlist", "saved_tracks", "top_tracks")
+LIST_KINDS = ("playlist", "saved_tracks", "top_tracks", "top_artists", "followed_artists")
 ITEM_KINDS = ("track", "local", "episode", "null")
 TIME_RANGES = ("short_term", "medium_term", "long_term")
 
@@ -109,6 +109,40 @@ top_tracks = Table(
     PrimaryKeyConstraint("user_hash", "time_range", "observed_on", "rank"),
     one_of("time_range", *TIME_RANGES),
     CheckConstraint("rank >= 1", name="rank"),
+    user_hash_form(),
+    Index(None, "load_seq"),
+    schema="staging",
+)
+
+top_artists = Table(
+    "top_artists",
+    metadata,
+    required("user_hash", Text),
+    required("time_range", Text),
+    required("observed_on", Date),
+    # from 1
+    required("rank", Integer),
+    required("artist_id", Text),
+    *_observed(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("user_hash", "time_range", "observed_on", "rank"),
+    one_of("time_range", *TIME_RANGES),
+    CheckConstraint("rank >= 1", name="rank"),
+    user_hash_form(),
+    Index(None, "load_seq"),
+    schema="staging",
+)
+
+# Spotify does not say since when a user follows an artist
+followed_artists = Table(
+    "followed_artists",
+    metadata,
+    required("user_hash", Text),
+    required("artist_id", Text),
+    *_observed(),
+    *seen(),
+    required("load_seq", BigInteger),
+    PrimaryKeyConstraint("user_hash", "artist_id"),
     user_hash_form(),
     Index(None, "load_seq"),
     schema="staging",

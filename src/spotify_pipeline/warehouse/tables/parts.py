@@ -19,7 +19,7 @@ TIMESTAMP = DateTime(timezone=True)
 # records with a row per Spotify id
 RECORD_KINDS = ("track", "album", "artist", "playlist")
 # entries of a list: they have no id, and are counted in addition to the records in them
-ENTRY_KINDS = ("playlist_item", "saved_track", "top_track", "play")
+ENTRY_KINDS = ("playlist_item", "saved_track", "top_track", "top_artist", "followed_artist", "play")
 # a response without any record is validated and counted as one
 JUDGED_KINDS = (*RECORD_KINDS, *ENTRY_KINDS, "response")
 

@@ -1,0 +1,20 @@
+with source as (
+
+    select * from {{ source('spotify', 'followed_artists') }}
+
+),
+
+renamed as (
+
+    select
+        user_hash,
+        artist_id,
+        first_seen_on,
+        last_seen_on,
+        load_seq
+
+    from source
+
+)
+
+select * from renamed
