@@ -52,6 +52,7 @@ def test_each_place_exists_and_holds_its_example(section: str) -> None:
     [
         ("How to add a field from response to mart", r"\bpopularity\b"),
         ("How to add a source kind", r"\bsaved_tracks?\b|\bSAVED_TRACKS\b"),
+        ("How to add a source kind", r"\bfollowed_artists?\b|\bFOLLOWED_ARTISTS?\b"),
     ],
 )
 def test_list_covers_every_place_of_what_exists(section: str, word: str) -> None:

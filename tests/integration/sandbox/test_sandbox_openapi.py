@@ -173,7 +173,15 @@ def test_development_user_data_lacks_removed_fields_only(
             assert missing <= REMOVED[found.instance["type"]], f"{path}: {found.message}"
         for each in objects(body):
             assert not REMOVED.get(each.get("type", ""), set()) & set(each), f"{path}: a removed field"
-    assert set(seen) == {"/me", "/me/tracks", "/me/player/recently-played", "/me/playlists", "/tracks/{id}"}
+    assert set(seen) == {
+        "/me",
+        "/me/tracks",
+        "/me/player/recently-played",
+        "/me/playlists",
+        "/me/following",
+        "/tracks/{id}",
+        "/artists/{id}",
+    }
     assert seen["/tracks/{id}"] > 100
 
 
