@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, page_in, total_of
 from spotify_pipeline.errors import ApiUnavailable, NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, ID_PATTERN, Request, RequestKind, bucket_of
-from spotify_pipeline.spotify.session import ContradictedList, CrawlSession, Trail, UnreadableResponse
+from spotify_pipeline.spotify.session import (
+    READINGS_OF_A_PAGE,
+    ContradictedList,
+    CrawlSession,
+    Trail,
+    UnreadableResponse,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +33,20 @@ def walk_list(
     on_page: Callable[[dict[str, Any]], None] = lambda _page: None,
     *,
     exists: bool = False,
+    most: int | None = None,
 ) -> None:
     """Read the page at `first` and all that follow it, and the whole list again where its total changes.
 
-    Only the pages of the last reading stay in `trail`.
+    Only the pages of the last reading stay in `trail`. A reading that an earlier attempt stored, and whose
+    total changed, costs no call and does not count: the list is then read once more.
 
     Args:
         session: The crawl.
         first: The first page.
         trail: Gets the requests.
         on_page: Called with each page; may add to `trail.albums`, which a second reading starts anew.
-
         exists: Whether Spotify has just shown the record that the list belongs to.
+        most: Number of entries that are wanted; None for all.
 
     Raises:
         ContradictedList: The list is not whole after it was read again; its pages are in `trail`.
@@ -46,12 +55,17 @@ def walk_list(
         ApiUnavailable: A page is not found although the list or its record was shown.
     """
     requests, albums_before = len(trail.requests), len(trail.albums)
-    try:
-        _read_list(session, first, trail, on_page, again=False, exists=exists)
-    except _TotalChanged as change:
-        logger.info("%s: %s; reading the list again", first.path, change)
-        del trail.requests[requests:], trail.albums[albums_before:]
-        _read_list(session, first, trail, on_page, again=True, exists=True)
+    was_read = False
+    for number in itertools.count():
+        start = replace(first, reading=1 + number * READINGS_OF_A_PAGE)
+        try:
+            _read_list(session, start, trail, on_page, again=was_read, exists=exists or number > 0, most=most)
+        except _TotalChanged as change:
+            was_read = any(session.has_sent(request) for request in trail.requests[requests:])
+            logger.info("%s: %s; reading the list again", first.path, change)
+            del trail.requests[requests:], trail.albums[albums_before:]
+        else:
+            return
 
 
 def walk_rest(session: CrawlSession, request: Request, trail: Trail, *, exists: bool = True) -> None:
@@ -62,16 +76,12 @@ def walk_rest(session: CrawlSession, request: Request, trail: Trail, *, exists: 
     Raises:
         UnreadableResponse, ApiUnavailable: See `walk_list`.
     """
-    for _ in _pages(session, request, trail, ListPages(), _FIRST_READING, exists=exists):
+    for _ in _pages(session, request, trail, ListPages(), exists=exists):
         pass
 
 
 class _TotalChanged(Exception):
     """A list was changed between two of its pages."""
-
-
-# a page is read again with the number after that of the reading that it belongs to
-_FIRST_READING, _SECOND_READING = 1, 3
 
 
 def _read_list(
@@ -82,17 +92,16 @@ def _read_list(
     *,
     again: bool,
     exists: bool,
+    most: int | None,
 ) -> None:
     pages = ListPages()
-    reading = _SECOND_READING if again else _FIRST_READING
-    start = replace(first, reading=reading)
-    for page in _pages(session, start, trail, pages, reading, check=True, exists=exists):
+    for page in _pages(session, first, trail, pages, check=True, exists=exists, most=most):
         on_page(page)
-        if not again and len(pages.totals) > 1:
+        if not again and len(pages.totals) > 1 and pages.fault(most) is not None:
             raise _TotalChanged(f"its total changed ({', '.join(map(str, sorted(pages.totals)))})")
-    fault = pages.fault()
+    fault = pages.fault(most)
     if fault is not None:
-        raise ContradictedList(f"the list {first.path} may not be whole: {fault}")
+        raise ContradictedList(f"the list {first.target} may not be whole: {fault}")
 
 
 def _pages(
@@ -100,12 +109,12 @@ def _pages(
     first: Request,
     trail: Trail,
     pages: ListPages,
-    reading: int,
     *,
     check: bool = False,
     exists: bool,
+    most: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the page at `first` and all that follow; with `check`, read a page twice that ends too early."""
+    """Yield the page at `first` and all that follow; with `check`, a page that ends too early is doubtful."""
     seen: set[Request] = set()
     request: Request | None = first
     empty_before = False
@@ -115,12 +124,14 @@ def _pages(
         if len(seen) >= PAGES_MAX:
             raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
         seen.add(request)
-        page, following = read_page(session, request, trail, exists=exists or request != first)
         asked = offset_of(request.params)
         offset = pages.items if asked is None else asked
-        if check and ends_too_early(page, offset, max(pages.greatest_total, total_of(page) or 0)):
-            trail.requests.pop()
-            page, following = read_page(session, replace(request, reading=reading + 1), trail, exists=True)
+
+        def too_early(page: dict[str, Any], offset: int = offset) -> bool:
+            total = max(pages.greatest_total, total_of(page) or 0)
+            return check and ends_too_early(page, offset, total if most is None else min(most, total))
+
+        page, following = read_page(session, request, trail, too_early, exists=exists or request != first)
         pages.take(page, asked)
         yield page
         empty = not page["items"]
@@ -128,21 +139,44 @@ def _pages(
             # some lists have a `next` link on every page, also past their end
             return
         empty_before = empty
-        request = None if following is None else replace(following, reading=reading)
+        if following is not None and most is not None:
+            # asked for by offset, so that the last page is no larger than wanted
+            following = _next_window(first, request, most)
+        request = None if following is None else replace(following, reading=first.reading)
+
+
+def _next_window(first: Request, request: Request, most: int) -> Request | None:
+    """Return the request for what follows `request`, None where `most` entries were asked for."""
+    largest, params = int(dict(first.params)["limit"]), dict(request.params)
+    offset = (offset_of(request.params) or 0) + int(params["limit"])
+    if offset >= most:
+        return None
+    params |= {"offset": str(offset), "limit": str(min(largest, most - offset))}
+    return Request.get(first.kind, first.path, params, first.requested_id)
 
 
 def read_page(
-    session: CrawlSession, request: Request, trail: Trail, *, exists: bool
+    session: CrawlSession,
+    request: Request,
+    trail: Trail,
+    doubtful: Callable[[dict[str, Any]], bool] = lambda _page: False,
+    *,
+    exists: bool,
 ) -> tuple[dict[str, Any], Request | None]:
-    """Return a page and the request for the next one.
+    """Return a page and the request for the next one; a page that is `doubtful` or unreadable is read twice.
 
     Raises:
         UnreadableResponse: The page cannot be read.
         NotFound: It is not found.
         ApiUnavailable: The same, although the list `exists`.
     """
+
+    def is_doubtful(document: Any) -> bool:
+        _, page = page_in(request.kind, document)
+        return not is_page(page) or doubtful(page)
+
     try:
-        _, page = page_in(request.kind, session.fetch(request, trail))
+        _, page = page_in(request.kind, session.read(request, trail, is_doubtful))
     except NotFound as error:
         if exists:
             raise ApiUnavailable(
@@ -176,6 +210,15 @@ def following_request(
     if bucket_of("GET", target.path) != ENDPOINTS[kind].bucket:
         raise UnreadableResponse(f"the next page of {request.target} is another endpoint: {target.path}")
     return Request.get(kind, target.path, target.params, request.requested_id)
+
+
+def is_page(page: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether `next_of` can read a page."""
+    try:
+        next_of(page, "the response")
+    except UnreadableResponse:
+        return False
+    return True
 
 
 def next_of(page: Any, where: str) -> str | None:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -28,6 +28,9 @@ from spotify_pipeline.spotify.headers import QUOTA_EXCEEDED
 from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 
 logger = logging.getLogger(__name__)
+
+READINGS_OF_A_PAGE = 100
+"""The readings of one page in one reading of its list have numbers below this one."""
 
 OUTAGES_TOLERATED = 3
 """Walks that may end in an outage before the crawl leaves the rest to the next attempt."""
@@ -102,6 +105,7 @@ class CrawlSession:
         self._have = have
         self._keep = keep
         self._lock = threading.Lock()
+        self._sent: set[Request] = set()
         self._halted = False
         self._stop: Stop | None = None
         self._fatal: BaseException | None = None
@@ -133,6 +137,31 @@ class CrawlSession:
     def outage(self) -> TransientError | None:
         """The first request that got no whole response after all attempts."""
         return self._outages[0] if self._outages else None
+
+    def has_sent(self, request: Request) -> bool:
+        """Return whether the response to `request` is new, not one that an earlier attempt stored."""
+        return request in self._sent
+
+    def read(self, request: Request, trail: Trail, doubtful: Callable[[Any], bool]) -> Any:
+        """Return the parsed body for `request`, of another reading where the first is `doubtful`.
+
+        Spotify sends pages in error that it sends well a moment later, so a new request is repeated once.
+        Responses that an earlier attempt stored are passed over, so that each attempt makes one call at least
+        for a page that is still doubtful. Only the last reading stays in `trail`.
+
+        Raises:
+            WalkEnded, NotFound, DamagedObject: See `fetch`.
+        """
+        document = self.fetch(request, trail)
+        repeated = False
+        while doubtful(document) and not (repeated and self.has_sent(request)):
+            if request.reading % READINGS_OF_A_PAGE == 0:
+                break
+            request = replace(request, reading=request.reading + 1)
+            document = self.fetch(request, trail)
+            del trail.requests[-2]
+            repeated = True
+        return document
 
     def fetch(self, request: Request, trail: Trail) -> Any:
         """Return the parsed body for `request`, stored or new, and note the request in `trail`.
@@ -167,6 +196,8 @@ class CrawlSession:
                 self._check_date(absent.observed_at)
             raise
         self._check_date(response.observed_at)
+        with self._lock:
+            self._sent.add(request)
         first = self._keep(request, response)
         document = response.document if first is None else _parsed(request, first)
         trail.requests.append(request)

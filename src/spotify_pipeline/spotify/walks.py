@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from spotify_pipeline.contract.list_pages import ListPages, total_of
+from spotify_pipeline.contract.list_pages import total_of
 from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused
 from spotify_pipeline.spotify.endpoints import (
     ENDPOINTS,
@@ -22,18 +21,16 @@ from spotify_pipeline.spotify.endpoints import (
 )
 from spotify_pipeline.spotify.paging import (
     albums,
-    ends_too_early,
     following_request,
+    is_page,
     member,
     next_of,
     play_times,
-    read_page,
     walk_list,
     walk_rest,
 )
 from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
 from spotify_pipeline.spotify.session import (
-    ContradictedList,
     CrawlSession,
     SearchRefused,
     Trail,
@@ -84,7 +81,7 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bo
     album = ENDPOINTS[RequestKind.ALBUM]
     request = Request.get(album.kind, album.path(album_id), requested_id=album_id)
     try:
-        document = session.fetch(request, trail)
+        document = session.read(request, trail, lambda album: not is_page(_tracks_of(album)))
         tracks = member(document, "tracks", f"the album at {request.target}")
         following = following_request(session, tracks, request, RequestKind.ALBUM_TRACKS)
     except NotFound as error:
@@ -92,6 +89,10 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bo
         return
     if following is not None:
         walk_rest(session, following, trail)
+
+
+def _tracks_of(album: Any) -> Any:
+    return album.get("tracks") if isinstance(album, dict) else None
 
 
 def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
@@ -143,11 +144,7 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
     params = {"q": query, "type": record_type, "limit": str(limit), "offset": "0"}
     request: Request | None = Request.get(search.kind, search.path(), params)
     while request is not None:
-        page = _search_page(session, request, record_type, trail)
-        if not page["items"] and (total_of(page) or 0) > asked - limit:
-            # an empty page before the total: read once more
-            trail.requests.pop()
-            page = _search_page(session, replace(request, reading=2), record_type, trail)
+        page = _search_page(session, request, record_type, trail, offset=asked - limit)
         link = page.get("next")
         if link is not None:
             session.client.follow(link)
@@ -161,15 +158,22 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
         asked += limit
 
 
-def _search_page(session: CrawlSession, request: Request, record_type: str, trail: Trail) -> dict[str, Any]:
-    """Return the page of one record type.
+def _search_page(
+    session: CrawlSession, request: Request, record_type: str, trail: Trail, *, offset: int
+) -> dict[str, Any]:
+    """Return the page of one record type; one that is empty before the total is read twice.
 
     Raises:
         SearchRefused: Spotify refuses the search text.
         UnreadableResponse: The response holds no such page.
     """
+
+    def is_doubtful(document: Any) -> bool:
+        page = document.get(record_type + "s") if isinstance(document, dict) else None
+        return not is_page(page) or (not page["items"] and (total_of(page) or 0) > offset)
+
     try:
-        document = session.fetch(request, trail)
+        document = session.read(request, trail, is_doubtful)
     except (NotFound, RequestRefused) as error:
         text = dict(request.params)["q"]
         sentence = f"the search text {text[:40]!r} of {len(text)} characters is refused: {error}"
@@ -223,24 +227,9 @@ def walk_top_list(
 ) -> None:
     """Fetch the first `max_results` of the user's top tracks or artists over one range of time."""
     top = ENDPOINTS[kind]
-    size = top.page_size(session.client.app_class)
-    pages = ListPages()
-    for offset in range(0, max_results, size):
-        params = {"limit": str(min(size, max_results - offset)), "time_range": time_range}
-        if offset:
-            params["offset"] = str(offset)
-        request = Request.get(top.kind, top.path(), params)
-        page, following = read_page(session, request, trail, exists=offset > 0)
-        expected = min(max_results, max(pages.greatest_total, total_of(page) or 0))
-        if ends_too_early(page, offset, expected):
-            trail.requests.pop()
-            page, following = read_page(session, replace(request, reading=2), trail, exists=True)
-        pages.take(page, offset)
-        if following is None or not page["items"]:
-            break
-    fault = pages.fault(max_results)
-    if fault is not None:
-        raise ContradictedList(f"the {kind.replace('_', ' ')} of {time_range} may not be whole: {fault}")
+    limit = min(top.page_size(session.client.app_class), max_results)
+    first = Request.get(top.kind, top.path(), {"limit": str(limit), "time_range": time_range})
+    walk_list(session, first, trail, most=max_results)
 
 
 def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
@@ -251,7 +240,7 @@ def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
     """
     played = ENDPOINTS[RequestKind.RECENTLY_PLAYED]
     request = Request.get(played.kind, played.path(), {"limit": str(PLAYS_KEPT)})
-    page = session.fetch(request, trail)
+    page = session.read(request, trail, lambda page: not is_page(page))
     next_of(page, f"the response to {request.target}")
     trail.plays.extend(play_times(page))
 

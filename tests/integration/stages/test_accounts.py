@@ -231,6 +231,12 @@ def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None
     complete = f"SELECT complete FROM staging.list_reads WHERE observed_on = '{NEXT_DAY}'"
     assert account.query(complete) == [(False,)]
     account.sandbox.control.clear_faults()
+    # a second run of the same day asks for what is missing alone
+    account.sandbox.control.reset_calls()
+    assert not account.run(NEXT_DAY).partial
+    assert account.query(complete) == [(True,)]
+    pages = -(-len(whole) // 50)
+    assert account.sandbox.control.calls().by_bucket["/v1/me/tracks"] == pages - 1
     third = NEXT_DAY + timedelta(days=1)
     account.go_to(third)
     assert not account.run(third).partial
