@@ -16,11 +16,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from spotify_stack.airflow_environment import isolate
 from spotify_stack.object_store import GRPC_OFFSET, PARTS, MinioServer, S3Server, SeaweedServer, find_minio
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.processes import running
 from spotify_stack.state import MINIO, STORES
+
+# another Postgres, dbt project or proxy of this shell is no server of the tests
+isolate()
 
 # seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
 os.environ.setdefault("PYTEST_TIMEOUT", "600")

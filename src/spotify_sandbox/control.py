@@ -44,7 +44,7 @@ class SandboxControl:
 
     def __init__(self, base_url: str, timeout: float = 30.0) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(base_url=f"{self.base_url}/_sandbox", timeout=timeout)
+        self._http = httpx.Client(base_url=f"{self.base_url}/_sandbox", timeout=timeout, trust_env=False)
 
     def __enter__(self) -> SandboxControl:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from urllib.parse import quote
 
 from spotify_pipeline import connections as ids
@@ -34,6 +34,7 @@ METRICS_VARIABLE = f"{PREFIX}METRICS"
 DBT_DOCS = "spotify"
 # variables that services do not inherit: they may belong to another Airflow, dbt or Postgres
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
+NO_PROXY = ("NO_PROXY", "no_proxy")
 FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
 
 
@@ -45,6 +46,28 @@ def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in given.items()
         if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
     }
+
+
+def isolate(environ: MutableMapping[str, str] | None = None) -> None:
+    """Remove what belongs to other servers from this process, which talks to servers of this machine.
+
+    libpq reads PGSSLMODE and PGHOSTADDR, dbt reads DBT_TARGET, HTTP clients read proxy variables.
+
+    Args:
+        environ: Environment to change; by default that of this process.
+    """
+    given = os.environ if environ is None else environ
+    for name in [name for name in given if name.startswith(("PG", "DBT_")) or name in FOREIGN_NAMES]:
+        del given[name]
+    given.update(no_proxy(given))
+
+
+def no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that exempt this machine from HTTP proxies, with what the user exempts."""
+    exempt = ",".join(environ.get(name, "") for name in NO_PROXY)
+    listed = (host.strip() for host in exempt.split(","))
+    text = ",".join(dict.fromkeys(host for host in (*listed, "127.0.0.1", "localhost") if host))
+    return dict.fromkeys(NO_PROXY, text)
 
 
 def connections(state: StackState) -> dict[str, dict[str, object]]:
@@ -238,9 +261,7 @@ def environment(state: StackState) -> dict[str, str]:
         "SPT_NOENV": "1",
         # each dbt task copies the project
         "TMPDIR": str(state.paths.temporary),
-        # everything is on this machine: no HTTP proxy
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
+        **no_proxy(os.environ),
         "DO_NOT_TRACK": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_LOG_PATH": str(state.paths.logs / "dbt"),

@@ -76,4 +76,6 @@ def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJE
 
 
 if __name__ == "__main__":
-    build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
+    # another project's DBT_TARGET would be unknown to our profile
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    build_manifest(lambda command: subprocess.run(command, check=True, env=environment))  # noqa: S603 - ours

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake.keys import REPORTS, partition_prefix
@@ -37,16 +37,27 @@ PATIENCE_SECONDS = 600
 class Demo:
     """Runs partitions on a running stack, whose sandbox already serves the right catalogue."""
 
-    def __init__(self, state: StackState, console: Console, output: Path) -> None:
+    def __init__(
+        self, state: StackState, console: Console, output: Path, bar: Callable[[str], Progress]
+    ) -> None:
+        """Prepare a demo.
+
+        Args:
+            state: The running stack.
+            console: Prints progress.
+            output: Folder of summary.json and the reports.
+            bar: Makes a progress bar that counts in the unit it is given.
+        """
         self._state = state
         self._console = console
         self._output = output
+        self._bar = bar
 
-    def run(self, days: list[date]) -> Path:
+    def run(self, days: list[date]) -> dict[str, Any]:
         """Run the partitions and write summary.json and the reports.
 
         Returns:
-            Path of summary.json.
+            Content of summary.json.
 
         Raises:
             PipelineError: a DAG run failed, was skipped or did not end in time; the message names the task
@@ -66,10 +77,8 @@ class Demo:
                 self._set_clock(datetime.now(UTC).isoformat())
             report = self._copy_reports(days)
             content = summary.collect(self._state, api, runs, report)
-        path = self._output / "summary.json"
-        path.write_text(json.dumps(content, indent=2) + "\n")
-        summary.show(content, self._console)
-        return path
+        (self._output / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
+        return content
 
     def _require_dags(self, api: AirflowApi) -> None:
         known = {dag["dag_id"] for dag in api.dags()}
@@ -190,17 +199,8 @@ class Demo:
 
     @contextmanager
     def _progress(self, key: str) -> Iterator[Callable[[str, int, int], None]]:
-        columns = (
-            TextColumn("  {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("tasks"),
-            TimeElapsedColumn(),
-        )
         bars: dict[str, TaskID] = {}
-        with Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
-        ) as progress:
+        with self._bar("tasks") as progress:
 
             def show(dag_id: str, ended: int, total: int) -> None:
                 if dag_id not in bars:

@@ -8,9 +8,11 @@ with both.
 from __future__ import annotations
 
 import hmac
+import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +36,8 @@ PARTS = {"master": 9333, "volume": 9340, "filer": 9350, "s3": 8333, "admin": 236
 GRPC_OFFSET = 10_000
 # parts of a `weed` process that speak gRPC with each other
 GRPC_PEERS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+# where `weed` creates its sockets
+SOCKETS = Path("/tmp")  # noqa: S108 - weed's choice
 # the program that `make minio` builds
 MINIO_BUILD = PROJECT_ROOT / "build" / "bin" / "minio"
 
@@ -208,8 +212,29 @@ class SeaweedServer:
     def remove_sockets(self) -> None:
         """Remove the Unix sockets that a killed `weed` leaves in /tmp, for the ports of this server only."""
         for part, port in self.ports.items():
-            for name in (f"{part}-{port}", f"{part}-grpc-{port + GRPC_OFFSET}"):
-                Path(f"/tmp/seaweedfs-{name}.sock").unlink(missing_ok=True)  # noqa: S108 - weed's choice
+            for path in _sockets(part, port):
+                with suppress(PermissionError):
+                    path.unlink(missing_ok=True)
+
+
+def _sockets(part: str, port: int) -> list[Path]:
+    """Return the paths of the Unix sockets that `weed` creates for a component."""
+    names = (f"{part}-{port}", f"{part}-grpc-{port + GRPC_OFFSET}")
+    return [SOCKETS / f"seaweedfs-{name}.sock" for name in names]
+
+
+def has_foreign_socket(part: str, port: int) -> bool:
+    """Return whether another user's socket would keep a component from starting on this port.
+
+    `weed` cannot replace it, and /tmp does not let us remove it.
+    """
+    if os.geteuid() == 0:
+        return False
+    for path in _sockets(part, port):
+        with suppress(FileNotFoundError):
+            if path.lstat().st_uid != os.geteuid():
+                return True
+    return False
 
 
 def find_weed() -> Path:

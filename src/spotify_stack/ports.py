@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
 from spotify_pipeline.doctor.ports import is_free
@@ -39,15 +39,26 @@ class PortReservation:
             held.close()
         self._held.clear()
 
-    def choose(self, preferred: int, *, offsets: Iterable[int] = (0,)) -> int:
+    def choose(
+        self,
+        preferred: int,
+        *,
+        offsets: Iterable[int] = (0,),
+        usable: Callable[[int], bool] = lambda _port: True,
+    ) -> int:
         """Reserve `preferred` or the next port above it where port + offset is free for every offset.
+
+        Args:
+            preferred: First port to try.
+            offsets: Offsets of the ports that are used as well.
+            usable: Whether a port may be used for another reason than being free.
 
         Raises:
             ConfigurationError: none of the next 400 is free.
         """
         wanted = tuple(offsets)
         for port in range(preferred, preferred + TRIES):
-            if (chosen := self.choose_or_none(port, offsets=wanted)) is not None:
+            if usable(port) and (chosen := self.choose_or_none(port, offsets=wanted)) is not None:
                 return chosen
         raise ConfigurationError(
             f"no free port between {preferred} and {preferred + TRIES - 1} on {HOST}: stop what uses them"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -118,9 +119,16 @@ class PostgresServer:
             timeout=120,
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            full = "No space left on device" in done.stderr or "Disk quota exceeded" in done.stderr
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise ConfigurationError(f"Postgres data folder {self.data} cannot be created: {reason}")
+            if full:
+                raise ConfigurationError(
+                    f"Postgres data folder {self.data} cannot be created: the disk is full; free some space "
+                    "and start again"
+                )
+            raise ConfigurationError(
+                f"Postgres data folder {self.data} cannot be created: {_reason(done.stderr)}"
+            )
         unfinished.rename(self.data)
 
     def command(self) -> list[str]:
@@ -160,6 +168,12 @@ class PostgresServer:
                 connection.execute("SELECT 1")
         except psycopg.OperationalError as error:
             raise NotReady(f"Postgres on port {self.port}: {str(error).strip().splitlines()[-1]}") from error
+
+
+def _reason(output: str) -> str:
+    """Return the line of initdb that names the error; the last one names what it cleaned up."""
+    lines = output.strip().splitlines() or ["no message"]
+    return next((line for line in lines if re.search(r"\b(error|FATAL|PANIC):", line)), lines[-1])
 
 
 def _serves(pid: int, data: Path) -> bool:

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, WAREHOUSE_INGEST, WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.warehouse import migrate, roles
+from spotify_stack.airflow_environment import isolate
 from spotify_stack.object_store import GRPC_OFFSET, PARTS, SeaweedServer
 from spotify_stack.ports import HOST, PortReservation
 from spotify_stack.postgres import PostgresServer
@@ -79,6 +80,7 @@ def scratch_warehouse(folder: Path) -> Iterator[ScratchWarehouse]:
     Raises:
         NotReady: the server did not start.
     """
+    isolate()
     with PortReservation() as reservation:
         port = reservation.choose(WAREHOUSE_PORT)
         server = PostgresServer(folder / "postgres", port, SCRATCH, durable=False)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spotify_pipeline.doctor.disk import low_disk_space
+import psutil
+
+from spotify_pipeline.doctor.disk import full_disk, low_disk_space
+from spotify_pipeline.doctor.user import nameless_user
 from spotify_pipeline.errors import ConfigurationError, PipelineError
+from spotify_pipeline.settings import PREFIX
 from spotify_stack import airflow_environment, bootstrap, object_store, processes, services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
@@ -24,13 +29,15 @@ from spotify_stack.services import Service
 from spotify_stack.state import (
     FOLDER_VARIABLE,
     MINIO,
+    SERVICE_VARIABLE,
+    STACK_VARIABLE,
     SandboxOptions,
     StackPaths,
     StackState,
     create_or_load,
     load,
 )
-from spotify_stack.supervision import Supervisor
+from spotify_stack.supervision import SUPERVISOR, EarlyEnds, Supervisor
 
 LOCK_SECONDS = 120
 STOP_SECONDS = 40
@@ -119,6 +126,27 @@ class Stack:
         """Return the state of the stack if its supervisor runs, else None."""
         return self._running_state()
 
+    def ignored_settings(self, environ: Mapping[str, str] | None = None) -> list[str]:
+        """Return the settings of this shell that differ from those of the running stack.
+
+        Its services inherit the environment of the supervisor, so a setting takes effect at the next start.
+
+        Args:
+            environ: Environment variables; by default those of this process.
+        """
+        given = os.environ if environ is None else environ
+        for process in processes.of_stack(self.paths, service=SUPERVISOR):
+            with suppress(psutil.Error):
+                kept = process.environ()
+                return sorted(
+                    name
+                    for name, value in given.items()
+                    if name.startswith(PREFIX)
+                    and not name.startswith((STACK_VARIABLE, SERVICE_VARIABLE))
+                    and kept.get(name) != value
+                )
+        return []
+
     def _running_state(self) -> StackState | None:
         if not self.paths.exists():
             return None
@@ -147,6 +175,8 @@ class Stack:
         return replace(wanted, sources=bootstrap.own_sources(self.paths, wanted.sources))
 
     def _start(self, wanted: Wanted) -> StackState:
+        if problem := nameless_user():
+            raise ConfigurationError(problem)
         if warning := low_disk_space(self.paths.root):
             self._report(f"warning: {warning}")
         with PortReservation() as reservation:
@@ -171,6 +201,11 @@ class Stack:
 
     def _complete(self, state: StackState, wanted: Wanted) -> StackState:
         """Change a running stack: start missing services, exchange the sandbox, the app or the store."""
+        if ignored := self.ignored_settings():
+            self._report(
+                f"warning: {', '.join(ignored)} ignored: the stack keeps the settings of its start; "
+                "run 'make down' first"
+            )
         supervisor = Supervisor(state)
         before = state
         state = before.changed(
@@ -263,12 +298,18 @@ class Stack:
             )
 
     def _await(self, supervisor: Supervisor, service: Service, check: Callable[[], None]) -> None:
-        waited = wait_until(
-            check,
-            timeout=service.start_seconds,
-            what=f"{service.name} (log: {self.paths.log(service.name)})",
-            given_up=lambda: supervisor.failure(service.name),
-        )
+        ends = EarlyEnds(supervisor, service.name)
+        try:
+            waited = wait_until(
+                check,
+                timeout=service.start_seconds,
+                what=f"{service.name} (log: {self.paths.log(service.name)})",
+                given_up=ends.reason,
+            )
+        except NotReady as error:
+            if full := full_disk(self.paths.root):
+                raise ConfigurationError(f"{service.name} did not start: {full}") from error
+            raise
         self._report(f"{service.name} ready after {waited:.1f} s")
 
     def _await_dags(self, state: StackState) -> None:

@@ -10,13 +10,14 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.files import write_atomically
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.object_store import GRPC_OFFSET, PARTS
+from spotify_stack.object_store import GRPC_OFFSET, PARTS, has_foreign_socket
 from spotify_stack.ports import PortReservation
 
 # every process of a stack has this variable with the folder of the stack, by which it is found
@@ -291,14 +292,20 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
     ports = {}
     for name, port in wanted.items():
         offsets = PORT_OFFSETS.get(name, (0,))
-        chosen = reservation.choose_or_none(port, offsets=offsets)
-        ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets)
+        usable = partial(_usable, name)
+        chosen = reservation.choose_or_none(port, offsets=offsets) if usable(port) else None
+        ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets, usable=usable)
     sandbox = SandboxOptions(**before.get("sandbox", {}))
     made_on = before.get("made_on") or _today()
     store, listener = before.get("store", SEAWEEDFS), before.get("listener", 1)
     state = StackState(paths, ports, kept, sandbox, store, made_on, listener)
     state.save()
     return state
+
+
+def _usable(name: str, port: int) -> bool:
+    part = name.removeprefix("s3-")
+    return part not in PARTS or not has_foreign_socket(part, port)
 
 
 def _new_secret(name: str, size: int) -> str:

@@ -28,6 +28,8 @@ from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
 
 USER = "stack"
 SUPERVISOR = "supervisor"
+# a port that is not free yet is free at the second or third start
+EARLY_ENDS = 3
 RUNNING = frozenset({"RUNNING"})
 STOPPED = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 # xmlrpc faults of supervisor: NOT_RUNNING and ALREADY_STARTED
@@ -160,16 +162,14 @@ class Supervisor:
 
         wait_until(check, timeout=timeout, what="stopping")
 
-    def failure(self, name: str) -> str | None:
-        """Return why a service will not start, or None while it still may."""
-        try:
-            statename, _ = self.status(name)
-        except NotReady as error:
-            return str(error)
-        if statename == "FATAL":
-            last = last_lines(self._state, name)
-            return f"it ends as soon as it starts; the end of its log: {last}"
-        return None
+    def last_end(self, name: str) -> tuple[str, int]:
+        """Return the state of a service, and when it ended last in seconds since 1970; 0 if never."""
+        info: Any = self._call("getProcessInfo", name)
+        return str(info["statename"]), int(info["stop"])
+
+    def last_lines(self, name: str) -> str:
+        """Return the end of the log of a service."""
+        return last_lines(self._state, name)
 
     def shutdown(self) -> None:
         """Let supervisord stop all services and end; wait for that up to 20 s."""
@@ -187,6 +187,30 @@ class Supervisor:
             raise PipelineError(f"supervisord refuses {method}{arguments}: {fault.faultString}") from fault
         except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
             raise NotReady(f"supervisord does not respond: {error}") from error
+
+
+class EarlyEnds:
+    """Notices that a service ends each time it starts, long before supervisord gives it up."""
+
+    def __init__(self, supervisor: Supervisor, name: str) -> None:
+        self._supervisor = supervisor
+        self._name = name
+        self._ends: set[int] = set()
+        # an end before this start does not count
+        self._before = supervisor.last_end(name)[1]
+
+    def reason(self) -> str | None:
+        """Return why the service will not start, with its last words, or None while it still may."""
+        try:
+            statename, end = self._supervisor.last_end(self._name)
+        except NotReady as error:
+            return str(error)
+        if end > self._before:
+            self._ends.add(end)
+        if statename == "FATAL" or len(self._ends) >= EARLY_ENDS:
+            last = self._supervisor.last_lines(self._name)
+            return f"it ends as soon as it starts; the end of its log: {last}"
+        return None
 
 
 def last_lines(state: StackState, name: str, count: int = 5) -> str:

@@ -11,7 +11,7 @@ import typer
 from spotify_pipeline.alerts.alert import Alert, render
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import print_json
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER
 from spotify_pipeline.warehouse.alerts import newest_alerts
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -31,7 +31,7 @@ def alerts(
     *,
     partition: Annotated[str | None, typer.Option(help="Date whose alerts are shown, YYYY-MM-DD.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the alerts that were sent: what happened, what it means, what to do."""
     with report_errors():

@@ -60,4 +60,5 @@ def _environment_of_stack() -> Mapping[str, str] | None:
     state = running_state()
     if state is None:
         return None
+    airflow_environment.isolate()
     return airflow_environment.inherited() | airflow_environment.environment(state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -15,6 +14,7 @@ from rich.table import Table
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.contract.rules import ALL_KINDS, markdown_tables, rules
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import keys
@@ -23,7 +23,6 @@ from spotify_pipeline.warehouse.field_profiles import drift as read_drift
 
 app = typer.Typer(no_args_is_help=True, help="The contract's rules, and how Spotify drifts from them.")
 _WIDE = 240
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
 
 @app.command("rules")
@@ -43,7 +42,7 @@ def rules_(
             raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
     found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
     if as_json:
-        typer.echo(json.dumps([asdict(rule) for rule in found], indent=2))
+        print_json([asdict(rule) for rule in found])
         return
     for rule in found:
         typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
@@ -60,7 +59,7 @@ def drift(
         with naming_the_server(info), connect(info) as conn:
             found = read_drift(conn, None if partition is None else keys.parse_partition(partition))
     if as_json:
-        typer.echo(json.dumps([asdict(change) for change in found], indent=2, default=str))
+        print_json([asdict(change) for change in found])
         return
     if not found:
         typer.echo("no drift: every field is known, and none is gone")

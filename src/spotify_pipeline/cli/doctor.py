@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
-from spotify_pipeline.doctor import disk, ports, project_files, reach, versions
-from spotify_pipeline.doctor.finding import Findings
+from spotify_pipeline.doctor import disk, ports, project_files, reach, user, versions
+from spotify_pipeline.doctor.finding import Findings, guarded
 from spotify_pipeline.settings import PROJECT_ROOT
 
 
@@ -32,13 +34,17 @@ def doctor(
         typer.Argument(help="Way of running to check; default: those that this machine is set up for."),
     ] = None,
     project: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project.")] = PROJECT_ROOT,
+    as_json: Json = False,
 ) -> None:
     """Find what would keep the pipeline from running. The exit status is 1 if something is wrong."""
     chosen = [way] if way else list(likely_ways())
     findings = list(chain.from_iterable(examine(each, project) for each in chosen))
-    for finding in findings:
-        mark = "ok" if finding.ok else "wrong"
-        typer.echo(f"{mark:6} {finding.problem or finding.subject}")
+    if as_json:
+        print_json([asdict(finding) | {"ok": finding.ok} for finding in findings])
+    else:
+        for finding in findings:
+            mark = "ok" if finding.ok else "wrong"
+            typer.echo(f"{mark:6} {finding.problem or finding.subject}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -53,18 +59,26 @@ def likely_ways() -> Iterator[Way]:
 
 
 def examine(way: Way, project: Path) -> Findings:
-    """Run all checks of one way of running."""
-    if way is Way.EMBEDDED:
-        yield from versions.check_python()
-        yield from disk.check_disk(project)
-    elif way is Way.DOCKER:
-        yield from versions.check_docker()
-        yield from versions.check_astro()
-        yield from versions.check_image(project / "Dockerfile")
-        yield from ports.check_ports(project)
-        yield from project_files.check_readable(project)
-        yield from project_files.check_env_file(project)
-    else:
-        yield from reach.check_settings()
-        yield from reach.check_connections()
-        yield from reach.check_alert_channels()
+    """Run all checks of one way of running; a check that cannot be made is a finding."""
+    checks: dict[Way, dict[str, Callable[[], Findings]]] = {
+        Way.EMBEDDED: {
+            "Python": versions.check_python,
+            "user": user.check_user,
+            "disk": lambda: disk.check_disk(project),
+        },
+        Way.DOCKER: {
+            "Docker": versions.check_docker,
+            "Astro CLI": versions.check_astro,
+            "image": lambda: versions.check_image(project / "Dockerfile"),
+            "ports": lambda: ports.check_ports(project),
+            "files for the containers": lambda: project_files.check_readable(project),
+            ".env": lambda: project_files.check_env_file(project),
+        },
+        Way.CONNECTIONS: {
+            "settings": reach.check_settings,
+            "connections": reach.check_connections,
+            "alerts": reach.check_alert_channels,
+        },
+    }
+    for subject, check in checks[way].items():
+        yield from guarded(subject, check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 from spotify_pipeline.errors import PipelineError
 
 INTERRUPTED = 130
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
@@ -22,13 +24,19 @@ def report_errors() -> Iterator[None]:
     SIGTERM and SIGHUP (a closed terminal) count as interrupts, so that cleanup code runs.
 
     Raises:
-        typer.Exit: with status 1 after a PipelineError, 130 after an interrupt.
+        typer.Exit: with status 1 after a PipelineError or on a full disk, 130 after an interrupt.
     """
     try:
         with _signals_as_interrupts():
             yield
     except PipelineError as error:
         typer.echo(f"{typer.style('error:', fg='red')} {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        place = f" while writing {error.filename}" if error.filename else ""
+        typer.echo(f"{typer.style('error:', fg='red')} the disk is full{place}: free some space", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

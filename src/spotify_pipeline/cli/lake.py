@@ -9,6 +9,7 @@ import typer
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
@@ -31,12 +32,19 @@ def count(
     partition: Annotated[
         str | None, typer.Argument(help="One date, YYYY-MM-DD; all of them without it.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show the number of objects in each zone."""
     with report_errors():
         lake = Lake(environment_or_stack(SPOTIFY_LAKE))
+        counts: dict[str, dict[str, int]] = {}
         for zone in ZONES:
             prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
             found = lake.keys(prefix)
             sources = Counter(keys.source_of(key) or "-" for key in found)
-            typer.echo(f"{zone:12}{len(found):8}  in {len(sources)} sources")
+            counts[zone] = {"objects": len(found), "sources": len(sources)}
+    if as_json:
+        print_json(counts)
+        return
+    for zone, of_zone in counts.items():
+        typer.echo(f"{zone:12}{of_zone['objects']:8}  in {of_zone['sources']} sources")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from spotify_pipeline import __version__
+from spotify_pipeline.cli.output import set_verbosity
 
 EXIT_CODES = (
     "Exit status: 0 success; 1 an error, or something is wrong that the command looks for; "
     "2 wrong arguments; 130 interrupted."
 )
+# set by the shell when it asks for completions
+COMPLETION_VARIABLE = "_SPOTIFY_PIPELINE_COMPLETE"
 # command -> (module, attribute: a function or a typer app, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("spotify_pipeline.cli.demo", "demo", "Run some days through the whole pipeline."),
@@ -71,7 +75,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     Args:
         arguments: Arguments of the command line, without the program name.
     """
-    root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+    root = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
     root.callback(help="Operate the Spotify pipeline.", epilog=EXIT_CODES)(_options)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module, attribute, line) in COMMANDS.items():
@@ -86,7 +90,15 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 def app() -> None:
     """Run the command line: the entry point of the console script."""
-    build(sys.argv[1:])()
+    build(completed_words(os.environ) or sys.argv[1:])()
+
+
+def completed_words(environ: Mapping[str, str]) -> list[str]:
+    """Return the words that a shell wants completed, without the program; none in an ordinary call."""
+    if COMPLETION_VARIABLE not in environ:
+        return []
+    # bash and fish, zsh and PowerShell
+    return (environ.get("COMP_WORDS") or environ.get("_TYPER_COMPLETE_ARGS") or "").split()[1:]
 
 
 def _nothing() -> None:
@@ -100,12 +112,18 @@ def _show_version(wanted: bool) -> None:
 
 
 def _options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print log lines of the pipeline on stderr as well.")
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    if quiet and verbose:
+        raise typer.BadParameter("--quiet and --verbose exclude each other")
+    set_verbosity(quiet=quiet, verbose=verbose)
 
 
 def _load(name: str, module: str, attribute: str) -> typer.Typer | Callable[..., Any]:

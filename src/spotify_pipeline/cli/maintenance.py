@@ -8,11 +8,11 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import console
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.erase import erase_user, require_hash
@@ -23,7 +23,6 @@ from spotify_pipeline.stages.users import login_store
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erasures import Receipt, receipts
 
-console = Console(highlight=False)
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")]
 
 

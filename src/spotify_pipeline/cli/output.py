@@ -1,12 +1,56 @@
-"""How commands print JSON."""
+"""How commands print: results, progress, JSON, log lines."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+console = Console(highlight=False)
+"""Prints results."""
+progress_console = Console(highlight=False)
+"""Prints progress, which `--quiet` switches off."""
+
+
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """Choose what is printed apart from results and errors.
+
+    Args:
+        quiet: No progress.
+        verbose: Log lines of the pipeline on stderr, with their times.
+    """
+    progress_console.quiet = quiet
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.NOTSET
+    for package in ("spotify_pipeline", "spotify_stack"):
+        logging.getLogger(package).setLevel(level)
+
+
+def progress_bar(unit: str, where: Console | None = None) -> Progress:
+    """Return the progress bar of all commands: what, bar, done of all, unit, time.
+
+    Args:
+        unit: What is counted.
+        where: Console of the bar; by default that of progress. Only a terminal shows it.
+    """
+    target = where or progress_console
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        console=target,
+        transient=True,
+        disable=not target.is_terminal or target.quiet,
+    )
 
 
 def print_json(value: Any) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import print_json
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.quarantine_replay import open_records, read_record
@@ -33,7 +33,6 @@ Partition = Annotated[str | None, typer.Option(help="Newest date on which it was
 Source = Annotated[str | None, typer.Option(help="Name in sources.yml.")]
 Kind = Annotated[str | None, typer.Option(help="track, album, artist, playlist, play, response …")]
 Reason = Annotated[str | None, typer.Option(help="Reason code, or its beginning: track.duration_ms.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
 
 @app.command("list")

@@ -15,12 +15,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import print_json
+from spotify_pipeline.cli.output import Json, console, print_json, progress_bar
 from spotify_pipeline.contract.counts import KindCounts, total
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.stages.group import SourceState
@@ -30,7 +29,6 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 
 COUNTS = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
 NEXT_STEP = "Next: trigger the DAG spotify_transform, so that the marts and the report follow."
-console = Console(highlight=False)
 
 
 class Engine(StrEnum):
@@ -94,7 +92,7 @@ def replay(
     master: Annotated[
         str | None, typer.Option(help="Where Spark runs, such as local[2] or spark://host:7077.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Load the stored raw of a range of dates again, with today's schemas and code; Spotify is not asked.
 
@@ -105,7 +103,7 @@ def replay(
         planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
         done = []
         # with --json, stdout holds the document only
-        with Progress(console=Console(stderr=True) if as_json else console, transient=True) as progress:
+        with progress_bar("dates", Console(stderr=True) if as_json else None) as progress:
             what = "1 date" if len(planned) == 1 else f"{len(planned)} dates"
             bar = progress.add_task(f"Replaying {what}", total=len(planned))
             if engine is Engine.SPARK:
@@ -115,7 +113,7 @@ def replay(
             for replayed in work:
                 done.append(replayed)
                 progress.advance(bar)
-                if not progress.console.is_terminal:
+                if progress.disable:
                     progress.console.print(f"{replayed.partition}: {len(replayed.states)} sources")
         done.sort(key=lambda replayed: replayed.partition)
         if as_json:

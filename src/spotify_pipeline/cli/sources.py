@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.errors import SourcesFileError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources.grouping import group_sources
@@ -24,6 +25,7 @@ def check(
         Path | None, typer.Argument(help="Default: the setting SPOTIFY_PIPELINE_SOURCES.")
     ] = None,
     app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
+    as_json: Json = False,
 ) -> None:
     """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
     with report_errors():
@@ -31,12 +33,26 @@ def check(
         try:
             sources = load_sources(file or settings.sources)
         except SourcesFileError as error:
-            for mistake in error.mistakes or (str(error),):
+            mistakes = error.mistakes or (str(error),)
+            if as_json:
+                print_json({"sources": [], "errors": list(mistakes), "warnings": []})
+            for mistake in mistakes if not as_json else ():
                 typer.echo(f"error: {mistake}", err=True)
             raise typer.Exit(1) from None
-    for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1):
-        for source in group:
-            calls = source.estimated_calls(app_class)
-            typer.echo(f"group {number}  {source.name:32} {source.kind.value:15} about {calls} calls")
+    rows = [
+        {
+            "group": number,
+            "source": source.name,
+            "kind": source.kind.value,
+            "calls": source.estimated_calls(app_class),
+        }
+        for number, group in enumerate(group_sources(sources, settings.fetch_tasks, app_class), start=1)
+        for source in group
+    ]
+    if as_json:
+        print_json({"sources": rows, "errors": [], "warnings": list(warnings(sources))})
+        return
+    for row in rows:
+        typer.echo("group {group}  {source:32} {kind:15} about {calls} calls".format_map(row))
     for warning in warnings(sources):
         typer.echo(f"warning: {warning}", err=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import console, progress_console
 from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment, services
@@ -31,12 +34,11 @@ StoreOption = Annotated[
         "--store", help="Object store: seaweedfs or minio; default: the previous one, else seaweedfs."
     ),
 ]
-console = Console(highlight=False)
 
 
 def report(line: str) -> None:
     """Print one line of progress."""
-    console.print(f"  {line}", soft_wrap=True)
+    progress_console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def up(
@@ -52,21 +54,23 @@ def up(
     With connection spotify_api in the environment, it fetches with your own app into a folder of its own.
     """
     with report_errors():
+        airflow_environment.isolate()
         options = None
         if mode or catalog:
             options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
         own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
         stack = Stack(folder_of(own_app), report)
-        console.print("Starting the stack" if stack.state() is None else "The stack is running")
+        progress_console.print("Starting the stack" if stack.state() is None else "The stack is running")
         own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
         state = stack.up(Wanted(options, own_app, own_user, sources, store))
-        console.print(addresses(state), soft_wrap=True)
-        console.print("[bold]make down[/] stops it.")
+        console.print(addresses(state), soft_wrap=True, markup=False)
+        progress_console.print("[bold]make down[/] stops it.")
 
 
 def down() -> None:
     """Stop the embedded stack. Its data stays."""
     with report_errors():
+        airflow_environment.isolate()
         folders = {StackPaths.default(), StackPaths.own()}
         ended = sum(Stack(paths, report).down() for paths in folders if paths.root.exists())
         console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
@@ -138,17 +142,42 @@ def addresses(state: StackState) -> str:
     return "\n".join(f"  {name:<10} {text}" for name, text in lines.items())
 
 
-def service_table(state: StackState) -> tuple[Table, bool]:
-    """Return a table of the services, and whether all of them are healthy."""
+@dataclass(frozen=True)
+class ServiceHealth:
+    """State of one service.
+
+    Attributes:
+        service: Name.
+        state: State of its process, as supervisor names it.
+        pid: Process id; 0 without a process.
+        problem: Why it is not healthy; "" if it is.
+    """
+
+    service: str
+    state: str
+    pid: int
+    problem: str = ""
+
+
+def service_health(state: StackState) -> list[ServiceHealth]:
+    """Check each service of the stack."""
     supervisor = Supervisor(state)
-    table = Table("service", "state", "pid", "health")
-    all_healthy = True
+    found = []
     for name, service in services.all_services(state).items():
         statename, pid = supervisor.status(name)
+        problem = ""
         try:
             service.check()
-            health = "[green]healthy[/]"
         except NotReady as error:
-            health, all_healthy = f"[red]{error}[/]", False
-        table.add_row(name, statename, str(pid or ""), health)
-    return table, all_healthy
+            problem = str(error)
+        found.append(ServiceHealth(name, statename, pid, problem))
+    return found
+
+
+def service_table(found: Iterable[ServiceHealth]) -> Table:
+    """Return a table of the services."""
+    table = Table("service", "state", "pid", "health")
+    for each in found:
+        health = Text(each.problem, style="red") if each.problem else Text("healthy", style="green")
+        table.add_row(each.service, each.state, str(each.pid or ""), health)
+    return table

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -20,10 +22,9 @@ from spotify_pipeline.warehouse.reconciliation import Progress, newest_partition
 HEADINGS = {"quarantined": "quar.", "duplicates": "dupl.", "set_aside": "aside"}
 # incomplete sources shown for one partition; the others are counted
 SHOWN_SOURCES = 3
-console = Console(highlight=False)
 
 
-def status() -> None:
+def status(as_json: Json = False) -> None:
     """Show the services of the embedded stack and the newest partitions.
 
     Without a stack, connection warehouse_reader names the warehouse to read. The exit status is 0 if all
@@ -31,31 +32,59 @@ def status() -> None:
     newest run of spotify_transform.
     """
     with report_errors():
-        healthy = _show_stack()
+        stack = _stack(show=not as_json)
         reader = _warehouse_reader()
-        adds_up = healthy is not None if reader is None else _show_partitions(reader)
-    if healthy is False or not adds_up:
+        partitions, failed = _read(reader) if reader else ([], [])
+    healthy = stack is None or not any(service["problem"] for service in stack["services"])
+    if reader is None:
+        good = stack is not None and healthy
+    else:
+        good = healthy and not failed and all(progress.adds_up for progress in partitions[:1])
+    if as_json:
+        print_json(
+            {
+                "ok": good,
+                "stack": stack,
+                "partitions": [_fields(each) for each in partitions],
+                "failed": failed,
+            }
+        )
+    elif reader is not None:
+        _show_partitions(partitions, failed)
+    if not good:
         raise typer.Exit(1)
 
 
-def _show_stack() -> bool | None:
-    """Print the services of the stack; return whether all are healthy, or None if no stack runs."""
+def _stack(*, show: bool) -> dict[str, Any] | None:
+    """Return services, addresses and report of the running stack, and print them; None without one."""
     try:
         # a deployment has this command without the packages of the embedded stack
-        from spotify_pipeline.cli.stack import addresses, service_table  # noqa: PLC0415
+        from spotify_pipeline.cli import stack  # noqa: PLC0415
+        from spotify_stack.airflow_environment import isolate  # noqa: PLC0415
         from spotify_stack.stack import running_state  # noqa: PLC0415
     except ModuleNotFoundError:
-        console.print("The embedded stack is not installed here.")
+        if show:
+            console.print("The embedded stack is not installed here.")
         return None
     state = running_state()
     if state is None:
-        console.print("The stack is not running: 'make up' starts it.")
+        if show:
+            console.print("The stack is not running: 'make up' starts it.")
         return None
-    table, healthy = service_table(state)
-    console.print(table)
-    console.print(addresses(state), soft_wrap=True)
-    console.print(f"  Report     {newest_report(state.paths.reports) or 'none yet'}", soft_wrap=True)
-    return healthy
+    isolate()
+    health = stack.service_health(state)
+    report = newest_report(state.paths.reports)
+    if show:
+        console.print(stack.service_table(health))
+        console.print(stack.addresses(state), soft_wrap=True, markup=False)
+        console.print(f"  Report     {report or 'none yet'}", soft_wrap=True, markup=False)
+    return {
+        "services": [asdict(each) for each in health],
+        "airflow": state.airflow_url,
+        "sandbox": None if state.own_app else state.sandbox_url,
+        "folder": str(state.paths.root),
+        "report": str(report) if report else None,
+    }
 
 
 def _warehouse_reader() -> ConnectionInfo | None:
@@ -65,20 +94,29 @@ def _warehouse_reader() -> ConnectionInfo | None:
         return None
 
 
-def _show_partitions(reader: ConnectionInfo) -> bool:
-    """Print the newest partitions; return whether the newest one adds up and its transform did not fail."""
+def _read(reader: ConnectionInfo) -> tuple[list[Progress], list[str]]:
+    """Return the newest partitions, and what failed in the newest transform."""
     with naming_the_server(reader), connect(reader, autocommit=True) as connection:
-        found = newest_partitions(connection)
-        failed = failed_nodes(connection)
+        return newest_partitions(connection), failed_nodes(connection)
+
+
+def _show_partitions(found: list[Progress], failed: list[str]) -> None:
     for line in failed_lines(failed):
         console.print(line, soft_wrap=True, markup=False)
     if not found:
         console.print("No partition was loaded yet.")
-        return not failed
+        return
     console.print(progress_table(found))
     for line in incomplete_lines(found):
         console.print(line, soft_wrap=True, markup=False)
-    return found[0].adds_up and not failed
+
+
+def _fields(progress: Progress) -> dict[str, Any]:
+    unfinished = {
+        source: {"status": status, "reason": reason}
+        for source, (status, reason) in progress.unfinished.items()
+    }
+    return asdict(progress) | {"unfinished": unfinished}
 
 
 def progress_table(found: list[Progress]) -> Table:

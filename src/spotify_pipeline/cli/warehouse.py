@@ -9,6 +9,7 @@ import typer
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
 from spotify_pipeline.warehouse import roles
@@ -55,12 +56,19 @@ def migrate() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(as_json: Json = False) -> None:
     """Show the schema revision and the newest load; exit 1 when a migration is due."""
     with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
             revision = migrations.current_revision(conn)
-            typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
+            if not as_json:
+                typer.echo(
+                    f"schema revision {revision or 'none'}, this release works with {migrations.head()}"
+                )
             migrations.require_current(conn)
-            typer.echo(f"newest load: {highest_load_seq(conn) or 'none'}")
+            newest = highest_load_seq(conn)
+        if as_json:
+            print_json({"revision": revision, "head": migrations.head(), "newest_load": newest})
+        else:
+            typer.echo(f"newest load: {newest or 'none'}")

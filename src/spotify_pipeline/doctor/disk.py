@@ -8,6 +8,8 @@ from pathlib import Path
 from spotify_pipeline.doctor.finding import Finding, Findings
 
 NEEDED_GB = 2.0
+# less than a segment of Postgres' log
+FULL_BYTES = 16 * 2**20
 
 
 def low_disk_space(folder: Path, *, needed_gb: float = NEEDED_GB) -> str | None:
@@ -16,6 +18,13 @@ def low_disk_space(folder: Path, *, needed_gb: float = NEEDED_GB) -> str | None:
     if free >= needed_gb:
         return None
     return f"only {free:.1f} GB are free on the disk of {folder}: the stack needs {needed_gb:.0f} GB"
+
+
+def full_disk(folder: Path) -> str:
+    """Return what to do about a full disk of `folder`, or "" if there is space."""
+    if shutil.disk_usage(folder).free >= FULL_BYTES:
+        return ""
+    return f"the disk of {folder} is full: free {NEEDED_GB:.0f} GB and start again"
 
 
 def check_disk(folder: Path) -> Findings:

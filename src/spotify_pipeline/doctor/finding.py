@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from spotify_pipeline.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,20 @@ class Finding:
 
 
 Findings = Iterator[Finding]
+
+
+def guarded(subject: str, check: Callable[[], Findings]) -> Findings:
+    """Run a check; whatever it raises becomes a finding.
+
+    The text of an unexpected error may hold a password, so only that of the operating system is shown.
+    """
+    try:
+        yield from check()
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or type(error).__name__
+        yield Finding(subject, f"{subject} cannot be checked:{place} {reason}")
+    except PipelineError as error:
+        yield Finding(subject, str(error))
+    except Exception as error:
+        yield Finding(subject, f"{subject} cannot be checked: {type(error).__name__}")

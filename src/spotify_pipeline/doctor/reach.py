@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import httpx
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo, from_environment
-from spotify_pipeline.doctor.finding import Finding, Findings
+from spotify_pipeline.doctor.finding import Finding, Findings, guarded
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
+from spotify_pipeline.spotify.transport import naming_the_proxy
 from spotify_pipeline.warehouse.connection import connect
 
 SECONDS = 10
@@ -33,13 +35,12 @@ def check_settings() -> Findings:
 def check_connections(environ: Mapping[str, str] | None = None) -> Findings:
     """Check that each connection is defined and that its server accepts the login."""
     for conn_id in connections.CONNECTION_IDS:
-        subject = f"connection {conn_id}"
-        try:
-            _reach(from_environment(conn_id, environ))
-        except PipelineError as error:
-            yield Finding(subject, str(error))
-        else:
-            yield Finding(subject)
+        yield from guarded(f"connection {conn_id}", partial(_check_connection, conn_id, environ))
+
+
+def _check_connection(conn_id: str, environ: Mapping[str, str] | None) -> Findings:
+    _reach(from_environment(conn_id, environ))
+    yield Finding(f"connection {conn_id}")
 
 
 def check_alert_channels(environ: Mapping[str, str] | None = None) -> Findings:
@@ -83,7 +84,8 @@ def _spotify(info: ConnectionInfo) -> None:
     for name in ("api_url", "accounts_url"):
         url = info.require(name)
         try:
-            httpx.get(url, timeout=SECONDS)
+            with naming_the_proxy():
+                httpx.get(url, timeout=SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PipelineError(
                 f"connection '{info.conn_id}': nothing responds at {name} '{url}' ({type(error).__name__}): "

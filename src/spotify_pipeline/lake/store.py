@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +26,9 @@ READ_TIMEOUT = 60.0
 _PART_SIZE = 10 * 2**20
 _ABSENT = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+_OTHER_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+# S3 refuses a signature that is older than 15 minutes
+_SKEW = timedelta(minutes=15)
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 
@@ -48,8 +54,13 @@ class Lake:
     def __init__(self, info: ConnectionInfo) -> None:
         self.bucket = info.schema or "spotify-lake"
         secure = str(info.extra.get("secure", False)).lower() in {"1", "true", "yes"}
-        host = info.require("host")
+        host = _host(info)
         port = info.port or (443 if secure else 9000)
+        if "/" in self.bucket:
+            raise ConfigurationError(
+                f"schema '{self.bucket}' of connection '{info.conn_id}' is no bucket: name the bucket alone, "
+                "without a folder"
+            )
         self.address = f"{'https' if secure else 'http'}://{host}:{port}"
         self._conn_id = info.conn_id
         self._client = Minio(
@@ -74,6 +85,10 @@ class Lake:
             yield
         except S3Error as error:
             raise self._translate(error, key) from error
+        except ValueError as error:  # the SDK checks names before it sends them
+            raise ConfigurationError(
+                f"bucket '{self.bucket}' of connection '{self._conn_id}' cannot be used: {error}"
+            ) from error
         except urllib3.exceptions.MaxRetryError as error:
             if isinstance(error.reason, urllib3.exceptions.SSLError):
                 raise ConfigurationError(
@@ -97,6 +112,18 @@ class Lake:
             return self._bucket_missing()
         if error.code in _ABSENT:
             return DamagedObject(f"object '{key}' is absent from bucket '{self.bucket}'")
+        if error.code in _OTHER_REGION:
+            region = error.response.headers.get("x-amz-bucket-region")
+            wanted = f"'{region}'" if region else "that of the bucket"
+            return ConfigurationError(
+                f"bucket '{self.bucket}' on {self.address} is in another region: set region in the extra of "
+                f"connection '{self._conn_id}' to {wanted}"
+            )
+        if error.code == "RequestTimeTooSkewed" or (error.code in _REFUSED and _skewed(error)):
+            return ConfigurationError(
+                f"the clock of this machine differs from that of the object store at {self.address}, which "
+                "refuses signatures of another time: set the clock"
+            )
         if error.code in _REFUSED:
             return ConfigurationError(
                 f"the object store at {self.address} refuses the keys of connection '{self._conn_id}' "
@@ -259,6 +286,35 @@ class Lake:
                 return False
             self._client.make_bucket(bucket_name=self.bucket)
             return True
+
+
+def _host(info: ConnectionInfo) -> str:
+    """Return the host for the SDK, an IPv6 address in brackets.
+
+    Raises:
+        ConfigurationError: it is an address with a scheme, a port or a path.
+    """
+    host = info.require("host").strip()
+    bare = host.strip("[]")
+    try:
+        if ipaddress.ip_address(bare).version == 6:
+            return f"[{bare}]"
+    except ValueError:
+        pass
+    if "://" in host or "/" in host or ":" in host:
+        raise ConfigurationError(
+            f"host '{host.rpartition('@')[2]}' of connection '{info.conn_id}' is more than a name: give the "
+            "name alone as host, the port as port, and true as secure in the extra for https"
+        )
+    return host
+
+
+def _skewed(error: S3Error) -> bool:
+    try:
+        moment = parsedate_to_datetime(error.response.headers.get("date", ""))
+    except ValueError:
+        return False
+    return bool(abs(datetime.now(UTC) - moment) > _SKEW)
 
 
 def _authorities(info: ConnectionInfo) -> str | None:

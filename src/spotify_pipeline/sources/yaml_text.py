@@ -107,6 +107,8 @@ def parse_yaml(path: Path) -> YamlText:
             problem = "a tab is used for indentation: YAML allows only spaces there"
         elif "single document" in str(error):
             problem = "a second document starts: keep everything in one"
+        elif problem.endswith("but got '?'"):
+            problem = "a '?' ends a value in a list in brackets: put the link in quotes"
         raise error_at(path, _place(mark), problem) from None
     if node is None:
         raise error_at(path, Place(1, 1), "the file is empty: it needs 'version: 1' and a list of 'sources'")

@@ -7,7 +7,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,6 +64,27 @@ class Response:
     attempt: int = 1
 
 
+@contextmanager
+def naming_the_proxy() -> Iterator[None]:
+    """Convert what httpx raises for a proxy variable that it cannot use.
+
+    Raises:
+        ConfigurationError: a SOCKS proxy without its package, or an unknown kind of proxy.
+    """
+    try:
+        yield
+    except ImportError:
+        raise ConfigurationError(
+            "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) names a SOCKS proxy: install "
+            "package 'socksio', or unset the variable"
+        ) from None
+    except ValueError:  # its text may hold the proxy's password
+        raise ConfigurationError(
+            "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) is no URL of a proxy: write "
+            "http://host:port"
+        ) from None
+
+
 class Transport:
     """Thread-safe HTTP for one API. Follows no redirects, and bounds the time and size of every response."""
 
@@ -72,14 +94,15 @@ class Transport:
         self._timeout = timeout
         self._max_bytes = max_response_bytes
         self._retries = retries or RetryPolicy()
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
-            follow_redirects=False,
-            # a proxy of the environment serves outside addresses, not a sandbox on this machine
-            trust_env=not is_on_this_machine(api_url),
-            headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
-        )
+        with naming_the_proxy():
+            self._http = httpx.Client(
+                timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+                follow_redirects=False,
+                # a proxy of the environment serves outside addresses, not a sandbox on this machine
+                trust_env=not is_on_this_machine(api_url),
+                headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
+            )
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
         self._api_time: tuple[datetime, float] | None = None

@@ -117,7 +117,9 @@ def _refuse_unknown(stored: str | None) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files("spotify_pipeline.warehouse") / "migrations"))
+    # '%' starts an interpolation
+    folder = str(files("spotify_pipeline.warehouse") / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config

@@ -10,14 +10,19 @@ from typing import Literal
 import psycopg
 from psycopg.rows import dict_row
 
-_PARTITIONS = """
+_PARTITIONS = r"""
 SELECT partition,
-    count(DISTINCT source) FILTER (WHERE status = 'complete'),
-    sum(fetched)::bigint, sum(loaded)::bigint, sum(quarantined)::bigint, sum(duplicates)::bigint,
-    sum(set_aside)::bigint,
+    count(DISTINCT source) FILTER (WHERE status = 'complete' AND listed),
+    coalesce(sum(fetched) FILTER (WHERE listed), 0)::bigint,
+    coalesce(sum(loaded) FILTER (WHERE listed), 0)::bigint,
+    coalesce(sum(quarantined) FILTER (WHERE listed), 0)::bigint,
+    coalesce(sum(duplicates) FILTER (WHERE listed), 0)::bigint,
+    coalesce(sum(set_aside) FILTER (WHERE listed), 0)::bigint,
     bool_and(fetched = loaded + quarantined + duplicates + set_aside),
     published_at, tests_passed
-FROM ops.reconciliation LEFT JOIN ops.publication USING (partition)
+FROM ops.reconciliation LEFT JOIN ops.publication USING (partition),
+    -- the pipeline's own source _details is not in sources.yml
+    LATERAL (SELECT source NOT LIKE '\_%%' AS listed)
 GROUP BY partition, published_at, tests_passed
 ORDER BY partition DESC LIMIT %(limit)s
 """
@@ -52,7 +57,10 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Progress:
-    """One partition. `unfinished` has status (`partial` or `failed`) and reason of each such source."""
+    """One partition; counts are those of the sources in sources.yml.
+
+    `unfinished` has the status (`partial` or `failed`) and the reason of each such source.
+    """
 
     partition: date
     complete: int

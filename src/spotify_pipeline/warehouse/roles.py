@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from spotify_pipeline.errors import ConfigurationError, WarehouseUnavailable
 
@@ -53,6 +54,7 @@ def bootstrap(
     missing = [role for role in ROLES if not passwords.get(role)]
     if missing:
         raise ConfigurationError(f"no password for {', '.join(missing)}: give one for each warehouse role")
+    admin_conninfo = _readable(admin_conninfo)
     try:
         with psycopg.connect(admin_conninfo, autocommit=True, connect_timeout=connect_timeout) as server:
             server.execute("SELECT pg_advisory_lock(%s)", [_BOOTSTRAP_LOCK])
@@ -69,6 +71,24 @@ def bootstrap(
         raise ConfigurationError(
             f"the administrator may not prepare database '{database}' ({_first_line(error)}): use a superuser"
         ) from None
+
+
+def _readable(conninfo: str) -> str:
+    """Return a URL of SQLAlchemy as one of Postgres, and check that it can be read.
+
+    Raises:
+        ConfigurationError: it cannot; neither its text nor psycopg's message, which may hold the password, is
+            repeated.
+    """
+    plain = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", conninfo.strip())
+    try:
+        conninfo_to_dict(plain)
+    except psycopg.Error:
+        raise ConfigurationError(
+            "the administrator's URL cannot be read: write postgresql://user:password@host:5432/postgres, "
+            "with %25 for a % in the password, %40 for an @ and %2F for a /"
+        ) from None
+    return plain
 
 
 def script() -> str:

@@ -52,14 +52,14 @@ def reconcile(
         record_reconciliation(conn, [row])
 
 
-def call(warehouse: Warehouse | None) -> Result:
+def call(warehouse: Warehouse | None, *options: str) -> Result:
     environment = {"SPOTIFY_PIPELINE_STACK_DIR": "/nonexistent/stack-of-tests", "COLUMNS": "200"}
     if warehouse is not None:
         fields = {k: v for k, v in asdict(warehouse.info(roles.READER)).items() if k != "conn_id"}
         environment[variable_name(WAREHOUSE_READER)] = json.dumps(fields)
     app = typer.Typer()
     app.command()(status)
-    return CliRunner().invoke(app, [], env=environment)
+    return CliRunner().invoke(app, list(options), env=environment)
 
 
 def reconciled(**changes: object) -> Reconciliation:
@@ -85,6 +85,7 @@ def test_counts_states_and_publications_of_newest_partitions(warehouse: Warehous
     newest = DAY + timedelta(days=11)
     reconcile(warehouse, newest, "two", 11, 5, outcome="partial")
     reconcile(warehouse, newest, "three", 99, 5, outcome="failed")
+    reconcile(warehouse, newest, "_details", 1006, 1000)
     with warehouse.connect() as conn:
         record_publication(conn, Publication(newest - timedelta(days=1), "run", 5, 70))
     with warehouse.connect(roles.READER) as conn:
@@ -114,6 +115,16 @@ def test_totals_add_up_the_named_sources(warehouse: Warehouse) -> None:
 def test_a_warehouse_that_was_never_migrated_has_none(bootstrapped: Warehouse) -> None:
     with psycopg.connect(bootstrapped.admin_url) as conn:
         assert newest_partitions(conn) == []
+
+
+def test_status_prints_json(warehouse: Warehouse) -> None:
+    reconcile(warehouse, DAY, "one", 16, 10)
+    reconcile(warehouse, DAY, "two", 11, 5, outcome="partial")
+    document = json.loads(call(warehouse, "--json").stdout)
+    assert (document["ok"], document["stack"], document["failed"]) == (True, None, [])
+    [progress] = document["partitions"]
+    assert (progress["partition"], progress["fetched"]) == (DAY.isoformat(), 27)
+    assert progress["unfinished"] == {"two": {"status": "partial", "reason": "two [stopped]"}}
 
 
 def test_the_command_needs_no_stack(warehouse: Warehouse) -> None:

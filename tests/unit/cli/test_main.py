@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from spotify_pipeline import __version__
 from spotify_pipeline.cli import main as cli
+from spotify_pipeline.cli import output
 
 runner = CliRunner()
 
@@ -52,6 +56,40 @@ def test_a_wrong_command_is_refused() -> None:
     shown = runner.invoke(cli.build(["destroy"]), ["destroy"])
     assert shown.exit_code == 2
     assert "destroy" in shown.output
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_options_of_a_command_are_completed(command: str) -> None:
+    """As bash asks: its function calls the program with the words so far."""
+    words = f"spotify-pipeline {command} --js"
+    done = subprocess.run(  # noqa: S603 - ours
+        [str(Path(sys.executable).parent / "spotify-pipeline")],
+        env=os.environ
+        | {
+            cli.COMPLETION_VARIABLE: "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": "2",
+            "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "--json" in done.stdout.split(), done.stderr
+
+
+def test_quiet_switches_progress_off_and_verbose_shows_logs() -> None:
+    level = logging.getLogger("spotify_pipeline").level
+    try:
+        output.set_verbosity(quiet=True, verbose=False)
+        assert output.progress_console.quiet
+        assert not output.console.quiet
+        output.set_verbosity(quiet=False, verbose=True)
+        assert logging.getLogger("spotify_pipeline.stages").isEnabledFor(logging.INFO)
+    finally:
+        output.set_verbosity(quiet=False, verbose=False)
+    assert logging.getLogger("spotify_pipeline").level == level
+    assert runner.invoke(cli.build(["-q", "-v", "status"]), ["-q", "-v", "status"]).exit_code == 2
 
 
 def test_version_and_exit_codes_are_shown() -> None:

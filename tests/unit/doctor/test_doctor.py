@@ -18,7 +18,8 @@ from spotify_pipeline.cli import main as cli
 from spotify_pipeline.cli.doctor import Way, examine, likely_ways
 from spotify_pipeline.connections import CONNECTION_IDS, variable_name
 from spotify_pipeline.doctor import ports, project_files, reach, versions
-from spotify_pipeline.doctor.finding import Finding
+from spotify_pipeline.doctor.finding import Finding, Findings, guarded
+from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import PROJECT_ROOT
 
 OVERRIDE = PROJECT_ROOT / "docker-compose.override.yml"
@@ -292,3 +293,22 @@ def test_a_channel_of_alerts_without_its_connection_is_named(monkeypatch: pytest
     }
     assert not found["alerts through smtp_default"]
     assert "AIRFLOW_CONN_SLACK_ALERTS" in found["alerts through slack_alerts"]
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (PermissionError(13, "Permission denied", "/x/Dockerfile"), "cannot be checked: /x/Dockerfile Perm"),
+        (ValueError("postgresql://user:hidden-word@db"), "cannot be checked: ValueError"),
+        (ConfigurationError("set the variable"), "set the variable"),
+    ],
+)
+def test_whatever_a_check_raises_is_a_finding(error: Exception, shown: str) -> None:
+    def check() -> Findings:
+        yield Finding("first")
+        raise error
+
+    first, second = guarded("image", check)
+    assert first.ok
+    assert shown in second.problem
+    assert "hidden-word" not in second.problem
