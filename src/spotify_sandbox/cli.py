@@ -118,7 +118,7 @@ def serve(  # noqa: PLR0917  typer passes by name
             sandbox.consent.auto_user = sandbox.users.get(auto_approve).id
         if refresh_token is not None:
             user = sandbox.users.get(logged_in).id
-            authorizations.grant(client_id, user, SCOPES, refresh_token=refresh_token)
+            authorizations.grant(client_id, user, SCOPES, refresh_token=refresh_token, keeps_token=True)
         listener = _listen(host, port)
     except (CatalogError, PlaybackError, ValueError) as error:
         _fail(str(error))

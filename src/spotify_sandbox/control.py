@@ -179,13 +179,19 @@ class SandboxControl:
         scopes: Iterable[str] | None = None,
         *,
         authorized_at: datetime | str | None = None,
+        refresh_token: str | None = None,
     ) -> str:
-        """Log a user in without a browser, by default with every scope and now; return the refresh token."""
+        """Log a user in without a browser, by default with every scope and now; return the refresh token.
+
+        A given `refresh_token` replaces the login that has or had it: a test goes back to before a rotation.
+        """
         body: dict[str, Any] = {"user": user_id}
         if scopes is not None:
             body["scopes"] = list(scopes)
         if authorized_at is not None:
             body["authorized_at"] = str(authorized_at)
+        if refresh_token is not None:
+            body["refresh_token"] = refresh_token
         token: str = self._call("POST", "authorizations", json=body)["refresh_token"]
         return token
 

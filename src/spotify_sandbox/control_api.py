@@ -218,20 +218,25 @@ class UserControl:
         return JsonResponse({"authorizations": [self._described(one) for one in known]})
 
     async def authorize(self, request: Request) -> Response:
-        """Log a user in without a browser: `{"user", "scopes"?: [..], "authorized_at"?: ISO 8601}`.
+        """Log a user in without a browser: `{"user", "scopes"?, "authorized_at"?, "refresh_token"?}`.
 
-        The defaults are every scope and now. The response has the refresh token, as for a login with PKCE.
+        The defaults are every scope, now and a new token. The response has the refresh token, as for a login
+        with PKCE. A given token is rotated as any other; a login that has or had it is replaced.
         """
-        body = await object_body(request, "user", "scopes", "authorized_at")
+        body = await object_body(request, "user", "scopes", "authorized_at", "refresh_token")
         scopes = body.get("scopes", sorted(SCOPES))
         if not isinstance(scopes, list) or not set(scopes) <= SCOPES:
             raise ValueError(f"scopes must be a list of {', '.join(sorted(SCOPES))}")
+        refresh_token = body.get("refresh_token")
+        if not (refresh_token is None or (isinstance(refresh_token, str) and refresh_token)):
+            raise ValueError("refresh_token must be text")
         tokens = self._sandbox.tokens
         made = tokens.authorizations.grant(
             tokens.client_id,
             self._sandbox.users.get(str(body.get("user"))).id,
             frozenset(scopes),
             authorized_at=parse_instant(str(body["authorized_at"])) if "authorized_at" in body else None,
+            refresh_token=refresh_token,
         )
         return JsonResponse(self._described(made) | {"refresh_token": made.refresh_token})
 

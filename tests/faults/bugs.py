@@ -116,7 +116,7 @@ def of(schedule: Callable[..., object]) -> Search:
     return search
 
 
-LOAD, FETCH = "load band", "fetch band"
+LOAD, FETCH, LISTS = "load band", "fetch band", "fetch lists"
 COMMIT = "warehouse COMMIT"
 BUGS = (
     Bug("fence dropped", "an orphan's load commits beside its retry", "warehouse/load.py",
@@ -131,6 +131,10 @@ BUGS = (
         plants.key_without_query, plain(FETCH)),
     Bug("asks again", "a retry fetches what is stored", "stages/fetch.py",
         plants.asks_again, calls(FETCH, Way.KILLED, "store PUT raw/album", most=1)),
+    Bug("token not stored", "a new refresh token is used and not stored", "spotify/user_tokens.py",
+        plants.token_not_stored, plain(LISTS)),
+    Bug("loss not noted", "a login that is lost counts as one that ended", "spotify/user_tokens.py",
+        plants.loss_not_noted, calls(LISTS, Way.KILLED, "api POST", most=1)),
     Bug("bytes not kept", "responses are written anew instead of byte for byte", "stages/fetch.py",
         plants.bytes_not_kept, plain(FETCH)),
     Bug("local clock", "observed_at is this machine's", "spotify/transport.py",

@@ -13,6 +13,7 @@ from tests.faults.environment import Environment, Saved
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, differences, warehouse_at_rest
 
+_LOGIN_LOST = r"AuthenticationError: the response to a refresh of the login was lost .* auth login"
 TRIES = 3
 """Attempts in all: the one that is hit, its retry, and one more that should not be needed."""
 
@@ -69,14 +70,21 @@ def run_cell(
     cell.findings += _of_attempt(hit, way)
     if hit.struck is not None:
         cell.findings += half_written(environment, moment)
-    last = hit
+    last, login_lost = hit, _loses_login(hit, way) and environment.has_lost_login()
     for number in range(2, TRIES + 1):
         if last.is_done:
             break
         last = attempt(environment, step, moment.before.carried, number=number, prepare=prepare)
         cell.seconds += last.seconds
-        if not last.is_done:
+        if login_lost:
+            cell.findings += _of_lost_login(last)
+            environment.log_in_again()
+            login_lost = False
+        elif not last.is_done:
             cell.findings.append(Finding("recovery", f"try {number}", f"{last.ended}: {last.error}"))
+    if environment.has_lost_login():
+        detail = "the refresh token that Spotify gave is not stored"
+        cell.findings.append(Finding("login", str(step), detail, lost=1))
     cell.findings += _at_the_end(environment, moment, last)
     if asks_spotify:
         made = environment.sandbox.control.calls(recent=1).api_total
@@ -86,6 +94,18 @@ def run_cell(
             detail = f"{made} calls of the Web API where {allowed} are enough"
             cell.findings.append(Finding("calls", str(step), detail))
     return cell
+
+
+def _loses_login(hit: Attempt, way: Way) -> bool:
+    """Whether a response with a new refresh token can be lost: no retry can get it again."""
+    return way in {Way.LOST, Way.KILLED} and (hit.struck or "").startswith("api POST")
+
+
+def _of_lost_login(retry: Attempt) -> Iterator[Finding]:
+    if retry.ended != "fatal" or not re.match(_LOGIN_LOST, retry.error):
+        yield Finding(
+            "login", "the retry", f"does not say that the login is lost: {retry.ended} {retry.error}"
+        )
 
 
 def _of_attempt(hit: Attempt, way: Way) -> Iterator[Finding]:

@@ -61,6 +61,7 @@ class Environment:
     sandbox: RunningSandbox
     folder: Path
     connections: dict[str, ConnectionInfo] = field(default_factory=dict)
+    _token_at_reset: str = REFRESH_TOKEN
     _tables: list[str] = field(default_factory=list)
     _question: str = ""
     _inspecting: tuple[int, psycopg.Connection] | None = None
@@ -87,17 +88,40 @@ class Environment:
             password=self.sandbox.client_secret,
             extra={"api_url": self.sandbox.api_url, "accounts_url": self.sandbox.accounts_url},
         )
-        login = Login(self.sandbox.client_id, REFRESH_TOKEN, user_hash(USER), tuple(Scope), DAY)
-        fields = json.loads(login.to_connection())
-        self.connections[SPOTIFY_USER] = ConnectionInfo(
-            SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
-        )
+        self._connect_user(REFRESH_TOKEN)
         self.lake = Lake(self.connections["spotify_lake"])
 
     @property
     def owner(self) -> ConnectionInfo:
         """Connection of the role that reads everything."""
         return self.connections["warehouse_owner"]
+
+    def _connect_user(self, refresh_token: str) -> None:
+        login = Login(self.sandbox.client_id, refresh_token, user_hash(USER), tuple(Scope), DAY)
+        fields = json.loads(login.to_connection())
+        self.connections[SPOTIFY_USER] = ConnectionInfo(
+            SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
+        )
+
+    def log_in_again(self) -> None:
+        """Do what a user does whose login is lost: agree once more, and replace the connection."""
+        self._token_at_reset = self.sandbox.control.authorize(USER)
+        self._connect_user(self._token_at_reset)
+
+    def stored_token(self) -> str:
+        """The newest refresh token that the pipeline has stored; at first that of the connection."""
+        seed = Login.from_connection(self.connections[SPOTIFY_USER])
+        text = FileState(self.folder / f"connection-{seed.user_hash}.json").read()
+        known = None if text is None else Login.from_json(text, "the stored login")
+        return seed.refresh_token if known is None or known.seed != seed.seed else known.refresh_token
+
+    def has_lost_login(self) -> bool:
+        """Whether Spotify has replaced the refresh token since the reset, and the pipeline has the old one.
+
+        The sandbox gives a new one at each refresh.
+        """
+        newest = self.sandbox.control.authorizations()[-1]
+        return newest["refreshes"] > 0 and self.stored_token() == self._token_at_reset
 
     def lookup(self, conn_id: str) -> ConnectionInfo:
         if conn_id not in self.connections:
@@ -124,6 +148,7 @@ class Environment:
         migrate(self.owner)
         self.lake.create_bucket()
         self.put_back_objects({})
+        self.authorize_stored()
         self.write_sources()
 
     def write_sources(self) -> None:
@@ -236,6 +261,13 @@ class Environment:
             path.unlink()
         for path, text in saved.files.items():
             FileState(self.folder / path.name).write(text)  # a login that was refreshed
+        self._connect_user(REFRESH_TOKEN)
+        self.authorize_stored()
+
+    def authorize_stored(self) -> None:
+        """Make Spotify accept the stored refresh token, as before it was replaced."""
+        self._token_at_reset = self.stored_token()
+        self.sandbox.control.authorize(USER, refresh_token=self._token_at_reset)
 
     def tables(self, conn: psycopg.Connection) -> list[str]:
         """Tables of the pipeline's own schemas, qualified; never its migrations' version."""
@@ -276,11 +308,7 @@ def environments(
     with ExitStack() as stack:
         made = []
         for number in range(count):
-            sandbox = stack.enter_context(
-                running(
-                    size=60, seed=seed, arguments=["--refresh-token", REFRESH_TOKEN, "--rotation", "never"]
-                )
-            )
+            sandbox = stack.enter_context(running(size=60, seed=seed, arguments=["--rotation", "always"]))
             environment = Environment(f"{name}_{number}", servers, sandbox, folder / f"{name}_{number}")
             environment.go_to(DAY)
             environment.create()

@@ -15,7 +15,7 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.lake import Lake, Manifest, keys
 from spotify_pipeline.lake.list_reads import ListsSeen
 from spotify_pipeline.lake.validation_summary import ValidationSummary
-from spotify_pipeline.spotify import transport
+from spotify_pipeline.spotify import login, transport, user_tokens
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.stages import details, fetch, listening, load, publish, reconcile
 from spotify_pipeline.stages import validate as validation
@@ -76,6 +76,14 @@ def key_without_query() -> None:
 
 def asks_again() -> None:
     _patch(fetch.RawZone, "have", lambda zone, request: None)
+
+
+def token_not_stored() -> None:
+    _patch(user_tokens.UserLogin, "_keep", lambda tokens, login: None)
+
+
+def loss_not_noted() -> None:
+    _patch(login.Login, "begun", lambda known, now: known)
 
 
 def bytes_not_kept() -> None:

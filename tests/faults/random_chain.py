@@ -210,6 +210,11 @@ class Chain:
                 if cleared == "validate":
                     tasks[f"fetch {task.step.source}"].state = "done"
                 return
+        if "a refresh of the login was lost" in told.error and self._scene.environment.has_lost_login():
+            # the response was lost with the worker or on its way: the user logs in again
+            self._scene.log_in_again()
+            task.state, task.due, task.tries = "due", 0.0, 0
+            return
         task.state = "failed"
         self.findings.append(f"{task.step} stops: {told.error}")
 

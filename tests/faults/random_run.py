@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.warehouse.connection import connect
 from tests.faults.driver import steps_of
 from tests.faults.environment import DAY, SOURCES, Saved
@@ -77,6 +78,7 @@ class Runner:
         environment, control = self._scene.environment, self._scene.sandbox.control
         environment.reconnect()
         environment.put_back(self._begin)
+        self._scene.connections[SPOTIFY_USER] = environment.connections[SPOTIFY_USER]
         began = time.monotonic()
         spoilt = control.faults()[0]
         control.clear_faults()

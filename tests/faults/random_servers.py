@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
 from spotify_sandbox.testing import RunningSandbox
 from spotify_sandbox.testing import running as sandbox_running
 from spotify_stack.object_store import GRPC_OFFSET, PARTS, SeaweedServer
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.processes import running
-from tests.faults.environment import REFRESH_TOKEN, Environment
+from tests.faults.environment import Environment
 from tests.faults.random_proxy import FaultProxy
 from tests.faults.servers import Servers
 
@@ -95,6 +95,11 @@ class Scene:
         """The process behind a proxy, the sandbox's excepted."""
         return {STORE: self.store, WAREHOUSE: self.postgres}[name]
 
+    def log_in_again(self) -> None:
+        """Replace the connection of a login that is lost."""
+        self.environment.log_in_again()
+        self.connections[SPOTIFY_USER] = self.environment.connections[SPOTIFY_USER]
+
     def stop_sandbox(self, number: signal.Signals) -> None:
         """A signal to the sandbox."""
         os.kill(self.sandbox.process.pid, number)
@@ -145,7 +150,7 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
                 size=60,
                 seed=seed,
                 port=reservation.choose(FIRST_PORT + 200),
-                arguments=["--refresh-token", REFRESH_TOKEN, "--rotation", "never"],
+                arguments=["--rotation", "always"],
             )
         )
         targets = {API: urlsplit(sandbox.base_url).port or 0, STORE: store.port, WAREHOUSE: postgres.port}

@@ -23,6 +23,7 @@ CALLS = (
     ("plan", "warehouse COMMIT"),
     ("fetch band", "api GET /v1/albums"),
     ("fetch band", "store PUT raw/_manifest"),
+    ("fetch lists", "api POST"),
     ("validate band", "store PUT validated/_summary"),
     ("load band", "ops.load_seq"),
     ("load band", "warehouse COMMIT"),
@@ -33,6 +34,8 @@ CALLS = (
 SOME_BUGS = (
     "manifest first",
     "asks again",
+    "token not stored",
+    "loss not noted",
     "quarantine swallowed",
     "no transaction",
     "commit believed",

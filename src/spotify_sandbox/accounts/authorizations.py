@@ -124,17 +124,29 @@ class Authorizations:
         with_pkce: bool = True,
         authorized_at: datetime | None = None,
         refresh_token: str | None = None,
+        keeps_token: bool = False,
     ) -> Authorization:
-        """Create an authorization without a consent page; a given refresh token never changes."""
+        """Create an authorization without a consent page.
+
+        Args:
+            client_id: The app.
+            user_id: The user.
+            scopes: What the user allows.
+            with_pkce: Whether the app needs no secret to refresh it.
+            authorized_at: When the user agreed; now by default.
+            refresh_token: Its refresh token; an authorization that has or had this one is replaced.
+            keeps_token: Whether the refresh token neither changes nor expires.
+        """
+        self._all = [one for one in self._all if refresh_token not in {one.refresh_token, *one.retired}]
         made = Authorization(
-            number=len(self._all) + 1,
+            number=max((one.number for one in self._all), default=0) + 1,
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
             authorized_at=authorized_at or self._clock.now(),
             with_pkce=with_pkce,
             refresh_token=refresh_token or _new_refresh_token(),
-            keeps_token=refresh_token is not None,
+            keeps_token=keeps_token,
         )
         self._all.append(made)
         return made

@@ -180,6 +180,7 @@ def test_a_lapsed_subscription_is_refused_in_plain_text(
         ("POST", "authorizations", {"user": "nobody"}, "no user 'nobody'"),
         ("POST", "authorizations", {"user": "listener1", "scopes": ["all"]}, "scopes must be a list of"),
         ("POST", "authorizations", {"user": "listener1", "authorized_at": "may"}, "Invalid isoformat"),
+        ("POST", "authorizations", {"user": "listener1", "refresh_token": 5}, "refresh_token must be text"),
         ("PUT", "tokens", {"expired": False}, "expired must be true"),
         ("DELETE", "authorizations?user=nobody", None, "no user 'nobody'"),
         ("PUT", "clock", [], "the body must be a JSON object"),

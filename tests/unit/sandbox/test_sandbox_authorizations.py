@@ -101,9 +101,22 @@ def test_rotation(clock: SandboxClock, rotation: Rotation, expected: list[bool])
     assert known.find(token).refreshes == len(expected)
 
 
-def test_a_given_refresh_token_is_never_rotated_and_does_not_die(clock: SandboxClock) -> None:
+def test_a_login_goes_back_to_before_its_rotation(clock: SandboxClock) -> None:
     known = Authorizations(clock, Rotation.ALWAYS)
-    known.grant("app", "listener1", frozenset(), refresh_token="fixed")
+    other = known.grant("app", "listener2", frozenset())
+    for _ in range(2):
+        known.grant("app", "listener1", frozenset(), refresh_token="first")
+        new = known.refreshed(known.find("first"))
+        assert new is not None
+        with pytest.raises(GrantError, match="Refresh token revoked"):
+            known.find("first")
+    assert [one.user_id for one in known.everyone()] == ["listener2", "listener1"]
+    assert known.find(other.refresh_token) is other
+
+
+def test_a_kept_refresh_token_is_never_rotated_and_does_not_die(clock: SandboxClock) -> None:
+    known = Authorizations(clock, Rotation.ALWAYS)
+    known.grant("app", "listener1", frozenset(), refresh_token="fixed", keeps_token=True)
     clock.set(datetime(2031, 1, 1, tzinfo=UTC))
     assert known.refreshed(known.find("fixed")) is None
     assert known.find("fixed").user_id == "listener1"
