@@ -114,10 +114,17 @@ coverage: .venv dbt-manifest ## measure which lines the unit and integration tes
 runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md again; needs Chromium
 	@$(BIN)/python -m tools.runbook_pictures
 
+TRACKS ?= 50000
 .PHONY: bench
-bench: .venv ## run the benchmarks; that of the load needs a warehouse: AIRFLOW_CONN_WAREHOUSE_INGEST
+bench: .venv build/peers/dlt/.ready ## time API calls, and the load of TRACKS=50000 beside dlt and a bare script: docs/performance.md
 	@$(BIN)/python -m benchmarks.api_benchmark
-	@if test -n "$${AIRFLOW_CONN_WAREHOUSE_INGEST:-}"; then $(BIN)/python -m benchmarks.load_benchmark; fi
+	@$(BIN)/python -m benchmarks.peer_benchmark --tracks $(TRACKS)
+
+# what the benchmark compares with; in an environment of its own
+build/peers/dlt/.ready: benchmarks/peers/dlt.txt .venv/.ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --requirements $<
+	@touch $@
 
 .PHONY: bench-replay
 bench-replay: spark ## replay generated dates with both engines on scratch servers, and print the ratio

@@ -21,21 +21,17 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import orjson
-
+from benchmarks.raw_data import TRACKS, album, write_partition
 from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo, variable_name
-from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
-from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.lake import Lake
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_stack.scratch import scratch_lake, scratch_warehouse
 
 FIRST_DAY = date(2026, 1, 1)
-TRACKS = 50
 COMMAND = "from spotify_pipeline.cli.main import app; app()"
 EMPTY = """
 SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
@@ -43,71 +39,16 @@ WHERE schemaname = 'staging' OR schemaname = 'ops' AND tablename <> 'alembic_ver
 """
 
 
-def album(number: int, day: int) -> dict[str, Any]:
-    """Return a full album with its first page of tracks, as Spotify does."""
-    artist = {"id": f"artist{number // 2:016d}", "name": f"Artist {number // 2}", "type": "artist"}
-    tracks = [
-        {
-            "id": f"track{number:013d}{place:04d}",
-            "name": f"Track {place} of album {number}, day {(day + place) // 7}",
-            "type": "track",
-            "artists": [artist],
-            "disc_number": 1,
-            "track_number": place,
-            "duration_ms": 200_000 + place,
-            "explicit": False,
-            "is_local": False,
-        }
-        for place in range(1, TRACKS + 1)
-    ]
-    return {
-        "id": f"album{number:017d}",
-        "name": f"Album {number}",
-        "type": "album",
-        "album_type": "album",
-        "artists": [artist],
-        "images": [],
-        "release_date": "2020-01-31",
-        "release_date_precision": "day",
-        "total_tracks": TRACKS,
-        "popularity": (number + day) % 101,
-        "label": "Label",
-        "tracks": {
-            "items": tracks,
-            "limit": 50,
-            "offset": 0,
-            "next": None,
-            "previous": None,
-            "total": TRACKS,
-        },
-    }
-
-
 def write_raw(lake: Lake, options: argparse.Namespace) -> int:
     """Write the responses and manifests; return the number of track records."""
     for day in range(options.days):
-        partition = FIRST_DAY + timedelta(days=day)
-        observed_at = datetime(partition.year, partition.month, partition.day, 3, tzinfo=UTC)
         for source in range(options.sources):
-            name = f"source-{source:02d}"
             # neighbours share half of their albums
             first = source * options.albums // 2
-            objects = tuple(
-                _store(lake, observed_at, name, album(number, day))
-                for number in range(first, first + options.albums)
-            )
-            manifest = Manifest(partition, name, "album", sha256(name.encode()), True, objects)
-            lake.put(manifest.key, manifest.to_bytes())
+            albums = [album(number, day) for number in range(first, first + options.albums)]
+            bodies = ((f"/albums/{body['id']}", body) for body in albums)
+            write_partition(lake, FIRST_DAY + timedelta(days=day), f"source-{source:02d}", "album", bodies)
     return int(options.days * options.sources * options.albums * TRACKS)
-
-
-def _store(lake: Lake, observed_at: datetime, source: str, body: dict[str, Any]) -> RawObject:
-    path = f"/albums/{body['id']}"
-    key = keys.raw_key(observed_at.date(), source, "album", method="GET", path=path, query={})
-    data = orjson.dumps(body)
-    lake.put(key, data)
-    digest = sha256(data)
-    return RawObject(key, "album", "GET", path, {}, body["id"], 200, observed_at, digest, len(data))
 
 
 def replay(environment: Mapping[str, str], options: argparse.Namespace, *engine: str) -> float:
