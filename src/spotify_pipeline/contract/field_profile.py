@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from spotify_pipeline.contract.validator import schema
@@ -45,11 +45,8 @@ class FieldProfile:
         if not isinstance(record, dict):
             return
         kind = self.record_kind
-        names = {_clean(name) for name in record}
-        if kind in ("track", "album"):
-            for own, mentioned in _MENTIONED.items():
-                names |= {f"{own}.{_clean(name)}" for name in _first(record.get(own)) if mentioned != kind}
-        names -= sometimes(kind)
+        mentioned = [tuple(_first(record.get(own))) for own in _MENTIONED]
+        names = _names(kind, tuple(record), *mentioned)
         self.records += 1
         if not names <= self.fields.keys():
             new = names - self.fields.keys() - described(kind)
@@ -81,6 +78,17 @@ def sometimes(kind: str) -> frozenset[str]:
     for own, mentioned in _MENTIONED.items():
         names |= {f"{own}.{name}" for name, rule in _properties(mentioned).items() if rule.get("x-sometimes")}
     return frozenset(names)
+
+
+# records of one response mostly have the same fields
+@lru_cache(maxsize=256)
+def _names(kind: str, own: tuple[str, ...], *mentioned: tuple[str, ...]) -> frozenset[str]:
+    """Return the fields to count of a record, and of the album and the artist that it mentions."""
+    names = {_clean(name) for name in own}
+    if kind in ("track", "album"):
+        for (prefix, other), fields in zip(_MENTIONED.items(), mentioned, strict=True):
+            names |= {f"{prefix}.{_clean(name)}" for name in fields if other != kind}
+    return frozenset(names - sometimes(kind))
 
 
 def _properties(kind: str) -> dict[str, Any]:
