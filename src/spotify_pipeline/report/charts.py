@@ -7,8 +7,10 @@ one drawing serves light, dark and print.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -20,6 +22,10 @@ from spotify_pipeline.report.text import artist_name
 
 MARK, MARK_SOFT, MARK_THIRD = "#12703f", "#4a9b73", "#b4770f"
 TEXT, GRID = "#4a5750", "#dde4e0"
+# between the segments of a bar, in the colour of what is behind the chart
+GAP = "#ffffff"
+# a bar this many times as high as the next highest would flatten all others
+FLATTENS = 4
 WIDTH, HEIGHT = 460, 240
 ALBUM_TYPES = ("album", "single", "compilation", "other")
 _ROOT = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]+\")>")
@@ -37,7 +43,9 @@ def catalogue_growth(history: Sequence[GrowthDay]) -> str:
             (1, "new", row.new_tracks),
         )
     ]
-    bars = _chart(rows).mark_bar(size=min(44, int(0.7 * WIDTH / max(len(history), 1))))
+    bars = _chart(rows).mark_bar(
+        stroke=GAP, strokeWidth=1, size=min(44, int(0.7 * WIDTH / max(len(history), 1)))
+    )
     return _svg(
         bars.encode(
             x=alt.X("day:O", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap="greedy")),
@@ -50,21 +58,31 @@ def catalogue_growth(history: Sequence[GrowthDay]) -> str:
 
 def release_years(counts: Sequence[YearCount]) -> str:
     """Albums by the year of their release and by type."""
-    rows = [
-        {
-            "from": row.release_year - 0.45,
-            "to": row.release_year + 0.45,
-            "type": row.album_type if row.album_type in ALBUM_TYPES else "other",
-            "albums": row.albums,
-        }
-        for row in counts
-    ]
+    heights: Counter[float] = Counter()
+    for row in counts:
+        heights[row.release_year] += row.albums
+    top = cut(heights.values())
+    left = dict.fromkeys(heights, top)
+    rows = []
+    for row in counts:
+        room = left[row.release_year]
+        shown = row.albums if room is None else min(row.albums, room)
+        if room is not None:
+            left[row.release_year] = room - shown
+        rows.append(
+            {
+                "from": row.release_year - 0.45,
+                "to": row.release_year + 0.45,
+                "type": row.album_type if row.album_type in ALBUM_TYPES else "other",
+                "albums": shown,
+            }
+        )
     present = [name for name in ALBUM_TYPES if any(row["type"] == name for row in rows)]
     years = [row.release_year for row in counts]
     scale = alt.Scale(domain=[min(years) - 1, max(years) + 1], nice=False)
-    return _svg(
+    bars = (
         _chart(rows)
-        .mark_bar()
+        .mark_bar(stroke=GAP, strokeWidth=1)
         .encode(
             x=alt.X(
                 "from:Q",
@@ -73,9 +91,32 @@ def release_years(counts: Sequence[YearCount]) -> str:
                 axis=alt.Axis(title=None, format="d", tickMinStep=1, tickCount=8),
             ),
             x2="to:Q",
-            y=alt.Y("albums:Q", stack="zero", axis=_count_axis("albums")),
+            y=alt.Y("albums:Q", stack="zero", axis=_count_axis("albums"), scale=_up_to(top)),
             color=_colour("type", present, (MARK, MARK_SOFT, MARK_THIRD, TEXT)[: len(present)]),
         )
+    )
+    return _svg(bars if top is None else bars + _cut_bars(heights, top, scale))
+
+
+def cut(heights: Iterable[int]) -> int | None:
+    """Return where an axis ends whose highest bar would flatten all others; None if it need not be cut."""
+    ranked = sorted(heights, reverse=True)
+    if len(ranked) < 3 or ranked[0] <= FLATTENS * ranked[1]:
+        return None
+    return math.ceil(1.3 * ranked[1])
+
+
+def _up_to(top: int | None) -> alt.Scale:
+    return alt.Scale() if top is None else alt.Scale(domain=[0, top], nice=False)
+
+
+def _cut_bars(heights: Mapping[float, int], top: int, scale: alt.Scale) -> alt.Chart:
+    """Return the figures of bars that are higher than their axis, above their ends."""
+    rows = [{"at": at, "figure": f"{count:,} ↑"} for at, count in heights.items() if count > top]
+    return (
+        _chart(rows)
+        .mark_text(color=TEXT, fontSize=12, dy=-8)
+        .encode(x=alt.X("at:Q", scale=scale), y=alt.YDatum(top), text="figure:N")
     )
 
 
@@ -120,19 +161,28 @@ def _histogram(
     bins: Sequence[Bin], *, unit: float, domain: tuple[float, float], axis: alt.Axis, step: float = 1
 ) -> str:
     gap = 0.06 * step
+    top = cut(row.count for row in bins)
     rows = [
-        {"from": (row.lower + gap) * unit, "to": (row.lower + step - gap) * unit, "tracks": row.count}
+        {
+            "from": (row.lower + gap) * unit,
+            "to": (row.lower + step - gap) * unit,
+            "tracks": row.count if top is None else min(row.count, top),
+        }
         for row in bins
     ]
-    return _svg(
+    scale = alt.Scale(domain=list(domain), nice=False)
+    bars = (
         _chart(rows)
         .mark_bar(color=MARK)
         .encode(
-            x=alt.X("from:Q", bin="binned", scale=alt.Scale(domain=list(domain), nice=False), axis=axis),
+            x=alt.X("from:Q", bin="binned", scale=scale, axis=axis),
             x2="to:Q",
-            y=alt.Y("tracks:Q", axis=_count_axis("tracks")),
+            y=alt.Y("tracks:Q", axis=_count_axis("tracks"), scale=_up_to(top)),
         )
     )
+    if top is None:
+        return _svg(bars)
+    return _svg(bars + _cut_bars({(row.lower + step / 2) * unit: row.count for row in bins}, top, scale))
 
 
 def _chart(rows: list[dict[str, Any]]) -> alt.Chart:

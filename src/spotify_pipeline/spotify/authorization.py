@@ -171,6 +171,16 @@ class CallbackServer:
         return callback["code"]
 
 
+def callback_page(text: str) -> str:
+    """Return the page on which the browser ends after the login."""
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Login</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}</style>"
+        f"</head><body><main><h1>Login</h1><p>{escape(text)}</p></main></body></html>"
+    )
+
+
 class _Handler(BaseHTTPRequestHandler):
     timeout = _SECONDS_PER_REQUEST
 
@@ -196,7 +206,7 @@ def _handler(state: str, found: list[dict[str, str]]) -> type[BaseHTTPRequestHan
                 self._say(HTTPStatus.OK, f"{outcome} You can close this page and go back to the terminal.")
 
         def _say(self, status: HTTPStatus, text: str) -> None:
-            page = f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Login</title>{escape(text)}'
+            page = callback_page(text)
             self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Referrer-Policy", "no-referrer")

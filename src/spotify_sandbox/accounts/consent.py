@@ -16,6 +16,11 @@ from spotify_sandbox.accounts.users import Users
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:40rem;"
+    "padding:0 1rem}select,button{font:inherit;padding:.4rem .8rem;margin:.2rem 0}"
+)
+
 
 class _Refused(Exception):
     """The request is shown as an error page, because its redirect address cannot be trusted."""
@@ -107,14 +112,16 @@ class Consent:
         )
         scopes = "".join(f"<li>{escape(scope)}</li>" for scope in sorted(checked.scopes))
         return (
-            '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Sandbox login</title>'
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Sandbox login</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<style>{_STYLE}</style></head><body><main>"
             "<h1>An app asks to read your account</h1>"
             "<p>This is the sandbox, not Spotify. The app asks for:</p>"
             f"<ul>{scopes or '<li>nothing more</li>'}</ul>"
             f'<form method="post" action="/authorize">{hidden}'
             f'<label>Log in as <select name="user">{choices}</select></label> '
             '<button name="decision" value="agree">Agree</button> '
-            '<button name="decision" value="cancel">Cancel</button></form></html>'
+            '<button name="decision" value="cancel">Cancel</button></form></main></body></html>'
         )
 
 

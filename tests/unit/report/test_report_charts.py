@@ -99,3 +99,21 @@ def test_every_colour_of_a_drawing_has_a_rule_for_dark_pages() -> None:
 def test_no_drawing_carries_an_id_that_could_clash_with_the_next() -> None:
     svg = charts.durations([Bin(0, 1)]) + charts.top_artists([artist("a", 1)])
     assert not re.search(r"\sid=\"|url\(#", svg)
+
+
+@pytest.mark.parametrize(
+    ("heights", "top"), [([], None), ([9, 1], None), ([5, 4, 1], None), ([325, 20, 3], 26), ([0, 0, 0], None)]
+)
+def test_one_high_bar_does_not_flatten_the_others(heights: list[int], top: int | None) -> None:
+    assert charts.cut(heights) == top
+
+
+def test_a_bar_that_is_cut_has_its_figure() -> None:
+    years = [YearCount(2024, "album", 20), YearCount(2025, "single", 3)]
+    years += [YearCount(2026, "album", 300), YearCount(2026, "single", 25)]
+    svg = charts.release_years(years)
+    assert "325 ↑" in svg
+    *_, tall, cut_off = sorted(bars(svg, charts.MARK))
+    assert cut_off == pytest.approx(1.3 * tall, rel=0.02)
+    assert "↑" not in charts.release_years(years[:2])
+    assert "900 ↑" in charts.durations([Bin(1, 3), Bin(2, 4), Bin(3, 900)])

@@ -210,8 +210,8 @@ def test_a_source_is_as_good_as_the_worst_of_its_kinds() -> None:
 def test_counts_that_do_not_add_up_are_marked() -> None:
     wrong = replace(source("a"), loaded=5)
     assert not wrong.adds_up
-    assert '<td class="state off">no</td>' in render_page(replace(FULL, sources=[wrong]))
-    assert '<td class="state ok">yes</td>' in render_page(FULL)
+    assert '<td class="state off" data-label="adds up">no</td>' in render_page(replace(FULL, sources=[wrong]))
+    assert '<td class="state ok" data-label="adds up">yes</td>' in render_page(FULL)
 
 
 def test_structure_that_assistive_technology_needs() -> None:

@@ -38,7 +38,11 @@ _HEADERS = {
 RAW_DAGS = frozenset({"spotify_ingest", "spotify_replay"})
 REPORT_DAGS = frozenset({"spotify_transform", "spotify_report"})
 WEEK_DAGS = frozenset({"spotify_weekly"})
-_STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem}li{overflow-wrap:anywhere}"
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem;background:#fff;color:#222}"
+    "li{overflow-wrap:anywhere}a{color:#0b57d0}@media screen and (prefers-color-scheme:dark)"
+    "{body{background:#111;color:#eee}a{color:#8cb4ff}}"
+)
 
 
 @cache
@@ -120,10 +124,13 @@ def raw_page(lake: Lake, partition: date, address: str) -> str:
     ]
     nothing = "<p>Nothing was fetched for this date.</p>"
     return (
-        f"<!doctype html><meta charset='utf-8'><title>Raw responses of {partition}</title>"
-        f"<style>{_STYLE}</style><h1>Raw responses of {partition}</h1>"
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<title>Raw responses of {partition}</title>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<style>{_STYLE}</style></head><body><main><h1>Raw responses of {partition}</h1>"
         "<p>Unchanged, as the Web API sent them. Objects of a user's account are not shown.</p>"
         + ("".join(parts) or nothing)
+        + "</main></body></html>"
     )
 
 
