@@ -14,9 +14,9 @@ import yaml
 from spotify_pipeline import connections as ids
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import Source, load_sources
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES
 from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.details import details_source
@@ -90,6 +90,7 @@ def _logins(sandbox: RunningSandbox) -> dict[str, ConnectionInfo]:
         password=sandbox.client_secret,
         extra={"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url, "app_class": "extended"},
     )
+    key = AccountKey.new()
     user = ConnectionInfo(
         ids.SPOTIFY_USER,
         login=sandbox.client_id,
@@ -97,10 +98,12 @@ def _logins(sandbox: RunningSandbox) -> dict[str, ConnectionInfo]:
         extra={
             "scopes": " ".join(ALL_SCOPES),
             "authorized_on": FIRST_DAY.isoformat(),
-            "user_hash": user_hash(USER),
+            "user_hash": key.user_hash(USER),
+            "key_id": key.key_id,
         },
     )
-    return {api.conn_id: api, user.conn_id: user}
+    account_key = ConnectionInfo(ids.SPOTIFY_ACCOUNT_KEY, password=key.secret)
+    return {found.conn_id: found for found in (api, user, account_key)}
 
 
 def _lookup(known: Mapping[str, ConnectionInfo]) -> Callable[[str], ConnectionInfo]:

@@ -14,6 +14,7 @@ from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 SPOTIFY_API = "spotify_api"
 # needed only where sources.yml reads what belongs to a user
 SPOTIFY_USER = "spotify_user"
+SPOTIFY_ACCOUNT_KEY = "spotify_account_key"
 SPOTIFY_LAKE = "spotify_lake"
 WAREHOUSE_OWNER = "warehouse_owner"
 WAREHOUSE_INGEST = "warehouse_ingest"
@@ -62,6 +63,13 @@ def variable_name(conn_id: str) -> str:
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
+def how_to_make(conn_id: str) -> str:
+    """Return what to add to the message that a connection is missing, if a command makes it."""
+    if conn_id == SPOTIFY_ACCOUNT_KEY:
+        return ", once for the installation, to what 'spotify-pipeline auth key' prints"
+    return ""
+
+
 def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> ConnectionInfo:
     """Read a connection from `AIRFLOW_CONN_<ID>`, as JSON or as a URI.
 
@@ -72,7 +80,9 @@ def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> 
     name = variable_name(conn_id)
     text = (os.environ if environ is None else environ).get(name)
     if not text:
-        raise ConnectionMissing(f"connection '{conn_id}' is not defined: set the variable {name}")
+        raise ConnectionMissing(
+            f"connection '{conn_id}' is not defined: set the variable {name}{how_to_make(conn_id)}"
+        )
     try:
         return _from_json(conn_id, text) if text.lstrip().startswith("{") else _from_uri(conn_id, text)
     except (ValueError, TypeError, AttributeError):

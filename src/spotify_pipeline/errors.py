@@ -42,11 +42,22 @@ Each message is one sentence that says what is wrong and what to do.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+
+_ACCOUNT = re.compile(r"(?<=\buser=)[0-9a-f]{16}\b")
+
+
+def without_accounts(text: str) -> str:
+    """Hide which account an object key belongs to: messages go to logs, alerts and XCom."""
+    return _ACCOUNT.sub("***", text)
 
 
 class PipelineError(Exception):
     """Base of all errors that the pipeline raises on purpose."""
+
+    def __str__(self) -> str:
+        return without_accounts(super().__str__())
 
 
 class TransientError(PipelineError):

@@ -8,9 +8,9 @@ from collections.abc import Mapping, MutableMapping
 from urllib.parse import quote
 
 from spotify_pipeline import connections as ids
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.keys import DOCS_PAGE
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES
 from spotify_stack.object_store import BUCKET, REGION
 from spotify_stack.state import StackState
@@ -94,6 +94,8 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
             "extra": {"secure": False, "region": REGION},
         },
     }
+    key = AccountKey(state.secrets["spotify_account_key"])
+    found[ids.SPOTIFY_ACCOUNT_KEY] = {"conn_type": "generic", "password": key.secret}
     if state.user_token:
         found[ids.SPOTIFY_USER] = {
             "conn_type": "generic",
@@ -102,7 +104,8 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
             "extra": {
                 "scopes": " ".join(ALL_SCOPES),
                 "authorized_on": state.made_on,
-                "user_hash": user_hash(state.sandbox_user),
+                "user_hash": key.user_hash(state.sandbox_user),
+                "key_id": key.key_id,
             },
         }
     for conn_id, (role, secret) in WAREHOUSE_LOGINS.items():
@@ -124,6 +127,8 @@ def connection_variables(state: StackState) -> dict[str, str]:
         found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
         if state.own_user:
             found[ids.variable_name(ids.SPOTIFY_USER)] = state.own_user
+        if state.own_key:
+            found[ids.variable_name(ids.SPOTIFY_ACCOUNT_KEY)] = state.own_key
     return found
 
 

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from spotify_pipeline import connections
 from spotify_pipeline.errors import ConfigurationError, PipelineError
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.warehouse import migrate, roles
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erasures import receipts
@@ -72,7 +72,8 @@ def listener(state: StackState) -> StackState:
     with naming_the_server(owner), connect(owner, autocommit=True) as connection:
         erased = {receipt.user_hash for receipt in receipts(connection)}
     chosen = state
-    while user_hash(chosen.sandbox_user) in erased:
+    key = AccountKey(state.secrets["spotify_account_key"])
+    while key.user_hash(chosen.sandbox_user) in erased:
         chosen = replace(chosen, listener=chosen.listener + 1, made_on=datetime.now(UTC).date().isoformat())
     if chosen.listener != state.listener:
         chosen.save()

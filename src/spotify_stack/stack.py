@@ -54,6 +54,7 @@ class Wanted:
         sandbox: Options of the sandbox.
         own_app: Connection `spotify_api` of the user, as Airflow reads it; "" for the sandbox.
         own_user: Connection `spotify_user` that belongs to `own_app`.
+        own_key: Connection `spotify_account_key` that `own_user` was made with.
         sources: A sources.yml.
         store: One of `state.STORES`.
     """
@@ -61,6 +62,7 @@ class Wanted:
     sandbox: SandboxOptions | None = None
     own_app: str | None = None
     own_user: str | None = None
+    own_key: str | None = None
     sources: Path | None = None
     store: str | None = None
 
@@ -184,7 +186,11 @@ class Stack:
             # with the clock of an earlier demo, no scheduled run would find its date
             sandbox = wanted.sandbox or replace(before.sandbox, clock=None)
             state = before.changed(
-                sandbox=sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+                sandbox=sandbox,
+                own_app=wanted.own_app,
+                own_user=wanted.own_user,
+                own_key=wanted.own_key,
+                store=wanted.store,
             )
             state.save()
             bootstrap.data_folders(state)
@@ -209,7 +215,11 @@ class Stack:
         supervisor = Supervisor(state)
         before = state
         state = before.changed(
-            sandbox=wanted.sandbox, own_app=wanted.own_app, own_user=wanted.own_user, store=wanted.store
+            sandbox=wanted.sandbox,
+            own_app=wanted.own_app,
+            own_user=wanted.own_user,
+            own_key=wanted.own_key,
+            store=wanted.store,
         )
         state.save()
         if state.store != before.store:

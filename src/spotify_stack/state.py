@@ -26,6 +26,7 @@ SERVICE_VARIABLE = "SPOTIFY_PIPELINE_SERVICE"
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"
 OWN_APP = "own_spotify_api"
 OWN_USER = "own_spotify_user"
+OWN_KEY = "own_spotify_account_key"
 APP_CLASSES = ("development", "extended")
 SEAWEEDFS, MINIO = STORES = ("seaweedfs", "minio")
 
@@ -52,6 +53,7 @@ SECRETS = {
     "spotify_client_id": 16,
     "spotify_client_secret": 24,
     "spotify_refresh_token": 48,
+    "spotify_account_key": 32,
     "airflow_jwt": 48,
     "airflow_api": 32,
     "airflow_fernet": 32,
@@ -201,6 +203,11 @@ class StackState:
         return self.secrets.get(OWN_USER) or None
 
     @property
+    def own_key(self) -> str | None:
+        """Connection `spotify_account_key` that the user gave, as Airflow reads it."""
+        return self.secrets.get(OWN_KEY) or None
+
+    @property
     def user_token(self) -> str | None:
         """Refresh token of the sandbox's user; None with a catalogue folder, or an app of the user's own."""
         if self.own_app or self.sandbox.catalog:
@@ -218,6 +225,7 @@ class StackState:
         sandbox: SandboxOptions | None,
         own_app: str | None,
         own_user: str | None = None,
+        own_key: str | None = None,
         store: str | None = None,
     ) -> StackState:
         """Return the state with other options; None leaves an option unchanged.
@@ -228,6 +236,7 @@ class StackState:
             sandbox: Options of the sandbox.
             own_app: Connection `spotify_api` of the user; "" for the sandbox.
             own_user: Connection `spotify_user` that belongs to `own_app`.
+            own_key: Connection `spotify_account_key` that `own_user` was made with.
             store: Object store.
         """
         kept = dict(self.secrets)
@@ -235,6 +244,8 @@ class StackState:
             kept[OWN_APP] = own_app
         if own_user is not None:
             kept[OWN_USER] = own_user
+        if own_key is not None:
+            kept[OWN_KEY] = own_key
         return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
 
     def save(self) -> None:

@@ -19,9 +19,9 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 
 from spotify_pipeline.connections import SPOTIFY_USER
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.keys import RAW, users_prefix
 from spotify_pipeline.orchestration.runtime import LOGIN_KEY
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import demo_sources, services
 from spotify_stack.airflow_environment import METADATA_DATABASE
@@ -90,12 +90,14 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
     token = running.control.authorize(
         running.state.sandbox_user, ALL_SCOPES, authorized_at=f"{EARLIER}T05:00:00Z"
     )
+    key = AccountKey(running.state.secrets["spotify_account_key"])
     login = Login(
         running.state.secrets["spotify_client_id"],
         token,
-        user_hash(running.state.sandbox_user),
+        key.user_hash(running.state.sandbox_user),
         ALL_SCOPES,
         EARLIER,
+        key.key_id,
     )
     fields = json.loads(login.to_connection())
     with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:

@@ -16,9 +16,8 @@ import httpx
 import psycopg
 import yaml
 
-from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.connections import SPOTIFY_ACCOUNT_KEY, SPOTIFY_USER, ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.store import StoredObject
 from spotify_pipeline.settings import Settings
@@ -29,6 +28,7 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.accounts import ACCOUNT_KEY, KEY_CONNECTION, user_hash
 from tests.faults.oracle import Finding, State, capture_objects, half_manifests, listed, query_rows, question
 from tests.faults.servers import Servers
 
@@ -88,6 +88,7 @@ class Environment:
             password=self.sandbox.client_secret,
             extra={"api_url": self.sandbox.api_url, "accounts_url": self.sandbox.accounts_url},
         )
+        self.connections[SPOTIFY_ACCOUNT_KEY] = KEY_CONNECTION
         self._connect_user(REFRESH_TOKEN)
         self.lake = Lake(self.connections["spotify_lake"])
 
@@ -97,7 +98,8 @@ class Environment:
         return self.connections["warehouse_owner"]
 
     def _connect_user(self, refresh_token: str) -> None:
-        login = Login(self.sandbox.client_id, refresh_token, user_hash(USER), tuple(Scope), DAY)
+        who, key_id = user_hash(USER), ACCOUNT_KEY.key_id
+        login = Login(self.sandbox.client_id, refresh_token, who, tuple(Scope), DAY, key_id)
         fields = json.loads(login.to_connection())
         self.connections[SPOTIFY_USER] = ConnectionInfo(
             SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]

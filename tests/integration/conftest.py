@@ -18,6 +18,7 @@ from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
 from spotify_stack.object_store import SeaweedServer
+from tests.accounts import KEY_CONNECTION
 from tests.integration.pipeline import DAY, PASSWORDS, Pipeline
 
 _numbers = itertools.count(1)
@@ -67,6 +68,7 @@ def pipeline(
             password=s3_server.secret_key,
             schema=f"lake-{next(_numbers)}",
         ),
+        "spotify_account_key": KEY_CONNECTION,
         "warehouse_owner": warehouse("warehouse_owner", "spotify_owner"),
         "warehouse_ingest": warehouse("warehouse_ingest", "spotify_ingest"),
         "warehouse_dbt": warehouse("warehouse_dbt", "spotify_dbt"),

@@ -14,7 +14,6 @@ import yaml
 
 from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, variable_name
 from spotify_pipeline.errors import ConnectionMissing
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.lake.validation_summary import ValidationSummary
@@ -35,6 +34,7 @@ from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.roles import ROLES
 from spotify_sandbox.testing import RunningSandbox
+from tests.accounts import ACCOUNT_KEY, user_hash
 
 DAY = date(2026, 11, 22)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -139,25 +139,27 @@ def connected(pipeline: Pipeline, sandbox: RunningSandbox, app_class: str = "dev
     return replace(pipeline, runtime=runtime, sandbox=sandbox)
 
 
-def logged_in(pipeline: Pipeline, scopes: tuple[Scope, ...] = tuple(Scope)) -> Pipeline:
-    token = pipeline.sandbox.control.authorize(USER, scopes, authorized_at="2026-11-01T08:00:00Z")
-    login = Login(pipeline.sandbox.client_id, token, HASH, scopes, DAY.replace(day=1))
+def logged_in(pipeline: Pipeline, scopes: tuple[Scope, ...] = tuple(Scope), user: str = USER) -> Pipeline:
+    token = pipeline.sandbox.control.authorize(user, scopes, authorized_at="2026-11-01T08:00:00Z")
+    login = Login(
+        pipeline.sandbox.client_id, token, user_hash(user), scopes, DAY.replace(day=1), ACCOUNT_KEY.key_id
+    )
     fields = json.loads(login.to_connection())
-    user = ConnectionInfo(
+    connection = ConnectionInfo(
         SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
     )
     lookup = pipeline.runtime.lookup
     runtime = Runtime(
         settings=pipeline.runtime.settings,
-        lookup=lambda conn_id: user if conn_id == SPOTIFY_USER else lookup(conn_id),
+        lookup=lambda conn_id: connection if conn_id == SPOTIFY_USER else lookup(conn_id),
         attempt=pipeline.runtime.attempt,
     )
     return replace(pipeline, runtime=runtime)
 
 
-def own_sources(pipeline: Pipeline) -> list[dict[str, object]]:
+def own_sources(pipeline: Pipeline, user: str = USER) -> list[dict[str, object]]:
     """One source of each kind that belongs to the user."""
-    own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == USER]
+    own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == user]
     return [
         {"name": "lists", "kind": "playlist", "ids": own},
         {"name": "saved", "kind": "saved_tracks"},

@@ -14,18 +14,19 @@ import yaml
 
 from spotify_pipeline.connections import (
     CONNECTION_IDS,
+    SPOTIFY_ACCOUNT_KEY,
     SPOTIFY_API,
     SPOTIFY_LAKE,
     SPOTIFY_USER,
     ConnectionInfo,
     from_environment,
 )
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.sources.readable import unreadable
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.client import address_of
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login import Login
@@ -163,7 +164,9 @@ def test_the_sandbox_s_user_may_read_the_listed_sources(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     login = Login.from_connection(connections[SPOTIFY_USER])
-    assert login.user_hash == user_hash("listener1")
+    key = AccountKey.from_connection(connections[SPOTIFY_ACCOUNT_KEY])
+    assert login.user_hash == key.user_hash("listener1")
+    key.require_same(login.key_id)
     assert login.client_id == connections[SPOTIFY_API].login
     assert f"--refresh-token {login.refresh_token}" in services["sandbox"]["command"][-1]
     sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from spotify_pipeline.errors import without_accounts
+
 Severity = Literal["error", "warning"]
 _LONGEST = 2_000
 # user and password of a URL, and the value after a word such as password or token
@@ -70,7 +72,8 @@ class Alert:
 
 
 def clean(text: str) -> str:
-    """Hide what looks like a secret and cut what is too long."""
+    """Hide what looks like a secret or names an account, and cut what is too long."""
+    text = without_accounts(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

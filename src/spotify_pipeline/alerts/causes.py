@@ -156,11 +156,11 @@ def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int,
     )
 
 
-def login_ends(user: str, ends_on: date, days_left: int) -> Alert:
-    """Alert that a user's login ends soon. It belongs to no partition, so it is sent once."""
+def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
+    """Alert that the login of a connection ends soon. It belongs to no partition, so it is sent once."""
     return Alert(
         cause="LoginEnds",
-        subject=f"{user} {ends_on}",
+        subject=f"{connection} {ends_on}",
         severity="warning",
         title=f"the login at Spotify ends on {ends_on}, in {days_left} days",
         happened="Refresh tokens die six months after the consent, however often they are used.",
@@ -170,15 +170,15 @@ def login_ends(user: str, ends_on: date, days_left: int) -> Alert:
     )
 
 
-def plays_lost(origin: Origin, user: str, start: datetime, end: datetime) -> Alert:
-    """Alert that plays between two moments may be lost."""
+def plays_lost(origin: Origin, noticed_on: date) -> Alert:
+    """Alert that plays may be lost; who played when stays in ops.play_gap, where an erasure finds it."""
     return Alert(
         cause="PlayGap",
-        subject=f"{user} {start:%Y-%m-%dT%H:%M:%SZ}",
+        subject=f"noticed on {noticed_on}",
         severity="warning",
         title="plays may be lost",
-        happened=f"Between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M} UTC there may have been more "
-        "plays than the 50 that Spotify keeps.",
+        happened=f"On {noticed_on} a listening history did not reach back to the last known play: there may "
+        "have been more plays than the 50 that Spotify keeps.",
         meaning="They cannot be fetched any more; ops.play_gap has the span, and the marts count without it.",
         action="See why spotify_listening did not run in that time, or let it run more often.",
         dag_id=origin.dag_id,

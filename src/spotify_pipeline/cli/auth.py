@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline import connections
+from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.authorization import AuthorizationRequest, CallbackServer, exchange
 from spotify_pipeline.spotify.client import (
     DEFAULT_ACCOUNTS_URL,
@@ -46,6 +48,7 @@ def login(
     with report_errors():
         settings = Settings.load()
         api = connections.from_environment(connections.SPOTIFY_API)
+        key = AccountKey.from_connection(environment_or_stack(connections.SPOTIFY_ACCOUNT_KEY))
         api_url = address_of(api, "api_url", DEFAULT_API_URL)
         accounts_url = address_of(api, "accounts_url", DEFAULT_ACCOUNTS_URL)
         store = FileLoginStore(file or settings.login_file)
@@ -61,7 +64,7 @@ def login(
             api_url, timeout=settings.request_timeout, max_response_bytes=settings.max_response_bytes
         )
         try:
-            made = exchange(transport, api_url, request, code)
+            made = exchange(transport, api_url, request, code, key)
         finally:
             transport.close()
         with store.locked():
@@ -101,6 +104,15 @@ def connection(
             typer.echo(f"{variable}='{found.to_connection()}'")
             if not keep:
                 store.remove()
+
+
+@app.command()
+def key() -> None:
+    """Make an account key and print it as connection spotify_account_key, which is a secret.
+
+    An installation has one, made once. Users are stored by a hash that only this key gives.
+    """
+    typer.echo(AccountKey.new().to_connection())
 
 
 @app.command()

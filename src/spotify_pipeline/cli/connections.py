@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.maintenance.logins import Airflow
+from spotify_pipeline.settings import PREFIX, Settings
 
 AIRFLOW_SECONDS = 180
 
@@ -24,6 +26,21 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
     if os.environ.get(connections.variable_name(conn_id)):
         return connections.from_environment(conn_id)
     return connections.from_environment(conn_id, _environment_of_stack())
+
+
+def settings_or_stack() -> Settings:
+    """Read the settings; the folder of copies of pages is that of the stack whose connections are used.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+    settings = Settings.load()
+    if os.environ.get(connections.variable_name(connections.WAREHOUSE_OWNER)):
+        return settings
+    folder = (_environment_of_stack() or {}).get(f"{PREFIX}REPORT_DIR")
+    if settings.report_dir is not None or folder is None:
+        return settings
+    return settings.model_copy(update={"report_dir": Path(folder)})
 
 
 def reachable_airflow() -> Airflow | None:

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow
+from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow, settings_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.maintenance.erase import erase_user, require_hash
+from spotify_pipeline.maintenance.erase import apply_receipts, erase_user, require_hash
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
 from spotify_pipeline.stages.runtime import Runtime
@@ -51,17 +51,27 @@ def maintenance(
 
 def erase(
     user: Annotated[str | None, typer.Argument(metavar="HASH", help="Hash of the user.")] = None,
+    *,
     me: Annotated[bool, typer.Option("--me", help="The user who is logged in here.")] = False,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     show: Annotated[bool, typer.Option("--receipts", help="Only show what was erased so far.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--apply-receipts", help="Repeat the erasures that a restored warehouse has forgotten."),
+    ] = False,
 ) -> None:
     """Remove all that derives from a user's account, everywhere, and keep a receipt of counts.
 
     This cannot be undone. Remove connection spotify_user yourself; until then no run reads with it.
     """
     with report_errors():
-        runtime = Runtime(lookup=environment_or_stack)
+        runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)
+        if again:
+            logins = partial(forget_logins, runtime.settings, reachable_airflow())
+            done = apply_receipts(runtime, logins, report=typer.echo)
+            typer.echo(f"{len(done)} erasures were applied again.")
+            return
         if show:
             owner = runtime.lookup(WAREHOUSE_OWNER)
             with naming_the_server(owner), connect(owner) as conn:
@@ -80,8 +90,9 @@ def erase(
             typer.echo("Nothing was removed.")
             return
         typer.echo(
-            f"User {user_hash} is erased; the receipt is in ops.erasure. Run spotify_transform once, so that "
-            "counts in the marts follow, and remove connection 'spotify_user' where it is defined."
+            f"User {user_hash} is erased; the receipt is in ops.erasure and the lake. Run spotify_transform "
+            "once, so that counts in the marts follow, and spotify_report for the dates whose page you want "
+            "again. Remove connection 'spotify_user' where it is defined."
         )
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console, progress_console
-from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, variable_name
+from spotify_pipeline.connections import SPOTIFY_ACCOUNT_KEY, SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment, services
 from spotify_stack.health import NotReady
@@ -62,7 +62,8 @@ def up(
         stack = Stack(folder_of(own_app), report)
         progress_console.print("Starting the stack" if stack.state() is None else "The stack is running")
         own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
-        state = stack.up(Wanted(options, own_app, own_user, sources, store))
+        own_key = os.environ.get(variable_name(SPOTIFY_ACCOUNT_KEY)) if own_app else None
+        state = stack.up(Wanted(options, own_app, own_user, own_key, sources, store))
         console.print(addresses(state), soft_wrap=True, markup=False)
         progress_console.print("[bold]make down[/] stops it.")
 

@@ -7,19 +7,20 @@ group of its own. A group that the record lacks is left out and overwrites nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from spotify_pipeline.contract.extract import KINDS, Kind
 from spotify_pipeline.contract.validator import validate
-from spotify_pipeline.identity import user_hash
 
 SIMPLIFIED, FULL = 0, 1
 """Ranks: of two observations made at one time the full one wins."""
 Groups = dict[str, dict[str, Any]]
 RowKind = Kind | Literal["playlist"]
 ROW_KINDS: tuple[RowKind, ...] = (*KINDS, "playlist")
+_USER_HASH = re.compile(r"[0-9a-f]{16}")
 
 
 class Observation(NamedTuple):
@@ -188,11 +189,11 @@ def _artist(record: dict[str, Any], origin: Origin) -> Observation:
 
 
 def _playlist(record: Mapping[str, Any]) -> dict[str, Any]:
-    # the owner only as a hash, as users are named everywhere
+    # fetch has replaced the id by the hash; an id that is none is not stored
     owner = (record.get("owner") or {}).get("id")
     return {
         "name": record["name"],
-        "owner_hash": user_hash(owner) if owner else None,
+        "owner_hash": owner if owner and _USER_HASH.fullmatch(owner) else None,
         "is_public": record.get("public"),
         "is_collaborative": record.get("collaborative"),
         "snapshot_id": record.get("snapshot_id"),

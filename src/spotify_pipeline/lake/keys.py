@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from spotify_pipeline.errors import ConfigurationError
@@ -14,6 +14,8 @@ RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports
 # marks of alerts that were sent while the warehouse was down
 ALERTS = "alerts"
 DOCS, DOCS_PAGE = "docs", "index.html"
+# receipts of erasures, kept outside the warehouse for its restore
+ERASURES = "erasures"
 MANIFEST_NAME = "_manifest.json"
 SUMMARY_NAME = "_summary.json"
 SELECTION_NAME = "_selection.json"
@@ -164,6 +166,11 @@ def quarantine_key(partition: date, source: str, user: str | None = None) -> str
 def report_key(partition: date) -> str:
     """Key of the report page."""
     return partition_prefix(REPORTS, partition) + "report.html"
+
+
+def erasure_key(user_hash: str, erased_at: datetime) -> str:
+    """Key of the receipt of an erasure."""
+    return f"{ERASURES}/{user_hash}-{erased_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
 
 
 def docs_key(name: str = DOCS_PAGE) -> str:

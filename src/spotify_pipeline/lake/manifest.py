@@ -110,8 +110,15 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
     """
     key = keys.manifest_key(partition, source)
     stored = lake.find(key) or _find_of_user(lake, partition, source)
-    if stored is None:
-        return None
+    return None if stored is None else parse_manifest(stored)
+
+
+def parse_manifest(stored: StoredObject) -> Manifest:
+    """Read a manifest that was found.
+
+    Raises:
+        DamagedObject: it cannot be read.
+    """
     key = stored.key
     try:
         fields: dict[str, Any] = orjson.loads(stored.data)

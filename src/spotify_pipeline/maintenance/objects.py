@@ -1,18 +1,15 @@
-"""Removal of objects from the lake."""
+"""Objects of the lake: those of a user, and their removal."""
 
 from __future__ import annotations
 
+from datetime import date
+
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
+from spotify_pipeline.maintenance.inventory import PARTITIONED, ZONES, Erased
 
 # object of a zone whose existence states that the others are complete
 _COMPLETE_MARKS = {keys.RAW: keys.MANIFEST_NAME, keys.VALIDATED: keys.SUMMARY_NAME}
-# folders of partitions, in which what derives from an account is below `user=HASH`
-ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
-# without partitions, and what names an account is found by its content
-SEARCHED_ZONES = (keys.ALERTS,)
-# SQL and column names only
-ZONES_WITHOUT_ACCOUNTS = (keys.DOCS,)
 
 
 def remove_objects(lake: Lake, zone: str, doomed: list[str]) -> None:
@@ -22,20 +19,39 @@ def remove_objects(lake: Lake, zone: str, doomed: list[str]) -> None:
     lake.delete_all([key for key in doomed if not (mark and key.endswith(f"/{mark}"))])
 
 
-def objects_of_user(lake: Lake, user_hash: str) -> dict[str, list[str]]:
-    """Return the keys of all objects that derive from a user's account, by zone."""
+def objects_of_user(lake: Lake, user_hash: str, until: date | None = None) -> dict[str, list[str]]:
+    """Return the keys of all objects that are of one user alone, by zone.
+
+    Args:
+        lake: the object store.
+        user_hash: the user.
+        until: last partition to look at; None for all.
+    """
     found = {
-        zone: [
+        zone.name: [
             key
-            for partition in partitions(lake, zone)
-            for key in lake.keys(f"{keys.users_prefix(zone, partition)}{user_hash}/")
+            for partition in partitions(lake, zone.name)
+            if until is None or partition <= until
+            for key in lake.keys(f"{keys.users_prefix(zone.name, partition)}{user_hash}/")
         ]
-        for zone in ZONES
+        for zone in PARTITIONED
     }
-    for zone in SEARCHED_ZONES:
-        found[zone] = [
-            key
-            for key in lake.keys(f"{zone}/")
-            if (stored := lake.find(key)) is not None and user_hash.encode() in stored.data
-        ]
+    for zone in ZONES:
+        if zone.erased is Erased.CONTENT:
+            found[zone.name] = [
+                key
+                for key in lake.keys(f"{zone.name}/")
+                if (stored := lake.find(key)) is not None and user_hash.encode() in stored.data
+            ]
     return found
+
+
+def shared_pages(lake: Lake, since: date) -> list[str]:
+    """Return the keys of the pages of no account from a date on: their figures count every account."""
+    return [
+        key
+        for partition in partitions(lake, keys.REPORTS)
+        if partition >= since
+        for key in lake.keys(keys.partition_prefix(keys.REPORTS, partition))
+        if "/user=" not in key
+    ]

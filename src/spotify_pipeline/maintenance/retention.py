@@ -18,6 +18,7 @@ from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
+from spotify_pipeline.maintenance.inventory import PARTITIONED
 from spotify_pipeline.maintenance.objects import objects_of_user, remove_objects
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
@@ -106,9 +107,9 @@ def _remove_objects(
     report: Callable[[str], None],
 ) -> None:
     """Remove old objects from each zone."""
-    for zone, days in _zones(runtime.settings).items():
+    for zone, limit in _limits(runtime.settings, removal.as_of).items():
         for partition in partitions(runtime.lake, zone):
-            if partition >= removal.as_of - timedelta(days=days):
+            if partition >= limit:
                 break
             if partition in busy:
                 removal.kept.append(f"{zone} of {partition}: a load or a replay touched it within a day")
@@ -155,13 +156,14 @@ def upkeep(runtime: Runtime) -> None:
         vacuum(conn)
 
 
-def _zones(settings: Settings) -> dict[str, int]:
-    return {
-        keys.RAW: settings.retain_raw_days,
-        keys.VALIDATED: settings.retain_validated_days,
-        keys.QUARANTINE: settings.retain_quarantine_days,
-        keys.REPORTS: settings.retain_report_days,
-    }
+def _limits(settings: Settings, as_of: date) -> dict[str, date]:
+    """Return the oldest date that is kept by zone, for the zones with partitions."""
+    limits = {}
+    for zone in PARTITIONED:
+        days = zone.days(settings)
+        if days is not None:
+            limits[zone.name] = as_of - timedelta(days=days)
+    return limits
 
 
 def _longest_raw_days(settings: Settings) -> int:

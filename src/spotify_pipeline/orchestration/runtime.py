@@ -12,7 +12,7 @@ from airflow.sdk import Connection, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
-from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.connections import ConnectionInfo, how_to_make
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.runtime import Attempt, Runtime
@@ -55,7 +55,7 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
     except AirflowNotFoundException:
         raise ConnectionMissing(
             f"connection '{conn_id}' is not defined: add it under Admin → Connections, in "
-            f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}"
+            f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}{how_to_make(conn_id)}"
         ) from None
     return ConnectionInfo(
         conn_id=conn_id,

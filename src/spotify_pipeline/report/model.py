@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,6 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
-class ListeningGap:
-    """A span of the listening history whose plays may be lost; instants in UTC."""
-
-    from_played_at: datetime
-    to_played_at: datetime
-
-
-@dataclass(frozen=True)
 class DriftRow:
     """A field that the contract does not know, or that is gone since the partition before."""
 
@@ -162,7 +154,7 @@ class ReportData:
     coverage: Coverage = field(default_factory=Coverage)
     movers: list[MoverRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
-    listening_gaps: list[ListeningGap] = field(default_factory=list)
+    plays_missing: bool = False
     drift: list[DriftRow] = field(default_factory=list)
 
     @property

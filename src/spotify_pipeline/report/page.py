@@ -51,7 +51,7 @@ def render_page(data: ReportData, *, made_up: bool = False) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("artist_name", "title", "spotify_link", "number", "signed", "plural", "playing_time", "utc")
+    names = ("artist_name", "title", "spotify_link", "number", "signed", "plural", "playing_time")
     helpers: dict[str, Callable[..., object]] = {name: getattr(text, name) for name in names}
     environment.filters.update(helpers, release_date=text.release_date, clean=text.clean)
     sources = group_sources(data.sources)

@@ -141,13 +141,8 @@ where partition = %(partition)s
 order by source, record_kind
 """
 
-# those that a reading of this day has noticed
-_LISTENING_GAPS = """
-select from_played_at, to_played_at
-from ops.listening_gap
-where noticed_on = %(partition)s
-order by from_played_at, to_played_at
-"""
+# whether a reading of this day has noticed a gap; when somebody listened is not for the page
+_PLAYS_MISSING = "select exists (select from ops.listening_gap where noticed_on = %(partition)s)"
 
 # summed over the kinds of a source's responses
 _DRIFT = """
@@ -173,6 +168,7 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
         published = connection.execute(
             "select tests_passed from ops.publication where partition = %(partition)s", rows
         ).fetchone()
+        missing = connection.execute(_PLAYS_MISSING, rows).fetchone()
         growth = _read(
             connection, model.GrowthDay, _GROWTH, partition=partition, partitions=GROWTH_PARTITIONS
         )
@@ -198,7 +194,7 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
                 connection, model.MoverRow, MOVERS, first=partition, last=partition, rows=MOVER_ROWS
             ),
             sources=_read(connection, model.SourceRow, _SOURCES, **rows),
-            listening_gaps=_read(connection, model.ListeningGap, _LISTENING_GAPS, partition=partition),
+            plays_missing=bool(missing and missing[0]),
             drift=_read(connection, model.DriftRow, _DRIFT, partition=partition),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, date, datetime
+from datetime import date
 from urllib.parse import urlsplit
 
 SPOTIFY_HOST = "open.spotify.com"
@@ -69,8 +69,3 @@ def weekday(value: date) -> str:
     """English, whatever the locale of the worker."""
     names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
     return names[value.weekday()]
-
-
-def utc(moment: datetime) -> str:
-    """An instant to the minute, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

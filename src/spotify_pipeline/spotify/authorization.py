@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 
 from spotify_pipeline.errors import AuthenticationError, BodyCutShort, ConfigurationError
-from spotify_pipeline.identity import user_hash
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.endpoints import bucket_of
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.refusals import refusal
@@ -76,8 +76,10 @@ class AuthorizationRequest:
         return f"{self.accounts_url}/authorize?{urlencode(query)}"
 
 
-def exchange(transport: Transport, api_url: str, request: AuthorizationRequest, code: str) -> Login:
-    """Turn the code into a login, and ask `/me` whose login it is.
+def exchange(
+    transport: Transport, api_url: str, request: AuthorizationRequest, code: str, key: AccountKey
+) -> Login:
+    """Turn the code into a login, and ask `/me` whose login it is; of the response only a hash is kept.
 
     Raises:
         AuthenticationError: Spotify refuses the code.
@@ -115,7 +117,8 @@ def exchange(transport: Transport, api_url: str, request: AuthorizationRequest, 
     return Login(
         client_id=request.client_id,
         refresh_token=grant.refresh_token,
-        user_hash=user_hash(user_id),
+        user_hash=key.user_hash(user_id),
+        key_id=key.key_id,
         scopes=grant.scopes or request.scopes,
         authorized_on=grant.token.observed_at.date(),
     )

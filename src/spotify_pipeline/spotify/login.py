@@ -35,6 +35,7 @@ class Login:
         client_id: The app that the user allowed.
         refresh_token: Gets access tokens; Spotify may replace it at each refresh.
         user_hash: The user.
+        key_id: The account key that the hash was made with.
         scopes: What the user allowed.
         authorized_on: Date of the consent.
         access_token: The access token in use.
@@ -49,6 +50,7 @@ class Login:
     user_hash: str
     scopes: tuple[str, ...]
     authorized_on: date
+    key_id: str = ""
     access_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     seed: str = ""
@@ -103,6 +105,7 @@ class Login:
             "client_id": self.client_id,
             "refresh_token": self.refresh_token,
             "user_hash": self.user_hash,
+            "key_id": self.key_id,
             "scopes": list(self.scopes),
             "authorized_on": self.authorized_on.isoformat(),
             "access_token": self.access_token,
@@ -127,6 +130,7 @@ class Login:
                 client_id=_word(fields, "client_id"),
                 refresh_token=_word(fields, "refresh_token"),
                 user_hash=_word(fields, "user_hash"),
+                key_id=str(fields.get("key_id") or ""),
                 scopes=tuple(str(scope) for scope in fields["scopes"]),
                 authorized_on=date.fromisoformat(fields["authorized_on"]),
                 access_token=fields["access_token"],
@@ -146,6 +150,7 @@ class Login:
             "scopes": " ".join(self.scopes),
             "authorized_on": self.authorized_on.isoformat(),
             "user_hash": self.user_hash,
+            "key_id": self.key_id,
         }
         fields = {
             "conn_type": "generic",
@@ -174,6 +179,7 @@ class Login:
             client_id=connection.require("login"),
             refresh_token=connection.require("password"),
             user_hash=connection.require("user_hash"),
+            key_id=str(connection.extra.get("key_id") or ""),
             scopes=tuple(str(connection.extra.get("scopes") or "").split()),
             authorized_on=consent,
         )

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from spotify_pipeline.contract.list_pages import total_of
-from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused
+from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused, UserErased
 from spotify_pipeline.spotify.endpoints import (
     ENDPOINTS,
     OWN_PLAYLIST_PREFIX,
@@ -188,7 +188,10 @@ def _search_page(
 
 
 def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None:
-    """Fetch the playlist, then every page of its entries; one that the user may not read is missing."""
+    """Fetch the playlist, then every page of its entries.
+
+    One that the user may not read is missing, and so is one whose owner's data was erased.
+    """
     playlist = ENDPOINTS[RequestKind.PLAYLIST]
     items = ENDPOINTS[RequestKind.PLAYLIST_ITEMS]
     head = Request.get(playlist.kind, playlist.path(playlist_id), {"fields": PLAYLIST_FIELDS}, playlist_id)
@@ -202,6 +205,10 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
         if playlist_id.startswith(OWN_PLAYLIST_PREFIX):
             error = NotFound(f"{error}: apps cannot read Spotify's own playlists since November 2024")
         note_missing(trail, playlist.kind, playlist_id, error)
+    except UserErased as error:
+        logger.warning("%s", error)
+        # `listed`, since the id in sources.yml is not wrong
+        trail.missing.append(Missing(playlist.kind.value, playlist_id, str(error), listed=True))
     except PermissionDenied as error:
         logger.warning("%s", error)
         trail.refused = error

@@ -17,6 +17,7 @@ from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import Lake, Manifest, MissingRecord
 from spotify_pipeline.lake.manifest import ContinuedAlbum, read_manifest
 from spotify_pipeline.sources import Source, SourceKind
+from spotify_pipeline.spotify.account_ids import AccountIds
 from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.crawl import crawl
 from spotify_pipeline.stages.clients import Clients
@@ -25,6 +26,7 @@ from spotify_pipeline.stages.raw_zone import RawZone
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import begun_albums, unchanged_albums
+from spotify_pipeline.warehouse.erasures import erased_users
 from spotify_pipeline.warehouse.plays import cursor_ms
 
 log = logging.getLogger(__name__)
@@ -125,6 +127,7 @@ def fetch_source(
         tries_left=tries_left,
         known=_known_albums(runtime, partition, source.name),
         user=user,
+        account_ids=None if user is None else _account_ids(runtime),
         after_ms=_known_play(runtime, user) if source.kind is SourceKind.RECENTLY_PLAYED else None,
     )
 
@@ -180,6 +183,7 @@ def fetch_into_raw(
     tries_left: bool = True,
     known: KnownAlbums = NO_ALBUMS,
     user: str | None = None,
+    account_ids: AccountIds | None = None,
     after_ms: int | None = None,
 ) -> FetchOutcome:
     """Crawl a source into the raw zone; `fetch_source` says with what.
@@ -198,6 +202,7 @@ def fetch_into_raw(
         tries_left: whether the task is tried again after a TransientError.
         known: albums that need not be fetched, or not from their beginning.
         user: hash of the user whose account the client reads.
+        account_ids: removes ids of users from the responses of an account.
         after_ms: the newest known play of the user, in unix milliseconds.
 
     Raises:
@@ -206,7 +211,7 @@ def fetch_into_raw(
         TerminalError: Spotify refuses the login, the app or a request.
     """
     before = read_manifest(lake, partition, source.name)
-    zone = RawZone(lake, partition, source.name, user)
+    zone = RawZone(lake, partition, source.name, user, account_ids)
     if before is not None and is_finished(before, source):
         lost = zone.lost(before)
         if not lost:
@@ -265,6 +270,11 @@ def _known_albums(runtime: Runtime, partition: date, source: str) -> KnownAlbums
             unchanged_albums(conn, source, partition),
             begun_albums(conn, source, partition, refresh_days=runtime.settings.album_refresh_days),
         )
+
+
+def _account_ids(runtime: Runtime) -> AccountIds:
+    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        return AccountIds(runtime.account_key, erased_users(conn))
 
 
 def _known_play(runtime: Runtime, user: str | None) -> int | None:

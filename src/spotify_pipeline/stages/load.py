@@ -24,7 +24,7 @@ from spotify_pipeline.warehouse import detail_queue, lease
 from spotify_pipeline.warehouse.catalogue import known_ids
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.crawl_state import record_begun_albums, record_complete_albums
-from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
+from spotify_pipeline.warehouse.erasures import refuse_data_of_erased, refuse_playlists_of_erased
 from spotify_pipeline.warehouse.field_profiles import record_profiles
 from spotify_pipeline.warehouse.load import load_partition
 
@@ -88,6 +88,8 @@ def notes(
     def note(conn: psycopg.Connection, load_seq: int) -> None:
         if manifest.user is not None:
             refuse_data_of_erased(conn, manifest.user)
+        if manifest.source_kind == SourceKind.PLAYLIST:
+            refuse_playlists_of_erased(conn)
         lists.load(conn, load_seq)
         record_profiles(conn, summary.partition, summary.source, summary.profiles)
         record_complete_albums(

@@ -6,22 +6,39 @@ import threading
 from collections.abc import Mapping
 from datetime import date
 
-from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.errors import DamagedObject, UserErased
 from spotify_pipeline.lake import Lake, Manifest, RawObject, keys
 from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.spotify.account_ids import AccountIds
 from spotify_pipeline.spotify.client import ApiResponse
 from spotify_pipeline.spotify.crawl import StoredBody
-from spotify_pipeline.spotify.endpoints import Request
+from spotify_pipeline.spotify.endpoints import Request, RequestKind
 
 
 class RawZone:
-    """One source and partition of the raw zone. Thread-safe."""
+    """One source and partition of the raw zone. Thread-safe.
 
-    def __init__(self, lake: Lake, partition: date, source: str, user: str | None = None) -> None:
+    Args:
+        lake: the object store.
+        partition: date of the responses.
+        source: name of the source.
+        user: hash of the user whose account the responses are from.
+        account_ids: removes ids of users from new responses; needed where they are from an account.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        partition: date,
+        source: str,
+        user: str | None = None,
+        account_ids: AccountIds | None = None,
+    ) -> None:
         self._lake = lake
         self._partition = partition
         self._source = source
         self._user = user
+        self._account_ids = account_ids
         # one listing instead of one request for each key
         self._stored = set(lake.keys(keys.source_prefix(keys.RAW, partition, source, user)))
         self._objects: dict[Request, RawObject] = {}
@@ -54,25 +71,35 @@ class RawZone:
         return StoredBody(stored.data)
 
     def keep(self, request: Request, response: ApiResponse) -> StoredBody | None:
-        """Store a new response byte for byte.
+        """Store a new response byte for byte, but for the ids and names of users in it.
 
         A key that exists is not overwritten, so every manifest that names it stays true.
 
         Returns:
             The body that another attempt stored first, to be used instead; None where this one was stored.
+
+        Raises:
+            UserErased: it is a playlist of a user whose data was erased; nothing is stored.
         """
         key = self._key(request)
+        body = response.body
+        if self._account_ids is not None:
+            if request.kind is RequestKind.PLAYLIST and self._account_ids.is_erased_owner(response.document):
+                raise UserErased(
+                    f"the data of the owner of playlist {request.requested_id} was erased, so it is not read"
+                )
+            body = self._account_ids.removed_from(body)
         metadata = {
             "status": str(response.status),
             "observed-at": response.observed_at.isoformat(),
             "requested-id": request.requested_id or "",
         }
-        if not self._lake.put_new(key, response.body, metadata=metadata):
+        if not self._lake.put_new(key, body, metadata=metadata):
             first = self._read(request, key)
             if first is not None:
                 return first
-            self._lake.put(key, response.body, metadata=metadata)  # deleted between the two calls
-        self._note(request, self._raw(request, key, response.body, metadata))
+            self._lake.put(key, body, metadata=metadata)  # deleted between the two calls
+        self._note(request, self._raw(request, key, body, metadata))
         return None
 
     def describe(self, request: Request) -> RawObject:

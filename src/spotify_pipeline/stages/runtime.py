@@ -11,6 +11,7 @@ from spotify_pipeline.connections import ConnectionInfo, ConnectionLookup
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.client import DEFAULT_API_URL, SpotifyClient, address_of
 from spotify_pipeline.spotify.limits import CALLS_PER_WINDOW
 from spotify_pipeline.spotify.login_store import LoginState, LoginStore
@@ -74,14 +75,26 @@ class Runtime:
         """The login of the user whose sources are read, None where no user is logged in.
 
         Raises:
-            ConfigurationError: connection `spotify_user` or the command line's file cannot be used.
+            ConfigurationError: connection `spotify_user` or the command line's file cannot be used, or was
+                made with another account key.
             UserErased: the user's data was erased after this login was given.
         """
         store = login_store(self.lookup, self.settings, self.ingest, self.login_state)
         if store is not None:
             login = store.read()
+            self.hide_secret(login.user_hash)
+            self.account_key.require_same(login.key_id)
             refuse_login_of_erased(self.ingest, login.user_hash, login.authorized_on)
         return store
+
+    @cached_property
+    def account_key(self) -> AccountKey:
+        """The secret that hashes of users are made with; needed only where a user is logged in.
+
+        Raises:
+            ConfigurationError: connection `spotify_account_key` is missing, or its key is too short.
+        """
+        return AccountKey.from_connection(self.lookup(connections.SPOTIFY_ACCOUNT_KEY))
 
     @property
     def user(self) -> str | None:

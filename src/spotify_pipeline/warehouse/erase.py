@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, LiteralString
 
 import psycopg
 
+from spotify_pipeline.warehouse.landing import TABLES as LANDING_TABLES
 from spotify_pipeline.warehouse.merge import LOAD_LOCK
 from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
@@ -146,6 +148,14 @@ _DELETE_CRAWL_STATE: Mapping[str, LiteralString] = {
 # how much an account listened to on a day is personal data too
 _DELETE_COUNTS: Mapping[str, LiteralString] = {
     "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE source = ANY(%(sources)s)",
+    "ops.load": "DELETE FROM ops.load WHERE source = ANY(%(sources)s)",
+    "ops.record_shape": "DELETE FROM ops.record_shape WHERE source = ANY(%(sources)s)",
+    # an alert may say how many records of a source are bad
+    "ops.alert": """
+        DELETE FROM ops.alert AS alert WHERE EXISTS (
+            SELECT FROM unnest(%(sources)s::text[]) AS source WHERE position(source IN alert::text) > 0
+        )
+    """,
 }
 # the counts of other sources stay; their message may name an object of the account
 _HIDE_HASH_IN_MESSAGES: LiteralString = """
@@ -156,9 +166,45 @@ WHERE message LIKE '%%' || %(user)s || '%%'
 _RECORD_REMOVAL: LiteralString = """
 INSERT INTO ops.removal (load_seq, removed_at) VALUES (nextval('ops.load_seq_seq'), clock_timestamp())
 """
-_OTHER_TABLES_OF_OPS: LiteralString = """
-SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-WHERE schemaname = 'ops' AND tablename NOT IN ('erasure', 'reconciliation', 'alembic_version') ORDER BY 1
+# tables of which every row that contains the hash is deleted
+_NAMING = (
+    "ops.alert",
+    "ops.dbt_result",
+    "ops.play_cursor",
+    "ops.play_gap",
+    "ops.quarantined_record",
+    "ops.step_lease",
+    "ops.user",
+)
+_RECORDS = "records that only the account brought; the raw keys of others no longer name it"
+TABLES: Mapping[str, str] = {
+    **dict.fromkeys(_DELETE_LISTS, "rows of the account, of its playlists and of its sources"),
+    **{table: _RECORDS for spec in _CATALOGUE.values() for table in (spec.table, spec.observations)},
+    **dict.fromkeys(_NAMING, "rows that contain the hash"),
+    **dict.fromkeys(_DELETE_CRAWL_STATE, "rows of the account's sources and of deleted records"),
+    **dict.fromkeys(_DELETE_COUNTS, "rows of the account's sources"),
+    **dict.fromkeys(("landing.batch", *LANDING_TABLES), "rows of a replay that lost its lease"),
+    "ops.source": "nothing: names of sources.yml, and when they were listed",
+    "ops.api_pace": "nothing: calls of the app",
+    "ops.api_calls": "nothing: calls of the app",
+    "ops.api_cooldown": "nothing: closed endpoints of the app",
+    "ops.publication": "nothing: dates",
+    "ops.removal": "nothing: dates",
+    "ops.maintenance_run": "nothing: counts over all accounts",
+    "ops.erasure": "nothing: the receipts",
+}
+"""What an erasure deletes from each table of the pipeline; for those that dbt builds see `erase_marts`."""
+_SINCE: LiteralString = """
+SELECT min(day) FROM (
+    SELECT first_planned_on AS day FROM ops.source WHERE name = ANY(%(sources)s)
+    UNION ALL SELECT min(partition) FROM ops.load WHERE source = ANY(%(sources)s)
+    UNION ALL SELECT min(first_seen_on) FROM staging.saved_tracks WHERE user_hash = %(user)s
+    UNION ALL SELECT min(first_seen_on) FROM staging.plays WHERE user_hash = %(user)s
+    UNION ALL SELECT min(first_seen_on) FROM staging.followed_artists WHERE user_hash = %(user)s
+    UNION ALL SELECT min(observed_on) FROM staging.top_tracks WHERE user_hash = %(user)s
+    UNION ALL SELECT min(observed_on) FROM staging.top_artists WHERE user_hash = %(user)s
+    UNION ALL SELECT min(first_seen_on) FROM staging.playlists WHERE owner_hash = %(user)s
+) AS days
 """
 _MART_COLUMNS: LiteralString = """
 SELECT format('%%I.%%I', n.nspname, c.relname), array_agg(a.attname::text ORDER BY a.attnum)
@@ -189,6 +235,19 @@ class ErasedIds:
             if column.endswith(f"{kind}_id"):
                 return list(getattr(self, f"{kind}s"))
         return []
+
+
+def account_since(conn: psycopg.Connection, user_hash: str, sources: Collection[str]) -> date | None:
+    """Return the first date on which the warehouse holds something of an account, None where it is unknown.
+
+    Args:
+        conn: connection of the owner.
+        user_hash: the user.
+        sources: sources whose objects came from the account.
+    """
+    row = conn.execute(_SINCE, {"user": user_hash, "sources": list(sources)}).fetchone()
+    found: date | None = row[0] if row else None
+    return found
 
 
 def erase_rows(
@@ -237,9 +296,9 @@ def erase_rows(
         removed[table] += conn.execute(delete, terms).rowcount
     conn.execute(_HIDE_HASH_IN_MESSAGES, terms)
     conn.execute(_RECORD_REMOVAL)
-    for table in _column(conn, _OTHER_TABLES_OF_OPS):
-        # every table with rows that name the user, also one that a later release adds
-        statement = f"DELETE FROM {table} AS t WHERE t::text LIKE %s"
+    for table in _NAMING:
+        schema, _, name = table.partition(".")
+        statement = f'DELETE FROM {schema}."{name}" AS t WHERE t::text LIKE %s'
         removed[table] += conn.execute(statement.encode(), [f"%{user_hash}%"]).rowcount
     return removed, ErasedIds(
         terms["playlists"], gone["track"], gone["album"], gone["artist"], terms["sources"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -28,24 +29,41 @@ class Receipt:
         return sum(self.removed.values())
 
 
-def begin_erasure(conn: psycopg.Connection, user_hash: str) -> int:
-    """Add an empty receipt, which from its commit on refuses the user's data; return its id."""
+def begin_erasure(
+    conn: psycopg.Connection, user_hash: str, erased_at: datetime | None = None
+) -> tuple[int, datetime]:
+    """Add an empty receipt, which from its commit on refuses the user's data; return its id and its time.
+
+    Args:
+        conn: connection of the owner.
+        user_hash: the user.
+        erased_at: time of an erasure that the warehouse has forgotten; None for now.
+    """
     row = conn.execute(
-        "INSERT INTO ops.erasure (user_hash, erased_at, removed) VALUES (%s, clock_timestamp(), '{}')"
-        " RETURNING id",
-        [user_hash],
+        "INSERT INTO ops.erasure (user_hash, erased_at, removed)"
+        " VALUES (%s, coalesce(%s, clock_timestamp()), '{}') RETURNING id, erased_at",
+        [user_hash, erased_at],
     ).fetchone()
     assert row is not None  # noqa: S101 - an INSERT of one row returns it
-    return int(row[0])
+    return int(row[0]), row[1]
 
 
 def finish_erasure(conn: psycopg.Connection, erasure_id: int, removed: Counter[str]) -> None:
     """Write the counts of what was removed into the receipt."""
-    counts = {name: count for name, count in sorted(removed.items()) if count}
     conn.execute(
-        "UPDATE ops.erasure SET removed = %s, erased_at = clock_timestamp() WHERE id = %s",
-        [Jsonb(counts), erasure_id],
+        "UPDATE ops.erasure SET removed = %s WHERE id = %s", [Jsonb(without_zeros(removed)), erasure_id]
     )
+
+
+def without_zeros(removed: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts above 0, sorted by name."""
+    return {name: count for name, count in sorted(removed.items()) if count}
+
+
+def last_erasures(conn: psycopg.Connection) -> dict[str, datetime]:
+    """Return the time of the last erasure by user."""
+    rows = conn.execute("SELECT user_hash, max(erased_at) FROM ops.erasure GROUP BY user_hash")
+    return dict(rows.fetchall())
 
 
 def receipts(conn: psycopg.Connection) -> list[Receipt]:
@@ -74,8 +92,8 @@ def refuse_login_of_erased(warehouse: ConnectionInfo, user_hash: str, authorized
         erased = _erased_on(conn, user_hash)
     if erased is not None and authorized_on <= erased:
         raise UserErased(
-            f"the data of user {user_hash} was erased on {erased}, and the login of connection "
-            "'spotify_user' is not newer: remove it, or log in again after that day to start again"
+            f"the data of the user of connection 'spotify_user' was erased on {erased}, and the login is not "
+            "newer: remove it, or log in again after that day to start again"
         )
 
 
@@ -89,8 +107,24 @@ def refuse_data_of_erased(conn: psycopg.Connection, user_hash: str) -> None:
     known = conn.execute('SELECT 1 FROM ops."user" WHERE user_hash = %s', [user_hash]).fetchone()
     if erased is not None and known is None:
         raise UserErased(
-            f"the data of user {user_hash} was erased on {erased}: what is left of it in the lake is not "
-            "loaded; run 'spotify-pipeline erase-user' again to remove it"
+            f"the data of this user was erased on {erased}: what is left of it in the lake is not loaded; "
+            "run 'spotify-pipeline erase-user' again to remove it"
+        )
+
+
+def refuse_playlists_of_erased(conn: psycopg.Connection) -> None:
+    """Make sure that no playlist of an erased user is stored, in the transaction that loads playlists.
+
+    Raises:
+        UserErased: one is, from a fetch that ran during the erasure; the transaction must be rolled back.
+    """
+    found = conn.execute(
+        "SELECT playlist_id FROM staging.playlists WHERE owner_hash = ANY(%s) LIMIT 1", [erased_users(conn)]
+    ).fetchone()
+    if found is not None:
+        raise UserErased(
+            f"the data of the owner of playlist {found[0]} was erased, so it is not loaded: run "
+            "'spotify-pipeline erase-user' again to remove what is left of it"
         )
 
 

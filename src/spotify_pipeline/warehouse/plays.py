@@ -48,10 +48,11 @@ def record_gap(
     return written.rowcount == 1
 
 
-def recent_gaps(conn: psycopg.Connection, today: date) -> list[tuple[str, datetime, datetime]]:
-    """Return user, start and end of each gap that was noticed since yesterday."""
-    return conn.execute(
-        "SELECT user_hash, from_played_at, to_played_at FROM ops.play_gap WHERE noticed_at >= %s "
-        "ORDER BY from_played_at",
+def days_with_gaps(conn: psycopg.Connection, today: date) -> list[date]:
+    """Return the dates (UTC) since yesterday on which a gap was noticed."""
+    rows = conn.execute(
+        "SELECT DISTINCT (noticed_at AT TIME ZONE 'UTC')::date FROM ops.play_gap WHERE noticed_at >= %s"
+        " ORDER BY 1",
         [datetime.combine(today - timedelta(days=1), datetime.min.time(), UTC)],
-    ).fetchall()
+    )
+    return [row[0] for row in rows]

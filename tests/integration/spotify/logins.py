@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import date
 from threading import Lock
 
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.login import Login
 from spotify_sandbox.testing import RunningSandbox
+from tests.accounts import ACCOUNT_KEY, user_hash
 
 USER = "listener1"
 
@@ -47,4 +47,4 @@ def login_of(
 ) -> Login:
     """A login that `user` has given the sandbox's app."""
     token = sandbox.control.authorize(user, scopes, authorized_at=f"{authorized_on}T08:00:00Z")
-    return Login(sandbox.client_id, token, user_hash(user), scopes, authorized_on)
+    return Login(sandbox.client_id, token, user_hash(user), scopes, authorized_on, ACCOUNT_KEY.key_id)

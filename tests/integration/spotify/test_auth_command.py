@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from spotify_pipeline import connections
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_sandbox.testing import RunningSandbox
+from tests.accounts import ACCOUNT_KEY, user_hash
 
 pytestmark = pytest.mark.integration
 Auth = Callable[..., subprocess.Popen[str]]
@@ -47,6 +47,7 @@ def auth(sandbox: RunningSandbox, file: Path) -> Iterator[Auth]:
                 ],
                 env={
                     "AIRFLOW_CONN_SPOTIFY_API": json.dumps(connection),
+                    "AIRFLOW_CONN_SPOTIFY_ACCOUNT_KEY": ACCOUNT_KEY.to_connection(),
                     "SPOTIFY_PIPELINE_LOGIN_FILE": str(file),
                     "PYTHONUNBUFFERED": "1",
                     "COLUMNS": "200",

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import begin_erasure
 from spotify_stack import airflow_environment, bootstrap
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load, load
+from tests.accounts import ACCOUNT_KEY, user_hash
 from tests.integration.pipeline import PASSWORDS, Pipeline
 
 pytestmark = pytest.mark.integration
@@ -26,7 +26,10 @@ def state(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         created = create_or_load(StackPaths(tmp_path / "stack"), reservation)
     owner = pipeline.runtime.lookup(WAREHOUSE_OWNER)
     monkeypatch.setattr(airflow_environment, "WAREHOUSE_DATABASE", owner.schema)
-    secrets = dict(created.secrets) | {"warehouse_owner": PASSWORDS["spotify_owner"]}
+    secrets = dict(created.secrets) | {
+        "warehouse_owner": PASSWORDS["spotify_owner"],
+        "spotify_account_key": ACCOUNT_KEY.secret,
+    }
     return replace(created, ports=dict(created.ports) | {"warehouse": owner.port or 0}, secrets=secrets)
 
 

@@ -20,7 +20,6 @@ from spotify_pipeline.errors import (
     PermissionDenied,
     WarehouseUnavailable,
 )
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.login import Login
@@ -28,6 +27,7 @@ from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.advisory_locks import named_lock
+from tests.accounts import ACCOUNT_KEY, user_hash
 from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = pytest.mark.integration
@@ -48,7 +48,9 @@ class State:
 
 def login_of(pipeline: Pipeline, scopes: tuple[str, ...] = tuple(Scope)) -> Login:
     token = pipeline.sandbox.control.authorize("listener1", scopes)
-    return Login(pipeline.sandbox.client_id, token, user_hash("listener1"), scopes, date(2026, 11, 22))
+    who = user_hash("listener1")
+    key_id = ACCOUNT_KEY.key_id
+    return Login(pipeline.sandbox.client_id, token, who, scopes, date(2026, 11, 22), key_id)
 
 
 MakeRuntime = Callable[[Login | None], Runtime]

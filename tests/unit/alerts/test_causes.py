@@ -65,8 +65,8 @@ def every_alert() -> list[Alert]:
         causes.source_failed(HERE, "mine", "the counts do not add up"),
         causes.sources_partial(HERE, {"a": "closed", "b": "closed"}),
         causes.quarantine_grew(HERE, "mine", 3, 100, 0.05),
-        causes.login_ends("0123456789abcdef", date(2026, 12, 1), 14),
-        causes.plays_lost(HERE, "0123456789abcdef", MOMENT, MOMENT),
+        causes.login_ends("spotify_user", date(2026, 12, 1), 14),
+        causes.plays_lost(HERE, MOMENT.date()),
         causes.deadline_missed(HERE, MOMENT, "running"),
     ]
 
@@ -109,10 +109,10 @@ def test_the_partial_sources_of_a_day_are_one_alert() -> None:
 
 
 def test_a_login_is_told_once_whatever_the_day() -> None:
-    first = causes.login_ends("0123456789abcdef", date(2026, 12, 1), 14)
-    later = causes.login_ends("0123456789abcdef", date(2026, 12, 1), 3)
+    first = causes.login_ends("spotify_user", date(2026, 12, 1), 14)
+    later = causes.login_ends("spotify_user", date(2026, 12, 1), 3)
     assert first.key == later.key
-    assert causes.login_ends("0123456789abcdef", date(2027, 6, 1), 14).key != first.key
+    assert causes.login_ends("spotify_user", date(2027, 6, 1), 14).key != first.key
 
 
 def test_a_deadline_that_a_late_run_still_met_is_a_warning() -> None:

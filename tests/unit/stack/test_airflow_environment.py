@@ -9,13 +9,14 @@ import yaml
 
 from spotify_pipeline.connections import (
     CONNECTION_IDS,
+    SPOTIFY_ACCOUNT_KEY,
     SPOTIFY_API,
     SPOTIFY_USER,
     from_environment,
     variable_name,
 )
-from spotify_pipeline.identity import user_hash
 from spotify_pipeline.lake import keys
+from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import airflow_environment
 from spotify_stack.ports import PortReservation
@@ -79,7 +80,11 @@ def test_the_generated_catalogue_has_a_logged_in_user(state: StackState) -> None
         login.client_id
         == from_environment(SPOTIFY_API, airflow_environment.connection_variables(state)).login
     )
-    assert login.user_hash == user_hash("listener1")
+    key = AccountKey.from_connection(
+        from_environment(SPOTIFY_ACCOUNT_KEY, airflow_environment.connection_variables(state))
+    )
+    assert login.user_hash == key.user_hash("listener1")
+    key.require_same(login.key_id)
     assert login.scopes == ALL_SCOPES
     assert login.authorized_on == datetime.now(UTC).date()
     assert state.user_token == login.refresh_token

@@ -9,6 +9,7 @@ from datetime import date
 from airflow.sdk import get_current_context
 
 from spotify_pipeline.alerts import causes
+from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.errors import PipelineError, TransientError
 from spotify_pipeline.orchestration.alerts.callbacks import mark_notified, notify, origin_of
 from spotify_pipeline.spotify.login import WARNING_DAYS
@@ -16,7 +17,7 @@ from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
-from spotify_pipeline.warehouse.plays import recent_gaps
+from spotify_pipeline.warehouse.plays import days_with_gaps
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +77,17 @@ def notify_login(runtime: Runtime, today: date) -> None:
         log.info("the login cannot be read: %s", error)
         return
     if login is not None and login.days_left(today) <= WARNING_DAYS:
-        notify(causes.login_ends(login.user_hash, login.ends_on, login.days_left(today)))
+        notify(causes.login_ends(SPOTIFY_USER, login.ends_on, login.days_left(today)))
 
 
 def notify_gaps(runtime: Runtime, today: date) -> None:
-    """Send an alert once for each span, found since yesterday, whose plays may be lost."""
+    """Send an alert once a day where plays may be lost, for the days since yesterday."""
     origin = origin_of(get_current_context())
     try:
         with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
-            gaps = recent_gaps(conn, today)
+            days = days_with_gaps(conn, today)
     except PipelineError as error:
         log.info("gaps cannot be read: %s", error)
         return
-    for user, start, end in gaps:
-        notify(causes.plays_lost(origin, user, start, end))
+    for noticed_on in days:
+        notify(causes.plays_lost(origin, noticed_on))

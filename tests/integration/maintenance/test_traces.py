@@ -1,0 +1,182 @@
+"""A whole chain with two listeners, the erasure of one, and a search through everything that it wrote."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from spotify_pipeline.alerts import causes
+from spotify_pipeline.alerts.dispatch import FileChannel, dispatch
+from spotify_pipeline.lake import keys
+from spotify_pipeline.lake.manifest import read_manifest
+from spotify_pipeline.maintenance.erase import apply_receipts, erase_user
+from spotify_pipeline.report.build import publish_report
+from spotify_pipeline.report.week import publish_week
+from spotify_pipeline.stages.replay import plan_replay, replay_partition
+from spotify_pipeline.warehouse.connection import connect
+from tests.accounts import user_hash
+from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, no_logins, rows_with
+from tests.integration.pipeline import DAY, HASH, USER, Pipeline, logged_in
+
+pytestmark = pytest.mark.integration
+
+OTHER = "listener2"
+MONDAY = DAY - timedelta(days=DAY.weekday())
+DAY_3 = NEXT_DAY + timedelta(days=1)
+
+
+def shared_playlist(pipeline: Pipeline) -> dict[str, str]:
+    """A playlist of the first listener on which the second one works."""
+    return next(
+        playlist
+        for playlist in pipeline.sandbox.control.playlists()
+        if playlist["owner"] == USER and playlist["collaborative"] and OTHER in playlist["followers"]
+    )
+
+
+def also_read_by_other(account: Pipeline) -> Pipeline:
+    """The pipeline of the second listener, who reads the shared playlist and one of their own."""
+    other = logged_in(account, user=OTHER)
+    own = next(p["id"] for p in account.sandbox.control.playlists() if p["owner"] == OTHER)
+    other.list_sources(
+        {"name": "other-lists", "kind": "playlist", "ids": [shared_playlist(account)["id"], own]}
+    )
+    return other
+
+
+def objects_with(pipeline: Pipeline, text: str) -> list[str]:
+    """Keys of objects that hold a text in their name, bytes or metadata."""
+    found = []
+    for key in pipeline.lake.keys(""):
+        stored = pipeline.lake.get(key)
+        if text in key or text.encode() in stored.data or text in str(dict(stored.metadata)):
+            found.append(key)
+    return found
+
+
+def test_another_account_s_reading_brings_no_one_back(account: Pipeline, empty_database: str) -> None:
+    shared = shared_playlist(account)
+    other = also_read_by_other(account)
+    other.run(NEXT_DAY)
+    held = "SELECT count(*) FROM staging.playlist_membership WHERE playlist_id = "
+    assert other.query(f"{held}'{shared['id']}'") != [(0,)]
+    counted = erase_user(account.runtime, HASH, no_logins, dry_run=True)
+    receipt = erase_user(account.runtime, HASH, no_logins)
+    assert receipt.removed == counted.removed
+    assert receipt.removed["raw objects of other accounts"] > 1
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert [key for key in objects_with(account, HASH) if not key.startswith("erasures/")] == []
+    assert rows_with(empty_database, shared["name"]) == {}
+    assert objects_with(account, shared["name"]) == []
+
+    # what the other listener has stored is whole, and is loaded again
+    mine = other.query("SELECT playlist_id, count(*) FROM staging.playlist_membership GROUP BY 1")
+    assert len(mine) == 1
+    before = other.checksums()
+    for planned in plan_replay(other.runtime, NEXT_DAY, NEXT_DAY):
+        replay_partition(other.runtime, planned)
+    assert other.checksums() == before
+
+    # read again, the playlist stays out, and the rest comes in
+    other.go_to(DAY_3)
+    verdict = other.run(DAY_3)
+    assert verdict.complete == ["other-lists"]
+    manifest = read_manifest(other.lake, DAY_3, "other-lists")
+    assert manifest is not None
+    assert [(m.requested_id, m.listed) for m in manifest.missing] == [(shared["id"], True)]
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(empty_database, shared["name"]) == {}
+    assert [key for key in objects_with(other, HASH) if not key.startswith("erasures/")] == []
+    assert objects_with(other, USER) == []
+    other_hash = user_hash(OTHER)
+    assert other.query(f"SELECT count(*) > 0 FROM staging.playlists WHERE owner_hash = '{other_hash}'") == [
+        (True,)
+    ]
+
+
+def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, empty_database: str) -> None:
+    erased = erase_user(account.runtime, HASH, no_logins)
+    (stored,) = account.lake.keys("erasures/")
+    receipt = orjson.loads(account.lake.get(stored).data)
+    assert receipt["removed"] == {name: count for name, count in erased.removed.items() if count}
+    assert apply_receipts(account.runtime, no_logins) == []
+
+    # a backup from before the erasure: its rows are back, its receipt is gone
+    with connect(account.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("DELETE FROM ops.erasure")
+        conn.execute(
+            "INSERT INTO staging.plays (user_hash, played_at, track_id, observed_at, raw_key, first_seen_on,"
+            " load_seq) VALUES (%s, now(), 'x', now(), %s, now(), 1)",
+            [HASH, f"raw/ingest_date={DAY}/user={HASH}/source=plays/recently_played-0.json"],
+        )
+    # the user has come back since
+    day = datetime.fromisoformat(receipt["erased_at"]).date() + timedelta(days=1)
+    later = keys.source_prefix(keys.RAW, day, "saved", HASH) + "saved_tracks-0.json"
+    account.lake.put(later, b"{}")
+    (done,) = apply_receipts(account.runtime, no_logins)
+    assert done.removed["staging.plays"] == 1
+    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert account.query("SELECT erased_at FROM ops.erasure") == [
+        (datetime.fromisoformat(receipt["erased_at"]),)
+    ]
+    assert account.lake.keys("raw/ingest_date=" + str(day)) == [later]
+    assert apply_receipts(account.runtime, no_logins) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("clock_far_ahead")
+def test_no_trace_of_an_erased_listener_is_left(
+    account: Pipeline, dbt: Dbt, empty_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    runtime = account.runtime
+    settings = runtime.settings.model_copy(update={"report_dir": tmp_path / "pages"})
+    account = replace(account, runtime=replace(runtime, settings=settings))
+    other = also_read_by_other(account)
+    other.run(NEXT_DAY)
+    account.go_to(DAY_3)
+    account.run(DAY_3)
+    dbt("build")
+    publish_report(account.runtime, DAY)
+    publish_report(account.runtime, NEXT_DAY)
+    publish_week(account.runtime, MONDAY)
+    alerts = tmp_path / "alerts.ndjson"
+    where = causes.Origin(partition=str(DAY), dag_id="spotify_ingest")
+    damaged = ValueError(f"object 'raw/ingest_date={DAY}/user={HASH}/source=saved/x.json' is absent")
+    for alert in (causes.plays_lost(where, DAY), causes.task_failed(where, damaged, about="saved")):
+        dispatch(
+            alert,
+            [FileChannel(alerts)],
+            warehouse=lambda: account.runtime.ingest,
+            lake=lambda: account.lake,
+        )
+
+    names = [p["name"] for p in account.sandbox.control.playlists() if p["owner"] == USER]
+    plays = account.query(
+        "SELECT to_char(played_at, 'YYYY-MM-DD HH24:MI:SS'), to_char(played_at, 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+        f" FROM staging.plays WHERE user_hash = '{HASH}'"
+    )
+    secrets = [USER, HASH, *names, *(str(text) for row in plays for text in row)]
+    assert len(names) > 1
+    assert len(plays) > 10
+    assert rows_with(empty_database, HASH)
+    assert objects_with(account, HASH)
+
+    erase_user(account.runtime, HASH, no_logins)
+    dbt("build")
+    publish_report(account.runtime, NEXT_DAY)
+
+    receipts = [key for key in account.lake.keys("") if key.startswith("erasures/")]
+    files = {path: path.read_text() for path in tmp_path.glob("pages/*")} | {alerts: alerts.read_text()}
+    assert len(files) == 2  # the page of the first day is gone, and nothing has written it again
+    for secret in secrets:
+        rows = rows_with(empty_database, secret)
+        assert rows == ({"ops.erasure": 1} if secret == HASH else {}), secret
+        assert objects_with(account, secret) == (receipts if secret == HASH else []), secret
+        assert [path for path, text in files.items() if secret in text] == [], secret
+        assert secret not in caplog.text, secret

@@ -1,0 +1,38 @@
+"""A new table or zone must say how an erasure empties it, and how long it is kept."""
+
+from __future__ import annotations
+
+from spotify_pipeline.lake import keys
+from spotify_pipeline.maintenance.inventory import OUTSIDE, ZONES, Erased
+from spotify_pipeline.settings import Settings
+from spotify_pipeline.warehouse import erase, retention
+from spotify_pipeline.warehouse.tables import metadata
+
+
+def test_every_table_says_what_an_erasure_deletes() -> None:
+    assert sorted(erase.TABLES) == sorted(metadata.tables)
+    assert all(erase.TABLES.values())
+
+
+def test_every_table_with_a_user_is_erased() -> None:
+    about_users = {
+        name
+        for name, table in metadata.tables.items()
+        if {"user_hash", "owner_hash", "raw_key"} & set(table.columns.keys())
+    }
+    spared = {name for name, how in erase.TABLES.items() if how.startswith("nothing")}
+    assert about_users & spared == {"ops.erasure"}
+
+
+def test_every_table_and_zone_has_an_age_or_a_reason() -> None:
+    assert sorted([*retention.DELETE, *retention.KEPT]) == sorted(metadata.tables)
+    settings = Settings()
+    stays = {zone.name for zone in ZONES if zone.days(settings) is None}
+    assert stays == {zone.name for zone in ZONES if zone.erased in (Erased.NOTHING, Erased.RECEIPTS)}
+
+
+def test_every_zone_of_the_keys_is_listed() -> None:
+    constants = {value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
+    files = {keys.MANIFEST_NAME, keys.SUMMARY_NAME, keys.SELECTION_NAME, keys.DOCS_PAGE}
+    assert constants - files == {zone.name for zone in ZONES}
+    assert all(OUTSIDE.values())
