@@ -84,7 +84,7 @@ def own(services: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_ids_are_those_that_the_code_asks_for(connections: dict[str, ConnectionInfo]) -> None:
-    assert sorted(connections) == sorted([*CONNECTION_IDS, SPOTIFY_USER])
+    assert sorted(connections) == sorted([*CONNECTION_IDS, SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY])
 
 
 def test_no_connection_has_a_second_definition(services: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ def test_each_connection_leads_to_a_service_and_its_own_port(
             host, port = url.hostname, url.port
             assert info.require("accounts_url") == f"http://{host}:{port}"
             assert address_of(info, "api_url", "") == info.require("api_url")
-        if conn_id == SPOTIFY_USER:  # a login at the address of spotify_api
+        if conn_id in (SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY):  # a login at the address of spotify_api, a secret
             continue
         assert host is not None
         assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, WAREHOUSE_DBT, variable_name
+from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_ACCOUNT_KEY, SPOTIFY_USER, WAREHOUSE_DBT, variable_name
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_stack import airflow_environment
 from spotify_stack.ports import PortReservation
@@ -104,7 +104,7 @@ def test_what_is_set_is_a_setting(embedded: dict[str, str], compose: dict[str, s
 
 def test_every_connection_is_provided_by_each_way_of_running(embedded: dict[str, str]) -> None:
     # nobody's login is needed in production; the sandbox has a user
-    wanted = sorted([*CONNECTION_IDS, SPOTIFY_USER])
+    wanted = sorted([*CONNECTION_IDS, SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY])
     assert sorted(name for name in embedded if name.startswith("AIRFLOW_CONN_")) == [
         variable_name(conn_id) for conn_id in wanted
     ]
@@ -113,6 +113,7 @@ def test_every_connection_is_provided_by_each_way_of_running(embedded: dict[str,
     assert sorted(entry["conn_id"] for entry in settings["airflow"]["connections"]) == wanted
     deployed = (ROOT / "docs" / "deploy.md").read_text()
     assert "`spotify_user`" in deployed
+    assert "`spotify_account_key`" in deployed
     assert [conn_id for conn_id in CONNECTION_IDS if deployed.count(f"| `{conn_id}` |") != 1] == []
 
 

@@ -1,7 +1,7 @@
 """Spotify's ids of users: the hash that stands for one everywhere, and their removal from responses.
 
-A hash needs the account key, a secret of this installation: without it nobody can find out whether a hash
-belongs to an id that they know.
+A hash needs the account key, a secret of this installation: without it, a hash cannot be compared with an id
+that somebody knows.
 """
 
 from __future__ import annotations
