@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_ACCOUNT_KEY, SPOTIFY_USER, WAREHOUSE_DBT, variable_name
+from spotify_pipeline.connections import (
+    CONNECTION_IDS,
+    SPOTIFY_ACCOUNT_KEY,
+    SPOTIFY_USER,
+    WAREHOUSE_DBT,
+    variable_name,
+)
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_stack import airflow_environment
 from spotify_stack.ports import PortReservation
