@@ -130,6 +130,13 @@ build/peers/dlt/.ready: benchmarks/peers/dlt.txt .venv/.ready
 bench-replay: spark ## replay generated dates with both engines on scratch servers, and print the ratio
 	@$(BIN)/python -m benchmarks.replay_benchmark
 
+# 50,000 a day, as docs/warehouse.md prints, take an hour and 40 GB
+OBSERVATIONS ?= 5000
+DAYS_OF_YEAR ?= 365
+.PHONY: bench-year
+bench-year: .venv ## time the daily dbt build at day 30 and at day 365 of a simulated year: OBSERVATIONS= a day
+	@$(BIN)/python -m benchmarks.year_benchmark --observations "$(OBSERVATIONS)" --days "$(DAYS_OF_YEAR)"
+
 .PHONY: lint
 lint: .venv ## check style, docstrings, deprecated Airflow names and the layers of imports
 	@$(BIN)/ruff check .

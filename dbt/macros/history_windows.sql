@@ -9,7 +9,7 @@
     Any other observation gives the same windows, also if it is late or repeated.
 
     A window that began before what retention left and reaches into it is kept from the last build, so that a value
-    does not look as if it began with the oldest observation that is left.
+    does not look as if it began with the oldest observation that is left. One that ended until then goes.
 #}
 {% macro is_kept_window() -%}
     valid_from < {{ history_retained_from() }} and (valid_to is null or valid_to > {{ history_retained_from() }})
@@ -148,4 +148,7 @@ select
     newest_load_seq as load_seq
 
 from windows
+{%- if is_built_before() %}
+where next_change_on is null or next_change_on > {{ history_retained_from() }}
+{%- endif %}
 {%- endmacro %}

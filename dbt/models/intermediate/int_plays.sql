@@ -1,12 +1,92 @@
 {#
     Plays with the track as it was observed on the date of the play: the newest observation up to then, else the first
     after it, else what is known now. What an observation said that retention has removed is kept from the last build.
+
+    Incremental: a play is computed again when it is new, and when an observation came or changed that is closer to
+    it than the one that it has. This schema does not trade names with another when marts are published, and the
+    watermarks do: one that lags has plays computed again, with the same result.
 #}
-{{ config(indexes=[{'columns': ['user_hash', 'played_at', 'track_id'], 'unique': true}]) }}
+{{
+    config(
+        materialized='incremental',
+        unique_key=['user_hash', 'played_at', 'track_id'],
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
+        indexes=[{'columns': ['user_hash', 'played_at', 'track_id'], 'unique': true}, {'columns': ['track_id']}],
+        pre_hook="{{ begin_watermark(this) }}",
+        post_hook=[
+            "{{ delete_vanished(this, ref('stg_plays'), {'user_hash': 'user_hash', 'played_at': 'played_at', 'track_id': 'track_id'}) }}",
+            "{{ end_watermark(this) }}",
+        ]
+    )
+}}
+{% set is_continued = is_incremental() and not is_anything_removed(by_erasure=true) %}
 
-with plays as (
+with
 
-    select * from {{ ref('stg_plays') }}
+{% if is_continued %}
+changed as (
+
+    select
+        user_hash,
+        played_at,
+        track_id
+
+    from {{ ref('stg_plays') }}
+    where load_seq > {{ seen_load_seq() }}
+
+    union
+
+    select
+        known.user_hash,
+        known.played_at,
+        known.track_id
+
+    from {{ this }} as known
+    inner join {{ ref('stg_track_observations') }} as observations
+        on known.track_id = observations.track_id
+    where
+        observations.load_seq > {{ seen_load_seq() }}
+        and (
+            known.track_observed_on is null
+            or observations.observed_on = known.track_observed_on
+            or (
+                observations.observed_on <= known.played_on
+                and (known.track_observed_on > known.played_on or observations.observed_on > known.track_observed_on)
+            )
+            or (
+                observations.observed_on > known.played_on
+                and known.track_observed_on > known.played_on
+                and observations.observed_on < known.track_observed_on
+            )
+        )
+
+    union
+
+    select
+        known.user_hash,
+        known.played_at,
+        known.track_id
+
+    from {{ this }} as known
+    inner join {{ ref('stg_tracks') }} as tracks
+        on known.track_id = tracks.track_id
+    where tracks.load_seq > {{ seen_load_seq() }} and known.track_observed_on is null
+
+),
+{% endif %}
+
+plays as (
+
+    select plays.*
+    from {{ ref('stg_plays') }} as plays
+    {% if is_continued -%}
+    inner join changed
+        on
+            plays.user_hash = changed.user_hash
+            and plays.played_at = changed.played_at
+            and plays.track_id = changed.track_id
+    {%- endif %}
 
 ),
 

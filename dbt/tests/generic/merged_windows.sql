@@ -1,5 +1,8 @@
 {% test merged_windows(model, id, columns) %}
-{# Fails for each window that does not end where the next begins, and for neighbours with equal values. #}
+{#
+    Fails for each window that does not end where the next begins, and for neighbours with equal values. It looks at
+    the ids that the loads of the last two days changed, on Sundays at all: see compared_from.
+#}
 with neighbours as (
     select
         *,
@@ -8,6 +11,7 @@ with neighbours as (
         lead({{ column }}) over following as next_{{ column }}
         {%- endfor %}
     from {{ model }}
+    where load_seq >= {{ compared_from() }}
     window following as (partition by {{ id }} order by valid_from)
 )
 

@@ -3,13 +3,18 @@
 with
 
 expected as (
-    select distinct items.playlist_id, items.track_id
-    from {{ ref('stg_playlist_items') }} as items
-    left join {{ ref('dim_playlist') }} as playlists
-        on items.playlist_id = playlists.playlist_id
-    where
-        items.track_id is not null
-        and items.observed_on >= coalesce(playlists.last_complete_on, items.observed_on)
+    select distinct playlists.playlist_id, items.track_id
+    from {{ ref('dim_playlist') }} as playlists
+    -- `offset 0` has the index read playlist by playlist
+    cross join lateral (
+        select track_id
+        from {{ ref('stg_playlist_items') }}
+        where
+            playlist_id = playlists.playlist_id
+            and observed_on >= coalesce(playlists.last_complete_on, date '0001-01-01')
+            and track_id is not null
+        offset 0
+    ) as items
 ),
 
 current_entries as (

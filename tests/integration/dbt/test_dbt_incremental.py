@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
-from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
+from spotify_pipeline.warehouse.retention import DELETE
+from tests.integration.dbt.dbt_warehouse import DAY, LISTENER, Warehouse, fill, spotify_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 FACTS = "select * from marts.fct_track_daily order by track_id, observed_on"
@@ -17,12 +19,20 @@ FACTS = "select * from marts.fct_track_daily order by track_id, observed_on"
 INCREMENTAL = (
     "fct_track_daily",
     "fct_artist_daily",
+    "fct_catalogue_daily",
     "dim_track_history",
     "dim_artist_history",
     "mart_popularity_movers",
+    "fct_playlist_entry",
+    "mart_playlist_churn",
+    "fct_top_track",
+    # of int_plays
+    "fct_play",
+    "mart_listening_daily",
 )
 # with all that a model is made of
 ALL = ("run", "--select", *(f"+{model}" for model in INCREMENTAL))
+INGEST = "spotify_ingest"
 SCHEDULE_DAYS = [DAY + timedelta(days=number) for number in range(6)]
 
 
@@ -87,9 +97,9 @@ def test_a_second_run_changes_nothing(warehouse: Warehouse) -> None:
     assert warehouse.query(places) == before
 
 
-def load_at_random(warehouse: Warehouse, chance: random.Random) -> None:
+def load_at_random(warehouse: Warehouse, chance: random.Random, days: Sequence[date] = SCHEDULE_DAYS) -> None:
     """One load of any date: observations new, repeated or corrected; now and then some are erased."""
-    day = chance.choice(SCHEDULE_DAYS)
+    day = chance.choice(days)
     warehouse.begin_load(day)
     for number in range(4):
         if chance.random() < 0.7:
@@ -106,9 +116,51 @@ def load_at_random(warehouse: Warehouse, chance: random.Random) -> None:
                 "popularity": popularity,
             },
         )
-    if chance.random() < 0.4:
+    read_at_random(warehouse, chance, day)
+    if chance.random() < 0.3:
         erased = chance.choice([f"track_id = '{spotify_id('t1')}'", f"observed_on = '{day}'"])
         warehouse.remove(f"delete from staging.track_observations where {erased}")
+    if chance.random() < 0.2:
+        tables = ("playlist_membership", "top_tracks", "plays")
+        of_track = f"where track_id = '{spotify_id('t2')}'"
+        warehouse.remove(*(f"delete from staging.{table} {of_track}" for table in tables))
+
+
+def read_at_random(warehouse: Warehouse, chance: random.Random, day: date) -> None:
+    """Readings of two playlists and a top list, each replacing the one of that date, and some plays."""
+    words = [f"t{number}" for number in range(4)]
+    for name in ("evening", "morning"):
+        if chance.random() < 0.6:
+            forget_reading(warehouse, "playlist_membership", "playlist_id", spotify_id(name), day)
+            tracks: list[str | None] = [*chance.choices(words, k=chance.randint(0, 4))]
+            warehouse.reading(name, day, tracks, complete=chance.random() < 0.7)
+    if chance.random() < 0.6:
+        warehouse.execute(f"delete from staging.top_tracks where observed_on = '{day}'", role="spotify_owner")
+        forget_reading(warehouse, "top_tracks", "user_hash", f"{LISTENER}:short_term", day)
+        warehouse.top(day, chance.sample(words, k=4))
+    for word in chance.sample(words, k=chance.randint(0, 2)):
+        moment = datetime.combine(day, time(chance.randrange(24), chance.randrange(60)), UTC)
+        if not warehouse.query("select 1 from staging.plays where played_at = %s", moment, role=INGEST):
+            warehouse.play(word, moment)
+
+
+def forget_reading(warehouse: Warehouse, table: str, column: str, list_id: str, day: date) -> None:
+    """Delete a reading, which the caller replaces."""
+    warehouse.execute(
+        f"delete from staging.{table} where {column} = '{list_id}' and observed_on = '{day}';"
+        f"delete from staging.list_reads where list_id = '{list_id}' and observed_on = '{day}'",
+        role="spotify_owner",
+    )
+
+
+def prune(warehouse: Warehouse, floor: date) -> None:
+    """Delete everything of before `floor`, as retention does."""
+    cutoffs = {"history": f"date '{floor}'", "plays": f"date '{floor}'"}
+    warehouse.remove(
+        *(statement % cutoffs for table, statement in DELETE.items() if table.startswith("staging.")),
+        history_before=floor,
+        plays_before=floor,
+    )
 
 
 def observe_at_random(warehouse: Warehouse, chance: random.Random, word: str, day: date) -> None:
@@ -157,8 +209,28 @@ def test_any_schedule_of_loads_ends_up_as_a_full_refresh(warehouse: Warehouse, s
     incremental = {model: rows(warehouse, model) for model in INCREMENTAL}
     assert warehouse.dbt(*ALL, "--full-refresh").success
 
-    assert incremental == {model: rows(warehouse, model) for model in INCREMENTAL}
-    assert all(incremental.values())
+    for model, found in incremental.items():
+        assert found == rows(warehouse, model), model
+        assert found, model
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_pruned_schedule_ends_up_as_a_full_refresh(warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)
+    for number, day in enumerate((*SCHEDULE_DAYS, *SCHEDULE_DAYS)):
+        load_at_random(warehouse, chance, [day])
+        if number % 4 == 3:
+            assert warehouse.dbt(*ALL).success
+    prune(warehouse, SCHEDULE_DAYS[3])
+    for _ in range(3):
+        load_at_random(warehouse, chance, SCHEDULE_DAYS[3:])
+        assert warehouse.dbt(*ALL).success
+    incremental = {model: rows(warehouse, model) for model in INCREMENTAL}
+    assert warehouse.dbt(*ALL, "--full-refresh").success
+
+    for model, found in incremental.items():
+        assert found == rows(warehouse, model), model
+        assert found, model
 
 
 def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
@@ -172,7 +244,7 @@ def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
         )
         if name != "load_seq"
     ]
-    return warehouse.query(f"select {', '.join(columns)} from marts.{model} order by 1, 2, 3")
+    return warehouse.query(f"select {', '.join(columns)} from marts.{model} order by 1, 2, 3, 4")
 
 
 def test_an_observation_corrected_to_less_is_noticed(warehouse: Warehouse) -> None:

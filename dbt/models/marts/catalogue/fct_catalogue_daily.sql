@@ -1,8 +1,17 @@
 {#
     What was read on a date is how far the crawl came: albums that did not change are not read again.
-    These counts stay when retention removes the observations.
+    These counts stay when retention removes the observations, and a date is counted again only if an observation
+    of it came or changed, or after an erasure.
 #}
-{{ config(indexes=[{'columns': ['observed_on'], 'unique': true}]) }}
+{{
+    config(
+        indexes=[{'columns': ['observed_on'], 'unique': true}],
+        pre_hook="{{ begin_watermark(this) }}",
+        post_hook="{{ end_watermark(this) }}"
+    )
+}}
+{% set kinds = ['track', 'album', 'artist'] %}
+{% set is_continued = is_built_before() and not should_full_refresh() and not is_anything_removed(by_erasure=true) %}
 
 with first_seen as (
 
@@ -14,16 +23,34 @@ with first_seen as (
 
 ),
 
+{% if is_continued %}
+changed_dates as (
+
+    {% for kind in kinds %}
+    select observed_on from {{ ref('stg_' ~ kind ~ '_observations') }}
+    where load_seq > {{ seen_load_seq() }}
+    {{ 'union' if not loop.last }}
+    {% endfor %}
+
+),
+{% endif %}
+
+-- an array, so that only the index entries of these dates are read
 crawled_per_kind as (
 
-    select observed_on, 'track' as record_kind, count(*) as crawled from {{ ref('stg_track_observations') }}
+    {% for kind in kinds %}
+    select
+        observed_on,
+        '{{ kind }}' as record_kind,
+        count(*) as crawled
+
+    from {{ ref('stg_' ~ kind ~ '_observations') }}
+    {% if is_continued -%}
+    where observed_on = any(array(select observed_on from changed_dates))
+    {%- endif %}
     group by observed_on
-    union all
-    select observed_on, 'album' as record_kind, count(*) as crawled from {{ ref('stg_album_observations') }}
-    group by observed_on
-    union all
-    select observed_on, 'artist' as record_kind, count(*) as crawled from {{ ref('stg_artist_observations') }}
-    group by observed_on
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -51,7 +78,14 @@ crawled_per_day as (
             artists_crawled
 
         from {{ this }}
-        where observed_on < {{ history_retained_from() }} and tracks_crawled is not null
+        where
+            tracks_crawled is not null
+            and (
+                observed_on < {{ history_retained_from() }}
+                {% if is_continued -%}
+                or observed_on not in (select observed_on from changed_dates)
+                {%- endif %}
+            )
     {% endif %}
 
 ),
@@ -88,17 +122,29 @@ counted as (
 
 ),
 
--- the week that ends with the day; a release date of year or month precision is not a day
+-- a release date of year or month precision is not a day
+releases_per_day as (
+
+    select
+        release_date,
+        count(*) as albums_released
+
+    from {{ ref('stg_albums') }}
+    where release_date_precision = 'day'
+    group by release_date
+
+),
+
+-- the week that ends with the day
 releases_per_week as (
 
     select
         counted.observed_on,
-        count(*) as albums_released_this_week
+        cast(sum(releases_per_day.albums_released) as bigint) as albums_released_this_week
 
     from counted
-    inner join {{ ref('stg_albums') }} as albums
-        on albums.release_date between counted.observed_on - 6 and counted.observed_on
-    where albums.release_date_precision = 'day'
+    inner join releases_per_day
+        on releases_per_day.release_date between counted.observed_on - 6 and counted.observed_on
     group by counted.observed_on
 
 ),

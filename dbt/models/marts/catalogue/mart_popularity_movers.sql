@@ -32,69 +32,50 @@ with days as (
 
 ),
 
--- date and popularity as one number, so that its smallest and greatest are the oldest and the newest observation
-observations as (
-
-    select
-        days.observed_on,
-        observed.track_id,
-        days.observed_on - observed.observed_on as days_ago,
-        (observed.observed_on - date '0001-01-01') * 1000 + observed.popularity as dated_popularity
-
-    from days
-    inner join {{ ref('fct_track_daily') }} as observed
-        on observed.observed_on between days.observed_on - 28 and days.observed_on
-    where observed.popularity is not null
-
-),
-
-ends as (
-
-    select
-        observed_on,
-        track_id,
-        max(dated_popularity) as newest
-        {%- for window in windows %},
-        min(dated_popularity) filter (where days_ago <= {{ window }}) as oldest_in_{{ window }}
-        {%- endfor %}
-
-    from observations
-    group by observed_on, track_id
-
-),
-
-moved as (
-
-    {% for window in windows %}
-    select
-        observed_on,
-        {{ window }} as window_days,
-        track_id,
-        date '0001-01-01' + cast(newest / 1000 as integer) as newest_on,
-        cast(newest % 1000 as smallint) as popularity,
-        date '0001-01-01' + cast(oldest_in_{{ window }} / 1000 as integer) as oldest_on,
-        cast(oldest_in_{{ window }} % 1000 as smallint) as previous_popularity,
-        cast(newest % 1000 - oldest_in_{{ window }} % 1000 as integer) as popularity_change
-
-    from ends
-    where newest % 1000 <> oldest_in_{{ window }} % 1000
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-
-),
-
+-- date by date, so that no more than one window is in memory. Date and popularity are one number, so that its
+-- smallest and greatest are the oldest and the newest observation
 ranked as (
 
     select
-        *,
-        cast(
-            row_number() over (
-                partition by observed_on, window_days, popularity_change > 0
-                order by abs(popularity_change) desc, popularity desc, track_id
-            ) as integer
-        ) as movement_rank
+        days.observed_on,
+        moved.*
 
-    from moved
+    from days
+    cross join lateral (
+        select
+            windows.window_days,
+            ends.track_id,
+            ends.newest,
+            windows.oldest,
+            row_number() over (
+                partition by windows.window_days, ends.newest % 1000 > windows.oldest % 1000
+                order by abs(ends.newest % 1000 - windows.oldest % 1000) desc, ends.newest % 1000 desc, ends.track_id
+            ) as movement_rank
+
+        from (
+            select
+                observed.track_id,
+                max((observed.observed_on - date '0001-01-01') * 1000 + observed.popularity) as newest
+                {%- for window in windows %},
+                min((observed.observed_on - date '0001-01-01') * 1000 + observed.popularity)
+                    filter (where observed.observed_on >= days.observed_on - {{ window }}) as oldest_in_{{ window }}
+                {%- endfor %}
+
+            from {{ ref('fct_track_daily') }} as observed
+            where
+                observed.observed_on between days.observed_on - 28 and days.observed_on
+                and observed.popularity is not null
+            group by observed.track_id
+        ) as ends
+        cross join lateral (
+            values
+            {%- for window in windows %}
+                ({{ window }}, ends.oldest_in_{{ window }}){{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as windows (window_days, oldest)
+        where ends.newest % 1000 <> windows.oldest % 1000
+    ) as moved
+    where moved.movement_rank <= {{ most_per_direction }}
 
 ),
 
@@ -104,15 +85,14 @@ final as (
         observed_on,
         window_days,
         track_id,
-        movement_rank,
-        newest_on,
-        popularity,
-        oldest_on,
-        previous_popularity,
-        popularity_change
+        cast(movement_rank as integer) as movement_rank,
+        date '0001-01-01' + cast(newest / 1000 as integer) as newest_on,
+        cast(newest % 1000 as smallint) as popularity,
+        date '0001-01-01' + cast(oldest / 1000 as integer) as oldest_on,
+        cast(oldest % 1000 as smallint) as previous_popularity,
+        cast(newest % 1000 - oldest % 1000 as integer) as popularity_change
 
     from ranked
-    where movement_rank <= {{ most_per_direction }}
 
     {% if is_built_before() and not is_incremental() %}
         union all

@@ -1,28 +1,38 @@
 {#
     Each rank against the last complete reading before it: one that was cut short does not prove that a track was
     not on the list. What was compared with a reading that retention has removed stays as it was.
+
+    Incremental: a new reading changes its own rows and those of later readings of the same list.
 #}
 {{
     config(
+        materialized='incremental',
+        unique_key=['user_hash', 'time_range', 'observed_on', 'rank'],
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
         indexes=[
             {'columns': ['user_hash', 'time_range', 'observed_on', 'rank'], 'unique': true},
             {'columns': ['track_id']},
             {'columns': ['observed_on']},
+        ],
+        pre_hook="{{ begin_watermark(this) }}",
+        post_hook=[
+            "{{ delete_vanished(this, ref('stg_top_tracks'), {'user_hash': 'user_hash', 'time_range': 'time_range', 'observed_on': 'observed_on', 'rank': 'rank'}) }}",
+            "{{ end_watermark(this) }}",
         ]
     )
 }}
 
-with top_tracks as (
+with lists as (
 
-    select * from {{ ref('stg_top_tracks') }}
+    {{ changed_lists('top_tracks', ref('stg_top_tracks'), "user_hash || ':' || time_range") }}
 
 ),
 
-readings as (
+all_readings as (
 
     select
-        split_part(list_id, ':', 1) as user_hash,
-        split_part(list_id, ':', 2) as time_range,
+        list_id,
         observed_on,
         max(observed_on) filter (where is_complete) over (
             partition by list_id
@@ -34,17 +44,67 @@ readings as (
 
 ),
 
+readings as (
+
+    select
+        split_part(all_readings.list_id, ':', 1) as user_hash,
+        split_part(all_readings.list_id, ':', 2) as time_range,
+        all_readings.observed_on,
+        all_readings.previous_observed_on
+
+    from all_readings
+    inner join lists
+        on
+            all_readings.list_id = lists.list_id
+            and all_readings.observed_on >= lists.changed_from
+
+),
+
+-- `offset 0` has the index read reading by reading
+top_tracks as (
+
+    select
+        readings.*,
+        ranks.rank,
+        ranks.track_id
+
+    from readings
+    cross join lateral (
+        select
+            rank,
+            track_id
+        from {{ ref('stg_top_tracks') }}
+        where
+            user_hash = readings.user_hash
+            and time_range = readings.time_range
+            and observed_on = readings.observed_on
+        offset 0
+    ) as ranks
+
+),
+
 best_ranks as (
 
     select
-        user_hash,
-        time_range,
-        observed_on,
-        track_id,
-        min(rank) as rank
+        readings.user_hash,
+        readings.time_range,
+        readings.observed_on,
+        ranks.track_id,
+        min(ranks.rank) as rank
 
-    from top_tracks
-    group by user_hash, time_range, observed_on, track_id
+    from readings
+    cross join lateral (
+        select
+            rank,
+            track_id
+        from {{ ref('stg_top_tracks') }}
+        where
+            user_hash = readings.user_hash
+            and time_range = readings.time_range
+            and observed_on = readings.previous_observed_on
+        offset 0
+    ) as ranks
+    group by readings.user_hash, readings.time_range, readings.observed_on, ranks.track_id
 
 ),
 
@@ -56,22 +116,17 @@ compared as (
         top_tracks.observed_on,
         top_tracks.rank,
         top_tracks.track_id,
-        readings.previous_observed_on,
+        top_tracks.previous_observed_on,
         previous.rank as previous_rank,
         previous.rank - top_tracks.rank as rank_change,
-        readings.previous_observed_on is not null and previous.rank is null as is_new_entry
+        top_tracks.previous_observed_on is not null and previous.rank is null as is_new_entry
 
     from top_tracks
-    left join readings
-        on
-            top_tracks.user_hash = readings.user_hash
-            and top_tracks.time_range = readings.time_range
-            and top_tracks.observed_on = readings.observed_on
     left join best_ranks as previous
         on
-            readings.user_hash = previous.user_hash
-            and readings.time_range = previous.time_range
-            and readings.previous_observed_on = previous.observed_on
+            top_tracks.user_hash = previous.user_hash
+            and top_tracks.time_range = previous.time_range
+            and top_tracks.observed_on = previous.observed_on
             and top_tracks.track_id = previous.track_id
 
 ),

@@ -2,55 +2,89 @@
     Stays of tracks on playlists. Any reading shows presence; only a complete one shows absence: a stay ends on
     the first complete reading without the track, and readings cut short neither end nor split it.
 
-    Readings are known for ever, what stood on the list is not: a stay that began before what retention left is
-    kept from the last build, and goes on where the first readings that are left have the track.
+    Incremental: of a playlist with a new reading, stays are computed from the date of that reading on, and joined
+    with those that were open then. Readings are known for ever, what stood on the list is not: a stay that began
+    before what retention left is continued from the last build in the same way.
 #}
 {{
     config(
+        materialized='incremental',
+        unique_key=['playlist_id', 'track_id', 'entered_on'],
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
         indexes=[
             {'columns': ['playlist_id', 'track_id', 'entered_on'], 'unique': true},
             {'columns': ['track_id']},
             {'columns': ['left_on']},
+        ],
+        pre_hook=[
+            "{{ begin_watermark(this) }}",
+            "{{ delete_changed(this, changed_lists('playlist', ref('stg_playlist_items'), 'playlist_id'), 'playlist_id', 'entered_on') }}",
+        ],
+        post_hook=[
+            "{{ delete_vanished(this, ref('stg_list_reads'), {'playlist_id': 'list_id'}) }}",
+            "{{ end_watermark(this) }}",
         ]
     )
 }}
 
-with reads as (
+with lists as (
+
+    {{ changed_lists('playlist', ref('stg_playlist_items'), 'playlist_id') }}
+
+),
+
+reads as (
 
     select
-        list_id as playlist_id,
-        observed_on,
-        is_complete,
-        count(*) filter (where is_complete) over earlier as complete_reads_before,
-        min(observed_on) filter (where is_complete) over later as next_complete_on
+        list_reads.list_id as playlist_id,
+        list_reads.observed_on,
+        list_reads.is_complete,
+        count(*) filter (where list_reads.is_complete) over earlier as complete_reads_before,
+        min(list_reads.observed_on) filter (where list_reads.is_complete) over later as next_complete_on
 
-    from {{ ref('stg_list_reads') }}
-    where list_kind = 'playlist'
+    from {{ ref('stg_list_reads') }} as list_reads
+    inner join lists
+        on list_reads.list_id = lists.list_id
+    where list_reads.list_kind = 'playlist'
     window
         earlier as (
-            partition by list_id
-            order by observed_on rows between unbounded preceding and 1 preceding
+            partition by list_reads.list_id
+            order by list_reads.observed_on rows between unbounded preceding and 1 preceding
         ),
         later as (
-            partition by list_id
-            order by observed_on rows between 1 following and unbounded following
+            partition by list_reads.list_id
+            order by list_reads.observed_on rows between 1 following and unbounded following
         )
 
 ),
 
--- a track that a playlist holds twice is on it once
+-- a track that a playlist holds twice is on it once; `offset 0` has the index read list by list
 observations as (
 
     select
-        playlist_id,
-        track_id,
-        observed_on,
-        min(added_at) as added_at,
-        min(item_position) as item_position
+        items.playlist_id,
+        items.track_id,
+        items.observed_on,
+        min(items.added_at) as added_at,
+        min(items.item_position) as item_position
 
-    from {{ ref('stg_playlist_items') }}
-    where track_id is not null
-    group by playlist_id, track_id, observed_on
+    from lists
+    cross join lateral (
+        select
+            playlist_id,
+            track_id,
+            observed_on,
+            added_at,
+            item_position
+        from {{ ref('stg_playlist_items') }}
+        where
+            playlist_id = lists.list_id
+            and observed_on >= lists.changed_from
+            and track_id is not null
+        offset 0
+    ) as items
+    group by items.playlist_id, items.track_id, items.observed_on
 
 ),
 
@@ -91,38 +125,92 @@ stays as (
 ),
 
 {% if is_built_before() %}
--- a stay of before, and the next complete reading after what was last observed of it then
+-- stays that began before the changed date, as they were until then
 kept as (
 
     select
         entries.playlist_id,
         entries.track_id,
         entries.is_entry_observed,
-        entries.added_at,
         entries.entered_on,
-        entries.last_observed_on,
-        entries.last_position,
-        min(reads.observed_on) as left_on
+        case
+            when entries.last_observed_on < lists.changed_from then entries.last_observed_on
+            else coalesce(earlier.last_observed_on, lists.changed_from - 1)
+        end as last_observed_on,
+        case
+            when entries.last_observed_on < lists.changed_from then entries.last_position
+            else coalesce(earlier.last_position, entries.last_position)
+        end as last_position,
+        case
+            when entries.last_observed_on < lists.changed_from or earlier.last_observed_on is null
+                then entries.added_at
+            else earlier.added_at
+        end as added_at,
+        entries.left_on as known_left_on,
+        lists.changed_from
 
     from {{ this }} as entries
-    left join reads
-        on
-            entries.playlist_id = reads.playlist_id
-            and reads.is_complete
-            and entries.last_observed_on < reads.observed_on
-    where entries.entered_on < {{ history_retained_from() }}
-    group by
-        entries.playlist_id,
-        entries.track_id,
-        entries.is_entry_observed,
-        entries.added_at,
-        entries.entered_on,
-        entries.last_observed_on,
-        entries.last_position
+    inner join lists
+        on entries.playlist_id = lists.list_id
+    left join lateral (
+        select
+            max(items.observed_on) as last_observed_on,
+            min(items.added_at) as added_at,
+            (array_agg(items.item_position order by items.observed_on desc, items.item_position))[1]
+                as last_position
+        from {{ ref('stg_playlist_items') }} as items
+        where
+            entries.last_observed_on >= lists.changed_from
+            and items.playlist_id = entries.playlist_id
+            and items.track_id = entries.track_id
+            and items.observed_on >= entries.entered_on
+            and items.observed_on < lists.changed_from
+    ) as earlier
+        on true
+    where
+        entries.entered_on < lists.changed_from
+        {% if is_incremental() %}
+        and (entries.left_on is null or entries.left_on >= lists.changed_from)
+        {% endif %}
 
 ),
 
--- parts of one stay overlap or follow each other with no complete reading without the track between
+-- each stay, and the first complete reading after what is known of it
+continued as (
+
+    select
+        kept.playlist_id,
+        kept.track_id,
+        kept.is_entry_observed,
+        kept.added_at,
+        kept.entered_on,
+        kept.last_observed_on,
+        case
+            when kept.known_left_on < kept.changed_from then kept.known_left_on
+            else min(reads.observed_on)
+        end as left_on,
+        kept.last_position
+
+    from kept
+    left join reads
+        on
+            kept.playlist_id = reads.playlist_id
+            and reads.is_complete
+            and kept.last_observed_on < reads.observed_on
+    group by
+        kept.playlist_id,
+        kept.track_id,
+        kept.is_entry_observed,
+        kept.added_at,
+        kept.entered_on,
+        kept.last_observed_on,
+        kept.known_left_on,
+        kept.changed_from,
+        kept.last_position
+
+),
+
+-- parts of one stay follow each other with no complete reading without the track between
 parts as (
 
     select * from stays
@@ -136,7 +224,7 @@ parts as (
         last_observed_on,
         left_on,
         last_position
-    from kept
+    from continued
 
 ),
 
@@ -144,7 +232,7 @@ linked as (
 
     select
         *,
-        entered_on >= lag(left_on, 1, date '0001-01-01') over part_order as begins
+        entered_on > lag(left_on, 1, date '0001-01-01') over part_order as begins
 
     from parts
     window part_order as (partition by playlist_id, track_id order by entered_on, last_observed_on)

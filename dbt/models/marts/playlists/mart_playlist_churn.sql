@@ -1,9 +1,32 @@
 {#
     From one complete reading of a playlist to the next. On the first nothing has entered: it was there already.
+    Incremental as fct_playlist_entry is.
 #}
-{{ config(indexes=[{'columns': ['playlist_id', 'observed_on'], 'unique': true}, {'columns': ['observed_on']}]) }}
+{{
+    config(
+        materialized='incremental',
+        unique_key=['playlist_id', 'observed_on'],
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
+        indexes=[{'columns': ['playlist_id', 'observed_on'], 'unique': true}, {'columns': ['observed_on']}],
+        pre_hook=[
+            "{{ begin_watermark(this) }}",
+            "{{ delete_changed(this, changed_lists('playlist', ref('stg_playlist_items'), 'playlist_id', all_dates=true), 'playlist_id', 'observed_on') }}",
+        ],
+        post_hook=[
+            "{{ delete_vanished(this, ref('stg_list_reads'), {'playlist_id': 'list_id', 'observed_on': 'observed_on'}) }}",
+            "{{ end_watermark(this) }}",
+        ]
+    )
+}}
 
-with readings as (
+with lists as (
+
+    {{ changed_lists('playlist', ref('stg_playlist_items'), 'playlist_id', all_dates=true) }}
+
+),
+
+complete_readings as (
 
     select
         list_id as playlist_id,
@@ -12,6 +35,17 @@ with readings as (
 
     from {{ ref('stg_list_reads') }}
     where list_kind = 'playlist' and is_complete
+
+),
+
+readings as (
+
+    select complete_readings.*
+    from complete_readings
+    inner join lists
+        on
+            complete_readings.playlist_id = lists.list_id
+            and complete_readings.observed_on >= lists.changed_from
 
 ),
 
