@@ -26,6 +26,7 @@ INCREMENTAL = (
     "fct_playlist_entry",
     "mart_playlist_churn",
     "fct_top_track",
+    "fct_top_artist",
     # of int_plays
     "fct_play",
     "mart_listening_daily",
@@ -135,9 +136,10 @@ def read_at_random(warehouse: Warehouse, chance: random.Random, day: date) -> No
             tracks: list[str | None] = [*chance.choices(words, k=chance.randint(0, 4))]
             warehouse.reading(name, day, tracks, complete=chance.random() < 0.7)
     if chance.random() < 0.6:
-        warehouse.execute(f"delete from staging.top_tracks where observed_on = '{day}'", role="spotify_owner")
-        forget_reading(warehouse, "top_tracks", "user_hash", f"{LISTENER}:short_term", day)
+        for kind in ("top_tracks", "top_artists"):
+            forget_reading(warehouse, kind, "user_hash", f"{LISTENER}:short_term", day)
         warehouse.top(day, chance.sample(words, k=4))
+        warehouse.top_artists(day, chance.sample(["monk", "guest"], k=2))
     for word in chance.sample(words, k=chance.randint(0, 2)):
         moment = datetime.combine(day, time(chance.randrange(24), chance.randrange(60)), UTC)
         if not warehouse.query("select 1 from staging.plays where played_at = %s", moment, role=INGEST):
@@ -145,9 +147,10 @@ def read_at_random(warehouse: Warehouse, chance: random.Random, day: date) -> No
 
 
 def forget_reading(warehouse: Warehouse, table: str, column: str, list_id: str, day: date) -> None:
-    """Delete a reading, which the caller replaces."""
+    """Delete a reading, which the caller replaces; the id of a top list begins with its user."""
+    owner = list_id.partition(":")[0]
     warehouse.execute(
-        f"delete from staging.{table} where {column} = '{list_id}' and observed_on = '{day}';"
+        f"delete from staging.{table} where {column} = '{owner}' and observed_on = '{day}';"
         f"delete from staging.list_reads where list_id = '{list_id}' and observed_on = '{day}'",
         role="spotify_owner",
     )

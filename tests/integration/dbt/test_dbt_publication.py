@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +16,7 @@ from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.publication import publish
 from spotify_stack.dbt_manifest import MANIFEST
-from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill
+from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill, spotify_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -95,6 +95,31 @@ def test_promise_7_readers_see_no_data_of_a_failed_build(warehouse: Warehouse) -
     assert warehouse.query(tracks.format("marts"), role="spotify_reader") == [(0,)]
     assert marts(warehouse) == before
     assert warehouse.query("select run_id from ops.publication") == [("good",)]
+
+
+def test_a_failed_build_leaves_nothing_behind(warehouse: Warehouse) -> None:
+    """Schema `intermediate` is not switched, its watermark is: plays are right all the same."""
+    fill(warehouse, extended=False)
+    assert transform(warehouse, DAY, "good")
+    publication(warehouse, DAY, "good")
+    observe(warehouse, 1)
+    warehouse.play("later1", datetime.combine(DAY + timedelta(days=1), time(12), UTC))
+    warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")
+    assert transform(warehouse, DAY, "bad", "run")
+    assert not transform(warehouse, DAY, "bad", "test")
+
+    warehouse.execute(f"update staging.tracks set track_id = '{spotify_id('ruby')}' where name = 'Ruby'")
+    observe(warehouse, 2)
+    for run_id in ("repaired", "once more"):
+        assert transform(warehouse, DAY, run_id)
+        publication(warehouse, DAY, run_id)
+    published = marts(warehouse)
+
+    assert warehouse.dbt("run", "--full-refresh", "--target", "warehouse").success
+    assert marts(warehouse) == published
+    assert warehouse.query(
+        "select count(*) from marts.fct_play where track_id = %s", spotify_id("later1")
+    ) == [(1,)]
 
 
 def test_after_catching_up_one_task_can_be_cleared_alone(warehouse: Warehouse) -> None:

@@ -94,6 +94,13 @@ def test_no_data_test_repeats_what_the_database_holds(manifest: dict[str, Any]) 
     ] == []
 
 
+def test_every_data_test_says_what_it_is_for(manifest: dict[str, Any]) -> None:
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+
+    assert len(tests) > 30
+    assert [test["name"] for test in tests if not test["description"]] == []
+
+
 def test_tables_of_failures_have_names_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
 
