@@ -41,7 +41,7 @@ def test_a_broken_row_fails_exactly_the_tests_about_it(warehouse: Warehouse) -> 
 
     assert outcome == {
         "source_spotify_id_spotify_tracks_track_id": "fail",
-        "relationships_stg_track_observations_track_id__track_id__ref_stg_tracks_": "fail",
+        "new_rows_refer_to_stg_track_observations_track_id__track_id__ref_stg_tracks_": "fail",
     }
     assert warehouse.query(
         "select count(*) from dbt_audit.source_spotify_id_spotify_tracks_track_id",
