@@ -8,6 +8,7 @@
     │   ├── RateLimited             429: the bucket is closed until `deadline`
     │   ├── LakeUnavailable         the object store cannot be reached
     │   ├── WarehouseUnavailable    Postgres cannot be reached, or the connection was lost
+    │   ├── WarehouseNewer          the warehouse has the schema of a newer release: a rollout is under way
     │   ├── MartsPinned             readers keep the published marts for longer than a publication waits
     │   ├── EngineLost              Spark cannot be reached, or lost a job
     │   ├── LeaseLost               a newer attempt has begun the stage and takes precedence
@@ -35,7 +36,7 @@
         ├── UnreadableFile          a file given on the command line is absent or no JSON
         ├── UnknownRecord           no quarantined record has that id
         ├── DamagedObject           a stored object is absent or differs from its manifest
-        └── SchemaVersionError      the warehouse is newer than this code, or was never migrated
+        └── SchemaVersionError      the warehouse is older than this code, or was never migrated
 
 Each message is one sentence that says what is wrong and what to do.
 """
@@ -128,6 +129,13 @@ class LakeUnavailable(TransientError):
 
 class WarehouseUnavailable(TransientError):
     """Postgres cannot be reached, or the connection was lost."""
+
+
+class WarehouseNewer(TransientError):
+    """The warehouse has the schema of a newer release.
+
+    During a rollout, a worker with the old code meets it: the next try runs on a new one.
+    """
 
 
 class EngineLost(TransientError):
@@ -244,4 +252,4 @@ class DamagedObject(TerminalError):
 
 
 class SchemaVersionError(TerminalError):
-    """The warehouse is newer than this code, or was never migrated."""
+    """The warehouse is older than this code, or was never migrated."""

@@ -63,6 +63,10 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         "then clear the failed tasks.",
         about="all",
     ),
+    errors.WarehouseNewer: Explanation(
+        f"This worker has the code of an older release than the one that migrated the warehouse. {_LOADED}.",
+        "Install the newer release on every worker, then clear the task.",
+    ),
     errors.SchemaVersionError: Explanation(
         f"Code and warehouse are of different releases. {_NOTHING_LOST}.",
         "Install the release that the message names or run `spotify-pipeline warehouse migrate`, then clear "

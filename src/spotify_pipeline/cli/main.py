@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Remove data that is past its retention.",
     ),
     "erase-user": ("spotify_pipeline.cli.maintenance", "erase", "Remove all data of a user."),
+    "backup": ("spotify_pipeline.cli.backup", "backup", "Save the warehouse into a folder."),
+    "restore": ("spotify_pipeline.cli.backup", "restore", "Bring a backup into an empty warehouse."),
     "warehouse": (
         "spotify_pipeline.cli.warehouse",
         "app",

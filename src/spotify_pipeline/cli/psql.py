@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -12,8 +11,8 @@ import typer
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
-from spotify_pipeline.errors import ConfigurationError
 
 
 def psql(
@@ -33,7 +32,7 @@ def psql(
         if url:
             typer.echo(warehouse_url(info, password=True))
             return
-        program = psql_program()
+        program = postgres_program("psql", "give --url to another client")
         # the password is in the environment, because arguments appear in the list of processes
         environment = own_environment(os.environ) | {"PGPASSWORD": info.password or ""}
         address = warehouse_url(info, password=False)
@@ -56,23 +55,3 @@ def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without variables that would send psql to another server (PGHOSTADDR, …)."""
     kept = ("PGAPPNAME", "PGTZ")
     return {name: value for name, value in environ.items() if not name.startswith("PG") or name in kept}
-
-
-def psql_program() -> str:
-    """Return the path of psql: that on the PATH, else the one that comes with the embedded stack.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    if found := shutil.which("psql"):
-        return found
-    try:
-        # a deployment has this command without the packages of the embedded stack
-        from spotify_stack.postgres import binaries  # noqa: PLC0415
-
-        bundled = binaries() / "psql"
-    except (ModuleNotFoundError, ConfigurationError):
-        bundled = None
-    if bundled is None or not bundled.is_file():
-        raise ConfigurationError("psql is not installed: install it, or give --url to another client")
-    return str(bundled)

@@ -61,14 +61,18 @@ def status(as_json: Json = False) -> None:
     with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
-            revision = migrations.current_revision(conn)
+            revision, running = migrations.current_revision(conn), migrations.is_migrating(conn)
             if not as_json:
                 typer.echo(
                     f"schema revision {revision or 'none'}, this release works with {migrations.head()}"
                 )
+                if running:
+                    typer.echo("a migration is running, or waits for a table that is in use")
             migrations.require_current(conn)
             newest = highest_load_seq(conn)
         if as_json:
-            print_json({"revision": revision, "head": migrations.head(), "newest_load": newest})
+            print_json(
+                {"revision": revision, "head": migrations.head(), "migrating": running, "newest_load": newest}
+            )
         else:
             typer.echo(f"newest load: {newest or 'none'}")

@@ -13,11 +13,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.errors import SchemaVersionError
+from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer
 from spotify_pipeline.warehouse.connection import create_engine, naming_the_server
 
 # held to the end of the migration's transaction; a second migration waits, then finds nothing to do
 _MIGRATION_LOCK = 0x5350_4F54_0002
+# a table that is in use: the migration gives up, and is tried again
+_TABLE_LOCK_SECONDS = 20
 _NEVER_MIGRATED = "run `spotify-pipeline warehouse migrate`"
 # revisions of the drafts before the first release; r0001 takes the place of all of them
 _DRAFT = re.compile(r"000[1-9]")
@@ -43,21 +45,24 @@ def config_for(connection: sa.Connection) -> Config:
     return config
 
 
-def migrate(owner: ConnectionInfo) -> str:
-    """Upgrade the warehouse to `head()` in one transaction.
+def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
+    """Upgrade the warehouse in one transaction.
 
     Any number of processes may do this at once. A warehouse that has this revision is left as it is.
 
     Args:
         owner: connection `warehouse_owner`, the one role that may change tables.
+        revision: the revision to reach; by default `head()`. A warehouse that is ahead of it stays as it is.
 
     Returns:
         The revision that the warehouse now has.
 
     Raises:
-        SchemaVersionError: the warehouse has a revision unknown to this code, or was never bootstrapped.
-        WarehouseUnavailable: it cannot be reached.
+        SchemaVersionError: `revision` is unknown to this code, or the warehouse was never bootstrapped.
+        WarehouseNewer: the warehouse has a revision of a newer release.
+        WarehouseUnavailable: it cannot be reached, or others use a table for longer than a migration waits.
     """
+    _refuse_unknown_target(revision)
     engine = create_engine(owner, statement_timeout=0, lock_timeout=300)
     with naming_the_server(owner), engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -70,8 +75,22 @@ def migrate(owner: ConnectionInfo) -> str:
         if connection.execute(sa.text("SELECT to_regclass('ops.alembic_version')")).scalar():
             stored = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
             _refuse_unknown(stored)
-        command.upgrade(config_for(connection), "head")
-    return head()
+        # while a migration waits for a table, everybody else waits behind it
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
+        command.upgrade(config_for(connection), revision)
+        reached = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
+    return str(reached)
+
+
+def is_migrating(conn: psycopg.Connection) -> bool:
+    """Return whether a migration runs now, or waits for a table."""
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (classid::bigint << 32) + objid::bigint = %s)",
+        [_MIGRATION_LOCK],
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def current_revision(conn: psycopg.Connection) -> str | None:
@@ -84,11 +103,12 @@ def current_revision(conn: psycopg.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def require_current(conn: psycopg.Connection) -> None:
-    """Make sure that the warehouse has exactly this code's revision.
+def require_current(conn: psycopg.Connection) -> str:
+    """Make sure that the warehouse has exactly this code's revision, and return it.
 
     Raises:
-        SchemaVersionError: it is older, newer, or was never migrated.
+        SchemaVersionError: it is older, or was never migrated.
+        WarehouseNewer: it is newer.
     """
     stored = current_revision(conn)
     if stored is None:
@@ -98,6 +118,7 @@ def require_current(conn: psycopg.Connection) -> None:
         raise SchemaVersionError(
             f"the warehouse has schema revision {stored}, this code needs {head()}: {_NEVER_MIGRATED}"
         )
+    return stored
 
 
 def _refuse_unknown(stored: str | None) -> None:
@@ -109,10 +130,18 @@ def _refuse_unknown(stored: str | None) -> None:
             "migration upgrades: drop the database, run `spotify-pipeline warehouse bootstrap` and "
             "`spotify-pipeline warehouse migrate`, then load it again with `spotify-pipeline replay`"
         )
-    raise SchemaVersionError(
+    raise WarehouseNewer(
         f"the warehouse has schema revision {stored}, which this code does not know "
         f"(it goes up to {head()}): install the newer release; a schema is never taken back"
     )
+
+
+def _refuse_unknown_target(revision: str) -> None:
+    if revision != "head" and revision not in {script.revision for script in scripts().walk_revisions()}:
+        raise SchemaVersionError(
+            f"schema revision {revision} is of a newer release than this one, which goes up to {head()}: "
+            "install that release"
+        )
 
 
 def _config() -> Config:

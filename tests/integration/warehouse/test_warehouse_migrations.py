@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from spotify_pipeline.errors import SchemaVersionError
+from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import create_engine
 from spotify_pipeline.warehouse.migrate import (
@@ -144,9 +144,9 @@ def test_migrations_at_once_do_not_race(bootstrapped: Warehouse) -> None:
 def test_a_newer_warehouse_is_refused_and_left_alone(warehouse: Warehouse) -> None:
     with warehouse.connect(roles.OWNER) as conn:
         conn.execute("UPDATE ops.alembic_version SET version_num = 'r9999'")
-    with pytest.raises(SchemaVersionError, match="revision r9999, which this code does not know"):
+    with pytest.raises(WarehouseNewer, match="revision r9999, which this code does not know"):
         migrate(warehouse.info(roles.OWNER))
-    with pytest.raises(SchemaVersionError, match="install the newer release"):
+    with pytest.raises(WarehouseNewer, match="install the newer release"):
         warehouse.load([track()])
     assert warehouse.row("SELECT version_num FROM ops.alembic_version") == ("r9999",)
     assert warehouse.row("SELECT count(*) FROM staging.tracks") == (0,)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from spotify_pipeline.cli import main as cli
 from spotify_pipeline.cli import psql as psql_command
+from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.connections import ConnectionInfo
 
 READER: dict[str, Any] = {
@@ -65,4 +66,4 @@ def test_psql_gets_the_password_through_its_environment(monkeypatch: pytest.Monk
 
 def test_psql_of_the_embedded_stack_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert psql_command.psql_program().endswith("bin/psql")
+    assert postgres_program("psql", "").endswith("bin/psql")
