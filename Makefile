@@ -186,6 +186,19 @@ psql: .venv ## open psql on the warehouse of the running stack
 shell: .venv ## open a shell in which `spotify-pipeline` is on the PATH
 	@PATH="$(abspath $(BIN)):$$PATH" exec "$${SHELL:-/bin/bash}"
 
+.PHONY: reference
+reference: .venv ## write the pages of docs/ that are made from code: settings, commands, reason codes
+	@$(BIN)/python -m tools.reference
+
+.PHONY: docs-site
+docs-site: .venv/.docs reference ## build docs/ as a site into build/site; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+.venv/.docs: requirements-docs.lock .venv/.ready
+	@echo "installing the packages of requirements-docs.lock into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-docs.lock
+	@touch $@
+
 .PHONY: dbt-diagram
 dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md again
 	@$(BIN)/python -m tools.entity_diagram
@@ -228,17 +241,19 @@ image-dags: ## import every DAG file in the image
 
 .PHONY: ci
 ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the image if Docker runs
-	@$(MAKE) lint types workflows audit dags dbt-changes
+	@$(MAKE) lint types workflows docs-site audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
 	@$(MAKE) --keep-going test test-slow-servers test-slow-e2e
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock
-lock: .venv ## write requirements.lock and requirements-spark.lock from pyproject.toml
+lock: .venv ## write requirements.lock, and those of Spark and of the site, from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra airflow --extra orchestration --extra sandbox --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' | \
+	@for extra in spark docs; do \
+		$(BIN)/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' $$extra | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
-		--no-emit-index-url --no-header --no-annotate --output-file requirements-spark.lock -
+			--no-emit-index-url --no-header --no-annotate --output-file requirements-$$extra.lock -; \
+	done

@@ -11,6 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+# installed by a target of its own
+OWN_LOCKS = ("spark", "docs")
+LOCKS = ["requirements.lock", *(f"requirements-{extra}.lock" for extra in OWN_LOCKS)]
 PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([^\s;\\]+)")
 
 
@@ -45,14 +48,14 @@ def test_the_sandbox_container_installs_the_same_pins() -> None:
     assert container.items() <= (pins(PROJECT["dependencies"]) | extra).items()
 
 
-@pytest.mark.parametrize("extra", ["", *(extra for extra in EXTRAS if extra != "spark")])
+@pytest.mark.parametrize("extra", ["", *(extra for extra in EXTRAS if extra not in OWN_LOCKS)])
 def test_the_lock_has_every_pin_of_pyproject(extra: str) -> None:
     wanted = pins(EXTRAS[extra] if extra else PROJECT["dependencies"])
     locked = pins([line for line in listed("requirements.lock") if not line.startswith("--")])
     assert {name: locked.get(name) for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-spark.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_the_lock_carries_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     packages = [line for line in listed(lock) if not line.startswith("--")]
@@ -60,10 +63,13 @@ def test_the_lock_carries_hashes_and_no_address(lock: str) -> None:
     assert "://" not in text
 
 
-def test_spark_has_a_lock_of_its_own_and_is_in_no_other() -> None:
-    locked = pins([line for line in listed("requirements-spark.lock") if not line.startswith("--")])
-    assert pins(EXTRAS["spark"]).items() <= locked.items()
+@pytest.mark.parametrize("extra", OWN_LOCKS)
+def test_a_large_extra_has_a_lock_of_its_own(extra: str) -> None:
+    locked = pins([line for line in listed(f"requirements-{extra}.lock") if not line.startswith("--")])
+    assert pins(EXTRAS[extra]).items() <= locked.items()
     everything = pins([line for line in listed("requirements.lock") if not line.startswith("--")])
-    assert "pyspark" not in everything
+    assert not pins(EXTRAS[extra]).keys() & everything.keys()
+    shared = locked.keys() & everything.keys()
+    assert {name: locked[name] for name in shared} == {name: everything[name] for name in shared}
     # what both install has one version
     assert {name: everything.get(name, version) for name, version in locked.items()} == locked

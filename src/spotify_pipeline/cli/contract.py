@@ -30,7 +30,7 @@ def rules_(
     kind: Annotated[str | None, typer.Argument(help="track, album, play …; all kinds without it.")] = None,
     as_json: Json = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the tables of docs/contract.md instead.")
+        bool, typer.Option("--markdown", help="Print the tables of docs/reason-codes.md instead.")
     ] = False,
 ) -> None:
     """Show every rule: the reason code of a record that breaks it, and what it demands."""

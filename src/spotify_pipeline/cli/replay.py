@@ -84,7 +84,10 @@ def replay(
         list[str] | None, typer.Option(help="Only this source; may be repeated. Default: all.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Dates at a time, with the local engine.")
+        int,
+        typer.Option(
+            min=1, max=64, show_default="one a core, 4 at most", help="Dates at a time (local engine)."
+        ),
     ] = min(4, os.cpu_count() or 1),
     engine: Annotated[Engine, typer.Option(help="Spark is for long ranges: `make spark`, and Java 17.")] = (
         Engine.LOCAL

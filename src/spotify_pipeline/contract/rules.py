@@ -1,4 +1,4 @@
-"""All rules of the contract, read from the schemas: as a list, and as the tables of docs/contract.md."""
+"""All rules of the contract, read from the schemas: as a list, and as the tables of docs/reason-codes.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ _KEYWORDS = {
 
 _INSTANTS = frozenset({"added_at", "played_at"})
 _BOUNDS = ("minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern", "const", "enum")
-MARK = "<!-- made by `spotify-pipeline contract rules --markdown` -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def _listed(value: Any) -> str:
 
 
 def markdown_tables() -> str:
-    """Return what follows `MARK` in docs/contract.md."""
+    """Return the tables of docs/reason-codes.md."""
     return f"## All fields\n\n{_field_tables()}\n\n## All reason codes\n\n{_code_tables()}\n"
 
 
