@@ -50,12 +50,12 @@ def test_every_link_leads_to_a_file_and_heading(page: Path) -> None:
 def test_commands_and_settings_on_a_page_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     commands = set(
-        re.findall(r"^ *spotify-pipeline ([a-z-]+)|`spotify-pipeline ([a-z-]+)", text, re.MULTILINE)
+        re.findall(r"^ *spotify-pipeline ([a-z][a-z-]*)|`spotify-pipeline ([a-z][a-z-]*)", text, re.MULTILINE)
     )
     assert {first or second for first, second in commands} <= cli.COMMANDS.keys()
     made = re.findall(r"(?:^|`)make ((?:[a-z][\w-]*(?: |(?=[`\n])))+)", text, re.MULTILINE)
     assert {target for targets in made for target in targets.split()} <= TARGETS
-    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text)) <= VARIABLES
+    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]\b", text)) <= VARIABLES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
