@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from spotify_pipeline.contract.media import Media, media_of
+from spotify_pipeline.contract.media import Media, is_gone, media_of
 from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
 EntryKind = Literal["playlist_item", "saved_track", "top_track", "top_artist", "followed_artist", "play"]
@@ -183,6 +183,8 @@ def check_entry(entry: Entry) -> EntryFields | ValidationResult:
 
     A null entry breaks none. Of an entry that holds no track, only what is said around it can break one.
     """
+    if entry.kind in OF_ARTISTS and isinstance(entry.record, dict) and is_gone(entry.record):
+        entry = replace(entry, record=None)
     held = _held(entry.kind, entry.record) if isinstance(entry.record, dict) else None
     if held is not None and media_of(held) == "null":
         without = {name: None if value is held else value for name, value in entry.record.items()}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spotify_pipeline.contract.media import LOCAL_URI, media_of
+from spotify_pipeline.contract.media import LOCAL_URI, is_gone, media_of
 
 Kind = Literal["track", "album", "artist"]
 KINDS: tuple[Kind, ...] = ("track", "album", "artist")
@@ -127,6 +127,9 @@ def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | Non
         if media != "track":
             yield SetAside(kind, pointer, media)
             return
+    if kind == "artist" and is_gone(value):
+        yield SetAside(kind, pointer, "null")
+        return
     yield Found(kind, pointer, value, album_id)
     if kind != "album":
         return

@@ -62,6 +62,10 @@ class ListPages:
         elif (total := total_of(page)) is not None:
             self.totals.add(total)
 
+    def end(self) -> None:
+        """Note that the last page has been taken, although it has a link to another."""
+        self._ended = True
+
     def fault(self, most: int | None = None) -> str | None:
         """Return why the pages are not the whole list, None where nothing contradicts that they are.
 

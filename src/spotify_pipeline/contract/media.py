@@ -1,4 +1,4 @@
-"""What an entry of a list holds: a track, or something that is no record of ours.
+"""What an entry of a list holds: a track or artist, or something that is no record of ours.
 
 The records of a response and the entries of its lists are classified by the same function, so that what keeps
 its place in a playlist as `null` is never quarantined as a track.
@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 Media = Literal["track", "local", "episode", "null"]
 LOCAL_URI = "spotify:local:"
-_ADDRESSES = {"uri": "spotify:track:", "href": "/tracks/"}
 # a record of these kinds where a track belongs breaks the contract of tracks; other types are unknown media
 _RECORDS = frozenset({"track", "album", "artist"})
 
@@ -36,6 +35,16 @@ def media_of(held: Mapping[str, Any] | None, *, entry_is_local: bool = False) ->
         return "local"
     if isinstance(held.get("type"), str) and held["type"] not in _RECORDS:
         return "null"
-    # a track that its address names has an id: where the field is missing, the contract refuses it
-    named = any(isinstance(held.get(key), str) and mark in held[key] for key, mark in _ADDRESSES.items())
-    return "null" if held.get("id") in (None, "") and not named else "track"
+    return "track" if _has_id(held, "track") else "null"
+
+
+def is_gone(artist: Mapping[str, Any]) -> bool:
+    """Return whether an artist of a list has no id, because Spotify no longer shows it."""
+    return "id" in artist and artist.get("type") in (None, "artist") and not _has_id(artist, "artist")
+
+
+def _has_id(record: Mapping[str, Any], kind: str) -> bool:
+    """Return whether a record has an id, or an address that names one, so that it must have one."""
+    addresses = ((record.get("uri"), f"spotify:{kind}:"), (record.get("href"), f"/{kind}s/"))
+    named = any(isinstance(address, str) and mark in address for address, mark in addresses)
+    return named or record.get("id") not in (None, "")

@@ -45,10 +45,8 @@ class AlbumsSeen:
             self._details[raw.requested_id] = raw.observed_at
             self._note_page(raw.requested_id, body.get("tracks"))
         elif raw.kind == "album_tracks" and raw.requested_id:
-            past_the_end = body.get("items") == [] and (offset_of(raw.query) or 0) >= (
-                total_of(body) or sys.maxsize
-            )
-            # such a page is the end, whatever link it has
+            past_the_end = (offset_of(raw.query) or 0) >= (total_of(body) or sys.maxsize)
+            # such a page is empty or repeats others: it is the end, whatever link it has
             self._note_page(raw.requested_id, {**body, "next": None} if past_the_end else body)
 
     def _note_page(self, album_id: str, page: Any) -> None:

@@ -60,8 +60,11 @@ class ListsSeen:
         reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
         reading.raw_key = max(reading.raw_key, raw.key)
 
-    def reads(self) -> list[ListRead]:
-        """Return one read for each list, sorted."""
+    def reads(self, *, ended: bool = False) -> list[ListRead]:
+        """Return one read for each list, sorted; `ended`: the crawl has come to the end of each."""
+        if ended:
+            for reading in self._lists.values():
+                reading.pages.end()
         return [
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],

@@ -41,7 +41,7 @@ from spotify_pipeline.spotify.user_tokens import UserLogin
 DEFAULT_API_URL = "https://api.spotify.com/v1"
 DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
 REFUSALS_RETRIED = 2
-"""Times that one call is repeated after a 401, 403 or 404 that Spotify has been seen to send in error."""
+"""Times that one call is repeated after a refusal that Spotify has been seen to send in error."""
 WAITS_MAX = 5
 """Times that one call waits out a short Retry-After before its bucket counts as closed."""
 

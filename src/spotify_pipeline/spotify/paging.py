@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
+import orjson
+
 from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, page_in, total_of
 from spotify_pipeline.errors import ApiUnavailable, NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, ID_PATTERN, Request, RequestKind, bucket_of
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 PAGES_MAX = 2000
 """Pages followed in one list; the longest real ones (albums of a famous composer) stay below."""
+_PAGES_TOLERATED = 20
+"""Pages that a list may have beyond twice the number that its first page promises."""
 
 
 def walk_list(
@@ -116,13 +120,14 @@ def _pages(
 ) -> Iterator[dict[str, Any]]:
     """Yield the page at `first` and all that follow; with `check`, a page that ends too early is doubtful."""
     seen: set[Request] = set()
+    entries: set[bytes] = set()
     request: Request | None = first
-    empty_before = False
+    empty_before, most_pages = False, PAGES_MAX
     while request is not None:
         if request in seen:
             raise UnreadableResponse(f"the pages of {first.path} lead in a circle to {request.target}")
-        if len(seen) >= PAGES_MAX:
-            raise UnreadableResponse(f"the pages of {first.path} have no end: {PAGES_MAX} were read")
+        if len(seen) >= most_pages:
+            raise UnreadableResponse(f"the pages of {first.path} have no end: {len(seen)} were read")
         seen.add(request)
         asked = offset_of(request.params)
         offset = pages.items if asked is None else asked
@@ -132,12 +137,25 @@ def _pages(
             return check and ends_too_early(page, offset, total if most is None else min(most, total))
 
         page, following = read_page(session, request, trail, too_early, exists=exists or request != first)
+        stated = total_of(page)
+        past_end = offset >= max(pages.greatest_total, stated or 0) and (stated is not None or pages.totals)
+        new = {orjson.dumps(item) for item in page["items"] if item is not None} - entries
+        if past_end and page["items"] and following is not None and not new:
+            # some lists repeat their last entries past their end: such a page is not theirs
+            pages.end()
+            if check:
+                trail.requests.pop()
+            return
+        entries |= new
         pages.take(page, asked)
         yield page
         empty = not page["items"]
-        if empty and (empty_before or (pages.totals and offset >= pages.greatest_total)):
+        if empty and (empty_before or past_end):
             # some lists have a `next` link on every page, also past their end
             return
+        if len(seen) == 1 and page["items"] and pages.greatest_total:
+            promised = -(-pages.greatest_total // len(page["items"]))
+            most_pages = min(PAGES_MAX, 2 * promised + _PAGES_TOLERATED)
         empty_before = empty
         if following is not None and most is not None:
             # asked for by offset, so that the last page is no larger than wanted

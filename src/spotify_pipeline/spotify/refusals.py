@@ -27,6 +27,10 @@ _BAD_ID = re.compile(r"\b(?:invalid|bad|malformed)\b.*\bid\b|\bnon existing id\b
 _BAD_LIMIT = re.compile(r"\binvalid limit\b", re.IGNORECASE)
 _NEEDS_USER = re.compile(r"\buser authentication required\b", re.IGNORECASE)
 _PREMIUM_OF_A_PLAYER = re.compile(r"\bpremium required\b", re.IGNORECASE)
+_PREMIUM_OF_OWNER = re.compile(r"\bpremium subscription required\b", re.IGNORECASE)
+# 410 and 451: a takedown
+_NOTHING_THERE = frozenset({404, 410, 451})
+_NOT_NOW = frozenset({408, 425})
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def may_pass(response: Response) -> bool:
     error = read_error(response.body)
     if response.status == 401:
         return not _NEEDS_USER.search(error.message)
-    return response.status == 404 or (response.status == 403 and _is_of_a_player(error))
+    if response.status == 403:
+        return _is_of_a_player(error)
+    return response.status == 404 or response.status in _NOT_NOW
 
 
 def refusal(response: Response, path: str) -> PipelineError:
@@ -80,8 +86,14 @@ def refusal(response: Response, path: str) -> PipelineError:
         return _unauthorized(path, words)
     if response.status == 403:
         return _forbidden(path, error)
-    if response.status == 404 or (response.status == 400 and _BAD_ID.search(words)):
+    if response.status in _NOTHING_THERE or (response.status == 400 and _BAD_ID.search(words)):
         return NotFound(f"Spotify has nothing at {path} ({words})")
+    if response.status in _NOT_NOW:
+        return ApiUnavailable(f"GET {path} responds with {response.status} ({words}): try again later")
+    return _wrong_request(response, path, words)
+
+
+def _wrong_request(response: Response, path: str, words: str) -> PipelineError:
     if response.status == 400 and _BAD_LIMIT.search(words):
         return ConfigurationError(
             f"Spotify refuses the size of a page of GET {path} ({words}): set app_class of connection "
@@ -117,6 +129,11 @@ def _forbidden(path: str, error: ErrorBody) -> PipelineError:
     if _is_of_a_player(error):
         return ApiUnavailable(
             f"Spotify asks for Premium for GET {path}, which needs none ({words}): try again later"
+        )
+    if _PREMIUM_OF_OWNER.search(words):
+        return PermissionDenied(
+            f"Spotify does not let this app read {path} ({words}): the Premium of the app's owner has "
+            "lapsed; once it is renewed, the app works again"
         )
     return PermissionDenied(
         f"Spotify does not let this app read {path} ({words}): the endpoint may be closed to its "

@@ -210,7 +210,7 @@ class _Validation:
             key = keys.validated_key(*where, name, manifest.user)
             written[key] = file.store(lake, key)
         lists = NdjsonFile()
-        for read in self._lists.reads():
+        for read in self._lists.reads(ended=manifest.complete):
             lists.write(entry_line(read))
         key = keys.lists_key(*where, manifest.user)
         written[key] = lists.store(lake, key)

@@ -166,6 +166,32 @@ def test_a_list_with_a_next_link_for_ever_ends_at_its_total(
     assert len(listings) <= 1 + -(-len(albums) // 10)
 
 
+@pytest.mark.parametrize("past_end", ["repeated", "null", "growing"])
+def test_pages_past_the_end_cost_little(
+    server: ScriptedServer,
+    scripted_user: Callable[[MemoryStore], SpotifyClient],
+    sandbox: RunningSandbox,
+    past_end: str,
+) -> None:
+    entries: list[Any] = [{"added_at": None, "track": {"id": f"{number:022}"}} for number in range(70)]
+    for offset in range(0, 3000, 50):
+        items = entries[offset : offset + 50]
+        if past_end == "repeated" or not items:
+            items = items or ([None] * 50 if past_end == "null" else entries[50:])
+        total = offset + 60 if past_end == "growing" else 70
+        link = f"{server.api_url}/me/tracks?limit=50&offset={offset + 50}"
+        page = {"items": items, "next": link, "total": total, "limit": 50, "offset": offset}
+        server.on(f"/v1/me/tracks?limit=50{f'&offset={offset}' if offset else ''}", Reply(body=page))
+    store = Store()
+    result = store.crawl(scripted_user(MemoryStore(login_of(sandbox))), LIBRARY)
+    if past_end == "growing":
+        assert "have no end" in str(result.message)
+        assert result.calls < 30
+    else:
+        assert (result.complete, result.calls) == (True, 3)
+        assert store.items(result) == entries
+
+
 def test_a_list_of_empty_pages_without_a_total_ends(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_refusal_without_reason_that_stays_is_an_outage(
 
 def test_a_lapsed_subscription_is_no_outage(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     sandbox.control.lapse_premium()
-    with pytest.raises(PermissionDenied, match="Premium may have lapsed"):
+    with pytest.raises(PermissionDenied, match="Premium of the app's owner has lapsed"):
         sandbox_client().get("/search", {"q": "a", "type": "track"})
 
 

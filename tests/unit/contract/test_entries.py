@@ -100,6 +100,7 @@ def test_an_artist_of_a_list_is_the_artist_itself(request_kind: str) -> None:
     assert (found.item_kind, found.artist_id, found.track_id) == ("artist", ID, None)
     assert not found.is_set_aside
     assert fields(request_kind, None).is_set_aside
+    assert fields(request_kind, {"id": None, "name": "", "type": "artist"}).is_set_aside
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,8 @@ def test_an_artist_of_a_list_is_the_artist_itself(request_kind: str) -> None:
             "saved_track.track.id.minLength",
         ),
         ("top_tracks", {"id": 5}, "top_track.id.type"),
-        ("top_artists", {"id": None}, "top_artist.id.type"),
+        ("top_artists", {"id": 5}, "top_artist.id.type"),
+        ("top_artists", {"id": None, "uri": f"spotify:artist:{ID}"}, "top_artist.id.type"),
         ("top_artists", {"id": ID, "type": "track"}, "top_artist.type.const"),
         ("followed_artists", {"name": "x"}, "followed_artist.id.required"),
         ("followed_artists", [], "followed_artist.type"),

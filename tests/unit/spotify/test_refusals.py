@@ -71,7 +71,10 @@ def test_any_bytes_give_one_short_line(body: bytes) -> None:
         (400, "invalid id", NotFound),
         (400, "Invalid limit", ConfigurationError),
         (400, "Invalid include_groups", RequestRefused),
-        (410, "Gone", RequestRefused),
+        (410, "Gone", NotFound),
+        (451, "Unavailable for legal reasons", NotFound),
+        (408, "Request timeout", ApiUnavailable),
+        (409, "Conflict", RequestRefused),
         (302, "", UnsafeLink),
     ],
 )
