@@ -10,6 +10,7 @@ ENV PYTHONPATH=/usr/local/airflow/src:/usr/local/airflow/config${PYTHONPATH:+:${
     DBT_SEND_ANONYMOUS_USAGE_STATS=false \
     DO_NOT_TRACK=1
 
-# Cosmos reads the manifest at parse, and dbt starts from partial_parse.msgpack. Neither needs a database. The volume
-# of docker-compose.override.yml for dbt's documentation belongs to whom this folder does: the image's user.
-RUN dbt parse --project-dir dbt --profiles-dir dbt --no-use-colors && mkdir dbt-docs
+# Cosmos builds the DAG from the manifest, and tasks read the parsed project instead of parsing it. Neither needs a
+# database. The volume of docker-compose.override.yml for dbt's documentation belongs to whom this folder does: the
+# image's user.
+RUN python -m spotify_stack.dbt_manifest && mkdir dbt-docs

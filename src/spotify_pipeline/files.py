@@ -1,9 +1,11 @@
-"""Atomic file writes."""
+"""Atomic file writes, and the digest of a folder."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -33,3 +35,22 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def folder_digest(folder: Path, *, without: Collection[str] = ()) -> str:
+    """Return a digest of the path and the content of every file in a folder.
+
+    Times do not count: files that came by `cp -a` or from an archive may be changed and have old times.
+
+    Args:
+        folder: The folder; hidden folders in it are left out.
+        without: Names of folders that are left out, too.
+    """
+    found = hashlib.sha256()
+    for parent, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if name not in without and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(parent, name)
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.update(f"{path.relative_to(folder)}\0{content}\n".encode())
+    return found.hexdigest()

@@ -1,50 +1,41 @@
-"""dbt's manifest, from which Cosmos builds the DAG; `dbt parse` writes it without a database."""
+"""dbt's manifests: `dbt parse` writes them without a database.
+
+    python -m spotify_stack.dbt_manifest
+
+One names the tables as people read them: Cosmos builds the DAG from it. The other is of the target `build`,
+in which Airflow runs dbt; tasks read it instead of parsing the project.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.files import folder_digest
+from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS, PROJECT_ROOT
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
-# folders that dbt writes
-OUTPUT_FOLDERS = frozenset({"target", "logs"})
-_DIGEST = "manifest.sha256"
 
 
 def is_current(project: Path = DBT_PROJECT) -> bool:
-    """Return whether the manifest was made of the project's files as they are.
-
-    Contents are compared: files that came by `cp -a` or from an archive are changed and have old times.
-    """
-    target = project / "target"
+    """Return whether the manifests were made of the project's files as they are."""
+    if not (project / "target" / "manifest.json").exists():
+        return False
     try:
-        return (target / "manifest.json").exists() and (target / _DIGEST).read_text() == digest(project)
+        return (project / DBT_DIGEST).read_text() == folder_digest(project, without=DBT_OUTPUT_FOLDERS)
     except FileNotFoundError:
         return False
 
 
-def digest(project: Path) -> str:
-    """Return a digest of the path and content of every file that dbt reads."""
-    found = hashlib.sha256()
-    for folder, names, files in os.walk(project):
-        names[:] = sorted(name for name in names if name not in OUTPUT_FOLDERS and not name.startswith("."))
-        for name in sorted(files):
-            path = Path(folder, name)
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            found.update(f"{path.relative_to(project)}\0{content}\n".encode())
-    return found.hexdigest()
-
-
 def parse_command(project: Path = DBT_PROJECT) -> list[str]:
     """Return the command line of `dbt parse` for the project."""
-    dbt = str(Path(sys.executable).parent / "dbt")
+    bin_folder = str(Path(sys.executable).parent)
+    dbt = shutil.which("dbt", path=os.pathsep.join([bin_folder, os.environ.get("PATH", "")])) or "dbt"
     return [
         dbt,
         "--no-send-anonymous-usage-stats",
@@ -57,7 +48,7 @@ def parse_command(project: Path = DBT_PROJECT) -> list[str]:
 
 
 def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJECT) -> bool:
-    """Run `dbt parse` unless the manifest is current.
+    """Run `dbt parse` for both targets unless the manifests are current.
 
     Args:
         run: Runs a command line.
@@ -68,10 +59,12 @@ def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJE
     """
     if is_current(project):
         return False
-    before = digest(project)
-    run(parse_command(project))
-    (project / "target").mkdir(exist_ok=True)
-    (project / "target" / _DIGEST).write_text(before)
+    before = folder_digest(project, without=DBT_OUTPUT_FOLDERS)
+    command = parse_command(project)
+    run(command)
+    run([*command, "--target", "build", "--target-path", str(project / DBT_BUILD_TARGET)])
+    (project / DBT_DIGEST).parent.mkdir(exist_ok=True)
+    (project / DBT_DIGEST).write_text(before)
     return True
 
 

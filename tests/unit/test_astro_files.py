@@ -250,7 +250,7 @@ def test_dbt_docs_are_written_where_the_api_server_reads(services: dict[str, Any
 def test_the_image_has_a_python_for_dbt_and_the_manifest() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert "FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12" in lines
-    assert any(line.startswith("RUN dbt parse --project-dir dbt --profiles-dir dbt") for line in lines)
+    assert any(line.startswith("RUN python -m spotify_stack.dbt_manifest ") for line in lines)
     assert any(f"PYTHONPATH={PROJECT_IN_IMAGE}/src:" in line for line in lines)
 
 

@@ -9,7 +9,8 @@ import pytest
 from dbt.adapters.factory import reset_adapters
 from dbt.cli.main import dbtRunner
 
-from spotify_stack.dbt_manifest import DBT_PROJECT, OUTPUT_FOLDERS
+from spotify_pipeline.settings import DBT_OUTPUT_FOLDERS
+from spotify_stack.dbt_manifest import DBT_PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -30,7 +31,7 @@ def test_a_changed_model_selects_itself_and_what_follows_it(
 ) -> None:
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))
     project, state = tmp_path / "dbt", tmp_path / "state"
-    shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns(*OUTPUT_FOLDERS))
+    shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns(*DBT_OUTPUT_FOLDERS))
     dbt(project, "parse")
     shutil.copytree(project / "target", state)
     select = ("ls", "--select", "state:modified+", "--resource-type", "model", "--state", str(state))

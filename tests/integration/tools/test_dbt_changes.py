@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_stack.dbt_manifest import OUTPUT_FOLDERS
+from spotify_pipeline.settings import DBT_OUTPUT_FOLDERS, PROJECT_ROOT
 from tools import dbt_changes
 from tools.dbt_changes import Change, base_project, compare
 
@@ -82,7 +81,7 @@ def test_a_model_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
 def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
     """Another link for each recording: nothing else becomes different."""
     base, project = PROJECT_ROOT / "dbt", tmp_path / "dbt"
-    shutil.copytree(base, project, ignore=shutil.ignore_patterns(*OUTPUT_FOLDERS))
+    shutil.copytree(base, project, ignore=shutil.ignore_patterns(*DBT_OUTPUT_FOLDERS))
     model = project / "models" / "marts" / "catalogue" / "dim_recording.sql"
     sql = model.read_text()
     assert "canonical.spotify_url," in sql

@@ -36,9 +36,10 @@ def test_a_change_makes_it_anew_however_old_the_file(project: Path, name: str) -
     (project / name).parent.mkdir(parents=True, exist_ok=True)
     (project / name).write_text("changed")
     os.utime(project / name, (1000, 1000))
-    [command] = runs_of(project)
-    assert "parse" in command
-    assert command[command.index("--project-dir") + 1] == str(project)
+    for_people, for_airflow = runs_of(project)
+    assert for_people[for_people.index("--project-dir") + 1] == str(project)
+    assert for_airflow[: len(for_people)] == for_people
+    assert for_airflow[len(for_people) :][:2] == ["--target", "build"]
 
 
 def test_a_removed_model_makes_it_anew(project: Path) -> None:
@@ -48,7 +49,7 @@ def test_a_removed_model_makes_it_anew(project: Path) -> None:
 
 def test_no_manifest_is_made(project: Path) -> None:
     (project / "target" / "manifest.json").unlink()
-    assert len(runs_of(project)) == 1
+    assert runs_of(project) != []
 
 
 def test_a_parse_that_fails_leaves_no_digest(project: Path) -> None:

@@ -1,9 +1,10 @@
-"""Keeps the dbt project that the scheduler parsed, for the tasks that are forked from the scheduler.
+"""Keeps the parsed dbt project of a process, so that a task need not parse it.
 
-dbt takes longer to read its parsed project than to run most nodes. So the scheduler parses it once
-(`warm_workers`), and a task uses that manifest while every file of the project is unchanged; otherwise dbt
-reads the project itself, which is slower and always right. Processes that are not forks of a warm scheduler
-keep nothing.
+dbt takes longer to parse its project than to run most nodes. So the project is parsed when the image, or the
+manifest of a checkout, is made (`spotify_stack.dbt_manifest`), and read from that file. The scheduler reads
+it before it forks its workers (`warm_workers`); a worker that is no fork, as Celery and Kubernetes have them,
+reads it in each dbt task. Where a file of the project has changed since, dbt parses it, which is slower and
+always right.
 """
 
 from __future__ import annotations
@@ -15,20 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotify_pipeline.files import folder_digest
+from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS
+
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
-
-# folders that dbt writes
-OUTPUT_FOLDERS = frozenset({"target", "logs"})
 
 
 @dataclass(frozen=True)
 class ParsedProject:
-    """A parsed project, the fingerprint of its files, and the databases that its nodes name."""
+    """A parsed project, and the fingerprint of its files."""
 
     manifest: Manifest
     fingerprint: str
-    databases: frozenset[str]
 
 
 _kept: dict[Path, ParsedProject] = {}
@@ -38,18 +38,35 @@ def keep(project: Path, manifest: Manifest, fingerprint_before: str) -> bool:
     """Keep a manifest for this process and its forks, unless a file changed while dbt was parsing."""
     if fingerprint(project) != fingerprint_before:
         return False
-    nodes = [*manifest.nodes.values(), *manifest.sources.values()]
-    databases = frozenset(str(node.database) for node in nodes if node.database)
-    _kept[project] = ParsedProject(manifest, fingerprint_before, databases)
+    _kept[project] = ParsedProject(manifest, fingerprint_before)
     return True
 
 
+def keep_written(project: Path) -> bool:
+    """Keep the manifest that `dbt parse` wrote, if it was made of the project as it is now."""
+    before = fingerprint(project)
+    try:
+        if (project / DBT_DIGEST).read_text() != folder_digest(project, without=DBT_OUTPUT_FOLDERS):
+            return False
+        packed = (project / DBT_BUILD_TARGET / "partial_parse.msgpack").read_bytes()
+    except FileNotFoundError:
+        return False
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 - heavy, and not needed to parse DAG files
+
+    try:
+        manifest = Manifest.from_msgpack(packed)
+    except Exception:  # another version of dbt wrote it
+        return False
+    return keep(project, manifest, before)
+
+
 def manifest_for(project: Path, database: str) -> Manifest | None:
-    """Return the kept manifest if it fits the project's files and this database, else None."""
-    kept = _kept.get(project)
-    if kept is None or kept.databases != {database} or not is_kept(project):
+    """Return the parsed project for a database, or None if a file changed since it was parsed."""
+    if not is_kept(project) and not keep_written(project):
         return None
-    return kept.manifest
+    manifest = _kept[project].manifest
+    _name_database(manifest, database)
+    return manifest
 
 
 def is_kept(project: Path) -> bool:
@@ -67,10 +84,27 @@ def fingerprint(project: Path) -> str:
     """Return a digest of path, size and modification time of every file that dbt reads."""
     digest = hashlib.sha256()
     for folder, names, files in os.walk(project):
-        names[:] = sorted(name for name in names if name not in OUTPUT_FOLDERS and not name.startswith("."))
+        names[:] = sorted(
+            name for name in names if name not in DBT_OUTPUT_FOLDERS and not name.startswith(".")
+        )
         for name in sorted(files):
             path = Path(folder, name)
             with contextlib.suppress(FileNotFoundError):  # just removed: the digest differs anyway
                 state = path.stat()
                 digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _name_database(manifest: Manifest, database: str) -> None:
+    """Put the database of the connection in place of the one that the project was parsed with."""
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.database == database:
+            continue
+        if node.relation_name:
+            before, after = (f"{_quoted(name)}." for name in (node.database or "", database))
+            node.relation_name = node.relation_name.replace(before, after, 1)
+        node.database = database
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

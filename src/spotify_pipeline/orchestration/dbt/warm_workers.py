@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep
+from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep, keep_written
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -133,7 +133,9 @@ def _parse_small_project() -> None:
 
 
 def _keep_parsed(project: Path) -> None:
-    """Parse the project for the tasks to be forked; without it, dbt reads the project in each task."""
+    """Keep the parsed project for the tasks to be forked; without it, each of them parses it."""
+    if keep_written(project):
+        return
     before = fingerprint(project)
     manifest = _parse(project, "--target", "build")
     if manifest is None or not keep(project, manifest, before):

@@ -9,15 +9,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 
+from spotify_pipeline.files import folder_digest
 from spotify_pipeline.orchestration.dbt import parsed_project
 from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep, manifest_for
+from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS
 
 
 def parsed(database: str = "warehouse") -> Any:
     """As much of a manifest as is asked of it."""
-    node = SimpleNamespace(database=database)
-    return SimpleNamespace(nodes={"model.a": node}, sources={"source.b": node})
+    model = SimpleNamespace(database=database, relation_name=f'"{database}"."marts"."a"')
+    test = SimpleNamespace(database=database, relation_name=None)
+    return SimpleNamespace(nodes={"model.a": model, "test.a": test}, sources={})
+
+
+def written(project: Path) -> Path:
+    """Write an empty manifest as `dbt parse` does, and the digest of the project's files."""
+    (project / DBT_BUILD_TARGET).mkdir()
+    (project / DBT_BUILD_TARGET / "partial_parse.msgpack").write_bytes(Manifest().to_msgpack())
+    (project / DBT_DIGEST).write_text(folder_digest(project, without=DBT_OUTPUT_FOLDERS))
+    return project
 
 
 @pytest.fixture
@@ -35,9 +47,15 @@ def test_what_was_kept_is_given_while_nothing_changed(project: Path) -> None:
     assert manifest_for(project, "warehouse") is manifest
 
 
-def test_another_database_gets_none(project: Path) -> None:
-    keep(project, parsed(), fingerprint(project))
-    assert manifest_for(project, "other") is None
+def test_the_database_of_the_connection_is_named(project: Path) -> None:
+    """The project is parsed once for all databases; a name may need quoting."""
+    manifest = parsed()
+    keep(project, manifest, fingerprint(project))
+    for database in ("other", 'odd " name', "warehouse"):
+        assert manifest_for(project, database) is manifest
+        assert {node.database for node in manifest.nodes.values()} == {database}
+    assert manifest.nodes["model.a"].relation_name == '"warehouse"."marts"."a"'
+    assert manifest.nodes["test.a"].relation_name is None
 
 
 def test_another_project_gets_none(project: Path) -> None:
@@ -66,6 +84,26 @@ def test_what_dbt_writes_itself_is_no_change(project: Path) -> None:
     keep(project, parsed(), fingerprint(project))
     (project / "target" / "manifest.json").write_text("{}")
     assert manifest_for(project, "warehouse") is not None
+
+
+def test_a_written_manifest_of_the_same_files_is_read(project: Path) -> None:
+    """A worker that is no fork of the scheduler has only the file; times of files say nothing."""
+    os.utime(project / "models" / "a.sql", (1000, 1000))
+    manifest = manifest_for(written(project), "warehouse")
+    assert manifest is not None
+    assert manifest_for(project, "warehouse") is manifest
+
+
+@pytest.mark.parametrize("change", ["edit", "no digest", "another version of dbt"])
+def test_a_written_manifest_of_other_files_is_not_read(project: Path, change: str) -> None:
+    written(project)
+    if change == "edit":
+        (project / "models" / "a.sql").write_text("select 2")
+    elif change == "no digest":
+        (project / DBT_DIGEST).unlink()
+    else:
+        (project / DBT_BUILD_TARGET / "partial_parse.msgpack").write_bytes(b"?")
+    assert manifest_for(project, "warehouse") is None
 
 
 def test_a_project_that_changed_while_it_was_parsed_is_not_kept(project: Path) -> None:
