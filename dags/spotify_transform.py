@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import IdentityMapper, Param, PartitionedAssetTimetable, TriggerRule, dag, task
 
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.dbt.docs import write_docs
-from spotify_pipeline.orchestration.dbt.publication import catch_up, publish_marts, require_newer_load
+from spotify_pipeline.orchestration.dbt.publication import (
+    catch_up,
+    publish_marts,
+    require_newer_load,
+    take_watermark,
+)
 from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.orchestration.runtime import running_partition
 from spotify_pipeline.settings import Settings
 
 DBT_PROJECT = Settings.dbt_project_at_parse()
@@ -37,7 +43,7 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
             type=["null", "array"],
             items={"type": "string"},
             title="Models of the full refresh",
-            description="names, one a line; none: all of them. Everything else is built as always",
+            description="names, one a line, with Full refresh; none: all. The others are built as always",
         ),
     },
     tags=["spotify", "dbt"],
@@ -49,6 +55,9 @@ test as a task of its own, then `publish`, `catch_up` and `write_docs`.
 * Models are built and tested in schema `marts_build`, which readers cannot enter. `publish` makes it `marts`,
   in one transaction with its row of `ops.publication`: a reader sees the old tables or the new ones.
 * `catch_up` builds the tables that were read before once more, so that a single task can be cleared later.
+* A run whose staging brought nothing since the last publication, with the same dbt project, builds nothing:
+  `is_anything_new` skips the models and tests, and `publish` adds this partition to that publication. So a
+  replay of many dates builds once or twice. A run that a person triggers always builds.
 * `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
   single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
 * `announce` starts `spotify_published`, which emits `spotify_marts_published` for DAGs without partitions.
@@ -74,22 +83,25 @@ status `warn`.
 )
 def spotify_transform() -> None:
     @task
-    def watermark() -> int:
-        """Newest load that the models will certainly see."""
-        from spotify_pipeline.stages import publish as stage
+    def watermark() -> dict[str, Any]:
+        """Note what the models will certainly see, and whether the published marts have seen it all."""
+        return take_watermark(DBT_PROJECT)
 
-        with running_partition() as (runtime, _):
-            return stage.watermark(runtime)
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def is_anything_new(covered: dict[str, Any]) -> bool:
+        """Skip all models and tests where the published marts were built from the same."""
+        return not covered["is_published"]
 
-    @task(outlets=[MARTS, MODELS])
-    def publish(load_seq: int) -> None:
+    # none of the nodes runs where nothing is new
+    @task(outlets=[MARTS, MODELS], trigger_rule=TriggerRule.NONE_FAILED)
+    def publish(covered: dict[str, Any]) -> None:
         """Make what was built and tested the marts that people read, and emit `spotify_marts`."""
-        publish_marts(DBT_PROJECT, load_seq)
+        publish_marts(DBT_PROJECT, covered)
 
     @task(outlets=[STAGING], trigger_rule=TriggerRule.ONE_FAILED)
-    def build_again(load_seq: int | None) -> int:
+    def build_again(covered: dict[str, Any] | None) -> int:
         """Ask for this partition again, where loads came in and a test may have compared old with new."""
-        return require_newer_load(load_seq)
+        return require_newer_load(covered)
 
     announce = TriggerDagRunOperator(
         task_id="announce",
@@ -99,7 +111,8 @@ def spotify_transform() -> None:
     )
     covered = watermark()
     nodes = dbt_tasks(DBT_PROJECT, covered.operator.dag)
-    covered >> nodes.first
+    new = is_anything_new(covered)
+    covered >> nodes.freshness >> new >> nodes.first
     published = publish(covered)
     nodes.last >> published >> catch_up(DBT_PROJECT) >> write_docs(DBT_PROJECT)
     published >> announce

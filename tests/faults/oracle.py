@@ -24,8 +24,8 @@ from spotify_pipeline.warehouse.connection import connect
 
 # which run wrote a row, and when
 BOOKKEEPING = re.compile(
-    r"^(load_seq|run_id|try_number|fence|holder|id"
-    r"|(loaded|recorded|checked|published|started|finished|built|updated|acquired|replayed|resolved)_at)$"
+    r"^(load_seq|run_id|try_number|fence|holder|id|inputs_digest"
+    r"|(loaded|recorded|checked|published|switched|started|finished|built|updated|acquired|replayed|resolved)_at)$"
 )
 # what the API's clock put there: equal only where that clock stands still
 CLOCK = re.compile(

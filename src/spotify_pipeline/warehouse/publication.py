@@ -6,9 +6,11 @@ it and `marts`, moves the rights, and writes its row, all in one transaction.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import LiteralString
 
 import psycopg
 
@@ -16,6 +18,10 @@ from spotify_pipeline.errors import BuildIncomplete, MartsPinned, SchemaVersionE
 
 # in r0002_publication_by_switch.sql, too
 _MARTS_LOCK = 0x5350_4F54_0006
+PIN_FOR_TRANSACTION = "BEGIN; SELECT * FROM ops.pin_publication();"
+PIN_FOR_SESSION = f"DO $$ BEGIN PERFORM pg_advisory_lock_shared({_MARTS_LOCK}); END $$"
+"""Statements that keep the published tables in place, for scripts of SQL."""
+_SWITCH: LiteralString = "SELECT ops.switch_marts()"
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,47 @@ class Build:
     """What a publication needs of the dbt project, by dbt's unique ids.
 
     Attributes:
-        models: the models whose tables lie in the schema that is built.
+        tables: the models and seeds whose tables lie in the schema that is built.
         tests: the data tests that dbt would run.
     """
 
-    models: AbstractSet[str]
+    tables: AbstractSet[str]
     tests: AbstractSet[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What dbt would read now: `load_seq` is the newest load; equal digests give equal tables."""
+
+    load_seq: int
+    digest: str
+
+
+def inputs_of(conn: psycopg.Connection, code: str) -> Inputs:
+    """Return what a build that starts now reads, of all that is committed.
+
+    Args:
+        conn: a connection as spotify_ingest.
+        code: digest of the dbt project.
+    """
+    row = conn.execute(
+        """
+        SELECT (SELECT coalesce(max(load_seq), 0) FROM ops.load) AS load_seq,
+            (SELECT coalesce(max(load_seq), 0) FROM ops.removal),
+            (SELECT md5(string_agg(extract(epoch FROM checked_at)::text, ' '
+                ORDER BY partition, source, record_kind)) FROM ops.reconciliation),
+            (SELECT md5(string_agg(planned::text, ' ' ORDER BY name)) FROM ops.source AS planned)
+        """
+    ).fetchone()
+    assert row is not None  # noqa: S101 - a row of subqueries is always there
+    text = " ".join(str(part) for part in (*row, code))
+    return Inputs(int(row[0]), hashlib.sha256(text.encode()).hexdigest())
+
+
+def is_published(conn: psycopg.Connection, inputs: Inputs) -> bool:
+    """Return whether the tables that people read were built from these inputs."""
+    newest = _newest_switch(conn)
+    return newest is not None and newest.inputs_digest == inputs.digest
 
 
 def pin(conn: psycopg.Connection) -> None:
@@ -56,7 +97,14 @@ def pin(conn: psycopg.Connection) -> None:
 
 
 def publish(
-    conn: psycopg.Connection, partition: date, run_id: str, load_seq: int, build: Build, *, wait: int
+    conn: psycopg.Connection,
+    partition: date,
+    run_id: str,
+    load_seq: int,
+    build: Build,
+    *,
+    wait: int,
+    inputs_digest: str | None = None,
 ) -> Publication:
     """Make the tables that dbt built and tested those that people read, or do nothing at all.
 
@@ -69,47 +117,109 @@ def publish(
         load_seq: the newest load that every model has seen.
         build: models and tests of the project.
         wait: seconds to wait for readers that have pinned the present tables.
+        inputs_digest: of what the tables were built from (`inputs_of`); None where it is not known.
 
     Raises:
-        BuildIncomplete: a model was not built since the last switch, or a test has not passed.
+        BuildIncomplete: a table was not built since the last switch, or a test has not passed.
         MartsPinned: readers kept the present tables for longer than `wait`.
         SchemaVersionError: the warehouse was bootstrapped by an older release.
     """
     _lock(conn, wait)
-    row = conn.execute("SELECT max(switched_at) FROM ops.publication").fetchone()
-    switched_at: datetime | None = row[0] if row else None
-    built = _models_built_since(conn, switched_at)
+    newest = _newest_switch(conn)
+    switched_at = newest.switched_at if newest else None
+    built = _built_since(conn, switched_at)
     stored = _stored(conn, partition)
-    if build.models and not built & build.models and stored is not None and stored.run_id == run_id:
+    if build.tables and not built & build.tables and stored is not None and stored.run_id == run_id:
         return stored
-    _refuse_incomplete(build.models - built)
+    _refuse_incomplete(build.tables - built)
     tests = _test_results(conn, partition, run_id, switched_at)
     _refuse_untested(build.tests, tests)
     publication = Publication(partition, run_id, load_seq, len(build.tests))
-    try:
-        conn.execute("SELECT ops.switch_marts()")
-    except psycopg.errors.UndefinedFunction:
-        raise SchemaVersionError(
-            "the warehouse has no schema marts_build: run `spotify-pipeline warehouse bootstrap` once more"
-        ) from None
-    record_publication(conn, publication)
+    _switch(conn)
+    record_publication(conn, publication, inputs_digest=inputs_digest)
     return publication
 
 
-def record_publication(conn: psycopg.Connection, publication: Publication) -> None:
-    """Write the row of a partition whose tables are those of marts now; `load_seq` only grows."""
+def publish_again(
+    conn: psycopg.Connection, partition: date, run_id: str, inputs: Inputs, *, wait: int
+) -> Publication:
+    """Publish the tables that people read already for one more partition.
+
+    A second call for the same run changes nothing.
+
+    Args:
+        conn: a connection as spotify_ingest; the caller commits.
+        partition: the partition to publish.
+        run_id: Airflow's id of the run.
+        inputs: what the tables have to be built from.
+        wait: seconds to wait for readers that have pinned the newest publication.
+
+    Raises:
+        BuildIncomplete: the tables were built from something else.
+        MartsPinned: readers kept their pin for longer than `wait`.
+    """
+    _lock(conn, wait)
+    newest = _newest_switch(conn)
+    if newest is None or newest.inputs_digest != inputs.digest:
+        raise BuildIncomplete("other tables were published since the run began: clear its task `watermark`")
+    stored = _stored(conn, partition)
+    if stored is not None and stored.run_id == run_id:
+        return stored
+    publication = Publication(partition, run_id, inputs.load_seq, newest.tests_passed)
+    record_publication(conn, publication, inputs_digest=newest.inputs_digest, switched_at=newest.switched_at)
+    return publication
+
+
+def record_publication(
+    conn: psycopg.Connection,
+    publication: Publication,
+    *,
+    inputs_digest: str | None = None,
+    switched_at: datetime | None = None,
+) -> None:
+    """Write the row of a partition whose tables are those of marts; `load_seq` only grows.
+
+    Args:
+        conn: a connection as spotify_ingest; the caller commits.
+        publication: what is published.
+        inputs_digest: of what the tables were built from.
+        switched_at: when the tables became those of marts; None for now.
+    """
     conn.execute(
         """
         INSERT INTO ops.publication AS stored
-            (partition, published_at, run_id, load_seq, tests_passed, switched_at)
-        VALUES (%s, clock_timestamp(), %s, %s, %s, clock_timestamp())
+            (partition, published_at, run_id, load_seq, tests_passed, switched_at, inputs_digest)
+        VALUES (%s, clock_timestamp(), %s, %s, %s, coalesce(%s, clock_timestamp()), %s)
         ON CONFLICT (partition) DO UPDATE SET
             published_at = excluded.published_at, run_id = excluded.run_id,
             load_seq = greatest(excluded.load_seq, stored.load_seq), tests_passed = excluded.tests_passed,
-            switched_at = excluded.switched_at
+            switched_at = excluded.switched_at, inputs_digest = excluded.inputs_digest
         """,
-        [publication.partition, publication.run_id, publication.load_seq, publication.tests_passed],
+        [
+            publication.partition,
+            publication.run_id,
+            publication.load_seq,
+            publication.tests_passed,
+            switched_at,
+            inputs_digest,
+        ],
     )
+
+
+@dataclass(frozen=True)
+class _Switch:
+    switched_at: datetime
+    inputs_digest: str | None
+    tests_passed: int
+
+
+def _newest_switch(conn: psycopg.Connection) -> _Switch | None:
+    """Return the publication whose tables people read; None before the first."""
+    row = conn.execute(
+        "SELECT switched_at, inputs_digest, tests_passed FROM ops.publication"
+        " WHERE switched_at IS NOT NULL ORDER BY switched_at DESC LIMIT 1"
+    ).fetchone()
+    return _Switch(*row) if row else None
 
 
 def _lock(conn: psycopg.Connection, wait: int) -> None:
@@ -133,6 +243,15 @@ def _lock(conn: psycopg.Connection, wait: int) -> None:
         ) from None
 
 
+def _switch(conn: psycopg.Connection) -> None:
+    try:
+        conn.execute(_SWITCH)
+    except psycopg.errors.UndefinedFunction:
+        raise SchemaVersionError(
+            "the warehouse has no schema marts_build: run `spotify-pipeline warehouse bootstrap` once more"
+        ) from None
+
+
 def _stored(conn: psycopg.Connection, partition: date) -> Publication | None:
     row = conn.execute(
         "SELECT partition, run_id, load_seq, tests_passed FROM ops.publication WHERE partition = %s",
@@ -141,11 +260,11 @@ def _stored(conn: psycopg.Connection, partition: date) -> Publication | None:
     return Publication(*row) if row else None
 
 
-def _models_built_since(conn: psycopg.Connection, moment: datetime | None) -> set[str]:
+def _built_since(conn: psycopg.Connection, moment: datetime | None) -> set[str]:
     rows = conn.execute(
         """
         SELECT DISTINCT unique_id FROM ops.dbt_result
-        WHERE resource_type = 'model' AND status = 'success'
+        WHERE resource_type IN ('model', 'seed') AND status = 'success'
             AND recorded_at > coalesce(%s::timestamptz, '-infinity')
         """,
         [moment],
@@ -172,7 +291,7 @@ def _test_results(
 def _refuse_incomplete(missing: AbstractSet[str]) -> None:
     if missing:
         raise BuildIncomplete(
-            f"{len(missing)} models were not built since the last publication ({_some(missing)}): "
+            f"{len(missing)} tables were not built since the last publication ({_some(missing)}): "
             "clear `catch_up` of the newest run, or all of this run"
         )
 

@@ -120,8 +120,9 @@ def test_catching_up_tests_only_what_no_test_has_seen(
     monkeypatch.setattr(publication, "watermark", lambda _: newest)
     with DAG("of_this_test", schedule=None):
         task = publication.catch_up(DBT_PROJECT)
-    task.execute(context_of("catch_up", watermark=1))
+    covered = {"load_seq": 1, "digest": "d", "code": "c", "is_published": False}
+    task.execute(context_of("catch_up", watermark=covered))
 
     kinds = [unique_id.partition(".")[0] for unique_id, _ in warehouse.query(RESULTS, "catch_up")]
-    assert kinds.count("model") == len(publication.build_of(DbtManifest.read(MANIFEST)).models)
+    assert kinds.count("model") == len(publication.build_of(DbtManifest.read(MANIFEST)).tables)
     assert ("test" in kinds) is tested

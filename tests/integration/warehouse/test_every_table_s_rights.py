@@ -31,8 +31,8 @@ BY_TABLE = {
         "ops.load": "SI",
         # written by others
         **dict.fromkeys(("ops.alembic_version", "ops.dbt_result", "ops.erasure", "ops.maintenance_run"), "S"),
-        "ops.contract_drift": "S",
-        **dict.fromkeys(("ops.listening_gap", "ops.removal"), ""),
+        **dict.fromkeys(("ops.contract_drift", "ops.removal"), "S"),
+        "ops.listening_gap": "",
     },
     roles.DBT: {
         **dict.fromkeys(

@@ -15,7 +15,16 @@ import pytest
 from spotify_pipeline.errors import BuildIncomplete, MartsPinned
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.load_log import highest_load_seq
-from spotify_pipeline.warehouse.publication import Build, Publication, pin, publish
+from spotify_pipeline.warehouse.publication import (
+    Build,
+    Inputs,
+    Publication,
+    inputs_of,
+    is_published,
+    pin,
+    publish,
+    publish_again,
+)
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse
 
 pytestmark = pytest.mark.integration
@@ -55,7 +64,7 @@ def run_test(warehouse: Warehouse, run_id: str, status: str = "pass", partition:
 def published(warehouse: Warehouse, run_id: str, load_seq: int = 1, **more: Any) -> Publication:
     partition = more.pop("partition", DAY)
     with warehouse.connect() as conn:
-        return publish(conn, partition, run_id, load_seq, BUILD, wait=more.pop("wait", 5))
+        return publish(conn, partition, run_id, load_seq, BUILD, wait=more.pop("wait", 5), **more)
 
 
 @contextmanager
@@ -123,11 +132,11 @@ def test_a_try_after_a_lost_commit_does_not_switch_back(once: Warehouse) -> None
 def test_tables_that_are_not_built_anew_are_refused(once: Warehouse) -> None:
     published(once, "two", partition=NEXT_DAY)
     run_test(once, "three")
-    with pytest.raises(BuildIncomplete, match="2 models were not built"):
+    with pytest.raises(BuildIncomplete, match="2 tables were not built"):
         published(once, "three")
     with once.connect(roles.DBT) as conn:
         built(conn, "a")
-    with pytest.raises(BuildIncomplete, match=r"1 models were not built .*model\.p\.b.*catch_up"):
+    with pytest.raises(BuildIncomplete, match=r"1 tables were not built .*model\.p\.b.*catch_up"):
         published(once, "two", partition=NEXT_DAY)
 
 
@@ -214,3 +223,87 @@ def test_a_load_seq_only_grows(once: Warehouse) -> None:
     assert once.rows("SELECT run_id, load_seq FROM ops.publication WHERE partition = '2026-11-06'") == [
         ("late", 5)
     ]
+
+
+def as_owner(warehouse: Warehouse, statement: str) -> None:
+    with warehouse.connect(roles.OWNER) as conn:
+        conn.execute(statement.encode())
+
+
+def again(warehouse: Warehouse, partition: date, run_id: str, digest: str) -> Publication:
+    with warehouse.connect() as conn:
+        return publish_again(conn, partition, run_id, Inputs(2, digest), wait=1)
+
+
+def test_one_build_is_published_for_several_partitions(once: Warehouse) -> None:
+    published(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+    third = date(2026, 11, 7)
+    assert again(once, third, "three", "inputs") == Publication(third, "three", 2, 1)
+
+    rows = once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1")
+    assert [row[0] for row in rows] == [DAY, NEXT_DAY, third]
+    assert rows[1][1] == rows[2][1], "the tables are those of one switch"
+    with reader(once) as conn:
+        assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
+        assert conn.execute("SELECT partition FROM ops.pin_publication()").fetchone() == (third,)
+
+    assert again(once, third, "three", "inputs").run_id == "three"
+    assert once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1") == rows
+    # what was built since the switch is still known
+    build(once, 4)
+    run_test(once, "four", partition=third)
+    published(once, "four", 4, partition=third)
+    with reader(once) as conn:
+        assert conn.execute(BOTH).fetchone() == (4, 4, 4, 4)
+
+
+@pytest.mark.parametrize("digest", ["other", None])
+def test_tables_of_other_inputs_are_not_published_again(once: Warehouse, digest: str | None) -> None:
+    published(once, "two", 2, partition=NEXT_DAY, inputs_digest=digest)
+    with pytest.raises(BuildIncomplete, match="clear its task `watermark`"):
+        again(once, date(2026, 11, 7), "three", "inputs")
+
+
+def test_a_pinned_reader_sees_no_further_partition(once: Warehouse) -> None:
+    published(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+    with once.connect(roles.READER) as conn:
+        pin(conn)
+        with pytest.raises(MartsPinned):
+            again(once, date(2026, 11, 7), "three", "inputs")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO ops.load (load_seq, partition, source, started_at, finished_at, inserted, updated,"
+        " unchanged, complete, run_id, try_number)"
+        " VALUES (7, '2026-11-05', 's', now(), now(), 0, 0, 0, true, 'r', 1)",
+        "INSERT INTO ops.removal (load_seq, removed_at) VALUES (7, now())",
+        "UPDATE ops.reconciliation SET status = 'failed', checked_at = clock_timestamp()",
+        "UPDATE ops.source SET active = false",
+    ],
+)
+def test_whatever_dbt_reads_asks_for_a_build(warehouse: Warehouse, change: str) -> None:
+    as_owner(
+        warehouse,
+        "INSERT INTO ops.reconciliation (partition, source, record_kind, fetched, loaded, quarantined,"
+        " duplicates, set_aside, complete, status, checked_at)"
+        " VALUES ('2026-11-05', 's', 'track', 1, 1, 0, 0, 0, true, 'complete', now())",
+    )
+    as_owner(
+        warehouse,
+        "INSERT INTO ops.source (name, kind, active, definition_sha256, first_planned_on, last_planned_on)"
+        " VALUES ('s', 'artist', true, 'x', '2026-11-05', '2026-11-05')",
+    )
+    with warehouse.connect() as conn:
+        before = inputs_of(conn, "code")
+        assert not is_published(conn, before)
+    build(warehouse, 1)
+    run_test(warehouse, "one")
+    published(warehouse, "one", inputs_digest=before.digest)
+    with warehouse.connect() as conn:
+        assert is_published(conn, inputs_of(conn, "code"))
+        assert not is_published(conn, inputs_of(conn, "other code"))
+    as_owner(warehouse, change)
+    with warehouse.connect() as conn:
+        assert not is_published(conn, inputs_of(conn, "code"))

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 # Airflow's reason for a run that ended because a task of it failed: that task has its own alert
 _TASK_FAILED = "task_failure"
 _NOTIFIED = "alert_sent"
+# states of a run
+_QUEUED, _SUCCESS = "queued", "success"
+_POLL = timedelta(seconds=30)
 
 
 def watched(dag_id: str) -> dict[str, Any]:
@@ -126,9 +129,9 @@ def _task_name(instance: Any) -> str | None:
 def deadline(dag_id: str) -> DeadlineAlert | None:
     """Return the deadline of DAG `spotify_<name>` from the setting `deadline_<name>`; None for 0 or none.
 
-    It counts from the moment a run is queued: runs of partitioned DAGs have no logical date, and Airflow
-    would never create a deadline that refers to one. Read at parse, so a wrong value is not refused here
-    (see `Settings.at_parse`).
+    Airflow calls `missed` when so much time has passed since the run was queued, and `missed` counts from the
+    run's start: Airflow has no deadline that does, and runs of partitioned DAGs have no logical date. Read at
+    parse, so a wrong value is not refused here (see `Settings.at_parse`).
     """
     name = f"deadline_{dag_id.removeprefix('spotify_')}"
     if name not in Settings.model_fields:
@@ -142,30 +145,68 @@ def deadline(dag_id: str) -> DeadlineAlert | None:
         # numbers only; a timedelta is stored in another form, and every clear fails with 500
         interval=seconds,
         # runs in the triggerer, whatever the executor
-        callback=AsyncCallback(missed),
+        callback=AsyncCallback(missed, kwargs={"seconds": seconds}),
         name=f"{dag_id} within {timedelta(seconds=seconds)}",
     )
 
 
-async def missed(context: Mapping[str, Any]) -> None:
-    """Send an alert for the run in `context`, which missed its deadline; called in the triggerer."""
-    # all triggers share the event loop, so blocking calls run in a thread
-    await asyncio.to_thread(_notify_missed, context)
+async def missed(seconds: float, context: Mapping[str, Any]) -> None:
+    """Send an alert for the run in `context` if it takes longer than `seconds`; called in the triggerer.
+
+    A replay of many dates queues all runs at once, and all but the first wait for others. So the time counts
+    from the start of a run: this waits until the run has ended, or that time has passed.
+    """
+    try:
+        late = await _lateness(context["dag_run"], timedelta(seconds=seconds))
+    except Exception as error:  # a run that was deleted, or an API that does not respond
+        log.warning("the run cannot be watched any longer (%s)", type(error).__name__)
+        return
+    if late is not None:
+        # all triggers share the event loop, so blocking calls run in a thread
+        await asyncio.to_thread(_notify_missed, context["dag_run"], *late)
 
 
-def _notify_missed(context: Mapping[str, Any]) -> None:
+async def _lateness(run: Mapping[str, Any], limit: timedelta) -> tuple[datetime, str] | None:
+    """Return when a run should have ended and its state then; None for a run that ended in time."""
+    state, start, end = str(run.get("state")), _moment(run.get("start_date")), _moment(run.get("end_date"))
+    if state == _SUCCESS and start and end:
+        return (start + limit, state) if end > start + limit else None
+    poll = min(_POLL, max(limit / 4, timedelta(seconds=0.5)))
+    while state != _SUCCESS:
+        now, wait = datetime.now(UTC), poll
+        if state == _QUEUED:
+            start = None
+        else:
+            start = start or now
+            if now >= start + limit:
+                return start + limit, state
+            wait = min(poll, start + limit - now)
+        await asyncio.sleep(wait.total_seconds())
+        state = await asyncio.to_thread(_state_of, run["dag_id"], run["dag_run_id"])
+    return None
+
+
+def _moment(text: Any) -> datetime | None:
+    return text if text is None or isinstance(text, datetime) else datetime.fromisoformat(str(text))
+
+
+def _state_of(dag_id: str, run_id: str) -> str:
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - heavy
+
+    state: Any = RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)
+    return str(getattr(state, "value", state))
+
+
+def _notify_missed(run: Mapping[str, Any], due: datetime, state: str) -> None:
     from spotify_pipeline.alerts import causes  # noqa: PLC0415
 
-    run = context["dag_run"]
-    moment = context["deadline"]["deadline_time"]
-    when = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
     origin = causes.Origin(
         partition=run.get("partition_key") or str(run.get("run_after") or "")[:10],
         dag_id=run["dag_id"],
         run_id=run["dag_run_id"],
         links={"Run": _address(run["dag_id"], run["dag_run_id"])},
     )
-    notify(causes.deadline_missed(origin, when.astimezone(UTC), str(run.get("state") or "unknown")))
+    notify(causes.deadline_missed(origin, due.astimezone(UTC), state))
 
 
 def _address(dag_id: str, run_id: str) -> str:

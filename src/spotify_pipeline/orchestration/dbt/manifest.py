@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.warehouse.roles import MARTS
 
 # Airflow allows 250 for a whole task id, the names of the two groups around it included
 NAME_LENGTH = 80
@@ -24,7 +25,9 @@ BUILT = frozenset({"model", "seed", "snapshot"})
 FRESHNESS = "freshness"
 _RUN = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
 # names of layers that a task of the DAG has, or that stand for nodes outside any folder of models
-_TAKEN = frozenset({"publish", "catch_up", "write_docs", "watermark", "build_again"})
+_TAKEN = frozenset(
+    {"watermark", "is_anything_new", "publish", "announce", "catch_up", "write_docs", "build_again"}
+)
 # what dbt's own names of tests lose: everything but these
 _LOST = re.compile(r"[^0-9A-Za-z_]")
 _CALL = re.compile(r"\s*(ref|source)\(['\"\w\s,.]*\)\s*")
@@ -106,6 +109,12 @@ class DbtManifest:
                 f"dbt's functions have no task ({', '.join(sorted(self.raw['functions']))}): "
                 "create them in a hook"
             )
+        for node in self.nodes.values():
+            if node["resource_type"] == "snapshot" and node.get("schema") == MARTS:
+                raise ConfigurationError(
+                    f"snapshot {node['name']} is in schema {MARTS}, which is one of two that trade names: it "
+                    "would have two histories. Give it another schema, such as `schema: intermediate`"
+                )
         kinds = {key: self._kind(node) for key, node in self.nodes.items()}
         rendered = {key: kind for key, kind in kinds.items() if kind is not None}
         tasks = {}

@@ -10,6 +10,8 @@ that the next run, or a single cleared task, starts from what was published.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from cosmos.operators.local import DbtBuildLocalOperator
 
 from spotify_pipeline.connections import WAREHOUSE_DBT, ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.orchestration.assets import MODELS
 from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, is_ephemeral
 from spotify_pipeline.orchestration.dbt.operators import DbtNode
@@ -25,7 +28,7 @@ from spotify_pipeline.orchestration.dbt.task_group import MANIFEST, node_argumen
 from spotify_pipeline.orchestration.lineage import table_uri
 from spotify_pipeline.orchestration.runtime import from_airflow, running, running_partition
 from spotify_pipeline.stages import publish as stage
-from spotify_pipeline.stages.publish import watermark
+from spotify_pipeline.stages.publish import Watermark, watermark
 from spotify_pipeline.warehouse.publication import Build
 from spotify_pipeline.warehouse.roles import MARTS
 
@@ -35,29 +38,73 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 WATERMARK = "watermark"
-"""Task whose XCom is the newest load that every model of the run has seen."""
+"""Task whose XCom is the watermark of the run."""
+_UNIT_TESTS = "resource_type:unit_test"
+# a run of any other type was asked for by somebody
+_BY_ASSET = "asset_triggered"
 
 
-def publish_marts(project: Path, load_seq: int) -> None:
+def take_watermark(project: Path) -> dict[str, Any]:
+    """Return the watermark of the run, with what dbt is to do; for the task `watermark`.
+
+    A run that an asset started does not build again what is published already. One that a person started
+    always builds.
+
+    Raises:
+        ConfigurationError: the run's params do not fit the project.
+        WarehouseUnavailable: the warehouse cannot be reached.
+    """
+    context = get_current_context()
+    with running_partition() as (runtime, _):
+        _refuse_params(context["params"], DbtManifest.read(project / MANIFEST))
+        found = asdict(stage.take_watermark(runtime, project))
+    found["is_published"] = found["is_published"] and str(context["dag_run"].run_type) == _BY_ASSET
+    if found["is_published"]:
+        log.info(
+            "nothing came into staging since the last publication (load %s), and the dbt project is the "
+            "same: its tables are published for this partition, too, and nothing is built",
+            found["load_seq"],
+        )
+    return found
+
+
+def _refuse_params(params: Mapping[str, Any], manifest: DbtManifest) -> None:
+    wanted = set(params.get("select") or ())
+    if wanted and not params.get("full_refresh"):
+        raise ConfigurationError("`select` names models of a full refresh: switch `full_refresh` on, too")
+    known = {node["name"] for node in manifest.nodes.values() if node["resource_type"] in {"model", "seed"}}
+    if unknown := sorted(wanted - known):
+        raise ConfigurationError(f"the dbt project has no model or seed {', '.join(unknown)}")
+
+
+def publish_marts(project: Path, covered: Mapping[str, Any]) -> None:
     """Publish what dbt has built and tested, and update the models' assets; for the task `publish`.
+
+    Args:
+        project: folder of the dbt project.
+        covered: the run's watermark; where it is published already, the tables stay as they are.
 
     Raises:
         BuildIncomplete, MartsPinned, WarehouseUnavailable: see `stages.publish`.
     """
-    manifest = DbtManifest.read(project / MANIFEST)
+    build = build_of(DbtManifest.read(project / MANIFEST))
+    mark = Watermark(**covered)
     with running_partition() as (runtime, partition):
-        stage.publish(runtime, partition, load_seq=load_seq, build=build_of(manifest))
+        if mark.is_published:
+            stage.publish_again(runtime, partition, mark)
+        else:
+            stage.publish(runtime, partition, project, mark, build)
     announce_models(project)
 
 
 def build_of(manifest: DbtManifest) -> Build:
-    """Return the models whose tables are published, and all data tests."""
-    models = {
+    """Return the models and seeds whose tables are published, and all data tests."""
+    tables = {
         unique_id
         for unique_id, node in manifest.nodes.items()
-        if node["resource_type"] == "model" and node["schema"] == MARTS and not is_ephemeral(node)
+        if node["resource_type"] in {"model", "seed"} and node["schema"] == MARTS and not is_ephemeral(node)
     }
-    return Build(frozenset(models), manifest.data_tests)
+    return Build(frozenset(tables), manifest.data_tests)
 
 
 class CatchUp(DbtNode, DbtBuildLocalOperator):
@@ -68,11 +115,18 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
     """
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
-        """Run dbt, with tests if there is a load that the publication has not seen."""
+        """Run dbt, with tests if there is a load that the publication has not seen.
+
+        Raises:
+            AirflowSkipException: the run built nothing, so no tables are retired.
+        """
+        covered = Watermark(**context["ti"].xcom_pull(task_ids=WATERMARK))
+        if covered.is_published:
+            raise AirflowSkipException("this run built nothing: there is nothing to catch up with")
         with running() as runtime:
             newest = watermark(runtime)
-        if newest <= context["ti"].xcom_pull(task_ids=WATERMARK):
-            self.base_cmd = ["run"]
+        if newest <= covered.load_seq:
+            self.exclude = f"{_UNIT_TESTS} resource_type:test"
         return super().execute(context, **kwargs)
 
     def calculate_openlineage_events_completes(self, *_args: Any, **_kwargs: Any) -> bool:
@@ -89,11 +143,11 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
 def catch_up(project: Path) -> CatchUp:
     """Return the task, inside the DAG being defined."""
     manifest = DbtManifest.read(project / MANIFEST)
-    models = sorted(build_of(manifest).models)
+    tables = sorted(build_of(manifest).tables)
     return CatchUp(
         task_id="catch_up",
-        select=[manifest.tasks[model].select for model in models],
-        exclude="resource_type:unit_test",
+        select=[manifest.tasks[table].select for table in tables],
+        exclude=_UNIT_TESTS,
         full_refresh="{{ params.full_refresh }}",
         dbt_cmd_flags=["--threads", "4"],
         doc_md="Build the marts once more in the schema that is not read any more.",
@@ -132,8 +186,8 @@ def model_assets(manifest: DbtManifest, warehouse: ConnectionInfo) -> dict[str, 
     return dict(sorted(found.items()))
 
 
-def require_newer_load(load_seq: int | None) -> int:
-    """Return the newest load if it is newer than `load_seq`, the watermark of this run.
+def require_newer_load(covered: Mapping[str, Any] | None) -> int:
+    """Return the newest load if it is newer than that of `covered`, the watermark of this run.
 
     Loads and models do not wait for each other: each statement sees what was committed when it began. So a
     run during which something was loaded can build one table before the load and another one after it, and a
@@ -144,8 +198,9 @@ def require_newer_load(load_seq: int | None) -> int:
         AirflowSkipException: nothing was loaded since, or this run has no watermark.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    if load_seq is None:
+    if covered is None:
         raise AirflowSkipException("no model was built")
+    load_seq: int = covered["load_seq"]
     with running() as runtime:
         newest = watermark(runtime)
     if newest <= load_seq:

@@ -69,14 +69,21 @@ _OPERATORS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True)
 class DbtTasks:
-    """Tasks of a dbt project: those that wait for no other, and those that no other waits for."""
+    """Tasks of a dbt project.
 
+    Attributes:
+        freshness: the checks of sources; they wait for nothing, and nothing here waits for them.
+        first: tasks that wait for nothing but freshness.
+        last: tasks that no other node waits for.
+    """
+
+    freshness: list[BaseOperator]
     first: list[BaseOperator]
     last: list[BaseOperator]
 
 
 def dbt_tasks(project: Path, dag: DAG) -> DbtTasks:
-    """Add the tasks of the dbt project at `project` to a DAG; freshness is checked before everything else.
+    """Add the tasks of the dbt project at `project` to a DAG.
 
     Reads `target/manifest.json`, nothing else: no dbt call, no connection. In the process of one of these
     tasks it may add that task alone.
@@ -87,7 +94,7 @@ def dbt_tasks(project: Path, dag: DAG) -> DbtTasks:
     """
     manifest = DbtManifest.read(project / MANIFEST)
     alone = _task_of_this_process(project, manifest, dag)
-    return DbtTasks([alone], [alone]) if alone is not None else _whole_graph(project, manifest, dag)
+    return DbtTasks([], [alone], [alone]) if alone is not None else _whole_graph(project, manifest, dag)
 
 
 def node_arguments(project: Path) -> dict[str, Any]:
@@ -173,17 +180,17 @@ class _Renderer:
         return made
 
     def wire(self) -> DbtTasks:
-        """Draw the edges of all tasks; every freshness check goes first."""
+        """Draw the edges between the tasks."""
         for unique_id, task in self.tasks.items():
             upstream = self._manifest.tasks[unique_id].upstream
             task.set_upstream([self.tasks[other] for other in sorted(upstream)])
         freshness = [task for task in self.tasks.values() if isinstance(task, CheckFreshness)]
         others = [task for task in self.tasks.values() if not isinstance(task, CheckFreshness)]
-        roots = [task for task in others if not task.upstream_task_ids]
-        for task in roots:
-            task.set_upstream(freshness)
+        checks = {task.task_id for task in freshness}
         return DbtTasks(
-            freshness or roots, [task for task in self.tasks.values() if not task.downstream_task_ids]
+            freshness,
+            [task for task in others if task.upstream_task_ids <= checks],
+            [task for task in others if not task.downstream_task_ids],
         )
 
     def _group(self, names: tuple[str, ...]) -> TaskGroup:

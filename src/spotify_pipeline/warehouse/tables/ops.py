@@ -146,7 +146,10 @@ publication = Table(
     required("run_id", Text),
     required("load_seq", BigInteger),
     required("tests_passed", Integer),
+    # when its tables became those of schema marts
     Column("switched_at", TIMESTAMP),
+    # of staging and the dbt project that they were built from; null where the project changed meanwhile
+    Column("inputs_digest", Text),
     PrimaryKeyConstraint("partition"),
     *not_negative("tests_passed"),
     schema="ops",

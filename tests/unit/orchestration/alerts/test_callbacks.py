@@ -16,17 +16,14 @@ from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.orchestration.alerts import callbacks
 from spotify_pipeline.orchestration.dbt.results import BadData
 
-MISSED_AT = datetime(2026, 11, 5, 4, tzinfo=UTC)
-MISSED = {
-    "dag_run": {
-        "dag_id": "spotify_report",
-        "dag_run_id": "manual__1+0",
-        "partition_key": "2026-11-05",
-        "logical_date": None,
-        "state": "running",
-    },
-    # a datetime where the trigger was not stored in between, its text else
-    "deadline": {"id": "x", "deadline_time": MISSED_AT},
+RUN = {
+    "dag_id": "spotify_report",
+    "dag_run_id": "manual__1+0",
+    "partition_key": "2026-11-05",
+    "logical_date": None,
+    "state": "running",
+    "start_date": "2026-11-05T03:00:00Z",
+    "end_date": None,
 }
 RUN_AFTER = datetime(2026, 11, 5, 7, 5, tzinfo=UTC)
 
@@ -139,13 +136,14 @@ def test_promise_9_airflow_s_secrets_are_not_sent(monkeypatch: pytest.MonkeyPatc
     assert "a-secret-of-a-connection" not in seen[0].happened
 
 
-def test_a_deadline_counts_from_the_queue() -> None:
+def test_airflow_calls_when_the_time_since_the_queue_is_over() -> None:
     found = callbacks.deadline("spotify_ingest")
     assert found is not None
     assert found.reference == DeadlineReference.DAGRUN_QUEUED_AT
     assert found.interval == 4 * 3600
     assert isinstance(found.callback, AsyncCallback)
     assert found.callback.path == "spotify_pipeline.orchestration.alerts.callbacks.missed"
+    assert found.callback.kwargs == {"seconds": 4 * 3600}
 
 
 def test_airflow_stores_what_its_own_clearing_can_read() -> None:
@@ -177,15 +175,50 @@ def test_a_dag_without_such_a_setting_has_none() -> None:
     assert callbacks.deadline("spotify_listening") is None
 
 
-@pytest.mark.parametrize("moment", [MISSED_AT, "2026-11-05T04:00:00+00:00"])
-def test_a_missed_one_names_the_run_and_how_it_stands(
-    monkeypatch: pytest.MonkeyPatch, moment: object
-) -> None:
-    sent: list[Alert] = []
-    monkeypatch.setattr(callbacks, "notify", sent.append)
-    asyncio.run(callbacks.missed({**MISSED, "deadline": {"deadline_time": moment}}))
+def late(run: dict[str, Any], seconds: float = 3600) -> None:
+    asyncio.run(callbacks.missed(seconds=seconds, context={"dag_run": run}))
+
+
+def test_a_missed_one_names_the_run_and_how_it_stands(sent: list[Alert]) -> None:
+    late(RUN)
     [alert] = sent
     assert (alert.partition, alert.cause, alert.subject) == ("2026-11-05", "DeadlineMissed", "spotify_report")
     assert "2026-11-05 04:00:00 UTC" in alert.happened
     assert "running" in alert.happened
     assert alert.links["Run"].endswith("/dags/spotify_report/runs/manual__1%2B0")
+
+
+@pytest.mark.parametrize(("ended", "alerts"), [("03:59:59", 0), ("04:00:01", 1)])
+def test_a_deadline_counts_from_the_start_of_a_run(sent: list[Alert], ended: str, alerts: int) -> None:
+    late({**RUN, "state": "success", "end_date": f"2026-11-05T{ended}Z"})
+    assert len(sent) == alerts
+
+
+@pytest.mark.parametrize(
+    ("states", "alerts"),
+    [
+        (["queued", "queued", "success"], []),
+        (["queued", "running", "success"], []),
+        (["queued", *["running"] * 9], ["running"]),
+        (["running", *["failed"] * 9], ["failed"]),
+    ],
+)
+def test_a_run_that_waits_for_others_is_not_late(
+    sent: list[Alert], monkeypatch: pytest.MonkeyPatch, states: list[str], alerts: list[str]
+) -> None:
+    coming = iter(states)
+    monkeypatch.setattr(callbacks, "_state_of", lambda *_: next(coming))
+    monkeypatch.setattr(callbacks, "_POLL", timedelta(seconds=0.01))
+    late({**RUN, "state": "queued", "start_date": None}, seconds=0.05)
+    assert [state for alert in sent for state in alerts if state in alert.happened] == alerts
+    assert len(sent) == len(alerts)
+
+
+def test_a_run_that_was_deleted_is_not_late(sent: list[Alert], monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: str) -> str:
+        raise RuntimeError("there is no such run")
+
+    monkeypatch.setattr(callbacks, "_state_of", gone)
+    monkeypatch.setattr(callbacks, "_POLL", timedelta(seconds=0.01))
+    late({**RUN, "state": "queued"})
+    assert sent == []

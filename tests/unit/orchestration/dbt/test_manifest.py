@@ -182,6 +182,18 @@ def test_a_kind_of_node_without_a_task_is_refused() -> None:
         assert found.tasks
 
 
+def test_a_snapshot_among_tables_that_trade_names_is_refused() -> None:
+    inside = node("snapshot", "snap", "model.p.a", schema="marts")
+    with pytest.raises(ConfigurationError, match=r"snapshot snap .* `schema: intermediate`"):
+        assert manifest(inside).tasks
+    assert "snapshot.p.snap" in manifest(inside | {"schema": "intermediate"}).tasks
+
+
+@pytest.mark.parametrize("folder", ["publish", "announce", "watermark", "is_anything_new"])
+def test_a_folder_may_be_named_like_a_task_of_the_dag(folder: str) -> None:
+    assert task_of(node("model", "e", folder=folder)).task_id == f"{folder}_.e.run"
+
+
 @pytest.mark.parametrize("content", [None, "{"], ids=["missing", "damaged"])
 def test_a_manifest_that_cannot_be_read_names_the_command(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "manifest.json"

@@ -13,12 +13,15 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.orchestration.assets import MODELS
 from spotify_pipeline.orchestration.dbt import publication
 from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
 from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_pipeline.stages.publish import Watermark
 from spotify_stack.dbt_manifest import MANIFEST
 
+COVERED = {"load_seq": 7, "digest": "d", "code": "c", "is_published": False}
 WAREHOUSE = ConnectionInfo("warehouse_dbt", "postgres", host="db.example", port=6543, schema="warehouse")
 
 
@@ -87,7 +90,7 @@ def newest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_what_failed_stands_where_nothing_was_loaded(newest: list[int]) -> None:
     with pytest.raises(AirflowSkipException, match="since load 7"):
-        publication.require_newer_load(7)
+        publication.require_newer_load(COVERED)
 
 
 def test_a_run_without_a_watermark_starts_no_other(newest: list[int]) -> None:
@@ -97,4 +100,59 @@ def test_a_run_without_a_watermark_starts_no_other(newest: list[int]) -> None:
 
 def test_a_load_in_between_is_a_reason_to_build_again(newest: list[int]) -> None:
     newest[0] = 9
-    assert publication.require_newer_load(7) == 9
+    assert publication.require_newer_load(COVERED) == 9
+
+
+def watermark_of(monkeypatch: pytest.MonkeyPatch, *, published: bool, run_type: str, **params: Any) -> Any:
+    @contextmanager
+    def running_partition() -> Iterator[tuple[None, None]]:
+        yield None, None
+
+    context = {"params": params, "dag_run": SimpleNamespace(run_type=run_type)}
+    monkeypatch.setattr(publication, "get_current_context", lambda: context)
+    monkeypatch.setattr(publication, "running_partition", running_partition)
+    monkeypatch.setattr(
+        publication.stage, "take_watermark", lambda *_: Watermark(7, "d", "c", is_published=published)
+    )
+    return publication.take_watermark(PROJECT_ROOT / "dbt")
+
+
+@pytest.mark.parametrize(
+    ("published", "run_type", "built"),
+    [
+        (True, "asset_triggered", False),
+        (False, "asset_triggered", True),
+        (True, "manual", True),
+        (True, "asset_materialization", True),
+    ],
+)
+def test_a_run_that_somebody_asked_for_always_builds(
+    monkeypatch: pytest.MonkeyPatch, published: bool, run_type: str, built: bool
+) -> None:
+    covered = watermark_of(monkeypatch, published=published, run_type=run_type)
+    assert covered == {**COVERED, "is_published": not built}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"full_refresh": True, "select": ["dim_trak"]}, "no model or seed dim_trak"),
+        ({"full_refresh": False, "select": ["dim_track"]}, "switch `full_refresh` on"),
+    ],
+)
+def test_params_that_would_do_nothing_are_refused(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        watermark_of(monkeypatch, published=False, run_type="manual", **params)
+
+
+def test_what_lies_in_the_marts_is_published_seeds_included() -> None:
+    nodes = {
+        "model.dim_track": model("dim_track", "marts"),
+        "model.stg_tracks": model("stg_tracks", "dbt_staging"),
+        "model.helper": model("helper", "marts", config={"materialized": "ephemeral"}),
+        "seed.types": {"resource_type": "seed", "name": "types", "schema": "marts", "config": {}},
+    }
+    build = publication.build_of(DbtManifest({"nodes": nodes}))
+    assert build.tables == {"model.dim_track", "seed.types"}

@@ -113,7 +113,8 @@ def test_publish_follows_every_model_and_test(dag: DAG) -> None:
     others = {task.task_id for task in dag.tasks} - after
 
     assert ancestors(dag, "publish") == others
-    assert dag.get_task("publish").trigger_rule == "all_success"
+    # a run that has nothing new skips the nodes; one that failed publishes nothing
+    assert dag.get_task("publish").trigger_rule == "none_failed"
     assert sorted(task.task_id for task in dag.tasks if task.outlets) == ["build_again", "publish"]
     assert dag.get_task("publish").outlets == [MARTS, MODELS]
 

@@ -1,0 +1,89 @@
+"""Run by test_skipped_build.py in a process of its own: a run of spotify_transform that has nothing to build.
+
+Airflow's own code decides what is scheduled or skipped; a scheduled task counts as successful. Prints as
+JSON the tasks that were scheduled, in their order, the states of all tasks, and the state of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models import DagRun, TaskInstance
+from airflow.models.dagbag import DBDagBag
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+BUNDLE, RUN = "dags-folder", "asset_triggered__of_test"
+NOTHING_NEW = "is_anything_new"
+# what skips itself in such a run
+SKIPS_ITSELF = {"catch_up"}
+
+
+def main(file: Path) -> dict[str, Any]:
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(str(file), bundle_name=BUNDLE, bundle_path=file.parent)
+    with create_session() as session:
+        sync_bag_to_db(bag, BUNDLE, None, session=session)
+    scheduled: list[str] = []
+    with create_session() as session:
+        dag = DBDagBag().get_latest_version_of_dag(file.stem, session=session)
+        assert dag is not None
+        run = dag.create_dagrun(
+            run_id=RUN,
+            logical_date=None,
+            data_interval=None,
+            run_after=datetime.now(UTC),
+            run_type=DagRunType.ASSET_TRIGGERED,
+            triggered_by=DagRunTriggeredByType.ASSET,
+            state=DagRunState.RUNNING,
+            partition_key="2026-11-05",
+            session=session,
+        )
+        run.dag, run.start_date = dag, datetime.now(UTC)
+        run.verify_integrity(dag_version_id=run.created_dag_version_id, session=session)
+        session.flush()
+        direct = dag.get_task(NOTHING_NEW).downstream_task_ids
+        for _ in range(100):
+            ready, _callback = run.update_state(session=session, execute_callbacks=False)
+            session.flush()
+            if run.state != DagRunState.RUNNING:
+                break
+            for task in ready:
+                scheduled.append(task.task_id)
+                finish(session, task.task_id, direct)
+            session.flush()
+        states = {task.task_id: str(task.state) for task in instances(session, run)}
+        return {"scheduled": scheduled, "states": states, "run": str(run.state)}
+
+
+def finish(session: Session, task_id: str, direct: set[str]) -> None:
+    """End a task; the one that finds nothing new skips those right behind it."""
+    ended = TaskInstanceState.SKIPPED if task_id in SKIPS_ITSELF else TaskInstanceState.SUCCESS
+    set_state(session, task_id, ended)
+    if task_id == NOTHING_NEW:
+        for skipped in direct:
+            set_state(session, skipped, TaskInstanceState.SKIPPED)
+
+
+def set_state(session: Session, task_id: str, state: TaskInstanceState) -> None:
+    task: TaskInstance = session.scalars(
+        select(TaskInstance).where(TaskInstance.run_id == RUN, TaskInstance.task_id == task_id)
+    ).one()
+    task.state, task.start_date, task.end_date = state, datetime.now(UTC), datetime.now(UTC)
+
+
+def instances(session: Session, run: DagRun) -> list[TaskInstance]:
+    return list(session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)))
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]))))
