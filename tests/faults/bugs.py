@@ -18,6 +18,7 @@ from tests.faults.interpose import Way
 from tests.faults.oracle import Finding
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
 from tests.faults.schedules import backwards, overtaken, side_by_side, twice
+from tests.faults.switch import switched
 
 Search = Callable[[Environment, Sequence[Moment], Prepare | None], Sequence[Finding]]
 
@@ -173,6 +174,14 @@ BUGS = (
         plants.cursor_ahead, plain("listen _listening")),
     Bug("absent means left", "a playlist of which pages are missing counts as whole", "lake/list_reads.py",
         plants.absent_means_left, closed_bucket),
+    Bug("rights not moved", "readers may enter the tables that are retired, not those that are published",
+        "warehouse/bootstrap.sql", plants.rights_not_moved, of(switched)),
+    Bug("publication apart", "the row of a publication is committed after its tables",
+        "warehouse/publication.py", plants.publication_apart, of(switched)),
+    Bug("catch-up skipped", "retired tables are not built once more", "orchestration/dbt/publication.py",
+        plants.catch_up_skipped, of(switched)),
+    Bug("build unchecked", "tables are published of which some were not built anew",
+        "warehouse/publication.py", plants.build_unchecked, of(switched)),
     Bug("share unchecked", "a source that is mostly bad is loaded all the same", "stages/load_inputs.py",
         plants.share_unchecked, mostly_bad),
     Bug("past faked", "a past date is fetched with today's responses", "spotify/client.py",

@@ -17,6 +17,7 @@ from tests.faults.interpose import WAYS
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
 from tests.faults.schedules import Outcome, backwards, overtaken, side_by_side, twice
 from tests.faults.servers import Servers, serving
+from tests.faults.switch import switched
 from tests.faults.table import Row
 
 PARTS = ("exhaustive", "schedules", "bugs")
@@ -75,6 +76,7 @@ def _schedules(made: Ground, every: int) -> list[Row]:
         "finished day again": ("all", twice(environment, moments)),
         "days backwards, from raw": ("all", backwards(environment, moments)),
         "loads side by side": ("load", side_by_side(environment, moments)),
+        "publication by switch": ("publish", switched(environment, moments, every=every)),
         "orphan beside its retry": ("all", overtaken(environment, first, every=3 * every)),
     }
     rules = {

@@ -20,9 +20,10 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.stages import details, fetch, listening, load, publish, reconcile
 from spotify_pipeline.stages import validate as validation
 from spotify_pipeline.stages.load_inputs import LoadInputs
-from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, plays
+from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, plays, publication
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
+from tests.faults import switch
 from tests.faults.environment import DAY
 
 
@@ -195,6 +196,28 @@ def watermark_too_high() -> None:
         return int(row[0]) if row else 0
 
     _patch(publish, "highest_load_seq", drawn)
+
+
+def rights_not_moved() -> None:
+    _patch(publication, "_SWITCH", "SELECT ops.switch_without_rights()")
+
+
+def publication_apart() -> None:
+    switch_tables = publication._switch
+
+    def alone(conn: psycopg.Connection) -> None:
+        switch_tables(conn)
+        conn.commit()
+
+    _patch(publication, "_switch", alone)
+
+
+def catch_up_skipped() -> None:
+    _patch(switch, "catch_up", lambda runtime: None)
+
+
+def build_unchecked() -> None:
+    _patch(publication, "_refuse_incomplete", lambda missing: None)
 
 
 def last_one_wins() -> None:

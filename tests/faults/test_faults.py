@@ -16,6 +16,7 @@ from tests.faults.exhaustive_run import Ground, ground
 from tests.faults.interpose import WAYS, Way
 from tests.faults.schedules import twice
 from tests.faults.servers import Servers
+from tests.faults.switch import switched
 
 pytestmark = pytest.mark.integration
 # a step, and which of its calls: the last one that matches
@@ -40,6 +41,8 @@ SOME_BUGS = (
     "no transaction",
     "commit believed",
     "absent means left",
+    "publication apart",
+    "catch-up skipped",
 )
 
 
@@ -67,6 +70,13 @@ def test_promise_3_killed_anywhere_same_result(made: Ground, step: str, call: st
 def test_a_finished_partition_runs_again_unchanged(made: Ground) -> None:
     (environment,) = made.environments
     assert twice(environment, made.moments).findings == []
+
+
+def test_promise_7_a_killed_publication_is_seen_whole(made: Ground) -> None:
+    (environment,) = made.environments
+    outcome = switched(environment, made.moments, ways=[Way.KILLED], every=3)
+    assert outcome.findings == []
+    assert outcome.injected > 5
 
 
 @pytest.mark.parametrize("name", SOME_BUGS)
