@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -13,6 +15,10 @@ from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
+from spotify_pipeline.warehouse.publication import PIN_FOR_SESSION, PIN_FOR_TRANSACTION
+
+# a -c or -f, also behind flags that take no value: -Atc
+_SCRIPTED = re.compile(r"-[aAbeEHlLnqsStxXwW01]*[cf]|--(command|file)\b")
 
 
 def psql(
@@ -26,6 +32,9 @@ def psql(
     """Open psql on the warehouse that warehouse_reader names, else on that of the running stack.
 
     The exit status is that of psql. Tables of the schemas marts and ops need no schema name.
+
+    All statements of -c, -f and standard input read one publication. In a session, :pin begins a transaction
+    that does, and shows which one.
     """
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
@@ -36,7 +45,24 @@ def psql(
         # the password is in the environment, because arguments appear in the list of processes
         environment = own_environment(os.environ) | {"PGPASSWORD": info.password or ""}
         address = warehouse_url(info, password=False)
-        os.execvpe(program, [program, "--dbname", address, *(arguments or [])], environment)  # noqa: S606 - psql
+        os.execvpe(program, [program, "--dbname", address, *pinned(arguments or [])], environment)  # noqa: S606 - psql
+
+
+def pinned(arguments: Sequence[str], *, is_session: bool | None = None) -> list[str]:
+    """Return the arguments with what pins a publication for a script, or offers to for a session.
+
+    Args:
+        arguments: those of the user.
+        is_session: whether a person types the statements; None: if standard input is a terminal.
+    """
+    is_scripted = any(_SCRIPTED.match(argument) for argument in arguments)
+    is_session = sys.stdin.isatty() if is_session is None else is_session
+    if is_session and not is_scripted:
+        return ["--variable", f"pin={PIN_FOR_TRANSACTION}", *arguments]
+    # psql would show that the statement was done, unless it is quiet
+    commands = ("\\set was_quiet :QUIET", "\\set QUIET on", PIN_FOR_SESSION, "\\set QUIET :was_quiet")
+    pin = [part for command in commands for part in ("--command", command)]
+    return [*pin, *arguments] if is_scripted else [*pin, "--file", "-", *arguments]
 
 
 def warehouse_url(info: ConnectionInfo, *, password: bool) -> str:

@@ -60,7 +60,7 @@ def take_watermark(runtime: Runtime, project: Path) -> Watermark:
 
 
 def code_digest(project: Path) -> str:
-    """Return a digest of what makes tables of staging: the files of the dbt project, and the versions of dbt."""
+    """Return a digest of what makes tables: the files of the dbt project, and the versions of dbt."""
     found = hashlib.sha256(folder_digest(project, without=DBT_OUTPUT_FOLDERS).encode())
     for package in ("dbt-core", "dbt-postgres"):
         found.update(f"{package} {_version(package)}\n".encode())

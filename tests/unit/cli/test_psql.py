@@ -67,3 +67,26 @@ def test_psql_gets_the_password_through_its_environment(monkeypatch: pytest.Monk
 def test_psql_of_the_embedded_stack_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert postgres_program("psql", "").endswith("bin/psql")
+
+
+@pytest.mark.parametrize("arguments", [["-c", "x"], ["-Atc", "x"], ["--file=x.sql"], ["-qf", "x.sql"]])
+@pytest.mark.parametrize("is_session", [True, False])
+def test_a_script_is_pinned_before_its_first_statement(arguments: list[str], is_session: bool) -> None:
+    found = psql_command.pinned(arguments, is_session=is_session)
+    assert found[-len(arguments) :] == arguments
+    assert any("pg_advisory_lock_shared" in part for part in found[: -len(arguments)])
+    assert "-" not in found
+
+
+@pytest.mark.parametrize("arguments", [[], ["-x"], ["-vformat=c"]])
+def test_a_session_is_offered_the_pin(arguments: list[str]) -> None:
+    found = psql_command.pinned(arguments, is_session=True)
+    assert found[0] == "--variable"
+    assert found[1].startswith("pin=BEGIN; ")
+    assert found[2:] == arguments
+    # statements that come through a pipe
+    assert psql_command.pinned(arguments, is_session=False)[-len(arguments) - 2 :] == [
+        "--file",
+        "-",
+        *arguments,
+    ]
