@@ -37,6 +37,8 @@ help: ## list the commands
 	@echo "installing the packages of requirements.lock into .venv"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+# relative, so that Python starts in a folder with a name that the locale cannot represent (LC_ALL=C)
+	@for path in .venv/lib/python*/site-packages/__editable__.spotify_pipeline-*.pth; do echo ../../../../src >"$$path"; done
 	@touch $@
 
 .PHONY: spark

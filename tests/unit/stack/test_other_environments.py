@@ -7,12 +7,14 @@ import os
 import pwd
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+import spotify_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.doctor import disk
 from spotify_pipeline.doctor.user import nameless_user
@@ -75,6 +77,18 @@ def test_the_manifest_ignores_the_target_of_another_project(tmp_path: Path) -> N
         check=True,
     )
     assert done.stdout.strip() in {"[]", ""}, "nothing is printed where the manifest is current"
+
+
+def test_the_installation_does_not_depend_on_the_name_of_its_folder() -> None:
+    """With LC_ALL=C, Python cannot read a path with other letters than ASCII while it starts."""
+    folder = Path(sysconfig.get_path("purelib"))
+    found = list(folder.glob("__editable__.spotify_pipeline-*.pth"))
+    if not found:
+        pytest.skip("not an editable installation")
+    for path in found:
+        line = path.read_text().strip()
+        assert line.isascii(), "run `make .venv`"
+        assert (folder / line).resolve() == Path(spotify_stack.__path__[0]).parent.resolve()
 
 
 def test_a_user_id_without_a_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
