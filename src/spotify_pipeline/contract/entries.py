@@ -195,8 +195,11 @@ def check_entry(entry: Entry) -> EntryFields | ValidationResult:
         if not result.valid:
             return result
     try:
-        return entry_fields(entry)
+        fields = entry_fields(entry)
     except ValueError as error:
         return ValidationResult(
             (Violation(f"{entry.kind}.instant", "", f"an instant does not exist: {error}"[:500]),)
         )
+    if fields.item_kind == "track" and fields.track_id is None:
+        return ValidationResult((Violation(f"{entry.kind}.no_id", "", "the id of its track is missing"),))
+    return fields

@@ -44,7 +44,8 @@ def is_gone(artist: Mapping[str, Any]) -> bool:
 
 
 def _has_id(record: Mapping[str, Any], kind: str) -> bool:
-    """Return whether a record has an id, or an address that names one, so that it must have one."""
+    """Return whether a record has an id, or lacks the field although its address names one."""
+    if "id" in record:
+        return record["id"] not in (None, "")
     addresses = ((record.get("uri"), f"spotify:{kind}:"), (record.get("href"), f"/{kind}s/"))
-    named = any(isinstance(address, str) and mark in address for address, mark in addresses)
-    return named or record.get("id") not in (None, "")
+    return any(isinstance(address, str) and mark in address for address, mark in addresses)

@@ -52,6 +52,7 @@ def rules(kind: str) -> list[Rule]:
     found.append(Rule(f"{kind}.too_deep", "can be walked through", TOO_DEEP))
     if not _INSTANTS.isdisjoint(schema(kind)["properties"]):
         found.append(Rule(f"{kind}.instant", "is a day of the calendar", "an instant is one that exists"))
+        found.append(Rule(f"{kind}.no_id", "has the id of its track", "the track of an entry has an id"))
     return sorted(set(found), key=lambda rule: (rule.code, rule.demand))
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from spotify_pipeline.contract.list_pages import total_of
-from spotify_pipeline.errors import NotFound, PermissionDenied, RequestRefused, UserErased
+from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied, RequestRefused, UserErased
 from spotify_pipeline.spotify.endpoints import (
     ENDPOINTS,
     OWN_PLAYLIST_PREFIX,
@@ -165,6 +165,7 @@ def _search_page(
 
     Raises:
         SearchRefused: Spotify refuses the search text.
+        ApiUnavailable: A page after the first is not found.
         UnreadableResponse: The response holds no such page.
     """
 
@@ -175,6 +176,8 @@ def _search_page(
     try:
         document = session.read(request, trail, is_doubtful)
     except (NotFound, RequestRefused) as error:
+        if offset and isinstance(error, NotFound):
+            raise ApiUnavailable(f"a page of a search is not found ({error}): try again later") from None
         text = dict(request.params)["q"]
         sentence = f"the search text {text[:40]!r} of {len(text)} characters is refused: {error}"
         if len(text) > SEARCH_TEXT_SAFE:

@@ -134,6 +134,15 @@ def test_a_refused_search_text_leaves_the_others(
         Store().crawl(scripted_client(), alone)
 
 
+def test_a_page_of_a_search_is_never_missing(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+    found = {"tracks": {"items": [None] * 10, "next": None, "total": 40}}
+    server.on("/v1/search?limit=10&offset=0&q=jazz&type=track", Reply(body=found))
+    server.on("/v1/search?limit=10&offset=10&q=jazz&type=track", Reply(404, NOT_FOUND))
+    source = Source("s", SourceKind.SEARCH, queries=("jazz",), types=("track",), max_results=20)
+    result = Store().crawl(scripted_client(), source)
+    assert (result.stopped_by, len(result.requests)) == (StopReason.OUTAGE, 1)
+
+
 def test_a_refused_page_size_names_the_class_of_app(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:

@@ -27,6 +27,7 @@ NO_IDS = {
 HELD = {
     "no ids": NO_IDS,
     "an empty id": NO_IDS | {"id": ""},
+    "an address alone": NO_IDS | {"uri": f"spotify:track:{ID}"},
     "an absent id": {name: value for name, value in NO_IDS.items() if name not in {"id", "uri"}},
     "an audiobook": {"type": "audiobook", "id": ID, "uri": f"spotify:audiobook:{ID}", "name": "a"},
     "a chapter": {"type": "chapter", "id": ID, "uri": f"spotify:chapter:{ID}", "name": "c"},
