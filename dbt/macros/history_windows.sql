@@ -22,7 +22,7 @@ with
 {% if is_incremental() %}
 contradicted as (
 
-    select observation.{{ id }}
+    select distinct observation.{{ id }}
     from {{ relation }} as observation
     left join {{ this }} as history
         on
@@ -59,13 +59,21 @@ contradicted as (
 observations as (
 
     {% set columns = [id, 'observed_on', 'load_seq'] + always + sometimes %}
+    {% if is_incremental() %}
+    -- `offset 0` has the index read id by id
+    select observation.*
+    from contradicted
+    cross join lateral (
+        select {{ columns | join(', ') }}
+        from {{ relation }}
+        where {{ id }} = contradicted.{{ id }} and observed_on >= {{ history_retained_from() }}
+        offset 0
+    ) as observation
+    {% else %}
     select {{ columns | join(', ') }}
     from {{ relation }}
-    where
-        observed_on >= {{ history_retained_from() if is_built_before() else "date '0001-01-01'" }}
-        {% if is_incremental() %}
-        and {{ id }} in (select {{ id }} from contradicted)
-        {% endif %}
+    where observed_on >= {{ history_retained_from() if is_built_before() else "date '0001-01-01'" }}
+    {% endif %}
 
     {% if is_built_before() %}
     union all

@@ -78,14 +78,21 @@ changed as (
 
 plays as (
 
-    select plays.*
-    from {{ ref('stg_plays') }} as plays
     {% if is_continued -%}
-    inner join changed
-        on
-            plays.user_hash = changed.user_hash
-            and plays.played_at = changed.played_at
-            and plays.track_id = changed.track_id
+    -- `offset 0` has the index read play by play
+    select plays.*
+    from changed
+    cross join lateral (
+        select *
+        from {{ ref('stg_plays') }}
+        where
+            user_hash = changed.user_hash
+            and played_at = changed.played_at
+            and track_id = changed.track_id
+        offset 0
+    ) as plays
+    {%- else -%}
+    select * from {{ ref('stg_plays') }}
     {%- endif %}
 
 ),
@@ -95,15 +102,6 @@ tracks as (
     select * from {{ ref('stg_tracks') }}
 
 ),
-
-{% if is_built_before() %}
-kept as (
-
-    select * from {{ this }}
-    where track_observed_on < {{ history_retained_from() }}
-
-),
-{% endif %}
 
 joined as (
 
@@ -185,11 +183,17 @@ final as (
 
     from joined
     {% if is_built_before() -%}
-    left join kept
-        on
-            joined.user_hash = kept.user_hash
-            and joined.played_at = kept.played_at
-            and joined.track_id = kept.track_id
+    left join lateral (
+        select *
+        from {{ this }}
+        where
+            user_hash = joined.user_hash
+            and played_at = joined.played_at
+            and track_id = joined.track_id
+            and track_observed_on < {{ history_retained_from() }}
+        offset 0
+    ) as kept
+        on true
     {%- endif %}
 
 )

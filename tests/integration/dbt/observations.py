@@ -71,8 +71,15 @@ def fill_marts(connection: psycopg.Connection, *, tracks: int, days: int) -> Non
         " where schemaname = 'marts' and tablename = 'fct_track_daily'"
     ).fetchall()
     connection.execute(sql.SQL("alter table {} set unlogged").format(table))
+    # its index goes with the primary key
+    for (key,) in connection.execute(
+        "select conname from pg_constraint"
+        " where conrelid = 'marts.fct_track_daily'::regclass and contype = 'p'"
+    ).fetchall():
+        drop_key = sql.SQL("alter table {} drop constraint {}")
+        connection.execute(drop_key.format(table, sql.Identifier(key)))
     for schema, name, _ in indexes:
-        connection.execute(sql.SQL("drop index {}").format(sql.Identifier(schema, name)))
+        connection.execute(sql.SQL("drop index if exists {}").format(sql.Identifier(schema, name)))
     connection.execute(sql.SQL(_FACTS).format(table=table), numbers)
     for _, _, definition in indexes:
         connection.execute(definition.encode())

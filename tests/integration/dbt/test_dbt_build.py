@@ -214,3 +214,8 @@ def test_each_declared_index_is_there(warehouse: Warehouse) -> None:
 
     assert len(declared) > 30
     assert declared == found
+    keys = warehouse.query(
+        "select conrelid::regclass::text from pg_constraint"
+        " where connamespace = 'marts'::regnamespace and contype = 'p'"
+    )
+    assert {name for (name,) in keys} == {f"marts.{name}" for name, _ in declared}

@@ -82,6 +82,11 @@ def test_every_mart_has_an_enforced_contract_and_a_unique_index(models: dict[str
         assert all(column["data_type"] for column in node["columns"].values()), node["name"]
         assert any(index.get("unique") for index in node["config"]["indexes"]), node["name"]
         indexed = {column for index in node["config"]["indexes"] for column in index["columns"]}
+        [key] = [index["columns"] for index in node["config"]["indexes"] if index.get("unique")]
+        for column in key:  # it becomes the primary key
+            assert {"not_null"} <= {each["type"] for each in node["columns"][column]["constraints"]}, node[
+                "name"
+            ]
         assert indexed <= node["columns"].keys(), node["name"]
 
 
