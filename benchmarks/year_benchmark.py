@@ -113,10 +113,17 @@ def _memory(pid: int) -> int:
     return total
 
 
-def fill(warehouse: ScratchWarehouse, tracks: int, first: int, last: int) -> None:
-    """Write the rows of days `first` to `last` to staging."""
+def fill(url: str, tracks: int, first: int, last: int) -> None:
+    """Write the rows of days `first` to `last` to staging.
+
+    Args:
+        url: of the warehouse, as a superuser.
+        tracks: observed each day; a multiple of 1,000.
+        first: number of the first day, from 1.
+        last: number of the last day.
+    """
     numbers = {"start": START - timedelta(days=1), "tracks": tracks, "first": first, "last": last}
-    with psycopg.connect(warehouse.url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
         connection.execute(ROWS.read_bytes(), numbers)
         for table, observations in _CURRENT.items():
             connection.execute(_merge_current(table, observations), numbers)
@@ -228,7 +235,7 @@ def measure(warehouse: ScratchWarehouse, folder: Path, options: argparse.Namespa
         for name, last in ((f"before day {day}", day - 1), (f"day {day}", day), (f"nothing new, {day}", day)):
             begun = time.perf_counter()
             if last > built:
-                fill(warehouse, options.observations, built + 1, last)
+                fill(warehouse.url, options.observations, built + 1, last)
             built = last
             filled = time.perf_counter()
             builds[name] = build(warehouse, folder)
