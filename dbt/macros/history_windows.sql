@@ -9,10 +9,10 @@
     Any other observation gives the same windows, also if it is late or repeated.
 
     A window that began before what retention left and reaches into it is kept from the last build, so that a value
-    does not look as if it began with the oldest observation that is left. One that ended until then goes.
+    does not look as if it began with the oldest observation that is left. One that ended before that goes.
 #}
 {% macro is_kept_window() -%}
-    valid_from < {{ history_retained_from() }} and (valid_to is null or valid_to > {{ history_retained_from() }})
+    valid_from < {{ history_retained_from() }} and (valid_to is null or valid_to >= {{ history_retained_from() }})
 {%- endmacro %}
 
 
@@ -157,6 +157,6 @@ select
 
 from windows
 {%- if is_built_before() %}
-where next_change_on is null or next_change_on > {{ history_retained_from() }}
+where next_change_on is null or next_change_on >= {{ history_retained_from() }}
 {%- endif %}
 {%- endmacro %}

@@ -77,7 +77,7 @@ def retained(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if table in KEY_DATES:
         return [row for row in rows if date.fromisoformat(row[KEY_DATES[table]]) >= FLOOR]
     if table in HISTORIES:
-        return [row for row in rows if not row["valid_to"] or date.fromisoformat(row["valid_to"]) > FLOOR]
+        return [row for row in rows if not row["valid_to"] or date.fromisoformat(row["valid_to"]) >= FLOOR]
     return rows
 
 
