@@ -103,8 +103,9 @@ def _send(alert: Alert, channels: Sequence[Channel]) -> list[str]:
 def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
     """Put the alert's mark into the lake; false where another process has, true where the lake is down."""
     digest = hashlib.sha256("\0".join(alert.key).encode()).hexdigest()[:32]
-    key = f"{keys.ALERTS}/{alert.partition or 'any'}/{digest}.json"
-    mark = json.dumps({"mark": uuid.uuid4().hex, "key": alert.key}).encode()
+    key = f"{keys.ALERTS}/{alert.partition or keys.ALERTS_WITHOUT_DATE}/{digest}.json"
+    raised_on = datetime.now(UTC).date().isoformat()
+    mark = json.dumps({"mark": uuid.uuid4().hex, "key": alert.key, "raised_on": raised_on}).encode()
     try:
         store = lake()
         if store.put_new(key, mark, metadata={}):

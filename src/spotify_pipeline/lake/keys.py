@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from spotify_pipeline.errors import ConfigurationError
 RAW, VALIDATED, QUARANTINE, REPORTS = "raw", "validated", "quarantine", "reports"
 # marks of alerts that were sent while the warehouse was down
 ALERTS = "alerts"
+ALERTS_WITHOUT_DATE = "any"
 DOCS, DOCS_PAGE = "docs", "index.html"
 # receipts of erasures, kept outside the warehouse for its restore
 ERASURES = "erasures"
@@ -78,6 +79,17 @@ def partition_of_public_raw(key: str) -> date | None:
 def users_prefix(zone: str, partition: date) -> str:
     """Everything of one zone and partition that derives from users' accounts."""
     return f"{partition_prefix(zone, partition)}user="
+
+
+def user_hashes(names: Iterable[str]) -> list[str]:
+    """Return those of the names that are hashes of users."""
+    return [name for name in names if _USER_HASH.fullmatch(name)]
+
+
+def sources_of_folders(names: Iterable[str]) -> list[str]:
+    """Return the sources of those of the names that are folders `source=NAME`."""
+    found = (name.removeprefix("source=") for name in names if name.startswith("source="))
+    return [source for source in found if _SOURCE_NAME.fullmatch(source)]
 
 
 def source_prefix(zone: str, partition: date, source: str, user: str | None = None) -> str:

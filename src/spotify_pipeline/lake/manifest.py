@@ -146,15 +146,15 @@ def parse_manifest(stored: StoredObject) -> Manifest:
 
 
 def _find_of_user(lake: Lake, partition: date, source: str) -> StoredObject | None:
-    """The manifest among those of users' accounts, which few keys are."""
-    ending = f"/source={source}/{keys.MANIFEST_NAME}"
-    found = [k for k in lake.keys(keys.users_prefix(keys.RAW, partition)) if k.endswith(ending)]
+    """The manifest among those of users' accounts, of which there are few."""
+    users = keys.user_hashes(lake.folders(keys.users_prefix(keys.RAW, partition)))
+    found = [s for user in users if (s := lake.find(keys.manifest_key(partition, source, user))) is not None]
     if len(found) > 1:
         raise ConfigurationError(
             f"source '{source}' holds the accounts of {len(found)} users for {partition}: "
             "give each user's sources names of their own"
         )
-    return lake.find(found[0]) if found else None
+    return found[0] if found else None
 
 
 def read_raw(lake: Lake, raw: RawObject) -> bytes:

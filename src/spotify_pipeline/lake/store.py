@@ -206,6 +206,17 @@ class Lake:
         except DamagedObject:
             return None
 
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object, without reading it."""
+        with self._errors(key):
+            try:
+                self._client.stat_object(bucket_name=self.bucket, object_name=key)
+            except S3Error as error:
+                if error.code in _ABSENT:
+                    return False
+                raise
+        return True
+
     def lines(self, key: str, sha256: str | None = None) -> Iterator[bytes]:
         """Read an NDJSON object line by line, without holding all of it.
 

@@ -8,6 +8,7 @@ date has passed. The next run removes the rest.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -76,6 +77,7 @@ def apply_retention(
         busy, loaded, erased = busy_partitions(conn), loaded_sources(conn), erased_users(conn)
     _remove_erased(runtime.lake, removal, erased, dry_run=dry_run)
     _remove_objects(runtime, removal, busy, loaded, dry_run=dry_run, report=report)
+    _remove_alerts(runtime, removal, dry_run=dry_run)
     with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
         for table, count in delete_old_rows(conn, _cutoffs(runtime.settings, as_of)).items():
             removal.removed[table] += count
@@ -127,6 +129,29 @@ def _remove_objects(
                 f"raw of {source} on {partition}: it was never loaded" for source in sorted(unloaded)
             ]
             report(f"{zone} of {partition}: {count} objects")
+
+
+def _remove_alerts(runtime: Runtime, removal: Removal, *, dry_run: bool) -> None:
+    """Remove the marks of old alerts; one without a date in its key has it inside."""
+    limit = removal.as_of - timedelta(days=runtime.settings.retain_log_days)
+    doomed = [
+        key
+        for key in runtime.lake.keys(f"{keys.ALERTS}/")
+        if (_date_of_alert(runtime.lake, key) or limit) < limit
+    ]
+    removal.removed[f"{keys.ALERTS} objects"] += len(doomed)
+    if not dry_run:
+        remove_objects(runtime.lake, keys.ALERTS, doomed)
+
+
+def _date_of_alert(lake: Lake, key: str) -> date | None:
+    folder = key.split("/")[1]
+    try:
+        if folder != keys.ALERTS_WITHOUT_DATE:
+            return date.fromisoformat(folder)
+        return date.fromisoformat(json.loads(lake.get(key).data)["raised_on"])
+    except (ValueError, KeyError, TypeError):
+        return None  # a mark that is not ours, or of an earlier release: it stays
 
 
 def date_of_spotify(runtime: Runtime) -> date:

@@ -8,8 +8,8 @@ from datetime import UTC, date
 
 from spotify_pipeline.errors import PastPartition
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.lake.manifest import read_manifest, sha256
-from spotify_pipeline.lake.partitions import stored_sources
+from spotify_pipeline.lake.manifest import sha256
+from spotify_pipeline.lake.partitions import stored_manifests, stored_sources
 from spotify_pipeline.sources import check_readable, group_sources, load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.spotify.client import app_class_of
@@ -60,7 +60,8 @@ def plan(runtime: Runtime, partition: date) -> Plan:
     """
     sources = load_sources(runtime.settings.sources)
     lake = runtime.lake
-    unfinished = [s for s in sources if not is_finished(read_manifest(lake, partition, s.name), s)]
+    manifests = stored_manifests(lake, partition, [source.name for source in sources])
+    unfinished = [source for source in sources if not is_finished(manifests.get(source.name), source)]
     if unfinished:
         with runtime.spotify() as client:
             today = client.api_now().astimezone(UTC).date()

@@ -44,14 +44,14 @@ def spans_of(planned: Sequence[Replay], size: int) -> list[list[Replay]]:
     return [list(planned[start : start + size]) for start in range(0, len(planned), size)]
 
 
-def retained_partitions(lake: Lake, first: date, last: date) -> list[date]:
-    """Partitions from `first` to `last`, both included, of which raw is kept, oldest first.
+def retained_sources(lake: Lake, first: date, last: date) -> dict[date, list[str]]:
+    """Return the sources of which raw is kept, by partition from `first` to `last`, both included.
 
     Raises:
         LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
     """
     dates = [partition for partition in partitions(lake, keys.RAW) if first <= partition <= last]
-    return [partition for partition in dates if stored_sources(lake, partition)]
+    return {partition: stored for partition in dates if (stored := stored_sources(lake, partition))}
 
 
 def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str] = ()) -> list[Replay]:
@@ -70,8 +70,7 @@ def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str
     if first > last:
         raise NothingRetained(f"the range begins on {first} and ends on {last}, before it: swap the dates")
     planned = []
-    for partition in retained_partitions(runtime.lake, first, last):
-        stored = stored_sources(runtime.lake, partition)
+    for partition, stored in retained_sources(runtime.lake, first, last).items():
         wanted = [source for source in stored if not names or _named(source, names)]
         if wanted:
             planned.append(Replay(partition, tuple(wanted)))
@@ -178,7 +177,9 @@ def _named(source: str, names: Collection[str]) -> bool:
 
 
 def _nothing(lake: Lake, first: date, last: date, names: Collection[str]) -> str:
-    kept = retained_partitions(lake, date.min, date.max)
+    dates = partitions(lake, keys.RAW)
+    oldest = next((date_ for date_ in dates if stored_sources(lake, date_)), None)
+    newest = next((date_ for date_ in reversed(dates) if stored_sources(lake, date_)), None)
     what = f"of {', '.join(sorted(names))} " if names else ""
-    where = f"the oldest raw is of {kept[0]}, the newest of {kept[-1]}" if kept else "no raw is kept at all"
+    where = f"the oldest raw is of {oldest}, the newest of {newest}" if oldest else "no raw is kept at all"
     return f"nothing {what}is kept from {first} to {last}: {where}"

@@ -41,6 +41,12 @@ DELETE: Mapping[str, LiteralString] = {
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE stopped_on < %(log)s",
     "ops.api_calls": "DELETE FROM ops.api_calls WHERE first_call_at < %(log)s",
     "ops.api_cooldown": "DELETE FROM ops.api_cooldown WHERE deadline < %(log)s",
+    # an entry that is closed is of no use; a track that still lacks its detail is queued by its next load
+    "ops.detail_queue": (
+        "DELETE FROM ops.detail_queue WHERE done_on IS NOT NULL AND greatest(done_on, asked_on) < %(log)s"
+    ),
+    # an album that is so long overdue is listed by no source any more, or is fetched whole when it is
+    "ops.crawl_state": "DELETE FROM ops.crawl_state WHERE refresh_due_on < %(log)s",
     "ops.alert": "DELETE FROM ops.alert WHERE last_seen_at < %(log)s",
     # each source keeps its newest load: freshness and the watermark are read from it
     "ops.load": """
@@ -55,14 +61,12 @@ KEPT: Mapping[str, str] = {
     "staging.albums": "the current state",
     "staging.tracks": "the current state",
     "staging.playlists": "the current state",
-    "staging.source_records": "which source holds which record, also an inactive source",
+    "staging.source_records": "which source holds which record, also an inactive source: one row a record",
     "staging.list_reads": "one row a list and date: when a list was read, not what was on it",
     "ops.source": "all sources ever planned: a few rows",
     "ops.reconciliation": "counts: one row a source, record kind and date",
     "ops.removal": "one row a week: the dates before which rows are deleted",
     "ops.publication": "one row a partition",
-    "ops.crawl_state": "which albums need not be fetched: one row an album",
-    "ops.detail_queue": "one row a record",
     "ops.play_cursor": "one row a user",
     "ops.user": "consents, deleted by the erasure of their user",
     "ops.api_pace": "one row an endpoint bucket",

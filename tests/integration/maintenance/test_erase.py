@@ -105,7 +105,13 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
 def test_every_zone_is_in_the_inventory(account: Pipeline) -> None:
     known = {zone.name for zone in ZONES}
     constants = {value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
-    files = {keys.MANIFEST_NAME, keys.SUMMARY_NAME, keys.SELECTION_NAME, keys.DOCS_PAGE}
+    files = {
+        keys.MANIFEST_NAME,
+        keys.SUMMARY_NAME,
+        keys.SELECTION_NAME,
+        keys.DOCS_PAGE,
+        keys.ALERTS_WITHOUT_DATE,
+    }
     assert constants - files == known
     assert {key.split("/")[0] for key in account.lake.keys("")} <= known
 

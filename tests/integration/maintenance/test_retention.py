@@ -14,7 +14,7 @@ from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.maintenance.retention import apply_retention, upkeep
 from spotify_pipeline.stages.plan import plan
-from spotify_pipeline.stages.replay import plan_replay, retained_partitions
+from spotify_pipeline.stages.replay import plan_replay, retained_sources
 from spotify_pipeline.warehouse.connection import connect
 from tests.integration.maintenance.helpers import NEXT_DAY, at
 from tests.integration.pipeline import DAY, Pipeline
@@ -101,9 +101,9 @@ def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> Non
 def test_a_partition_without_raw_is_not_fetched_again(days: Pipeline) -> None:
     pipeline = at(days)
     pipeline.sandbox.control.reset_calls()
-    assert retained_partitions(pipeline.lake, DAY, NEXT_DAY) == [DAY, NEXT_DAY]
+    assert list(retained_sources(pipeline.lake, DAY, NEXT_DAY)) == [DAY, NEXT_DAY]
     apply_retention(pipeline.runtime, RAW_GONE)
-    assert retained_partitions(pipeline.lake, DAY, NEXT_DAY) == [NEXT_DAY]
+    assert list(retained_sources(pipeline.lake, DAY, NEXT_DAY)) == [NEXT_DAY]
     assert read_manifest(pipeline.lake, DAY, "first") is None
     with pytest.raises(PastPartition):
         plan(pipeline.runtime, DAY)
@@ -214,3 +214,31 @@ def test_a_date_ahead_of_the_clock_is_refused(pipeline: Pipeline, monkeypatch: p
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="cannot be counted from 2140-01-01"):
         apply_retention(pipeline.runtime, date(2140, 1, 1))
+
+
+def test_queue_crawl_state_and_marks_of_alerts_have_an_age(pipeline: Pipeline) -> None:
+    with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute(
+            "INSERT INTO ops.detail_queue (record_kind, record_id, reason, enqueued_on, done_on, asked_on)"
+            " VALUES ('track', 'old', 'isrc', '2026-01-01', '2026-01-02', NULL),"
+            " ('track', 'asked', 'isrc', '2026-01-01', '2026-01-02', '2027-11-01'),"
+            " ('track', 'open', 'isrc', '2026-01-01', NULL, NULL)"
+        )
+        conn.execute(
+            "INSERT INTO ops.crawl_state (source, record_kind, record_id, listing_sha256, complete_on,"
+            " refreshed_at, refresh_due_on) VALUES ('s', 'album', 'old', '', '2026-01-01', '2026-01-01',"
+            " '2026-02-01'), ('s', 'album', 'due', '', '2026-01-01', '2026-01-01', '2027-11-01')"
+        )
+    marks = {
+        f"alerts/{DAY}/1.json": b"{}",
+        "alerts/2027-11-01/2.json": b"{}",
+        "alerts/any/3.json": b'{"raised_on": "2026-11-22"}',
+        "alerts/any/4.json": b'{"raised_on": "2027-11-01"}',
+    }
+    for key, mark in marks.items():
+        pipeline.lake.put(key, mark)
+    removal = apply_retention(pipeline.runtime, DAY + timedelta(days=400))
+    assert removal.removed["alerts objects"] == 2
+    assert pipeline.lake.keys("alerts/") == ["alerts/2027-11-01/2.json", "alerts/any/4.json"]
+    assert pipeline.query("SELECT record_id FROM ops.detail_queue ORDER BY 1") == [("asked",), ("open",)]
+    assert pipeline.query("SELECT record_id FROM ops.crawl_state") == [("due",)]

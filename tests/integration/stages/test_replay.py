@@ -22,7 +22,7 @@ from spotify_pipeline.stages.replay import (
     reconcile_replay,
     replay_partition,
     replay_source,
-    retained_partitions,
+    retained_sources,
 )
 from spotify_pipeline.warehouse import lease
 from spotify_pipeline.warehouse.connection import connect
@@ -211,12 +211,12 @@ def test_a_range_is_what_is_kept_of_it(pipeline: Pipeline) -> None:
     pipeline.go_to(NEXT_DAY)
     pipeline.run(NEXT_DAY)
     lake, runtime = pipeline.lake, without_spotify(pipeline.runtime)
-    assert retained_partitions(lake, date(2020, 1, 1), date(2030, 1, 1)) == [DAY, NEXT_DAY]
+    assert list(retained_sources(lake, date(2020, 1, 1), date(2030, 1, 1))) == [DAY, NEXT_DAY]
     # what has no manifest is no partition
     lake.delete(keys.manifest_key(DAY, "first"))
     assert plan_replay(runtime, DAY, DAY) == [Replay(DAY, ("second",))]
     lake.delete(keys.manifest_key(DAY, "second"))
-    assert retained_partitions(lake, DAY, NEXT_DAY) == [NEXT_DAY]
+    assert list(retained_sources(lake, DAY, NEXT_DAY)) == [NEXT_DAY]
     assert plan_replay(runtime, DAY, NEXT_DAY, ["second"]) == [Replay(NEXT_DAY, ("second",))]
     assert pipeline.query("SELECT partition FROM ops.step_lease WHERE source = '_all' ORDER BY 1") == [
         (DAY,), (NEXT_DAY,),

@@ -33,6 +33,12 @@ def test_every_table_and_zone_has_an_age_or_a_reason() -> None:
 
 def test_every_zone_of_the_keys_is_listed() -> None:
     constants = {value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)}
-    files = {keys.MANIFEST_NAME, keys.SUMMARY_NAME, keys.SELECTION_NAME, keys.DOCS_PAGE}
+    files = {
+        keys.MANIFEST_NAME,
+        keys.SUMMARY_NAME,
+        keys.SELECTION_NAME,
+        keys.DOCS_PAGE,
+        keys.ALERTS_WITHOUT_DATE,
+    }
     assert constants - files == {zone.name for zone in ZONES}
     assert all(OUTSIDE.values())
