@@ -69,15 +69,10 @@ def naming_the_proxy() -> Iterator[None]:
     """Convert what httpx raises for a proxy variable that it cannot use.
 
     Raises:
-        ConfigurationError: a SOCKS proxy without its package, or an unknown kind of proxy.
+        ConfigurationError: the variable is no URL of an HTTP or SOCKS proxy.
     """
     try:
         yield
-    except ImportError:
-        raise ConfigurationError(
-            "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) names a SOCKS proxy: install "
-            "package 'socksio', or unset the variable"
-        ) from None
     except ValueError:  # its text may hold the proxy's password
         raise ConfigurationError(
             "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) is no URL of a proxy: write "
