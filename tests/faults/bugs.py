@@ -6,6 +6,7 @@ looked for; the same schedule finds nothing without it.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,9 +73,13 @@ def calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> 
         environment.go_to(moment.step.day)
         environment.put_back(moment.before)
         for n in moment.numbers(pattern)[-most:]:
-            cell = run_cell(environment, moment, way, n, prepare=prepare)
-            if cell.findings:
-                return cell.findings
+            # a folder that an earlier attempt left empty in the store costs one more call before
+            for later in (n, n + 1):
+                cell = run_cell(environment, moment, way, later, prepare=prepare)
+                if cell.findings:
+                    return cell.findings
+                if cell.struck is None or re.search(pattern, cell.struck):
+                    break
         return []
 
     return search

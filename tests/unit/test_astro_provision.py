@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READERS = {
     "src/spotify_pipeline/connections.py",  # AIRFLOW_CONN_…, without Airflow
     "src/spotify_pipeline/settings.py",  # where to keep a login file
+    "src/spotify_pipeline/warehouse/backup.py",  # what pg_dump inherits; a command of an operator
     "src/spotify_pipeline/spark/session.py",  # JAVA_HOME, and what only the environment tells Spark
 }
 # no part of a task
