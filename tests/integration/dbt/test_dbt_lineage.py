@@ -21,7 +21,6 @@ OF_NOTHING = {
 CONSTANTS = {
     "fct_first_listen.record_kind",
     "mart_model_watermark.model_name",
-    "mart_popularity_movers.window_days",
 }
 
 

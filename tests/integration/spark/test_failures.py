@@ -178,7 +178,14 @@ def test_what_is_left_of_an_erased_user_is_not_loaded(account: Pipeline, spark: 
         f"INSERT INTO ops.erasure (user_hash, erased_at, removed) VALUES ('{HASH}', now(), '{{}}')",
     )
     reasons = failed(with_spark(account, spark))
-    assert {source for _, source in reasons} == {"lists", "plays", "saved", "top"}
+    assert {source for _, source in reasons} == {
+        "followed",
+        "lists",
+        "plays",
+        "saved",
+        "top",
+        "top-artists",
+    }
     assert all("was erased on" in reason for reason in reasons.values())
     assert {source for _, source in account.query(LOADED)} == {"first", "second"}
     assert account.query("SELECT count(*) FROM staging.playlists") == [(0,)]
