@@ -5,13 +5,13 @@ from __future__ import annotations
 from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance.inventory import OUTSIDE, ZONES, Erased
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.warehouse import erase, retention
+from spotify_pipeline.warehouse import erase_sql, retention
 from spotify_pipeline.warehouse.tables import metadata
 
 
 def test_every_table_says_what_an_erasure_deletes() -> None:
-    assert sorted(erase.TABLES) == sorted(metadata.tables)
-    assert all(erase.TABLES.values())
+    assert sorted(erase_sql.TABLES) == sorted(metadata.tables)
+    assert all(erase_sql.TABLES.values())
 
 
 def test_every_table_with_a_user_is_erased() -> None:
@@ -20,7 +20,7 @@ def test_every_table_with_a_user_is_erased() -> None:
         for name, table in metadata.tables.items()
         if {"user_hash", "owner_hash", "raw_key"} & set(table.columns.keys())
     }
-    spared = {name for name, how in erase.TABLES.items() if how.startswith("nothing")}
+    spared = {name for name, how in erase_sql.TABLES.items() if how.startswith("nothing")}
     assert about_users & spared == {"ops.erasure"}
 
 
