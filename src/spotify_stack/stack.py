@@ -8,24 +8,22 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from spotify_pipeline.doctor.disk import full_disk, low_disk_space
+from spotify_pipeline.doctor.disk import low_disk_space
 from spotify_pipeline.doctor.user import nameless_user
 from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_pipeline.settings import PREFIX
 from spotify_stack import airflow_environment, bootstrap, object_store, processes, services
-from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
+from spotify_stack.launcher import Launcher, Report
 from spotify_stack.ports import PortReservation
-from spotify_stack.services import Service
 from spotify_stack.state import (
     FOLDER_VARIABLE,
     MINIO,
@@ -37,13 +35,10 @@ from spotify_stack.state import (
     create_or_load,
     load,
 )
-from spotify_stack.supervision import SUPERVISOR, EarlyEnds, Supervisor
+from spotify_stack.supervision import SUPERVISOR, Supervisor
 
 LOCK_SECONDS = 120
 STOP_SECONDS = 40
-DAGS_SECONDS = 120
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -197,12 +192,13 @@ class Stack:
             everything = services.all_services(state)
             supervisor = Supervisor(state)
             supervisor.start(everything.values())
-            self._launch(supervisor, (everything[name] for name in services.SERVERS))
+            launcher = Launcher(self.paths, supervisor, self._report)
+            launcher.launch(everything[name] for name in services.SERVERS)
             bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
             self._prepare(state)
             state = self._with_listener(state, supervisor)
-            self._launch_airflow(state, supervisor, services.all_services(state))
-        self._await_dags(state)
+            launcher.launch_airflow(state)
+        launcher.await_dags(state)
         return state
 
     def _complete(self, state: StackState, wanted: Wanted) -> StackState:
@@ -228,8 +224,8 @@ class Stack:
         if replace(state.sandbox, clock=None) != replace(before.sandbox, clock=None):
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
         everything = services.all_services(state)
-        missing = _not_running(supervisor, services.SERVERS)
-        self._launch(supervisor, (everything[name] for name in missing))
+        launcher = Launcher(self.paths, supervisor, self._report)
+        launcher.launch(everything[name] for name in launcher.not_running(services.SERVERS))
         state = self._with_listener(state, supervisor)
         variables = airflow_environment.connection_variables
         if variables(state) != variables(before):
@@ -238,9 +234,9 @@ class Stack:
         bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
         # the dbt project may have changed; databases are migrated by a full start only
         bootstrap.manifest(state)
-        if _not_running(supervisor, services.AIRFLOW):
-            self._launch_airflow(state, supervisor, services.all_services(state))
-        self._await_dags(state)
+        if launcher.not_running(services.AIRFLOW):
+            launcher.launch_airflow(state)
+        launcher.await_dags(state)
         return state
 
     def _with_listener(self, state: StackState, supervisor: Supervisor) -> StackState:
@@ -250,7 +246,9 @@ class Stack:
             return state
         self._report(f"the data of {state.sandbox_user} was erased: {chosen.sandbox_user} is logged in now")
         supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
-        self._launch(supervisor, [services.all_services(chosen)[services.SANDBOX]])
+        Launcher(self.paths, supervisor, self._report).launch(
+            [services.all_services(chosen)[services.SANDBOX]]
+        )
         if not chosen.paths.sources.is_symlink():
             bootstrap.sources(chosen, None, rewrite=True)
         return chosen
@@ -275,62 +273,6 @@ class Stack:
         finally:
             # after an interrupt, their processes are ended with all others
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _launch(self, supervisor: Supervisor, wanted: Iterable[Service]) -> None:
-        chosen = list(wanted)
-        for service in chosen:
-            supervisor.launch(service.name)
-        for service in chosen:
-            self._await(supervisor, service, service.check)
-
-    def _launch_airflow(
-        self, state: StackState, supervisor: Supervisor, everything: dict[str, Service]
-    ) -> None:
-        begun = datetime.now(UTC)
-        for name in services.AIRFLOW:
-            supervisor.launch(name)
-        running_before = {name for name in services.AIRFLOW if supervisor.status(name)[0] == "RUNNING"}
-
-        def fresh_heartbeat(name: str) -> Callable[[], None]:
-            def check() -> None:
-                everything[name].check()
-                beat = services.heartbeat(state, name)
-                # the database still has the heartbeat of the previous process
-                if beat is None or datetime.fromisoformat(beat) < begun:
-                    raise NotReady(f"Airflow has had no heartbeat of the new {name} yet")
-
-            return check
-
-        for name in services.AIRFLOW:
-            restarted = name != services.API_SERVER and name not in running_before
-            self._await(
-                supervisor, everything[name], fresh_heartbeat(name) if restarted else everything[name].check
-            )
-
-    def _await(self, supervisor: Supervisor, service: Service, check: Callable[[], None]) -> None:
-        ends = EarlyEnds(supervisor, service.name)
-        try:
-            waited = wait_until(
-                check,
-                timeout=service.start_seconds,
-                what=f"{service.name} (log: {self.paths.log(service.name)})",
-                given_up=ends.reason,
-            )
-        except NotReady as error:
-            if full := full_disk(self.paths.root):
-                raise ConfigurationError(f"{service.name} did not start: {full}") from error
-            raise
-        self._report(f"{service.name} ready after {waited:.1f} s")
-
-    def _await_dags(self, state: StackState) -> None:
-        with AirflowApi(state.airflow_url) as api:
-            waited = wait_until(
-                api.check_dags_are_parsed, timeout=DAGS_SECONDS, what="parsing the DAGs", poll=0.5
-            )
-            errors = api.import_errors()
-        self._report(f"DAGs parsed after {waited:.1f} s")
-        for file, message in errors.items():
-            self._report(f"warning: DAG file {file} cannot be imported: {message}")
 
     def _stop(self) -> int:
         state = load(self.paths) if self.paths.exists() else None
@@ -366,10 +308,6 @@ class Stack:
 
             wait_until(check, timeout=LOCK_SECONDS, what=f"the stack in {self.paths.root}")
             yield
-
-
-def _not_running(supervisor: Supervisor, names: Iterable[str]) -> list[str]:
-    return [name for name in names if supervisor.status(name)[0] != "RUNNING"]
 
 
 def running_state() -> StackState | None:
