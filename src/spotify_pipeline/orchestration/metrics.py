@@ -16,11 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from airflow.sdk.observability import stats
 
-from spotify_pipeline.stages.group import SourceState
-from spotify_pipeline.stages.reconcile import Verdict
+if TYPE_CHECKING:
+    from spotify_pipeline.stages.group import SourceState
+    from spotify_pipeline.stages.reconcile import Verdict
 
 log = logging.getLogger(__name__)
 
