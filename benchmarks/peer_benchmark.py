@@ -6,7 +6,7 @@ The sides take turns on the same raw responses, object store and Postgres. Ours 
 of one source and date: it checks each record, writes the validated objects and fills all staging tables. dlt
 and the bare script write one table of tracks and check nothing. Two shapes: full albums with 50 simplified
 tracks, and pages of 50 full tracks of 2.5 kB. Each side is a process of its own, its start included. Memory
-is the largest sum over its processes of what each holds alone (USS). Results go to benchmarks/results/.
+is the largest sum over its processes, shared memory counted once (PSS). Results go to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ import psycopg
 from benchmarks.raw_data import TRACKS, album, full_tracks, write_partition
 from spotify_pipeline.connections import ConnectionInfo, variable_name
 from spotify_pipeline.lake import Lake
+from spotify_stack.processes import PeakMemory, family, memory_of
 from spotify_stack.scratch import ScratchWarehouse, scratch_lake, scratch_warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,25 +62,13 @@ def measured(command: list[str], environment: Mapping[str, str]) -> tuple[float,
         process = subprocess.Popen(  # noqa: S603 - our own commands
             command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT
         )
-        peak = 0
-        while process.poll() is None:
-            peak = max(peak, _memory(process.pid))
-            time.sleep(0.1)
+        with PeakMemory(lambda: memory_of(family(process.pid)), interval=0.1) as memory:
+            process.wait()
         seconds = time.perf_counter() - begun
         if process.returncode:
             output.seek(0)
             sys.exit(f"{command} failed:\n{output.read().decode()}")
-    return seconds, peak / 1e6
-
-
-def _memory(pid: int) -> int:
-    total = 0
-    with suppress(psutil.Error):
-        top = psutil.Process(pid)
-        for process in (top, *top.children(recursive=True)):
-            with suppress(psutil.Error):
-                total += process.memory_full_info().uss
-    return total
+    return seconds, memory.peak / 1e6
 
 
 def sides(warehouse: ScratchWarehouse, store: ConnectionInfo, source: str) -> dict[str, list[str]]:

@@ -20,13 +20,10 @@ import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -35,6 +32,7 @@ from sqlalchemy import Table
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.tables import staging
+from spotify_stack.processes import PeakMemory, family, memory_of
 from spotify_stack.scratch import DATABASE, ScratchWarehouse, scratch_warehouse
 
 # days 30 and 365 are no Sundays, on which the tests compare the whole history
@@ -76,41 +74,6 @@ class Build:
     spilled: int
     peak: int
     slowest: dict[str, float]
-
-
-class PeakMemory:
-    """Greatest memory (proportional set size) of a process and its children, sampled while open."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.bytes = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._stop.wait(0.2):
-            self.bytes = max(self.bytes, _memory(self._pid))
-
-
-def _memory(pid: int) -> int:
-    total = 0
-    for process in (pid, *_children(pid)):
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has ended
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
 
 
 def fill(url: str, tracks: int, first: int, last: int) -> None:
@@ -165,7 +128,7 @@ def build(warehouse: ScratchWarehouse, folder: Path) -> Build:
         *("--profiles-dir", str(PROJECT_ROOT / "dbt")),
     ]
     before = _counters(warehouse)
-    with PeakMemory(_postmaster(warehouse)) as memory:
+    with PeakMemory(lambda: memory_of(family(_postmaster(warehouse)))) as memory:
         begun = time.perf_counter()
         done = subprocess.run(  # noqa: S603 - our own command
             command, env=os.environ | warehouse.environment, capture_output=True, text=True, check=False
@@ -176,7 +139,7 @@ def build(warehouse: ScratchWarehouse, folder: Path) -> Build:
     spilled, postgres, dbt = (
         after - earlier for after, earlier in zip(_counters(warehouse), before, strict=True)
     )
-    return Build(seconds, dbt + postgres, postgres, int(spilled), memory.bytes, _slowest(folder / "target"))
+    return Build(seconds, dbt + postgres, postgres, int(spilled), memory.peak, _slowest(folder / "target"))
 
 
 def _counters(warehouse: ScratchWarehouse) -> tuple[float, float, float]:

@@ -151,12 +151,26 @@ def end_survivors(paths: StackPaths, *, service: str | None = None, grace: float
 
 
 def memory_used(paths: StackPaths) -> int:
-    """Return the bytes that all processes of the stack use, with shared memory counted once (PSS).
+    """Return the bytes that all processes of the stack use: see `memory_of`."""
+    return memory_of(of_stack(paths))
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and all that it started, or none if it has ended."""
+    try:
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def memory_of(processes: Iterable[psutil.Process]) -> int:
+    """Return the bytes that processes use, with shared memory counted once (PSS).
 
     Resident memory is used where the system does not report PSS to this user.
     """
     total = 0
-    for process in of_stack(paths):
+    for process in processes:
         try:
             total += process.memory_full_info().pss
         except psutil.AccessDenied:
@@ -167,15 +181,15 @@ def memory_used(paths: StackPaths) -> int:
 
 
 class PeakMemory:
-    """Measures the memory of a stack in the background while a `with` block runs.
+    """Measures memory in the background while a `with` block runs.
 
     Attributes:
         peak: Greatest number of bytes measured so far.
     """
 
-    def __init__(self, paths: StackPaths, *, interval: float = MEASURE_SECONDS) -> None:
+    def __init__(self, measure: Callable[[], int], *, interval: float = MEASURE_SECONDS) -> None:
         self.peak = 0
-        self._paths = paths
+        self._measure_now = measure
         self._interval = interval
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._measure, name="peak-memory", daemon=True)
@@ -192,6 +206,6 @@ class PeakMemory:
 
     def _measure(self) -> None:
         while True:
-            self.peak = max(self.peak, memory_used(self._paths))
+            self.peak = max(self.peak, self._measure_now())
             if self._done.wait(self._interval):
                 return

@@ -15,7 +15,7 @@ from spotify_pipeline.cli.stack import CatalogOption, StoreOption, addresses, re
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack import airflow_environment, summary
 from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
-from spotify_stack.processes import PeakMemory
+from spotify_stack.processes import PeakMemory, memory_used
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions, StackPaths
 
@@ -64,7 +64,7 @@ def demo(
         state = stack.up(Wanted(options, own_app="", store=store))
         progress_console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
         try:
-            with PeakMemory(paths) as memory:
+            with PeakMemory(lambda: memory_used(paths)) as memory:
                 content = Demo(state, progress_console, output, progress_bar).run(dates)
         except KeyboardInterrupt:
             if running_before is None:

@@ -76,29 +76,17 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
     OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
         AND excluded.added_at IS DISTINCT FROM stored.added_at)
 """
-_TOP_TRACK: LiteralString = """
-INSERT INTO staging.top_tracks AS stored
-    (user_hash, time_range, observed_on, rank, track_id, observed_at, raw_key, load_seq)
-VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %(track_id)s, %(observed_at)s, %(raw_key)s,
+_TOP = """
+INSERT INTO staging.top_{kind}s AS stored
+    (user_hash, time_range, observed_on, rank, {kind}_id, observed_at, raw_key, load_seq)
+VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %({kind}_id)s, %(observed_at)s, %(raw_key)s,
     %(load_seq)s)
 ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
-    track_id = excluded.track_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
+    {kind}_id = excluded.{kind}_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
     load_seq = excluded.load_seq
 WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
     OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
-        AND excluded.track_id <> stored.track_id)
-"""
-_TOP_ARTIST: LiteralString = """
-INSERT INTO staging.top_artists AS stored
-    (user_hash, time_range, observed_on, rank, artist_id, observed_at, raw_key, load_seq)
-VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %(artist_id)s, %(observed_at)s, %(raw_key)s,
-    %(load_seq)s)
-ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
-    artist_id = excluded.artist_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
-    load_seq = excluded.load_seq
-WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
-    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
-        AND excluded.artist_id <> stored.artist_id)
+        AND excluded.{kind}_id <> stored.{kind}_id)
 """
 _FOLLOWED: LiteralString = """
 INSERT INTO staging.followed_artists AS stored
@@ -136,10 +124,10 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
         AND (excluded.context_type, excluded.context_id)
             IS DISTINCT FROM (stored.context_type, stored.context_id))
 """
-_UPSERT_ENTRY: Mapping[str, LiteralString] = {
+_UPSERT_ENTRY: Mapping[str, str] = {
     "saved_track": _SAVED,
-    "top_track": _TOP_TRACK,
-    "top_artist": _TOP_ARTIST,
+    "top_track": _TOP.format(kind="track"),
+    "top_artist": _TOP.format(kind="artist"),
     "followed_artist": _FOLLOWED,
     "play": _PLAY,
 }
@@ -178,7 +166,7 @@ class Lists:
             for kind, statement in _UPSERT_ENTRY.items():
                 rows = [_entry_row(entry, load_seq) for entry in self._of_kind(kind)]
                 if rows:
-                    cursor.executemany(statement, rows)
+                    cursor.executemany(statement.encode(), rows)
 
     def _of_kind(self, kind: str) -> list[ListEntry]:
         known = self._entries.get(kind, {})

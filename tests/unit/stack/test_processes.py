@@ -133,7 +133,7 @@ def test_a_process_title_leaves_the_mark_readable(start: Starter, paths: StackPa
 
 def test_peak_memory_counts_a_process_that_has_ended(tmp_path: Path) -> None:
     paths = StackPaths(tmp_path)
-    with processes.PeakMemory(paths, interval=0.01) as measured:
+    with processes.PeakMemory(lambda: processes.memory_used(paths), interval=0.01) as measured:
         assert processes.memory_used(paths) == 0
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-c", HOLDER],
