@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_script(name: str, argument: Path, *, home: Path, dags: Path) -> Any:
-    """Run a script of this folder over Airflow's tables in `home`, and return the JSON of its last line."""
+    """Run a module of this folder over Airflow's tables in `home`, and return the JSON of its last line."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")} | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
@@ -22,9 +22,13 @@ def run_script(name: str, argument: Path, *, home: Path, dags: Path) -> Any:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
-    for command in (["-m", "airflow", "db", "migrate"], [str(HERE / name), str(argument)]):
+    for command in (
+        ["-m", "airflow", "db", "migrate"],
+        ["-m", f"tests.integration.orchestration.{name}", str(argument)],
+    ):
         done = subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, *command],
+            cwd=ROOT,
             env=environ,
             capture_output=True,
             text=True,

@@ -12,43 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models import DagRun, TaskInstance
-from airflow.models.dagbag import DBDagBag
-from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-BUNDLE, RUN = "dags-folder", "asset_triggered__of_test"
+from tests.integration.orchestration.new_run import new_run
+
 NOTHING_NEW = "is_anything_new"
 # what skips itself in such a run
 SKIPS_ITSELF = {"catch_up"}
 
 
 def main(file: Path) -> dict[str, Any]:
-    DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(str(file), bundle_name=BUNDLE, bundle_path=file.parent)
-    with create_session() as session:
-        sync_bag_to_db(bag, BUNDLE, None, session=session)
     scheduled: list[str] = []
-    with create_session() as session:
-        dag = DBDagBag().get_latest_version_of_dag(file.stem, session=session)
-        assert dag is not None
-        run = dag.create_dagrun(
-            run_id=RUN,
-            logical_date=None,
-            data_interval=None,
-            run_after=datetime.now(UTC),
-            run_type=DagRunType.ASSET_TRIGGERED,
-            triggered_by=DagRunTriggeredByType.ASSET,
-            state=DagRunState.RUNNING,
-            partition_key="2026-11-05",
-            session=session,
-        )
-        run.dag, run.start_date = dag, datetime.now(UTC)
+    kind = DagRunType.ASSET_TRIGGERED, DagRunTriggeredByType.ASSET, DagRunState.RUNNING
+    with new_run(file, *kind) as (session, dag, run):
+        run.start_date = datetime.now(UTC)
         run.verify_integrity(dag_version_id=run.created_dag_version_id, session=session)
         session.flush()
         direct = dag.get_task(NOTHING_NEW).downstream_task_ids
@@ -75,9 +56,7 @@ def finish(session: Session, task_id: str, direct: set[str]) -> None:
 
 
 def set_state(session: Session, task_id: str, state: TaskInstanceState) -> None:
-    task: TaskInstance = session.scalars(
-        select(TaskInstance).where(TaskInstance.run_id == RUN, TaskInstance.task_id == task_id)
-    ).one()
+    task: TaskInstance = session.scalars(select(TaskInstance).where(TaskInstance.task_id == task_id)).one()
     task.state, task.start_date, task.end_date = state, datetime.now(UTC), datetime.now(UTC)
 
 

@@ -15,7 +15,7 @@ DAGS = PROJECT_ROOT / "dags"
 
 def test_clearing_a_partitioned_run_moves_its_deadline(tmp_path: Path) -> None:
     """With a timedelta as interval Airflow 3.3.2 raises here, and its API fails every clear with 500."""
-    found = run_script("clear_a_run.py", DAGS / "spotify_report.py", home=tmp_path, dags=DAGS)
+    found = run_script("clear_a_run", DAGS / "spotify_report.py", home=tmp_path, dags=DAGS)
     assert found["seconds"] == Settings.at_parse("deadline_report")
     assert found["state"] == "queued"
     assert found["moved"] > 0

@@ -14,7 +14,7 @@ EXAMPLES = PROJECT_ROOT / "docs" / "examples"
 
 
 def test_each_example_runs_by_its_own_asset(tmp_path: Path) -> None:
-    found = run_script("start_downstream.py", EXAMPLES, home=tmp_path, dags=EXAMPLES)
+    found = run_script("start_downstream", EXAMPLES, home=tmp_path, dags=EXAMPLES)
     assert sorted(found["spotify_marts"]) == [
         ["after_each_date", "2026-11-05"],
         ["after_each_date", "2026-11-06"],
