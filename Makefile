@@ -118,7 +118,7 @@ runbook-shots: .venv dbt-manifest ## take the pictures of docs/runbook.md again;
 
 TRACKS ?= 50000
 .PHONY: bench
-bench: .venv build/peers/dlt/.ready ## time API calls, and the load of TRACKS=50000, with dlt and a bare script for comparison
+bench: .venv build/peers/dlt/.ready ## time API calls, and the load of TRACKS=50000, with dlt and a bare script for comparison: docs/performance.md
 	@$(BIN)/python -m benchmarks.api_benchmark
 	@$(BIN)/python -m benchmarks.peer_benchmark --tracks $(TRACKS)
 
