@@ -2,9 +2,9 @@
 
     make bench        (python -m benchmarks.peer_benchmark --tracks 50000 --runs 3)
 
-The sides take turns on the same raw responses, object store and Postgres. Ours is `spotify-pipeline replay`
+The sides alternate on the same raw responses, object store and Postgres. Ours is `spotify-pipeline replay`
 of one source and date: it checks each record, writes the validated objects and fills all staging tables. dlt
-and the bare script write one table of tracks and check nothing. Two shapes: full albums with 50 simplified
+and the bare script write one table of tracks and check nothing. Two kinds of response: full albums with 50 simplified
 tracks, and pages of 50 full tracks of 2.5 kB. Each side is a process of its own, its start included. Memory
 is the largest sum over its processes, shared memory counted once (PSS). Results go to benchmarks/results/.
 """
@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DLT = ROOT / "build" / "peers" / "dlt" / "bin" / "python"
 PARTITION = date(2026, 1, 1)
-SHAPES = {
+RESPONSES = {
     "album pages": ("album", "/albums", album),
     "full tracks": ("search", "/search", full_tracks),
 }
@@ -138,14 +138,14 @@ def main() -> None:
 def compare(
     warehouse: ScratchWarehouse, store: ConnectionInfo, tracks: int, times: int
 ) -> list[dict[str, Any]]:
-    """Run all sides in turn over both shapes; return seconds and megabytes of each run."""
+    """Run all sides in turn over both kinds of response; return seconds and megabytes of each run."""
     known = [*warehouse.connections.values(), store]
     environment = {
         variable_name(info.conn_id): json.dumps({k: v for k, v in asdict(info).items() if k != "conn_id"})
         for info in known
     }
     runs: list[dict[str, Any]] = []
-    for shape, (kind, path, body) in SHAPES.items():
+    for responses, (kind, path, body) in RESPONSES.items():
         source = f"{kind}-{tracks}"
         bodies = ((f"{path}/{number}", body(number, 0)) for number in range(tracks // TRACKS))
         write_partition(Lake(store), PARTITION, source, kind, bodies)
@@ -155,8 +155,8 @@ def compare(
                 seconds, megabytes = measured(command, environment)
                 if (count := loaded(warehouse, side)) != tracks:
                     sys.exit(f"{side} wrote {count:,} tracks of {tracks:,}")
-                print(f"{tracks:,} {shape}: {side:11}  {seconds:6.1f} s  {megabytes:6.0f} MB", flush=True)
-                run = {"tracks": tracks, "shape": shape, "side": side}
+                print(f"{tracks:,} {responses}: {side:11}  {seconds:6.1f} s  {megabytes:6.0f} MB", flush=True)
+                run = {"tracks": tracks, "responses": responses, "side": side}
                 runs.append(run | {"seconds": round(seconds, 2), "megabytes": round(megabytes)})
     return runs
 
@@ -164,11 +164,11 @@ def compare(
 def summary(runs: list[dict[str, Any]]) -> list[str]:
     """Return a Markdown table of medians and ratios, with missed aims named."""
     lines = [
-        "| tracks | shape | side | seconds | MB | ours / its seconds | ours / its MB | aim |",
+        "| tracks | responses | side | seconds | MB | ours / its seconds | ours / its MB | aim |",
         "| ---: | --- | --- | ---: | ---: | ---: | ---: | --- |",
     ]
-    for tracks, shape in dict.fromkeys((run["tracks"], run["shape"]) for run in runs):
-        here = [run for run in runs if (run["tracks"], run["shape"]) == (tracks, shape)]
+    for tracks, responses in dict.fromkeys((run["tracks"], run["responses"]) for run in runs):
+        here = [run for run in runs if (run["tracks"], run["responses"]) == (tracks, responses)]
         medians = {
             side: tuple(
                 statistics.median(run[figure] for run in here if run["side"] == side)
@@ -177,7 +177,7 @@ def summary(runs: list[dict[str, Any]]) -> list[str]:
             for side in dict.fromkeys(run["side"] for run in here)
         }
         for side, (seconds, megabytes) in medians.items():
-            cells = [f"{tracks:,}", shape, side, f"{seconds:.1f}", f"{megabytes:.0f}"]
+            cells = [f"{tracks:,}", responses, side, f"{seconds:.1f}", f"{megabytes:.0f}"]
             if side == "ours":
                 cells += ["", "", ""]
             else:
