@@ -4,9 +4,10 @@
 
 The sides alternate on the same raw responses, object store and Postgres. Ours is `spotify-pipeline replay`
 of one source and date: it checks each record, writes the validated objects and fills all staging tables. dlt
-and the bare script write one table of tracks and check nothing. Two kinds of response: full albums with 50 simplified
-tracks, and pages of 50 full tracks of 2.5 kB. Each side is a process of its own, its start included. Memory
-is the largest sum over its processes, shared memory counted once (PSS). Results go to benchmarks/results/.
+and the bare script write one table of tracks and check nothing. Two kinds of response: full albums with 50
+simplified tracks, and pages of 50 full tracks of 2.5 kB. Each side is a process of its own, its start
+included. Memory is the largest sum over its processes, shared memory counted once (PSS). Results go to
+benchmarks/results/.
 """
 
 from __future__ import annotations
