@@ -1,7 +1,7 @@
 """Every place that can hold what derives from a user's account, how it is erased, and how long it is kept.
 
 Erasure and retention read the zones from here. The tables are listed where their statements are:
-`warehouse.erase.TABLES`, and `DELETE` and `KEPT` of `warehouse.retention`.
+`warehouse.erase_sql.TABLES`, and `DELETE` and `KEPT` of `warehouse.retention`.
 """
 
 from __future__ import annotations

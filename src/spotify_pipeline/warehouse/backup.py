@@ -23,16 +23,12 @@ from spotify_pipeline.errors import ConfigurationError, UnreadableFile, Warehous
 from spotify_pipeline.files import write_atomically
 from spotify_pipeline.warehouse.connection import TLS_OPTIONS, connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import migrate, require_current
+from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS
 
 ROWS, TABLES_OF_DBT, CONTENTS = "pipeline.dump", "dbt.dump", "backup.json"
 _OWN_SCHEMAS = ("staging", "ops")
-_DBT_SCHEMAS = ("dbt_staging", "intermediate", "marts", "marts_build")
-_ENVIRONMENT = {
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-}
+# the stored failures of tests are written again by the next run
+_DBT_SCHEMAS = tuple(name for name in DBT_SCHEMAS if name != DBT_AUDIT)
 
 
 @dataclass(frozen=True)
@@ -169,7 +165,7 @@ def _run(command: list[str], info: ConnectionInfo) -> None:
         "PGUSER": info.require("login"),
         "PGDATABASE": info.require("schema"),
         "PGPASSWORD": info.password or "",
-        **{_ENVIRONMENT[name]: str(info.extra[name]) for name in TLS_OPTIONS if info.extra.get(name)},
+        **{f"PG{name.upper()}": str(info.extra[name]) for name in TLS_OPTIONS if info.extra.get(name)},
     }
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603

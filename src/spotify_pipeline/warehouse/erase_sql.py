@@ -183,7 +183,7 @@ TABLES: Mapping[str, str] = {
     "ops.maintenance_run": "nothing: counts over all accounts",
     "ops.erasure": "nothing: the receipts",
 }
-"""What an erasure deletes from each table of the pipeline; for those that dbt builds see `erase_marts`."""
+"""What an erasure deletes from each table of the pipeline; those of dbt: `erase.erase_marts`."""
 ACCOUNT_SINCE: LiteralString = """
 SELECT min(day) FROM (
     SELECT first_planned_on AS day FROM ops.source WHERE name = ANY(%(sources)s)
