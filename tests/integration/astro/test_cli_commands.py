@@ -121,7 +121,3 @@ def test_the_image_s_packages_fit_its_python_and_airflow(tmp_path: Path) -> None
         pytest.skip(f"no package index could be asked: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr
     assert airflow in done.stdout
-    # what the image installs is what was tested
-    locked = (ROOT / "requirements.lock").read_text()
-    pins = [line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
-    assert [pin for pin in pins if pin.replace("[binary]", "") not in locked.replace("[binary]", "")] == []
