@@ -9,6 +9,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# else each process compiles what it imports, where PYTHONDONTWRITEBYTECODE is set or .venv is read-only
+export UV_COMPILE_BYTECODE := 1
 
 DAYS ?= 3
 MODE ?= development
