@@ -80,6 +80,10 @@ test: .venv dbt-manifest ## run the unit and integration tests and one chain thr
 	$(BIN)/python -m pytest -m "not slow" tests/e2e || failed=1; \
 	exit $$failed
 
+.PHONY: test-docker
+test-docker: .venv dbt-manifest ## start the containers of `astro dev start`, follow partitions to the report, restart, remove all; needs Docker
+	@$(BIN)/python -m pytest -m slow tests/docker
+
 .PHONY: test-all
 test-all: .venv ## run every test, as CI does: test and test-slow
 	@$(MAKE) --no-print-directory --keep-going test test-slow
@@ -90,7 +94,7 @@ test-slow: .venv ## run the slow tests: test-slow-servers and test-slow-e2e
 
 .PHONY: test-slow-servers
 test-slow-servers: .venv dbt-manifest ## run the slow tests over real servers: whole builds by dbt, kills, query plans, Spark
-	@$(BIN)/python -m pytest -m slow --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -m slow --ignore tests/e2e --ignore tests/docker -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: test-slow-e2e
 test-slow-e2e: .venv dbt-manifest ## run the slow tests through the scheduler: whole days, disturbed runs, the runbook
