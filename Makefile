@@ -252,7 +252,7 @@ ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the ima
 	@$(MAKE) lint types workflows docs-site audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
 	@$(MAKE) --keep-going test test-slow-servers test-slow-e2e
-	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags; else echo "no Docker here: the image is not built"; fi
+	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags test-docker; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock

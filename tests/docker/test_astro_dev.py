@@ -18,7 +18,7 @@ from tests.docker.project import Project, unavailable
 AIRFLOW = ("scheduler", "dag-processor", "triggerer", "api-server")
 SERVERS = (*AIRFLOW, "postgres", "warehouse", "minio", "sandbox")
 CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
-RUN_SECONDS = 1200
+RUN_SECONDS = 1800
 # partitions of the stand-in that no schedule starts
 PAST = ("2021-03-01", "2021-03-02")
 # rows of every table that the partition fills
@@ -28,7 +28,7 @@ union all select 'staging', count(*) from staging.tracks
 union all select 'marts', count(*) from marts.dim_track
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
 
 @pytest.fixture(scope="module")

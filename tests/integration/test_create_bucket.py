@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,41 @@ def test_wrong_keys_are_said_without_repeating_them(each_s3_server: S3Server) ->
     assert f"bucket {BUCKET} cannot be created" in done.stderr
     assert "403" in done.stderr
     assert "not-the-password" not in done.stdout + done.stderr
+
+
+def test_a_store_that_is_starting_is_waited_for() -> None:
+    statuses = [503, 503, 404, 503, 200]  # HEAD until the store is ready, then PUT
+    asked = []
+
+    class Starting(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.command)
+            self.send_response(statuses[len(asked) - 1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_HEAD  # noqa: N815 - the name that the library calls
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    server = ThreadingHTTPServer((HOST, 0), Starting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    done = subprocess.run(  # noqa: S603 - our own script
+        ["/bin/sh", "-c", f"sleep() {{ :; }}; . {SCRIPT}"],
+        env={
+            "PATH": os.environ["PATH"],
+            "LAKE_URL": f"http://{HOST}:{server.server_port}",
+            "LAKE_BUCKET": BUCKET,
+            "LAKE_REGION": "us-east-1",
+            "LAKE_USER": "user",
+            "LAKE_PASSWORD": "password",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    server.shutdown()
+    assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} exists\n"), done.stderr
+    assert asked == ["HEAD", "HEAD", "HEAD", "PUT", "PUT"]

@@ -100,7 +100,11 @@ def by_reference(command: list[str], folder: Path, *files: Path) -> dict[str, An
     done = subprocess.run(  # noqa: S603 - our own command line
         full,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "COMPOSE_PROJECT_NAME": "spotify-pipeline"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", str(folder)),  # Docker finds its plugins there
+            "COMPOSE_PROJECT_NAME": "spotify-pipeline",
+        },
         capture_output=True,
         text=True,
         check=False,
