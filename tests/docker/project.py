@@ -39,10 +39,15 @@ def unavailable() -> str | None:
     """Return why no container can be started here, or None."""
     if shutil.which("docker") is None:
         return "there is no docker"
-    for command in ("info", "compose version"):
-        done = subprocess.run(["docker", *command.split()], capture_output=True, check=False)  # noqa: S603, S607
+    for verb in ("info", "compose version"):
+        done = subprocess.run(["docker", *verb.split()], capture_output=True, check=False)  # noqa: S603, S607
         if done.returncode:
-            return f"`docker {command}` fails"
+            return f"`docker {verb}` fails"
+    # the test removes the project's containers with all their data, so it starts only where there are none
+    for listing in ("ps --all", "volume ls"):
+        command = ["docker", *listing.split(), "--quiet", "--filter", "name=spotify-pipeline"]
+        if subprocess.run(command, capture_output=True, check=True).stdout:  # noqa: S603
+            return "the project has containers or volumes; `astro dev kill` removes them and their data"
     return None
 
 

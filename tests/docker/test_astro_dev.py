@@ -47,12 +47,12 @@ def airflow(project: Project) -> Iterator[AirflowApi]:
         yield api
 
 
-def wait_for_chain(airflow: AirflowApi, key: str, *, queued_after: datetime | None = None) -> None:
+def wait_for_chain(airflow: AirflowApi, key: str) -> None:
     """Wait until each DAG of the chain has a run of the partition that succeeded."""
 
     def check() -> None:
         for dag in CHAIN:
-            states = [run["state"] for run in airflow.runs(dag, key, queued_after=queued_after)]
+            states = [run["state"] for run in airflow.runs(dag, key)]
             assert "failed" not in states, f"{dag} of {key} failed"
             if "success" not in states:
                 raise NotReady(f"{dag}: {states or 'no run'}")
