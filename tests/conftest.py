@@ -52,7 +52,7 @@ TOOLS = (
     "supervisor",
 )
 ABSENT = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
-NEED_TOOLS = ("e2e", "faults", "integration", "unit/contract", "unit/stack")
+NEED_TOOLS = ("docker", "e2e", "faults", "integration", "unit/contract", "unit/stack")
 # files that stay out of the image: .github, CONTRIBUTING.md and others
 NEED_FILES = re.compile(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)")
 HERE = Path(__file__).parent
