@@ -195,7 +195,7 @@ shell: .venv ## open a shell in which `spotify-pipeline` is on the PATH
 	@PATH="$(abspath $(BIN)):$$PATH" exec "$${SHELL:-/bin/bash}"
 
 .PHONY: reference
-reference: .venv ## write the pages of docs/ that are made from code: settings, commands, reason codes
+reference: .venv dbt-manifest ## write the pages of docs/ that are made from code: DAGs, tables, settings, commands, reason codes
 	@$(BIN)/python -m tools.reference
 
 .PHONY: docs-site

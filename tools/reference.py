@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from spotify_pipeline.cli import main as cli
 from spotify_pipeline.contract.rules import markdown_tables
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT, Settings
+from tools import reference_dags, reference_tables
 
 DOCS = PROJECT_ROOT / "docs"
 MADE = "<!-- made from code by `make reference` -->"
@@ -123,10 +124,33 @@ def reason_codes_page() -> str:
     return f"# Fields and reason codes\n\n{MADE}\n\n{introduction}\n\n{markdown_tables()}"
 
 
+def dags_page() -> str:
+    """Return the page of all DAGs with their schedules, assets, parameters and tasks."""
+    introduction = (
+        "Each DAG's page in Airflow adds when to run it again, and how to repair it. The partition "
+        "key of the daily DAGs is a date, `YYYY-MM-DD` in UTC. [How they work together](architecture.md)."
+    )
+    return "\n".join([f"# DAGs\n\n{MADE}\n\n{introduction}\n", *reference_dags.lines()])
+
+
+def tables_page() -> str:
+    """Return the page of all tables with their columns."""
+    introduction = (
+        "People query `marts`; loads write `staging`; `ops` records what the pipeline did. "
+        "[Example questions with their SQL](warehouse.md).\n\n"
+        "Columns of a field group arrive together. Each group has three more columns, which name the "
+        "observation that its values come from: `<group>_observed_at`, `<group>_rank` (0 simplified, "
+        "1 full) and `<group>_raw_key`."
+    )
+    return "\n".join([f"# Tables\n\n{MADE}\n\n{introduction}\n", *reference_tables.lines()])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
+    "dags.md": dags_page,
     "reason-codes.md": reason_codes_page,
     "settings.md": settings_page,
+    "tables.md": tables_page,
 }
 
 

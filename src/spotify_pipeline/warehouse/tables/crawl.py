@@ -32,6 +32,7 @@ crawl_state = Table(
     PrimaryKeyConstraint("source", "record_kind", "record_id"),
     one_of("record_kind", "album"),
     schema="ops",
+    info={"purpose": "Albums that a source has fetched completely, and when each is due again."},
 )
 
 # by partition: a later one continues where one stopped, and a repeated one decides as it did before
@@ -51,6 +52,7 @@ crawl_begun = Table(
     one_of("record_kind", "album"),
     *not_negative("next_offset"),
     schema="ops",
+    info={"purpose": "Albums whose fetching stopped in the middle, and where it continues."},
 )
 
 detail_queue = Table(
@@ -67,6 +69,7 @@ detail_queue = Table(
     one_of("record_kind", "track"),
     Index(None, "enqueued_on", "record_id", postgresql_where=text("done_on IS NULL")),
     schema="ops",
+    info={"purpose": "Tracks whose details are still to be fetched."},
 )
 
 play_cursor = Table(
@@ -79,6 +82,7 @@ play_cursor = Table(
     PrimaryKeyConstraint("user_hash"),
     *not_negative("after_ms"),
     schema="ops",
+    info={"purpose": "The newest known play of each user."},
 )
 
 play_gap = Table(
@@ -91,6 +95,7 @@ play_gap = Table(
     PrimaryKeyConstraint("user_hash", "from_played_at"),
     CheckConstraint("from_played_at < to_played_at", name="played_at"),
     schema="ops",
+    info={"purpose": "Spans in which plays of a user may have been lost."},
 )
 
 user = Table(
@@ -105,6 +110,7 @@ user = Table(
     Column("erased_at", TIMESTAMP),
     PrimaryKeyConstraint("user_hash"),
     schema="ops",
+    info={"purpose": "Users who have logged in, by their hash."},
 )
 
 api_pace = Table(
@@ -116,6 +122,7 @@ api_pace = Table(
     required("paused_until", TIMESTAMP),
     PrimaryKeyConstraint("account"),
     schema="ops",
+    info={"purpose": "The pace of calls that all tasks share."},
 )
 
 api_calls = Table(
@@ -130,4 +137,5 @@ api_calls = Table(
     PrimaryKeyConstraint("account", "run_id", "bucket"),
     *not_negative("calls"),
     schema="ops",
+    info={"purpose": "Calls of each run and rate-limit bucket, counted against the budget."},
 )

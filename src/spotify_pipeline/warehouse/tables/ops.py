@@ -101,6 +101,7 @@ step_lease = Table(
     required("acquired_at", TIMESTAMP),
     PrimaryKeyConstraint("step", "partition", "source"),
     schema="ops",
+    info={"purpose": "Who may write a source and partition: a load checks its lease before COMMIT."},
 )
 
 api_cooldown = Table(
@@ -113,6 +114,7 @@ api_cooldown = Table(
     required("recorded_at", TIMESTAMP),
     PrimaryKeyConstraint("account", "bucket"),
     schema="ops",
+    info={"purpose": "Endpoints that Spotify has closed, and until when."},
 )
 
 quarantined_record = Table(
@@ -136,6 +138,7 @@ quarantined_record = Table(
     CheckConstraint("first_seen_at <= last_seen_at", name="seen"),
     Index(None, "partition"),
     schema="ops",
+    info={"purpose": "Each rejected record with its reason, and when it was seen first and last."},
 )
 
 publication = Table(
@@ -153,6 +156,7 @@ publication = Table(
     PrimaryKeyConstraint("partition"),
     *not_negative("tests_passed"),
     schema="ops",
+    info={"purpose": "One row per publication of the marts."},
 )
 
 dbt_result = Table(
@@ -174,9 +178,9 @@ dbt_result = Table(
     PrimaryKeyConstraint("id"),
     Index(None, "partition", "unique_id"),
     schema="ops",
+    info={"purpose": "The result of each dbt node in each run."},
 )
 
-# alerts that were sent to operators
 alert = Table(
     "alert",
     metadata,
@@ -203,9 +207,9 @@ alert = Table(
     CheckConstraint("raised_at <= last_seen_at", name="seen"),
     Index(None, "raised_at"),
     schema="ops",
+    info={"purpose": "Alerts that were sent to operators."},
 )
 
-# which fields the records of a run had; view ops.contract_drift compares them
 record_shape = Table(
     "record_shape",
     metadata,
@@ -222,9 +226,9 @@ record_shape = Table(
     *not_negative("records"),
     Index(None, "partition"),
     schema="ops",
+    info={"purpose": "Which fields the records of a run had; view `ops.contract_drift` compares them."},
 )
 
-# receipts of erasures and the log of retention: counts, never content
 erasure = Table(
     "erasure",
     metadata,
@@ -237,6 +241,7 @@ erasure = Table(
     user_hash_form(),
     Index(None, "user_hash"),
     schema="ops",
+    info={"purpose": "Receipts of erasures: counts, never content."},
 )
 
 maintenance_run = Table(
@@ -249,6 +254,7 @@ maintenance_run = Table(
     required("removed", JSONB),
     PrimaryKeyConstraint("id"),
     schema="ops",
+    info={"purpose": "What each run of retention removed: counts, never content."},
 )
 
 # numbered as loads are and under the same lock, so that one number says what a model of dbt has seen
