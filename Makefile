@@ -256,7 +256,7 @@ ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the ima
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 
 .PHONY: lock
-lock: .venv ## write requirements.lock, and those of Spark and of the site, from pyproject.toml
+lock: .venv ## write requirements.lock and the other lists of packages with hashes, from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra airflow --extra orchestration --extra sandbox --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
@@ -265,3 +265,4 @@ lock: .venv ## write requirements.lock, and those of Spark and of the site, from
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
 			--no-emit-index-url --no-header --no-annotate --output-file requirements-$$extra.lock -; \
 	done
+	@$(BIN)/python -m tools.image_requirements

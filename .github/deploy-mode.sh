@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Print the smallest deployment that covers the changed paths (standard input, one per line): none, dags, image or full.
+# Print the smallest deployment that covers the changes between two commits: deploy-mode.sh DEPLOYED NEW prints none, dags,
+# image or full. Without a deployed commit, or with one that is not in the history, everything is deployed.
 #   dags   only DAG files: no new image
 #   image  only what tasks read from the image: dbt with its manifest, and include/. The DAG files stay
 #   full   anything else that runs
 set -euo pipefail
+if ! changed="$(git diff --name-only --no-renames "$1" "$2" -- 2>/dev/null)"; then
+    echo full
+    exit 0
+fi
 dags=no
 image=no
 while IFS= read -r path; do
@@ -17,7 +22,7 @@ while IFS= read -r path; do
             exit 0
             ;;
     esac
-done
+done <<<"$changed"
 case "$dags$image" in
     nono) echo none ;;
     yesno) echo dags ;;

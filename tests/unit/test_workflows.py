@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,14 +73,11 @@ def test_foreign_actions_are_pinned_by_commit_with_release(path: Path) -> None:
 @pytest.mark.parametrize(("name", "job"), jobs(), ids=[name for name, _ in jobs()])
 def test_job_has_a_time_limit_and_only_its_rights(name: str, job: dict[str, Any]) -> None:
     assert 0 < job["timeout-minutes"] <= 60
-    may_write = {"contents", "packages", "pull-requests"} & {
-        scope for scope, right in job.get("permissions", {}).items() if right == "write"
-    }
+    may_write = {scope for scope, right in job.get("permissions", {}).items() if right == "write"}
     allowed = {
         "ci.comment": {"pull-requests"},
+        "release.image": {"attestations", "id-token", "packages"},
         "release.release": {"contents"},
-        "deploy.staging": {"packages"},
-        "deploy.production": {"packages"},
     }
     assert may_write == allowed.get(name, set())
     for step in steps(job):
@@ -113,9 +113,29 @@ def test_secrets_reach_only_jobs_behind_an_environment() -> None:
 def test_production_follows_staging_in_its_own_environment() -> None:
     deploy = read(GITHUB / "workflows/deploy.yml")["jobs"]
     assert "staging" in deploy["production"]["needs"]
-    ours, theirs = deploy["staging"]["steps"], deploy["production"]["steps"]
-    assert ours == theirs, "what production gets is what staging got"
+    ours, theirs = (yaml.safe_dump(deploy[name]["steps"]) for name in ("staging", "production"))
+    assert ours.replace("environment: staging", "environment: production") == theirs
     assert read(GITHUB / "workflows/deploy.yml")["concurrency"]["cancel-in-progress"] is False
+
+
+def test_only_a_commit_with_green_checks_is_deployed() -> None:
+    deploy = read(GITHUB / "workflows/deploy.yml")["jobs"]
+    assert all("checks" in deploy[name]["needs"] for name in ("staging", "production"))
+    [step] = steps(deploy["checks"])
+    assert "--workflow ci.yml" in step["run"]
+    for name in ("staging", "production"):
+        [checkout] = [step for step in steps(deploy[name]) if "checkout" in step["uses"]]
+        assert checkout["with"]["ref"] == "${{ needs.checks.outputs.commit }}"
+
+
+def test_the_released_image_is_signed_and_lists_its_packages() -> None:
+    release = read(GITHUB / "workflows/release.yml")["jobs"]
+    assert release["release"]["needs"] == "image"
+    build, signature = steps(release["image"])[1:]
+    assert "--sbom=true" in build["run"]
+    assert signature["with"]["subject-digest"] == "${{ steps.image.outputs.digest }}"
+    deployed = (GITHUB / "actions/deploy/action.yml").read_text()
+    assert deployed.index("gh attestation verify") < deployed.index("helm upgrade")
 
 
 def test_every_supported_python_is_tested() -> None:
@@ -164,15 +184,77 @@ def test_make_ci_runs_every_check_of_the_workflow() -> None:
         (["a name with spaces"], "full"),
     ],
 )
-def test_deployment_is_as_small_as_the_change(paths: list[str], mode: str) -> None:
+def test_deployment_is_as_small_as_the_change(tmp_path: Path, paths: list[str], mode: str) -> None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "deployed")
+    deployed = git("rev-parse", "HEAD")
+    for path in paths:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    git("add", ".")
+    git("commit", "--quiet", "--allow-empty", "--message", "new")
+
+    def printed(commit: str) -> str:
+        command = [str(GITHUB / "deploy-mode.sh"), commit, "HEAD"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+    assert printed(deployed) == f"{mode}\n"
+    assert {printed(""), printed("0" * 40)} == {"full\n"}, "what is deployed is not known"
+
+
+@pytest.mark.parametrize(
+    ("states", "commit"),
+    [
+        ([], ""),
+        (["IN_PROGRESS"], ""),
+        (["IN_PROGRESS", "ACTIVE", "INACTIVE"], "1"),
+        # v1.1 waits for an approval, so v1.2 is compared with v1.0
+        (["IN_PROGRESS", "WAITING", "ACTIVE"], "2"),
+        # it may have changed a part
+        (["IN_PROGRESS", "FAILURE", "INACTIVE"], ""),
+    ],
+)
+def test_a_release_is_compared_with_what_is_deployed(tmp_path: Path, states: list[str], commit: str) -> None:
+    nodes = [{"state": state, "commitOid": str(number)} for number, state in enumerate(states)]
+    answer = {"data": {"repository": {"deployments": {"nodes": nodes}}}}
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    gh = tmp_path / "gh"
+    gh.write_text(f'#!/bin/sh\ncat "{tmp_path}/answer.json"\n')
+    gh.chmod(0o755)
     done = subprocess.run(  # noqa: S603 - our own script
-        [str(GITHUB / "deploy-mode.sh")],
-        input="".join(f"{path}\n" for path in paths),
+        [str(GITHUB / "deployed-commit.sh"), "production"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_REPOSITORY": "owner/name"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout == f"{mode}\n"
+    assert done.stdout.strip() == commit
+
+
+@pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
+@pytest.mark.parametrize("report", ["", '{"dependencies": [{"name": "a", "skip_reason": "unknown"}]}'])
+def test_an_audit_without_an_answer_fails_in_ci(tmp_path: Path, ci: str, status: int, report: str) -> None:
+    (tmp_path / ".github").mkdir()
+    shutil.copy(GITHUB / "audit.sh", tmp_path / ".github")
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    audit = programs / "pip-audit"
+    audit.write_text(f'#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\nprintf %s \'{report}\' >"$2"\n')
+    audit.chmod(0o755)
+    done = subprocess.run(  # noqa: S603 - our own script
+        [str(tmp_path / ".github/audit.sh")],
+        env={"PATH": os.environ["PATH"], "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "not checked" in done.stdout) == (status, True), done.stderr
 
 
 def notes(version: str, changelog: Path) -> subprocess.CompletedProcess[str]:
@@ -197,5 +279,10 @@ def test_release_text_is_its_part_of_the_changelog(tmp_path: Path) -> None:
 
 def test_dependency_updates_cover_all_and_wait_a_week() -> None:
     updates = read(GITHUB / "dependabot.yml")["updates"]
-    assert {entry["package-ecosystem"] for entry in updates} == {"pip", "github-actions", "docker"}
+    assert {entry["package-ecosystem"] for entry in updates} == {
+        "pip",
+        "github-actions",
+        "docker",
+        "docker-compose",
+    }
     assert all(entry["cooldown"]["default-days"] >= 7 for entry in updates)

@@ -20,15 +20,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
-
 from spotify_pipeline.errors import AuthenticationError, BodyCutShort, ConfigurationError
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.endpoints import bucket_of
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.refusals import refusal
-from spotify_pipeline.spotify.tokens import Bearer, ask_for_token
-from spotify_pipeline.spotify.transport import Transport
+from spotify_pipeline.spotify.tokens import ask_for_token
+from spotify_pipeline.spotify.transport import NO_AUTH, Bearer, Transport
 
 _ME = "/me"
 CALLBACK_PATH = "/callback"
@@ -97,7 +95,7 @@ def exchange(
             "client_id": request.client_id,
             "code_verifier": request.verifier,
         },
-        auth=httpx.Auth(),
+        auth=NO_AUTH,
         refused=lambda error, _: AuthenticationError(
             f"Spotify refuses the login ({error.message}): log in once more"
         ),
@@ -107,7 +105,7 @@ def exchange(
     if grant.token.observed_at is None:
         raise ConfigurationError("the token endpoint sends no readable Date: check accounts_url")
     response = transport.send(
-        "GET", api_url.rstrip("/") + _ME, bucket=bucket_of("GET", _ME), auth=Bearer(grant.token)
+        "GET", api_url.rstrip("/") + _ME, bucket=bucket_of("GET", _ME), auth=Bearer(grant.token.value)
     )
     if response.status != 200:
         raise refusal(response, _ME)

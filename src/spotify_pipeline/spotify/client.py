@@ -34,8 +34,8 @@ from spotify_pipeline.spotify.limits import (
 from spotify_pipeline.spotify.links import Link, check_link
 from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.refusals import may_pass, read_error, refusal
-from spotify_pipeline.spotify.tokens import AccessToken, Bearer, ClientCredentials, TokenProvider
-from spotify_pipeline.spotify.transport import Response, RetryPolicy, Transport, is_on_this_machine
+from spotify_pipeline.spotify.tokens import AccessToken, ClientCredentials, TokenProvider
+from spotify_pipeline.spotify.transport import Bearer, Response, RetryPolicy, Transport, is_on_this_machine
 from spotify_pipeline.spotify.user_tokens import UserLogin
 
 DEFAULT_API_URL = "https://api.spotify.com/v1"
@@ -227,7 +227,7 @@ class SpotifyClient:
             self._budget.spend(bucket)
 
         return self._transport.send(
-            "GET", self.api_url + path, bucket=bucket, auth=Bearer(token), params=pairs, admit=admit
+            "GET", self.api_url + path, bucket=bucket, auth=Bearer(token.value), params=pairs, admit=admit
         )
 
     def _hold(self, response: Response, bucket: str, *, may_wait: bool) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
-
-import httpx
 
 from spotify_pipeline.errors import (
     ApiUnavailable,
@@ -21,7 +19,7 @@ from spotify_pipeline.errors import (
 )
 from spotify_pipeline.spotify.headers import retry_after
 from spotify_pipeline.spotify.refusals import ErrorBody, read_error
-from spotify_pipeline.spotify.transport import Response, Transport
+from spotify_pipeline.spotify.transport import Auth, BasicAuth, Response, Transport
 
 TOKEN_BUCKET = "POST /api/token"  # noqa: S105 - the name of an endpoint
 EXPIRY_MARGIN = 60.0
@@ -47,18 +45,6 @@ class TokenProvider(Protocol):
         """Forget `token`, which Spotify has refused; another thread's newer one is kept."""
 
 
-class Bearer(httpx.Auth):
-    """Adds a token to one request."""
-
-    def __init__(self, token: AccessToken) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header."""
-        request.headers["Authorization"] = f"Bearer {self._token.value}"
-        yield request
-
-
 class ClientCredentials:
     """Tokens of an app without a user, kept in memory until shortly before they expire."""
 
@@ -75,7 +61,7 @@ class ClientCredentials:
         self._transport = transport
         self._hide = hide_secret
         self._accounts_url = accounts_url
-        self._auth = httpx.BasicAuth(client_id, client_secret)
+        self._auth = BasicAuth(client_id, client_secret)
         self._clock = clock
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
@@ -135,7 +121,7 @@ def ask_for_token(
     accounts_url: str,
     data: Mapping[str, str],
     *,
-    auth: httpx.Auth,
+    auth: Auth,
     refused: Callable[[ErrorBody, bool], AuthenticationError],
     clock: Callable[[], float] = time.monotonic,
 ) -> Grant:

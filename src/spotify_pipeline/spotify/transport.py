@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,12 +23,29 @@ from spotify_pipeline.spotify.headers import observed_at
 
 logger = logging.getLogger(__name__)
 
+# the other modules of the client name httpx through these
+Auth = httpx.Auth
+BasicAuth = httpx.BasicAuth
+NO_AUTH = Auth()
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def is_on_this_machine(url: str) -> bool:
     """Return whether an address is on this machine: a sandbox rather than Spotify."""
     return urlsplit(url).hostname in _LOOPBACK
+
+
+class Bearer(Auth):
+    """Adds a token to one request."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
 from spotify_pipeline.errors import AuthenticationError
 from spotify_pipeline.spotify.login import Login, login_refused
 from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.refusals import ErrorBody
 from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, Grant, ask_for_token
-from spotify_pipeline.spotify.transport import Transport
+from spotify_pipeline.spotify.transport import NO_AUTH, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +120,7 @@ class UserLogin:
                     self._transport,
                     self._accounts_url,
                     form,
-                    auth=httpx.Auth(),
+                    auth=NO_AUTH,
                     refused=error_of,
                     clock=self._clock,
                 )
