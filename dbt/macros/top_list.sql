@@ -146,3 +146,25 @@ final as (
 
 select * from final
 {%- endmacro %}
+
+
+{# Hook after a build: delete the ranks that the readings of changed lists no longer have. #}
+{% macro delete_shortened(table, kind) -%}
+    {%- set ranks = ref('stg_top_' ~ kind ~ 's') -%}
+    {% if is_incremental() %}
+    delete from {{ table }}
+    using ({{ changed_lists('top_' ~ kind ~ 's', ranks, "user_hash || ':' || time_range") }}) as lists
+    where
+        {{ table }}.user_hash || ':' || {{ table }}.time_range = lists.list_id
+        and {{ table }}.observed_on >= lists.changed_from
+        and not exists (
+            select 1
+            from {{ ranks }} as ranks
+            where
+                ranks.user_hash = {{ table }}.user_hash
+                and ranks.time_range = {{ table }}.time_range
+                and ranks.observed_on = {{ table }}.observed_on
+                and ranks.rank = {{ table }}.rank
+        )
+    {% endif %}
+{%- endmacro %}

@@ -111,7 +111,10 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListRead:
-    """One list and how far it was read; `list_id` is as in ListEntry."""
+    """One list and how far it was read; `list_id` is as in ListEntry.
+
+    `begun_at` and `observed_at` are the times of its first and last response.
+    """
 
     list_kind: str
     list_id: str
@@ -119,6 +122,7 @@ class ListRead:
     item_count: int
     observed_at: datetime
     raw_key: str
+    begun_at: datetime | None = None
 
     @property
     def observed_on(self) -> date:
@@ -126,8 +130,14 @@ class ListRead:
         return self.observed_at.astimezone(UTC).date()
 
 
-def find_entries(request_kind: str, page: Any) -> Iterator[Entry]:
-    """Yield the entries of a page in their order; nothing where the request has none."""
+def find_entries(request_kind: str, page: Any, asked: int | None = None) -> Iterator[Entry]:
+    """Yield the entries of a page in their order; nothing where the request has none.
+
+    Args:
+        request_kind: kind of the request.
+        page: the page; its offset says where its first entry stands in the list.
+        asked: the offset that was asked for, which counts where the page states none.
+    """
     kind = ENTRY_KINDS.get(request_kind)
     items = page.get("items") if isinstance(page, dict) else None
     if kind is None or not isinstance(items, list):
@@ -136,7 +146,7 @@ def find_entries(request_kind: str, page: Any) -> Iterator[Entry]:
     known = (
         isinstance(offset, int) and not isinstance(offset, bool) and 0 <= offset <= OFFSET_MAX - len(items)
     )
-    first = offset if known else 0
+    first = offset if known else asked or 0
     for index, item in enumerate(items):
         yield Entry(kind, f"/items/{index}", first + index, item)
 

@@ -37,10 +37,11 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
 
 @dataclass
 class _Reading:
-    """Pages of one list so far, and the latest of their responses."""
+    """Pages of one list so far, and the first and the latest of their responses."""
 
     pages: ListPages = field(default_factory=ListPages)
     wanted: int = 0
+    begun_at: datetime | None = None
     observed_at: datetime | None = None
     raw_key: str = ""
 
@@ -50,6 +51,12 @@ class ListsSeen:
 
     def __init__(self) -> None:
         self._lists: dict[tuple[EntryKind, str], _Reading] = {}
+        self._snapshots: dict[str | None, set[str]] = {}
+
+    def take_playlist(self, raw: RawObject, playlist: Any) -> None:
+        """Note a response with a playlist; the crawl keeps two where it was edited while it was read."""
+        snapshot = playlist.get("snapshot_id") if isinstance(playlist, dict) else None
+        self._snapshots.setdefault(raw.requested_id, set()).add(str(snapshot))
 
     def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Note one page of a list."""
@@ -57,6 +64,7 @@ class ListsSeen:
         reading.pages.take(page, offset_of(raw.query))
         limit = raw.query.get("limit", "")
         reading.wanted += int(limit) if limit.isascii() and limit.isdecimal() else 0
+        reading.begun_at = min(reading.begun_at or raw.observed_at, raw.observed_at)
         reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
         reading.raw_key = max(reading.raw_key, raw.key)
 
@@ -70,10 +78,12 @@ class ListsSeen:
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
                 # of a top list only its first entries are wanted
-                complete=reading.pages.fault(reading.wanted if kind in TOP_LISTS else None) is None,
+                complete=reading.pages.fault(reading.wanted if kind in TOP_LISTS else None) is None
+                and (kind != "playlist_item" or len(self._snapshots.get(list_id, ())) < 2),
                 item_count=reading.pages.items,
                 observed_at=reading.observed_at,
                 raw_key=reading.raw_key,
+                begun_at=reading.begun_at,
             )
             for (kind, list_id), reading in sorted(self._lists.items(), key=lambda item: item[0])
             if kind in LIST_OF_ENTRY and reading.observed_at is not None
@@ -118,4 +128,11 @@ def parse_entries(data: bytes) -> list[ListEntry]:
 def parse_reads(data: bytes) -> list[ListRead]:
     """Read the lines of list reads back."""
     reads = (ListRead(**orjson.loads(line)) for line in data.splitlines())
-    return [replace(read, observed_at=keys.parse_instant(str(read.observed_at))) for read in reads]
+    return [
+        replace(
+            read,
+            observed_at=keys.parse_instant(str(read.observed_at)),
+            begun_at=None if read.begun_at is None else keys.parse_instant(str(read.begun_at)),
+        )
+        for read in reads
+    ]

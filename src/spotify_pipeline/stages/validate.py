@@ -21,7 +21,7 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.entries import ENTRY_KINDS, check_entry, find_entries
 from spotify_pipeline.contract.extract import EXPECTED, KINDS
 from spotify_pipeline.contract.field_profile import FieldProfile
-from spotify_pipeline.contract.list_pages import page_in
+from spotify_pipeline.contract.list_pages import offset_of, page_in
 from spotify_pipeline.contract.observations import ROW_KINDS, Observation, RowKind, observations
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.json_reading import read_json
@@ -84,6 +84,7 @@ class _Validation:
             self._refuse_body(raw, "response.no_page", "the response holds no list of items")
             return
         if raw.kind == "playlist":  # its entries are responses of their own
+            self._lists.take_playlist(raw, body)
             self._take_record(raw, "playlist", body)
             return
         self._albums.take(raw, body)
@@ -124,7 +125,7 @@ class _Validation:
         where, page = page_in(raw.kind, body)
         self._lists.take(kind, list_id, raw, page)
         counts = self._counts_of(kind)
-        for entry in find_entries(raw.kind, page):
+        for entry in find_entries(raw.kind, page, offset_of(raw.query)):
             counts.fetched += 1
             self._profile(raw, kind).add(entry.record)
             result = check_entry(entry)

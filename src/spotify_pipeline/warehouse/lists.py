@@ -1,13 +1,15 @@
 """Loading of lists: memberships of playlists, saved tracks, top lists, followed artists and plays.
 
 It runs in the transaction of a load, under its lock. In each upsert the greatest (observed_at, raw key) wins,
-and equal rows are not written. A playlist's membership on a date is replaced as a whole, and a list read to
-its end wins over one that was not.
+and equal rows are not written. A playlist and a top list of a date are replaced as a whole, since a later
+reading may have fewer entries; a list read to its end wins over one that was not.
 """
+# ruff: noqa: S608 - the names in the statements are those of `_WHOLE`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -17,45 +19,86 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.entries import ListEntry, ListRead
 from spotify_pipeline.warehouse.merge import loaded_counts
 
-_UPSERT_READ: LiteralString = """
+_INSERT_READ: LiteralString = """
 INSERT INTO staging.list_reads AS stored
-    (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)
-VALUES (%(list_kind)s, %(list_id)s, %(observed_on)s, %(complete)s, %(item_count)s, %(observed_at)s,
-    %(raw_key)s, %(load_seq)s)
+    (list_kind, list_id, observed_on, complete, item_count, begun_at, observed_at, raw_key, load_seq)
+VALUES (%(list_kind)s, %(list_id)s, %(observed_on)s, %(complete)s, %(item_count)s, %(begun_at)s,
+    %(observed_at)s, %(raw_key)s, %(load_seq)s)
 ON CONFLICT (list_kind, list_id, observed_on) DO UPDATE SET
-    complete = excluded.complete, item_count = excluded.item_count, observed_at = excluded.observed_at,
-    raw_key = excluded.raw_key, load_seq = excluded.load_seq
+    complete = excluded.complete, item_count = excluded.item_count, begun_at = excluded.begun_at,
+    observed_at = excluded.observed_at, raw_key = excluded.raw_key, load_seq = excluded.load_seq
+"""
+_UPSERT_READ: LiteralString = (
+    _INSERT_READ
+    + """
 WHERE (excluded.complete, excluded.observed_at, excluded.raw_key)
         > (stored.complete, stored.observed_at, stored.raw_key)
     OR ((excluded.complete, excluded.observed_at, excluded.raw_key)
             = (stored.complete, stored.observed_at, stored.raw_key)
-        AND excluded.item_count <> stored.item_count)
+        AND (excluded.item_count, excluded.begun_at) IS DISTINCT FROM (stored.item_count, stored.begun_at))
 """
-# for a read that wins, or whose membership was corrected
-_REPLACE_READ: LiteralString = """
-INSERT INTO staging.list_reads AS stored
-    (list_kind, list_id, observed_on, complete, item_count, observed_at, raw_key, load_seq)
-VALUES (%(list_kind)s, %(list_id)s, %(observed_on)s, %(complete)s, %(item_count)s, %(observed_at)s,
-    %(raw_key)s, %(load_seq)s)
-ON CONFLICT (list_kind, list_id, observed_on) DO UPDATE SET
-    complete = excluded.complete, item_count = excluded.item_count, observed_at = excluded.observed_at,
-    raw_key = excluded.raw_key, load_seq = excluded.load_seq
-"""
+)
 _STORED_READ: LiteralString = """
-SELECT complete, observed_at, raw_key, item_count FROM staging.list_reads
-WHERE list_kind = 'playlist' AND list_id = %(list_id)s AND observed_on = %(observed_on)s
+SELECT complete, observed_at, raw_key, item_count, begun_at FROM staging.list_reads
+WHERE list_kind = %(list_kind)s AND list_id = %(list_id)s AND observed_on = %(observed_on)s
 """
-_STORED_MEMBERSHIP: LiteralString = """
-SELECT position, track_id, item_kind, added_at, complete FROM staging.playlist_membership
-WHERE playlist_id = %(list_id)s AND observed_on = %(observed_on)s ORDER BY position
-"""
-_DELETE_MEMBERSHIP: LiteralString = """
-DELETE FROM staging.playlist_membership WHERE playlist_id = %(list_id)s AND observed_on = %(observed_on)s
-"""
-_COPY_MEMBERSHIP: LiteralString = """
-COPY staging.playlist_membership
-    (playlist_id, observed_on, position, track_id, item_kind, added_at, complete, load_seq) FROM STDIN
-"""
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A kind of list that is replaced as a whole.
+
+    Attributes:
+        entry_kind: kind of its entries.
+        table: where they are.
+        key: columns that say which list and date a row belongs to, in the order of `key_of`.
+        columns: the other columns, its position first, in the order of `row_of`.
+        key_of: values of `key` for a read.
+        row_of: values of `columns` for an entry of a read.
+    """
+
+    entry_kind: str
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    key_of: Callable[[ListRead], tuple[Any, ...]]
+    row_of: Callable[[ListRead, ListEntry], tuple[Any, ...]]
+
+
+def _top_list(kind: str) -> _Whole:
+    return _Whole(
+        entry_kind=f"top_{kind}",
+        table=f"staging.top_{kind}s",
+        key=("user_hash", "time_range", "observed_on"),
+        columns=("rank", f"{kind}_id", "observed_at", "raw_key"),
+        key_of=lambda read: (*read.list_id.split(":"), read.observed_on),
+        row_of=lambda _, entry: (
+            entry.position + 1,
+            entry.artist_id if kind == "artist" else entry.track_id,
+            entry.observed_at,
+            entry.raw_key,
+        ),
+    )
+
+
+_WHOLE: Mapping[str, _Whole] = {
+    "playlist": _Whole(
+        entry_kind="playlist_item",
+        table="staging.playlist_membership",
+        key=("playlist_id", "observed_on"),
+        columns=("position", "track_id", "item_kind", "added_at", "complete"),
+        key_of=lambda read: (read.list_id, read.observed_on),
+        row_of=lambda read, entry: (
+            entry.position,
+            entry.track_id,
+            entry.item_kind,
+            entry.at,
+            read.complete,
+        ),
+    ),
+    "top_tracks": _top_list("track"),
+    "top_artists": _top_list("artist"),
+}
 
 _SAVED: LiteralString = """
 INSERT INTO staging.saved_tracks AS stored
@@ -75,18 +118,6 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
     OR excluded.first_seen_on < stored.first_seen_on
     OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
         AND excluded.added_at IS DISTINCT FROM stored.added_at)
-"""
-_TOP = """
-INSERT INTO staging.top_{kind}s AS stored
-    (user_hash, time_range, observed_on, rank, {kind}_id, observed_at, raw_key, load_seq)
-VALUES (%(user_hash)s, %(time_range)s, %(observed_on)s, %(rank)s, %({kind}_id)s, %(observed_at)s, %(raw_key)s,
-    %(load_seq)s)
-ON CONFLICT (user_hash, time_range, observed_on, rank) DO UPDATE SET
-    {kind}_id = excluded.{kind}_id, observed_at = excluded.observed_at, raw_key = excluded.raw_key,
-    load_seq = excluded.load_seq
-WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw_key)
-    OR ((excluded.observed_at, excluded.raw_key) = (stored.observed_at, stored.raw_key)
-        AND excluded.{kind}_id <> stored.{kind}_id)
 """
 _FOLLOWED: LiteralString = """
 INSERT INTO staging.followed_artists AS stored
@@ -124,10 +155,8 @@ WHERE (excluded.observed_at, excluded.raw_key) > (stored.observed_at, stored.raw
         AND (excluded.context_type, excluded.context_id)
             IS DISTINCT FROM (stored.context_type, stored.context_id))
 """
-_UPSERT_ENTRY: Mapping[str, str] = {
+_UPSERT_ENTRY: Mapping[str, LiteralString] = {
     "saved_track": _SAVED,
-    "top_track": _TOP.format(kind="track"),
-    "top_artist": _TOP.format(kind="artist"),
     "followed_artist": _FOLLOWED,
     "play": _PLAY,
 }
@@ -158,40 +187,45 @@ class Lists:
     def load(self, conn: psycopg.Connection, load_seq: int) -> None:
         """Write the reads and entries that win; what is stored already is not written again."""
         for read in self._reads:
-            if read.list_kind == "playlist":
-                self._load_playlist(conn, read, load_seq)
+            if read.list_kind in _WHOLE:
+                self._replace(conn, _WHOLE[read.list_kind], read, load_seq)
             else:
                 conn.execute(_UPSERT_READ, _read_row(read, load_seq))
         with conn.cursor() as cursor:
             for kind, statement in _UPSERT_ENTRY.items():
                 rows = [_entry_row(entry, load_seq) for entry in self._of_kind(kind)]
                 if rows:
-                    cursor.executemany(statement.encode(), rows)
+                    cursor.executemany(statement, rows)
 
     def _of_kind(self, kind: str) -> list[ListEntry]:
         known = self._entries.get(kind, {})
         return [known[key] for key in sorted(known)]
 
-    def _load_playlist(self, conn: psycopg.Connection, read: ListRead, load_seq: int) -> None:
-        key = {"list_id": read.list_id, "observed_on": read.observed_on}
-        stored = conn.execute(_STORED_READ, key).fetchone()
+    def _replace(self, conn: psycopg.Connection, whole: _Whole, read: ListRead, load_seq: int) -> None:
+        row = _read_row(read, load_seq)
+        stored = conn.execute(_STORED_READ, row).fetchone()
         if stored is not None and (read.complete, read.observed_at, read.raw_key) < stored[:3]:
             return
         came = [
-            (entry.position, entry.track_id, entry.item_kind, entry.at, read.complete)
-            for entry in self._of_kind("playlist_item")
+            whole.row_of(read, entry)
+            for entry in self._of_kind(whole.entry_kind)
             if entry.list_id == read.list_id
         ]
-        there = conn.execute(_STORED_MEMBERSHIP, key).fetchall()
-        if there == came and stored == (read.complete, read.observed_at, read.raw_key, read.item_count):
+        key, columns = whole.key_of(read), ", ".join(whole.columns)
+        of_list = f"{whole.table} WHERE ({', '.join(whole.key)}) = ({', '.join(['%s'] * len(key))})"
+        select = f"SELECT {columns} FROM {of_list} ORDER BY {whole.columns[0]}"
+        there = conn.execute(select.encode(), key).fetchall()
+        unchanged = (read.complete, read.observed_at, read.raw_key, read.item_count, read.begun_at)
+        if there == came and stored == unchanged:
             return
-        conn.execute(_REPLACE_READ, _read_row(read, load_seq))
+        conn.execute(_INSERT_READ, row)
         if there == came:
             return
-        conn.execute(_DELETE_MEMBERSHIP, key)
-        with conn.cursor().copy(_COPY_MEMBERSHIP) as copy:
-            for row in came:
-                copy.write_row((read.list_id, read.observed_on, *row, load_seq))
+        conn.execute(f"DELETE FROM {of_list}".encode(), key)
+        into = f"COPY {whole.table} ({', '.join(whole.key)}, {columns}, load_seq) FROM STDIN"
+        with conn.cursor().copy(into.encode()) as copy:
+            for values in came:
+                copy.write_row((*key, *values, load_seq))
 
 
 def _read_row(read: ListRead, load_seq: int) -> dict[str, Any]:
@@ -201,6 +235,7 @@ def _read_row(read: ListRead, load_seq: int) -> dict[str, Any]:
         "observed_on": read.observed_on,
         "complete": read.complete,
         "item_count": read.item_count,
+        "begun_at": read.begun_at,
         "observed_at": read.observed_at,
         "raw_key": read.raw_key,
         "load_seq": load_seq,
@@ -208,11 +243,8 @@ def _read_row(read: ListRead, load_seq: int) -> dict[str, Any]:
 
 
 def _entry_row(entry: ListEntry, load_seq: int) -> dict[str, Any]:
-    user, _, time_range = entry.list_id.partition(":")
     return {
-        "user_hash": user,
-        "time_range": time_range,
-        "rank": entry.position + 1,
+        "user_hash": entry.list_id,
         "track_id": entry.track_id,
         "artist_id": entry.artist_id,
         "at": entry.at,

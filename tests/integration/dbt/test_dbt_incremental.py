@@ -138,8 +138,8 @@ def read_at_random(warehouse: Warehouse, chance: random.Random, day: date) -> No
     if chance.random() < 0.6:
         for kind in ("top_tracks", "top_artists"):
             forget_reading(warehouse, kind, "user_hash", f"{LISTENER}:short_term", day)
-        warehouse.top(day, chance.sample(words, k=4))
-        warehouse.top_artists(day, chance.sample(["monk", "guest"], k=2))
+        warehouse.top(day, chance.sample(words, k=chance.randint(0, 4)))
+        warehouse.top_artists(day, chance.sample(["monk", "guest"], k=chance.randint(0, 2)))
     for word in chance.sample(words, k=chance.randint(0, 2)):
         moment = datetime.combine(day, time(chance.randrange(24), chance.randrange(60)), UTC)
         if not warehouse.query("select 1 from staging.plays where played_at = %s", moment, role=INGEST):

@@ -25,8 +25,8 @@ BY_SCHEMA = {
 }
 BY_TABLE = {
     roles.INGEST: {
-        # a playlist, or what a run's records had, may be less when it is read again
-        "staging.playlist_membership": "SIUD",
+        # what may be less when it is read again: a list, and what a run's records had
+        **dict.fromkeys(("staging.playlist_membership", "staging.top_tracks", "staging.top_artists"), "SIUD"),
         "ops.record_shape": "SIUD",
         "ops.load": "SI",
         # written by others

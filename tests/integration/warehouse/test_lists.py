@@ -20,6 +20,7 @@ AT = datetime(2026, 11, 5, 3, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 USER = "0123456789abcdef"
 PLAYLIST = "p" * 22
+TOP = f"{USER}:short_term"
 
 
 def entry(kind: str = "playlist_item", position: int = 0, **changes: Any) -> ListEntry:
@@ -38,8 +39,16 @@ def entry(kind: str = "playlist_item", position: int = 0, **changes: Any) -> Lis
     return replace(made, **changes)
 
 
-def read(items: int, *, at: datetime = AT, complete: bool = True, raw_key: str = "raw/a.json") -> ListRead:
-    return ListRead("playlist", PLAYLIST, complete, items, at, raw_key)
+def read(
+    items: int,
+    *,
+    kind: str = "playlist",
+    list_id: str = PLAYLIST,
+    at: datetime = AT,
+    complete: bool = True,
+    raw_key: str = "raw/a.json",
+) -> ListRead:
+    return ListRead(kind, list_id, complete, items, at, raw_key, at - timedelta(minutes=1))
 
 
 def load(warehouse: Warehouse, reads: Sequence[ListRead], entries: Sequence[ListEntry]) -> Lists:
@@ -77,13 +86,41 @@ def test_an_emptied_playlist_leaves_a_read_and_no_member(warehouse: Warehouse) -
     assert membership(warehouse) == []
 
 
+@pytest.mark.parametrize("kind", ["track", "artist"])
+def test_a_top_list_of_a_date_is_its_last_whole_reading(warehouse: Warehouse, kind: str) -> None:
+    def reading(
+        names: str, *, at: datetime = AT, complete: bool = True
+    ) -> tuple[list[ListRead], list[ListEntry]]:
+        made = [
+            entry(
+                f"top_{kind}",
+                position,
+                list_id=TOP,
+                track_id=name if kind == "track" else None,
+                artist_id=name if kind == "artist" else None,
+                observed_at=at,
+            )
+            for position, name in enumerate(names)
+        ]
+        return [read(len(names), kind=f"top_{kind}s", list_id=TOP, at=at, complete=complete)], made
+
+    long, short = reading("abcde"), reading("bca", at=LATER)
+    cut = reading("ab", at=LATER + timedelta(hours=1), complete=False)
+    for order in itertools.permutations((long, short, cut)):
+        warehouse.empty()
+        for reads, entries in (*order, order[0]):
+            load(warehouse, reads, entries)
+        ranks = f"SELECT rank, {kind}_id FROM staging.top_{kind}s ORDER BY rank"
+        assert warehouse.rows(ranks) == [(1, "b"), (2, "c"), (3, "a")]
+
+
 def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) -> None:
     entries = [
         entry(),
         entry("saved_track"),
         entry("play"),
-        entry("top_track", list_id=f"{USER}:short_term"),
-        entry("top_artist", list_id=f"{USER}:short_term", item_kind="artist", artist_id="artist"),
+        entry("top_track", list_id=TOP),
+        entry("top_artist", list_id=TOP, item_kind="artist", artist_id="artist"),
         entry("followed_artist", item_kind="artist", artist_id="artist"),
     ]
     tables = (
@@ -99,10 +136,11 @@ def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) 
     def versions() -> list[Any]:
         return [warehouse.rows(f"SELECT *, xmin::text FROM staging.{table}") for table in tables]
 
-    load(warehouse, [read(1)], entries)
+    reads = [read(1), *(read(1, kind=kind, list_id=TOP) for kind in ("top_tracks", "top_artists"))]
+    load(warehouse, reads, entries)
     before = versions()
-    assert all(len(rows) == 1 for rows in before)
-    load(warehouse, [read(1)], entries)
+    assert [len(rows) for rows in before] == [3, 1, 1, 1, 1, 1, 1]
+    load(warehouse, reads, entries)
     assert versions() == before
 
 

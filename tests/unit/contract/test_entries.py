@@ -47,6 +47,8 @@ def test_positions_count_through_the_pages() -> None:
     assert [entry.position for entry in find_entries("playlist_items", page)] == [50, 51]
     for odd in (None, -1, "50", True, 2**40):
         assert [e.position for e in find_entries("saved_tracks", {"items": [None], "offset": odd})] == [0]
+        page = {"items": [None], "offset": odd}
+        assert [entry.position for entry in find_entries("top_tracks", page, 50)] == [50]
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"items": None}, {"items": {}}])

@@ -22,7 +22,8 @@ complete_reads as (
 
     select
         list_id as user_hash,
-        observed_on
+        observed_on,
+        begun_at
 
     from {{ ref('stg_list_reads') }}
     where list_kind = 'followed_artists' and is_complete
@@ -40,7 +41,13 @@ unfollowed as (
     inner join complete_reads
         on
             followed.user_hash = complete_reads.user_hash
-            and followed.last_seen_on < complete_reads.observed_on
+            and (
+                followed.last_seen_on < complete_reads.observed_on
+                or (
+                    followed.last_seen_on = complete_reads.observed_on
+                    and followed.last_seen_at < complete_reads.begun_at
+                )
+            )
     group by followed.user_hash, followed.artist_id
 
 ),

@@ -22,7 +22,8 @@ complete_reads as (
 
     select
         list_id as user_hash,
-        observed_on
+        observed_on,
+        begun_at
 
     from {{ ref('stg_list_reads') }}
     where list_kind = 'saved_tracks' and is_complete
@@ -40,7 +41,13 @@ unsaved as (
     inner join complete_reads
         on
             saved.user_hash = complete_reads.user_hash
-            and saved.last_seen_on < complete_reads.observed_on
+            and (
+                saved.last_seen_on < complete_reads.observed_on
+                or (
+                    saved.last_seen_on = complete_reads.observed_on
+                    and saved.last_seen_at < complete_reads.begun_at
+                )
+            )
     group by saved.user_hash, saved.track_id
 
 ),

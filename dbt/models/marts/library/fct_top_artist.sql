@@ -12,6 +12,7 @@
         pre_hook="{{ begin_watermark(this) }}",
         post_hook=[
             "{{ delete_vanished(this, ref('stg_top_artists'), {'user_hash': 'user_hash', 'time_range': 'time_range', 'observed_on': 'observed_on', 'rank': 'rank'}) }}",
+            "{{ delete_shortened(this, 'artist') }}",
             "{{ end_watermark(this) }}",
         ]
     )

@@ -11,6 +11,7 @@ renamed as (
         artist_id,
         first_seen_on,
         last_seen_on,
+        observed_at as last_seen_at,
         load_seq
 
     from source

@@ -12,6 +12,7 @@ renamed as (
         observed_on,
         complete as is_complete,
         item_count,
+        begun_at,
         load_seq
 
     from source

@@ -12,6 +12,7 @@ renamed as (
         added_at as saved_at,
         first_seen_on,
         last_seen_on,
+        observed_at as last_seen_at,
         load_seq
 
     from source

@@ -50,6 +50,8 @@ list_reads = Table(
     required("observed_on", Date),
     required("complete", Boolean),
     required("item_count", Integer),
+    # time of its first response: what was seen before it only, was not on the list; null: not known
+    Column("begun_at", TIMESTAMP),
     *_observed(),
     required("load_seq", BigInteger),
     PrimaryKeyConstraint("list_kind", "list_id", "observed_on"),
