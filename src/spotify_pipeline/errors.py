@@ -197,6 +197,10 @@ class PermissionDenied(TerminalError):
     """403: this app or login may not read that."""
 
 
+class AppDenied(PermissionDenied):
+    """403: this app may read nothing."""
+
+
 class UserErased(TerminalError):
     """The user's data was erased, and the login is not newer than the erasure."""
 

@@ -91,7 +91,9 @@ def _calls_of_tracks(source: Source, app_class: AppClass) -> int:
 
 
 def _calls_of_playlists(source: Source, app_class: AppClass) -> int:
-    return len(source.ids) * (1 + _pages(RequestKind.PLAYLIST_ITEMS, ITEMS_PER_PLAYLIST, app_class))
+    pages = _pages(RequestKind.PLAYLIST_ITEMS, ITEMS_PER_PLAYLIST, app_class)
+    # one of several pages is asked for again at its end
+    return len(source.ids) * (1 + pages + (pages > 1))
 
 
 def _calls_of_searches(source: Source, app_class: AppClass) -> int:

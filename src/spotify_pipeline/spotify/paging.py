@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -38,7 +37,8 @@ def walk_list(
     *,
     exists: bool = False,
     most: int | None = None,
-) -> None:
+    number: int = 0,
+) -> int:
     """Read the page at `first` and all that follow it, and the whole list again where its total changes.
 
     Only the pages of the last reading stay in `trail`. A reading that an earlier attempt stored, and whose
@@ -48,9 +48,14 @@ def walk_list(
         session: The crawl.
         first: The first page.
         trail: Gets the requests.
-        on_page: Called with each page; may add to `trail.albums`, which a second reading starts anew.
+        on_page: Called with each page; may add to `trail.albums` and `trail.entries`, which a second reading
+            starts anew.
         exists: Whether Spotify has just shown the record that the list belongs to.
         most: Number of entries that are wanted; None for all.
+        number: Number of the first reading, from 0.
+
+    Returns:
+        The number of the reading that stays in `trail`.
 
     Raises:
         ContradictedList: The list is not whole after it was read again; its pages are in `trail`.
@@ -58,18 +63,22 @@ def walk_list(
         NotFound: The first page is not found.
         ApiUnavailable: A page is not found although the list or its record was shown.
     """
-    requests, albums_before = len(trail.requests), len(trail.albums)
+    requests, albums_before, entries_before = len(trail.requests), len(trail.albums), len(trail.entries)
     was_read = False
-    for number in itertools.count():
-        start = replace(first, reading=1 + number * READINGS_OF_A_PAGE)
+    reading = number
+    while True:
+        start = replace(first, reading=1 + reading * READINGS_OF_A_PAGE)
         try:
-            _read_list(session, start, trail, on_page, again=was_read, exists=exists or number > 0, most=most)
+            _read_list(
+                session, start, trail, on_page, again=was_read, exists=exists or reading > 0, most=most
+            )
         except _TotalChanged as change:
             was_read = any(session.has_sent(request) for request in trail.requests[requests:])
             logger.info("%s: %s; reading the list again", first.path, change)
-            del trail.requests[requests:], trail.albums[albums_before:]
+            del trail.requests[requests:], trail.albums[albums_before:], trail.entries[entries_before:]
+            reading += 1
         else:
-            return
+            return reading
 
 
 def walk_rest(session: CrawlSession, request: Request, trail: Trail, *, exists: bool = True) -> None:

@@ -9,6 +9,7 @@ import orjson
 
 from spotify_pipeline.errors import (
     ApiUnavailable,
+    AppDenied,
     AuthenticationError,
     ConfigurationError,
     NotFound,
@@ -131,7 +132,7 @@ def _forbidden(path: str, error: ErrorBody) -> PipelineError:
             f"Spotify asks for Premium for GET {path}, which needs none ({words}): try again later"
         )
     if _PREMIUM_OF_OWNER.search(words):
-        return PermissionDenied(
+        return AppDenied(
             f"Spotify does not let this app read {path} ({words}): the Premium of the app's owner has "
             "lapsed; once it is renewed, the app works again"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,12 @@ from typing import Any
 from spotify_pipeline.buckets import TOTAL
 from spotify_pipeline.errors import (
     ApiUnavailable,
+    AppDenied,
     BodyCutShort,
     CallBudgetSpent,
     DamagedObject,
     NotFound,
+    PermissionDenied,
     RateLimited,
     TerminalError,
     TransientError,
@@ -36,6 +39,9 @@ OUTAGES_TOLERATED = 3
 """Walks that may end in an outage before the crawl leaves the rest to the next attempt."""
 
 
+REFUSALS_TOLERATED = 3
+"""Ids of one kind that may be refused before any is read; then the kind is closed to the app."""
+
 _OF_ONE_BUCKET = {StopReason.QUOTA_EXCEEDED, StopReason.BUDGET_SPENT}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -46,6 +52,7 @@ class Trail:
 
     requests: list[Request] = field(default_factory=list)
     albums: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    entries: list[tuple[Any, Any]] = field(default_factory=list)
     plays: list[datetime] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     problems: list[UnreadableResponse] = field(default_factory=list)
@@ -110,6 +117,7 @@ class CrawlSession:
         self._stop: Stop | None = None
         self._fatal: BaseException | None = None
         self._outages: list[TransientError] = []
+        self._refusals: Counter[RequestKind] = Counter()
 
     @property
     def stop(self) -> Stop | None:
@@ -202,6 +210,31 @@ class CrawlSession:
         document = response.document if first is None else _parsed(request, first)
         trail.requests.append(request)
         return document
+
+    def note_refused(
+        self,
+        trail: Trail,
+        kind: RequestKind,
+        requested_id: str,
+        error: PermissionDenied,
+        *,
+        listed: bool = False,
+    ) -> None:
+        """Add an id that Spotify does not show to the missing ones; see `note_missing`.
+
+        Raises:
+            PermissionDenied: The app may read nothing at all, or nothing of this kind.
+        """
+        with self._lock:
+            self._refusals[kind] += 1
+            was_read = any(request.kind == kind for request in self._sent)
+            # a playlist is refused for what it is: it belongs to somebody else
+            is_closed = self._refusals[kind] > REFUSALS_TOLERATED and not was_read
+        if isinstance(error, AppDenied) or (is_closed and kind is not RequestKind.PLAYLIST):
+            raise error
+        logger.warning("%s", error)
+        trail.refused = error
+        trail.missing.append(Missing(kind.value, requested_id, str(error), listed))
 
     def _check_date(self, observed_at: datetime) -> None:
         observed_on = observed_at.astimezone(UTC).date()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from spotify_pipeline.contract.list_pages import total_of
-from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied, RequestRefused, UserErased
+from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied, RequestRefused
 from spotify_pipeline.spotify.endpoints import (
     ENDPOINTS,
-    OWN_PLAYLIST_PREFIX,
     SEARCH_TEXT_MAX,
     SEARCH_TEXT_SAFE,
     TOP_LIST_DEFAULT,
@@ -29,7 +27,8 @@ from spotify_pipeline.spotify.paging import (
     walk_list,
     walk_rest,
 )
-from spotify_pipeline.spotify.result import Missing, Plays, unix_ms
+from spotify_pipeline.spotify.playlist_walk import walk_playlist
+from spotify_pipeline.spotify.result import Plays, unix_ms
 from spotify_pipeline.spotify.session import (
     CrawlSession,
     SearchRefused,
@@ -40,18 +39,10 @@ from spotify_pipeline.spotify.session import (
 )
 from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
 
-logger = logging.getLogger(__name__)
-
 Walk = Callable[[Trail], None]
 
 PLAYS_KEPT = 50
 """Plays that Spotify keeps of a listening history, and returns in one response."""
-
-PLAYLIST_FIELDS = (
-    "collaborative,description,external_urls,href,id,images,name,owner(display_name,external_urls,href,id,type,uri),"
-    "public,snapshot_id,type,uri"
-)
-"""The playlist without its entries: those are read by pages, which alone say where the end is."""
 
 
 def walks_of(session: CrawlSession, source: CrawlSource) -> list[Walk]:
@@ -74,6 +65,8 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
         walk_list(session, first, trail, lambda page: trail.albums.extend(albums(page)), exists=exists)
     except NotFound as error:
         note_missing(trail, artist.kind, artist_id, error)
+    except PermissionDenied as error:
+        session.note_refused(trail, artist.kind, artist_id, error)
 
 
 def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bool = False) -> None:
@@ -86,6 +79,9 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bo
         following = following_request(session, tracks, request, RequestKind.ALBUM_TRACKS)
     except NotFound as error:
         note_missing(trail, album.kind, album_id, error, listed=listed)
+        return
+    except PermissionDenied as error:
+        session.note_refused(trail, album.kind, album_id, error, listed=listed)
         return
     if following is not None:
         walk_rest(session, following, trail)
@@ -113,6 +109,8 @@ def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
         session.fetch(Request.get(track.kind, track.path(track_id), requested_id=track_id), trail)
     except NotFound as error:
         note_missing(trail, track.kind, track_id, error)
+    except PermissionDenied as error:
+        session.note_refused(trail, track.kind, track_id, error)
 
 
 def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -> None:
@@ -188,34 +186,6 @@ def _search_page(
     page: dict[str, Any] = member(document, record_type + "s", where)
     next_of(page, where)
     return page
-
-
-def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None:
-    """Fetch the playlist, then every page of its entries.
-
-    One that the user may not read is missing, and so is one whose owner's data was erased.
-    """
-    playlist = ENDPOINTS[RequestKind.PLAYLIST]
-    items = ENDPOINTS[RequestKind.PLAYLIST_ITEMS]
-    head = Request.get(playlist.kind, playlist.path(playlist_id), {"fields": PLAYLIST_FIELDS}, playlist_id)
-    # without additional_types an episode comes as if it were a track
-    params = {"additional_types": "episode,track", "limit": str(items.page_size(session.client.app_class))}
-    first = Request.get(items.kind, items.path(playlist_id), params, playlist_id)
-    try:
-        session.fetch(head, trail)
-        walk_list(session, first, trail, exists=True)
-    except NotFound as error:
-        if playlist_id.startswith(OWN_PLAYLIST_PREFIX):
-            error = NotFound(f"{error}: apps cannot read Spotify's own playlists since November 2024")
-        note_missing(trail, playlist.kind, playlist_id, error)
-    except UserErased as error:
-        logger.warning("%s", error)
-        # `listed`, since the id in sources.yml is not wrong
-        trail.missing.append(Missing(playlist.kind.value, playlist_id, str(error), listed=True))
-    except PermissionDenied as error:
-        logger.warning("%s", error)
-        trail.refused = error
-        trail.missing.append(Missing(playlist.kind.value, playlist_id, str(error)))
 
 
 def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:

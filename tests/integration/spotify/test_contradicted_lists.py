@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from spotify_pipeline.sources import Source, SourceKind
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.spotify.crawl import StopReason
+from spotify_pipeline.spotify.crawl import CrawlResult, StopReason
 from spotify_pipeline.spotify.endpoints import RequestKind
+from spotify_pipeline.spotify.playlist_walk import PLAYLIST_FIELDS
 from spotify_sandbox.testing import RunningSandbox
 from tests.integration.spotify.clients import ClientMaker
 from tests.integration.spotify.logins import MemoryStore, login_of
@@ -19,6 +22,7 @@ from tests.integration.spotify.scripted import Reply, ScriptedServer
 from tests.integration.spotify.store import Store
 
 pytestmark = pytest.mark.integration
+PLAYLIST = "p" * 22
 LIBRARY = Source("mine", SourceKind.SAVED_TRACKS)
 SEARCH = Source("jazz", SourceKind.SEARCH, queries=("a",), types=("track",), max_results=100)
 ARTIST = "1TnOYISbd1XYRBk9myasea"
@@ -237,3 +241,84 @@ def test_an_empty_search_page_is_read_once_more(server: ScriptedServer, scripted
     assert (result.complete, result.calls) == (True, 3)
     bodies = [json.loads(store.bodies[request]) for request in result.requests]
     assert [len(body["tracks"]["items"]) for body in bodies] == [10, 5]
+
+
+class EditedPlaylist:
+    """A playlist of two pages; each reading of its head finds the next of `snapshots`."""
+
+    def __init__(self, server: ScriptedServer, *snapshots: str) -> None:
+        self._server = server
+        self.items = f"/v1/playlists/{PLAYLIST}/items?additional_types=episode%2Ctrack&limit=50"
+        self.head = f"/v1/playlists/{PLAYLIST}?fields={quote(PLAYLIST_FIELDS)}"
+        heads = [{"id": PLAYLIST, "name": "Ours", "snapshot_id": snapshot} for snapshot in snapshots]
+        server.on(self.head, *(Reply(body=head) for head in heads))
+
+    def read(self, *readings: str) -> None:
+        """Each reading of the entries finds the next of `readings`: an entry a letter, fifty to a page."""
+        for offset in (0, 50):
+            suffix = f"&offset={offset}" if offset else ""
+            link = None if offset else f"{self._server.api_url}{self.items.removeprefix('/v1')}&offset=50"
+            pages = (
+                {
+                    "items": [self.entry(name) for name in reading[offset : offset + 50]],
+                    "next": link,
+                    "total": 52,
+                    "offset": offset,
+                }
+                for reading in readings
+            )
+            self._server.on(self.items + suffix, *(Reply(body=page) for page in pages))
+
+    @staticmethod
+    def entry(name: str) -> dict[str, Any]:
+        return {"added_at": "2026-01-01T00:00:00Z", "item": {"type": "track", "uri": f"spotify:track:{name}"}}
+
+
+SOURCE = Source("ours", SourceKind.PLAYLIST, (PLAYLIST,))
+BEFORE = string.ascii_letters
+AFTER = BEFORE[1:] + "0"
+
+
+def names(store: Store, result: CrawlResult) -> str:
+    return "".join(item["item"]["uri"][-1] for item in store.items(result))
+
+
+def test_a_playlist_edited_without_a_new_total_is_read_again(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
+) -> None:
+    playlist = EditedPlaylist(server, "one", "two")
+    # its first entry goes between the pages and a last one comes, so the 51st is on neither page
+    playlist.read(BEFORE[:50] + AFTER[50:], AFTER)
+    client, store = scripted_user(MemoryStore(login_of(sandbox))), Store()
+    result = store.crawl(client, SOURCE)
+    assert (result.complete, names(store, result)) == (True, AFTER)
+    heads = [request for request in result.requests if request.kind is RequestKind.PLAYLIST]
+    assert [json.loads(store.bodies[head])["snapshot_id"] for head in heads] == ["two"]
+    assert result.calls == 1 + 2 + 1 + 2 + 1
+    again = store.crawl(client, SOURCE)
+    assert (again.calls, again.complete, again.requests) == (0, True, result.requests)
+
+
+def test_a_snapshot_that_changes_by_itself_is_no_edit(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
+) -> None:
+    EditedPlaylist(server, "one", "two", "three").read(BEFORE)
+    store = Store()
+    result = store.crawl(scripted_user(MemoryStore(login_of(sandbox))), SOURCE)
+    assert (result.complete, names(store, result)) == (True, BEFORE)
+
+
+def test_a_playlist_edited_all_the_time_is_partial(
+    server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
+) -> None:
+    playlist = EditedPlaylist(server, "one", "two", "three")
+    playlist.read(BEFORE, AFTER, AFTER[::-1])
+    client, store = scripted_user(MemoryStore(login_of(sandbox))), Store()
+    result = store.crawl(client, SOURCE)
+    assert (result.complete, result.stopped_by) == (False, StopReason.CONTRADICTED)
+    assert "it was edited while it was read" in str(result.message)
+    # both heads are kept, so that the validation does not count the list as whole
+    kinds = [request.kind for request in result.requests]
+    assert kinds == [RequestKind.PLAYLIST, *[RequestKind.PLAYLIST_ITEMS] * 2, RequestKind.PLAYLIST]
+    repaired = store.crawl(client, SOURCE)
+    assert (repaired.complete, names(store, repaired), repaired.calls) == (True, AFTER[::-1], 3)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 UNAUTHORIZED = {"error": {"status": 401, "message": "Access token missing"}}
 PREMIUM = {"error": {"status": 403, "message": "Player command failed: Premium required"}}
 NOT_FOUND = {"error": {"status": 404, "message": "Non existing id"}}
+FORBIDDEN = {"error": {"status": 403, "message": "Forbidden"}}
 LONG = "artist:" + "a" * 300
 
 
@@ -69,6 +70,31 @@ def test_a_refusal_without_reason_that_stays_is_an_outage(
     assert isinstance(result.outage, ApiUnavailable)
     assert f"/albums/{album}" not in {request.path for request in result.requests}
     assert sandbox.control.faults()[0]["applied"] == 1 + REFUSALS_RETRIED
+
+
+def test_one_id_that_is_forbidden_leaves_the_others(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
+) -> None:
+    albums = listed_albums(sandbox, sandbox_client(), artist)
+    path = f"/v1/albums/{albums[1]}"
+    sandbox.control.add_fault("status", status=403, path=path, body=FORBIDDEN, times=None)
+    for source, listed in ((artist, True), (Source("b", SourceKind.ALBUM, tuple(albums[:3])), False)):
+        result = Store().crawl(sandbox_client(), source)
+        assert result.complete
+        assert [(m.requested_id, m.listed) for m in result.missing] == [(albums[1], listed)]
+        assert f"/albums/{albums[2]}" in {request.path for request in result.requests}
+
+
+def test_a_forbidden_endpoint_costs_few_calls(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
+) -> None:
+    albums = listed_albums(sandbox, sandbox_client(), artist)
+    assert len(albums) > 20
+    sandbox.control.reset_calls()
+    sandbox.control.add_fault("status", status=403, path="/v1/albums/", body=FORBIDDEN, times=None)
+    with pytest.raises(PermissionDenied, match="Forbidden"):
+        Store().crawl(sandbox_client(), artist)
+    assert sandbox.control.calls().by_bucket["/v1/albums/{id}"] < 10
 
 
 def test_a_lapsed_subscription_is_no_outage(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:

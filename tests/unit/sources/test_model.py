@@ -61,7 +61,7 @@ def test_the_estimates_of_the_other_kinds() -> None:
     ids = tuple(f"{number:022}" for number in range(120))
     assert calls(SourceKind.TRACK, ids=ids) == 120
     assert calls(SourceKind.TRACK, AppClass.EXTENDED, ids=ids) == 3
-    assert calls(SourceKind.PLAYLIST, ids=ids[:2]) == 2 * (1 + 2)
+    assert calls(SourceKind.PLAYLIST, ids=ids[:2]) == 2 * (1 + 2 + 1)
     ranges = ("short_term", "long_term")
     assert calls(SourceKind.TOP_TRACKS, time_ranges=ranges) == 2
     assert calls(SourceKind.TOP_TRACKS, time_ranges=ranges, max_results=120) == 2 * 3
