@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.lake.manifest import read_manifest
-from tests.integration.pipeline import DAY, Pipeline
+from tests.integration.pipeline import DAY, Pipeline, logged_in, own_sources
 
 pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
@@ -80,3 +80,61 @@ def test_a_listing_cut_short_is_partial_and_repaired(
     again = fetched_albums(pipeline, NEXT_DAY)
     assert set(listed) - had <= again
     assert len(again & had) < len(had) / 2
+
+
+def status(
+    code: int, path: str, message: str = "Non existing id", times: int | None = None
+) -> dict[str, Any]:
+    body = {"error": {"status": code, "message": message}}
+    return {"kind": "status", "status": code, "path": path, "body": body, "times": times}
+
+
+EMPTY = {"kind": "empty_page", "times": None}
+SEARCH = {"kind": "search", "queries": ["a", "e"], "types": ["track"], "max_results": 20}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "library": ({"kind": "saved_tracks"}, EMPTY | {"path": "me/tracks.*offset=50"}),
+    "playlists": ({"kind": "playlist"}, EMPTY | {"path": "/items.*offset=50"}),
+    "top list": ({"kind": "top_tracks", "time_ranges": ["long_term"]}, EMPTY | {"path": "me/top"}),
+    "followed": ({"kind": "followed_artists"}, EMPTY | {"path": "me/following"}),
+    "page of a search": (SEARCH, status(404, "/search.*offset=10&q=a")),
+    "search text": (SEARCH, status(400, "/search.*q=e&", "Query exceeds maximum length")),
+    "401": ({"kind": "album"}, status(401, "/v1/albums/ALBUM", "Access token missing")),
+    "403": ({"kind": "album"}, status(403, "/v1/albums/ALBUM", "Premium required")),
+    "500": ({"kind": "album"}, status(500, "/v1/albums/ALBUM")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_one_run_left_partial_the_next_repairs(pipeline: Pipeline, case: str) -> None:
+    definition, fault = CASES[case]
+    with pipeline.runtime.spotify() as client:
+        found = client.get("/search", {"q": "a", "type": "album", "limit": "3"}).document
+    albums = [album["id"] for album in found["albums"]["items"]]
+    own = next(source["ids"] for source in own_sources(pipeline) if source["kind"] == "playlist")
+    ids = {"album": albums, "playlist": own}.get(definition["kind"])
+    pipeline.list_sources({"name": "first", **definition, **({"ids": ids} if ids else {})})
+    user, control = logged_in(pipeline), pipeline.sandbox.control
+
+    def read(day: Any) -> tuple[bool, str, list[tuple[str, str]], set[tuple[str, str]]]:
+        control.reset_calls()
+        complete = user.fetch("first", day, tries_left=False).complete
+        user.validate("first", day)
+        calls = [call for call in control.calls().recent if call["path"].startswith("/v1/")]
+        asked = [(call["path"], call["query"]) for call in calls]
+        well = {
+            (call["path"], call["query"]) for call in calls if call["status"] == 200 and not call["fault"]
+        }
+        return complete, user.load("first", day).status, asked, well
+
+    control.add_fault(**(fault | {"path": fault["path"].replace("ALBUM", albums[1])}))
+    complete, state, _, well = read(DAY)
+    assert (complete, state) == (False, "partial")
+    control.clear_faults()
+    complete, state, asked, _ = read(DAY)
+    assert (complete, state) == (True, "complete")
+    assert asked
+    # a playlist's own record is asked for after its pages, to see whether it was edited
+    assert not {request for request in asked if "fields=" not in request[1]} & well
+    assert read(DAY)[2] == []
+    user.go_to(NEXT_DAY)
+    assert read(NEXT_DAY)[:2] == (True, "complete")
