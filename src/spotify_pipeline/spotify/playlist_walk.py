@@ -94,7 +94,7 @@ def _read_unedited(session: CrawlSession, head: Request, first: Request, trail: 
 
 
 def _note(page: Mapping[str, Any], trail: Trail) -> None:
-    """Note what tells an entry from others, but ids of users: those that are stored are not the original."""
+    """Note what distinguishes an entry, but no ids of users: those that are stored are not the original."""
     for item in page["items"]:
         held = item if isinstance(item, dict) else {}
         media = held.get("item") or held.get("track")
