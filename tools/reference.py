@@ -22,7 +22,7 @@ OTHER_VARIABLES = {
     f"{PREFIX}STACK_DIR": "folder of the embedded stack; default: `build/stack`, or `build/own`",
     f"{PREFIX}LINEAGE": "`1` writes OpenLineage events to files, a URL sends them; read at the start",
     f"{PREFIX}METRICS": "URL of an OTLP receiver for metrics; read at the start",
-    f"{PREFIX}WAREHOUSE_ADMIN_URL": "URL of a superuser, for `spotify-pipeline warehouse bootstrap` only",
+    f"{PREFIX}WAREHOUSE_ADMIN_URL": "URL of an administrator, for `warehouse bootstrap` only",
 }
 
 

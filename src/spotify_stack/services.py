@@ -34,7 +34,8 @@ class Service:
         command: Command line.
         check: Raises NotReady while the service is not healthy.
         environment: Environment variables.
-        start_seconds: Greatest number of seconds until it is healthy.
+        start_seconds: Greatest number of seconds until it is healthy, on a busy machine too: a process that
+            ends is not waited for.
         stop_signal: Signal to the process group that asks it to stop.
         stop_seconds: Seconds until SIGKILL follows.
         prepare: Runs right before each start and restart.
@@ -44,7 +45,7 @@ class Service:
     command: list[str]
     check: Callable[[], None]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    start_seconds: float = 60
+    start_seconds: float = 180
     stop_signal: str = "TERM"
     stop_seconds: int = 10
     prepare: Callable[[], None] = lambda: None
@@ -154,7 +155,7 @@ def _airflow(state: StackState) -> list[Service]:
             if name == API_SERVER
             else (lambda: component_check(state, name)),
             environment,
-            start_seconds=180,
+            start_seconds=600,
             stop_seconds=stop_seconds,
         )
 

@@ -33,7 +33,7 @@ def bootstrap(
         typer.Option(
             envvar="SPOTIFY_PIPELINE_WAREHOUSE_ADMIN_URL",
             show_envvar=True,
-            help="URL of a superuser; as a variable it appears in no list of processes.",
+            help="URL of an administrator (CREATEROLE, CREATEDB); as a variable it is in no process list.",
         ),
     ],
 ) -> None:

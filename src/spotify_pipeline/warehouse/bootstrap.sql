@@ -1,5 +1,6 @@
--- Roles, schemas and what each role may do with them. Run by an administrator inside the warehouse database,
--- any number of times: `spotify-pipeline warehouse bootstrap`, or bootstrap.sh through psql.
+-- Roles, schemas and what each role may do with them. Run by an administrator inside the warehouse database, any number
+-- of times: `spotify-pipeline warehouse bootstrap`, or bootstrap.sh through psql. The administrator is a superuser or, on a
+-- managed Postgres, a role with CREATEROLE that owns the database and has created the roles.
 -- The four :'…_password' variables are psql's; Python fills the same places with SCRAM verifiers.
 
 DO $$
@@ -18,12 +19,30 @@ BEGIN
 END
 $$;
 
-ALTER ROLE spotify_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_owner_password';
-ALTER ROLE spotify_ingest LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_ingest_password';
-ALTER ROLE spotify_dbt LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_dbt_password';
-ALTER ROLE spotify_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'spotify_reader_password';
+ALTER ROLE spotify_owner LOGIN PASSWORD :'spotify_owner_password';
+ALTER ROLE spotify_ingest LOGIN PASSWORD :'spotify_ingest_password';
+ALTER ROLE spotify_dbt LOGIN PASSWORD :'spotify_dbt_password';
+ALTER ROLE spotify_reader LOGIN PASSWORD :'spotify_reader_password';
 -- no login: only owns ops.switch_marts, which needs what no login should have
-ALTER ROLE spotify_publisher NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+ALTER ROLE spotify_publisher NOLOGIN;
+
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY[
+        'spotify_owner', 'spotify_ingest', 'spotify_dbt', 'spotify_reader', 'spotify_publisher'
+    ] LOOP
+        IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+            EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', wanted);
+        ELSE
+            -- managed Postgres: who may create roles can work as one only after becoming a member. Until the end
+            EXECUTE format('ALTER ROLE %I NOCREATEDB NOCREATEROLE', wanted);
+            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        END IF;
+    END LOOP;
+END
+$$;
 GRANT spotify_dbt TO spotify_publisher;
 
 DO $$
@@ -87,6 +106,23 @@ BEGIN
     END LOOP;
 END
 $$;
+-- a new owner must be allowed to create in the schema, when no superuser appoints it
+GRANT USAGE, CREATE ON SCHEMA ops TO spotify_publisher;
 ALTER FUNCTION ops.switch_marts() OWNER TO spotify_publisher;
+REVOKE USAGE, CREATE ON SCHEMA ops FROM spotify_publisher;
 REVOKE ALL ON FUNCTION ops.switch_marts() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ops.switch_marts() TO spotify_ingest;
+
+DO $$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY[
+        'spotify_owner', 'spotify_ingest', 'spotify_dbt', 'spotify_reader', 'spotify_publisher'
+    ] LOOP
+        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+            EXECUTE format('REVOKE %I FROM %I', wanted, current_user);
+        END IF;
+    END LOOP;
+END
+$$;

@@ -42,7 +42,8 @@ def bootstrap(
     server never sees or logs them.
 
     Args:
-        admin_conninfo: URL or conninfo of a superuser, in any database of the server.
+        admin_conninfo: URL or conninfo of a superuser, or of a role with CREATEROLE and CREATEDB, in any
+            database of the server.
         passwords: one for each of `ROLES`.
         database: name of the warehouse database.
         connect_timeout: seconds to wait for the server.
@@ -69,7 +70,8 @@ def bootstrap(
         ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
-            f"the administrator may not prepare database '{database}' ({_first_line(error)}): use a superuser"
+            f"the administrator may not prepare database '{database}' ({_first_line(error)}): "
+            "use the login that created the roles and the database, or a superuser"
         ) from None
 
 
