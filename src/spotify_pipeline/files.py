@@ -1,11 +1,12 @@
-"""Atomic file writes, and the digest of a folder."""
+"""Atomic file writes, and digests of a folder."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -47,10 +48,28 @@ def folder_digest(folder: Path, *, without: Collection[str] = ()) -> str:
         without: Names of folders that are left out, too.
     """
     found = hashlib.sha256()
+    for path in _files(folder, without):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.relative_to(folder)}\0{content}\n".encode())
+    return found.hexdigest()
+
+
+def folder_fingerprint(folder: Path, *, without: Collection[str] = ()) -> str:
+    """Return a digest of path, size and modification time of every file in a folder.
+
+    Args:
+        folder: The folder; hidden folders in it are left out.
+        without: Names of folders that are left out, too.
+    """
+    found = hashlib.sha256()
+    for path in _files(folder, without):
+        with contextlib.suppress(FileNotFoundError):  # just removed: the digest differs anyway
+            state = path.stat()
+            found.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return found.hexdigest()
+
+
+def _files(folder: Path, without: Collection[str]) -> Iterator[Path]:
     for parent, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if name not in without and not name.startswith("."))
-        for name in sorted(files):
-            path = Path(parent, name)
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            found.update(f"{path.relative_to(folder)}\0{content}\n".encode())
-    return found.hexdigest()
+        yield from (Path(parent, name) for name in sorted(files))

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import orjson
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.warehouse.roles import MARTS
 
+MANIFEST = Path("target", "manifest.json")
+"""Where a dbt project has its manifest."""
 # Airflow allows 250 for a whole task id, the names of the two groups around it included
 NAME_LENGTH = 80
 BUILT = frozenset({"model", "seed", "snapshot"})
@@ -70,16 +72,16 @@ class DbtManifest:
 
     raw: Mapping[str, Any]
 
-    @classmethod
-    def read(cls, path: Path) -> DbtManifest:
-        """Read `manifest.json`.
+    @staticmethod
+    def read(path: Path) -> DbtManifest:
+        """Read `manifest.json`; a process and its forks read one file once.
 
         Raises:
             ConfigurationError: it is absent or not JSON.
         """
         try:
-            # each task of the DAG reads it, and the standard library takes a quarter of a second
-            return cls(orjson.loads(path.read_bytes()))
+            state = path.stat()
+            return _read(path, (state.st_ino, state.st_size, state.st_mtime_ns))
         except FileNotFoundError:
             raise ConfigurationError(
                 f"dbt manifest {path} is missing: run `make dbt-manifest` (in an image `dbt parse`); "
@@ -277,6 +279,12 @@ class DbtManifest:
         for key in self.nodes:
             ancestors(key)
         return known
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _version: tuple[int, ...]) -> DbtManifest:
+    # the standard library takes a quarter of a second
+    return DbtManifest(orjson.loads(path.read_bytes()))
 
 
 def is_ephemeral(node: Mapping[str, Any]) -> bool:

@@ -8,7 +8,6 @@ server is down, the SQL is wrong) may succeed later, so its task is tried again.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -158,12 +157,8 @@ class DbtNode:
 
 def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: str) -> dbtRunnerResult:
     """Run dbt as Cosmos does, with a project that is parsed already."""
-    # heavy, and not needed to parse a DAG file
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415
-    from dbt_common.behavior_flags import BehaviorFlagRendered  # noqa: PLC0415
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - heavy, and not needed to parse a DAG file
 
-    # dbt calls `inspect.stack()` for each of its adapter's flags, which takes a third of a small node's time
-    BehaviorFlagRendered._default_source = staticmethod(_calling_module)  # type: ignore[method-assign]
     with change_working_directory(cwd), environ(env):
         return dbtRunner(manifest=manifest).invoke(command[1:])
 
@@ -187,14 +182,6 @@ def _without(nodes: tuple[str, ...], manifest: Manifest) -> Iterator[None]:
         yield
     finally:
         manifest.nodes |= taken
-
-
-def _calling_module() -> str:
-    """Return what dbt's own function returns: the nearest calling module other than that of the flags."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == "dbt_common.behavior_flags":
-        frame = frame.f_back
-    return str(frame.f_globals.get("__name__", "Unknown"))
 
 
 def _outcomes(result: dbtRunnerResult) -> list[Any]:

@@ -9,14 +9,11 @@ always right.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spotify_pipeline.files import folder_digest
+from spotify_pipeline.files import folder_digest, folder_fingerprint
 from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS
 
 if TYPE_CHECKING:
@@ -71,8 +68,13 @@ def manifest_for(project: Path, database: str) -> Manifest | None:
 
 def is_kept(project: Path) -> bool:
     """Return whether this process keeps the project as its files are now."""
+    return kept_manifest(project) is not None
+
+
+def kept_manifest(project: Path) -> Manifest | None:
+    """Return the project that this process keeps, for whatever database, or None if a file changed since."""
     kept = _kept.get(project)
-    return kept is not None and kept.fingerprint == fingerprint(project)
+    return kept.manifest if kept is not None and kept.fingerprint == fingerprint(project) else None
 
 
 def forget() -> None:
@@ -82,17 +84,7 @@ def forget() -> None:
 
 def fingerprint(project: Path) -> str:
     """Return a digest of path, size and modification time of every file that dbt reads."""
-    digest = hashlib.sha256()
-    for folder, names, files in os.walk(project):
-        names[:] = sorted(
-            name for name in names if name not in DBT_OUTPUT_FOLDERS and not name.startswith(".")
-        )
-        for name in sorted(files):
-            path = Path(folder, name)
-            with contextlib.suppress(FileNotFoundError):  # just removed: the digest differs anyway
-                state = path.stat()
-                digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    return folder_fingerprint(project, without=DBT_OUTPUT_FOLDERS)
 
 
 def _name_database(manifest: Manifest, database: str) -> None:

@@ -22,9 +22,9 @@ from cosmos.operators.local import DbtBuildLocalOperator
 from spotify_pipeline.connections import WAREHOUSE_DBT, ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.orchestration.assets import MODELS
-from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, is_ephemeral
+from spotify_pipeline.orchestration.dbt.manifest import MANIFEST, DbtManifest, is_ephemeral
 from spotify_pipeline.orchestration.dbt.operators import DbtNode
-from spotify_pipeline.orchestration.dbt.task_group import MANIFEST, node_arguments
+from spotify_pipeline.orchestration.dbt.task_group import node_arguments
 from spotify_pipeline.orchestration.lineage import table_uri
 from spotify_pipeline.orchestration.runtime import from_airflow, running, running_partition
 from spotify_pipeline.stages import publish as stage
@@ -165,7 +165,7 @@ def announce_models(project: Path) -> int:
         ConfigurationError: connection `warehouse_dbt` lacks host or database, or the manifest is missing.
     """
     events = get_current_context()["outlet_events"][MODELS]
-    found = model_assets(DbtManifest.read(project / "target" / "manifest.json"), from_airflow(WAREHOUSE_DBT))
+    found = model_assets(DbtManifest.read(project / MANIFEST), from_airflow(WAREHOUSE_DBT))
     updated = 0
     for uri, extra in found.items():
         try:

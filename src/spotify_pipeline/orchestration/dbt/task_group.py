@@ -29,7 +29,7 @@ from cosmos.dbt.graph import DbtNode as CosmosNode
 
 from spotify_pipeline.connections import WAREHOUSE_DBT
 from spotify_pipeline.orchestration.dbt import parsed_project
-from spotify_pipeline.orchestration.dbt.manifest import DbtManifest, NodeTask
+from spotify_pipeline.orchestration.dbt.manifest import MANIFEST, DbtManifest, NodeTask
 from spotify_pipeline.orchestration.dbt.operators import (
     CheckFreshness,
     DbtNode,
@@ -55,7 +55,6 @@ COMMON: dict[str, Any] = {
     "emit_datasets": False,
     "dbt_executable_path": ExecutionConfig().dbt_executable_path,
 }
-MANIFEST = Path("target", "manifest.json")
 # whether a task builds its table from nothing, from the params of a run that is triggered by hand
 _FULL_REFRESH = "{{{{ params.full_refresh and (not params.select or '{name}' in params.select) }}}}"
 _OPERATORS: dict[str, type[Any]] = {
@@ -203,6 +202,8 @@ class _Renderer:
 def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: Any) -> BaseOperator:
     if task.kind in {"model", "seed"}:
         arguments["full_refresh"] = full_refresh(manifest.nodes[task.unique_id]["name"])
+    # a single node asks for the relations it needs; reading all, and what depends on what, takes longer
+    arguments["dbt_cmd_global_flags"] = ["--no-populate-cache"]
     made: Any = _OPERATORS[task.kind](
         task_id=task_id,
         select=task.select,

@@ -1,24 +1,31 @@
-"""Imports in the scheduler the third-party packages that tasks use.
+"""Imports in the scheduler what tasks use.
 
 The LocalExecutor forks its workers from the scheduler, and each task is forked again without exec: tasks
-inherit what is imported here, and anything else costs every task seconds. Only third-party packages are
-imported: our own modules and the DAG folder would go stale in a process that lives for weeks. Nothing that a
-fork must not share is left behind: no thread, no connection, no open file.
-(Forks share multiprocessing's resource tracker by design.)
+inherit what is imported here, and anything else costs every task seconds. Our own modules could go stale in a
+process that lives for weeks: when one of their files has changed, a fork drops them and imports them again.
+DAG files are read by each task. Nothing that a fork must not share is left behind: no thread, no connection,
+no open file. (Forks share multiprocessing's resource tracker by design.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import logging
+import os
 import pkgutil
+import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep, keep_written
+from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.files import folder_fingerprint
+from spotify_pipeline.orchestration.dbt.manifest import MANIFEST, DbtManifest
+from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep, keep_written, kept_manifest
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -72,6 +79,8 @@ LINEAGE_MODULES = (
 )
 # every module below these is loaded: dbt picks the task of a command only when it runs
 PACKAGES = ("dbt.task",)
+OWN = "spotify_pipeline"
+OWN_PACKAGES = (f"{OWN}.orchestration",)
 
 # a project with one node of each kind that ours has, so that dbt's lazily loaded modules get loaded
 _PROJECT = {
@@ -91,17 +100,18 @@ _PROJECT = {
 
 
 def warm_up(project: Path | None = None) -> None:
-    """Import what tasks use, and parse the dbt project for them.
+    """Import what tasks use, and read the dbt project for them.
 
     A package that is not installed or a project that cannot be parsed is skipped: the scheduler must start.
     """
     started = time.monotonic()
     for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):
         _import(name)
-    for name in PACKAGES:
+    _drop_changed_code_in_forks()
+    for name in (*PACKAGES, *OWN_PACKAGES):
         package = _import(name)
-        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-            _import(f"{name}.{module.name}")
+        for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
+            _import(module.name)
     _parse_small_project()
     if project is not None:
         _keep_parsed(project)
@@ -127,6 +137,21 @@ def _import(name: str) -> object:
         return None
 
 
+def _drop_changed_code_in_forks() -> None:
+    """Have each fork import our own modules again, if one of their files is not as it is now."""
+    os.register_at_fork(after_in_child=partial(_drop_changed_code, _code_fingerprint()))
+
+
+def _drop_changed_code(before: str) -> None:
+    if _code_fingerprint() != before:
+        for name in [name for name in sys.modules if name.split(".")[0] == OWN]:
+            del sys.modules[name]
+
+
+def _code_fingerprint() -> str:
+    return folder_fingerprint(Path(__file__).parents[2], without={"__pycache__"})
+
+
 def _parse_small_project() -> None:
     """Let dbt import the modules that it imports lazily."""
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
@@ -139,12 +164,17 @@ def _parse_small_project() -> None:
 
 def _keep_parsed(project: Path) -> None:
     """Keep the parsed project for the tasks to be forked; without it, each of them parses it."""
-    if keep_written(project):
-        return
-    before = fingerprint(project)
-    manifest = _parse(project, "--target", "build")
-    if manifest is None or not keep(project, manifest, before):
-        log.warning("tasks parse %s themselves", project)
+    if not keep_written(project):
+        before = fingerprint(project)
+        manifest = _parse(project, "--target", "build")
+        if manifest is None or not keep(project, manifest, before):
+            log.warning("tasks parse %s themselves", project)
+    if (kept := kept_manifest(project)) is not None:
+        # each class of nodes compiles its method at the first call; a run of dbt calls it for every node
+        for node in (*kept.nodes, *kept.sources, *kept.exposures, *kept.unit_tests):
+            kept.expect(node).to_dict(omit_none=True)
+    with contextlib.suppress(ConfigurationError):
+        DbtManifest.read(project / MANIFEST).tasks  # noqa: B018 - reads them for the forks, too
 
 
 def _parse(project: Path, *options: str) -> Manifest | None:
