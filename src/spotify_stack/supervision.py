@@ -219,4 +219,6 @@ def last_lines(state: StackState, name: str, count: int = 5) -> str:
         lines = state.paths.log(name).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return "(no log)"
-    return " | ".join(line.strip() for line in lines[-count:] if line.strip()) or "(empty log)"
+    # a service that was started again has often written the same
+    last = dict.fromkeys(line.strip() for line in lines[-count:] if line.strip())
+    return " | ".join(last) or "(empty log)"

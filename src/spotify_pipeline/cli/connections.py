@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spotify_pipeline import connections
 from spotify_pipeline.connections import ConnectionInfo
+from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.maintenance.logins import Airflow
 from spotify_pipeline.settings import PREFIX, Settings
 
@@ -25,7 +26,13 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
     """
     if os.environ.get(connections.variable_name(conn_id)):
         return connections.from_environment(conn_id)
-    return connections.from_environment(conn_id, _environment_of_stack())
+    environment = _environment_of_stack()
+    if environment is None:
+        raise ConnectionMissing(
+            f"connection '{conn_id}' is not defined, and no stack runs here: start one with 'make up', "
+            f"or set the variable {connections.variable_name(conn_id)}"
+        )
+    return connections.from_environment(conn_id, environment)
 
 
 def settings_or_stack() -> Settings:

@@ -34,18 +34,18 @@ def rules_(
     ] = False,
 ) -> None:
     """Show every rule: the reason code of a record that breaks it, and what it demands."""
-    if as_markdown:
-        typer.echo(markdown_tables(), nl=False)
-        return
     with report_errors():
+        if as_markdown:
+            typer.echo(markdown_tables(), nl=False)
+            return
         if kind is not None and kind not in ALL_KINDS:
             raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
-    found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
-    if as_json:
-        print_json([asdict(rule) for rule in found])
-        return
-    for rule in found:
-        typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
+        found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
+        if as_json:
+            print_json([asdict(rule) for rule in found])
+            return
+        for rule in found:
+            typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
 
 
 @app.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import typer
@@ -15,6 +16,10 @@ from spotify_pipeline.errors import PipelineError
 
 INTERRUPTED = 130
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# a file or folder that the user named, or where the project lies
+UNUSABLE = frozenset(
+    {errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+)
 
 
 @contextmanager
@@ -24,19 +29,28 @@ def report_errors() -> Iterator[None]:
     SIGTERM and SIGHUP (a closed terminal) count as interrupts, so that cleanup code runs.
 
     Raises:
-        typer.Exit: with status 1 after a PipelineError or on a full disk, 130 after an interrupt.
+        typer.Exit: with status 1 after a PipelineError, on a full disk, or for a file or folder that is of no
+            use; 130 after an interrupt.
     """
     try:
         with _signals_as_interrupts():
             yield
+            sys.stdout.flush()
     except PipelineError as error:
         typer.echo(f"{typer.style('error:', fg='red')} {error}", err=True)
         raise typer.Exit(1) from None
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno in FULL:
+            place = f" while writing {error.filename}" if error.filename else ""
+            problem = f"the disk is full{place}: free some space"
+        elif error.errno in UNUSABLE and error.filename:
+            problem = f"{error.filename} cannot be used: {error.strerror}"
+        else:
             raise
-        place = f" while writing {error.filename}" if error.filename else ""
-        typer.echo(f"{typer.style('error:', fg='red')} the disk is full{place}: free some space", err=True)
+        typer.echo(f"{typer.style('error:', fg='red')} {problem}", err=True)
+        if not error.filename:  # what could not be printed would be tried, and reported, once more at the end
+            with suppress(OSError):
+                sys.stdout.close()
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

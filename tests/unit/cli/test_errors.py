@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import typer
 
@@ -20,3 +24,17 @@ def test_an_error_of_ours_is_one_sentence_on_stderr(capsys: pytest.CaptureFixtur
 def test_another_error_keeps_its_stack() -> None:
     with pytest.raises(ZeroDivisionError), report_errors():
         raise ZeroDivisionError
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(typer.Exit), report_errors():
+        (tmp_path / "file" / "folder").mkdir()
+    assert capsys.readouterr().err == f"error: {tmp_path}/file/folder cannot be used: Not a directory\n"
+
+
+def test_output_to_a_full_disk_is_one_sentence() -> None:
+    command = [str(Path(sys.executable).parent / "spotify-pipeline"), "contract", "rules"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (1, "error: the disk is full: free some space\n")
