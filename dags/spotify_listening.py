@@ -1,4 +1,4 @@
-"""The listening history of the user who is logged in, every hour."""
+"""The listening histories of the users who are logged in, every hour."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
 ### What it does
-Fetches the plays since the last known one, keeps the response unchanged, and upserts the plays into
-`staging.plays`. Spotify keeps about 50 plays, so a day is too long to wait. Emits no asset: the daily chain
-carries the plays to the marts.
+Fetches the last plays of each listener (connection `spotify_user`, and `spotify_user_NAME` of each `user` in
+`sources.yml`), keeps the responses, and upserts the plays into `staging.plays`. Spotify keeps about 50 plays,
+so a day is too long to wait. Emits no asset: the daily chain carries the plays to the marts.
 
 ### Without a login
-The run is skipped. `spotify-pipeline auth login` gives the connection `spotify_user`.
+The run is skipped. `spotify-pipeline auth login` gives the connection `spotify_user`, and with `--user NAME`
+that of a listener. One listener without a login, or with one that fails, does not stop the others.
 
 ### Running it again
 Any time: overlapping, late and repeated runs lose and duplicate nothing.
@@ -46,25 +47,25 @@ def spotify_listening() -> None:
     """Wire the tasks, which are in spotify_pipeline.orchestration.tasks.listening."""
 
     @task
-    def fetch() -> dict[str, str]:
-        """Plays since the cursor → raw zone; skips without a login."""
+    def fetch() -> dict[str, Any]:
+        """The last plays of each listener → raw zone; skips without a login."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.fetch()
 
     @task
-    def validate(reading: dict[str, str]) -> dict[str, str]:
+    def validate(readings: dict[str, Any]) -> dict[str, Any]:
         """Raw → validated plays, and quarantine with reasons."""
         from spotify_pipeline.orchestration.tasks import listening
 
-        return listening.validate(reading)
+        return listening.validate(readings)
 
     @task
-    def load(reading: dict[str, str]) -> dict[str, Any]:
-        """Plays → staging, the cursor with them."""
+    def load(readings: dict[str, Any]) -> list[dict[str, Any]]:
+        """Plays → staging, the cursors with them."""
         from spotify_pipeline.orchestration.tasks import listening
 
-        return listening.load(reading)
+        return listening.load(readings)
 
     load(validate(fetch()))
 

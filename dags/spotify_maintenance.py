@@ -65,11 +65,11 @@ def spotify_maintenance() -> None:
         maintenance.upkeep()
 
     @task
-    def forget_erased_login() -> bool:
+    def forget_erased_login() -> int:
         """Tokens of a user whose data was erased."""
         from spotify_pipeline.orchestration.tasks import maintenance
 
-        return maintenance.forget_erased_login()
+        return maintenance.forget_erased_logins()
 
     [retention(), forget_erased_login()] >> upkeep()
 

@@ -14,6 +14,8 @@ from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 SPOTIFY_API = "spotify_api"
 # needed only where sources.yml reads what belongs to a user
 SPOTIFY_USER = "spotify_user"
+USER_NAME = "[a-z][a-z0-9_]{0,39}"
+"""Pattern of the name of a user, which is part of a connection's id and of a variable of the environment."""
 SPOTIFY_ACCOUNT_KEY = "spotify_account_key"
 SPOTIFY_LAKE = "spotify_lake"
 WAREHOUSE_OWNER = "warehouse_owner"
@@ -61,6 +63,22 @@ ConnectionLookup = Callable[[str], ConnectionInfo]
 def variable_name(conn_id: str) -> str:
     """Return the environment variable that holds the connection, as Airflow names it."""
     return f"AIRFLOW_CONN_{conn_id.upper()}"
+
+
+def user_connection(name: str | None) -> str:
+    """Return the id of a user's connection; that of a user without a name is `spotify_user`."""
+    return SPOTIFY_USER if name is None else f"{SPOTIFY_USER}_{name}"
+
+
+def variable_of(connection: str) -> str:
+    """Return the Airflow Variable with the tokens of a user's connection; Airflow hides it by its name."""
+    return f"{connection}_token"
+
+
+def login_command(connection: str) -> str:
+    """Return the command that gives the login of a user's connection."""
+    name = connection.removeprefix(SPOTIFY_USER).removeprefix("_")
+    return f"spotify-pipeline auth login --user {name}" if name else "spotify-pipeline auth login"
 
 
 def how_to_make(conn_id: str) -> str:

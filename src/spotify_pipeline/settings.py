@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
     max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest response accepted")
     login_file: Path = Field(
-        default_factory=_login_file, description="where the command line keeps a user's login"
+        default_factory=_login_file,
+        description="where the command line keeps a user's login; that of user NAME in …-NAME.json",
     )
     quarantine_warning_share: float = Field(
         default=0.01,
@@ -158,6 +159,11 @@ class Settings(BaseSettings):
                     "bring back what was removed; raise the one or lower the other"
                 )
         return self
+
+    def login_file_of(self, name: str | None) -> Path:
+        """Return where the command line keeps the login of a user; one without a name has `login_file`."""
+        path = self.login_file
+        return path if name is None else path.with_name(f"{path.stem}-{name}{path.suffix}")
 
     @classmethod
     def at_parse(cls, name: str) -> int:

@@ -270,7 +270,7 @@ def cursor_ahead() -> None:
     def eager(runtime: Any, clients: Any, *arguments: Any, **more: Any) -> Any:
         outcome = fetched(runtime, clients, *arguments, **more)
         with connect(runtime.ingest) as conn:
-            plays.advance_cursor(conn, runtime.user, 1_800_000_000_000, clients.user.api_now())
+            plays.advance_cursor(conn, runtime.user(), 1_800_000_000_000, clients.user().api_now())
         return outcome
 
     _patch(listening, "fetch_source", eager)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, variable_name
+from spotify_pipeline.connections import ConnectionInfo, user_connection, variable_name
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.manifest import read_manifest, sha256
@@ -139,19 +139,25 @@ def connected(pipeline: Pipeline, sandbox: RunningSandbox, app_class: str = "dev
     return replace(pipeline, runtime=runtime, sandbox=sandbox)
 
 
-def logged_in(pipeline: Pipeline, scopes: tuple[Scope, ...] = tuple(Scope), user: str = USER) -> Pipeline:
+def logged_in(
+    pipeline: Pipeline,
+    scopes: tuple[Scope, ...] = tuple(Scope),
+    user: str = USER,
+    name: str | None = None,
+) -> Pipeline:
+    """The same pipeline with a login of a user, which sources.yml calls by `name`."""
     token = pipeline.sandbox.control.authorize(user, scopes, authorized_at="2026-11-01T08:00:00Z")
     login = Login(
         pipeline.sandbox.client_id, token, user_hash(user), scopes, DAY.replace(day=1), ACCOUNT_KEY.key_id
     )
     fields = json.loads(login.to_connection())
     connection = ConnectionInfo(
-        SPOTIFY_USER, login=fields["login"], password=fields["password"], extra=fields["extra"]
+        user_connection(name), login=fields["login"], password=fields["password"], extra=fields["extra"]
     )
     lookup = pipeline.runtime.lookup
     runtime = Runtime(
         settings=pipeline.runtime.settings,
-        lookup=lambda conn_id: connection if conn_id == SPOTIFY_USER else lookup(conn_id),
+        lookup=lambda conn_id: connection if conn_id == connection.conn_id else lookup(conn_id),
         attempt=pipeline.runtime.attempt,
     )
     return replace(pipeline, runtime=runtime)
@@ -170,8 +176,8 @@ def own_sources(pipeline: Pipeline, user: str = USER) -> list[dict[str, object]]
     ]
 
 
-def listen(pipeline: Pipeline) -> Reading:
-    reading = fetch_plays(pipeline.runtime)
+def listen(pipeline: Pipeline, name: str | None = None) -> Reading:
+    reading = fetch_plays(pipeline.runtime, name)
     validate_source(pipeline.lake, reading.partition, reading.source)
     load_plays(pipeline.runtime, reading)
     return reading

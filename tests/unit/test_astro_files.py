@@ -170,7 +170,7 @@ def test_the_sandbox_s_user_may_read_the_listed_sources(
     assert login.client_id == connections[SPOTIFY_API].login
     assert f"--refresh-token {login.refresh_token}" in services["sandbox"]["command"][-1]
     sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
-    assert unreadable(sources, AppClass.DEVELOPMENT, login.scopes) == []
+    assert unreadable(sources, AppClass.DEVELOPMENT, lambda _: login.scopes) == []
     users = Users(1, 3)
     playlists = Playlists(users, Library(GeneratedSource(seed=1, size=2000), 1), 1)
     asked = [entry for source in sources for entry in source.ids if source.kind is SourceKind.PLAYLIST]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from spotify_pipeline.alerts.alert import Alert
 from spotify_pipeline.alerts.explain import explain
+from spotify_pipeline.connections import login_command
 
 _LONGEST_SUBJECT = 120
 
@@ -162,23 +163,24 @@ def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
         cause="LoginEnds",
         subject=f"{connection} {ends_on}",
         severity="warning",
-        title=f"the login at Spotify ends on {ends_on}, in {days_left} days",
+        title=f"the login of connection {connection} ends on {ends_on}, in {days_left} days",
         happened="Refresh tokens die six months after the consent, however often they are used.",
         meaning=f"From {ends_on} on, playlists, saved tracks and the listening history are not read; plays "
         "of that time are lost for good.",
-        action="Run `spotify-pipeline auth login` and replace connection 'spotify_user' by what it prints.",
+        action=f"Run `{login_command(connection)}`, and replace connection '{connection}' by what "
+        "`spotify-pipeline auth connection` prints.",
     )
 
 
-def plays_lost(origin: Origin, noticed_on: date) -> Alert:
-    """Alert that plays may be lost; who played when stays in ops.play_gap, where an erasure finds it."""
+def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
+    """Alert that plays of a listener's connection may be lost; the times stay in ops.play_gap."""
     return Alert(
         cause="PlayGap",
-        subject=f"noticed on {noticed_on}",
+        subject=f"{connection}, noticed on {noticed_on}",
         severity="warning",
         title="plays may be lost",
-        happened=f"On {noticed_on} a listening history did not reach back to the last known play: there may "
-        "have been more plays than the 50 that Spotify keeps.",
+        happened=f"On {noticed_on} the listening history of connection '{connection}' did not reach back to "
+        "the last known play: there may have been more plays than the 50 that Spotify keeps.",
         meaning="They cannot be fetched any more; ops.play_gap has the span, and the marts count without it.",
         action="See why spotify_listening did not run in that time, or let it run more often.",
         dag_id=origin.dag_id,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ import typer
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.authorization import AuthorizationRequest, CallbackServer, exchange
@@ -27,14 +30,25 @@ from spotify_pipeline.spotify.transport import Transport
 
 app = typer.Typer(no_args_is_help=True, help="Logins of Spotify users.")
 
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        metavar="NAME",
+        help="Name of the user in sources.yml; the connection is spotify_user_NAME. Default: spotify_user.",
+    ),
+]
 FileOption = Annotated[
-    Path | None, typer.Option("--file", help="Default: the setting SPOTIFY_PIPELINE_LOGIN_FILE.")
+    Path | None,
+    typer.Option("--file", help="Default: the setting SPOTIFY_PIPELINE_LOGIN_FILE, with the name."),
 ]
 
 
 @app.command()
 def login(
+    user: UserOption = None,
     file: FileOption = None,
+    *,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the redirect URI http://127.0.0.1:PORT/callback.")
     ] = 8888,
@@ -51,7 +65,7 @@ def login(
         key = AccountKey.from_connection(environment_or_stack(connections.SPOTIFY_ACCOUNT_KEY))
         api_url = address_of(api, "api_url", DEFAULT_API_URL)
         accounts_url = address_of(api, "accounts_url", DEFAULT_ACCOUNTS_URL)
-        store = FileLoginStore(file or settings.login_file)
+        store = _store(user, file, settings)
         with CallbackServer(port) as server:
             request = AuthorizationRequest.new(
                 accounts_url, api.require("login"), server.redirect_uri, scope or list(Scope)
@@ -68,39 +82,41 @@ def login(
         finally:
             transport.close()
         with store.locked():
-            store.write(made)
+            store.write(replace(made, connection=connections.user_connection(user)))
         typer.echo(f"Logged in as user {made.user_hash} until {made.ends_on}; kept in {store.path}.")
 
 
 @app.command()
-def status(file: FileOption = None) -> None:
+def status(user: UserOption = None, file: FileOption = None) -> None:
     """Show the login, its scopes and the days that are left; exit with 1 when it has ended."""
     with report_errors():
-        found = _store(file).read()
+        found = _store(user, file).read()
         left = found.days_left(datetime.now(UTC).date())
+        again = connections.login_command(connections.user_connection(user))
         typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
         typer.echo(f"ends    {found.ends_on}, {left} days left")
         if left <= 0:
-            typer.echo("error: the login has ended: run 'spotify-pipeline auth login'", err=True)
+            typer.echo(f"error: the login has ended: run '{again}'", err=True)
             raise typer.Exit(1)
         if left <= WARNING_DAYS:
-            typer.echo("warning: log in again soon: run 'spotify-pipeline auth login'", err=True)
+            typer.echo(f"warning: log in again soon: run '{again}'", err=True)
 
 
 @app.command()
 def connection(
+    user: UserOption = None,
     file: FileOption = None,
     keep: Annotated[bool, typer.Option(help="Keep the login here too.")] = False,
 ) -> None:
-    """Print the login as the variable AIRFLOW_CONN_SPOTIFY_USER, which is a secret, and forget it here.
+    """Print the login as the variable of its connection in Airflow, which is a secret, and forget it here.
 
     Only one place may keep a login: the first of two holders to refresh it can lock the other out.
     """
     with report_errors():
-        store = _store(file)
+        store = _store(user, file)
         with store.locked():
             found: Login = store.read()
-            variable = connections.variable_name(connections.SPOTIFY_USER)
+            variable = connections.variable_name(connections.user_connection(user))
             typer.echo(f"{variable}='{found.to_connection()}'")
             if not keep:
                 store.remove()
@@ -116,10 +132,10 @@ def key() -> None:
 
 
 @app.command()
-def logout(file: FileOption = None) -> None:
+def logout(user: UserOption = None, file: FileOption = None) -> None:
     """Remove the login from this machine; the user removes the app's access at Spotify."""
     with report_errors():
-        store = _store(file)
+        store = _store(user, file)
         with store.locked():
             known = store.remove()
         typer.echo("Logged out." if known else "No user was logged in.")
@@ -127,5 +143,9 @@ def logout(file: FileOption = None) -> None:
             typer.echo("To end it at Spotify too, remove the app on https://www.spotify.com/account/apps/")
 
 
-def _store(file: Path | None) -> FileLoginStore:
-    return FileLoginStore(file or Settings.load().login_file)
+def _store(user: str | None, file: Path | None, settings: Settings | None = None) -> FileLoginStore:
+    if user is not None and not re.fullmatch(connections.USER_NAME, user):
+        raise ConfigurationError(
+            f"{user!r} cannot be the name of a user: 1 to 40 lower-case letters, digits and _, a letter first"
+        )
+    return FileLoginStore(file or (settings or Settings.load()).login_file_of(user))

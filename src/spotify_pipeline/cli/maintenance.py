@@ -18,7 +18,7 @@ from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.erase import apply_receipts, erase_user, require_hash
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
-from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.runtime import Runtime, not_logged_in
 from spotify_pipeline.stages.users import login_store
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erasures import Receipt, receipts
@@ -53,6 +53,9 @@ def erase(
     user: Annotated[str | None, typer.Argument(metavar="HASH", help="Hash of the user.")] = None,
     *,
     me: Annotated[bool, typer.Option("--me", help="The user who is logged in here.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="The user of connection spotify_user_NAME.")
+    ] = None,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     show: Annotated[bool, typer.Option("--receipts", help="Only show what was erased so far.")] = False,
@@ -63,7 +66,7 @@ def erase(
 ) -> None:
     """Remove all that derives from a user's account, everywhere, and keep a receipt of counts.
 
-    This cannot be undone. Remove connection spotify_user yourself; until then no run reads with it.
+    This cannot be undone. Remove the user's connection yourself; until then no run reads with it.
     """
     with report_errors():
         runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)
@@ -77,9 +80,11 @@ def erase(
             with naming_the_server(owner), connect(owner) as conn:
                 _show(receipts(conn))
             return
-        if me == (user is not None):
-            raise ConfigurationError("name one user: by hash, or with --me who is logged in here")
-        user_hash = _logged_in(runtime) if user is None else user
+        if (user is not None) + (name is not None) + me != 1:
+            raise ConfigurationError(
+                "name one user: by hash, with --user, or with --me who is logged in here"
+            )
+        user_hash = _logged_in(runtime, name) if user is None else user
         require_hash(user_hash)
         if not (dry_run or yes):
             typer.confirm(f"Remove everything of user {user_hash} for good?", abort=True)
@@ -92,14 +97,14 @@ def erase(
         typer.echo(
             f"User {user_hash} is erased; the receipt is in ops.erasure and the lake. Run spotify_transform "
             "once, so that counts in the marts follow, and spotify_report for the dates whose page you want "
-            "again. Remove connection 'spotify_user' where it is defined."
+            "again. Remove the user's connection where it is defined, and then the user's sources."
         )
 
 
-def _logged_in(runtime: Runtime) -> str:
-    store = login_store(runtime.lookup, runtime.settings, runtime.ingest, None)
+def _logged_in(runtime: Runtime, name: str | None) -> str:
+    store = login_store(runtime.lookup, runtime.settings, runtime.ingest, None, name)
     if store is None:
-        raise ConfigurationError("no user is logged in here: give the user's hash")
+        raise ConfigurationError(f"{not_logged_in(name)}; or give the user's hash")
     return store.read().user_hash
 
 

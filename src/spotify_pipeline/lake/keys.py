@@ -103,7 +103,7 @@ def source_prefix(zone: str, partition: date, source: str, user: str | None = No
     if user is None:
         return f"{partition_prefix(zone, partition)}source={source}/"
     if not _USER_HASH.fullmatch(user):
-        raise ConfigurationError("user_hash of connection 'spotify_user' is not 16 hexadecimal digits")
+        raise ConfigurationError("user_hash of a user's connection is not 16 hexadecimal digits")
     return f"{users_prefix(zone, partition)}{user}/source={source}/"
 
 

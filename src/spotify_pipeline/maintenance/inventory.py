@@ -56,8 +56,10 @@ PARTITIONED = tuple(zone for zone in ZONES if zone.erased in (Erased.FOLDERS, Er
 """Zones whose folders are partitions."""
 
 OUTSIDE: Mapping[str, str] = {
-    "login file and Airflow's Variable": "tokens; the erasure removes them, or the next spotify_maintenance",
-    "connection `spotify_user`": "tokens; remove it yourself",
+    "login files and Airflow's Variables": (
+        "tokens; the erasure removes them, or the next spotify_maintenance while sources.yml names the user"
+    ),
+    "connections `spotify_user` and `spotify_user_NAME`": "tokens; remove the user's one yourself",
     "copies of pages (`SPOTIFY_PIPELINE_REPORT_DIR`)": "the erasure removes them with the pages",
     "alerts that were sent: file, mail, Slack": "sources and dates; they name no account and no play",
     "Airflow's XCom, task logs and metadata": (

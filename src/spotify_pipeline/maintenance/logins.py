@@ -1,16 +1,16 @@
-"""Removing the stored tokens of a user."""
+"""Removing the stored tokens of a user, whatever connection they belong to."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
+from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore, FileState
 
-AIRFLOW_VARIABLE = "spotify_user_token"
-"""Airflow variable in which tasks store refreshed tokens; see orchestration/tasks/login_state.py."""
 Airflow = Callable[[Sequence[str]], str | None]
 """Runs `airflow` with arguments and returns its output, or None if it fails."""
 
@@ -18,12 +18,12 @@ Airflow = Callable[[Sequence[str]], str | None]
 def forget_logins(
     settings: Settings, airflow: Airflow | None, user_hash: str, dry_run: bool
 ) -> dict[str, int]:
-    """Remove a user's tokens from the login file, from the state file of the connection and from Airflow.
+    """Remove a user's tokens from the login files, from the state file of the connection and from Airflow.
 
     A login of another user stays.
 
     Args:
-        settings: Settings with the path of the login file.
+        settings: Settings with the path of the login files.
         airflow: Runs the `airflow` command; None where no Airflow can be reached from here.
         user_hash: Hash of the user.
         dry_run: Count only, remove nothing.
@@ -36,30 +36,42 @@ def forget_logins(
             variable.
     """
     removed = {"login files": 0, "Airflow variables": 0}
-    store = FileLoginStore(settings.login_file)
-    if store.path.exists():
-        with store.locked():
-            if store.read().user_hash == user_hash:
-                removed["login files"] += 1
-                if not dry_run:
-                    store.remove()
-    successors = FileState(settings.login_file.with_name(f"connection-{user_hash}.json"))
+    path = settings.login_file
+    for file in [path, *sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))]:
+        store = FileLoginStore(file)
+        if store.path.exists():
+            with store.locked():
+                if store.read().user_hash == user_hash:
+                    removed["login files"] += 1
+                    if not dry_run:
+                        store.remove()
+    successors = FileState(path.with_name(f"connection-{user_hash}.json"))
     if successors.path.exists():
         removed["login files"] += 1
         if not dry_run:
             successors.remove()
-    if airflow is not None and _holds(airflow, user_hash):
+    if airflow is None:
+        return removed
+    for variable in _variables(airflow):
+        if not _holds(airflow, variable, user_hash):
+            continue
         removed["Airflow variables"] += 1
-        if not dry_run and airflow(["variables", "delete", AIRFLOW_VARIABLE]) is None:
+        if not dry_run and airflow(["variables", "delete", variable]) is None:
             raise ConfigurationError(
-                f"Airflow did not delete its variable '{AIRFLOW_VARIABLE}': delete it under Admin → "
-                "Variables and run this again"
+                f"Airflow did not delete its variable '{variable}': delete it under Admin → Variables and "
+                "run this again"
             )
     return removed
 
 
-def _holds(airflow: Airflow, user_hash: str) -> bool:
-    text = airflow(["variables", "get", AIRFLOW_VARIABLE])
+def _variables(airflow: Airflow) -> list[str]:
+    """Return the names of the Variables that hold tokens, of each connection of a user."""
+    listed = airflow(["variables", "list", "--output", "plain"])
+    return sorted(set(re.findall(rf"\b{SPOTIFY_USER}(?:_[a-z0-9_]+)?_token\b", listed or "")))
+
+
+def _holds(airflow: Airflow, variable: str, user_hash: str) -> bool:
+    text = airflow(["variables", "get", variable])
     if text is None:
         return False
     try:

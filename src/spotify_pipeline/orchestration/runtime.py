@@ -12,36 +12,37 @@ from airflow.sdk import Connection, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
-from spotify_pipeline.connections import ConnectionInfo, how_to_make
+from spotify_pipeline.connections import ConnectionInfo, how_to_make, variable_of
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 
 log = logging.getLogger(__name__)
 
-LOGIN_KEY = "spotify_user_token"
-"""Airflow hides the values of variables whose name holds `token`."""
-
 
 class VariableState:
-    """Tokens of the login, kept between tasks in an Airflow Variable, which Airflow encrypts."""
+    """Tokens of a user's login, kept between tasks in an Airflow Variable, which Airflow encrypts."""
+
+    def __init__(self, connection: str) -> None:
+        self._connection = connection
+        self.key = variable_of(connection)
 
     def read(self) -> str | None:
         """Return the text last written, None before the first."""
-        value = Variable.get(LOGIN_KEY, default=None)
+        value = Variable.get(self.key, default=None)
         return None if value is None else str(value)
 
     def write(self, text: str) -> None:
         """Replace the text."""
         Variable.set(
-            LOGIN_KEY,
+            self.key,
             text,
-            description="Written by the pipeline: refreshed tokens of connection spotify_user",
+            description=f"Written by the pipeline: refreshed tokens of connection {self._connection}",
         )
 
     def remove(self) -> None:
         """Delete the Variable."""
-        Variable.delete(LOGIN_KEY)
+        Variable.delete(self.key)
 
 
 def from_airflow(conn_id: str) -> ConnectionInfo:
@@ -110,7 +111,7 @@ def running() -> Iterator[Runtime]:
     try:
         attempt = Attempt(run_id=context["dag_run"].run_id, try_number=context["ti"].try_number)
         yield Runtime(
-            lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState()
+            lookup=from_airflow, attempt=attempt, hide_secret=mask_secret, login_state=VariableState
         )
     except PastPartition as error:
         raise AirflowSkipException(str(error)) from None

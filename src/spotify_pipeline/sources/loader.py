@@ -62,7 +62,7 @@ def _words_to_text(document: Any) -> None:
     for entry in sources if isinstance(sources, list) else []:
         if not isinstance(entry, dict):
             continue
-        for key in ("name", "ids_file"):
+        for key in ("name", "ids_file", "user"):
             if isinstance(entry.get(key), int):
                 entry[key] = str(entry[key])
         for key in ("ids", "queries"):
@@ -97,6 +97,7 @@ def _sources(parsed: YamlText) -> list[Source]:
                 types=tuple(entry.get("types", DEFAULT_TYPES)) if search else (),
                 max_results=entry.get("max_results", DEFAULT_MAX_RESULTS.get(kind, 0)),
                 time_ranges=tuple(ranges),
+                user=entry.get("user"),
                 line=parsed.places[pointer].line,
             )
         )

@@ -19,6 +19,7 @@ _KINDS_OF = {
     "types": "search",
     "max_results": "search, top_tracks or top_artists",
     "time_ranges": "top_tracks or top_artists",
+    "user": "playlist, saved_tracks, top_tracks, top_artists, followed_artists or recently_played",
 }
 
 Sentence = Callable[[str, Any, Any, Mapping[str, Any]], str]

@@ -42,6 +42,7 @@ class Source:
         types: Record types that each search text is searched for.
         max_results: Most records per search text and type, or per range of time; 0 for other kinds.
         time_ranges: Ranges of time of top lists.
+        user: Name of the user to whom it belongs; None for the one of connection `spotify_user`.
         line: Where the entry starts in sources.yml.
     """
 
@@ -53,6 +54,7 @@ class Source:
     types: tuple[str, ...] = ()
     max_results: int = 0
     time_ranges: tuple[str, ...] = ()
+    user: str | None = None
     line: int = 0
 
     @property
@@ -68,6 +70,8 @@ class Source:
         }
         if self.time_ranges:  # added later: hashes of sources without it stay the same
             meaning["time_ranges"] = sorted(self.time_ranges)
+        if self.user is not None:
+            meaning["user"] = self.user
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

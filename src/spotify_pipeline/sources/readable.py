@@ -1,9 +1,10 @@
-"""Checking, before any call, that this app and login may read what sources.yml lists."""
+"""Checking, before any call, that this app and the users' logins may read what sources.yml lists."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from spotify_pipeline.connections import login_command, user_connection
 from spotify_pipeline.errors import PermissionDenied
 from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.endpoints import (
@@ -14,18 +15,21 @@ from spotify_pipeline.spotify.endpoints import (
     AppClass,
 )
 
+ScopesOf = Callable[[str | None], Collection[str] | None]
+"""Returns what a user, by name, has allowed; None where the user is not logged in."""
 
-def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: Collection[str] | None) -> list[str]:
-    """Return a sentence for each source that cannot be read; `scopes` is None without a login."""
+
+def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: ScopesOf) -> list[str]:
+    """Return a sentence for each source that cannot be read."""
     return [
         f"source '{source.name}' (line {source.line}, kind {source.kind.value}) {reason}"
         for source in sources
-        if (reason := _reason(source, app_class, scopes)) is not None
+        if (reason := _reason(source, app_class, scopes(source.user))) is not None
     ]
 
 
-def check_readable(sources: Iterable[Source], app_class: AppClass, scopes: Collection[str] | None) -> None:
-    """Check that this app and login can read all sources.
+def check_readable(sources: Iterable[Source], app_class: AppClass, scopes: ScopesOf) -> None:
+    """Check that this app and the users' logins can read all sources.
 
     Raises:
         PermissionDenied: One cannot be read; the message names the first, the reason, and what to do.
@@ -64,15 +68,18 @@ def _reason(source: Source, app_class: AppClass, scopes: Collection[str] | None)
     needed = source.kind.scopes
     if needed is None:
         return None
+    connection = user_connection(source.user)
     if scopes is None:
-        return (
-            "belongs to a user, and no user is logged in: run 'spotify-pipeline auth login', or define "
-            "connection 'spotify_user'"
+        belongs = (
+            "belongs to a user, and no user is logged in"
+            if source.user is None
+            else f"belongs to user '{source.user}', who is not logged in"
         )
+        return f"{belongs}: run '{login_command(connection)}', or define connection '{connection}'"
     lacking = [scope for scope in needed if scope not in scopes]
     if lacking:
         return (
-            f"needs the scope {' and '.join(lacking)}, which the login does not have: run "
-            "'spotify-pipeline auth login' again and allow it"
+            f"needs the scope {' and '.join(lacking)}, which the login of connection '{connection}' does not "
+            f"have: run '{login_command(connection)}' again and allow it"
         )
     return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo
+from spotify_pipeline.connections import SPOTIFY_USER, ConnectionInfo, login_command
 from spotify_pipeline.errors import AuthenticationError, ConfigurationError
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.refusals import ErrorBody
@@ -24,7 +24,6 @@ WARNING_DAYS = 14
 ALL_SCOPES = tuple(Scope)
 # reasons of the token endpoint that are about the app, not about the login
 _OF_THE_APP = frozenset({"invalid_client", "unauthorized_client"})
-LOG_IN_AGAIN = "run 'spotify-pipeline auth login' and replace connection 'spotify_user' by what it gives"
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Login:
         seed: Digest of the refresh token that the login began with.
         previous_refresh_token: The refresh token before the last replacement.
         refreshing_since: When a refresh was begun of which no response was stored yet.
+        connection: Id of the user's connection.
     """
 
     client_id: str
@@ -56,6 +56,7 @@ class Login:
     seed: str = ""
     previous_refresh_token: str | None = field(default=None, repr=False)
     refreshing_since: datetime | None = None
+    connection: str = SPOTIFY_USER
 
     def __post_init__(self) -> None:
         if not self.seed:
@@ -78,7 +79,9 @@ class Login:
         left = self.days_left(today)
         if left > WARNING_DAYS:
             return None
-        return f"the login at Spotify ends on {self.ends_on} ({left} days left): {LOG_IN_AGAIN}"
+        return (
+            f"the login at Spotify ends on {self.ends_on} ({left} days left): {log_in_again(self.connection)}"
+        )
 
     def begun(self, now: datetime) -> Login:
         """Return the login as it is stored before a refresh; an earlier beginning without an end stays."""
@@ -113,6 +116,7 @@ class Login:
             "seed": self.seed,
             "previous_refresh_token": self.previous_refresh_token,
             "refreshing_since": self.refreshing_since.isoformat() if self.refreshing_since else None,
+            "connection": self.connection,
         }
         return json.dumps(fields, indent=2) + "\n"
 
@@ -138,6 +142,7 @@ class Login:
                 seed=_word(fields, "seed"),
                 previous_refresh_token=fields.get("previous_refresh_token"),
                 refreshing_since=datetime.fromisoformat(begun) if begun else None,
+                connection=str(fields.get("connection") or SPOTIFY_USER),
             )
         except (ValueError, TypeError, KeyError):
             raise ConfigurationError(
@@ -145,7 +150,7 @@ class Login:
             ) from None
 
     def to_connection(self) -> str:
-        """Write connection `spotify_user`, refresh token included, in Airflow's JSON."""
+        """Write the user's connection, refresh token included, in Airflow's JSON."""
         extra = {
             "scopes": " ".join(self.scopes),
             "authorized_on": self.authorized_on.isoformat(),
@@ -162,7 +167,7 @@ class Login:
 
     @classmethod
     def from_connection(cls, connection: ConnectionInfo) -> Login:
-        """Read connection `spotify_user`: login = client id, password = refresh token.
+        """Read a user's connection: login = client id, password = refresh token.
 
         Raises:
             ConfigurationError: a field is missing, or authorized_on is no date.
@@ -172,8 +177,8 @@ class Login:
             consent = date.fromisoformat(authorized_on)
         except ValueError:
             raise ConfigurationError(
-                f"connection '{SPOTIFY_USER}' has authorized_on {authorized_on!r}: the date of the consent, "
-                "for example 2026-11-22"
+                f"connection '{connection.conn_id}' has authorized_on {authorized_on!r}: the date of the "
+                "consent, for example 2026-11-22"
             ) from None
         return cls(
             client_id=connection.require("login"),
@@ -182,30 +187,39 @@ class Login:
             key_id=str(connection.extra.get("key_id") or ""),
             scopes=tuple(str(connection.extra.get("scopes") or "").split()),
             authorized_on=consent,
+            connection=connection.conn_id,
         )
 
 
-def login_refused(error: ErrorBody, *, lost_since: datetime | None = None) -> AuthenticationError:
+def log_in_again(connection: str) -> str:
+    """Return how to replace the login of a user's connection."""
+    return f"run '{login_command(connection)}' and replace connection '{connection}' by what it gives"
+
+
+def login_refused(
+    error: ErrorBody, connection: str = SPOTIFY_USER, *, lost_since: datetime | None = None
+) -> AuthenticationError:
     """Return the error for a refresh token that Spotify does not accept.
 
     Args:
         error: What Spotify says.
+        connection: Id of the user's connection.
         lost_since: When a refresh was begun whose response was lost, and with it maybe a new refresh token.
     """
     if error.reason in _OF_THE_APP:
         return AuthenticationError(
             f"Spotify does not accept the app of the login ({error.message}): the app with this client id "
             "was deleted or may not refresh logins; check the client id of connections 'spotify_api' and "
-            "'spotify_user' in the Spotify dashboard"
+            f"'{connection}' in the Spotify dashboard"
         )
     if lost_since is not None:
         return AuthenticationError(
             f"the response to a refresh of the login was lost on {lost_since:%Y-%m-%d %H:%M} UTC, and with "
-            f"it the new refresh token ({error.message}): {LOG_IN_AGAIN}"
+            f"it the new refresh token ({error.message}): {log_in_again(connection)}"
         )
     return AuthenticationError(
         f"Spotify no longer accepts the login ({error.message}): it ends six months after the consent, and "
-        f"when the user removes the app; {LOG_IN_AGAIN}"
+        f"when the user removes the app; {log_in_again(connection)}"
     )
 
 

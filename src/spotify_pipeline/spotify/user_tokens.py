@@ -109,7 +109,7 @@ class UserLogin:
         def error_of(error: ErrorBody, lost_now: bool) -> AuthenticationError:
             nonlocal lost_since
             lost_since = lost_since or (asked_at if lost_now else None)
-            return login_refused(error, lost_since=lost_since)
+            return login_refused(error, login.connection, lost_since=lost_since)
 
         refused: AuthenticationError | None = None
         for token in tokens:

@@ -1,4 +1,4 @@
-"""The clients of one task: the app's, and the user's where a source needs it, each opened once."""
+"""The clients of one task: the app's, and those of the users whose sources it reads, each opened once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Clients:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._opened = ExitStack()
+        self._users: dict[str | None, SpotifyClient] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -32,15 +33,16 @@ class Clients:
         """Reads as the app."""
         return self._opened.enter_context(self._runtime.spotify())
 
-    @cached_property
-    def user(self) -> SpotifyClient:
-        """Reads as the user who is logged in.
+    def user(self, name: str | None = None) -> SpotifyClient:
+        """Return the client that reads as a user; None for the one of connection `spotify_user`.
 
         Raises:
-            ConfigurationError: no user is logged in.
+            ConfigurationError: the user is not logged in.
         """
-        return self._opened.enter_context(self._runtime.spotify_user())
+        if name not in self._users:
+            self._users[name] = self._opened.enter_context(self._runtime.spotify_user(name))
+        return self._users[name]
 
     def of(self, source: Source) -> SpotifyClient:
         """The client that may read `source`."""
-        return self.user if source.kind.needs_login else self.app
+        return self.user(source.user) if source.kind.needs_login else self.app

@@ -117,7 +117,7 @@ def fetch_source(
         PipelineError: see `fetch_into_raw`.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    user = runtime.user if source.kind.needs_login else None
+    user = runtime.user(source.user) if source.kind.needs_login else None
     return fetch_into_raw(
         runtime.lake,
         clients.of(source),

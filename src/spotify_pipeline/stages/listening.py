@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date
 
+from spotify_pipeline.connections import user_connection
 from spotify_pipeline.errors import ReconciliationError, UserErased
+from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.stages.clients import Clients
@@ -13,7 +15,7 @@ from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.plays import LISTENING
-from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.stages.runtime import Runtime, not_logged_in
 from spotify_pipeline.stages.users import note_user
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.migrate import require_current
@@ -21,31 +23,42 @@ from spotify_pipeline.warehouse.migrate import require_current
 
 @dataclass(frozen=True)
 class Reading:
-    """Where the responses of one run are stored: a partition, and a source named after the hour."""
+    """Where the responses of one run are stored: a partition, and a source named after hour and user."""
 
     partition: date
     source: str
 
 
-def why_not(runtime: Runtime) -> str | None:
-    """Return why no listening history can be read, None where it can.
+def listeners(runtime: Runtime) -> list[str | None]:
+    """Return the users whose history is read, by name: those of sources.yml, and that of `spotify_user`.
+
+    Raises:
+        SourcesFileError: sources.yml cannot be used.
+    """
+    sources = load_sources(runtime.settings.sources)
+    return [None, *sorted({source.user for source in sources if source.user is not None})]
+
+
+def why_not(runtime: Runtime, name: str | None = None) -> str | None:
+    """Return why a user's listening history cannot be read, None where it can.
 
     Raises:
         ConfigurationError: the login cannot be used.
     """
     try:
-        login = runtime.login
+        login = runtime.login(name)
     except UserErased as error:
         return str(error)
+    connection = user_connection(name)
     if login is None:
-        return "no user is logged in, so no listening history is read: define connection 'spotify_user'"
+        return f"{not_logged_in(name)}: no listening history is read"
     if Scope.RECENTLY_PLAYED not in login.read().scopes:
-        return f"the login of connection 'spotify_user' does not have the scope {Scope.RECENTLY_PLAYED}"
+        return f"the login of connection '{connection}' does not have the scope {Scope.RECENTLY_PLAYED}"
     return None
 
 
-def fetch_plays(runtime: Runtime) -> Reading:
-    """Bring the plays that Spotify still has into the raw zone; the hour is the API's own.
+def fetch_plays(runtime: Runtime, name: str | None = None) -> Reading:
+    """Bring the plays that Spotify still has of a user into the raw zone; the hour is the API's own.
 
     A second run in the same hour finds the first one's response and makes no call.
 
@@ -53,21 +66,17 @@ def fetch_plays(runtime: Runtime) -> Reading:
         TransientError, TerminalError: see `fetch_source`.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
-    login = None if runtime.login is None else runtime.login.read()
+    login = runtime.login(name)
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         require_current(conn)
         if login is not None:
-            note_user(conn, login)
+            note_user(conn, login.read())
     with Clients(runtime) as clients:
         # the app's token is always new, so its response has Spotify's time; the user's token can be shared
         now = clients.app.api_now().astimezone(UTC)
-        reading = Reading(now.date(), f"{LISTENING}-{now:%H}")
-        fetch_source(
-            runtime,
-            clients,
-            reading.partition,
-            Source(reading.source, SourceKind.RECENTLY_PLAYED),
-        )
+        reading = Reading(now.date(), f"{LISTENING}-{now:%H}{f'-{name}' if name else ''}")
+        source = Source(reading.source, SourceKind.RECENTLY_PLAYED, user=name)
+        fetch_source(runtime, clients, reading.partition, source)
     return reading
 
 

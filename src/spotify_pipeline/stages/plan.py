@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date
 
-from spotify_pipeline.errors import PastPartition
+from spotify_pipeline.errors import ConfigurationError, PastPartition, PipelineError, UserErased
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.lake.manifest import sha256
 from spotify_pipeline.lake.partitions import stored_manifests, stored_sources
 from spotify_pipeline.sources import check_readable, group_sources, load_sources
-from spotify_pipeline.sources.model import SourceKind
+from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.client import app_class_of
+from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.stages.details import DETAILS
 from spotify_pipeline.stages.fetch import is_finished
 from spotify_pipeline.stages.runtime import Runtime
@@ -68,10 +70,11 @@ def plan(runtime: Runtime, partition: date) -> Plan:
         if today != partition:
             return _from_raw(lake, partition, today, runtime.settings.fetch_tasks)
     app_class = app_class_of(runtime.api)
-    scopes = None
-    if any(source.kind.needs_login for source in sources) and runtime.login is not None:
-        scopes = runtime.login.read().scopes
-    check_readable(sources, app_class, scopes)
+    logins = _logins(runtime, sources)
+    known = [source for source in sources if not source.kind.needs_login or source.user in logins]
+    check_readable(
+        known, app_class, lambda name: None if (login := logins.get(name)) is None else login.scopes
+    )
     groups = group_sources(sources, runtime.settings.fetch_tasks, app_class)
     log.info(
         "%s: %d sources, %d to fetch, in %d groups", partition, len(sources), len(unfinished), len(groups)
@@ -92,7 +95,7 @@ def _from_raw(lake: Lake, partition: date, today: date, fetch_tasks: int) -> Pla
 
 
 def register(runtime: Runtime, plan: Plan) -> None:
-    """Record the planned sources in ops.source and the user in ops.user; a plan from raw records nothing.
+    """Record the planned sources in ops.source and their users in ops.user; a plan from raw records nothing.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -101,10 +104,33 @@ def register(runtime: Runtime, plan: Plan) -> None:
         return
     sources = load_sources(runtime.settings.sources)
     planned = [PlannedSource(s.name, s.kind.value, s.definition_sha256) for s in sources]
-    login = runtime.login if any(source.kind.needs_login for source in sources) else None
+    logins = _logins(runtime, sources)
     if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
         planned.append(PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         record_sources(conn, planned, plan.partition)
-        if login is not None:
-            note_user(conn, login.read())
+        for login in filter(None, logins.values()):
+            note_user(conn, login)
+
+
+def _logins(runtime: Runtime, sources: Iterable[Source]) -> dict[str | None, Login | None]:
+    """Return the login of each user whose data is read, by name; None where the user is not logged in.
+
+    A login that cannot be used is left out: the sources of its user fail, and the others are read.
+
+    Raises:
+        ConfigurationError, UserErased: none can be used.
+    """
+    names = {source.user for source in sources if source.kind.needs_login}
+    logins: dict[str | None, Login | None] = {}
+    errors: list[PipelineError] = []
+    for name in sorted(names, key=str):
+        try:
+            store = runtime.login(name)
+            logins[name] = None if store is None else store.read()
+        except (ConfigurationError, UserErased) as error:
+            log.warning("%s", error)
+            errors.append(error)
+    if errors and not logins:
+        raise errors[0]
+    return logins

@@ -35,6 +35,13 @@ class Attempt:
         return f"{self.run_id}#{self.try_number}"
 
 
+def not_logged_in(name: str | None) -> str:
+    """Return the sentence that a user is not logged in, and the way out."""
+    connection = connections.user_connection(name)
+    who = "no user is logged in" if name is None else f"user '{name}' is not logged in"
+    return f"{who}: run '{connections.login_command(connection)}', or define connection '{connection}'"
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Settings, connections by id, and who is running. Nothing is opened before it is used."""
@@ -44,8 +51,8 @@ class Runtime:
     attempt: Attempt = Attempt()
     # called with each secret that comes up at run time, so that logs can hide it
     hide_secret: Callable[[str], None] = lambda _secret: None
-    # keeps what becomes of connection spotify_user's tokens; None: a file
-    login_state: LoginState | None = None
+    # by connection of a user: keeps what becomes of its tokens; None: files
+    login_state: Callable[[str], LoginState] | None = None
 
     @cached_property
     def lake(self) -> Lake:
@@ -70,22 +77,31 @@ class Runtime:
         """
         return self._client(None)
 
-    @cached_property
-    def login(self) -> LoginStore | None:
-        """The login of the user whose sources are read, None where no user is logged in.
+    def login(self, name: str | None = None) -> LoginStore | None:
+        """Return the login of a user, None where the user is not logged in.
+
+        Args:
+            name: name of the user; None for the one of connection `spotify_user`.
 
         Raises:
-            ConfigurationError: connection `spotify_user` or the command line's file cannot be used, or was
-                made with another account key.
+            ConfigurationError: the user's connection or the command line's file cannot be used, or was made
+                with another account key.
             UserErased: the user's data was erased after this login was given.
         """
-        store = login_store(self.lookup, self.settings, self.ingest, self.login_state)
-        if store is not None:
-            login = store.read()
-            self.hide_secret(login.user_hash)
-            self.account_key.require_same(login.key_id)
-            refuse_login_of_erased(self.ingest, login.user_hash, login.authorized_on)
-        return store
+        if name not in self._logins:
+            state = self.login_state(connections.user_connection(name)) if self.login_state else None
+            store = login_store(self.lookup, self.settings, self.ingest, state, name)
+            if store is not None:
+                login = store.read()
+                self.hide_secret(login.user_hash)
+                self.account_key.require_same(login.key_id)
+                refuse_login_of_erased(self.ingest, login.user_hash, login.authorized_on, login.connection)
+            self._logins[name] = store
+        return self._logins[name]
+
+    @cached_property
+    def _logins(self) -> dict[str | None, LoginStore | None]:
+        return {}
 
     @cached_property
     def account_key(self) -> AccountKey:
@@ -96,26 +112,25 @@ class Runtime:
         """
         return AccountKey.from_connection(self.lookup(connections.SPOTIFY_ACCOUNT_KEY))
 
-    @property
-    def user(self) -> str | None:
-        """Hash of the user who is logged in, None where no user is."""
-        return None if self.login is None else self.login.read().user_hash
+    def user(self, name: str | None = None) -> str | None:
+        """Return the hash of a user, None where the user is not logged in."""
+        login = self.login(name)
+        return None if login is None else login.read().user_hash
 
-    def spotify_user(self) -> SpotifyClient:
-        """A new client that reads as the user; close it, or use it as a context manager.
+    def spotify_user(self, name: str | None = None) -> SpotifyClient:
+        """Return a new client that reads as a user; close it, or use it as a context manager.
 
         Raises:
-            ConfigurationError: no user is logged in.
+            ConfigurationError: the user is not logged in.
         """
-        if self.login is None:
-            raise ConfigurationError(
-                "no user is logged in: run 'spotify-pipeline auth login', or define connection 'spotify_user'"
-            )
-        return self._client(self.login)
+        login = self.login(name)
+        if login is None:
+            raise ConfigurationError(not_logged_in(name))
+        return self._client(login)
 
     def _client(self, login: LoginStore | None) -> SpotifyClient:
         # Spotify counts the calls of an app, whoever it reads for
-        account = self.api.require("login")
+        account = self.api.require("login") if login is None else login.read().client_id
         return SpotifyClient.from_connection(
             self.api,
             self.settings,

@@ -1,4 +1,4 @@
-"""The login of the user whose sources a run reads, and the lock under which it is refreshed."""
+"""The logins of the users whose sources a run reads, and the locks under which they are refreshed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import psycopg
 
-from spotify_pipeline.connections import SPOTIFY_API, SPOTIFY_USER, ConnectionInfo, ConnectionLookup
+from spotify_pipeline.connections import SPOTIFY_API, ConnectionInfo, ConnectionLookup, user_connection
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
@@ -24,26 +24,39 @@ log = logging.getLogger(__name__)
 
 
 def login_store(
-    lookup: ConnectionLookup, settings: Settings, warehouse: ConnectionInfo, state: LoginState | None
+    lookup: ConnectionLookup,
+    settings: Settings,
+    warehouse: ConnectionInfo,
+    state: LoginState | None,
+    name: str | None = None,
 ) -> LoginStore | None:
-    """Where the login of this run is: connection `spotify_user`, else the command line's file; None: nowhere.
+    """Where a user's login is: the user's connection, else the command line's file; None: nowhere.
 
-    `state` keeps the successors of the connection's tokens; None: a file next to the command line's.
-    The login of another app cannot be used: it is ignored.
+    The login of another app is ignored, unless the connection says that it has one by `other_app` in its
+    extra: else a token of a real app could be sent to a sandbox.
+
+    Args:
+        lookup: the connections.
+        settings: where the command line's file is.
+        warehouse: holds the lock.
+        state: keeps the successors of the connection's tokens; None: a file next to the command line's.
+        name: name of the user; None for the one of connection `spotify_user`.
 
     Raises:
         ConfigurationError: the connection or the file cannot be used.
     """
+    conn_id = user_connection(name)
     try:
-        connection = lookup(SPOTIFY_USER)
+        connection = lookup(conn_id)
     except ConnectionMissing:
-        return FileLoginStore(settings.login_file) if settings.login_file.exists() else None
+        path = settings.login_file_of(name)
+        return FileLoginStore(path) if path.exists() else None
     seed = Login.from_connection(connection)
-    if seed.client_id != lookup(SPOTIFY_API).login:
+    if seed.client_id != lookup(SPOTIFY_API).login and not connection.extra.get("other_app"):
         log.warning(
             "connection '%s' is left alone: its login, a client id, is not that of '%s', so it was made with "
-            "another app",
-            SPOTIFY_USER,
+            "another app; if its owner uses that app, set other_app in its extra to true",
+            conn_id,
             SPOTIFY_API,
         )
         return None
@@ -56,7 +69,7 @@ def note_user(conn: psycopg.Connection, login: Login) -> None:
     record_user(
         conn,
         login.user_hash,
-        connection=SPOTIFY_USER,
+        connection=login.connection,
         scopes=login.scopes,
         authorized_on=login.authorized_on,
         token_expires_on=login.ends_on,

@@ -81,8 +81,10 @@ def erased_users(conn: psycopg.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def refuse_login_of_erased(warehouse: ConnectionInfo, user_hash: str, authorized_on: date) -> None:
-    """Make sure that a login was given after the last erasure of its user's data.
+def refuse_login_of_erased(
+    warehouse: ConnectionInfo, user_hash: str, authorized_on: date, connection: str
+) -> None:
+    """Make sure that the login of a user's connection was given after the last erasure of the user's data.
 
     Raises:
         UserErased: it was not.
@@ -92,7 +94,7 @@ def refuse_login_of_erased(warehouse: ConnectionInfo, user_hash: str, authorized
         erased = _erased_on(conn, user_hash)
     if erased is not None and authorized_on <= erased:
         raise UserErased(
-            f"the data of the user of connection 'spotify_user' was erased on {erased}, and the login is not "
+            f"the data of the user of connection '{connection}' was erased on {erased}, and the login is not "
             "newer: remove it, or log in again after that day to start again"
         )
 

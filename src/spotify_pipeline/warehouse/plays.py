@@ -48,11 +48,11 @@ def record_gap(
     return written.rowcount == 1
 
 
-def days_with_gaps(conn: psycopg.Connection, today: date) -> list[date]:
-    """Return the dates (UTC) since yesterday on which a gap was noticed."""
+def days_with_gaps(conn: psycopg.Connection, today: date) -> list[tuple[date, str]]:
+    """Return the dates (UTC) since yesterday on which a gap was noticed, with the listener's connection."""
     rows = conn.execute(
-        "SELECT DISTINCT (noticed_at AT TIME ZONE 'UTC')::date FROM ops.play_gap WHERE noticed_at >= %s"
-        " ORDER BY 1",
+        "SELECT DISTINCT (noticed_at AT TIME ZONE 'UTC')::date, connection"
+        ' FROM ops.play_gap JOIN ops."user" USING (user_hash) WHERE noticed_at >= %s ORDER BY 1, 2',
         [datetime.combine(today - timedelta(days=1), datetime.min.time(), UTC)],
     )
-    return [row[0] for row in rows]
+    return rows.fetchall()

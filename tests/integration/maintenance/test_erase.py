@@ -193,8 +193,9 @@ def test_a_new_consent_begins_anew(account: Pipeline) -> None:
 
 def test_the_command_asks_counts_and_shows_receipts(account: Pipeline, tmp_path: Path) -> None:
     store = FileLoginStore(account.runtime.settings.login_file)
-    assert account.runtime.login is not None
-    store.write(account.runtime.login.read())
+    login = account.runtime.login()
+    assert login is not None
+    store.write(login.read())
     before = account.checksums()
     done = call(erase, account, HASH, answer="n\n")
     assert done.exit_code == 1

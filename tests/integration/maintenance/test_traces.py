@@ -150,7 +150,10 @@ def test_no_trace_of_an_erased_listener_is_left(
     alerts = tmp_path / "alerts.ndjson"
     where = causes.Origin(partition=str(DAY), dag_id="spotify_ingest")
     damaged = ValueError(f"object 'raw/ingest_date={DAY}/user={HASH}/source=saved/x.json' is absent")
-    for alert in (causes.plays_lost(where, DAY), causes.task_failed(where, damaged, about="saved")):
+    for alert in (
+        causes.plays_lost(where, DAY, "spotify_user"),
+        causes.task_failed(where, damaged, about="saved"),
+    ):
         dispatch(
             alert,
             [FileChannel(alerts)],

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -115,6 +116,17 @@ def test_a_user_logs_in_and_the_login_is_handed_to_airflow(
     assert Login.from_connection(known) == made
     assert not file.exists()
     assert "no user is logged in" in output(auth("status"), 1)[1]
+
+
+def test_each_listener_has_a_login_of_their_own(file: Path, auth: Auth) -> None:
+    login = Login("client", "refresh-word", "0" * 16, (), date(2126, 11, 1))
+    FileLoginStore(file.with_name("login-anna.json")).write(login)
+    assert "no user is logged in" in output(auth("status"), 1)[1]
+    assert "0" * 16 in output(auth("status", "--user", "anna"))[0]
+    out, _ = output(auth("connection", "--user", "anna"))
+    assert out.startswith("AIRFLOW_CONN_SPOTIFY_USER_ANNA=")
+    assert "run 'spotify-pipeline auth login --user anna'" in output(auth("status", "--user", "anna"), 1)[1]
+    assert "'An-na' cannot be the name of a user" in output(auth("status", "--user", "An-na"), 1)[1]
 
 
 def test_only_the_answer_with_our_state_counts(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:

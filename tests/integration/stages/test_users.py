@@ -70,7 +70,9 @@ def runtime_of(pipeline: Pipeline, tmp_path: Path) -> MakeRuntime:
             return from_environment(conn_id, {"AIRFLOW_CONN_SPOTIFY_USER": login.to_connection()})
 
         settings = pipeline.runtime.settings.model_copy(update={"login_file": tmp_path / "login.json"})
-        return replace(pipeline.runtime, lookup=lookup, settings=settings, login_state=state)
+        return replace(
+            pipeline.runtime, lookup=lookup, settings=settings, login_state=lambda _connection: state
+        )
 
     return make
 
@@ -123,7 +125,7 @@ def test_a_login_of_another_app_is_ignored(
     with caplog.at_level(logging.WARNING), pytest.raises(PermissionDenied, match="no user is logged in"):
         plan(runtime, DAY)
     assert "was made with another app" in caplog.text
-    assert runtime.user is None
+    assert runtime.user() is None
 
 
 def test_one_holder_at_a_time_has_the_lock(pipeline: Pipeline) -> None:

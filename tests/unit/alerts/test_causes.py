@@ -66,7 +66,7 @@ def every_alert() -> list[Alert]:
         causes.sources_partial(HERE, {"a": "closed", "b": "closed"}),
         causes.quarantine_grew(HERE, "mine", 3, 100, 0.05),
         causes.login_ends("spotify_user", date(2026, 12, 1), 14),
-        causes.plays_lost(HERE, MOMENT.date()),
+        causes.plays_lost(HERE, MOMENT.date(), "spotify_user_anna"),
         causes.deadline_missed(HERE, MOMENT, "running"),
     ]
 

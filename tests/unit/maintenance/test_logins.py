@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from spotify_pipeline.connections import SPOTIFY_USER, user_connection, variable_of
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.maintenance.logins import AIRFLOW_VARIABLE, forget_logins
-from spotify_pipeline.orchestration.runtime import LOGIN_KEY
+from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.login_store import FileLoginStore, FileState
@@ -19,17 +19,20 @@ HASH, OTHER = "0123456789abcdef", "f" * 16
 
 
 class Airflow:
-    """An Airflow with one variable, and what it was asked for."""
+    """An Airflow with the variable of a connection, and what it was asked for."""
 
-    def __init__(self, value: str | None, *, deletes: bool = True) -> None:
+    def __init__(self, value: str | None, *, connection: str = SPOTIFY_USER, deletes: bool = True) -> None:
         self.value = value
+        self.variable = variable_of(connection)
         self.deletes = deletes
         self.calls: list[str] = []
 
     def __call__(self, arguments: Sequence[str]) -> str | None:
         self.calls.append(arguments[1])
         assert arguments[0] == "variables"
-        assert arguments[2] == AIRFLOW_VARIABLE == LOGIN_KEY
+        if arguments[1] == "list":
+            return f"key\n===\nmy_token\n{self.variable}\n"
+        assert arguments[2] == self.variable
         return self.value if arguments[1] == "get" or self.deletes else None
 
 
@@ -53,7 +56,7 @@ def test_all_logins_of_the_user_go_and_those_of_others_stay(settings: Settings) 
     airflow = Airflow("[warning] a line of log\n" + login(HASH).to_json())
     assert forget_logins(settings, airflow, HASH, False) == {"login files": 2, "Airflow variables": 1}
     assert files(settings) == [f"connection-{OTHER}.json"]
-    assert airflow.calls == ["get", "delete"]
+    assert airflow.calls == ["list", "get", "delete"]
     again = forget_logins(settings, Airflow(None), HASH, False)
     assert again == {"login files": 0, "Airflow variables": 0}
 
@@ -61,14 +64,14 @@ def test_all_logins_of_the_user_go_and_those_of_others_stay(settings: Settings) 
 def test_a_dry_run_only_counts(settings: Settings) -> None:
     before, airflow = files(settings), Airflow(login(HASH).to_json())
     assert forget_logins(settings, airflow, HASH, True) == {"login files": 2, "Airflow variables": 1}
-    assert (files(settings), airflow.calls) == (before, ["get"])
+    assert (files(settings), airflow.calls) == (before, ["list", "get"])
 
 
 @pytest.mark.parametrize("value", [None, "no login", "{}", login(OTHER).to_json()])
 def test_a_variable_that_is_not_the_user_s_stays(settings: Settings, value: str | None) -> None:
     airflow = Airflow(value)
     assert forget_logins(settings, airflow, HASH, False)["Airflow variables"] == 0
-    assert airflow.calls == ["get"]
+    assert airflow.calls == ["list", "get"]
 
 
 def test_another_user_s_file_stays(settings: Settings) -> None:
@@ -79,3 +82,11 @@ def test_another_user_s_file_stays(settings: Settings) -> None:
 def test_a_variable_that_stays_is_said(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="Admin → Variables"):
         forget_logins(settings, Airflow(login(HASH).to_json(), deletes=False), HASH, False)
+
+
+def test_the_logins_of_a_named_user_go(settings: Settings) -> None:
+    for name, user in (("anna", OTHER), ("ben", HASH)):
+        FileLoginStore(settings.login_file_of(name)).write(login(user))
+    airflow = Airflow(login(OTHER).to_json(), connection=user_connection("anna"))
+    assert forget_logins(settings, airflow, OTHER, False) == {"login files": 2, "Airflow variables": 1}
+    assert files(settings) == [f"connection-{HASH}.json", "login-ben.json", "login.json"]

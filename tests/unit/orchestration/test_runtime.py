@@ -8,17 +8,18 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 
+from spotify_pipeline.connections import SPOTIFY_USER, user_connection
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.orchestration.runtime import LOGIN_KEY, VariableState, partition_of, partition_or_today
+from spotify_pipeline.orchestration.runtime import VariableState, partition_of, partition_or_today
 
 
 def test_the_text_is_read_from_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(f"AIRFLOW_VAR_{LOGIN_KEY.upper()}", "kept")
-    assert VariableState().read() == "kept"
+    monkeypatch.setenv("AIRFLOW_VAR_SPOTIFY_USER_TOKEN", "kept")
+    assert VariableState(SPOTIFY_USER).read() == "kept"
 
 
 def test_airflow_hides_the_variable_by_its_name() -> None:
-    assert should_hide_value_for_key(LOGIN_KEY)
+    assert should_hide_value_for_key(VariableState(user_connection("anna")).key)
 
 
 def run_of(key: str | None) -> dict[str, SimpleNamespace]:

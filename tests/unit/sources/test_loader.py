@@ -57,7 +57,7 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
         HEAD
         + f"  - {{name: lists, kind: playlist, ids: [spotify:playlist:{A}]}}\n"
         + f"  - {{name: songs, kind: track, ids: [{A}]}}\n"
-        + "  - {name: saved, kind: saved_tracks}\n"
+        + "  - {name: saved, kind: saved_tracks, user: anna}\n"
         + "  - {name: top, kind: top_tracks, time_ranges: [long_term]}\n"
         + "  - {name: top-all, kind: top_tracks}\n"
         + "  - {name: plays, kind: recently_played}\n"
@@ -67,7 +67,7 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
     assert load_sources(file) == [
         Source("lists", SourceKind.PLAYLIST, (A,), line=3),
         Source("songs", SourceKind.TRACK, (A,), line=4),
-        Source("saved", SourceKind.SAVED_TRACKS, line=5),
+        Source("saved", SourceKind.SAVED_TRACKS, user="anna", line=5),
         Source("top", SourceKind.TOP_TRACKS, max_results=50, time_ranges=("long_term",), line=6),
         Source(
             "top-all",
@@ -191,6 +191,12 @@ SOURCE = "  - name: a\n    kind: artist\n    ids: [" + A + "]\n"
         (HEAD + SOURCE + "    queries: [x]\n", "6:5", "'queries' is only for sources of kind search"),
         (HEAD + "  - {name: a, kind: search}\n", "3:5", "source number 1 needs 'queries'"),
         (HEAD + "  - {name: a, kind: playlist}\n", "3:5", "source number 1 lists no ids"),
+        (
+            HEAD + f"  - {{name: a, kind: album, ids: [{A}], user: anna}}\n",
+            "3:59",
+            "'user' is only for sources of kind playlist, saved_tracks,",
+        ),
+        (HEAD + "  - {name: a, kind: saved_tracks, user: Anna}\n", "3:41", "'Anna' cannot be used as 'user'"),
         (HEAD + "  - {name: a, kind: saved_tracks, ids: [x]}\n", "3:35", "'ids' is only for sources of kind"),
         (
             HEAD + "  - {name: a, kind: track, ids: [x], time_ranges: [long_term]}\n",

@@ -42,7 +42,7 @@ def test_what_belongs_to_a_user_is_one_source_of_each_kind(state: StackState) ->
     demo_sources.write(state, demo_sources.user_entries(IDS[:3]))
     loaded = load_sources(state.paths.sources)
     assert {source.kind for source in loaded} == {kind for kind in SourceKind if kind.needs_login}
-    assert unreadable(loaded, AppClass.DEVELOPMENT, ALL_SCOPES) == []
+    assert unreadable(loaded, AppClass.DEVELOPMENT, lambda _: ALL_SCOPES) == []
 
 
 def test_no_source_is_empty() -> None:

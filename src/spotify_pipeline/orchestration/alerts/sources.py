@@ -9,11 +9,11 @@ from datetime import date
 from airflow.sdk import get_current_context
 
 from spotify_pipeline.alerts import causes
-from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.errors import PipelineError, TransientError
 from spotify_pipeline.orchestration.alerts.callbacks import mark_notified, notify, origin_of
 from spotify_pipeline.spotify.login import WARNING_DAYS
 from spotify_pipeline.stages.group import SourceState
+from spotify_pipeline.stages.listening import listeners
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
@@ -66,18 +66,26 @@ def notify_reconciled(
         bad = sum(counts.quarantined for counts in state.counts.values())
         if fetched and bad / fetched > settings.quarantine_warning_share:
             notify(causes.quarantine_grew(origin, state.source, bad, fetched, settings.quarantine_share))
-    notify_login(runtime, partition)
+    notify_logins(runtime, partition, listeners(runtime))
 
 
-def notify_login(runtime: Runtime, today: date) -> None:
-    """Send an alert once for a login that ends within two weeks. `today` is the API's date."""
-    try:
-        login = None if runtime.login is None else runtime.login.read()
-    except PipelineError as error:
-        log.info("the login cannot be read: %s", error)
-        return
-    if login is not None and login.days_left(today) <= WARNING_DAYS:
-        notify(causes.login_ends(SPOTIFY_USER, login.ends_on, login.days_left(today)))
+def notify_logins(runtime: Runtime, today: date, names: Iterable[str | None]) -> None:
+    """Send an alert once for each login that ends within two weeks.
+
+    Args:
+        runtime: the connections.
+        today: the API's date.
+        names: whose logins; None for the one of connection `spotify_user`.
+    """
+    for name in names:
+        try:
+            store = runtime.login(name)
+            login = None if store is None else store.read()
+        except PipelineError as error:
+            log.info("a login cannot be read: %s", error)
+            continue
+        if login is not None and login.days_left(today) <= WARNING_DAYS:
+            notify(causes.login_ends(login.connection, login.ends_on, login.days_left(today)))
 
 
 def notify_gaps(runtime: Runtime, today: date) -> None:
@@ -89,5 +97,5 @@ def notify_gaps(runtime: Runtime, today: date) -> None:
     except PipelineError as error:
         log.info("gaps cannot be read: %s", error)
         return
-    for noticed_on in days:
-        notify(causes.plays_lost(origin, noticed_on))
+    for noticed_on, connection in days:
+        notify(causes.plays_lost(origin, noticed_on, connection))

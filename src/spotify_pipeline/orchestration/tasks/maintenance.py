@@ -7,13 +7,14 @@ from typing import Any
 
 from airflow.sdk import get_current_context
 
-from spotify_pipeline.connections import WAREHOUSE_OWNER
+from spotify_pipeline.connections import WAREHOUSE_OWNER, user_connection
 from spotify_pipeline.errors import UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify
 from spotify_pipeline.maintenance.retention import upkeep as tidy
 from spotify_pipeline.orchestration.runtime import VariableState, running
 from spotify_pipeline.spotify.login import Login
+from spotify_pipeline.stages.listening import listeners
 from spotify_pipeline.warehouse.erasures import refuse_login_of_erased
 from spotify_pipeline.warehouse.migrate import migrate
 
@@ -39,18 +40,22 @@ def upkeep() -> None:
             tidy(runtime)
 
 
-def forget_erased_login() -> bool:
-    """Remove refreshed tokens of a user whose data was erased; return whether there were any."""
-    state = VariableState()
+def forget_erased_logins() -> int:
+    """Remove refreshed tokens of users whose data was erased; return how many logins had any."""
+    removed = 0
     with running() as runtime:
-        text = state.read()
-        if text is None or get_current_context()["params"]["dry_run"]:
-            return False
-        try:
+        if get_current_context()["params"]["dry_run"]:
+            return 0
+        for connection in map(user_connection, listeners(runtime)):
+            state = VariableState(connection)
+            text = state.read()
+            if text is None:
+                continue
             login = Login.from_json(text, "the state of the login")
-            refuse_login_of_erased(runtime.ingest, login.user_hash, login.authorized_on)
-        except UserErased as error:
-            log.warning("%s", error)
-            state.remove()
-            return True
-        return False
+            try:
+                refuse_login_of_erased(runtime.ingest, login.user_hash, login.authorized_on, connection)
+            except UserErased as error:
+                log.warning("%s", error)
+                state.remove()
+                removed += 1
+    return removed

@@ -37,7 +37,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
 
 
 def runtime(login: Any = None, **settings: Any) -> Runtime:
-    return cast("Runtime", SimpleNamespace(settings=Settings(**settings), login=login))
+    return cast("Runtime", SimpleNamespace(settings=Settings(**settings), login=lambda _name: login))
 
 
 def verdict(
@@ -115,9 +115,15 @@ def test_a_share_above_the_warning_level_is_told(sent: list[Alert], bad: int, al
 
 @pytest.mark.parametrize(("days", "alerts"), [(15, 0), (14, 1), (0, 1), (-3, 1)])
 def test_a_login_is_told_in_its_last_two_weeks(sent: list[Alert], days: int, alerts: int) -> None:
-    login = SimpleNamespace(user_hash="0123456789abcdef", ends_on=DAY, days_left=lambda today: days)
-    source_alerts.notify_login(runtime(SimpleNamespace(read=lambda: login)), DAY)
+    login = SimpleNamespace(
+        user_hash="0123456789abcdef",
+        ends_on=DAY,
+        days_left=lambda today: days,
+        connection="spotify_user_anna",
+    )
+    source_alerts.notify_logins(runtime(SimpleNamespace(read=lambda: login)), DAY, ["anna"])
     assert [alert.cause for alert in sent] == ["LoginEnds"] * alerts
+    assert all("auth login --user anna" in alert.action for alert in sent)
     assert not any("0123456789abcdef" in str(alert) for alert in sent)
 
 
@@ -125,6 +131,6 @@ def test_a_login_that_cannot_be_read_stops_nothing(sent: list[Alert]) -> None:
     def refuse() -> None:
         raise ConfigurationError("connection 'spotify_user' has no refresh token")
 
-    source_alerts.notify_login(runtime(SimpleNamespace(read=refuse)), DAY)
-    source_alerts.notify_login(runtime(None), DAY)
+    source_alerts.notify_logins(runtime(SimpleNamespace(read=refuse)), DAY, [None])
+    source_alerts.notify_logins(runtime(None), DAY, [None])
     assert sent == []

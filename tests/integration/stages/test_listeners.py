@@ -1,0 +1,135 @@
+"""Several listeners: each has a login, a cursor and data of their own, and one does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from spotify_pipeline.connections import ConnectionInfo, user_connection
+from spotify_pipeline.errors import AuthenticationError, UserErased
+from spotify_pipeline.maintenance.erase import erase_user
+from spotify_pipeline.stages.listening import listeners, why_not
+from spotify_pipeline.stages.plan import plan, register
+from spotify_pipeline.stages.reconcile import reconcile
+from spotify_pipeline.stages.runtime import Runtime
+from spotify_pipeline.warehouse.cooldown import WarehouseCooldownGate
+from spotify_sandbox.testing import RunningSandbox, running
+from tests.accounts import user_hash
+from tests.integration.pipeline import DAY, NEXT_DAY, Pipeline, connected, listen, logged_in
+
+pytestmark = pytest.mark.integration
+NAMES = ["anna", "ben", "carl", "dora", "emil", "frida", "gus", "hana", "ivan", "jo"]
+ACCOUNTS = {name: f"listener{number}" for number, name in enumerate(NAMES, start=1)}
+HASHES = {name: user_hash(account) for name, account in ACCOUNTS.items()}
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Iterator[RunningSandbox]:
+    with running(size=200, arguments=["--users", str(len(NAMES))]) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def ten(pipeline: Pipeline, crowd: RunningSandbox) -> Pipeline:
+    """A pipeline with ten listeners, each with a library and a listening history."""
+    crowd.control.set_clock(f"{DAY}T06:00:00Z")
+    crowd.control.reset_users()
+    found = connected(pipeline, crowd)
+    for name, account in ACCOUNTS.items():
+        found = logged_in(found, user=account, name=name)
+    found.list_sources(*({"name": f"saved-{name}", "kind": "saved_tracks", "user": name} for name in NAMES))
+    return found
+
+
+def tables_of(pipeline: Pipeline, name: str) -> list[list[tuple[object, ...]]]:
+    """All rows of a listener but their load numbers."""
+    own = f"user_hash = '{HASHES[name]}'"
+    return [
+        pipeline.query(f"SELECT track_id, added_at FROM staging.saved_tracks WHERE {own} ORDER BY 1"),
+        pipeline.query(f"SELECT played_at, track_id FROM staging.plays WHERE {own} ORDER BY 1, 2"),
+        pipeline.query(f"SELECT after_ms FROM ops.play_cursor WHERE {own}"),
+    ]
+
+
+def test_ten_listeners_are_read_each_by_their_own_login(ten: Pipeline) -> None:
+    verdict = ten.run()
+    assert verdict.complete == sorted(f"saved-{name}" for name in NAMES)
+    assert listeners(ten.runtime) == [None, *sorted(NAMES)]
+    readings = {name: listen(ten, name) for name in NAMES}
+    assert len({reading.source for reading in readings.values()}) == len(NAMES)
+    for name in NAMES:
+        saved, plays, cursor = tables_of(ten, name)
+        assert saved
+        assert plays
+        assert len(cursor) == 1
+    who = ten.query('SELECT user_hash, connection FROM ops."user" ORDER BY connection')
+    assert who == [(HASHES[name], user_connection(name)) for name in sorted(NAMES)]
+    # a second reading in the same hour makes no call for a history
+    ten.sandbox.control.reset_calls()
+    for name in NAMES:
+        listen(ten, name)
+    assert "/v1/me/player/recently-played" not in ten.sandbox.control.calls().by_bucket
+
+
+def test_a_login_that_fails_leaves_the_other_listeners(ten: Pipeline) -> None:
+    ten.sandbox.control.revoke_authorizations(ACCOUNTS["ben"])
+    planned = plan(ten.runtime, DAY)
+    names = sorted(name for group in planned.groups for name in group.sources)
+    assert names == sorted(f"saved-{name}" for name in NAMES)
+    states = []
+    for name in names:
+        if name == "saved-ben":
+            with pytest.raises(AuthenticationError, match="auth login --user ben.*'spotify_user_ben'"):
+                ten.fetch(name)
+            continue
+        ten.fetch(name)
+        ten.validate(name)
+        states.append(ten.load(name))
+    register(ten.runtime, planned)
+    assert len(reconcile(ten.runtime, DAY, names, states).complete) == len(NAMES) - 1
+    assert tables_of(ten, "anna")[0]
+
+
+def test_an_erased_listener_leaves_the_others_as_they_are(ten: Pipeline) -> None:
+    ten.run()
+    for name in NAMES:
+        listen(ten, name)
+    others = {name: tables_of(ten, name) for name in NAMES if name != "dora"}
+    erase_user(ten.runtime, HASHES["dora"], lambda _user, _dry: {})
+    assert tables_of(ten, "dora") == [[], [], []]
+    assert {name: tables_of(ten, name) for name in others} == others
+    ten.go_to(NEXT_DAY)
+    after = replace(ten, runtime=replace(ten.runtime))
+    reason = why_not(after.runtime, "dora")
+    assert "of connection 'spotify_user_dora' was erased" in str(reason)
+    assert "saved-dora" in {name for group in plan(after.runtime, NEXT_DAY).groups for name in group.sources}
+    with pytest.raises(UserErased):
+        after.fetch("saved-dora", NEXT_DAY)
+    assert after.fetch("saved-anna", NEXT_DAY).complete
+
+
+def test_a_listener_of_another_app_is_counted_by_that_app(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = logged_in(pipeline, user="listener2", name="anna")
+    known, lookup = found.runtime.lookup("spotify_user_anna"), found.runtime.lookup
+    accounts: list[str] = []
+
+    def gate(info: ConnectionInfo, account: str) -> WarehouseCooldownGate:
+        accounts.append(account)
+        return WarehouseCooldownGate(info, account)
+
+    monkeypatch.setattr("spotify_pipeline.stages.runtime.WarehouseCooldownGate", gate)
+
+    def runtime_of(extra: dict[str, object]) -> Runtime:
+        other = replace(known, login="another-app", extra={**known.extra, **extra})
+        return replace(
+            found.runtime,
+            lookup=lambda conn_id: other if conn_id == other.conn_id else lookup(conn_id),
+        )
+
+    assert runtime_of({}).login("anna") is None
+    with runtime_of({"other_app": True}).spotify_user("anna"), found.runtime.spotify_user("anna"):
+        assert accounts == ["another-app", pipeline.sandbox.client_id]
