@@ -148,4 +148,5 @@ def _store(user: str | None, file: Path | None, settings: Settings | None = None
         raise ConfigurationError(
             f"{user!r} cannot be the name of a user: 1 to 40 lower-case letters, digits and _, a letter first"
         )
-    return FileLoginStore(file or (settings or Settings.load()).login_file_of(user))
+    path = file or (settings or Settings.load()).login_file_of(user)
+    return FileLoginStore(path, connections.user_connection(user))

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from spotify_pipeline.connections import SPOTIFY_USER, login_command
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.files import write_atomically
 from spotify_pipeline.spotify.login import Login
@@ -96,10 +97,11 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 class FileLoginStore:
-    """The command line's login: one file, and a lock file next to it."""
+    """The command line's login of a user's connection: one file, and a lock file next to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: str = SPOTIFY_USER) -> None:
         self._state = FileState(path)
+        self._connection = connection
 
     @property
     def path(self) -> Path:
@@ -118,7 +120,7 @@ class FileLoginStore:
         """
         text = self._state.read()
         if text is None:
-            raise ConfigurationError("no user is logged in: run 'spotify-pipeline auth login'")
+            raise ConfigurationError(f"no user is logged in: run '{login_command(self._connection)}'")
         return Login.from_json(text, str(self._state.path))
 
     def write(self, login: Login) -> None:

@@ -50,7 +50,7 @@ def login_store(
         connection = lookup(conn_id)
     except ConnectionMissing:
         path = settings.login_file_of(name)
-        return FileLoginStore(path) if path.exists() else None
+        return FileLoginStore(path, conn_id) if path.exists() else None
     seed = Login.from_connection(connection)
     if seed.client_id != lookup(SPOTIFY_API).login and not connection.extra.get("other_app"):
         log.warning(
