@@ -9,6 +9,7 @@ from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_gro
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+from spotify_pipeline.settings import Settings, Stage
 
 DOC = """
 ### What it does
@@ -36,6 +37,7 @@ Any task, any run, any time: equal data changes no row. By hand, trigger with th
 Each source that fails, partial sources, a quarantine above its warning level, a login that ends soon, a run
 that takes over four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause and partition.
 """
+FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
 
 
 @dag(
@@ -65,14 +67,14 @@ def spotify_ingest() -> None:
 
         return ingest.plan_groups()
 
-    @task(map_index_template="{{ label }}")
+    @task(map_index_template="{{ label }}", **LOAD)
     def validate(group: dict[str, Any]) -> dict[str, Any]:
         """Raw → validated rows, and quarantine with reasons."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.validate_group(group)
 
-    @task(map_index_template="{{ label }}")
+    @task(map_index_template="{{ label }}", **LOAD)
     def load(group: dict[str, Any]) -> dict[str, Any]:
         """Validated rows → staging, one transaction a source."""
         from spotify_pipeline.orchestration.tasks import ingest
@@ -81,7 +83,7 @@ def spotify_ingest() -> None:
 
     @task_group
     def sources(group: dict[str, Any]) -> Any:
-        @task(map_index_template="{{ label }}")
+        @task(map_index_template="{{ label }}", **FETCH)
         def fetch(group: dict[str, Any]) -> dict[str, Any]:
             """Responses of the Web API → raw zone, manifest last."""
             from spotify_pipeline.orchestration.tasks import ingest
@@ -92,7 +94,7 @@ def spotify_ingest() -> None:
 
     @task_group
     def details(planned: list[dict[str, Any]], after: Any) -> Any:
-        @task(trigger_rule=TriggerRule.ALL_DONE)
+        @task(trigger_rule=TriggerRule.ALL_DONE, **FETCH)
         def fetch(planned: list[dict[str, Any]] | None) -> dict[str, Any]:
             """Full tracks from the detail queue, within the day's budget."""
             from spotify_pipeline.orchestration.tasks import ingest

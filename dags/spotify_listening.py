@@ -8,6 +8,7 @@ from airflow.sdk import dag, task
 
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+from spotify_pipeline.settings import Settings, Stage
 
 DOC = """
 ### What it does
@@ -29,6 +30,7 @@ in `ops.play_gap`, and the alert is sent once.
 ### When it is red
 The log says what to repair; the next hour continues from the last known play, so clearing is rarely needed.
 """
+FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
 
 
 @dag(
@@ -46,21 +48,21 @@ The log says what to repair; the next hour continues from the last known play, s
 def spotify_listening() -> None:
     """Wire the tasks, which are in spotify_pipeline.orchestration.tasks.listening."""
 
-    @task
+    @task(**FETCH)
     def fetch() -> dict[str, Any]:
         """The last plays of each listener → raw zone; skips without a login."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.fetch()
 
-    @task
+    @task(**LOAD)
     def validate(readings: dict[str, Any]) -> dict[str, Any]:
         """Raw → validated plays, and quarantine with reasons."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.validate(readings)
 
-    @task
+    @task(**LOAD)
     def load(readings: dict[str, Any]) -> list[dict[str, Any]]:
         """Plays → staging, the cursors with them."""
         from spotify_pipeline.orchestration.tasks import listening

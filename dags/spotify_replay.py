@@ -9,6 +9,7 @@ from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
 from spotify_pipeline.orchestration.alerts.callbacks import watched
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
+from spotify_pipeline.settings import Settings, Stage
 
 DOC = """
 ### What it does
@@ -74,7 +75,7 @@ def spotify_replay() -> None:
 
     @task_group
     def dates(unit: dict[str, Any]) -> None:
-        @task(map_index_template="{{ label }}")
+        @task(map_index_template="{{ label }}", **Settings.placement(Stage.LOAD))
         def replay(unit: dict[str, Any]) -> dict[str, Any]:
             """Raw → validated → staging, source by source; with Spark, all of the span at once."""
             from spotify_pipeline.orchestration.tasks import replay as tasks

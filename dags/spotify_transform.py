@@ -18,7 +18,7 @@ from spotify_pipeline.orchestration.dbt.publication import (
 )
 from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
 from spotify_pipeline.orchestration.defaults import default_args
-from spotify_pipeline.settings import Settings
+from spotify_pipeline.settings import Settings, Stage
 
 DBT_PROJECT = Settings.dbt_project_at_parse()
 
@@ -29,7 +29,7 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
     # dbt builds each new table under a fixed name next to the old one: two runs at once would collide
     max_active_runs=1,
     catchup=False,
-    default_args=default_args(),
+    default_args=default_args(Stage.DBT),
     **watched("spotify_transform"),
     params={
         "full_refresh": Param(

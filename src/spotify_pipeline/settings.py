@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -18,6 +19,18 @@ DBT_OUTPUT_FOLDERS = frozenset({"target", "logs"})
 DBT_BUILD_TARGET = "target/build"
 DBT_DIGEST = "target/manifest.sha256"
 PREFIX = "SPOTIFY_PIPELINE_"
+
+
+class Stage(StrEnum):
+    """Tasks that can get a place of their own: a queue, a pool, an executor."""
+
+    FETCH = "fetch"
+    LOAD = "load"
+    DBT = "dbt"
+
+
+# arguments of an Airflow task that say where it runs
+PLACES = ("queue", "pool", "executor")
 
 
 def _login_file() -> Path:
@@ -138,6 +151,22 @@ class Settings(BaseSettings):
     dbt_docs_dir: Path | None = Field(
         default=None, description="folder that also gets dbt's documentation, for Airflow's UI to show"
     )
+    # where tasks run: docs/deploy.md
+    queue_fetch: str | None = Field(default=None, description="Celery queue of the tasks that call Spotify")
+    queue_load: str | None = Field(
+        default=None, description="the same of those that validate, load and replay"
+    )
+    queue_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
+    pool_fetch: str | None = Field(default=None, description="Airflow pool of the tasks that call Spotify")
+    pool_load: str | None = Field(
+        default=None, description="the same of those that validate, load and replay"
+    )
+    pool_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
+    executor_fetch: str | None = Field(default=None, description="executor of the tasks that call Spotify")
+    executor_load: str | None = Field(
+        default=None, description="the same of those that validate, load and replay"
+    )
+    executor_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
 
     @field_validator("call_budget")
     @classmethod
@@ -173,6 +202,12 @@ class Settings(BaseSettings):
         """
         text = os.environ.get(PREFIX + name.upper(), "")
         return int(text) if text.isdecimal() else int(cls.model_fields[name].default)
+
+    @staticmethod
+    def placement(stage: Stage) -> dict[str, Any]:
+        """Return `queue`, `pool` and `executor` of a stage's tasks, those that are set, for a DAG file."""
+        places = {name: os.environ.get(f"{PREFIX}{name}_{stage}".upper()) for name in PLACES}
+        return {name: value for name, value in places.items() if value}
 
     @classmethod
     def dbt_project_at_parse(cls) -> Path:

@@ -9,15 +9,20 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from spotify_pipeline.errors import ConnectionMissing, TerminalError
 from spotify_pipeline.orchestration.alerts.callbacks import on_task_failure
+from spotify_pipeline.settings import Settings, Stage
 
 # no partition is older than Spotify itself
 START_DATE = datetime(2008, 10, 7, tzinfo=UTC)
 OWNER = "data-platform"
 
 
-def default_args() -> dict[str, Any]:
-    """Return the default arguments: five retries over about five minutes, enough for a short outage."""
-    return {
+def default_args(stage: Stage | None = None) -> dict[str, Any]:
+    """Return the default arguments: five retries over about five minutes, enough for a short outage.
+
+    Args:
+        stage: Where the tasks run by default; None for Airflow's own defaults.
+    """
+    return (Settings.placement(stage) if stage else {}) | {
         "owner": OWNER,
         "retries": 5,
         "retry_delay": timedelta(seconds=10),
