@@ -194,6 +194,13 @@ psql: .venv ## open psql on the warehouse of the running stack
 shell: .venv ## open a shell in which `spotify-pipeline` is on the PATH
 	@PATH="$(abspath $(BIN)):$$PATH" exec "$${SHELL:-/bin/bash}"
 
+.PHONY: readme-demo
+readme-demo: .venv ## run the demo in a folder of its own, and write its output into README.md
+	@export SPOTIFY_PIPELINE_STACK_DIR=build/readme/stack COLUMNS=80 NO_COLOR=1; \
+	$(BIN)/spotify-pipeline reset --yes; \
+	$(BIN)/spotify-pipeline demo --output build/readme 2>&1 | $(BIN)/python -m tools.readme_demo; \
+	$(BIN)/spotify-pipeline down
+
 .PHONY: reference
 reference: .venv dbt-manifest ## write the pages of docs/ that are made from code: DAGs, tables, settings, commands, reason codes
 	@$(BIN)/python -m tools.reference

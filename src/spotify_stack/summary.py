@@ -105,7 +105,8 @@ def show(content: dict[str, Any], console: Console) -> None:
     dbt, objects = content["dbt"], content["objects"]
     console.print(partitions, tables)
     console.print(
-        f"  dbt: {dbt['models']} models, {dbt['seeds']} seeds and {dbt['tests']} data tests"
+        f"  dbt: {dbt['models']} models, {dbt['tests']} data tests, {dbt['seeds']} seed"
+        f"{'' if dbt['seeds'] == 1 else 's'}"
         f" as {dbt['airflow_tasks']} Airflow tasks, {dbt['test_tasks']} of them tests\n"
         "  objects: " + ", ".join(f"{count} {zone}" for zone, count in objects.items()),
         soft_wrap=True,
