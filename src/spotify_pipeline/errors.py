@@ -21,6 +21,7 @@
         │   └── BucketMissing       the object store has no such bucket
         ├── AuthenticationError     Spotify refuses the client id, secret or login
         ├── PermissionDenied        403: this app or login may not read that
+        │   └── AppDenied           403: this app may read nothing, as the Premium of its owner has lapsed
         ├── UserErased              the user's data was erased, and the login is not newer
         ├── NotFound                404: Spotify knows no such id
         ├── RequestRefused          another 4xx: the request itself is wrong

@@ -63,10 +63,3 @@ def test_an_outage_of_minutes_needs_nobody(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.retries >= 3, task.task_id
         assert task.retry_delay.total_seconds() <= 30, task.task_id
-
-
-def test_parsing_does_not_load_what_only_tasks_need() -> None:
-    text = (DAGS / "spotify_ingest.py").read_text("utf-8")
-    top = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
-    assert not [line for line in top if "orchestration.ingest" in line or "steps" in line]
-    assert len(text.splitlines()) <= 130

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from spotify_pipeline.errors import (
     ApiUnavailable,
+    AppDenied,
     AuthenticationError,
     ConfigurationError,
     NotFound,
-    PermissionDenied,
     PipelineError,
     RequestRefused,
     UnsafeLink,
@@ -65,7 +65,7 @@ def test_any_bytes_give_one_short_line(body: bytes) -> None:
         (401, "The access token expired", ApiUnavailable),
         (401, "Valid user authentication required", AuthenticationError),
         (403, "Player command failed: Premium required", ApiUnavailable),
-        (403, "Active premium subscription required", PermissionDenied),
+        (403, "Active premium subscription required", AppDenied),
         (404, "Resource not found", NotFound),
         (400, "Invalid base62 id", NotFound),
         (400, "invalid id", NotFound),
