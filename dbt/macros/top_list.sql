@@ -155,8 +155,10 @@ select * from final
     delete from {{ table }}
     using ({{ changed_lists('top_' ~ kind ~ 's', ranks, "user_hash || ':' || time_range") }}) as lists
     where
-        {{ table }}.user_hash || ':' || {{ table }}.time_range = lists.list_id
+        {{ table }}.user_hash = split_part(lists.list_id, ':', 1)
+        and {{ table }}.time_range = split_part(lists.list_id, ':', 2)
         and {{ table }}.observed_on >= lists.changed_from
+        -- `offset 0` has the index read rank by rank
         and not exists (
             select 1
             from {{ ranks }} as ranks
@@ -165,6 +167,7 @@ select * from final
                 and ranks.time_range = {{ table }}.time_range
                 and ranks.observed_on = {{ table }}.observed_on
                 and ranks.rank = {{ table }}.rank
+            offset 0
         )
     {% endif %}
 {%- endmacro %}

@@ -29,7 +29,7 @@ BOOKKEEPING = re.compile(
 )
 # what the API's clock put there: equal only where that clock stands still
 CLOCK = re.compile(
-    r"^(raw_key|observed_at|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
+    r"^(raw_key|observed_at|begun_at|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
 )
 # reservations and counters that a repeated call moves on, and the log of attempts
@@ -40,7 +40,7 @@ FROM ops.load ORDER BY partition, source, load_seq DESC
 """
 _ZONES = ("raw/", "validated/", "quarantine/")
 _VOLATILE = {"calls", "manifest_sha256"}
-_VOLATILE_CLOCK = {"observed_at", "resume_after", "stopped_by", "raw_key"}
+_VOLATILE_CLOCK = {"observed_at", "begun_at", "resume_after", "stopped_by", "raw_key"}
 # digests of files that hold instants
 _VOLATILE_SUMMARY = {"objects"}
 SETTLE_SECONDS = 15.0
@@ -124,7 +124,7 @@ def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False)
     found = {}
     for key, tag in tags.items():
         if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
-            found[key] = tag  # an response, byte for byte
+            found[key] = tag  # a response, byte for byte
         elif key.startswith(_ZONES):
             found[key] = _digest(key, tag, lake, exact)
     return found

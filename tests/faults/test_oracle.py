@@ -34,6 +34,7 @@ def test_absent_rows_are_lost_and_surplus_rows_are_wrong() -> None:
         ("rank", False, False),
         ("listing_rank", False, True),
         ("observed_at", False, True),
+        ("begun_at", False, True),
         ("observed_on", False, False),
     ],
 )
