@@ -19,7 +19,7 @@ import pytest
 from spotify_stack.airflow_environment import isolate
 from spotify_stack.object_store import GRPC_OFFSET, PARTS, MinioServer, S3Server, SeaweedServer, find_minio
 from spotify_stack.ports import PortReservation
-from spotify_stack.postgres import PostgresServer
+from spotify_stack.postgres import SUPERUSER, PostgresServer
 from spotify_stack.processes import running
 from spotify_stack.state import MINIO, STORES
 
@@ -97,24 +97,27 @@ def postgres_server(
     server = PostgresServer(folder / "data", port, password="superuser-of-tests", durable=False)
     server.initialise()
     with running(
-        server.command(),
+        # tests log in thousands of times: a costly password hash would be most of their time
+        [*server.command(), "-c", "scram_iterations=1"],
         check=server.check,
         log=folder / "postgres.log",
         what="test Postgres",
         stop_signal=signal.SIGINT,
     ):
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{server.password}'".encode())
         yield server
 
 
 @pytest.fixture(scope="session")
-def _database_numbers() -> Iterator[int]:
+def database_numbers() -> Iterator[int]:
     return itertools.count(1)
 
 
 @pytest.fixture
-def empty_database(postgres_server: PostgresServer, _database_numbers: Iterator[int]) -> Iterator[str]:
+def empty_database(postgres_server: PostgresServer, database_numbers: Iterator[int]) -> Iterator[str]:
     """Superuser's URL of a new database, dropped after the test. Roles are the server's: they stay."""
-    name = f"test_{next(_database_numbers)}"
+    name = f"test_{next(database_numbers)}"
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         yield postgres_server.url(name)

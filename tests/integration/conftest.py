@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -14,14 +14,35 @@ from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Attempt, Runtime
-from spotify_pipeline.warehouse.migrate import migrate
-from spotify_pipeline.warehouse.roles import bootstrap
+from spotify_pipeline.warehouse import roles
 from spotify_sandbox.testing import RunningSandbox, running
 from spotify_stack.object_store import SeaweedServer
+from spotify_stack.postgres import PostgresServer
 from tests.accounts import KEY_CONNECTION
-from tests.integration.pipeline import DAY, PASSWORDS, Pipeline
+from tests.integration import databases
+from tests.integration.pipeline import DAY, Pipeline
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """Name of a warehouse without rows, to be copied."""
+    name = "migrated"
+    databases.create_migrated(postgres_server, name)
+    return name
+
+
+@pytest.fixture
+def migrated_database(
+    postgres_server: PostgresServer, migrated_template: str, database_numbers: Iterator[int]
+) -> Iterator[str]:
+    """Superuser's URL of a warehouse without rows, dropped after the test."""
+    name = f"warehouse_{next(database_numbers)}"
+    databases.copy(postgres_server, migrated_template, name)
+    yield postgres_server.url(name)
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
 @pytest.fixture(scope="session")
@@ -42,17 +63,8 @@ def sandbox(session_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def pipeline(
-    empty_database: str, s3_server: SeaweedServer, sandbox: RunningSandbox, tmp_path: Path
+    migrated_database: str, s3_server: SeaweedServer, sandbox: RunningSandbox, tmp_path: Path
 ) -> Pipeline:
-    address = urlsplit(empty_database)
-    database = address.path.lstrip("/")
-    bootstrap(empty_database, PASSWORDS, database=database)
-
-    def warehouse(conn_id: str, role: str) -> ConnectionInfo:
-        return ConnectionInfo(
-            conn_id, "postgres", address.hostname, address.port, role, PASSWORDS[role], database
-        )
-
     connections = {
         "spotify_api": ConnectionInfo(
             "spotify_api",
@@ -69,18 +81,16 @@ def pipeline(
             schema=f"lake-{next(_numbers)}",
         ),
         "spotify_account_key": KEY_CONNECTION,
-        "warehouse_owner": warehouse("warehouse_owner", "spotify_owner"),
-        "warehouse_ingest": warehouse("warehouse_ingest", "spotify_ingest"),
-        "warehouse_dbt": warehouse("warehouse_dbt", "spotify_dbt"),
-        "warehouse_reader": warehouse("warehouse_reader", "spotify_reader"),
     }
+    for role in roles.ROLES:
+        info = databases.login(migrated_database, role)
+        connections[info.conn_id] = info
 
     def lookup(conn_id: str) -> ConnectionInfo:
         if conn_id not in connections:
             raise ConnectionMissing(f"connection '{conn_id}' is not defined")
         return connections[conn_id]
 
-    migrate(connections["warehouse_owner"])
     sources_file = tmp_path / "sources.yml"
     runtime = Runtime(
         settings=Settings(sources=sources_file, login_file=tmp_path / "login.json"),

@@ -32,13 +32,11 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.roles import ROLES
 from spotify_sandbox.testing import RunningSandbox
 from tests.accounts import ACCOUNT_KEY, user_hash
 
 DAY = date(2026, 11, 22)
 NEXT_DAY = DAY + timedelta(days=1)
-PASSWORDS = {role: f"{role}-of-tests" for role in ROLES}
 USER = "listener1"
 HASH = user_hash(USER)
 VERSIONS = """

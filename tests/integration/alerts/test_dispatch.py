@@ -19,10 +19,8 @@ from spotify_pipeline.alerts.dispatch import FileChannel, dispatch
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.migrate import migrate
 from spotify_stack.object_store import S3Server
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 ALERT = Alert(
@@ -47,11 +45,8 @@ class Recording:
 
 
 @pytest.fixture
-def warehouse(empty_database: str) -> Warehouse:
-    made = Warehouse(empty_database)
-    roles.bootstrap(empty_database, PASSWORDS, database=made.database)
-    migrate(made.info(roles.OWNER))
-    return made
+def warehouse(migrated_database: str) -> Warehouse:
+    return Warehouse(migrated_database)
 
 
 @pytest.fixture

@@ -13,17 +13,14 @@ from spotify_pipeline.cli import main as cli
 from spotify_pipeline.errors import ConnectionMissing
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.migrate import migrate
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def warehouse(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    made = Warehouse(empty_database)
-    roles.bootstrap(empty_database, PASSWORDS, database=made.database)
-    migrate(made.info(roles.OWNER))
+def warehouse(migrated_database: str, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    made = Warehouse(migrated_database)
     reader = made.info(roles.READER)
     fields = {name: getattr(reader, name) for name in ("host", "port", "login", "password", "schema")}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_READER", json.dumps(fields | {"conn_type": "postgres"}))

@@ -12,7 +12,8 @@ from spotify_pipeline.connections import variable_name
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import head
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+from tests.integration.databases import PASSWORDS
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 

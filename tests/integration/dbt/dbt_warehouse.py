@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -15,9 +15,9 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from psycopg import sql
 
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_pipeline.warehouse.roles import ROLES
+from tests.integration.databases import PASSWORDS
 
-PASSWORD = "of-these-tests"
+PASSWORD = PASSWORDS["spotify_dbt"]
 DAY = date(2026, 11, 5)
 # tables of staging whose rows say which answer they were listed by
 LISTED = {
@@ -41,11 +41,10 @@ class Warehouse:
     target: Path
     database: str
     load_seq: int = field(default=0)
-    passwords: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(ROLES, PASSWORD))
 
     def url(self, role: str) -> str:
         parts = urlsplit(self.admin_url)
-        return f"postgresql://{role}:{self.passwords[role]}@{parts.hostname}:{parts.port}/{self.database}"
+        return f"postgresql://{role}:{PASSWORDS[role]}@{parts.hostname}:{parts.port}/{self.database}"
 
     def query(self, statement: str, *parameters: Any, role: str = "spotify_reader") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(role)) as connection:

@@ -14,9 +14,10 @@ import pytest
 from spotify_pipeline.report.build import build_report
 from spotify_sandbox.testing import RunningSandbox, running
 from spotify_stack.demo_sources import artist_entries
+from tests.integration.databases import PASSWORDS
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
-from tests.integration.pipeline import PASSWORDS, Pipeline
+from tests.integration.pipeline import Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -56,7 +57,7 @@ def run_days(pipeline: Pipeline, days: list[date]) -> None:
 @pytest.fixture
 def tour(
     pipeline: Pipeline,
-    empty_database: str,
+    migrated_database: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Warehouse:
@@ -66,7 +67,7 @@ def tour(
     monkeypatch.setenv("WAREHOUSE_PORT", str(info.port))
     monkeypatch.setenv("WAREHOUSE_DATABASE", str(info.schema))
     monkeypatch.setenv("DBT_ENV_SECRET_WAREHOUSE_PASSWORD", PASSWORDS["spotify_dbt"])
-    return Warehouse(empty_database, tmp_path / "target", str(info.schema), passwords=PASSWORDS)
+    return Warehouse(migrated_database, tmp_path / "target", str(info.schema))
 
 
 def build(tour: Warehouse, days: list[date]) -> None:

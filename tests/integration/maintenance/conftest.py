@@ -12,9 +12,10 @@ import pytest
 
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
+from tests.integration.databases import PASSWORDS
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt
-from tests.integration.pipeline import PASSWORDS, USER, Pipeline, listen, logged_in
+from tests.integration.pipeline import USER, Pipeline, listen, logged_in
 
 
 def albums_of(pipeline: Pipeline) -> list[str]:
@@ -63,15 +64,15 @@ def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def dbt(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Dbt:
+def dbt(migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Dbt:
     """Call dbt: all is well, and the sums of the marts."""
-    address = urlsplit(empty_database)
+    address = urlsplit(migrated_database)
     database = address.path.lstrip("/")
     monkeypatch.setenv("WAREHOUSE_HOST", str(address.hostname))
     monkeypatch.setenv("WAREHOUSE_PORT", str(address.port))
     monkeypatch.setenv("WAREHOUSE_DATABASE", database)
     monkeypatch.setenv("DBT_ENV_SECRET_WAREHOUSE_PASSWORD", PASSWORDS["spotify_dbt"])
-    warehouse = Warehouse(empty_database, tmp_path / "target", database, passwords=PASSWORDS)
+    warehouse = Warehouse(migrated_database, tmp_path / "target", database)
 
     def run(*arguments: str) -> dict[str, TableChecksum]:
         outcome = statuses(warehouse.dbt(*arguments))

@@ -15,21 +15,21 @@ from tests.integration.pipeline import DAY, HASH, Pipeline
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("clock_far_ahead")]
 
 
-def test_deletions_reach_the_marts(account: Pipeline, dbt: Dbt, empty_database: str) -> None:
+def test_deletions_reach_the_marts(account: Pipeline, dbt: Dbt, migrated_database: str) -> None:
     dbt("run")
-    assert "marts.fct_play" in rows_with(empty_database, HASH)
+    assert "marts.fct_play" in rows_with(migrated_database, HASH)
     plays = account.query("SELECT count(*) FROM staging.plays")[0][0]
     receipt = erase_user(account.runtime, HASH, no_logins)
     # at once, before any model is built again
     assert receipt.removed["marts.fct_play"] == plays
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
 
     aged = at(account, retain_history_days=100, retain_play_days=100)
     removal = apply_retention(aged.runtime, DAY + timedelta(days=101))
     assert removal.removed["staging.track_observations"] > 0
 
     incremental = dbt("build")  # with every data test
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         assert conn.execute("SELECT min(observed_on) FROM marts.fct_track_daily").fetchone() == (NEXT_DAY,)
         # a window that reaches into what is retained keeps its first date

@@ -40,7 +40,7 @@ def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     return [k for k in stored if text in k or text.encode() in pipeline.lake.get(k).data]
 
 
-def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empty_database: str) -> None:
+def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migrated_database: str) -> None:
     """Two tables of dbt's role replace the marts; test_deletions_reach_marts.py builds them all."""
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.plays AS SELECT user_hash, track_id, played_at FROM staging.plays")
@@ -58,11 +58,11 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
     assert owned
     assert len(catalogue) > 10
     assert {"staging.plays", "marts.plays", "staging.tracks", "ops.play_cursor"} <= set(
-        rows_with(empty_database, HASH)
+        rows_with(migrated_database, HASH)
     )
 
     counted = erase_user(account.runtime, HASH, no_logins, dry_run=True)
-    assert rows_with(empty_database, HASH)["staging.plays"] == len(plays)
+    assert rows_with(migrated_database, HASH)["staging.plays"] == len(plays)
     receipt = erase_user(account.runtime, HASH, no_logins)
 
     assert receipt.removed == counted.removed
@@ -74,10 +74,10 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, empt
     assert account.query("SELECT DISTINCT source FROM ops.reconciliation") == [("first",)]
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         assert conn.execute("SELECT DISTINCT source FROM marts.health").fetchall() == [("first",)]
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     assert objects_with(account, HASH) == []
     for value in (*plays[:3], *owned):
-        assert rows_with(empty_database, str(value[0])) == {}
+        assert rows_with(migrated_database, str(value[0])) == {}
         assert objects_with(account, str(value[0])) == []
     # the catalogue is not the user's; what only the account had brought to it is gone
     assert sorted(account.query(CATALOGUE)) == catalogue
@@ -158,7 +158,7 @@ def test_a_running_load_and_late_raw_bring_nothing_back(
 
 
 def test_cut_off_anywhere_a_second_call_completes_it(
-    account: Pipeline, monkeypatch: pytest.MonkeyPatch, empty_database: str
+    account: Pipeline, monkeypatch: pytest.MonkeyPatch, migrated_database: str
 ) -> None:
     for step in ("_erase_rows", "_erase_marts", "_finish"):
         with monkeypatch.context() as patched:
@@ -172,7 +172,7 @@ def test_cut_off_anywhere_a_second_call_completes_it(
         with pytest.raises(UserErased):
             plan(logged_in(account).runtime, NEXT_DAY)
     erase_user(account.runtime, HASH, no_logins)
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 4}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 4}
     assert objects_with(account, HASH) == []
 
 

@@ -20,8 +20,9 @@ from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import head
 from spotify_pipeline.warehouse.roles import bootstrap
+from tests.integration.databases import PASSWORDS
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, no_logins, rows_with
-from tests.integration.pipeline import DAY, HASH, PASSWORDS, Pipeline
+from tests.integration.pipeline import DAY, HASH, Pipeline
 from tests.integration.stages.commands import call
 
 pytestmark = pytest.mark.integration
@@ -47,7 +48,7 @@ def all_sums(pipeline: Pipeline) -> dict[str, object]:
 
 
 def test_a_restored_warehouse_is_the_saved_one(
-    pipeline: Pipeline, empty_database: str, tmp_path: Path
+    pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
     pipeline.run()
     with connect(pipeline.runtime.lookup("warehouse_dbt")) as conn:
@@ -60,7 +61,7 @@ def test_a_restored_warehouse_is_the_saved_one(
     assert f"schema revision {head()}" in done.stdout
     assert folder.stat().st_mode & 0o077 == 0
 
-    lose_warehouse(empty_database)
+    lose_warehouse(migrated_database)
     done = call(restore, pipeline, str(folder))
     assert done.exit_code == 0, done.output
     assert "0 erasures were applied again" in done.stdout
@@ -74,7 +75,7 @@ def test_a_restored_warehouse_is_the_saved_one(
 
 
 def test_a_backup_that_cannot_be_used_is_refused(
-    pipeline: Pipeline, empty_database: str, tmp_path: Path
+    pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
     owner, dbt = pipeline.runtime.lookup("warehouse_owner"), pipeline.runtime.lookup("warehouse_dbt")
     pg_dump, pg_restore = programs()
@@ -99,7 +100,7 @@ def test_a_backup_that_cannot_be_used_is_refused(
 @pytest.mark.slow
 @pytest.mark.usefixtures("clock_far_ahead")
 def test_the_loss_of_the_warehouse_leaves_no_difference(
-    account: Pipeline, dbt: Dbt, empty_database: str, tmp_path: Path
+    account: Pipeline, dbt: Dbt, migrated_database: str, tmp_path: Path
 ) -> None:
     dbt("run")
     owner, role = account.runtime.lookup("warehouse_owner"), account.runtime.lookup("warehouse_dbt")
@@ -114,18 +115,18 @@ def test_the_loss_of_the_warehouse_leaves_no_difference(
     marts = dbt("run")
     staging = account.checksums()
 
-    lose_warehouse(empty_database)
+    lose_warehouse(migrated_database)
     restore_warehouse(owner, role, tmp_path / "backup", pg_restore)
-    assert rows_with(empty_database, HASH)
+    assert rows_with(migrated_database, HASH)
     assert len(apply_receipts(account.runtime, no_logins)) == 1
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     for planned in plan_replay(account.runtime, DAY, DAY_4):
         states = replay_partition(account.runtime, planned)
         reconcile_replay(account.runtime, planned.partition, states)
     account.run(DAY_4)  # the next ingest of the day, which also knows which sources are listed
     assert account.checksums() == staging
     assert dbt("run") == marts
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
 
 
 def test_the_loss_of_the_bucket_costs_today_s_calls_only(pipeline: Pipeline) -> None:

@@ -59,7 +59,7 @@ def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     return found
 
 
-def test_another_account_s_reading_brings_no_one_back(account: Pipeline, empty_database: str) -> None:
+def test_another_account_s_reading_brings_no_one_back(account: Pipeline, migrated_database: str) -> None:
     shared = shared_playlist(account)
     other = also_read_by_other(account)
     other.run(NEXT_DAY)
@@ -69,9 +69,9 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, empty_d
     receipt = erase_user(account.runtime, HASH, no_logins)
     assert receipt.removed == counted.removed
     assert receipt.removed["raw objects of other accounts"] > 1
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     assert [key for key in objects_with(account, HASH) if not key.startswith("erasures/")] == []
-    assert rows_with(empty_database, shared["name"]) == {}
+    assert rows_with(migrated_database, shared["name"]) == {}
     assert objects_with(account, shared["name"]) == []
 
     # what the other listener has stored is whole, and is loaded again
@@ -89,8 +89,8 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, empty_d
     manifest = read_manifest(other.lake, DAY_3, "other-lists")
     assert manifest is not None
     assert [(m.requested_id, m.listed) for m in manifest.missing] == [(shared["id"], True)]
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
-    assert rows_with(empty_database, shared["name"]) == {}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, shared["name"]) == {}
     assert [key for key in objects_with(other, HASH) if not key.startswith("erasures/")] == []
     assert objects_with(other, USER) == []
     other_hash = user_hash(OTHER)
@@ -99,7 +99,7 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, empty_d
     ]
 
 
-def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, empty_database: str) -> None:
+def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, migrated_database: str) -> None:
     erased = erase_user(account.runtime, HASH, no_logins)
     (stored,) = account.lake.keys("erasures/")
     receipt = orjson.loads(account.lake.get(stored).data)
@@ -120,7 +120,7 @@ def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, empty_databa
     account.lake.put(later, b"{}")
     (done,) = apply_receipts(account.runtime, no_logins)
     assert done.removed["staging.plays"] == 1
-    assert rows_with(empty_database, HASH) == {"ops.erasure": 1}
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     assert account.query("SELECT erased_at FROM ops.erasure") == [
         (datetime.fromisoformat(receipt["erased_at"]),)
     ]
@@ -131,7 +131,7 @@ def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, empty_databa
 @pytest.mark.slow
 @pytest.mark.usefixtures("clock_far_ahead")
 def test_no_trace_of_an_erased_listener_is_left(
-    account: Pipeline, dbt: Dbt, empty_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    account: Pipeline, dbt: Dbt, migrated_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # what Airflow shows; at DEBUG, urllib3 logs each address, and addresses have the hash
     caplog.set_level(logging.INFO)
@@ -169,7 +169,7 @@ def test_no_trace_of_an_erased_listener_is_left(
     secrets = [USER, HASH, *names, *(str(text) for row in plays for text in row)]
     assert len(names) > 1
     assert len(plays) > 10
-    assert rows_with(empty_database, HASH)
+    assert rows_with(migrated_database, HASH)
     assert objects_with(account, HASH)
 
     erase_user(account.runtime, HASH, no_logins)
@@ -180,7 +180,7 @@ def test_no_trace_of_an_erased_listener_is_left(
     files = {path: path.read_text() for path in tmp_path.glob("pages/*")} | {alerts: alerts.read_text()}
     assert len(files) == 2  # the page of the first day is gone, and nothing has written it again
     for secret in secrets:
-        rows = rows_with(empty_database, secret)
+        rows = rows_with(migrated_database, secret)
         assert rows == ({"ops.erasure": 1} if secret == HASH else {}), secret
         assert objects_with(account, secret) == (receipts if secret == HASH else []), secret
         assert [path for path, text in files.items() if secret in text] == [], secret

@@ -35,17 +35,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def warehouse(empty_database: str) -> Iterator[psycopg.Connection]:
+def warehouse(migrated_database: str) -> Iterator[psycopg.Connection]:
     """A database with empty marts; what a test writes is committed at once."""
-    with psycopg.connect(empty_database, autocommit=True) as connection:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
         marts.create(connection)
         yield connection
 
 
 @pytest.fixture
-def reader(warehouse: psycopg.Connection, empty_database: str) -> ConnectionInfo:
+def reader(warehouse: psycopg.Connection, migrated_database: str) -> ConnectionInfo:
     """Connection of the report."""
-    parts = conninfo_to_dict(empty_database)
+    parts = conninfo_to_dict(migrated_database)
     return ConnectionInfo(
         conn_id=WAREHOUSE_READER,
         conn_type="postgres",

@@ -9,24 +9,13 @@ import psycopg
 import yaml
 from psycopg import sql
 
-from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.settings import PROJECT_ROOT
-from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.migrate import migrate
 
 CONTRACTS = sorted((PROJECT_ROOT / "dbt" / "models" / "marts").rglob("[a-z]*.yml"))
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Create the empty tables: those of ops by the migrations, the marts by their dbt contracts."""
-    server = connection.info
-    passwords = dict.fromkeys(roles.ROLES, server.password)
-    admin = f"{server.dsn} password={server.password}"
-    roles.bootstrap(admin, passwords, database=server.dbname)
-    owner = ConnectionInfo(
-        WAREHOUSE_OWNER, "postgres", server.host, server.port, roles.OWNER, server.password, server.dbname
-    )
-    migrate(owner)
+    """Create the marts without rows, by their dbt contracts."""
     for model in (model for path in CONTRACTS for model in yaml.safe_load(path.read_text("utf-8"))["models"]):
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))

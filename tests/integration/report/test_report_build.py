@@ -174,8 +174,8 @@ def test_an_empty_warehouse_gives_a_page(warehouse: psycopg.Connection, reader: 
     assert "Nothing here yet" in build_report(reader, FIRST)
 
 
-def test_absent_marts_are_named_with_the_way_out(empty_database: str, reader: ConnectionInfo) -> None:
-    with psycopg.connect(empty_database, autocommit=True) as connection:
+def test_absent_marts_are_named_with_the_way_out(migrated_database: str, reader: ConnectionInfo) -> None:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("drop schema marts cascade")
     with pytest.raises(
         SchemaVersionError, match=r"marts\..* does not exist.*: run spotify_transform for 2021-03-18 first"

@@ -98,8 +98,8 @@ def test_each_listener_has_a_page_and_nobody_else_s_plays(
     assert "Starálfur" not in pages[OTHER]
 
 
-def test_marts_that_are_not_there_yet_are_named(empty_database: str, reader: ConnectionInfo) -> None:
-    with psycopg.connect(empty_database, autocommit=True) as connection:
+def test_marts_that_are_not_there_yet_are_named(migrated_database: str, reader: ConnectionInfo) -> None:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("drop table marts.fct_play")
     with pytest.raises(SchemaVersionError, match=r"fct_play.*the week of 2021-03-15"):
         build_week(reader, MONDAY)

@@ -14,7 +14,8 @@ from spotify_stack import airflow_environment, bootstrap
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load, load
 from tests.accounts import ACCOUNT_KEY, user_hash
-from tests.integration.pipeline import PASSWORDS, Pipeline
+from tests.integration.databases import PASSWORDS
+from tests.integration.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,8 @@ import pytest
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.stages.plan import Plan, plan, register
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
-from tests.integration.pipeline import DAY, PASSWORDS, Pipeline
+from tests.integration.databases import PASSWORDS
+from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 NEXT_DAY = DAY + timedelta(days=1)
@@ -106,7 +107,7 @@ def names(planned: Plan) -> list[str]:
 
 
 def test_two_partitions_load_while_the_marts_are_built(
-    pipeline: Pipeline, empty_database: str, tmp_path: Path
+    pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
     plans = {day: stored(pipeline, day) for day in (DAY, NEXT_DAY)}
     for planned in plans.values():
@@ -126,7 +127,7 @@ def test_two_partitions_load_while_the_marts_are_built(
             if building.poll() is not None:
                 return
 
-    with lock_waits(empty_database) as waits, ThreadPoolExecutor(2) as pool:
+    with lock_waits(migrated_database) as waits, ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(load, day) for day in plans]:
             done.result(timeout=300)
 
@@ -139,21 +140,21 @@ def test_two_partitions_load_while_the_marts_are_built(
     }
     assert rounds >= len(plans) * 2
     assert max(waits) < LONGEST_WAIT
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(migrated_database) as connection:
         [(deadlocks,)] = connection.execute(
             "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         ).fetchall()
     assert deadlocks == 0
     assert dbt.start("build").wait(300) == 0, "with loads at rest, every test passes"
-    concurrent = checksums(empty_database)
+    concurrent = checksums(migrated_database)
 
-    empty(empty_database)
+    empty(migrated_database)
     for day, planned in plans.items():
         register(pipeline.runtime, planned)
         for name in names(planned):
             pipeline.load(name, day)
     assert dbt.start("run", "--full-refresh").wait(300) == 0
-    assert concurrent == checksums(empty_database)
+    assert concurrent == checksums(migrated_database)
     rows = {name: table["rows"] for name, table in concurrent.items()}
     assert rows["staging.track_observations"] > rows["marts.dim_track"] == rows["staging.tracks"] > 0
     print(f"{rounds} loads beside the build, longest wait for a lock {max(waits):.2f} s")

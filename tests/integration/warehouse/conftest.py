@@ -6,8 +6,8 @@ import pytest
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.migrate import migrate
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+from tests.integration.databases import PASSWORDS
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 
 @pytest.fixture
@@ -18,9 +18,8 @@ def bootstrapped(empty_database: str) -> Warehouse:
 
 
 @pytest.fixture
-def warehouse(bootstrapped: Warehouse) -> Warehouse:
-    migrate(bootstrapped.info(roles.OWNER))
-    return bootstrapped
+def warehouse(migrated_database: str) -> Warehouse:
+    return Warehouse(migrated_database)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.dbt_results import failed_nodes
 from spotify_pipeline.warehouse.migrate import migrate
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse
+from tests.integration.databases import PASSWORDS
+from tests.integration.warehouse.warehouse_database import Warehouse
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,8 @@ from spotify_pipeline.errors import ConfigurationError, WarehouseUnavailable
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_stack.postgres import binaries
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse, artist, track
+from tests.integration.databases import PASSWORDS
+from tests.integration.warehouse.warehouse_database import Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,8 @@ from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
 from spotify_pipeline.warehouse.table_specs import SPECS
+from tests.integration.databases import login
 
-PASSWORDS = {role: f"password-of-{role}" for role in roles.ROLES}
 DAY = date(2026, 11, 5)
 AT = datetime(2026, 11, 5, 3, tzinfo=UTC)
 
@@ -32,11 +32,7 @@ class Warehouse:
         return urlsplit(self.admin_url).path.lstrip("/")
 
     def info(self, role: str = roles.INGEST) -> ConnectionInfo:
-        parts = urlsplit(self.admin_url)
-        conn_id = role.replace("spotify", "warehouse")
-        return ConnectionInfo(
-            conn_id, "postgres", parts.hostname, parts.port, role, PASSWORDS[role], self.database
-        )
+        return login(self.admin_url, role)
 
     def connect(self, role: str = roles.INGEST) -> psycopg.Connection:
         return connect(self.info(role))
