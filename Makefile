@@ -71,14 +71,13 @@ reset: .venv ## stop the stack of the demo and delete its data; OWN=1: that of y
 status: .venv ## show the state of each service of the stack
 	@$(BIN)/spotify-pipeline status
 
-# test files run in parallel, except those that drive a whole Airflow: it has the machine to itself
-WORKERS ?= auto
+# one more than there are processors, since tests wait for servers; files in the order of their names, because the
+# chain through the scheduler (tests/e2e) takes longest and so has to be the first
+WORKERS ?= $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 1 : 5)))
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .PHONY: test
 test: .venv dbt-manifest ## run the unit and integration tests and one chain through the scheduler
-	@failed=0; \
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile || failed=1; \
-	$(BIN)/python -m pytest -m "not slow" tests/e2e || failed=1; \
-	exit $$failed
+	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 .PHONY: test-docker
 test-docker: .venv dbt-manifest ## start the containers of `astro dev start`, follow partitions to the report, restart, remove all; needs Docker
@@ -94,7 +93,7 @@ test-slow: .venv ## run the slow tests: test-slow-servers and test-slow-e2e
 
 .PHONY: test-slow-servers
 test-slow-servers: .venv dbt-manifest ## run the slow tests over real servers: whole builds by dbt, kills, query plans, Spark
-	@$(BIN)/python -m pytest -m slow --ignore tests/e2e --ignore tests/docker -n $(WORKERS) --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -m slow --ignore tests/e2e --ignore tests/docker -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-slow-e2e
 test-slow-e2e: .venv dbt-manifest ## run the slow tests through the scheduler: whole days, disturbed runs, the runbook
@@ -115,7 +114,7 @@ test-fast: .venv dbt-manifest ## run the unit tests only
 .PHONY: coverage
 coverage: .venv dbt-manifest ## measure which lines the unit and integration tests run: build/coverage
 	@rm -rf build/coverage
-	@$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e -n $(WORKERS) --maxprocesses 4 --dist loadfile \
+	@$(BIN)/python -m pytest -m "not slow" --ignore tests/e2e $(PARALLEL) \
 		--cov --cov-report=xml --cov-report=html --cov-report=markdown:build/coverage/summary.md --cov-report=term
 
 .PHONY: runbook-shots

@@ -169,7 +169,7 @@ class Running:
             return table_checksums(connection)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("catalogue")
     write_catalogue(folder, FIRST_DAY)
@@ -177,9 +177,9 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Running]:
-    """A running stack. Nothing of it is left when the tests end, its log folder excepted."""
+    """A running stack, for these tests only. Nothing of it is left when they end, its log folder excepted."""
     paths = StackPaths(tmp_path_factory.mktemp("e2e") / "stack")
     stack = Stack(paths, report=lambda line: print(line, file=sys.stderr))
     started_at = datetime.now().astimezone()
@@ -198,13 +198,13 @@ def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterat
         stack.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first_day(running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The summary of the demo's run of the first day's partition, which then stands in the warehouse."""
     return running.demo(FIRST_DAY, tmp_path_factory.mktemp("first-day"))
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _no_stack_of_the_user() -> Iterator[None]:
     """Commands that a test runs without naming a folder must not touch a stack that somebody uses."""
     before = os.environ.get("SPOTIFY_PIPELINE_STACK_DIR")

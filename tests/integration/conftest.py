@@ -21,6 +21,7 @@ from spotify_stack.postgres import PostgresServer
 from tests.accounts import KEY_CONNECTION
 from tests.integration import databases
 from tests.integration.pipeline import DAY, Pipeline
+from tests.integration.snapshots import Snapshots
 
 _numbers = itertools.count(1)
 
@@ -43,6 +44,11 @@ def migrated_database(
     yield postgres_server.url(name)
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="session")
+def snapshots(postgres_server: PostgresServer) -> Snapshots:
+    return Snapshots(postgres_server)
 
 
 @pytest.fixture(scope="session")

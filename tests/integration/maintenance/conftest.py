@@ -16,6 +16,7 @@ from tests.integration.databases import PASSWORDS
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt
 from tests.integration.pipeline import USER, Pipeline, listen, logged_in
+from tests.integration.snapshots import Snapshots
 
 
 def albums_of(pipeline: Pipeline) -> list[str]:
@@ -30,7 +31,7 @@ def albums_of(pipeline: Pipeline) -> list[str]:
 
 
 @pytest.fixture
-def account(pipeline: Pipeline) -> Iterator[Pipeline]:
+def account(pipeline: Pipeline, snapshots: Snapshots) -> Iterator[Pipeline]:
     """Two days of two albums, and of a user's account."""
     own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == USER]
     pipeline.list_sources(
@@ -43,10 +44,15 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
         {"name": "plays", "kind": "recently_played"},
     )
     account = logged_in(pipeline)
-    account.run()
-    listen(account)
+
+    def two_days() -> None:
+        account.run()
+        listen(account)
+        account.go_to(NEXT_DAY)
+        account.run(NEXT_DAY)
+
+    snapshots.once("two days of an account", account, two_days)
     account.go_to(NEXT_DAY)
-    account.run(NEXT_DAY)
     yield account
     pipeline.sandbox.control.reset_users()
 

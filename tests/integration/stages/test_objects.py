@@ -16,6 +16,7 @@ from spotify_pipeline.spotify.client import ApiResponse, SpotifyClient
 from spotify_pipeline.stages.fetch import fetch_into_raw
 from spotify_pipeline.stages.raw_zone import RawZone
 from tests.integration.pipeline import DAY, Pipeline
+from tests.integration.snapshots import Snapshots
 
 pytestmark = pytest.mark.integration
 
@@ -58,10 +59,13 @@ def test_an_object_lost_after_its_date_is_named(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize("name", ["tracks.ndjson", "_complete_albums.ndjson"])
 @pytest.mark.parametrize("altered", [None, b'{"key":', b"\n"], ids=["lost", "cut", "longer"])
 def test_a_load_takes_what_the_validation_wrote_or_nothing(
-    pipeline: Pipeline, name: str, altered: bytes | None
+    pipeline: Pipeline, snapshots: Snapshots, name: str, altered: bytes | None
 ) -> None:
-    pipeline.fetch("first")
-    pipeline.validate("first")
+    def validated() -> None:
+        pipeline.fetch("first")
+        pipeline.validate("first")
+
+    snapshots.once("a validated source", pipeline, validated)
     key = next(key for key in pipeline.lake.keys("validated/") if key.endswith(f"/{name}"))
     if altered is None:
         pipeline.lake.delete(key)

@@ -10,6 +10,7 @@ import pytest
 
 from spotify_pipeline.cli.replay import replay
 from tests.integration.pipeline import DAY, Pipeline
+from tests.integration.snapshots import Snapshots
 from tests.integration.stages.commands import call
 
 pytestmark = pytest.mark.integration
@@ -18,10 +19,14 @@ RANGE = ("--from", str(DAY), "--to", str(NEXT_DAY))
 
 
 @pytest.fixture
-def two_days(pipeline: Pipeline) -> Pipeline:
-    pipeline.run()
+def two_days(pipeline: Pipeline, snapshots: Snapshots) -> Pipeline:
+    def run() -> None:
+        pipeline.run()
+        pipeline.go_to(NEXT_DAY)
+        pipeline.run(NEXT_DAY)
+
+    snapshots.once("two days", pipeline, run)
     pipeline.go_to(NEXT_DAY)
-    pipeline.run(NEXT_DAY)
     pipeline.sandbox.control.reset_calls()
     return pipeline
 
