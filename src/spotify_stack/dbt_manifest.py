@@ -39,6 +39,8 @@ def parse_command(project: Path = DBT_PROJECT) -> list[str]:
     return [
         dbt,
         "--no-send-anonymous-usage-stats",
+        # dbt takes an exposure that moved to another file for two of one name
+        "--no-partial-parse",
         "parse",
         "--project-dir",
         str(project),
@@ -71,4 +73,9 @@ def build_manifest(run: Callable[[list[str]], object], project: Path = DBT_PROJE
 if __name__ == "__main__":
     # another project's DBT_TARGET would be unknown to our profile
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
-    build_manifest(lambda command: subprocess.run(command, check=True, env=environment))  # noqa: S603 - ours
+    try:
+        build_manifest(lambda command: subprocess.run(command, check=True, env=environment))  # noqa: S603 - ours
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"dbt cannot parse the project {DBT_PROJECT} (exit code {error.returncode}): its message is above"
+        )
