@@ -22,7 +22,7 @@ from spotify_pipeline.stages.dbt_docs import documentation, publish_docs
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_stack.object_store import HOST, SeaweedServer
 from spotify_stack.ports import PortReservation
-from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill
+from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KEYS = ["docs/dbt/index.html", "docs/dbt/manifest.json", "docs/dbt/catalog.json"]
@@ -131,7 +131,7 @@ def test_documentation_made_again_changes_no_object(
 def run_task(warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, *, port: int) -> None:
     """The task as spotify_transform has it, with its connections."""
     login = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "schema": warehouse.database}
-    warehouse_dbt = login | {"login": "spotify_dbt", "password": warehouse.passwords["spotify_dbt"]}
+    warehouse_dbt = login | {"login": "spotify_dbt", "password": PASSWORD}
     store = runtime.lookup(SPOTIFY_LAKE)
     lake = {"conn_type": "generic", "host": store.host, "port": store.port, "schema": store.schema}
     lake |= {"login": store.login, "password": store.password}

@@ -130,7 +130,7 @@ def test_a_bucket_that_keeps_versions_is_refused_first(pipeline: Pipeline) -> No
 def test_a_running_load_and_late_raw_bring_nothing_back(
     account: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert account.runtime.user == HASH, "the load has read the login before the erasure"
+    assert account.runtime.user() == HASH, "the load has read the login before the erasure"
     finish = Merge.finish
 
     def slowly(merge: Merge) -> object:

@@ -15,8 +15,9 @@ from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.processes import running
 from tests.conftest import FIRST_TEST_PORT
+from tests.integration.databases import PASSWORDS
 from tests.integration.warehouse.test_warehouse_roles import ALLOWED, FORBIDDEN
-from tests.integration.warehouse.warehouse_database import PASSWORDS, Warehouse, track
+from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
 
