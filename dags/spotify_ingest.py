@@ -13,36 +13,38 @@ from spotify_pipeline.settings import Settings, Stage
 
 DOC = """
 ### What it does
-Reads `sources.yml`, fetches each source from the Spotify Web API, keeps the responses unchanged, checks
-every record against the contract, and upserts the good ones into `staging`. Emits the asset
-`spotify_staging` with the partition as its key, which starts `spotify_transform`.
+Reads `sources.yml`, fetches each source from the Spotify Web API, stores the responses, checks every record
+against the contract, and upserts the valid ones into `staging`. Emits the asset `spotify_staging` with the
+partition as its key, which starts `spotify_transform`.
 
 ### The partition
-An observation date, `YYYY-MM-DD` in UTC. Spotify serves today only, so a partition is fetched while its
-date is today; for another date the run uses raw that exists, or is skipped.
+An observation date, `YYYY-MM-DD` in UTC. Spotify returns today's data only, so a partition is fetched while
+its date is today. For another date the run uses stored raw responses, or is skipped if there are none.
 
 ### Details, closed buckets
-Once the sources are loaded, `details` fetches ISRCs (and popularity, where the app gets it) within a budget
-of calls. A task that meets a closed bucket frees its slot (`up_for_reschedule`) and resumes where it stopped;
-after two hours, or at midnight, its source is partial and the next day continues.
+After the sources are loaded, `details` fetches ISRCs (and popularity, if the app gets it) within a budget of
+calls. If a bucket is closed, the task frees its slot (`up_for_reschedule`) and later resumes where it
+stopped. If the bucket does not open within two hours and before midnight UTC, the source is partial and the
+next day continues.
 
 ### Running it again
-Any task, any run, any time: equal data changes no row. By hand, trigger with the date as partition key.
+You can run any task or run again at any time: equal data changes no row. To run a date by hand, trigger the
+DAG with the date as partition key.
 
 ### When it is red
-`conclude` names each failed source and the way out; the others are loaded. Fix the cause, then clear the
-`fetch` task of that source's group. *Raw responses* on a task's page shows what was fetched.
+`conclude` names each failed source and says what to do; the other sources are loaded. Fix the cause, then
+clear the `fetch` task of that source's group. *Raw responses* on a task's page shows the stored responses.
 
 ### Alerts
-Each source that fails, partial sources, a quarantine above its warning level, a login that ends soon, a run
-that takes over four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`): once per cause and partition.
+An alert is sent once per cause and partition: for each failed source, partial sources, a quarantine above its
+warning level, a login that ends soon, and a run of over four hours (`SPOTIFY_PIPELINE_DEADLINE_INGEST`).
 """
 FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
 
 
 @dag(
     dag_id="spotify_ingest",
-    description="Spotify → raw → validated → staging, a partition a day",
+    description="Fetches, validates and loads the data of Spotify, one partition a day",
     schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_offset=0),
     start_date=START_DATE,
     catchup=False,
@@ -55,28 +57,28 @@ FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
 def spotify_ingest() -> None:
     @task
     def migrate() -> str:
-        """Bring the warehouse to this code's schema."""
+        """Migrate the warehouse to the schema of this release."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.migrate_warehouse()
 
     @task
     def plan() -> list[dict[str, Any]]:
-        """Group the sources; skip where the date is not Spotify's own."""
+        """Group the sources; skip a date that is not Spotify's current date and has no raw."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.plan_groups()
 
     @task(map_index_template="{{ label }}", **LOAD)
     def validate(group: dict[str, Any]) -> dict[str, Any]:
-        """Raw → validated rows, and quarantine with reasons."""
+        """Check raw records against the contract; write valid and quarantined records."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.validate_group(group)
 
     @task(map_index_template="{{ label }}", **LOAD)
     def load(group: dict[str, Any]) -> dict[str, Any]:
-        """Validated rows → staging, one transaction a source."""
+        """Upsert validated records into staging, one transaction for each source."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.load_group(group)
@@ -85,7 +87,7 @@ def spotify_ingest() -> None:
     def sources(group: dict[str, Any]) -> Any:
         @task(map_index_template="{{ label }}", **FETCH)
         def fetch(group: dict[str, Any]) -> dict[str, Any]:
-            """Responses of the Web API → raw zone, manifest last."""
+            """Store responses of the Web API in the raw zone; write the manifest last."""
             from spotify_pipeline.orchestration.tasks import ingest
 
             return ingest.fetch_group(group)
@@ -96,7 +98,7 @@ def spotify_ingest() -> None:
     def details(planned: list[dict[str, Any]], after: Any) -> Any:
         @task(trigger_rule=TriggerRule.ALL_DONE, **FETCH)
         def fetch(planned: list[dict[str, Any]] | None) -> dict[str, Any]:
-            """Full tracks from the detail queue, within the day's budget."""
+            """Fetch full tracks from the detail queue, within the day's budget."""
             from spotify_pipeline.orchestration.tasks import ingest
 
             return ingest.fetch_details(planned)
@@ -116,7 +118,7 @@ def spotify_ingest() -> None:
 
     @task
     def conclude(summary: dict[str, Any]) -> str:
-        """Fail where a source failed."""
+        """Fail if a source failed."""
         from spotify_pipeline.orchestration.tasks import ingest
 
         return ingest.conclude(summary)

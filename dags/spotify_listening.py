@@ -14,28 +14,28 @@ DOC = """
 ### What it does
 Fetches the last plays of each listener (connection `spotify_user`, and `spotify_user_NAME` of each `user` in
 `sources.yml`), keeps the responses, and upserts the plays into `staging.plays`. Spotify keeps about 50 plays,
-so a day is too long to wait. Emits no asset: the daily chain carries the plays to the marts.
+so a reading once a day would miss some. Emits no asset: the daily DAGs bring the plays to the marts.
 
 ### Without a login
-The run is skipped. `spotify-pipeline auth login` gives the connection `spotify_user`, and with `--user NAME`
-that of a listener. One listener without a login, or with one that fails, does not stop the others.
+The run is skipped. `spotify-pipeline auth login` makes the login for connection `spotify_user`; with
+`--user NAME` it makes that of a listener. If a listener has no login, or a login fails, the others are read.
 
 ### Running it again
-Any time: overlapping, late and repeated runs lose and duplicate nothing.
+You can run it again at any time: overlapping, late and repeated runs lose and duplicate nothing.
 
 ### A warning about lost plays
-A full response whose oldest play is newer than the last known one: plays in between may be lost. The span is
-in `ops.play_gap`, and the alert is sent once.
+If all plays of a response are newer than the last known play, plays in between may be lost. The span is in
+`ops.play_gap`, and one alert is sent.
 
 ### When it is red
-The log says what to repair; the next hour continues from the last known play, so clearing is rarely needed.
+The log says what to repair. The next hour reads the newest 50 plays again, so clearing is rarely needed.
 """
 FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
 
 
 @dag(
     dag_id="spotify_listening",
-    description="Recently played, every hour → staging.plays",
+    description="Loads the recently played tracks of each listener, every hour",
     schedule="5 * * * *",
     start_date=START_DATE,
     catchup=False,
@@ -50,21 +50,21 @@ def spotify_listening() -> None:
 
     @task(**FETCH)
     def fetch() -> dict[str, Any]:
-        """The last plays of each listener → raw zone; skips without a login."""
+        """Store the last plays of each listener in the raw zone; skip if none is logged in."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.fetch()
 
     @task(**LOAD)
     def validate(readings: dict[str, Any]) -> dict[str, Any]:
-        """Raw → validated plays, and quarantine with reasons."""
+        """Check plays against the contract; write valid and quarantined plays."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.validate(readings)
 
     @task(**LOAD)
     def load(readings: dict[str, Any]) -> list[dict[str, Any]]:
-        """Plays → staging, the cursors with them."""
+        """Load plays into staging, and advance the cursors."""
         from spotify_pipeline.orchestration.tasks import listening
 
         return listening.load(readings)

@@ -1,4 +1,4 @@
-"""Removes what is past its retention and tidies the warehouse, once a week."""
+"""Deletes data that is older than its retention, and vacuums the warehouse, once a week."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 DOC = """
 ### What it does
 Removes raw, validated and quarantine objects, reports, observations, plays and logs that are older than the
-settings `SPOTIFY_PIPELINE_RETAIN_…` allow: Spotify's terms forbid keeping content for ever. Then it
+settings `SPOTIFY_PIPELINE_RETAIN_…` allow, because Spotify's terms forbid keeping content for ever. Then it
 vacuums the tables. The counts are in `ops.maintenance_run`; `dry_run` only counts, in the XCom of
 `retention`. The marts follow with the next run of `spotify_transform`.
 
 ### Running it again
-Any time: the next run completes an interrupted one. A partition that a load or a replay has touched
-within a day is left for the next time; raw that was never loaded is kept for twice its time.
+You can run it again at any time: the next run completes an interrupted one. A partition that a load or a
+replay changed within the last day is left for the next run. Raw that was never loaded is kept twice as long.
 
 ### When it is red
 `retention` reads the date from Spotify. Without a working app, set `as_of`.
@@ -27,7 +27,7 @@ within a day is left for the next time; raw that was never loaded is kept for tw
 
 @dag(
     dag_id="spotify_maintenance",
-    description="Removes what is past its age, weekly, and tidies the warehouse",
+    description="Deletes data that is older than its retention, and vacuums the warehouse, once a week",
     schedule="30 3 * * 0",
     start_date=START_DATE,
     catchup=False,
@@ -35,13 +35,15 @@ within a day is left for the next time; raw that was never loaded is kept for tw
     default_args=default_args(),
     **watched("spotify_maintenance"),
     params={
-        "dry_run": Param(False, type="boolean", title="Dry run", description="only count what would go"),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="only count what would be deleted"
+        ),
         "as_of": Param(
             None,
             type=["null", "string"],
             format="date",
             title="As of",
-            description="date to count ages from, YYYY-MM-DD; none: Spotify's own",
+            description="date from which ages are counted, YYYY-MM-DD; none: Spotify's current date",
         ),
     },
     doc_md=DOC,
@@ -52,21 +54,21 @@ def spotify_maintenance() -> None:
 
     @task
     def retention() -> dict[str, Any]:
-        """Remove what is past its age."""
+        """Delete data that is older than its retention."""
         from spotify_pipeline.orchestration.tasks import maintenance
 
         return maintenance.retention()
 
     @task
     def upkeep() -> None:
-        """Vacuum and analyze."""
+        """Vacuum and analyze the tables."""
         from spotify_pipeline.orchestration.tasks import maintenance
 
         maintenance.upkeep()
 
     @task
     def forget_erased_login() -> int:
-        """Tokens of a user whose data was erased."""
+        """Delete the tokens of users whose data was erased."""
         from spotify_pipeline.orchestration.tasks import maintenance
 
         return maintenance.forget_erased_logins()

@@ -1,4 +1,4 @@
-"""Says to DAGs that know no partitions that the marts were published."""
+"""Starts DAGs without partitions after the marts were published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 
 @dag(
-    description="Emits an asset without a partition key, once marts are published",
+    description="Emits an asset without a partition key, after the marts are published",
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -23,14 +23,14 @@ from spotify_pipeline.orchestration.defaults import START_DATE, default_args
     doc_md="""
 ### What it does
 `spotify_transform` starts it after each publication. It emits `spotify_marts_published`, for DAGs with the
-ordinary `schedule=[Asset("spotify_marts_published")]`: Airflow starts none of those by the event of
-`spotify_marts`, which has a partition key. The event's extra names the partition.
+ordinary `schedule=[Asset("spotify_marts_published")]`. Airflow does not start these by the event of
+`spotify_marts`, because it has a partition key. The event's extra names the partition.
 
 ### Running it again
-Any time: it starts the DAGs that wait for the asset once more, and changes nothing.
+You can run it again at any time: it starts the DAGs that wait for the asset once more, and changes no data.
 
 ### When it is red
-The marts are published; the DAGs that wait for the asset were not started. Clear its task.
+The marts are published, but the DAGs that wait for the asset were not started. Clear the task `emit`.
 """,
 )
 def spotify_published() -> None:

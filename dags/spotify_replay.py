@@ -1,4 +1,4 @@
-"""Stored raw → staging again, for any range of dates that raw is kept of. No call to Spotify."""
+"""Loads stored raw responses into staging again, for a range of dates, without a call to Spotify."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from spotify_pipeline.settings import Settings, Stage
 DOC = """
 ### What it does
 Validates the stored responses of each date again, with today's schemas and code, and loads them. It does not
-call Spotify. Where today's code reads a response differently, the new values replace the old ones; records
-that are valid now leave the quarantine. Emits `spotify_staging` with one key per date, and each key starts
+call Spotify. If today's code reads other values from a response, they replace the old ones. Records that are
+valid now leave the quarantine. Emits `spotify_staging` with one key per date; each key starts
 `spotify_transform`.
 
 ### When to run it
-After a fix in the contract or a transformation; after a restored warehouse; for quarantined records that are
-valid after all. It reaches back as far as raw is kept (`SPOTIFY_PIPELINE_RETAIN_RAW_DAYS`).
+Run it after a fix in the contract or in a transformation, after the warehouse was restored, or to load
+quarantined records that today's contract accepts. It reaches back as far as raw is kept
+(`SPOTIFY_PIPELINE_RETAIN_RAW_DAYS`).
 
 ### Running it again
-Any task, any run, any time, in any order: equal raw and code change no row and no object. An ingest of the
-same partition takes priority: the replay of that source writes nothing and tries again.
+You can run any task or run again, at any time and in any order: equal raw and code change no row and no
+object. A running ingest of the same partition takes priority: the replay of that source writes nothing and
+is retried.
 
 ### When it is red
-`plan` says in one sentence what is wrong with the range. `conclude` names each failed source of a date and
-the way out; the others are loaded. Fix the cause, then clear that date's `replay` task.
+`plan` says what is wrong with the range. `conclude` names each failed source of a date and says what to do;
+the other sources are loaded. Fix the cause, then clear that date's `replay` task.
 """
 
 
 @dag(
     dag_id="spotify_replay",
-    description="Stored raw → staging again, for a range of dates, by hand",
+    description="Loads stored raw responses into staging again, for a range of dates, by hand",
     schedule=PartitionedAtRuntime(),
     start_date=START_DATE,
     catchup=False,
@@ -50,14 +52,14 @@ the way out; the others are loaded. Fix the cause, then clear that date's `repla
             type=["null", "array"],
             items={"type": "string"},
             title="Sources",
-            description="names, one a line; none: all sources of each date",
+            description="names of sources, one a line; none: all sources of each date",
         ),
         "engine": Param(
             "local",
             type="string",
             enum=["local", "spark"],
             title="Engine",
-            description="spark: spans of dates as one job each; needs Java and `make spark`",
+            description="spark: one job for each span of dates; needs Java and `make spark`",
         ),
     },
     doc_md=DOC,
@@ -68,7 +70,7 @@ def spotify_replay() -> None:
 
     @task
     def plan() -> list[dict[str, Any]]:
-        """The dates of the range that raw is kept of: one unit a date, with Spark one a span of dates."""
+        """List the dates of the range that have raw: one unit for each date, or with Spark for each span."""
         from spotify_pipeline.orchestration.tasks import replay as tasks
 
         return tasks.plan()
@@ -77,7 +79,7 @@ def spotify_replay() -> None:
     def dates(unit: dict[str, Any]) -> None:
         @task(map_index_template="{{ label }}", **Settings.placement(Stage.LOAD))
         def replay(unit: dict[str, Any]) -> dict[str, Any]:
-            """Raw → validated → staging, source by source; with Spark, all of the span at once."""
+            """Validate and load raw again, source by source; with Spark, the whole span at once."""
             from spotify_pipeline.orchestration.tasks import replay as tasks
 
             return tasks.replay(unit)
@@ -91,7 +93,7 @@ def spotify_replay() -> None:
 
         @task(map_index_template="{{ label }}")
         def conclude(unit: dict[str, Any]) -> str:
-            """Fail where a source failed."""
+            """Fail if a source failed."""
             from spotify_pipeline.orchestration.tasks import replay as tasks
 
             return tasks.conclude(unit)

@@ -11,7 +11,7 @@ from spotify_pipeline.orchestration.runtime import running_partition
 
 
 @dag(
-    description="The page of a partition, once its marts are tested",
+    description="Writes the page of a partition, after its marts are published",
     schedule=PartitionedAssetTimetable(assets=MARTS, default_partition_mapper=IdentityMapper()),
     # two runs of one partition would write the same object
     max_active_runs=1,
@@ -23,15 +23,16 @@ from spotify_pipeline.orchestration.runtime import running_partition
 ### What it does
 Runs for each partition of `spotify_marts`, which is emitted only when every data test has passed, and
 writes one self-contained page to the lake: `reports/ingest_date=<partition>/report.html`. *Report* on the
-task's page opens it. It calls the warehouse (as `warehouse_reader`) and the object store, nothing else.
+task's page opens it. It calls only the warehouse (as `warehouse_reader`) and the object store.
 
 ### Running it again
-Any time: it reads the marts as they are now, but only rows observed on or before the partition, and leaves
-the page alone when nothing on it changed. Clear `write_report`, or trigger the DAG with the same key.
+You can run it again at any time: it reads the marts as they are now, but only rows observed on or before the
+partition. It does not write the page if nothing on it changed. Clear `write_report`, or trigger the DAG with
+the same key.
 
 ### When it is red
-An outage of warehouse or store was tried again before. A refused login or an absent bucket fails at once
-with the name of its connection; clear the task after the repair.
+After an outage of warehouse or store, the task was already tried several times. A refused login or an absent
+bucket fails at once, with the name of its connection. Clear the task after the repair.
 """,
 )
 def spotify_report() -> None:

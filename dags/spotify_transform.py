@@ -24,7 +24,7 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
 
 
 @dag(
-    description="dbt: every model, seed and data test a task; publishes what passed",
+    description="Builds and tests the marts with dbt, one task for each node, and publishes them",
     schedule=PartitionedAssetTimetable(assets=STAGING, default_partition_mapper=IdentityMapper()),
     # dbt builds each new table under a fixed name next to the old one: two runs at once would collide
     max_active_runs=1,
@@ -36,14 +36,14 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
             False,
             type="boolean",
             title="Full refresh",
-            description="build incremental models and seeds from nothing, as after a change of their columns",
+            description="build incremental models and seeds from nothing, as after a change of columns",
         ),
         "select": Param(
             None,
             type=["null", "array"],
             items={"type": "string"},
             title="Models of the full refresh",
-            description="names, one a line, with Full refresh; none: all. The others are built as always",
+            description="names of models to build from nothing, one a line; none: all",
         ),
     },
     tags=["spotify", "dbt"],
@@ -54,27 +54,27 @@ test as a task of its own, then `publish`, `catch_up` and `write_docs`.
 
 * Models are built and tested in schema `marts_build`, which readers cannot enter. `publish` makes it `marts`,
   in one transaction with its row of `ops.publication`: a reader sees the old tables or the new ones.
-* `catch_up` builds the tables that were read before once more, so that a single task can be cleared later.
-* A run whose staging brought nothing since the last publication, with the same dbt project, builds nothing:
+* `catch_up` builds the retired tables once more, so that a single task can be cleared later.
+* If staging and the dbt project have not changed since the last publication, a run builds nothing:
   `is_anything_new` skips the models and tests, and `publish` adds this partition to that publication. So a
   replay of many dates builds once or twice. A run that a person triggers always builds.
-* `spotify_marts` is emitted by `publish` alone, which stands behind every test; so are the assets of the
-  single models (`postgres://host:port/database/schema/table`), which are for reading, not for listening.
+* Only `publish` emits `spotify_marts`, and it runs after every test. It also updates the assets of the models
+  (`postgres://host:port/database/schema/table`); to start a DAG, use `spotify_marts`.
 * `announce` starts `spotify_published`, which emits `spotify_marts_published` for DAGs without partitions.
 * `write_docs` writes dbt's documentation to the lake (`docs/dbt/`), for the page *dbt docs* in the menu.
-  It holds nothing back: when it cannot, it is skipped and says why.
+  If it cannot, the task is skipped and its log says why; other tasks do not wait for it.
 
 ### Running it again
-Any task, any run, any time: it builds whatever staging holds now, and the marts end up the same. A cleared
-model or test runs by itself, then what follows it.
+You can run any task or run again at any time: it builds from the current staging. A cleared model or test
+runs alone, then the tasks that depend on it.
 
 ### When it is red
-A failing test stops the models behind it and `publish`, nothing else. Its log has the compiled SQL and the
-table of `dbt_audit` that holds the failing rows. After a repair clear that one task. An outage was tried
-five times over some minutes before; a test that found bad rows is not tried again.
+A failing test stops only the models that depend on it, and `publish`. Its log has the compiled SQL and the
+name of the table in `dbt_audit` with the failing rows. After a repair, clear that one task. After an outage,
+the task was already tried five times over some minutes; a test that found bad rows is tried once.
 
 ### To build a table from nothing
-Trigger it with the date as partition key, *Full refresh* on, and the model's name below it.
+Trigger the DAG with the date as partition key, *Full refresh* on, and the model's name in the field below it.
 
 ### When a test only warns
 Its task is green and has the button *Warning*, an alert is sent once a day, and `ops.dbt_result` has the
@@ -84,30 +84,30 @@ status `warn`.
 def spotify_transform() -> None:
     @task
     def watermark() -> dict[str, Any]:
-        """Note what the models will certainly see, and whether the published marts have seen it all."""
+        """Record the newest load, and whether the published marts already contain it."""
         return take_watermark(DBT_PROJECT)
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def is_anything_new(covered: dict[str, Any]) -> bool:
-        """Skip all models and tests where the published marts were built from the same."""
+        """Skip all models and tests if the published marts were built from the same data and project."""
         return not covered["is_published"]
 
     # none of the nodes runs where nothing is new
     @task(outlets=[MARTS, MODELS], trigger_rule=TriggerRule.NONE_FAILED)
     def publish(covered: dict[str, Any]) -> None:
-        """Make what was built and tested the marts that people read, and emit `spotify_marts`."""
+        """Make the tested tables the marts that people read, and emit `spotify_marts`."""
         publish_marts(DBT_PROJECT, covered)
 
     @task(outlets=[STAGING], trigger_rule=TriggerRule.ONE_FAILED)
     def build_again(covered: dict[str, Any] | None) -> int:
-        """Ask for this partition again, where loads came in and a test may have compared old with new."""
+        """Request this partition again if data was loaded during a failed run."""
         return require_newer_load(covered)
 
     announce = TriggerDagRunOperator(
         task_id="announce",
         trigger_dag_id="spotify_published",
         conf={"partition": "{{ dag_run.partition_key }}"},
-        doc_md="Start `spotify_published`, whose asset starts DAGs that know no partitions.",
+        doc_md="Start `spotify_published`, whose asset starts DAGs without partitions.",
     )
     covered = watermark()
     nodes = dbt_tasks(DBT_PROJECT, covered.operator.dag)

@@ -28,7 +28,7 @@ WEEK = RollupMapper(
 
 
 @dag(
-    description="The page of a week, once its seven days are published",
+    description="Writes the page of a week, after its seven days are published",
     schedule=PartitionedAssetTimetable(assets=MARTS, default_partition_mapper=WEEK),
     # two runs of one week would write the same objects
     max_active_runs=1,
@@ -38,21 +38,21 @@ WEEK = RollupMapper(
     tags=["spotify", "report"],
     doc_md="""
 ### What it does
-Runs once all seven days of an ISO week, Monday to Sunday in UTC, have emitted `spotify_marts`, and writes
-what came out, what is new and what moved to `reports/ingest_date=<Sunday>/week-<year>-W<week>.html`. Each
-listener has a page of their own below `user=<hash>/`, with what they played.
+Runs when all seven days of an ISO week, Monday to Sunday in UTC, have emitted `spotify_marts`. Writes a page
+with releases, new records and changes of popularity: `reports/ingest_date=<Sunday>/week-<year>-W<week>.html`.
+Each listener has a page with their plays below `user=<hash>/`.
 
 ### Running it again
-* **A day is missing** (Spotify has no past, so it stays missing): the week does not start by itself; its
-  card on the DAG's page shows which days have come. Trigger the DAG with the week's key, its Monday like
-  `2026-11-16 (W47)`: the page then says which days it lacks. So it is for the week in which the pipeline
-  was first run.
-* **A day that is published again** counts towards the week anew; the page is written again when all seven
-  have been. Or trigger the week by hand, any time: what has not changed is left alone.
+* **A day is missing.** It stays missing, because Spotify returns today's data only. The run of the week then
+  does not start by itself; its card on the DAG's page shows the days that have arrived. Trigger the DAG with
+  the key of the week, such as `2026-11-16 (W47)` for the week of that Monday. The page then names the missing
+  days. The week in which the pipeline first ran usually has missing days.
+* **A day is published again.** The page is written again when all seven days have been published again. Or
+  trigger the week by hand at any time; an unchanged page is not written.
 
 ### When it is red
-An outage of warehouse or store was tried again before: clear the task after the repair. It reads the
-warehouse (as `warehouse_reader`) and writes to the object store, nothing else.
+After an outage of warehouse or store, the task was already tried several times. Clear it after the repair. It
+calls only the warehouse (as `warehouse_reader`) and the object store.
 """,
 )
 def spotify_weekly() -> None:

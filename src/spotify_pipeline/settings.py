@@ -45,64 +45,83 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     sources: Path = Field(default=PROJECT_ROOT / "include" / "sources.yml", description="the list of sources")
-    fetch_tasks: int = Field(default=8, ge=1, le=256, description="most mapped task groups that plan makes")
-    fetch_concurrency: int = Field(default=8, ge=1, le=32, description="requests in flight within one source")
+    fetch_tasks: int = Field(
+        default=8, ge=1, le=256, description="greatest number of mapped task groups in a run"
+    )
+    fetch_concurrency: int = Field(
+        default=8, ge=1, le=32, description="concurrent requests within one source"
+    )
     quarantine_share: float = Field(
-        default=0.05, ge=0, le=1, description="share of bad records that fails a source"
+        default=0.05, ge=0, le=1, description="a source fails if its share of invalid records is greater"
     )
     retry_after_wait_max: int = Field(
-        default=60, ge=0, le=600, description="seconds of Retry-After waited in place"
+        default=60,
+        ge=0,
+        le=600,
+        description="longest Retry-After, in seconds, that a task waits for without giving up its slot",
     )
     calls_per_window: int | None = Field(
         default=None,
         ge=0,
-        description="calls of all tasks in any 30 s; 0: no bound; unset: 150, no bound for a sandbox here",
+        description="calls of all tasks in any 30 s; 0: no limit; unset: 150, or no limit for a sandbox here",
     )
     call_budget: dict[str, int] = Field(
         default_factory=dict,
-        description='calls of a run, as JSON: {"total": 5000, "GET /albums/{id}": 2000}; unset: no bound',
+        description='calls of a run, as JSON: {"total": 5000, "GET /albums/{id}": 2000}; unset: no limit',
     )
     cooldown_wait_max: int = Field(
-        default=7200, ge=0, description="seconds of cool-down waited outside the worker"
+        default=7200,
+        ge=0,
+        description="longest cool-down, in seconds, that a task waits for after giving up its slot",
     )
     album_refresh_days: int = Field(
         default=28, ge=2, le=365, description="days after which an unchanged album is fetched again"
     )
     detail_calls_development: int = Field(
-        default=100, ge=0, description="calls of a day for ISRCs, one a track, in Development Mode"
+        default=100, ge=0, description="calls per day for ISRCs, one per track, in Development Mode"
     )
     detail_calls_extended: int = Field(
-        default=2000, ge=0, description="calls of a day for ISRCs and popularity, 50 tracks each, in Extended"
+        default=2000,
+        ge=0,
+        description="calls per day for ISRCs and popularity, 50 tracks each, with Extended quota",
     )
     request_timeout: float = Field(default=30.0, gt=0, description="seconds for one request to Spotify")
-    max_response_bytes: int = Field(default=32 * 2**20, gt=0, description="largest response accepted")
+    max_response_bytes: int = Field(
+        default=32 * 2**20, gt=0, description="largest accepted response, in bytes"
+    )
     login_file: Path = Field(
         default_factory=_login_file,
-        description="where the command line keeps a user's login; that of user NAME in …-NAME.json",
+        description="file with the login of the command line; the login of user NAME is in …-NAME.json",
     )
     quarantine_warning_share: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="share of bad records that raises an alert",
+        description="an alert is sent if the share of invalid records is greater",
     )
-    alerts_file: Path | None = Field(default=None, description="file that gets a line of JSON per alert")
+    alerts_file: Path | None = Field(
+        default=None, description="file to which each alert is written as a line of JSON"
+    )
     alerts_email_to: str | None = Field(
-        default=None, description="addresses that get a mail per alert, with commas between them"
+        default=None, description="addresses that receive a mail for each alert, separated by commas"
     )
     alerts_smtp_connection: str = Field(
         default="smtp_default", description="connection of the mail server; its from_email is the sender"
     )
     alerts_slack_connection: str | None = Field(
-        default=None, description="connection of the Slack webhook that gets a message per alert"
+        default=None, description="connection of the Slack webhook that receives each alert"
     )
     deadline_ingest: int = Field(
-        default=4 * 3600, ge=0, description="seconds from its start in which spotify_ingest must end; 0: none"
+        default=4 * 3600,
+        ge=0,
+        description="seconds from the start of a run in which spotify_ingest must end; 0: none",
     )
     deadline_transform: int = Field(
-        default=3600, ge=0, description="the same of spotify_transform, its wait for another run included"
+        default=3600,
+        ge=0,
+        description="the same for spotify_transform",
     )
-    deadline_report: int = Field(default=1800, ge=0, description="the same of spotify_report")
+    deadline_report: int = Field(default=1800, ge=0, description="the same for spotify_report")
     # how long things are kept, counted from the date of their responses: docs/retention.md
     retain_raw_days: int = Field(
         default=90,
@@ -114,17 +133,20 @@ class Settings(BaseSettings):
         default=30,
         ge=7,
         le=3650,
-        description="days that validated objects are kept; raw gives them again",
+        description="days that validated objects are kept; a replay writes them again from raw",
     )
     retain_quarantine_days: int = Field(
-        default=90, ge=7, le=3650, description="days that quarantined records are kept, objects and rows"
+        default=90, ge=7, le=3650, description="days that quarantined records are kept, as objects and rows"
     )
     retain_report_days: int = Field(default=365, ge=7, le=3650, description="days that report pages are kept")
     retain_history_days: int = Field(
         default=730, ge=7, le=3650, description="days that observations, playlists and top lists are kept"
     )
     retain_play_days: int = Field(
-        default=730, ge=7, le=3650, description="days that plays, and tracks saved no longer, are kept"
+        default=730,
+        ge=7,
+        le=3650,
+        description="days that plays, and tracks that are no longer saved, are kept",
     )
     retain_log_days: int = Field(
         default=365, ge=7, le=3650, description="days that rows of ops about past runs are kept"
@@ -141,7 +163,7 @@ class Settings(BaseSettings):
         default=31, ge=1, le=366, description="dates that the Spark engine replays as one job"
     )
     made_up_data: bool = Field(
-        default=False, description="whether reports say that their data is made up; the demo sets it"
+        default=False, description="whether reports show the banner for made-up data; the demo sets it"
     )
     report_dir: Path | None = Field(default=None, description="folder that also gets a copy of each report")
     dbt_project_dir: Path = Field(
@@ -154,19 +176,19 @@ class Settings(BaseSettings):
     # where tasks run: docs/deploy.md
     queue_fetch: str | None = Field(default=None, description="Celery queue of the tasks that call Spotify")
     queue_load: str | None = Field(
-        default=None, description="the same of those that validate, load and replay"
+        default=None, description="the same for tasks that validate, load and replay"
     )
-    queue_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
+    queue_dbt: str | None = Field(default=None, description="the same for all tasks of spotify_transform")
     pool_fetch: str | None = Field(default=None, description="Airflow pool of the tasks that call Spotify")
     pool_load: str | None = Field(
-        default=None, description="the same of those that validate, load and replay"
+        default=None, description="the same for tasks that validate, load and replay"
     )
-    pool_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
+    pool_dbt: str | None = Field(default=None, description="the same for all tasks of spotify_transform")
     executor_fetch: str | None = Field(default=None, description="executor of the tasks that call Spotify")
     executor_load: str | None = Field(
-        default=None, description="the same of those that validate, load and replay"
+        default=None, description="the same for tasks that validate, load and replay"
     )
-    executor_dbt: str | None = Field(default=None, description="the same of all tasks of spotify_transform")
+    executor_dbt: str | None = Field(default=None, description="the same for all tasks of spotify_transform")
 
     @field_validator("call_budget")
     @classmethod

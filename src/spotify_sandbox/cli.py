@@ -31,18 +31,16 @@ _USERS, _PLAYBACK = "Users and logins", "Recorded responses"
 def serve(  # noqa: PLR0917  typer passes by name
     host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER)] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", rich_help_panel=_SERVER)
+        int, typer.Option(help="Port to listen on; 0 chooses a free one.", rich_help_panel=_SERVER)
     ] = 8089,
     clock: Annotated[
         str | None,
-        typer.Option(help="Moment to start at, ISO 8601; default: now.", rich_help_panel=_SERVER),
+        typer.Option(help="Start time of the clock, ISO 8601; default: now.", rich_help_panel=_SERVER),
     ] = None,
     access_log: Annotated[
-        bool, typer.Option(help="Log each request to the standard error.", rich_help_panel=_SERVER)
+        bool, typer.Option(help="Log each request on standard error.", rich_help_panel=_SERVER)
     ] = True,
-    mode: Annotated[
-        Mode, typer.Option(help="Class of app to play the API for.", rich_help_panel=_APP)
-    ] = Mode.DEVELOPMENT,
+    mode: Annotated[Mode, typer.Option(help="Class of app.", rich_help_panel=_APP)] = Mode.DEVELOPMENT,
     client_id: Annotated[
         str, typer.Option(help="The app's client id.", rich_help_panel=_APP)
     ] = DEFAULT_CLIENT_ID,
@@ -62,10 +60,10 @@ def serve(  # noqa: PLR0917  typer passes by name
     size: Annotated[
         int, typer.Option(min=1, help="Approximate number of tracks.", rich_help_panel=_CATALOG)
     ] = 2000,
-    users: Annotated[int, typer.Option(min=0, help="Users who can log in.", rich_help_panel=_USERS)] = 3,
+    users: Annotated[int, typer.Option(min=0, help="Number of users.", rich_help_panel=_USERS)] = 3,
     auto_approve: Annotated[
         str | None,
-        typer.Option(metavar="USER", help="Agree for this user, without a page.", rich_help_panel=_USERS),
+        typer.Option(metavar="USER", help="Agree to every login as this user.", rich_help_panel=_USERS),
     ] = None,
     refresh_token: Annotated[
         str | None,
@@ -85,7 +83,7 @@ def serve(  # noqa: PLR0917  typer passes by name
         Path | None, typer.Option(help="Folder of recorded responses to serve.", rich_help_panel=_PLAYBACK)
     ] = None,
     playback_links: Annotated[
-        Links, typer.Option(help="Links in recorded bodies.", rich_help_panel=_PLAYBACK)
+        Links, typer.Option(help="How to serve links in recorded bodies.", rich_help_panel=_PLAYBACK)
     ] = Links.REWRITE,
     playback_miss: Annotated[
         Miss, typer.Option(help="Response to a request without a recording.", rich_help_panel=_PLAYBACK)

@@ -28,7 +28,7 @@ from spotify_pipeline.spotify.login import WARNING_DAYS, Login
 from spotify_pipeline.spotify.login_store import FileLoginStore
 from spotify_pipeline.spotify.transport import Transport
 
-app = typer.Typer(no_args_is_help=True, help="Logins of Spotify users.")
+app = typer.Typer(no_args_is_help=True, help="Log a Spotify user in, and show the login.")
 
 UserOption = Annotated[
     str | None,
@@ -40,7 +40,7 @@ UserOption = Annotated[
 ]
 FileOption = Annotated[
     Path | None,
-    typer.Option("--file", help="Default: the setting SPOTIFY_PIPELINE_LOGIN_FILE, with the name."),
+    typer.Option("--file", help="File of the login. Default: SPOTIFY_PIPELINE_LOGIN_FILE, with the name."),
 ]
 
 
@@ -54,11 +54,11 @@ def login(
     ] = 8888,
     browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the address.")] = True,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="Ask for this scope alone; may be repeated. Default: all.")
+        list[Scope] | None, typer.Option(help="Request only this scope; can be repeated. Default: all.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
 ) -> None:
-    """Log a user in through the browser. The app is the one of connection spotify_api."""
+    """Log a user in through the browser, with the app of connection spotify_api."""
     with report_errors():
         settings = Settings.load()
         api = connections.from_environment(connections.SPOTIFY_API)
@@ -88,7 +88,7 @@ def login(
 
 @app.command()
 def status(user: UserOption = None, file: FileOption = None) -> None:
-    """Show the login, its scopes and the days that are left; exit with 1 when it has ended."""
+    """Show the login, its scopes and the days that are left. The exit status is 1 if the login has ended."""
     with report_errors():
         found = _store(user, file).read()
         left = found.days_left(datetime.now(UTC).date())
@@ -106,11 +106,11 @@ def status(user: UserOption = None, file: FileOption = None) -> None:
 def connection(
     user: UserOption = None,
     file: FileOption = None,
-    keep: Annotated[bool, typer.Option(help="Keep the login here too.")] = False,
+    keep: Annotated[bool, typer.Option(help="Keep the login on this machine too.")] = False,
 ) -> None:
-    """Print the login as the variable of its connection in Airflow, which is a secret, and forget it here.
+    """Print the login as the variable of its connection in Airflow, a secret, and delete it here.
 
-    Only one place may keep a login: the first of two holders to refresh it can lock the other out.
+    Only one place may keep a login: with two, a refresh in one place can make the login invalid in the other.
     """
     with report_errors():
         store = _store(user, file)
@@ -124,16 +124,16 @@ def connection(
 
 @app.command()
 def key() -> None:
-    """Make an account key and print it as connection spotify_account_key, which is a secret.
+    """Make an account key and print it as connection spotify_account_key, a secret.
 
-    An installation has one, made once. Users are stored by a hash that only this key gives.
+    Make one key for each installation, once. Users are stored by a hash that only this key can compute.
     """
     typer.echo(AccountKey.new().to_connection())
 
 
 @app.command()
 def logout(user: UserOption = None, file: FileOption = None) -> None:
-    """Remove the login from this machine; the user removes the app's access at Spotify."""
+    """Delete the login from this machine. The app keeps its access until the user removes it at Spotify."""
     with report_errors():
         store = _store(user, file)
         with store.locked():

@@ -24,7 +24,7 @@ _INSTALL = "use that of a machine that has the client programs of Postgres"
 
 
 def backup(folder: Folder) -> None:
-    """Save the warehouse into a new folder. Loads and readers go on meanwhile.
+    """Save the warehouse in a new folder. Loads and readers continue meanwhile.
 
     The object store is not saved: see docs/backup.md.
     """
@@ -35,7 +35,7 @@ def backup(folder: Folder) -> None:
 
 
 def restore(folder: Folder) -> None:
-    """Bring a backup into a warehouse that was bootstrapped and is empty, and repeat later erasures."""
+    """Restore a backup into a warehouse that is bootstrapped and empty, and repeat later erasures."""
     with report_errors():
         runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)
         owner, dbt = runtime.lookup(WAREHOUSE_OWNER), runtime.lookup(WAREHOUSE_DBT)

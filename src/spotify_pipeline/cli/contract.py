@@ -21,13 +21,13 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.field_profiles import drift as read_drift
 
-app = typer.Typer(no_args_is_help=True, help="The contract's rules, and how Spotify drifts from them.")
+app = typer.Typer(no_args_is_help=True, help="Show the rules of the contract and drift of the API.")
 _WIDE = 240
 
 
 @app.command("rules")
 def rules_(
-    kind: Annotated[str | None, typer.Argument(help="track, album, play …; all kinds without it.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="track, album, play … Default: all kinds.")] = None,
     as_json: Json = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the tables of docs/reason-codes.md instead.")
@@ -50,7 +50,7 @@ def rules_(
 
 @app.command()
 def drift(
-    partition: Annotated[str | None, typer.Argument(help="One date, YYYY-MM-DD; all without it.")] = None,
+    partition: Annotated[str | None, typer.Argument(help="One date, YYYY-MM-DD. Default: all.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show fields that the contract does not describe, and fields that are gone since the run before."""

@@ -31,12 +31,12 @@ class Way(StrEnum):
 def doctor(
     way: Annotated[
         Way | None,
-        typer.Argument(help="Way of running to check; default: those that this machine is set up for."),
+        typer.Argument(help="Way of running to check. Default: each way that this machine is set up for."),
     ] = None,
     project: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project.")] = PROJECT_ROOT,
     as_json: Json = False,
 ) -> None:
-    """Find what would keep the pipeline from running. The exit status is 1 if something is wrong."""
+    """Find problems that would prevent a run. The exit status is 1 if there are any."""
     chosen = [way] if way else list(likely_ways())
     findings = list(chain.from_iterable(examine(each, project) for each in chosen))
     if as_json:

@@ -14,7 +14,7 @@ from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.store import Lake
 
-app = typer.Typer(no_args_is_help=True, help="The object store: raw, validated, quarantine, reports.")
+app = typer.Typer(no_args_is_help=True, help="Create the bucket of the object store, and count objects.")
 ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 
 
@@ -29,9 +29,7 @@ def init() -> None:
 
 @app.command()
 def count(
-    partition: Annotated[
-        str | None, typer.Argument(help="One date, YYYY-MM-DD; all of them without it.")
-    ] = None,
+    partition: Annotated[str | None, typer.Argument(help="One date, YYYY-MM-DD. Default: all.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the number of objects in each zone."""

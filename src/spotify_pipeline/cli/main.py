@@ -14,8 +14,7 @@ from spotify_pipeline import __version__
 from spotify_pipeline.cli.output import set_verbosity
 
 EXIT_CODES = (
-    "Exit status: 0 success; 1 an error, or something is wrong that the command looks for; "
-    "2 wrong arguments; 130 interrupted."
+    "Exit status: 0 success; 1 an error, or the command found a problem; 2 wrong arguments; 130 interrupted."
 )
 # set by the shell when it asks for completions
 COMPLETION_VARIABLE = "_SPOTIFY_PIPELINE_COMPLETE"
@@ -30,10 +29,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "status",
         "Show the services of the stack and the newest partitions.",
     ),
-    "psql": ("spotify_pipeline.cli.psql", "psql", "Open psql on the warehouse, as the role that only reads."),
+    "psql": ("spotify_pipeline.cli.psql", "psql", "Open psql on the warehouse, as the read-only role."),
     "report": ("spotify_pipeline.cli.report", "report", "Save the page of a day or of a week as a file."),
     "dbt": ("spotify_pipeline.cli.dbt", "dbt", "Run dbt against the running stack's warehouse."),
-    "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Find what would keep the pipeline from running."),
+    "doctor": ("spotify_pipeline.cli.doctor", "doctor", "Find problems that would prevent a run."),
     "alerts": ("spotify_pipeline.cli.alerts", "alerts", "Show the alerts that were sent."),
     "sandbox": ("spotify_sandbox.cli", "serve", "Serve a stand-in for the Spotify Web API."),
     "validate": (
@@ -53,16 +52,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "auth": ("spotify_pipeline.cli.auth", "app", "Log a Spotify user in, and show the login."),
     "sources": ("spotify_pipeline.cli.sources", "app", "Check sources.yml."),
-    "lake": ("spotify_pipeline.cli.lake", "app", "Create the bucket of the object store, count objects."),
-    "replay": ("spotify_pipeline.cli.replay", "replay", "Load stored raw responses again, without Spotify."),
+    "lake": ("spotify_pipeline.cli.lake", "app", "Create the bucket of the object store, and count objects."),
+    "replay": (
+        "spotify_pipeline.cli.replay",
+        "replay",
+        "Load stored responses again, without a call to Spotify.",
+    ),
     "maintenance": (
         "spotify_pipeline.cli.maintenance",
         "maintenance",
-        "Remove data that is past its retention.",
+        "Delete data that is older than its retention.",
     ),
     "erase-user": ("spotify_pipeline.cli.maintenance", "erase", "Remove all data of a user."),
-    "backup": ("spotify_pipeline.cli.backup", "backup", "Save the warehouse into a folder."),
-    "restore": ("spotify_pipeline.cli.backup", "restore", "Bring a backup into an empty warehouse."),
+    "backup": ("spotify_pipeline.cli.backup", "backup", "Save the warehouse in a folder."),
+    "restore": ("spotify_pipeline.cli.backup", "restore", "Restore a backup into an empty warehouse."),
     "warehouse": (
         "spotify_pipeline.cli.warehouse",
         "app",
@@ -116,7 +119,7 @@ def _show_version(wanted: bool) -> None:
 def _options(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print log lines of the pipeline on stderr as well.")
+        bool, typer.Option("--verbose", "-v", help="Also print log lines of the pipeline, on stderr.")
     ] = False,
     _version: Annotated[
         bool,
@@ -124,7 +127,7 @@ def _options(
     ] = False,
 ) -> None:
     if quiet and verbose:
-        raise typer.BadParameter("--quiet and --verbose exclude each other")
+        raise typer.BadParameter("--quiet and --verbose cannot be used together")
     set_verbosity(quiet=quiet, verbose=verbose)
 
 

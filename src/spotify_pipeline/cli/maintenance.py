@@ -23,7 +23,7 @@ from spotify_pipeline.stages.users import login_store
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.erasures import Receipt, receipts
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")]
 
 
 def maintenance(
@@ -33,11 +33,11 @@ def maintenance(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
-            help="Date to count ages from; default: Spotify's own date.",
+            help="Date from which ages are counted; default: Spotify's current date.",
         ),
     ] = None,
 ) -> None:
-    """Remove what is older than the settings SPOTIFY_PIPELINE_RETAIN_… allow, and vacuum the warehouse."""
+    """Delete data that is older than SPOTIFY_PIPELINE_RETAIN_… allows, and vacuum the warehouse."""
     with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         day = as_of.date() if as_of else date_of_spotify(runtime)
@@ -52,21 +52,21 @@ def maintenance(
 def erase(
     user: Annotated[str | None, typer.Argument(metavar="HASH", help="Hash of the user.")] = None,
     *,
-    me: Annotated[bool, typer.Option("--me", help="The user who is logged in here.")] = False,
+    me: Annotated[bool, typer.Option("--me", help="The user who is logged in on this machine.")] = False,
     name: Annotated[
         str | None, typer.Option("--user", metavar="NAME", help="The user of connection spotify_user_NAME.")
     ] = None,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    show: Annotated[bool, typer.Option("--receipts", help="Only show what was erased so far.")] = False,
+    show: Annotated[bool, typer.Option("--receipts", help="Only show the earlier erasures.")] = False,
     again: Annotated[
         bool,
-        typer.Option("--apply-receipts", help="Repeat the erasures that a restored warehouse has forgotten."),
+        typer.Option("--apply-receipts", help="After a restore, repeat the later erasures."),
     ] = False,
 ) -> None:
-    """Remove all that derives from a user's account, everywhere, and keep a receipt of counts.
+    """Delete all data that derives from a user's account, and keep a receipt of counts.
 
-    This cannot be undone. Remove the user's connection yourself; until then no run reads with it.
+    This cannot be undone. Delete the user's connection yourself; no run uses it after the erasure.
     """
     with report_errors():
         runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)

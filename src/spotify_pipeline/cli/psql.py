@@ -26,15 +26,15 @@ def psql(
         list[str] | None, typer.Argument(help='Arguments of psql: -- -c "SELECT * FROM dim_artist LIMIT 5"')
     ] = None,
     url: Annotated[
-        bool, typer.Option("--url", help="Print the URL, which holds the password, and do not open psql.")
+        bool, typer.Option("--url", help="Print the URL, which contains the password, and do not open psql.")
     ] = False,
 ) -> None:
-    """Open psql on the warehouse that warehouse_reader names, else on that of the running stack.
+    """Open psql on the warehouse of connection warehouse_reader, or else of the running stack.
 
     The exit status is that of psql. Tables of the schemas marts and ops need no schema name.
 
     All statements of -c, -f and standard input read one publication. In a session, :pin begins a transaction
-    that does, and shows which one.
+    that reads one publication, and shows which one.
     """
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)

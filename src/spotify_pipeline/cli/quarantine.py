@@ -25,14 +25,14 @@ from spotify_pipeline.warehouse import quarantine as records
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.quarantine import Filters, Quarantined
 
-app = typer.Typer(no_args_is_help=True, help="Records that broke the contract.")
+app = typer.Typer(no_args_is_help=True, help="List, show and replay records that broke the contract.")
 _WIDE = 240
 _BYTES_SHOWN = 2000
 
-Partition = Annotated[str | None, typer.Option(help="Newest date on which it was seen, YYYY-MM-DD.")]
+Partition = Annotated[str | None, typer.Option(help="Newest date on which the record was seen, YYYY-MM-DD.")]
 Source = Annotated[str | None, typer.Option(help="Name in sources.yml.")]
 Kind = Annotated[str | None, typer.Option(help="track, album, artist, playlist, play, response …")]
-Reason = Annotated[str | None, typer.Option(help="Reason code, or its beginning: track.duration_ms.")]
+Reason = Annotated[str | None, typer.Option(help="Reason code, or its beginning, such as track.duration_ms.")]
 
 
 @app.command("list")
@@ -42,8 +42,8 @@ def list_(
     source: Source = None,
     kind: Kind = None,
     reason: Reason = None,
-    resolved: Annotated[bool, typer.Option("--all", help="Those that pass by now as well.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = 50,
+    resolved: Annotated[bool, typer.Option("--all", help="Also show records that pass now.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Greatest number of records to show.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show quarantined records, newest first."""
@@ -67,7 +67,7 @@ def show(
     record: Annotated[str, typer.Argument(help="Id of `quarantine list`, or its beginning.")],
     as_json: Json = False,
 ) -> None:
-    """Show one record: why it was refused, where it came from, and the record itself as Spotify sent it."""
+    """Show one record as Spotify sent it, the reason for its rejection, and its origin."""
     runtime = _runtime()
     with report_errors():
         with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
@@ -97,10 +97,10 @@ def replay(
     reason: Reason = None,
     as_json: Json = False,
 ) -> None:
-    """Validate the stored responses with today's schemas and load what passes; Spotify is not called.
+    """Validate stored responses with today's schemas and load records that pass, without calling Spotify.
 
-    The sources of the chosen records are replayed whole, on every date on which a record was refused. Marts
-    follow with the next run of spotify_transform.
+    The complete sources of the chosen records are replayed, on every date on which a record was rejected. The
+    next run of spotify_transform updates the marts.
     """
     with report_errors():
         runtime = _runtime()

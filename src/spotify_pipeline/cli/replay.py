@@ -81,25 +81,28 @@ def replay(
     last: Annotated[datetime, typer.Option("--to", help="Last date, included.", **_DATE)],
     *,
     source: Annotated[
-        list[str] | None, typer.Option(help="Only this source; may be repeated. Default: all.")
+        list[str] | None, typer.Option(help="Only this source; can be repeated. Default: all.")
     ] = None,
     workers: Annotated[
         int,
         typer.Option(
-            min=1, max=64, show_default="one a core, 4 at most", help="Dates at a time (local engine)."
+            min=1,
+            max=64,
+            show_default="one per core, at most 4",
+            help="Dates at the same time (local engine).",
         ),
     ] = min(4, os.cpu_count() or 1),
-    engine: Annotated[Engine, typer.Option(help="Spark is for long ranges: `make spark`, and Java 17.")] = (
-        Engine.LOCAL
-    ),
+    engine: Annotated[
+        Engine, typer.Option(help="spark, for long ranges, needs `make spark` and Java 17.")
+    ] = Engine.LOCAL,
     master: Annotated[
         str | None, typer.Option(help="Where Spark runs, such as local[2] or spark://host:7077.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Load the stored raw of a range of dates again, with today's schemas and code; Spotify is not asked.
+    """Load the stored raw of a range of dates again, with today's schemas and code, without calling Spotify.
 
-    The marts follow with the next run of spotify_transform; the DAG spotify_replay starts it by itself.
+    The next run of spotify_transform updates the marts; the DAG spotify_replay starts such a run by itself.
     """
     with report_errors():
         run_id = f"command-line replay {uuid.uuid4().hex[:8]}"

@@ -16,13 +16,13 @@ from spotify_pipeline.sources.loader import load_sources
 from spotify_pipeline.sources.readable import warnings
 from spotify_pipeline.spotify.endpoints import AppClass
 
-app = typer.Typer(no_args_is_help=True, help="What is fetched: sources.yml.")
+app = typer.Typer(no_args_is_help=True, help="Check sources.yml.")
 
 
 @app.command()
 def check(
     file: Annotated[
-        Path | None, typer.Argument(help="Default: the setting SPOTIFY_PIPELINE_SOURCES.")
+        Path | None, typer.Argument(help="File to check. Default: the setting SPOTIFY_PIPELINE_SOURCES.")
     ] = None,
     app_class: Annotated[AppClass, typer.Option(help="Class of the Spotify app.")] = AppClass.DEVELOPMENT,
     as_json: Json = False,

@@ -45,13 +45,13 @@ def up(
     mode: Annotated[str | None, typer.Option(help="Class of app: development or extended.")] = None,
     catalog: CatalogOption = None,
     sources: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="sources.yml to use.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="List of sources to use.")
     ] = None,
     store: StoreOption = None,
 ) -> None:
     """Start the embedded stack, or print its addresses if it is running.
 
-    With connection spotify_api in the environment, it fetches with your own app into a folder of its own.
+    With connection spotify_api in the environment, it uses your own app and the folder build/own.
     """
     with report_errors():
         airflow_environment.isolate()
@@ -78,7 +78,7 @@ def down() -> None:
 
 
 def reset(
-    own: Annotated[bool, typer.Option("--own", help="That of your own app, not that of the demo.")] = False,
+    own: Annotated[bool, typer.Option("--own", help="The stack of your own app, not of the demo.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop the embedded stack and delete all its data, so that the next start begins from nothing."""

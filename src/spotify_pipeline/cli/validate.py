@@ -25,7 +25,7 @@ _LINES = {".jsonl", ".ndjson"}
 def validate(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Responses of the Web API as JSON; .jsonl: one a line; -: standard input."),
+        typer.Argument(help="Responses of the Web API as JSON; .jsonl: one per line; -: standard input."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     strict: Annotated[

@@ -16,7 +16,7 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 from spotify_pipeline.warehouse.load_log import highest_load_seq
 
-app = typer.Typer(no_args_is_help=True, help="Roles and migrations of the warehouse.")
+app = typer.Typer(no_args_is_help=True, help="Create roles and run migrations of the warehouse.")
 
 _ROLE_CONNECTIONS = {
     roles.OWNER: connections.WAREHOUSE_OWNER,
@@ -33,7 +33,7 @@ def bootstrap(
         typer.Option(
             envvar="SPOTIFY_PIPELINE_WAREHOUSE_ADMIN_URL",
             show_envvar=True,
-            help="URL of an administrator (CREATEROLE, CREATEDB); as a variable it is in no process list.",
+            help="URL of an administrator (CREATEROLE, CREATEDB). In the variable, no process list shows it.",
         ),
     ],
 ) -> None:
@@ -57,7 +57,7 @@ def migrate() -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the schema revision and the newest load; exit 1 when a migration is due."""
+    """Show the schema revision and the newest load. The exit status is 1 if a migration is due."""
     with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_INGEST)
         with naming_the_server(info), connect(info) as conn:
