@@ -27,7 +27,7 @@ replay changed within the last day is left for the next run. Raw that was never 
 
 @dag(
     dag_id="spotify_maintenance",
-    description="Deletes data that is older than its retention, and vacuums the warehouse, once a week",
+    description="Deletes data older than its retention and vacuums the warehouse, weekly",
     schedule="30 3 * * 0",
     start_date=START_DATE,
     catchup=False,

@@ -196,7 +196,7 @@ class Settings(BaseSettings):
         known = {TOTAL, *(bucket.value for bucket in Bucket)}
         for name, calls in value.items():
             if name not in known:
-                raise ValueError(f"{name!r} is no bucket; allowed: {', '.join(sorted(known))}")
+                raise ValueError(f"{name!r} is not a bucket; allowed: {', '.join(sorted(known))}")
             if calls < 0:
                 raise ValueError(f"{name!r} is below 0")
         return value
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
             if getattr(self, name) < self.retain_raw_days:
                 raise ValueError(
                     f"{PREFIX}{name.upper()} is below {PREFIX}RETAIN_RAW_DAYS: a replay of old raw would "
-                    "bring back what was removed; raise the one or lower the other"
+                    "bring deleted data back; raise the first or lower the second"
                 )
         return self
 

@@ -108,7 +108,7 @@ class Fault:
             try:
                 re.compile(getattr(fault, name))
             except re.error as error:
-                raise ValueError(f"{name} is no regular expression: {error}") from error
+                raise ValueError(f"{name} is not a regular expression: {error}") from error
         return fault
 
     def takes(self, method: str, target: str) -> bool:

@@ -147,7 +147,7 @@ def _entry(index: Path, number: int, entry: Any) -> Recording:
         raise invalid("file must be a path relative to the folder")
     status = entry.get("status", 200)
     if not isinstance(status, int) or not 200 <= status <= 599:
-        raise invalid(f"status {status!r} is no HTTP status from 200 to 599")
+        raise invalid(f"status {status!r} is not an HTTP status from 200 to 599")
     for key in ("query", "headers"):
         if not isinstance(entry.get(key, {}), dict):
             raise invalid(f"{key} must be an object")

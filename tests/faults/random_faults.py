@@ -41,12 +41,12 @@ _TOXICS = {
 LONG_SECONDS = 1200
 # kind -> what the error must say, and the task of the same source that is cleared after the mending
 WAYS_OUT: dict[Kind, tuple[str, str]] = {
-    Kind.RAW_LOST: (r"is absent: clear the fetch task", "fetch"),
+    Kind.RAW_LOST: (r"is missing: clear the fetch task", "fetch"),
     Kind.RAW_CORRUPT: (r"differs from its manifest: delete the object and the manifest", "fetch"),
     Kind.MANIFEST_LOST: (r"no manifest.*clear its fetch task", "fetch"),
     Kind.VALIDATED_LOST: (r"clear (its|the) validate task", "validate"),
     Kind.VALIDATED_CORRUPT: (r"clear (its|the) validate task", "validate"),
-    Kind.SELECTION_CORRUPT: (r"delete it, and the queue is asked again", "fetch"),
+    Kind.SELECTION_CORRUPT: (r"delete it, and the ids are taken from the queue again", "fetch"),
 }
 
 

@@ -51,7 +51,7 @@ def test_every_setting_has_a_description() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ('{"GET /x": 5}', "'GET /x' is no bucket; allowed: GET /albums/{id}"),
+        ('{"GET /x": 5}', "'GET /x' is not a bucket; allowed: GET /albums/{id}"),
         ('{"total": -1}', "'total' is below 0"),
         ("many", 'cannot be read: error parsing value for field "call_budget"'),
     ],

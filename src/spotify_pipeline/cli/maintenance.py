@@ -82,7 +82,7 @@ def erase(
             return
         if (user is not None) + (name is not None) + me != 1:
             raise ConfigurationError(
-                "name one user: by hash, with --user, or with --me who is logged in here"
+                "name one user: by hash, by --user, or by --me for the user who is logged in here"
             )
         user_hash = _logged_in(runtime, name) if user is None else user
         require_hash(user_hash)

@@ -58,7 +58,7 @@ def _wanted(lake: Lake, when: str | None, user: str | None) -> tuple[str, str]:
         key = week_page_key(monday, user)
         return key, key.rpartition("/")[2]
     if user is not None:
-        raise ConfigurationError("a listener has pages of weeks only: name a week, for example 2026-W47")
+        raise ConfigurationError("a listener has pages of weeks only: give a week, for example 2026-W47")
     partition = keys.parse_partition(when) if when is not None else _newest(lake)
     return keys.report_key(partition), f"report-{partition}.html"
 
@@ -75,7 +75,7 @@ def monday_of(text: str) -> date | None:
     try:
         return date.fromisocalendar(int(found[1]), int(found[2]), 1)
     except ValueError:
-        raise ConfigurationError(f"'{text}' is no week of the calendar") from None
+        raise ConfigurationError(f"'{text}' is not a week of the calendar") from None
 
 
 def _newest(lake: Lake) -> date:

@@ -73,7 +73,8 @@ def survey_file(path: Path) -> Survey:
         raise UnreadableFile(f"{path} does not fit into memory: split it") from None
     except ValueError as error:
         raise UnreadableFile(
-            f"{_name(path)} holds no JSON ({str(error)[:200]}): give the whole body of a response, in UTF-8"
+            f"{_name(path)} does not contain JSON ({str(error)[:200]}): give the complete body of a "
+            "response, in UTF-8"
         ) from None
     return survey
 

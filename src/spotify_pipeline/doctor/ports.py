@@ -63,7 +63,7 @@ def check_ports(project: Path, environ: Mapping[str, str] | None = None) -> Find
         name, chosen = match["name"], given.get(match["name"]) or match["default"]
         what = name.removeprefix("SPOTIFY_").removesuffix("_PORT").lower().replace("_", " ")
         if not chosen.isdigit() or not 0 < int(chosen) < 65_536:
-            yield Finding(f"port of the {what}", f"{name}='{chosen}' is no port: give a number up to 65535")
+            yield Finding(f"port of the {what}", f"{name}='{chosen}' is not a port: give 1 to 65535")
         else:
             yield _finding(int(chosen), f"the {what}", f"another one as {name}", own)
 

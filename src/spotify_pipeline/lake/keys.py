@@ -41,7 +41,9 @@ def parse_partition(text: str | None) -> date:
             return date.fromisoformat(text)
         except ValueError:
             pass  # a day that no month has: the error below says so
-    raise ConfigurationError(f"partition key {text!r} is no date: trigger the run with a key like 2026-11-22")
+    raise ConfigurationError(
+        f"partition key {text!r} is not a date: trigger the run with a key such as 2026-11-22"
+    )
 
 
 def parse_instant(text: str) -> datetime:

@@ -166,7 +166,7 @@ def read_raw(lake: Lake, raw: RawObject) -> bytes:
     stored = lake.find(raw.key)
     if stored is None:
         raise DamagedObject(
-            f"object '{raw.key}' of its manifest is absent: clear the fetch task, which fetches it again "
+            f"object '{raw.key}' of its manifest is missing: clear the fetch task, which fetches it again "
             "while the date is its own"
         )
     data = stored.data

@@ -58,8 +58,8 @@ class Lake:
         port = info.port or (443 if secure else 9000)
         if "/" in self.bucket:
             raise ConfigurationError(
-                f"schema '{self.bucket}' of connection '{info.conn_id}' is no bucket: name the bucket alone, "
-                "without a folder"
+                f"schema '{self.bucket}' of connection '{info.conn_id}' is not a bucket: give the "
+                "bucket's name, without a folder"
             )
         self.address = f"{'https' if secure else 'http'}://{host}:{port}"
         self._conn_id = info.conn_id
@@ -92,8 +92,9 @@ class Lake:
         except urllib3.exceptions.MaxRetryError as error:
             if isinstance(error.reason, urllib3.exceptions.SSLError):
                 raise ConfigurationError(
-                    f"the object store at {self.address} cannot prove who it is ({error.reason}): name the "
-                    f"file of its authority as ca_file in the extra of connection '{self._conn_id}'"
+                    f"the certificate of the object store at {self.address} cannot be verified "
+                    f"({error.reason}): name the file of its authority as ca_file in the extra of connection "
+                    f"'{self._conn_id}'"
                 ) from error
             raise self._unavailable(error) from error
         except (urllib3.exceptions.HTTPError, ServerError, InvalidResponseError, OSError) as error:
@@ -238,7 +239,7 @@ class Lake:
                 response.close()
                 response.release_conn()
         if sha256 is not None and digest.hexdigest() != sha256:
-            raise DamagedObject(f"object '{key}' is not the one that was written")
+            raise DamagedObject(f"object '{key}' has another content than was written")
 
     def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix, sorted."""
@@ -314,8 +315,8 @@ def _host(info: ConnectionInfo) -> str:
         pass
     if "://" in host or "/" in host or ":" in host:
         raise ConfigurationError(
-            f"host '{host.rpartition('@')[2]}' of connection '{info.conn_id}' is more than a name: give the "
-            "name alone as host, the port as port, and true as secure in the extra for https"
+            f"host '{host.rpartition('@')[2]}' of connection '{info.conn_id}' is not just a name: give the "
+            "name as host, the port as port, and true as secure in the extra for https"
         )
     return host
 
@@ -339,7 +340,7 @@ def _authorities(info: ConnectionInfo) -> str | None:
         return None
     if not Path(named).is_file():
         raise ConfigurationError(
-            f"connection '{info.conn_id}' names ca_file '{named}', which is no file: mount it, or correct "
+            f"connection '{info.conn_id}' names ca_file '{named}', which is not a file: mount it, or correct "
             "the path"
         )
     return str(named)

@@ -116,7 +116,7 @@ def read_whole(lake: Lake, key: str, digest: str) -> bytes:
 
 def _damaged(key: str, why: object) -> DamagedObject:
     return DamagedObject(
-        f"'{key}' is not as its validation wrote it ({why}): clear the validate task, which writes it anew"
+        f"'{key}' has changed since its validation ({why}): clear the validate task, which writes it again"
     )
 
 

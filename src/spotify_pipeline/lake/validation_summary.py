@@ -73,7 +73,7 @@ def read_summary(lake: Lake, partition: date, source: str, user: str | None = No
     key = keys.summary_key(partition, source, user)
     stored = lake.find(key)
     if stored is None:
-        raise DamagedObject(f"'{key}' is absent: clear the validate task, which writes it anew")
+        raise DamagedObject(f"'{key}' is absent: clear the validate task, which writes it again")
     try:
         fields = orjson.loads(stored.data)
         fields["partition"] = date.fromisoformat(fields["partition"])

@@ -29,7 +29,7 @@ def parse_week(text: str | None) -> date:
         if monday and monday.isoweekday() == 1 and found[2] in {None, f"{monday.isocalendar().week:02d}"}:
             return monday
     raise ConfigurationError(
-        f"partition key {text!r} is no week: trigger the run with the key of a Monday, like 2026-11-16 (W47)"
+        f"partition key {text!r} is not a week: trigger the run with a Monday's key, like 2026-11-16 (W47)"
     )
 
 

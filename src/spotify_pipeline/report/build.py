@@ -60,7 +60,7 @@ def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.C
         psycopg.errors.InvalidSchemaName,
     ) as error:
         raise SchemaVersionError(
-            f"the warehouse has not what the report reads ({error.diag.message_primary}): "
+            f"the warehouse does not have the tables that the report reads ({error.diag.message_primary}): "
             f"run spotify_transform for {wanted} first"
         ) from error
 

@@ -26,7 +26,7 @@ def normalise_id(text: str, kind: str) -> str:
         raise ValueError(f"{text!r} is the address of {_a(named)}, but this source lists ids of kind {kind}")
     if not ID_PATTERN.fullmatch(bare):
         raise ValueError(
-            f"{text!r} is no Spotify {kind} id; allowed: 22 letters and digits, spotify:{kind}:ID, or "
+            f"{text!r} is not a Spotify {kind} id; allowed: 22 letters and digits, spotify:{kind}:ID, or "
             f"https://open.spotify.com/{kind}/ID"
         )
     return bare

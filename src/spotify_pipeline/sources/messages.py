@@ -39,7 +39,7 @@ def describe(error: ValidationError) -> tuple[Pointer, str]:
     if keyword == "additionalProperties":
         allowed = sorted(schema["properties"])
         unknown = next(key for key in value if key not in allowed)
-        return (*pointer, unknown), f"{_shown(unknown)} is no key here; allowed: {_list(allowed)}"
+        return (*pointer, unknown), f"{_shown(unknown)} is not a key here; allowed: {_list(allowed)}"
     if keyword == "uniqueItems":
         index = next(index for index, item in enumerate(value) if item in value[:index])
         return (*pointer, index), f"{_shown(value[index])} is listed twice in {_name(pointer)}: keep one"

@@ -166,8 +166,8 @@ class CallbackServer:
         callback = found[0]
         if "code" not in callback:
             raise AuthenticationError(
-                f"Spotify did not log in ({callback.get('error', 'no code')[:80]!r}): run the command once "
-                "more and agree to what it asks for"
+                f"Spotify did not log in ({callback.get('error', 'no code')[:80]!r}): run the command "
+                "again and agree to the requested access"
             )
         return callback["code"]
 

@@ -191,7 +191,7 @@ class SpotifyClient:
             ConfigurationError: The response has no usable Date, or is larger than allowed.
         """
         if not is_plain_path(path):
-            raise RequestRefused(f"{path!r} is no path of the Web API: it is not requested")
+            raise RequestRefused(f"{path!r} is not a path of the Web API: it is not requested")
         pairs = tuple(sorted(params.items() if isinstance(params, Mapping) else params))
         bucket = bucket_of("GET", path)
         waits = refusals = 0
@@ -292,7 +292,7 @@ def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
         usable = False
     if not usable or parts.username or parts.query or parts.fragment:
         raise ConfigurationError(
-            f"connection '{connection.conn_id}' has an {name} that is no plain http(s) address: "
+            f"connection '{connection.conn_id}' has an {name} that is not a plain http(s) address: "
             f"the usual one is {default}"
         )
     allowed = str(connection.extra.get("allow_http", "")).lower() == "true"

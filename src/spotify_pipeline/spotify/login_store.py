@@ -77,7 +77,7 @@ class FileState:
         except OSError as error:
             raise ConfigurationError(
                 f"{self.path} cannot be written ({error.strerror}): set SPOTIFY_PIPELINE_LOGIN_FILE to "
-                "a place of your own"
+                "a file that you can write"
             ) from None
 
     def remove(self) -> bool:

@@ -114,7 +114,7 @@ def _read_list(
             raise _TotalChanged(f"its total changed ({', '.join(map(str, sorted(pages.totals)))})")
     fault = pages.fault(most)
     if fault is not None:
-        raise ContradictedList(f"the list {first.target} may not be whole: {fault}")
+        raise ContradictedList(f"the list {first.target} may not be complete: {fault}")
 
 
 def _pages(
@@ -134,7 +134,7 @@ def _pages(
     empty_before, most_pages = False, PAGES_MAX
     while request is not None:
         if request in seen:
-            raise UnreadableResponse(f"the pages of {first.path} lead in a circle to {request.target}")
+            raise UnreadableResponse(f"the pages of {first.path} form a loop at {request.target}")
         if len(seen) >= most_pages:
             raise UnreadableResponse(f"the pages of {first.path} have no end: {len(seen)} were read")
         seen.add(request)

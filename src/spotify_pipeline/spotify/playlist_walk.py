@@ -83,7 +83,7 @@ def _read_unedited(session: CrawlSession, head: Request, first: Request, trail: 
             return
         if read_again and session.has_sent(head):
             raise ContradictedList(
-                f"the playlist {head.path} may not be whole: it was edited while it was read"
+                f"the playlist {head.path} may not be complete: it was edited while it was read"
             )
         logger.info("%s was edited while it was read; reading it again", head.path)
         # what an earlier attempt stored costs no call and does not count

@@ -304,7 +304,7 @@ def _parsed(request: Request, stored: StoredBody) -> Any:
         return read_json(stored.body)
     except ValueError:
         raise DamagedObject(
-            f"the stored response to {request.method} {request.target} is no JSON: remove that raw "
+            f"the stored response to {request.method} {request.target} is not JSON: delete that raw "
             "object and run the partition again"
         ) from None
 

@@ -92,7 +92,7 @@ def naming_the_proxy() -> Iterator[None]:
         yield
     except ValueError:  # its text may hold the proxy's password
         raise ConfigurationError(
-            "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) is no URL of a proxy: write "
+            "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) is not a proxy's URL: write "
             "http://host:port"
         ) from None
 
@@ -231,7 +231,7 @@ class Transport:
                     "SPOTIFY_PIPELINE_MAX_RESPONSE_BYTES if that is right"
                 )
             if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"not whole after {self._timeout:g} s")
+                raise httpx.ReadTimeout(f"not complete after {self._timeout:g} s")
         return b"".join(parts)
 
     def _judge(self, response: Response, what: str, attempt: str) -> Response:
@@ -247,7 +247,7 @@ class Transport:
         except ValueError:
             start = response.body[:60].decode("utf-8", "replace")
             raise BodyCutShort(
-                f"{what}: {len(response.body)} bytes that are not whole JSON, starting {start!r}, "
+                f"{what}: {len(response.body)} bytes that are not complete JSON, starting {start!r}, "
                 f"attempt {attempt}"
             ) from None
         return replace(response, document=document)

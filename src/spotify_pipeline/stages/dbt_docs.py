@@ -69,7 +69,7 @@ def _steady(path: Path) -> str:
     try:
         content = json.loads(_read(path))
     except ValueError:
-        raise ConfigurationError(f"dbt's '{path.name}' is no JSON: run `dbt docs generate` again") from None
+        raise ConfigurationError(f"dbt's '{path.name}' is not JSON: run `dbt docs generate` again") from None
     content["metadata"] = _without(content["metadata"], _OF_THE_RUN)
     for entries in content.values():
         if isinstance(entries, dict):

@@ -60,7 +60,7 @@ def reconcile(
             verdict.failed[state.source] = state.message or "failed"
     if judged and not any(state.counts for state in judged):
         reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(verdict.failed.items()))
-        raise ReconciliationError(f"no source of {partition} was loaded, nothing is passed on: {reasons}")
+        raise ReconciliationError(f"no source of {partition} was loaded, so no asset is emitted: {reasons}")
     return verdict
 
 

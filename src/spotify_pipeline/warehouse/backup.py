@@ -111,12 +111,12 @@ def read_backup(folder: Path) -> Backup:
         damaged = [name for name, digest in backup.files.items() if _digest(folder / name) != digest]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableFile(
-            f"{folder} is no whole backup ({type(error).__name__}): name a folder that "
+            f"{folder} is not a complete backup ({type(error).__name__}): name a folder that "
             "'spotify-pipeline backup' made"
         ) from None
     if damaged:
         raise UnreadableFile(
-            f"{', '.join(damaged)} of backup {folder} is not what was saved: use another backup"
+            f"{', '.join(damaged)} of backup {folder} has changed since the backup: use another backup"
         )
     return backup
 
@@ -144,7 +144,7 @@ def restore(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_restore
         ).fetchone()
         if row is None or row[0]:
             raise ConfigurationError(
-                f"database '{owner.schema}' holds rows already: drop it, run 'spotify-pipeline warehouse "
+                f"database '{owner.schema}' already has rows: drop it, run 'spotify-pipeline warehouse "
                 "bootstrap', and restore into the empty one"
             )
     common = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]

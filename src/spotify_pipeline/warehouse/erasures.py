@@ -109,7 +109,7 @@ def refuse_data_of_erased(conn: psycopg.Connection, user_hash: str) -> None:
     known = conn.execute('SELECT 1 FROM ops."user" WHERE user_hash = %s', [user_hash]).fetchone()
     if erased is not None and known is None:
         raise UserErased(
-            f"the data of this user was erased on {erased}: what is left of it in the lake is not loaded; "
+            f"the data of this user was erased on {erased}: its remains in the lake are not loaded; "
             "run 'spotify-pipeline erase-user' again to remove it"
         )
 

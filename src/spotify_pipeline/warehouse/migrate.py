@@ -132,7 +132,7 @@ def _refuse_unknown(stored: str | None) -> None:
         )
     raise WarehouseNewer(
         f"the warehouse has schema revision {stored}, which this code does not know "
-        f"(it goes up to {head()}): install the newer release; a schema is never taken back"
+        f"(it goes up to {head()}): install the newer release; a schema is never downgraded"
     )
 
 

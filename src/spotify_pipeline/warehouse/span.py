@@ -119,7 +119,7 @@ def _take(conn: psycopg.Connection, batch: int, landed: Mapping[str, int]) -> No
     for table, count in found.items():
         if count != landed.get(table, 0):
             raise WarehouseUnavailable(
-                f"{landed.get(table, 0)} rows were written to {landing.name_of(table)}, {count} are there: "
+                f"{landed.get(table, 0)} rows were written to {landing.name_of(table)}, but {count} exist: "
                 "Postgres was restarted after a crash; the replay can be run again"
             )
 

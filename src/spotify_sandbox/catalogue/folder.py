@@ -149,7 +149,7 @@ def _read(path: Path, build: Callable[[_Line], R]) -> dict[str, R]:
         line = _Line(path, number, text)
         record = build(line)
         if record.id in records:
-            raise line.error(f"id {record.id} is there twice")
+            raise line.error(f"id {record.id} occurs twice")
         records[record.id] = record
     return records
 

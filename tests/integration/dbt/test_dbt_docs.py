@@ -83,7 +83,7 @@ def test_an_artifact_that_is_missing_is_named(target: Path, name: str) -> None:
 
 def test_an_artifact_that_was_cut_short_is_named(target: Path) -> None:
     (target / "catalog.json").write_text('{"nodes": {')
-    with pytest.raises(ConfigurationError, match="'catalog.json' is no JSON"):
+    with pytest.raises(ConfigurationError, match="'catalog.json' is not JSON"):
         documentation(target)
 
 

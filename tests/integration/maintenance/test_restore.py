@@ -85,7 +85,7 @@ def test_a_backup_that_cannot_be_used_is_refused(
         back_up(owner, dbt, folder, pg_dump)
     whole = (folder / ROWS).read_bytes()
     (folder / ROWS).write_bytes(whole[:-1])
-    with pytest.raises(UnreadableFile, match=f"{ROWS} of backup .* is not what was saved"):
+    with pytest.raises(UnreadableFile, match=f"{ROWS} of backup .* has changed since the backup"):
         restore_warehouse(owner, dbt, folder, pg_restore)
     (folder / ROWS).write_bytes(whole)
     text = (folder / CONTENTS).read_text()
@@ -93,7 +93,7 @@ def test_a_backup_that_cannot_be_used_is_refused(
     with pytest.raises(SchemaVersionError, match="is of a newer release"):
         restore_warehouse(owner, dbt, folder, pg_restore)
     (folder / CONTENTS).unlink()
-    with pytest.raises(UnreadableFile, match="is no whole backup"):
+    with pytest.raises(UnreadableFile, match="is not a complete backup"):
         read_backup(folder)
 
 

@@ -67,7 +67,7 @@ def test_the_page_is_saved(tmp_path: Path, arguments: list[str], name: str, cont
         (["2026-11-22"], "there is no page"),
         (["2026-W54"], "no week of the calendar"),
         (["yesterday"], "'yesterday'"),
-        (["2026-11-21", "--user", USER], "name a week"),
+        (["2026-11-21", "--user", USER], "give a week"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:

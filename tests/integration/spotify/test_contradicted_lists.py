@@ -61,7 +61,7 @@ def test_a_list_that_stays_short_is_partial(
     store = Store()
     result = store.crawl(user, LIBRARY)
     assert (result.complete, result.stopped_by) == (False, StopReason.CONTRADICTED)
-    assert "may not be whole: a page is blank" in str(result.message)
+    assert "may not be complete: a page is blank" in str(result.message)
     assert store.items(result) == whole[:50]
     assert result.calls == 3
 

@@ -329,7 +329,7 @@ def test_a_damaged_object_is_named(sandbox: RunningSandbox, sandbox_client: Clie
     source, store = artists_of(sandbox), Store()
     first = store.crawl(sandbox_client(), source).requests[0]
     store.bodies[first] = store.bodies[first][:-1]
-    with pytest.raises(DamagedObject, match=rf"GET {first.path} is no JSON"):
+    with pytest.raises(DamagedObject, match=rf"GET {first.path} is not JSON"):
         store.crawl(sandbox_client(), source)
 
 
@@ -367,7 +367,7 @@ def test_the_way_a_next_link_leaves_the_api_is_never_taken(
         ([], "of type list where a page"),
         (b"null", "holds null where a page"),
         ({"items": [], "next": "API/v1/artists/A"}, "is another endpoint: /artists/"),
-        ({"items": [], "next": "APILISTING"}, "lead in a circle"),
+        ({"items": [], "next": "APILISTING"}, "form a loop"),
     ],
 )
 def test_an_unreadable_response_is_kept_and_reported(

@@ -71,7 +71,7 @@ def test_a_load_takes_what_the_validation_wrote_or_nothing(
         pipeline.lake.delete(key)
     else:
         pipeline.lake.put(key, pipeline.lake.get(key).data + altered)
-    with pytest.raises(DamagedObject, match=f"{name}' is not as its validation wrote it.*clear the validate"):
+    with pytest.raises(DamagedObject, match=f"{name}' has changed since its validation.*clear the validate"):
         pipeline.load("first")
     assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
     pipeline.validate("first")

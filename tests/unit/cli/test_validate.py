@@ -256,7 +256,7 @@ def test_a_response_can_come_from_standard_input() -> None:
     assert (found["path"], found["kinds"]["track"]["valid"]) == ("-", 1)
     broken = run("-", given="{")
     assert broken.exit_code == 1
-    assert "standard input holds no JSON" in broken.stderr
+    assert "standard input does not contain JSON" in broken.stderr
 
 
 def test_strict_fails_when_a_record_is_quarantined(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_port_in_use_is_reported_with_its_variable(taken: int) -> None:
 
 def test_an_invalid_port_is_reported() -> None:
     found = problems(ports.check_ports(PROJECT_ROOT, {"SPOTIFY_LAKE_PORT": "9000/tcp"}))
-    assert "SPOTIFY_LAKE_PORT='9000/tcp' is no port: give a number up to 65535" in found
+    assert "SPOTIFY_LAKE_PORT='9000/tcp' is not a port: give 1 to 65535" in found
 
 
 def test_every_port_of_the_override_is_looked_at() -> None:

@@ -38,7 +38,7 @@ def lake(**changes: Any) -> Lake:
     ],
 )
 def test_a_host_is_a_name_alone(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="'spotify_lake' is more than a name") as raised:
+    with pytest.raises(ConfigurationError, match="'spotify_lake' is not just a name") as raised:
         lake(host=host)
     assert "word@" not in str(raised.value)
 

@@ -30,7 +30,7 @@ def run_of(key: str | None) -> dict[str, SimpleNamespace]:
 def test_an_ingest_without_a_key_is_for_the_date_of_its_trigger() -> None:
     assert partition_or_today(run_of(None)) == date(2026, 11, 22)
     assert partition_or_today(run_of("2026-11-01")) == date(2026, 11, 1)
-    with pytest.raises(ConfigurationError, match="'today' is no date"):
+    with pytest.raises(ConfigurationError, match="'today' is not a date"):
         partition_or_today(run_of("today"))
 
 

@@ -60,7 +60,7 @@ def test_delays_add_up_and_the_first_other_fault_decides() -> None:
         ([], "a fault is a JSON object"),
         ({"kind": "explode"}, "kind must be one of status, latency"),
         ({}, "kind must be one of"),
-        ({"kind": "cut", "path": "("}, "path is no regular expression"),
+        ({"kind": "cut", "path": "("}, "path is not a regular expression"),
         ({"kind": "cut", "times": "2"}, "times has a value of the wrong type: '2'"),
         ({"kind": "cut", "after": True}, "after has a value of the wrong type"),
         ({"kind": "status", "headers": {"Retry-After": 1}}, "headers has a value of the wrong type"),

@@ -144,7 +144,7 @@ def test_keys_that_a_catalogue_may_add(tmp_path: Path) -> None:
     [
         ("artists", b'{"id": ', "not JSON"),
         ("artists", b"[]", "not a JSON object"),
-        ("artists", artist(), f"id {ARTIST} is there twice"),
+        ("artists", artist(), f"id {ARTIST} occurs twice"),
         ("artists", artist(id=OTHER, name=None), "name is missing"),
         ("artists", artist(id=OTHER, popularity="high"), "popularity is not a whole number"),
         ("artists", artist(id=OTHER, followers=True), "followers is not a whole number"),

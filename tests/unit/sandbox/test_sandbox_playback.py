@@ -64,7 +64,7 @@ def test_a_tree_of_files_needs_no_index(tmp_path: Path) -> None:
         ([{"path": "/v1/me"}], "file must be a path relative to the folder"),
         ([{"path": "/v1/me", "file": "two.json"}], "file two.json does not exist"),
         ([{"path": "/v1/me", "file": "../outside.json"}], "file ../outside.json lies outside the folder"),
-        ([{"path": "/v1/me", "file": "one.json", "status": 99}], "status 99 is no HTTP status"),
+        ([{"path": "/v1/me", "file": "one.json", "status": 99}], "status 99 is not an HTTP status"),
         ([{"path": "/v1/me", "file": "one.json", "query": []}], "query must be an object"),
         ([{"path": "/v1/me", "file": "one.json", "headers": "x"}], "headers must be an object"),
         ([], "no index.json, and no file named like"),

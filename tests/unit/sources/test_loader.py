@@ -141,7 +141,7 @@ SOURCE = "  - name: a\n    kind: artist\n    ids: [" + A + "]\n"
         (
             HEAD + SOURCE + "    idz: [x]\n",
             "6:5",
-            "'idz' is no key here; allowed: ids, ids_file, include_groups, kind",
+            "'idz' is not a key here; allowed: ids, ids_file, include_groups, kind",
         ),
         (HEAD + "  - name: a\n    ids: [x]\n", "3:5", "source number 1 needs 'kind'"),
         (
@@ -162,7 +162,7 @@ SOURCE = "  - name: a\n    kind: artist\n    ids: [" + A + "]\n"
             "5:35",
             f"the id {A} is listed twice, first in line 5",
         ),
-        (HEAD + SOURCE.replace(A, "nonsense"), "5:11", "'nonsense' is no Spotify artist id; allowed: 22"),
+        (HEAD + SOURCE.replace(A, "nonsense"), "5:11", "'nonsense' is not a Spotify artist id; allowed: 22"),
         (HEAD + SOURCE.replace(A, f"spotify:album:{A}"), "5:11", "is the address of an album"),
         (
             HEAD + "  - name: a\n    kind: artist\n",

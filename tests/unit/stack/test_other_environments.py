@@ -59,7 +59,7 @@ def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ALL_PROXY", "ftp://user:hidden@proxy")
-    with pytest.raises(ConfigurationError, match="no URL of a proxy") as raised:
+    with pytest.raises(ConfigurationError, match="not a proxy's URL") as raised:
         Transport("https://api.spotify.com/v1", timeout=1, max_response_bytes=1)
     assert "hidden" not in str(raised.value)
 

@@ -122,7 +122,7 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
         """
         covered = Watermark(**context["ti"].xcom_pull(task_ids=WATERMARK))
         if covered.is_published:
-            raise AirflowSkipException("this run built nothing: there is nothing to catch up with")
+            raise AirflowSkipException("this run built nothing: there is nothing to build again")
         with running() as runtime:
             newest = watermark(runtime)
         if newest <= covered.load_seq:
@@ -205,6 +205,6 @@ def require_newer_load(covered: Mapping[str, Any] | None) -> int:
         newest = watermark(runtime)
     if newest <= load_seq:
         raise AirflowSkipException(
-            f"nothing was loaded since load {load_seq}: the failure is one of the data"
+            f"nothing was loaded since load {load_seq}: the data itself causes the failure"
         )
     return newest
