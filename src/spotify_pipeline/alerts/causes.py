@@ -56,15 +56,15 @@ def bad_rows(origin: Origin, test: str, said: str, rows_in: str | None, *, warne
         title=f"data test {test} {'warns' if warned else 'failed'}",
         happened=f"dbt says: {said}",
         meaning=(
-            "The test is of severity warn: the run goes on, and the marts are published with these rows."
+            "The test has severity warn: the run continues, and the marts are published with these rows."
             if warned
-            else "What is built on it waits and nothing was published: readers still see the last "
-            "tested marts. The other tests ran to their end."
+            else "Nothing was published, and readers still see the last tested marts. Models that depend on "
+            "this test wait; the other tests ran to their end."
         ),
         action=(
-            f"{look} decide whether they are wrong; the alert comes once a day."
+            f"{look} decide whether they are wrong. The alert comes once a day."
             if warned
-            else f"{look} fix the data or the model, then clear this one task with its downstream."
+            else f"{look} fix the data or the model. Then clear this one task with its downstream."
         ),
     )
 
@@ -77,9 +77,9 @@ def model_failed(origin: Origin, node: str, said: str) -> Alert:
         subject=node,
         title=f"dbt could not finish {node}",
         happened=f"dbt says: {said}",
-        meaning="What is built on it waits and nothing was published: readers still see the last "
-        "tested marts.",
-        action="Read the compiled SQL (tab Rendered Templates of the task), fix the model, then clear "
+        meaning="Nothing was published, and readers still see the last tested marts. Models that depend on "
+        "this one wait.",
+        action="Read the compiled SQL (tab Rendered Templates of the task) and fix the model. Then clear "
         "this one task with its downstream.",
     )
 
@@ -93,8 +93,8 @@ def node_warned(origin: Origin, node: str, said: str) -> Alert:
         severity="warning",
         title=f"dbt warns of {node}",
         happened=f"dbt says: {said}",
-        meaning="The run goes on and its marts are published.",
-        action="See why no load has finished lately: look at the runs of spotify_ingest.",
+        meaning="The run continues, and its marts are published.",
+        action="Find out why no load has finished lately: look at the runs of spotify_ingest.",
     )
 
 
@@ -107,7 +107,7 @@ def run_failed(origin: Origin, reason: str) -> Alert:
         title=f"a run of {origin.dag_id} failed: {reason}",
         happened=f"Airflow ended the run: {reason}",
         meaning="No task failed by itself: the run took too long, or its tasks wait for each other.",
-        action="Open the run; clear what did not run.",
+        action="Open the run, and clear the tasks that did not run.",
     )
 
 
@@ -119,7 +119,7 @@ def source_failed(origin: Origin, source: str, message: str) -> Alert:
         subject=f"source {source}",
         title=f"source {source} failed",
         happened=message,
-        meaning="The other sources are loaded and passed on; the report says that this one is not.",
+        meaning="The other sources are loaded and reach the marts; the report names this one as failed.",
         action="Do what the message says, then clear the fetch task of the source's group.",
     )
 
@@ -134,9 +134,9 @@ def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
         severity="warning",
         title=f"{len(names)} sources are partial: {_few(names)}",
         happened="; ".join(reasons[:5]),
-        meaning="What they have is loaded and published, and the report says so. The next partition goes on "
-        "from where they stopped.",
-        action="Nothing, where it is rare. If it comes every day: list less, lower "
+        meaning="Their stored responses are loaded and published; the report has a banner. The next "
+        "partition continues from there.",
+        action="If it is rare, do nothing. If it comes every day, list less, lower "
         "SPOTIFY_PIPELINE_DETAIL_CALLS_DEVELOPMENT, or set SPOTIFY_PIPELINE_CALL_BUDGET.",
     )
 
@@ -150,8 +150,8 @@ def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int,
         severity="warning",
         title=f"{quarantined / fetched:.1%} of source {source} is in quarantine",
         happened=f"{quarantined} of {fetched} records of source {source} break the contract",
-        meaning=f"The good records are loaded. Above {limit:.0%} (SPOTIFY_PIPELINE_QUARANTINE_SHARE) nothing "
-        "of the source would be loaded.",
+        meaning=f"The valid records are loaded. Above {limit:.0%} (SPOTIFY_PIPELINE_QUARANTINE_SHARE) "
+        "nothing of the source would be loaded.",
         action="Read ops.quarantined_record for the reasons. If Spotify's responses changed, fix the "
         "contract; the records can then be replayed.",
     )
@@ -164,9 +164,9 @@ def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
         subject=f"{connection} {ends_on}",
         severity="warning",
         title=f"the login of connection {connection} ends on {ends_on}, in {days_left} days",
-        happened="Refresh tokens die six months after the consent, however often they are used.",
+        happened="A login ends six months after the consent, even if it is used.",
         meaning=f"From {ends_on} on, playlists, saved tracks and the listening history are not read; plays "
-        "of that time are lost for good.",
+        "of that time are lost.",
         action=f"Run `{login_command(connection)}`, and replace connection '{connection}' by what "
         "`spotify-pipeline auth connection` prints.",
     )
@@ -181,8 +181,8 @@ def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
         title="plays may be lost",
         happened=f"On {noticed_on} the listening history of connection '{connection}' did not reach back to "
         "the last known play: there may have been more plays than the 50 that Spotify keeps.",
-        meaning="They cannot be fetched any more; ops.play_gap has the span, and the marts count without it.",
-        action="See why spotify_listening did not run in that time, or let it run more often.",
+        meaning="They can no longer be fetched. ops.play_gap has the span; the marts do not count them.",
+        action="Find out why spotify_listening did not run in that time, or let it run more often.",
         dag_id=origin.dag_id,
         run_id=origin.run_id,
         task_id=origin.task_id,
@@ -199,14 +199,14 @@ def deadline_missed(origin: Origin, deadline: datetime, state: str) -> Alert:
         subject=str(origin.dag_id),
         severity="warning" if done else "error",
         title=f"{origin.dag_id} missed its deadline",
-        happened=f"The run should have ended by {deadline:%Y-%m-%d %H:%M:%S} UTC; it is now: {state}.",
-        meaning="It ended late, and so does what follows it."
+        happened=f"The run should have ended by {deadline:%Y-%m-%d %H:%M:%S} UTC; its state is now: {state}.",
+        meaning="The run ended late, so the runs that follow it end late too."
         if done
         else "The report of the day is late: readers still see the last tested marts.",
-        action="Nothing, where it is rare; else raise SPOTIFY_PIPELINE_DEADLINE_… or find what is slow."
+        action="If it is rare, do nothing. Otherwise find what is slow, or raise SPOTIFY_PIPELINE_DEADLINE_…."
         if done
-        else "Open the run: a red task has an alert of its own; a task that waits for a slot or a closed "
-        "bucket (up_for_reschedule) goes on by itself; else look at scheduler and workers "
+        else "Open the run. A red task has its own alert. A task that waits for a slot or a closed bucket "
+        "(up_for_reschedule) continues by itself. Otherwise look at scheduler and workers "
         "(`spotify-pipeline status` for the embedded stack).",
     )
 

@@ -23,104 +23,105 @@ class Explanation:
     about: Literal["task", "message", "all"] = "task"
 
 
-_GO_ON = "then clear the failed tasks in the grid: they go on from what is stored"
+_GO_ON = "then clear the failed tasks in the grid: they continue from the stored data"
 _NOTHING_LOST = "Nothing is lost and nothing half-written is visible"
-_LOADED = "The other sources of the day are loaded and passed on"
+_LOADED = "The other sources of the day are loaded and reach the marts"
 
 UNKNOWN = Explanation(
-    f"The task's downstream waits. {_NOTHING_LOST}.",
-    "Read the last error in the log, fix the cause, then clear the task: it and what follows run again.",
+    f"The tasks that depend on it wait. {_NOTHING_LOST}.",
+    "Read the last error in the log and fix the cause. Then clear the task with its downstream.",
 )
 DIED = Explanation(
-    f"Its process ended without an error: it was killed, or memory ran out. {_NOTHING_LOST}.",
-    "See what restarted and whether memory ran out, then clear the task: it goes on from what is stored.",
+    f"The process of the task ended without an error: it was killed, or memory ran out. {_NOTHING_LOST}.",
+    "Find out whether a machine restarted or memory ran out. Then clear the task: it continues from the "
+    "stored data.",
 )
 
 _BY_ERROR: dict[type[BaseException], Explanation] = {
     errors.WarehouseUnavailable: Explanation(
-        f"Postgres did not respond for all tries of the task. {_NOTHING_LOST}; no stage can go on.",
-        f"See that the server of the named connection runs and is reachable, {_GO_ON}.",
+        f"Postgres did not respond in any try of the task. {_NOTHING_LOST}; no stage can continue.",
+        f"Check that the server of the named connection runs and is reachable, {_GO_ON}.",
         about="all",
     ),
     errors.LakeUnavailable: Explanation(
-        f"The object store did not respond for all tries of the task. {_NOTHING_LOST}; no stage can go on.",
-        f"See that the store of connection 'spotify_lake' runs and is reachable, {_GO_ON}.",
+        f"The object store did not respond in any try of the task. {_NOTHING_LOST}; no stage can continue.",
+        f"Check that the store of connection 'spotify_lake' runs and is reachable, {_GO_ON}.",
         about="all",
     ),
     errors.ApiUnavailable: Explanation(
-        "Spotify did not respond for all tries of the task. What was fetched is kept.",
-        "Look at Spotify's status page; clear the fetch task while its date is today, later there is no "
-        "history to fetch.",
+        "Spotify did not respond in any try of the task. Fetched responses are kept.",
+        "Look at Spotify's status page. Clear the fetch task while its date is today: a past date cannot be "
+        "fetched.",
         about="all",
     ),
     errors.RateLimited: Explanation(
-        "A bucket of the Web API is closed. What was fetched is kept.",
-        "Nothing needs doing: the next run goes on. If it happens every day, read less or make an own app.",
+        "A bucket of the Web API is closed. Fetched responses are kept.",
+        "Do nothing: the next run continues. If it happens every day, read less, or use a separate app.",
     ),
     errors.AuthenticationError: Explanation(
-        "Spotify refuses the client or the login, so nothing can be read with it. What is stored stays.",
+        "Spotify refuses the client or the login, so nothing can be read with it. Stored data stays.",
         "Run `spotify-pipeline auth login` for a user's login, or correct connection 'spotify_api'; "
         "then clear the failed tasks.",
         about="all",
     ),
     errors.WarehouseNewer: Explanation(
-        f"This worker has the code of an older release than the one that migrated the warehouse. {_LOADED}.",
+        f"The code of this worker is older than the schema of the warehouse. {_LOADED}.",
         "Install the newer release on every worker, then clear the task.",
     ),
     errors.SchemaVersionError: Explanation(
-        f"Code and warehouse are of different releases. {_NOTHING_LOST}.",
+        f"Code and warehouse belong to different releases. {_NOTHING_LOST}.",
         "Install the release that the message names or run `spotify-pipeline warehouse migrate`, then clear "
         "the failed tasks.",
         about="all",
     ),
     errors.ConfigurationError: Explanation(
-        f"Nothing can run before it is set right. {_NOTHING_LOST}.",
-        "Correct what the message names (`spotify-pipeline doctor` checks all of it), then clear the "
+        f"No task can run until it is corrected. {_NOTHING_LOST}.",
+        "Correct the setting that the message names (`spotify-pipeline doctor` checks them), then clear the "
         "failed tasks.",
         about="message",
     ),
     errors.QuarantineShareExceeded: Explanation(
-        f"Nothing of this source was loaded, so that bad data does not replace good. {_LOADED}.",
-        "Read ops.quarantined_record: if Spotify's responses changed, fix the contract; if they are wrong, "
+        f"Nothing of this source was loaded, so that bad data does not replace good data. {_LOADED}.",
+        "Read ops.quarantined_record. If Spotify's responses changed, fix the contract; if they are wrong, "
         "wait. Then clear the source's validate task.",
     ),
     errors.PermissionDenied: Explanation(
-        f"The app or login may not read what this source asks for. {_LOADED}.",
-        "Take it out of sources.yml, or log in as a user who may read it; then clear its fetch task.",
+        f"The app or the login may not read this source. {_LOADED}.",
+        "Remove it from sources.yml, or log in as a user who may read it. Then clear its fetch task.",
     ),
     errors.NotFound: Explanation(
-        f"Spotify knows no such id. {_LOADED}.",
+        f"Spotify does not know the id. {_LOADED}.",
         "Correct the id in sources.yml, then clear the source's fetch task.",
     ),
     errors.ReconciliationError: Explanation(
-        "Records are not accounted for, or no source was loaded: nothing of the day is passed on.",
-        "Read which source the message names and clear its validate task; the raw responses are all there.",
+        "The counts do not add up, or no source was loaded, so the marts of the day are not built.",
+        "Clear the validate task of the source that the message names; all raw responses are stored.",
     ),
     errors.DamagedObject: Explanation(
-        f"A stored object is absent or not what its manifest says. {_LOADED}.",
-        "Clear the source's fetch task while its date is today; for a past date restore the object.",
+        f"A stored object is missing or differs from its manifest. {_LOADED}.",
+        "If the date is today, clear the source's fetch task. For a past date, restore the object.",
     ),
     errors.SourcesFailed: Explanation(
         f"Those sources are not loaded for this date. {_LOADED}.",
-        "Do what the message says of each source, then clear its task.",
+        "Do what the message says for each source, then clear its task.",
     ),
     errors.RowRefused: Explanation(
-        f"A record that the contract let pass does not fit the warehouse; nothing of its source was loaded. "
+        f"The warehouse refuses a record that the contract accepts; nothing of its source was loaded. "
         f"{_LOADED}.",
-        "Read which record it is, make the contract stricter, then clear the source's validate task.",
+        "Make the contract stricter for the named record. Then clear the source's validate task.",
     ),
     errors.BuildIncomplete: Explanation(
         "Nothing was published: readers still see the last tested marts.",
         "Clear the tasks that the message names, with their downstream.",
     ),
     errors.MartsPinned: Explanation(
-        "The tested marts wait: readers still see the last ones, and what they read does not change.",
-        "End the sessions that the message names, or wait for them, then clear `publish`.",
+        "The newly tested marts are not published yet: readers still see the previous ones.",
+        "Wait for the sessions that the message names, or end them. Then clear `publish`.",
     ),
     errors.LeaseLost: Explanation(
-        "Other attempts kept taking this stage's lease, so this one wrote nothing: several runs of one "
+        "Other attempts took the lease of this stage, so this one wrote nothing: several runs of one "
         "partition work at the same time.",
-        "Let one of the runs end, then clear the task: it finds most of its work done.",
+        "Wait until one of the runs has ended, then clear the task; most of its work is done.",
     ),
 }
 
