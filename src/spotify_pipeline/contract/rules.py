@@ -125,7 +125,7 @@ def _row(name: str, rule: dict[str, Any], required: bool) -> str:
     types = rule.get("type", "string")
     shown = ", ".join(part for part in (types if isinstance(types, list) else [types]) if part != "null")
     bounds = ", ".join(f"{key} `{_listed(rule[key])}`" for key in _BOUNDS if key in rule)
-    words = rule["description"] + ("; comes and goes" if rule.get("x-sometimes") else "")
+    words = rule["description"] + ("; sometimes absent" if rule.get("x-sometimes") else "")
     yes = ("yes" if required else "", "yes" if nullable(rule) else "")
     return f"| `{name}` | {shown} | {yes[0]} | {yes[1]} | {_cell(bounds)} | {_cell(words)} |"
 

@@ -65,7 +65,7 @@ def test_the_page_is_saved(tmp_path: Path, arguments: list[str], name: str, cont
     ("arguments", "message"),
     [
         (["2026-11-22"], "there is no page"),
-        (["2026-W54"], "no week of the calendar"),
+        (["2026-W54"], "not a week of the calendar"),
         (["yesterday"], "'yesterday'"),
         (["2026-11-21", "--user", USER], "give a week"),
     ],

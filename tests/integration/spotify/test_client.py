@@ -393,9 +393,9 @@ def test_a_path_that_could_leave_the_api_is_not_asked_for(scripted_client: Clien
     ("extra", "words"),
     [
         ({"app_class": "premium"}, "app_class 'premium': set it to development or extended"),
-        ({"api_url": "ftp://x"}, "api_url that is no plain"),
-        ({"api_url": "http://[x"}, "api_url that is no plain"),
-        ({"accounts_url": "https://user:word@x"}, "accounts_url that is no plain"),
+        ({"api_url": "ftp://x"}, "api_url that is not a plain"),
+        ({"api_url": "http://[x"}, "api_url that is not a plain"),
+        ({"accounts_url": "https://user:word@x"}, "accounts_url that is not a plain"),
     ],
 )
 def test_a_connection_that_cannot_be_used_is_named(extra: dict[str, str], words: str) -> None:

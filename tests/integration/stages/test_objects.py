@@ -38,7 +38,7 @@ def test_a_lost_raw_object_is_fetched_again_on_its_date(pipeline: Pipeline) -> N
     lost = [key for key in pipeline.lake.keys("raw/") if "/album-" in key][:2]
     for key in lost:
         pipeline.lake.delete(key)
-    with pytest.raises(DamagedObject, match=r"album-\w+\.json' .*absent: clear the fetch"):
+    with pytest.raises(DamagedObject, match=r"album-\w+\.json' .*missing: clear the fetch"):
         pipeline.validate("first")
     pipeline.sandbox.control.reset_calls()
     assert pipeline.fetch("first").complete
