@@ -39,7 +39,7 @@ WEEK = RollupMapper(
     doc_md="""
 ### What it does
 Runs when all seven days of an ISO week, Monday to Sunday in UTC, have emitted `spotify_marts`. Writes a page
-with releases, new records and changes of popularity: `reports/ingest_date=<Sunday>/week-<year>-W<week>.html`.
+with releases, new records and risers and fallers: `reports/ingest_date=<Sunday>/week-<year>-W<week>.html`.
 Each listener has a page with their plays below `user=<hash>/`.
 
 ### Running it again
