@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from urllib.parse import urlsplit
 
 import pytest
 
-from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import BuildIncomplete
 from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
 from spotify_pipeline.orchestration.dbt.publication import build_of
@@ -16,23 +14,17 @@ from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.publication import publish
 from spotify_stack.dbt_manifest import MANIFEST
-from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill, spotify_id
+from tests.integration.databases import login
+from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-def info(warehouse: Warehouse, role: str) -> ConnectionInfo:
-    address = urlsplit(warehouse.admin_url)
-    return ConnectionInfo(
-        role, "postgres", address.hostname, address.port, role, PASSWORD, warehouse.database
-    )
 
 
 def transform(warehouse: Warehouse, partition: date, run_id: str, command: str = "build") -> bool:
     """Build and test everything as the tasks of a run do."""
     result = warehouse.dbt(command, "--target", "build", "--exclude", "resource_type:unit_test")
     write_results(
-        info(warehouse, "spotify_dbt"),
+        login(warehouse.admin_url, "spotify_dbt"),
         node_results(outcome for outcome in result.result.results if hasattr(outcome.node, "alias")),
         partition=partition.isoformat(),
         run_id=run_id,
@@ -43,12 +35,12 @@ def transform(warehouse: Warehouse, partition: date, run_id: str, command: str =
 
 
 def publication(warehouse: Warehouse, partition: date, run_id: str) -> None:
-    with connect(info(warehouse, "spotify_ingest")) as conn:
+    with connect(login(warehouse.admin_url, "spotify_ingest")) as conn:
         publish(conn, partition, run_id, warehouse.load_seq, build_of(DbtManifest.read(MANIFEST)), wait=5)
 
 
 def marts(warehouse: Warehouse, schema: str = "marts") -> dict[str, str]:
-    with connect(info(warehouse, "spotify_dbt")) as conn:
+    with connect(login(warehouse.admin_url, "spotify_dbt")) as conn:
         found = table_checksums(conn, schemas=(schema,))
     return {name.partition(".")[2]: table["sha256"] for name, table in found.items()}
 

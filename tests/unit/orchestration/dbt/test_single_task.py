@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -43,7 +45,9 @@ def warm() -> Iterator[None]:
 
 
 def dag_of(task_id: str | None) -> DAG:
-    with _airflow_parsing_context_manager(dag_id="spotify_transform" if task_id else None, task_id=task_id):
+    dag_id = "spotify_transform" if task_id else None
+    # Airflow leaves the variables set
+    with patch.dict(os.environ), _airflow_parsing_context_manager(dag_id=dag_id, task_id=task_id):
         bag = DagBag(DAG_FILE)
     assert bag.import_errors == {}
     found: DAG = bag.dags["spotify_transform"]
