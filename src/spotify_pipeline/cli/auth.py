@@ -72,7 +72,7 @@ def login(
             )
             typer.echo(f"Log in and agree on this page:\n{request.url}")
             if browser and not webbrowser.open(request.url):
-                typer.echo("No browser could be opened here: open the address yourself.", err=True)
+                typer.echo("No browser could be opened: open the address yourself.", err=True)
             code = server.wait_for_code(request.state, timeout)
         transport = Transport(
             api_url, timeout=settings.request_timeout, max_response_bytes=settings.max_response_bytes

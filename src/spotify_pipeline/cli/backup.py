@@ -46,6 +46,6 @@ def restore(folder: Folder) -> None:
         erased = apply_receipts(runtime, logins, report=progress_console.print)
         typer.echo(
             f"restored the warehouse of {made.made_at:%Y-%m-%d %H:%M} UTC; {len(erased)} erasures were "
-            f"applied again. Load what came later with 'spotify-pipeline replay --from "
+            f"applied again. Load later data with 'spotify-pipeline replay --from "
             f"{made.made_at:%Y-%m-%d} --to …', then run spotify_transform."
         )

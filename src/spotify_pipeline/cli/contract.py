@@ -62,7 +62,7 @@ def drift(
         print_json([asdict(change) for change in found])
         return
     if not found:
-        typer.echo("no drift: every field is known, and none is gone")
+        typer.echo("no drift: every field is known, and no field is gone")
         return
     table = Table("partition", "source", "request", "kind", "change", "field", "records", "since", box=None)
     for change in found:

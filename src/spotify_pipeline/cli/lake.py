@@ -24,7 +24,7 @@ def init() -> None:
     with report_errors():
         lake = Lake(from_environment(SPOTIFY_LAKE))
         made = lake.create_bucket()
-        typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'was there already'}")
+        typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'exists already'}")
 
 
 @app.command()

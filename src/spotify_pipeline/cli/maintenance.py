@@ -87,17 +87,17 @@ def erase(
         user_hash = _logged_in(runtime, name) if user is None else user
         require_hash(user_hash)
         if not (dry_run or yes):
-            typer.confirm(f"Remove everything of user {user_hash} for good?", abort=True)
+            typer.confirm(f"Delete all data of user {user_hash}? This cannot be undone.", abort=True)
         logins = partial(forget_logins, runtime.settings, reachable_airflow())
         receipt = erase_user(runtime, user_hash, logins, dry_run=dry_run, report=typer.echo)
         console.print(_table(receipt.removed, dry_run=dry_run))
         if dry_run:
-            typer.echo("Nothing was removed.")
+            typer.echo("Nothing was deleted.")
             return
         typer.echo(
             f"User {user_hash} is erased; the receipt is in ops.erasure and the lake. Run spotify_transform "
-            "once, so that counts in the marts follow, and spotify_report for the dates whose page you want "
-            "again. Remove the user's connection where it is defined, and then the user's sources."
+            "once to update counts in the marts, and spotify_report for each date whose page you want again. "
+            "Delete the user's connection where it is defined, and then the user's sources."
         )
 
 

@@ -151,7 +151,7 @@ def _show(path: Path, survey: Survey) -> None:
     if survey.omitted:
         typer.echo(f"    and {survey.omitted} more")
     if not any(counts.fetched for counts in survey.kinds.values()):
-        typer.echo("  no record found: nothing here is a track, an album, an artist or a playlist")
+        typer.echo("  no record found: the file has no track, album, artist or playlist")
 
 
 def _plain(text: str) -> str:

@@ -117,5 +117,5 @@ def test_the_tour_over_the_reference_catalogue(
     assert fallers == 100
     page = build_report(pipeline.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
     # the page shows moves within seven days, and these dates are three weeks apart
-    assert "Popularity on the move" not in page
+    assert "Changes of popularity" not in page
     assert "Popularity is not shown" not in page

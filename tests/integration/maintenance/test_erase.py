@@ -203,7 +203,7 @@ def test_the_command_asks_counts_and_shows_receipts(account: Pipeline, tmp_path:
     assert (account.checksums(), store.path.exists()) == (before, True)
 
     done = call(erase, account, "--me", "--dry-run")
-    assert "Nothing was removed." in done.stdout
+    assert "Nothing was deleted." in done.stdout
     assert (account.checksums(), store.path.exists()) == (before, True)
 
     done = call(erase, account, "--me", "--yes")

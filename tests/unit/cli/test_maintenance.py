@@ -13,4 +13,4 @@ def test_a_wrong_hash_is_refused_before_the_question() -> None:
     done = CliRunner().invoke(app, ["zzz"], input="y\n")
     assert done.exit_code == 1
     assert "'zzz' is not the hash of a user" in done.stderr
-    assert "Remove everything" not in done.output
+    assert "Delete all data" not in done.output

@@ -70,7 +70,7 @@ def test_a_whole_week_in_words() -> None:
     assert "Week 2026-W47 , 2026-11-16 to 2026-11-22" in text
     assert "Tracks 35 first seen this week" in text
     assert "missing" not in text
-    assert "What you played" not in text
+    assert "Your plays" not in text
 
 
 def test_a_listener_s_page_says_what_was_played() -> None:
