@@ -76,7 +76,7 @@ def test_a_replay_of_31_dates_builds_three_times_at_most(running: Running, first
     assert states["marts.dim_track.run"] == states["catch_up"] == "skipped"
     [mark] = [t for t in running.api.tasks(TRANSFORM, without_build) if t["task_id"] == "watermark"]
     assert (
-        "nothing came into staging since the last publication"
+        "staging and the dbt project have not changed since the last publication"
         in task_log(running.state, TRANSFORM, mark).read_text()
     )
 

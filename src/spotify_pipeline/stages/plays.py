@@ -56,8 +56,8 @@ def note_plays(conn: psycopg.Connection, manifest: Manifest, played_at: Sequence
     gap = possible_gap(manifest.known_play_ms, played_at)
     if gap is not None and rows.record_gap(conn, manifest.user, gap.start, gap.end, read_at):
         log.warning(
-            "plays may be lost, ops.play_gap has the span: Spotify keeps %d, and all that it returned are "
-            "newer than the last known one; run spotify_listening more often",
+            "plays may be lost: Spotify keeps %d plays, and all of them are newer than the last known one; "
+            "ops.play_gap has the span; run spotify_listening more often",
             PLAYS_KEPT,
         )
     if played_at:

@@ -54,7 +54,7 @@ def login_store(
     seed = Login.from_connection(connection)
     if seed.client_id != lookup(SPOTIFY_API).login and not connection.extra.get("other_app"):
         log.warning(
-            "connection '%s' is left alone: its login, a client id, is not that of '%s', so it was made with "
+            "connection '%s' is ignored: its client id is not that of '%s', so the login was made with "
             "another app; if its owner uses that app, set other_app in its extra to true",
             conn_id,
             SPOTIFY_API,

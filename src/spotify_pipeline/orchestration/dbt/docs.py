@@ -59,4 +59,4 @@ def _publish(project_dir: str, **_: Any) -> None:
 
     with running() as runtime:
         changed = publish_docs(runtime, Path(project_dir, "target"))
-    log.info("written: %s", ", ".join(changed) or "nothing, it is unchanged")
+    log.info("written: %s", ", ".join(changed) or "nothing, because nothing changed")

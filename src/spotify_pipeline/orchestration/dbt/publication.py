@@ -61,8 +61,8 @@ def take_watermark(project: Path) -> dict[str, Any]:
     found["is_published"] = found["is_published"] and str(context["dag_run"].run_type) == _BY_ASSET
     if found["is_published"]:
         log.info(
-            "nothing came into staging since the last publication (load %s), and the dbt project is the "
-            "same: its tables are published for this partition, too, and nothing is built",
+            "staging and the dbt project have not changed since the last publication (load %s): its tables "
+            "are published for this partition too, and nothing is built",
             found["load_seq"],
         )
     return found

@@ -115,7 +115,7 @@ def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcom
     """
     wait = time_to_resume(runtime, clients, outcomes)
     if wait is not None:
-        log.info("a bucket of the Web API is closed: going on in %s", wait)
+        log.info("a bucket of the Web API is closed: the task continues in %s", wait)
         raise AirflowRescheduleException(datetime.now(UTC) + wait + _AFTER_DEADLINE)
 
 

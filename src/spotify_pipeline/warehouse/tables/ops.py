@@ -101,7 +101,7 @@ step_lease = Table(
     required("acquired_at", TIMESTAMP),
     PrimaryKeyConstraint("step", "partition", "source"),
     schema="ops",
-    info={"purpose": "Who may write a source and partition: a load checks its lease before COMMIT."},
+    info={"purpose": "The right to write a source and partition; a load checks its lease before COMMIT."},
 )
 
 api_cooldown = Table(
@@ -138,7 +138,7 @@ quarantined_record = Table(
     CheckConstraint("first_seen_at <= last_seen_at", name="seen"),
     Index(None, "partition"),
     schema="ops",
-    info={"purpose": "Each rejected record with its reason, and when it was seen first and last."},
+    info={"purpose": "Each rejected record with its reason, and the first and last time it was seen."},
 )
 
 publication = Table(
@@ -226,7 +226,7 @@ record_shape = Table(
     *not_negative("records"),
     Index(None, "partition"),
     schema="ops",
-    info={"purpose": "Which fields the records of a run had; view `ops.contract_drift` compares them."},
+    info={"purpose": "The fields that the records of a run had; view `ops.contract_drift` compares them."},
 )
 
 erasure = Table(
@@ -254,7 +254,7 @@ maintenance_run = Table(
     required("removed", JSONB),
     PrimaryKeyConstraint("id"),
     schema="ops",
-    info={"purpose": "What each run of retention removed: counts, never content."},
+    info={"purpose": "Counts of the rows and objects that each run of retention deleted, never content."},
 )
 
 # numbered as loads are and under the same lock, so that one number says what a model of dbt has seen
