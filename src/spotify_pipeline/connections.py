@@ -71,7 +71,7 @@ def user_connection(name: str | None) -> str:
 
 
 def variable_of(connection: str) -> str:
-    """Return the Airflow Variable with the tokens of a user's connection; Airflow hides it by its name."""
+    """Return the name of the Airflow Variable with a user's tokens; Airflow masks it because of its name."""
     return f"{connection}_token"
 
 
@@ -81,8 +81,8 @@ def login_command(connection: str) -> str:
     return f"spotify-pipeline auth login --user {name}" if name else "spotify-pipeline auth login"
 
 
-def how_to_make(conn_id: str) -> str:
-    """Return what to add to the message that a connection is missing, if a command makes it."""
+def creation_hint(conn_id: str) -> str:
+    """Return the hint for the message that a connection is missing; empty if no command makes it."""
     if conn_id == SPOTIFY_ACCOUNT_KEY:
         return ", once for the installation, to what 'spotify-pipeline auth key' prints"
     return ""
@@ -99,7 +99,7 @@ def from_environment(conn_id: str, environ: Mapping[str, str] | None = None) -> 
     text = (os.environ if environ is None else environ).get(name)
     if not text:
         raise ConnectionMissing(
-            f"connection '{conn_id}' is not defined: set the variable {name}{how_to_make(conn_id)}"
+            f"connection '{conn_id}' is not defined: set the variable {name}{creation_hint(conn_id)}"
         )
     try:
         return _from_json(conn_id, text) if text.lstrip().startswith("{") else _from_uri(conn_id, text)

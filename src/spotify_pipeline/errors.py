@@ -2,7 +2,7 @@
 
     PipelineError
     ├── TransientError              a later try can succeed
-    │   ├── ApiUnavailable          Spotify cannot be reached, responds with 5xx, or refuses without reason
+    │   ├── ApiUnavailable          Spotify cannot be reached, responds with 5xx, or refuses a valid request
     │   ├── BodyCutShort            a response ended early or is not JSON
     │   ├── CallBudgetSpent         the run has made all the calls that its settings allow
     │   ├── RateLimited             429: the bucket is closed until `deadline`
@@ -22,19 +22,19 @@
         ├── AuthenticationError     Spotify refuses the client id, secret or login
         ├── PermissionDenied        403: this app or login may not read that
         │   └── AppDenied           403: this app may read nothing, as the Premium of its owner has lapsed
-        ├── UserErased              the user's data was erased, and the login is not newer
+        ├── UserErased              the user's data was erased, and the login is older than that
         ├── NotFound                404: Spotify knows no such id
         ├── RequestRefused          another 4xx: the request itself is wrong
         ├── UnsafeLink              a `next` link or redirect leaves the API's own host
-        ├── NothingRetained         no raw of the dates is kept, or the range is no range
+        ├── NothingRetained         no raw responses of the dates are kept, or the range is not valid
         ├── PastPartition           the date is not the API's, and no raw of it exists
         ├── BuildIncomplete         the tables to publish are not all built and tested
-        ├── WrongNode               dbt ran another node than the task's own
+        ├── WrongNode               dbt ran a node that is not the task's own
         ├── QuarantineShareExceeded too large a share of a source is bad
         ├── SourcesFailed           a source failed, the others were loaded
         ├── ReconciliationError     fetched is not loaded + quarantined + duplicates + set aside
         ├── RowRefused              Postgres refuses a record that the contract accepted
-        ├── UnreadableFile          a file given on the command line is absent or no JSON
+        ├── UnreadableFile          a file given on the command line is absent or not JSON
         ├── UnknownRecord           no quarantined record has that id
         ├── DamagedObject           a stored object is absent or differs from its manifest
         └── SchemaVersionError      the warehouse is older than this code, or was never migrated
@@ -51,7 +51,7 @@ _ACCOUNT = re.compile(r"(?<=\buser=)[0-9a-f]{16}\b")
 
 
 def without_accounts(text: str) -> str:
-    """Hide which account an object key belongs to: messages go to logs, alerts and XCom."""
+    """Replace the hashes of users in object keys by `***`: messages go to logs, alerts and XCom."""
     return _ACCOUNT.sub("***", text)
 
 
@@ -71,7 +71,7 @@ class TerminalError(PipelineError):
 
 
 class ApiUnavailable(TransientError):
-    """Spotify cannot be reached, responds with 5xx, or refuses what it has allowed or shown."""
+    """Spotify cannot be reached, responds with 5xx, or refuses a request that it accepted before."""
 
 
 class BodyCutShort(TransientError):
@@ -164,7 +164,7 @@ class BuildIncomplete(TerminalError):
 
 
 class WrongNode(TerminalError):
-    """dbt ran another node than a task is for, or none."""
+    """dbt ran no node, or a node that is not the task's own."""
 
 
 class ConfigurationError(TerminalError):
@@ -203,7 +203,7 @@ class AppDenied(PermissionDenied):
 
 
 class UserErased(TerminalError):
-    """The user's data was erased, and the login is not newer than the erasure."""
+    """The user's data was erased, and the login is older than the erasure."""
 
 
 class NotFound(TerminalError):
@@ -225,7 +225,7 @@ class PastPartition(TerminalError):
 
 
 class NothingRetained(TerminalError):
-    """A range of dates cannot be replayed: it is no range, in the future, or no raw of it is kept."""
+    """A range of dates cannot be replayed: it is not valid, in the future, or no raw of it is kept."""
 
 
 class QuarantineShareExceeded(TerminalError):

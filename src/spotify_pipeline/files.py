@@ -41,7 +41,7 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
 def folder_digest(folder: Path, *, without: Collection[str] = ()) -> str:
     """Return a digest of the path and the content of every file in a folder.
 
-    Times do not count: files that came by `cp -a` or from an archive may be changed and have old times.
+    Times are not part of it: a changed file from `cp -a` or an archive can have an old time.
 
     Args:
         folder: The folder; hidden folders in it are left out.

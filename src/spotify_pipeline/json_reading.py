@@ -43,13 +43,13 @@ class Flawed(dict[str, Any]):
     """An object with a flaw somewhere inside."""
 
 
-def flaw_in(value: Any, besides: frozenset[str] = frozenset()) -> tuple[str, Flaw] | None:
-    """Return the first flaw of a value with its JSON Pointer, ignoring the names `besides`."""
+def flaw_in(value: Any, ignored: frozenset[str] = frozenset()) -> tuple[str, Flaw] | None:
+    """Return the first flaw in a value and its JSON Pointer, without looking below the names `ignored`."""
     if isinstance(value, Flaw):
         return "", value
     inside: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, Flawed):
-        inside = ((name, inner) for name, inner in value.items() if name not in besides)
+        inside = ((name, inner) for name, inner in value.items() if name not in ignored)
     elif isinstance(value, list):
         inside = enumerate(value)
     for name, inner in inside:
@@ -69,13 +69,13 @@ def read_json(data: bytes) -> Any:
     value of a name that an object holds twice with different values.
 
     Raises:
-        ValueError: The body is no JSON, or has another encoding.
+        ValueError: The body is not JSON, or has another encoding.
     """
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return _read_patiently(data)
-    return _read_patiently(data) if _may_repeat_names(data, body) else body
+        return _read_leniently(data)
+    return _read_leniently(data) if _may_repeat_names(data, body) else body
 
 
 def _may_repeat_names(data: bytes, body: Any) -> bool:
@@ -89,7 +89,7 @@ def _may_repeat_names(data: bytes, body: Any) -> bool:
     return bool(_ESCAPED.search(data)) or len(_NAME.findall(data)) != plain.count(b'":')
 
 
-def _read_patiently(data: bytes) -> Any:
+def _read_leniently(data: bytes) -> Any:
     text = data.decode(json.detect_encoding(data))
     try:
         return _loads(text)
@@ -157,7 +157,7 @@ def _int(text: str) -> int | Flaw:
 
 
 def _cut(text: str) -> str:
-    """Replace each container that is nested deeper than `DEPTH_MAX` by a mark."""
+    """Replace each object or array that is nested deeper than `DEPTH_MAX` by a mark."""
     parts: list[str] = []
     depth = kept = 0
     for token in _TOKEN.finditer(text):

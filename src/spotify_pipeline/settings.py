@@ -22,14 +22,14 @@ PREFIX = "SPOTIFY_PIPELINE_"
 
 
 class Stage(StrEnum):
-    """Tasks that can get a place of their own: a queue, a pool, an executor."""
+    """Groups of tasks, each of which can have its own queue, pool and executor."""
 
     FETCH = "fetch"
     LOAD = "load"
     DBT = "dbt"
 
 
-# arguments of an Airflow task that say where it runs
+# arguments of an Airflow task that select where it runs
 PLACES = ("queue", "pool", "executor")
 
 
@@ -40,7 +40,7 @@ def _login_file() -> Path:
 
 
 class Settings(BaseSettings):
-    """What an operator may set; read when a task starts, never while a DAG is parsed."""
+    """All settings. They are read when a task starts, not while Airflow parses a DAG."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -202,7 +202,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _raw_is_not_kept_longer_than_what_it_gives(self) -> Self:
+    def _raw_expires_first(self) -> Self:
         for name in ("retain_history_days", "retain_play_days"):
             if getattr(self, name) < self.retain_raw_days:
                 raise ValueError(
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
         return self
 
     def login_file_of(self, name: str | None) -> Path:
-        """Return where the command line keeps the login of a user; one without a name has `login_file`."""
+        """Return the file in which the command line keeps the login of a user; None is the unnamed user."""
         path = self.login_file
         return path if name is None else path.with_name(f"{path.stem}-{name}{path.suffix}")
 
@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     def dbt_project_at_parse(cls) -> Path:
         """Return the folder of the dbt project, for a DAG file.
 
-        It does not depend on where the DAG file is: a DAG bundle is a copy of `dags/` in another folder.
+        It does not depend on the place of the DAG file: a DAG bundle copies `dags/` to another folder.
         """
         given = os.environ.get(f"{PREFIX}DBT_PROJECT_DIR")
         return Path(given or cls.model_fields["dbt_project_dir"].default).absolute()

@@ -1,4 +1,4 @@
-"""What a record must look like, which records a response holds, and what becomes of the others."""
+"""The contract: finds the records and list entries of responses, and validates them."""
 
 from spotify_pipeline.contract.extract import Found, SetAside, find_records
 from spotify_pipeline.contract.validator import SCHEMA_VERSION, ValidationResult, validate

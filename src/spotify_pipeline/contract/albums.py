@@ -1,4 +1,4 @@
-"""Albums between two crawls: how one is recognised as unchanged, and how far it was read."""
+"""State of an album between two crawls: a hash that shows whether it changed, and how far it was read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CompleteAlbum:
 
 @dataclass(frozen=True, slots=True)
 class BegunAlbum:
-    """An album of which the detail was read (`begun_at`), and the tracks before `next_offset`."""
+    """An album that was read in part: its detail at `begun_at`, and its tracks before `next_offset`."""
 
     album_id: str
     listing_sha256: str
@@ -33,13 +33,13 @@ class BegunAlbum:
 
 
 def listing_sha256(album: Any) -> str | None:
-    """Hash what a listing says of an album; while the hash stays, the album is taken as unchanged.
+    """Hash the fields of an album in a listing; an equal hash means that the album is unchanged.
 
-    Name, type, total, release date, artists and cover are in it. What depends on the request is not: markets,
-    and the group within an artist's list.
+    The hash covers name, type, total, release date, artists and cover. It leaves out the fields that
+    depend on the request: markets, and the group within an artist's list.
 
     Returns:
-        The hash, None where the record breaks the contract.
+        The hash, or None if the record breaks the contract.
     """
     if not validate("album", album).valid:
         return None

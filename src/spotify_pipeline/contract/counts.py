@@ -28,7 +28,7 @@ class KindCounts:
 
     @property
     def accepted(self) -> int:
-        """Records that hold the contract."""
+        """Records that satisfy the contract."""
         return self.fetched - self.quarantined - self.set_aside
 
     @property
@@ -38,6 +38,6 @@ class KindCounts:
 
 
 def total(counts: Iterable[KindCounts]) -> KindCounts:
-    """Add counts up."""
+    """Return the sum of several counts."""
     found = list(counts)
     return KindCounts(*(sum(getattr(each, name.name) for each in found) for name in fields(KindCounts)))

@@ -1,4 +1,4 @@
-"""Entries of lists: what a playlist, a library, a top list or a listening history says of a track or artist.
+"""Entries of lists: playlist items, saved tracks, top tracks and artists, followed artists, plays.
 
 An entry has no id: it is identified by its position in its list, by what it holds, or by when it was played.
 The tracks and artists that entries hold are records of their own, which `extract` finds.
@@ -16,7 +16,7 @@ from spotify_pipeline.contract.validator import ValidationResult, Violation, val
 
 EntryKind = Literal["playlist_item", "saved_track", "top_track", "top_artist", "followed_artist", "play"]
 EntryMedia = Media | Literal["artist"]
-# which entries a response holds, by the kind of request
+# kind of entry by kind of request
 ENTRY_KINDS: Mapping[str, EntryKind] = {
     "playlist_items": "playlist_item",
     "saved_tracks": "saved_track",
@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class EntryFields:
-    """What an entry that holds the contract says. `at` is when it was added or played, in UTC."""
+    """Fields of an entry that satisfies the contract. `at` is when it was added or played, in UTC."""
 
     item_kind: EntryMedia
     track_id: str | None
@@ -69,7 +69,7 @@ class EntryFields:
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """An entry as it is stored: what it says, its list and its response.
+    """An entry as it is stored: its fields, its list and its response.
 
     Attributes:
         kind: kind of entry.
@@ -99,7 +99,7 @@ class ListEntry:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What distinguishes it from the others of its kind."""
+        """Values that identify it among the entries of its kind."""
         if self.kind == "playlist_item" or self.kind in TOP_LISTS:
             return (self.list_id, self.position)
         if self.kind == "saved_track":
@@ -130,13 +130,13 @@ class ListRead:
         return self.observed_at.astimezone(UTC).date()
 
 
-def find_entries(request_kind: str, page: Any, asked: int | None = None) -> Iterator[Entry]:
-    """Yield the entries of a page in their order; nothing where the request has none.
+def find_entries(request_kind: str, page: Any, requested_offset: int | None = None) -> Iterator[Entry]:
+    """Yield the entries of a page in their order; none if such a request has no entries.
 
     Args:
         request_kind: kind of the request.
-        page: the page; its offset says where its first entry stands in the list.
-        asked: the offset that was asked for, which counts where the page states none.
+        page: the page; its offset is the position of its first entry.
+        requested_offset: the offset in the request, used if the page states none.
     """
     kind = ENTRY_KINDS.get(request_kind)
     items = page.get("items") if isinstance(page, dict) else None
@@ -146,13 +146,13 @@ def find_entries(request_kind: str, page: Any, asked: int | None = None) -> Iter
     known = (
         isinstance(offset, int) and not isinstance(offset, bool) and 0 <= offset <= OFFSET_MAX - len(items)
     )
-    first = offset if known else asked or 0
+    first = offset if known else requested_offset or 0
     for index, item in enumerate(items):
         yield Entry(kind, f"/items/{index}", first + index, item)
 
 
 def entry_fields(entry: Entry) -> EntryFields:
-    """Read an entry that holds the contract, or that is null.
+    """Read the fields of an entry that satisfies the contract, or that is null.
 
     Raises:
         ValueError: its time does not exist, such as a thirteenth month.
@@ -176,7 +176,7 @@ def entry_fields(entry: Entry) -> EntryFields:
 
 
 def _held(kind: EntryKind, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the object in the place of an entry's track, None where there is none."""
+    """Return the object that stands for an entry's track, or None."""
     if kind in OF_ARTISTS:
         return None
     if kind == "top_track":
@@ -184,14 +184,14 @@ def _held(kind: EntryKind, record: Mapping[str, Any]) -> Mapping[str, Any] | Non
     if kind == "playlist_item" and isinstance(record.get("item"), dict):
         item: Mapping[str, Any] = record["item"]
         return item
-    # an old entry may say `"track": true` of what `item` holds: then there is nothing
+    # an old entry can have `"track": true`, which is a flag and not a track
     return record.get("track") if isinstance(record.get("track"), dict) else None
 
 
 def check_entry(entry: Entry) -> EntryFields | ValidationResult:
-    """Return what an entry says, or the rules that it breaks.
+    """Return the fields of an entry, or the rules that it breaks.
 
-    A null entry breaks none. Of an entry that holds no track, only what is said around it can break one.
+    A null entry breaks no rule. If an entry holds no track, only its own fields are checked.
     """
     if entry.kind in OF_ARTISTS and isinstance(entry.record, dict) and is_gone(entry.record):
         entry = replace(entry, record=None)

@@ -17,16 +17,16 @@ from spotify_pipeline.contract.media import LOCAL_URI, is_gone, media_of
 Kind = Literal["track", "album", "artist"]
 KINDS: tuple[Kind, ...] = ("track", "album", "artist")
 _PLURALS: dict[str, Kind] = {"tracks": "track", "albums": "album", "artists": "artist"}
-# what wraps a record has one of these, and neither a type nor an id of its own
+# an object that wraps a record has one of these, and neither a type nor an id of its own
 _ENTRY_MARKS = frozenset({"added_at", "added_by", "played_at"})
-# what an entry of a library can hold that is no record of ours
+# media in a library of which the pipeline keeps no records
 _OTHER_MEDIA = ("show", "audiobook", "chapter")
 _RECORD_MARKS = frozenset({"id", "uri", "name", "href", "type"})
 # objects that mention a record without describing it
 _MENTIONS = frozenset({"context", "linked_from", "owner", "error", "actions", "seeds"})
 _DEPTH_MAX = 24
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,32}")
-# which record kind a response holds, by the kind of request
+# record kind in a response, by the kind of request
 EXPECTED: dict[str, Kind | None] = {
     "artist": "artist",
     "artist_albums": "album",
@@ -46,7 +46,7 @@ EXPECTED: dict[str, Kind | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record to validate: any JSON value at a pointer. `album_id` is known from the record around it."""
+    """A record to validate: any JSON value at a pointer. `album_id` comes from the album around it."""
 
     kind: Kind
     pointer: str
@@ -56,7 +56,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An entry that is no record of ours; `null` also stands for what `media_of` says."""
+    """An entry that is set aside; see `media_of` for what counts as `null`."""
 
     kind: Kind
     pointer: str
@@ -72,9 +72,9 @@ def find_records(body: Any, *, expected: Kind | None = None, album_id: str | Non
     Args:
         body: the parsed JSON.
         expected: kind that the request asks for. An object of another type is yielded as that kind too, so
-            that the contract refuses it and nothing is lost. Without it the object's own `type` decides, then
-            its `uri`; what has neither yields nothing.
-        album_id: album of the tracks, where the request names it.
+            that the contract refuses it and nothing is lost. Without it, the kind is the object's `type`,
+            else the one in its `uri`; an object that has neither yields nothing.
+        album_id: album of the tracks, if the request names it.
     """
     yield from _walk(body, "", expected, album_id)
 
@@ -114,7 +114,7 @@ def _members(values: list[Any], pointer: str, kind: Kind | None, album_id: str |
 
 
 def own_type(value: dict[str, Any]) -> Any:
-    """Return the type an object claims; a projection by `fields=` can leave `type` out and keep the `uri`."""
+    """Return the `type` of an object, else the one in its `uri`: a request's `fields=` can drop `type`."""
     if "type" in value or not isinstance(value.get("uri"), str) or is_entry(value):
         return value.get("type")
     scheme, _, rest = value["uri"].partition(":")
@@ -142,7 +142,7 @@ def _record(kind: Kind, value: dict[str, Any], pointer: str, album_id: str | Non
 
 
 def is_entry(value: dict[str, Any]) -> bool:
-    """Say whether an object wraps its record: an entry of a playlist, a library or a listening history."""
+    """Return whether an object wraps a record: an entry of a playlist, library or listening history."""
     if "type" in value or "id" in value:
         return False
     if not _ENTRY_MARKS.isdisjoint(value):
@@ -179,7 +179,7 @@ def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 
 
 def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
-    """What holds records under names: a search, several by id, a playlist, a queue, or an unknown object."""
+    """Yield the records under the names of an object: a search, a playlist, a queue, or any other."""
     for key, inner in _parts(value):
         where = f"{pointer}/{key}"
         kind = _PLURALS.get(key)
@@ -192,7 +192,7 @@ def _containers(value: dict[str, Any], pointer: str) -> Iterator[Item]:
 
 
 def _holds(value: dict[str, Any], key: str) -> bool:
-    """A playlist in a list has only the link to its tracks."""
+    """Return whether tracks are embedded: a playlist in a list only links to its tracks."""
     return key == "currently_playing" or isinstance(value.get("items"), list)
 
 
@@ -205,7 +205,7 @@ def _parts(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _kind_of_members(values: list[Any]) -> Kind | None:
-    """Kind of a list's members, for its null entries: that of the first member with a type."""
+    """Return the kind of a list's null members: that of its first member with a type."""
     for value in values:
         if isinstance(value, dict):
             own = own_type(value)

@@ -1,8 +1,8 @@
-"""Which fields records have: the drift of the API is read from it, run by run.
+"""Counts the fields that records have, so that drift of the API shows from run to run.
 
-A field is new where the schemas do not describe it. That a field is gone is found by comparing with the run
-before (view ops.contract_drift): what an app may see depends on its class and on the request, so no list
-could say what must be there. Fields that a schema marks `x-sometimes` come and go and are not counted.
+A field is new if the schemas do not describe it. A field is gone if the run before had it (view
+ops.contract_drift): which fields an app gets depends on its class and on the request, so no fixed list is
+possible. Fields that a schema marks `x-sometimes` come and go, and are not counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from spotify_pipeline.contract.validator import schema
 
 _NAME_MAX = 100
-# what a track or an album mentions, by the record kind that describes it
+# fields of a track or album that mention other records, and the kind of those
 _MENTIONED = {"album": "album", "artists": "artist"}
 # entries that are records themselves; their own schemas say only what the list needs
 _ENTRY_IS = {"top_track": "track", "top_artist": "artist", "followed_artist": "artist"}
@@ -83,7 +83,7 @@ def sometimes(kind: str) -> frozenset[str]:
 # records of one response mostly have the same fields
 @lru_cache(maxsize=256)
 def _names(kind: str, own: tuple[str, ...], *mentioned: tuple[str, ...]) -> frozenset[str]:
-    """Return the fields to count of a record, and of the album and the artist that it mentions."""
+    """Return the fields to count: those of a record, and of the album and artist that it mentions."""
     names = {_clean(name) for name in own}
     if kind in ("track", "album"):
         for (prefix, other), fields in zip(_MENTIONED.items(), mentioned, strict=True):
@@ -97,7 +97,7 @@ def _properties(kind: str) -> dict[str, Any]:
 
 
 def _first(value: Any) -> dict[str, Any]:
-    """The object, or the first of a list of them."""
+    """Return the object, or the first object of a list."""
     if isinstance(value, list):
         value = value[0] if value else None
     return value if isinstance(value, dict) else {}

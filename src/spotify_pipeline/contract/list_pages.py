@@ -1,7 +1,7 @@
-"""Whether the pages of a list together are the whole list.
+"""Decides whether the pages that were read are the whole list.
 
-Spotify's `total` may contradict the end of a list, never confirm it: a list that ends is incomplete when a
-page has stated more entries than were read. The crawl and the validation both decide by this module.
+A list that ends is incomplete if a page has stated a greater `total` than the entries that were read; a
+`total` that agrees proves nothing. The crawl and the validation both use this module.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PAGE_UNDER = {"followed_artists": "artists"}
 
 
 def page_in(request_kind: str, body: Any) -> tuple[str, Any]:
-    """Return the JSON Pointer of the page in a response of one list, and the page, None where it has none."""
+    """Return the JSON Pointer of the page in a response, and the page or None."""
     name = _PAGE_UNDER.get(request_kind)
     if name is None:
         return "", body
@@ -52,7 +52,7 @@ class ListPages:
         return max(self.totals, default=0)
 
     def take(self, page: Mapping[str, Any], offset: int | None) -> None:
-        """Note one page; `offset` is what `offset_of` its request returns."""
+        """Add one page; `offset` is the result of `offset_of` for its request."""
         self.items += len(page["items"])
         self._begun |= offset == 0
         # an empty page is an end, too: some lists have a `next` link on every page
@@ -63,11 +63,11 @@ class ListPages:
             self.totals.add(total)
 
     def end(self) -> None:
-        """Note that the last page has been taken, although it has a link to another."""
+        """Record that the last page was read, although it links to another."""
         self._ended = True
 
     def fault(self, most: int | None = None) -> str | None:
-        """Return why the pages are not the whole list, None where nothing contradicts that they are.
+        """Return why the pages are not the whole list, or None if nothing shows that.
 
         Args:
             most: Number of entries that were wanted; None for all.

@@ -1,7 +1,7 @@
-"""What an entry of a list holds: a track or artist, or something that is no record of ours.
+"""Classifies the object in a list entry: a track, a local file, an episode, or nothing.
 
-The records of a response and the entries of its lists are classified by the same function, so that what keeps
-its place in a playlist as `null` is never quarantined as a track.
+The same function classifies the records of a response and the entries of its lists, so that an entry that
+counts as `null` in a playlist is never quarantined as a track.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _RECORDS = frozenset({"track", "album", "artist"})
 
 
 def media_of(held: Mapping[str, Any] | None, *, entry_is_local: bool = False) -> Media:
-    """Classify what stands where a track belongs.
+    """Classify the object that stands in the place of a track.
 
     Args:
         held: The object; None where the entry is empty.

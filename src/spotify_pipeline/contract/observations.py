@@ -1,8 +1,8 @@
-"""What one response says of a record: the row that is stored as NDJSON and merged into staging.
+"""Makes observations of records: the rows that are stored as NDJSON and merged into staging.
 
-Absent is not null. Columns come in groups: `listing` is what a simplified record carries, `detail` what only
-the full one does, and what a response may leave out on its own (`popularity`, `label`, `playability`) is a
-group of its own. A group that the record lacks is left out and overwrites nothing.
+Absent is not null. Columns come in groups: `listing` are the fields of a simplified record, `detail` those
+that only a full one has, and each field that a response can leave out alone (`popularity`, `label`,
+`playability`) is a group of its own. A group that a record lacks is left out and overwrites nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Observation(NamedTuple):
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Of the observations of one key the greatest wins."""
+        """Sort key: the greatest observation of a record wins."""
         return (self.observed_at, self.rank, self.raw_key)
 
     @property
@@ -64,7 +64,7 @@ def observations(
 
     Args:
         kind: record kind.
-        record: a record that holds the contract.
+        record: a record that satisfies the contract.
         observed_at: time of the response.
         raw_key: key of the raw object.
         album_id: album of a track that does not name its own.
@@ -93,7 +93,7 @@ def _artist_stub(mentioned: dict[str, Any], origin: Origin) -> Observation:
 
 
 def _whole(value: Any) -> int | None:
-    """JSON has one kind of number: 85.0 is the integer 85."""
+    """Return a number as an integer: in JSON, 85.0 is the integer 85."""
     return None if value is None else int(value)
 
 
@@ -151,7 +151,7 @@ def _is_complete_listing(album: dict[str, Any]) -> bool:
 
 
 def album_listing(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the listing columns of an album that holds the contract."""
+    """Return the listing columns of an album that satisfies the contract."""
     return {
         "name": record["name"],
         "album_type": record["album_type"].lower(),

@@ -1,4 +1,4 @@
-"""All rules of the contract, read from the schemas: as a list, and as the tables of docs/reason-codes.md."""
+"""Lists all rules of the contract, read from the schemas, and writes the tables of docs/reason-codes.md."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def reason_codes() -> list[str]:
 
 
 def nullable(rule: dict[str, Any]) -> bool:
-    """Say whether null keeps the rule."""
+    """Return whether a rule allows null."""
     types = rule.get("type")
     return "null" in types if isinstance(types, list) else None in rule.get("enum", ())
 
@@ -92,7 +92,7 @@ def markdown_tables() -> str:
 
 
 def _field_tables() -> str:
-    """One table a kind: its fields, and which of them are required, nullable or bounded."""
+    """Return a table for each kind: its fields, and which of them are required, nullable or bounded."""
     parts = []
     for kind in SCHEMA_KINDS:
         own = schema(kind)
@@ -108,7 +108,7 @@ def _field_tables() -> str:
 
 
 def _code_tables() -> str:
-    """One table a kind: every reason code, what it demands, and its sentence."""
+    """Return a table for each kind: its reason codes, what each demands, and its sentence."""
     parts = []
     for kind in ALL_KINDS:
         lines = [f"#### {kind}", "", "| reason code | demands that it | |", "|---|---|---|"]

@@ -1,4 +1,4 @@
-"""Check whatever a file holds as the pipeline would, without knowing the request."""
+"""Checks the content of a file against the contract, without knowing the request it came from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.contract.extract import Found, find_records, is_entry, own
 from spotify_pipeline.contract.validator import ValidationResult, Violation, validate
 
 FINDINGS_MAX = 10_000
-"""Findings that are kept of one file; the codes count all of them."""
+"""Number of findings kept of one file; `codes` counts all of them."""
 _DEPTH_MAX = 8
 _RECORDS = ("track", "album", "artist", "episode")
 
@@ -32,7 +32,7 @@ class BrokenRule:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """An entry that is no record of ours, and why: null, local or episode."""
+    """An entry that is set aside, and the reason: null, local or episode."""
 
     kind: str
     reason: str
@@ -42,7 +42,7 @@ class Aside:
 
 @dataclass
 class Survey:
-    """What a file holds, by record kind and, apart, by kind of list entry."""
+    """Content of a file: counts by record kind and by kind of list entry, and findings."""
 
     kinds: dict[str, KindCounts] = field(
         default_factory=lambda: {"track": KindCounts(), "album": KindCounts()}
@@ -79,7 +79,7 @@ class Survey:
                 continue
             counts = self.entries.setdefault(entry.kind, KindCounts())
             counts.fetched += 1
-            # a playlist keeps the places of what is no track
+            # a playlist keeps entries that are not tracks, for their positions
             counts.set_aside += result.is_set_aside and entry.kind != "playlist_item"
 
     def _check(
@@ -115,7 +115,7 @@ class Survey:
 
 
 def _playlists(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Playlists, and null where a list of playlists has one."""
+    """Yield the playlists in a value with their pointers; None for a null in a list of playlists."""
     if depth > _DEPTH_MAX:
         return
     if isinstance(value, list):
@@ -139,7 +139,7 @@ def _is_playlist(value: Any) -> bool:
 
 
 def _pages(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Whatever has a list of items and is no record; a bare list of entries is taken for one too."""
+    """Yield the objects in a value that have a list of items and are not records."""
     if depth > _DEPTH_MAX:
         return
     if isinstance(value, list):
@@ -166,7 +166,7 @@ _LISTS = {
 
 
 def _request_of(page: dict[str, Any]) -> str | None:
-    """The kind of request whose entries a page holds, by its address, else by its first entry."""
+    """Return the kind of request that a page comes from, by its address, else by its first entry."""
     first = next((member for member in page["items"] if isinstance(member, dict)), {})
     href = page.get("href")
     path = href.partition("?")[0] if isinstance(href, str) else ""

@@ -1,9 +1,8 @@
-"""The contract: JSON Schema, Draft 2020-12, checked by two libraries.
+"""Validates records against the contract: JSON Schema, Draft 2020-12, with two libraries.
 
-`jsonschema_rs`, a compiled validator, decides: it looks at every record and only says yes or no.
-`jsonschema`, the reference, explains: it looks at the records that were refused and gives one violation with
-a code for each broken rule. A test holds the two to equal results. Where the compiled one cannot take a value
-(a lone surrogate), the reference decides as well.
+`jsonschema_rs`, a compiled validator, decides whether a record is valid. `jsonschema`, the reference, then
+explains each refused record: it gives one violation with a code for each broken rule. A test checks that the
+two agree. A value that the compiled validator cannot take (a lone surrogate) is decided by the reference.
 """
 
 from __future__ import annotations
@@ -34,26 +33,26 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """What a record breaks; without violations it holds the contract."""
+    """Result of validating a record; without violations, the record satisfies the contract."""
 
     violations: tuple[Violation, ...] = ()
 
     @property
     def valid(self) -> bool:
-        """Whether the record holds the contract."""
+        """Whether the record satisfies the contract."""
         return not self.violations
 
 
 _VALID = ValidationResult()
 TOO_DEEP = "a record is nested less than a thousand levels deep"
 NOT_JSON = "a record holds values of JSON, and text that can be written"
-# where a record holds others, which are judged on their own
+# fields with other records inside, which are validated on their own
 _RECORDS_INSIDE = frozenset({"tracks", "items", "track", "item"})
 
 
 @cache
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a record or entry kind, in the current version."""
+    """Return the JSON Schema of a record or entry kind, in the current version."""
     folder = files("spotify_pipeline.contract") / "schemas" / f"v{SCHEMA_VERSION}"
     loaded: dict[str, Any] = json.loads((folder / f"{kind}.schema.json").read_text("utf-8"))
     return loaded
@@ -132,7 +131,7 @@ def _pointer(path: list[str | int]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """At most 80 characters, whatever the value."""
+    """Describe a value in at most 80 characters."""
     if isinstance(value, dict):
         return f"an object of {len(value)} names"
     if isinstance(value, list):
