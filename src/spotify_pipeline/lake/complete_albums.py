@@ -1,4 +1,4 @@
-"""Which albums of a source were read to their end: collected from its responses, stored as NDJSON."""
+"""Finds the albums of a source that were read completely or in part, and stores them as NDJSON."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from spotify_pipeline.lake.validated import NDJSON
 
 
 class AlbumsSeen:
-    """Listings, details and track pages of a source, taken in any order.
+    """Listings, details and track pages of a source; responses can be added in any order.
 
     Args:
-        continued: albums whose detail and first pages an earlier partition has, with the detail's time.
+        continued: albums whose detail and first pages are in an earlier partition, with the detail's time.
     """
 
     def __init__(self, continued: Mapping[str, datetime] | None = None) -> None:
@@ -32,7 +32,7 @@ class AlbumsSeen:
         self._next: dict[str, int] = {}
 
     def take(self, raw: RawObject, body: Any) -> None:
-        """Note what one response says; a body that cannot be read says nothing."""
+        """Add one response; a body that cannot be read is ignored."""
         if not isinstance(body, dict):
             return
         if raw.kind == "artist_albums":
@@ -60,12 +60,12 @@ class AlbumsSeen:
             self._next[album_id] = max(self._next.get(album_id, 0), offset)
 
     def complete(self) -> Iterator[CompleteAlbum]:
-        """Yield the listed albums of which the detail and the last page of tracks are there."""
+        """Yield the listed albums whose detail and last page of tracks were read."""
         for album_id in sorted(self._listings.keys() & self._details.keys() & self._ended):
             yield CompleteAlbum(album_id, self._listings[album_id][2], self._details[album_id])
 
     def begun(self) -> Iterator[BegunAlbum]:
-        """Yield the listed albums of which the detail is there, and the last page of tracks is not."""
+        """Yield the listed albums whose detail was read, and whose last page of tracks was not."""
         stopped = (self._listings.keys() & self._details.keys() & self._next.keys()) - self._ended
         for album_id in sorted(stopped):
             listing = self._listings[album_id][2]

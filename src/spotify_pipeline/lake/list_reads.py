@@ -1,4 +1,4 @@
-"""Which lists a source read, and how far: collected from its responses, stored as NDJSON."""
+"""Finds which lists a source read and whether completely, and stores them as NDJSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spotify_pipeline.lake import RawObject, keys
 
 
 def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
-    """Return the id of the list that a page belongs to: a playlist's, or one of a user's account.
+    """Return the id of the list that a page belongs to: of a playlist, or of a list in a user's account.
 
     Raises:
         ValueError: the page does not name its playlist or its user.
@@ -47,19 +47,19 @@ class _Reading:
 
 
 class ListsSeen:
-    """Pages of lists, taken in any order."""
+    """Pages of lists; they can be added in any order."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[EntryKind, str], _Reading] = {}
         self._snapshots: dict[str | None, set[str]] = {}
 
     def take_playlist(self, raw: RawObject, playlist: Any) -> None:
-        """Note a response with a playlist; the crawl keeps two where it was edited while it was read."""
+        """Add a response with a playlist; the crawl stores two if it was edited while it was read."""
         snapshot = playlist.get("snapshot_id") if isinstance(playlist, dict) else None
         self._snapshots.setdefault(raw.requested_id, set()).add(str(snapshot))
 
     def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
-        """Note one page of a list."""
+        """Add one page of a list."""
         reading = self._lists.setdefault((kind, list_id), _Reading())
         reading.pages.take(page, offset_of(raw.query))
         limit = raw.query.get("limit", "")
@@ -69,7 +69,7 @@ class ListsSeen:
         reading.raw_key = max(reading.raw_key, raw.key)
 
     def reads(self, *, ended: bool = False) -> list[ListRead]:
-        """Return one read for each list, sorted; `ended`: the crawl has come to the end of each."""
+        """Return one `ListRead` for each list, sorted; `ended` means that the crawl reached their ends."""
         if ended:
             for reading in self._lists.values():
                 reading.pages.end()
@@ -91,7 +91,7 @@ class ListsSeen:
 
 
 def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, raw: RawObject) -> ListEntry:
-    """Join what an entry says with its list and its response."""
+    """Join the fields of an entry with its list and its response."""
     return ListEntry(
         kind=kind,
         list_id=list_id,
@@ -108,12 +108,12 @@ def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, 
 
 
 def entry_line(row: ListEntry | ListRead) -> bytes:
-    """Write an entry or a read as one NDJSON line."""
+    """Return an entry or a list read as one NDJSON line."""
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def parse_entries(data: bytes) -> list[ListEntry]:
-    """Read the lines of entries back."""
+    """Parse the lines of an object of entries."""
     entries = (ListEntry(**orjson.loads(line)) for line in data.splitlines())
     return [
         replace(
@@ -126,7 +126,7 @@ def parse_entries(data: bytes) -> list[ListEntry]:
 
 
 def parse_reads(data: bytes) -> list[ListRead]:
-    """Read the lines of list reads back."""
+    """Parse the lines of an object of list reads."""
     reads = (ListRead(**orjson.loads(line)) for line in data.splitlines())
     return [
         replace(

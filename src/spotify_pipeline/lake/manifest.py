@@ -1,4 +1,4 @@
-"""The manifest: what was fetched of a source in one partition. It is written last."""
+"""The manifest lists the responses of a source in one partition. It is written last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANIFEST_VERSION = 1
 
 
 def sha256(data: bytes) -> str:
-    """Digest as 64 hex digits."""
+    """Return the SHA-256 of bytes as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -42,7 +42,7 @@ class RawObject:
 class MissingRecord:
     """An id that Spotify does not know or show (404).
 
-    `listed`: a listing of Spotify's named it, not sources.yml; the next partition asks for it again.
+    `listed`: the id comes from a listing, not from sources.yml; the next partition requests it again.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class ContinuedAlbum:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was fetched of a source in one partition; `complete` where every page was read to the end."""
+    """The responses of a source in one partition; `complete` if every list was read to its end."""
 
     partition: date
     source: str
@@ -82,12 +82,12 @@ class Manifest:
 
     @property
     def key(self) -> str:
-        """Its key."""
+        """Key of the manifest in the object store."""
         return keys.manifest_key(self.partition, self.source, self.user)
 
     @property
     def content_sha256(self) -> str:
-        """Digest of what was fetched, whatever the number of attempts and calls."""
+        """Digest of the manifest without the number of calls and the reason of a stop."""
         return sha256(replace(self, calls=0, stopped_by=None, resume_after=None).to_bytes())
 
     def to_bytes(self) -> bytes:
@@ -102,10 +102,10 @@ class Manifest:
 
 
 def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
-    """Read a source's manifest, or None where the partition does not exist yet.
+    """Read a source's manifest; None if the partition does not exist yet.
 
     Raises:
-        DamagedObject: it is there and cannot be read.
+        DamagedObject: it exists and cannot be read.
         ConfigurationError: two users' accounts were read under one source name.
     """
     key = keys.manifest_key(partition, source)
@@ -114,7 +114,7 @@ def read_manifest(lake: Lake, partition: date, source: str) -> Manifest | None:
 
 
 def parse_manifest(stored: StoredObject) -> Manifest:
-    """Read a manifest that was found.
+    """Parse a stored manifest.
 
     Raises:
         DamagedObject: it cannot be read.
@@ -146,7 +146,7 @@ def parse_manifest(stored: StoredObject) -> Manifest:
 
 
 def _find_of_user(lake: Lake, partition: date, source: str) -> StoredObject | None:
-    """The manifest among those of users' accounts, of which there are few."""
+    """Find the manifest of a source below the folders of users, of which there are few."""
     users = keys.user_hashes(lake.folders(keys.users_prefix(keys.RAW, partition)))
     found = [s for user in users if (s := lake.find(keys.manifest_key(partition, source, user))) is not None]
     if len(found) > 1:
@@ -161,7 +161,7 @@ def read_raw(lake: Lake, raw: RawObject) -> bytes:
     """Read a response and check it against its manifest.
 
     Raises:
-        DamagedObject: absent, or other bytes than were stored.
+        DamagedObject: the object is absent, or its bytes are not those that were stored.
     """
     stored = lake.find(raw.key)
     if stored is None:

@@ -1,4 +1,4 @@
-"""Which partitions and sources a zone holds. Listed by folder: a partition can have 100,000 objects."""
+"""Lists partitions and sources of a zone, folder by folder: a partition can have 100,000 objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONCURRENCY = 16
 
 
 def partitions(lake: Lake, zone: str) -> list[date]:
-    """Return the dates below a zone, oldest first, also those of which only a part is left.
+    """Return the dates in a zone, oldest first, including dates of which only a part is left.
 
     Raises:
         LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
@@ -38,7 +38,7 @@ def stored_sources(lake: Lake, partition: date) -> list[str]:
 
 
 def stored_manifests(lake: Lake, partition: date, names: Collection[str]) -> dict[str, Manifest]:
-    """Return the manifests of those of the named sources that have one.
+    """Return the manifests of the named sources; a source without one is left out.
 
     Raises:
         DamagedObject: one cannot be read.
@@ -51,7 +51,7 @@ def stored_manifests(lake: Lake, partition: date, names: Collection[str]) -> dic
 
 
 def _folders(lake: Lake, partition: date) -> list[tuple[str, str | None]]:
-    """Return the sources that have a folder in raw, each with the user whose account it is from."""
+    """Return the sources that have a folder in raw, each with the hash of its user or None."""
     prefix = keys.partition_prefix(keys.RAW, partition)
     listed = lake.folders(prefix)
     found: list[tuple[str, str | None]] = [(source, None) for source in keys.sources_of_folders(listed)]

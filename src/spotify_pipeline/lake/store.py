@@ -1,4 +1,4 @@
-"""A bucket behind six calls, with the minio SDK's many errors turned into ours."""
+"""Access to one bucket; errors of the minio SDK become errors of this pipeline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object's bytes and its own metadata (keys in lower case, without the x-amz-meta- prefix)."""
+    """Bytes and user metadata of an object (names in lower case, without the x-amz-meta- prefix)."""
 
     key: str
     data: bytes
@@ -147,7 +147,7 @@ class Lake:
         content_type: str = "application/json",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Write an object whole; a reader sees the old bytes or the new ones, never a part."""
+        """Write an object in one operation: readers see the old bytes or the new ones, never a part."""
         stream: BinaryIO = io.BytesIO(data) if isinstance(data, bytes) else data
         length = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -164,10 +164,10 @@ class Lake:
             )
 
     def put_new(self, key: str, data: bytes, *, metadata: Mapping[str, str]) -> bool:
-        """Write a JSON object unless its key exists; False where it does.
+        """Write a JSON object unless its key exists, and return whether it was written.
 
-        Of two writers at the same time one wins, where the store honours `If-None-Match` (S3, MinIO and
-        SeaweedFS do); another store keeps the last.
+        Of two simultaneous writers, the first wins if the store supports `If-None-Match` (S3, MinIO and
+        SeaweedFS do), else the last.
         """
         headers = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
         with self._errors(key):
@@ -186,7 +186,7 @@ class Lake:
         return True
 
     def get(self, key: str) -> StoredObject:
-        """Read an object whole.
+        """Read a whole object.
 
         Raises:
             DamagedObject: there is none.
@@ -201,14 +201,14 @@ class Lake:
         return StoredObject(key, data, _own_metadata(response.headers))
 
     def find(self, key: str) -> StoredObject | None:
-        """Read an object whole, or None where there is none."""
+        """Read a whole object, or return None if it does not exist."""
         try:
             return self.get(key)
         except DamagedObject:
             return None
 
     def exists(self, key: str) -> bool:
-        """Return whether there is an object, without reading it."""
+        """Return whether an object exists, without reading it."""
         with self._errors(key):
             try:
                 self._client.stat_object(bucket_name=self.bucket, object_name=key)
@@ -219,10 +219,10 @@ class Lake:
         return True
 
     def lines(self, key: str, sha256: str | None = None) -> Iterator[bytes]:
-        """Read an NDJSON object line by line, without holding all of it.
+        """Yield the lines of an NDJSON object without holding all of it in memory.
 
         Raises:
-            DamagedObject: there is none; after its last line, where its digest is not `sha256`.
+            DamagedObject: the object does not exist; or, after its last line, its digest is not `sha256`.
         """
         digest = hashlib.sha256()
         with self._errors(key):
@@ -242,25 +242,25 @@ class Lake:
             raise DamagedObject(f"object '{key}' has another content than was written")
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys below a prefix, sorted."""
+        """Return all keys below a prefix, sorted."""
         with self._errors(prefix):
             found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True)
             return sorted(item.object_name for item in found if item.object_name and not item.is_dir)
 
     def folders(self, prefix: str) -> list[str]:
-        """What keys have between a prefix and the next `/`, sorted; what lies deeper is not listed."""
+        """Return the names of the folders directly below a prefix, sorted."""
         with self._errors(prefix):
             found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix)
             names = (item.object_name or "" for item in found if item.is_dir)
             return sorted(name.removeprefix(prefix).rstrip("/") for name in names)
 
     def delete(self, key: str) -> None:
-        """Remove an object; none there is no error."""
+        """Remove an object; it is no error if it does not exist."""
         with self._errors(key):
             self._client.remove_object(bucket_name=self.bucket, object_name=key)
 
     def delete_all(self, keys: Sequence[str]) -> None:
-        """Remove many objects, a thousand a request; one that is not there is no error."""
+        """Remove many objects, a thousand per request; missing ones are no error."""
         with self._errors(keys[0] if keys else ""):
             failed = list(
                 self._client.remove_objects(
@@ -274,7 +274,7 @@ class Lake:
             )
 
     def check(self) -> None:
-        """Check that the store can be reached and the bucket is there."""
+        """Check that the store can be reached and the bucket exists."""
         with self._errors():
             if self._client.bucket_exists(bucket_name=self.bucket):
                 return
@@ -292,7 +292,7 @@ class Lake:
         return status in {"Enabled", "Suspended"}
 
     def create_bucket(self) -> bool:
-        """Create the bucket; False when it was there."""
+        """Create the bucket unless it exists, and return whether it was created."""
         with self._errors():
             if self._client.bucket_exists(bucket_name=self.bucket):
                 return False
@@ -330,7 +330,7 @@ def _skewed(error: S3Error) -> bool:
 
 
 def _authorities(info: ConnectionInfo) -> str | None:
-    """Path of the PEM file that the connection names; None for the system's authorities.
+    """Return the path of the PEM file that the connection names; None for the system's authorities.
 
     Raises:
         ConfigurationError: there is no such file.

@@ -1,4 +1,4 @@
-"""The validated zone: observations as NDJSON, one line each; of a record's stubs only the winner."""
+"""Reads and writes the validated zone: observations as NDJSON; of a record's stubs only the winner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 def to_line(observation: Observation) -> bytes:
-    """Write an observation as one NDJSON line."""
+    """Return an observation as one NDJSON line."""
     fields: dict[str, Any] = {
         "key": observation.key,
         "rank": observation.rank,
@@ -39,10 +39,10 @@ def to_line(observation: Observation) -> bytes:
 
 
 def from_line(kind: RowKind, line: bytes) -> Observation:
-    """Read a line back.
+    """Parse a line that `to_line` made.
 
     Raises:
-        ValueError, TypeError, KeyError: it is none of `to_line`.
+        ValueError, TypeError, KeyError: it is another line.
     """
     fields = orjson.loads(line)
     return Observation(
@@ -57,7 +57,7 @@ def from_line(kind: RowKind, line: bytes) -> Observation:
 
 
 class NdjsonFile:
-    """Lines of one object, before it is stored; kept in memory while small."""
+    """Collects the lines of one object before it is stored; in memory while they are few."""
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # type: ignore[assignment]  # noqa: SIM115
@@ -65,13 +65,13 @@ class NdjsonFile:
         self.lines = 0
 
     def write(self, line: bytes) -> None:
-        """Add a line that ends in a line feed."""
+        """Append a line, which must end in a line feed."""
         self._file.write(line)
         self._digest.update(line)
         self.lines += 1
 
     def store(self, lake: Lake, key: str) -> str | None:
-        """Write the object and return its SHA-256, or remove an old one where there is no line."""
+        """Write the object and return its SHA-256; without lines, remove an old object and return None."""
         if self.lines:
             lake.put(key, self._file, content_type=NDJSON)
         else:
@@ -84,8 +84,8 @@ def read_observations(lake: Lake, summary: ValidationSummary) -> Iterator[Observ
     """Yield the observations that a validation accepted.
 
     Raises:
-        DamagedObject: an object is absent, unreadable, or was altered. Its digest is known after its last
-            line, so the error may come after all observations.
+        DamagedObject: an object is absent, unreadable, or was altered. The digest is checked after the last
+            line, so the error can come after all observations.
     """
     for kind in ROW_KINDS:
         key = keys.validated_key(summary.partition, summary.source, kind, summary.user)
@@ -103,7 +103,7 @@ def read_whole(lake: Lake, key: str, digest: str) -> bytes:
     """Read a small object that a validation wrote.
 
     Raises:
-        DamagedObject: absent, or other bytes than were written.
+        DamagedObject: the object is absent, or its bytes are not those that were written.
     """
     try:
         data = lake.get(key).data

@@ -1,4 +1,4 @@
-"""What a validation found: counts by record kind, field profiles, and the records that it refused."""
+"""Results of a validation: counts by record kind, field profiles, and quarantined records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COUNTS = ("fetched", "accepted", "quarantined", "set_aside")
 
 @dataclass(frozen=True)
 class ValidationSummary:
-    """What a validation found.
+    """Results of one validation.
 
     Attributes:
         partition: date of the responses.
@@ -29,7 +29,7 @@ class ValidationSummary:
         manifest_sha256: digest of the manifest that was validated.
         complete: whether the source was read to its end.
         counts: by record kind.
-        objects: SHA-256 of what was written, by key: a load takes these bytes or none.
+        objects: SHA-256 of each object that was written, by key; a load accepts no other bytes.
         reasons: number of violations by code.
         user: hash of the user whose account the responses are from.
         profiles: fields of the records, by request kind and record kind.
@@ -48,13 +48,13 @@ class ValidationSummary:
 
     @property
     def quarantined_share(self) -> float:
-        """Refused records over refused and accepted ones; 0 where there are none."""
+        """Share of quarantined records among quarantined and accepted ones; 0 if there are none."""
         quarantined = sum(c.quarantined for c in self.counts.values())
         judged = quarantined + sum(c.accepted for c in self.counts.values())
         return quarantined / judged if judged else 0.0
 
     def to_bytes(self) -> bytes:
-        """Stable text."""
+        """Return JSON; equal summaries give equal bytes."""
         fields = {name.name: getattr(self, name.name) for name in dataclass_fields(self)}
         del fields["profiles"]
         fields["counts"] = {
@@ -94,7 +94,7 @@ def read_summary(lake: Lake, partition: date, source: str, user: str | None = No
 
 @dataclass(frozen=True)
 class QuarantineLine:
-    """One refused record in the quarantine zone; the record itself is in the raw object, at the pointer."""
+    """One record in the quarantine zone; its content stays in the raw object, at the pointer."""
 
     record_kind: str
     record_key: str
@@ -108,7 +108,7 @@ class QuarantineLine:
 
 
 def parse_quarantine(data: bytes) -> list[QuarantineLine]:
-    """Read the lines of a quarantine object back."""
+    """Parse the lines of a quarantine object."""
     lines = (orjson.loads(line) for line in data.split(b"\n") if line)
     return [
         QuarantineLine(**line | {"observed_at": datetime.fromisoformat(line["observed_at"])})

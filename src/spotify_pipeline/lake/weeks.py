@@ -1,4 +1,4 @@
-"""ISO weeks: their keys as partitions, and where their pages lie."""
+"""ISO weeks: their partition keys, and the keys of their pages."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _KEY = re.compile(r"(\d{4}-\d{2}-\d{2})(?: \(W(\d{2})\))?")
 
 
 def parse_week(text: str | None) -> date:
-    """Read the key of a week, `2026-11-16 (W47)` or its Monday alone; give the Monday.
+    """Return the Monday of a week's key: `2026-11-16 (W47)`, or the Monday alone.
 
     Raises:
-        ConfigurationError: it is none, no Monday, or the Monday of another week.
+        ConfigurationError: it is no such key, not a Monday, or the Monday of another week.
     """
     found = _KEY.fullmatch(text or "")
     if found:
         try:
             monday = date.fromisoformat(found[1])
         except ValueError:
-            monday = None  # a day that no month has: the error below says so
+            monday = None  # no such day: the error below says so
         if monday and monday.isoweekday() == 1 and found[2] in {None, f"{monday.isocalendar().week:02d}"}:
             return monday
     raise ConfigurationError(
@@ -34,18 +34,18 @@ def parse_week(text: str | None) -> date:
 
 
 def week_name(monday: date) -> str:
-    """ISO 8601's name of a week: `2026-W47`."""
+    """Return the name of a week as in ISO 8601: `2026-W47`."""
     year, week, _ = monday.isocalendar()
     return f"{year}-W{week:02d}"
 
 
 def days(monday: date) -> list[date]:
-    """The seven days of a week."""
+    """Return the seven days of a week."""
     return [monday + timedelta(days=number) for number in range(7)]
 
 
 def week_page_key(monday: date, user: str | None = None) -> str:
-    """Key of a week's page, in its last day's folder; a user's own lies below `user=HASH`, to be erased."""
+    """Return the key of a week's page, in the folder of its last day; for a listener, below `user=HASH`."""
     folder = keys.partition_prefix(keys.REPORTS, days(monday)[-1])
     if user is not None:
         folder = f"{keys.users_prefix(keys.REPORTS, days(monday)[-1])}{user}/"
