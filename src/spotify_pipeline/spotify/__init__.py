@@ -1,1 +1,1 @@
-"""The source: a polite, thread-safe reader of the Spotify Web API."""
+"""A thread-safe client of the Spotify Web API that keeps its rate limits."""

@@ -1,7 +1,7 @@
-"""Spotify's ids of users: the hash that stands for one everywhere, and their removal from responses.
+"""Replaces Spotify's ids of users by hashes, and removes ids and names from responses.
 
-A hash needs the account key, a secret of this installation: without it, a hash cannot be compared with an id
-that somebody knows.
+A hash is made with the account key, a secret of this installation. Without the key, it cannot be checked
+whether a hash belongs to a known id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ERASED = "erased"
 """Replaces the hash of a user whose data was erased."""
 
 KEY_LENGTH = 32
-"""Characters that an account key has at least."""
+"""Least number of characters of an account key."""
 
 _USER_FIELDS = frozenset({"owner", "added_by"})
 # an id in a URI or in the address of a page or endpoint
@@ -32,7 +32,7 @@ _REFERENCE = re.compile(r"(spotify:user:|open\.spotify\.com/user/|/v1/users/)([^
 
 @dataclass(frozen=True)
 class AccountKey:
-    """The secret behind the hashes of users; it does not show in its repr.
+    """The secret that hashes of users are made with; its repr does not show it.
 
     Attributes:
         secret: The key that hashes are made with.
@@ -49,7 +49,7 @@ class AccountKey:
 
     @classmethod
     def from_connection(cls, connection: ConnectionInfo) -> AccountKey:
-        """Read connection `spotify_account_key`: password = key, extra `former_keys` with spaces between.
+        """Read connection `spotify_account_key`: password is the key, extra `former_keys` the earlier ones.
 
         Raises:
             ConfigurationError: The key is absent or shorter than `KEY_LENGTH`.
@@ -65,7 +65,7 @@ class AccountKey:
         return found
 
     def to_connection(self) -> str:
-        """Write connection `spotify_account_key` in Airflow's JSON."""
+        """Return connection `spotify_account_key` as JSON for Airflow."""
         fields: dict[str, Any] = {"conn_type": "generic", "password": self.secret}
         if self.former:
             fields["extra"] = {"former_keys": " ".join(self.former)}
@@ -73,7 +73,7 @@ class AccountKey:
 
     @property
     def key_id(self) -> str:
-        """Eight hexadecimal digits that are the same for the same key, and say nothing about it."""
+        """Eight hexadecimal digits that identify the key without revealing it."""
         return _hmac(self.secret, "the account key")[:8]
 
     def user_hash(self, user_id: str) -> str:
@@ -115,12 +115,12 @@ class AccountIds:
     erased: Collection[str] = ()
 
     def name(self, user_id: str) -> str:
-        """Return what stands for a user: the hash, or `ERASED`."""
+        """Return the replacement of a user's id: the hash, or `ERASED`."""
         hashes = self.key.user_hashes(user_id)
         return hashes[0] if not set(hashes) & set(self.erased) else ERASED
 
     def is_erased_owner(self, record: Any) -> bool:
-        """Say whether a playlist, as Spotify sent it, belongs to a user whose data was erased."""
+        """Return whether a playlist, as Spotify sent it, belongs to a user whose data was erased."""
         owner = record.get("owner") if isinstance(record, Mapping) else None
         user_id = owner.get("id") if isinstance(owner, Mapping) else None
         return isinstance(user_id, str) and self.name(user_id) == ERASED
@@ -129,8 +129,8 @@ class AccountIds:
         """Return a response without ids and names of users.
 
         Each user becomes `{"id": HASH, "type": "user"}`, and an id in a URI or address is replaced by the
-        hash. A response that names no user is returned byte for byte. One that cannot be parsed is returned
-        as `null`, which breaks the contract: whom it names cannot be seen.
+        hash. A response that names no user is returned byte for byte. One that cannot be parsed could name
+        any user: it is returned as `null`, which breaks the contract.
         """
         try:
             document = json.loads(body)

@@ -1,4 +1,4 @@
-"""Logging a user in: the authorization code flow with PKCE (RFC 7636, S256), which needs no client secret.
+"""Logs a user in by the authorization code flow with PKCE (RFC 7636, S256), without a client secret.
 
 The browser opens `AuthorizationRequest.url` at Spotify and comes back to `CallbackServer` with a code;
 `exchange` turns the code into a login.
@@ -25,7 +25,7 @@ from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.endpoints import bucket_of
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.spotify.refusals import refusal
-from spotify_pipeline.spotify.tokens import ask_for_token
+from spotify_pipeline.spotify.tokens import request_token
 from spotify_pipeline.spotify.transport import NO_AUTH, Bearer, Transport
 
 _ME = "/me"
@@ -35,7 +35,7 @@ _SECONDS_PER_REQUEST = 10.0
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """One attempt to log in: what the browser is sent with, and what proves that a callback belongs to it."""
+    """One attempt to log in. `state` and `verifier` prove that a callback belongs to it."""
 
     accounts_url: str
     client_id: str
@@ -77,7 +77,7 @@ class AuthorizationRequest:
 def exchange(
     transport: Transport, api_url: str, request: AuthorizationRequest, code: str, key: AccountKey
 ) -> Login:
-    """Turn the code into a login, and ask `/me` whose login it is; of the response only a hash is kept.
+    """Exchange the code for a login, and request `/me` for the user's id, of which only the hash is kept.
 
     Raises:
         AuthenticationError: Spotify refuses the code.
@@ -85,7 +85,7 @@ def exchange(
         ConfigurationError: A response has no readable Date, from which the login's end is counted.
         ApiUnavailable, BodyCutShort, RateLimited: Spotify cannot serve now.
     """
-    grant = ask_for_token(
+    grant = request_token(
         transport,
         request.accounts_url,
         {
@@ -151,7 +151,7 @@ class CallbackServer:
     def wait_for_code(
         self, state: str, seconds: float, *, clock: Callable[[], float] = time.monotonic
     ) -> str:
-        """Wait for the code that the browser brings together with `state`; refuse any other request.
+        """Wait for a callback with the right `state`, and return its code; refuse any other request.
 
         Raises:
             AuthenticationError: the user refused, or nothing came in time.
@@ -173,7 +173,7 @@ class CallbackServer:
 
 
 def callback_page(text: str) -> str:
-    """Return the page on which the browser ends after the login."""
+    """Return the HTML page that the browser shows after the login."""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Login</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

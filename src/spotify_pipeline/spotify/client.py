@@ -1,4 +1,4 @@
-"""The client: authenticated, paced, bounded GETs; each response carries the moment it was observed."""
+"""The client of the Web API: GET requests with a token, within all limits; responses carry their time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from spotify_pipeline.spotify.limits import (
 )
 from spotify_pipeline.spotify.links import Link, check_link
 from spotify_pipeline.spotify.login_store import LoginStore
-from spotify_pipeline.spotify.refusals import may_pass, read_error, refusal
+from spotify_pipeline.spotify.refusals import may_be_mistaken, read_error, refusal
 from spotify_pipeline.spotify.tokens import AccessToken, ClientCredentials, TokenProvider
 from spotify_pipeline.spotify.transport import Bearer, Response, RetryPolicy, Transport, is_on_this_machine
 from spotify_pipeline.spotify.user_tokens import UserLogin
@@ -41,16 +41,16 @@ from spotify_pipeline.spotify.user_tokens import UserLogin
 DEFAULT_API_URL = "https://api.spotify.com/v1"
 DEFAULT_ACCOUNTS_URL = "https://accounts.spotify.com"
 REFUSALS_RETRIED = 2
-"""Times that one call is repeated after a refusal that Spotify has been seen to send in error."""
+"""Number of times that a call is repeated after a refusal that Spotify is known to send in error."""
 WAITS_MAX = 5
-"""Times that one call waits out a short Retry-After before its bucket counts as closed."""
+"""Number of times that a call waits for a short Retry-After before its bucket is closed."""
 
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """A 200, whole. `body` is as received (after content decoding), `document` the same parsed.
+    """A complete response with status 200: `body` after content decoding, and `document` parsed from it.
 
-    `observed_at` is the response's own `Date`, in UTC: no local clock.
+    `observed_at` is the `Date` header of the response, in UTC.
     """
 
     status: int
@@ -103,7 +103,7 @@ class SpotifyClient:
     ) -> Self:
         """Make a client for connection `spotify_api` (login = client id, password = client secret).
 
-        With `login` it reads as that user instead of as the app. `hide_secret` is called with each token, so
+        With `login`, it reads as that user instead of as the app. `hide_secret` is called with each token, so
         that logs can mask it.
 
         Raises:
@@ -158,7 +158,7 @@ class SpotifyClient:
         return self._transport.calls()
 
     def api_now(self) -> datetime:
-        """Return the API's own time, from its last `Date` header; ask for a token when there was none yet.
+        """Return the API's time by its last `Date` header; request a token if there was no response yet.
 
         Raises:
             AuthenticationError, TransientError: the token endpoint refuses or cannot serve.
@@ -204,7 +204,7 @@ class SpotifyClient:
             if response.status == 429:
                 self._hold(response, bucket, may_wait=waits < WAITS_MAX)
                 waits += 1
-            elif refusals < REFUSALS_RETRIED and may_pass(response):
+            elif refusals < REFUSALS_RETRIED and may_be_mistaken(response):
                 if response.status == 401:
                     self._tokens.discard(token)
                 if response.status != 401 or refusals:  # an ended token is renewed at once
@@ -231,7 +231,7 @@ class SpotifyClient:
         )
 
     def _hold(self, response: Response, bucket: str, *, may_wait: bool) -> None:
-        """Wait a short 429 out, or close the bucket.
+        """Wait for the end of a short 429, or close the bucket.
 
         Raises:
             RateLimited: The wait is long, the quota is used up, or this call has waited often enough.

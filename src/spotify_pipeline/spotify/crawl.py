@@ -1,4 +1,4 @@
-"""Crawl a source to its end: every page, every album once, resumable, in a deterministic order."""
+"""Crawls a source: every page, every album once, in a deterministic order; a crawl can be resumed."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def crawl(
         keep: Stores a new response, and returns the one to walk through instead where another attempt has
             stored that request's first; called from up to `concurrency` threads.
         concurrency: Requests in flight.
-        skip_album: Asked once for each album that a listing names, with the listing's entry, in their order
-            and in the calling thread; an album for which it is true is listed in `skipped` and not fetched.
-        resume_album: For the other albums, the offset from which on the tracks are wanted, None for the whole
-            album; those with an offset are listed in `continued`.
-        after_ms: For recently_played, the last known play in unix milliseconds; without it in the response,
-            plays may be lost.
+        skip_album: Returns whether an album of a listing is not fetched but listed in `skipped`; called once
+            for each album, in their order and in the calling thread, with its entry in the listing.
+        resume_album: Returns the offset from which the tracks of another album are fetched; such an album is
+            listed in `continued`. None for the whole album.
+        after_ms: For recently_played, the last known play in unix milliseconds; if the response does not
+            contain it, plays may be lost.
 
     Raises:
-        LakeUnavailable, WarehouseUnavailable: What `have`, `keep` or the client's gate need is not there.
+        LakeUnavailable, WarehouseUnavailable: `have`, `keep` or the client's gate cannot reach its store.
         TerminalError: Spotify refuses the login, the app or a request, or a link is unsafe.
     """
     session = CrawlSession(client, partition, have, keep)
@@ -123,7 +123,7 @@ def crawl(
 def _why_incomplete(
     session: CrawlSession, problems: Sequence[UnreadableResponse]
 ) -> tuple[StopReason | None, str | None]:
-    """Return reason and sentence: of a stop, else of an outage, else of an unreadable response."""
+    """Return reason and message of a stop, else of an outage, else of an unreadable response."""
     if session.stop is not None:
         return session.stop.reason, session.stop.message
     if session.outage is not None:

@@ -1,4 +1,4 @@
-"""The calls this pipeline makes, their page sizes per class of app, and the identity of one request."""
+"""Endpoints that the pipeline calls, their page sizes by class of app, and the identity of a request."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AppClass(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What one response contains; the first part of a raw object's name."""
+    """Kind of content of a response; the first part of a raw object's name."""
 
     ARTIST = "artist"
     ARTIST_ALBUMS = "artist_albums"
@@ -58,7 +58,7 @@ class RequestKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a user allows an app to read, in Spotify's words."""
+    """Permissions that a user gives an app, as Spotify names them."""
 
     PLAYLISTS = "playlist-read-private"
     SHARED_PLAYLISTS = "playlist-read-collaborative"
@@ -91,7 +91,7 @@ class Endpoint:
         return self.bucket.removeprefix("GET ").replace("{id}", record_id)
 
     def page_size(self, app_class: AppClass) -> int:
-        """Records on the largest page that this class of app may ask for (1 where it is not paged)."""
+        """Return the greatest page size for a class of app; 1 if the endpoint has no pages."""
         return 1 if self.page_sizes is None else self.page_sizes[app_class]
 
 
@@ -132,13 +132,13 @@ ENDPOINTS: Mapping[RequestKind, Endpoint] = {
 
 
 def bucket_of(method: str, path: str) -> str:
-    """Rate-limit bucket of a call: the method and the path with its ids taken out."""
+    """Return the rate-limit bucket of a call: the method, and the path with `{id}` for ids."""
     segments = ("{id}" if ID_PATTERN.fullmatch(segment) else segment for segment in path.split("/"))
     return f"{method} {'/'.join(segments)}"
 
 
 def is_plain_path(path: str) -> bool:
-    """Whether a path holds nothing but plain segments: no dots, escapes, queries or empty parts."""
+    """Return whether a path has only plain segments: no dots, escapes, queries or empty parts."""
     return _PATH.fullmatch(path) is not None
 
 
@@ -151,9 +151,9 @@ class Request:
         method: HTTP method.
         path: Path below the API's address.
         params: Sorted pairs of the query.
-        requested_id: The id asked for, since Spotify may return another one (relinking); None where there is
-            none: a search, several tracks at once, what belongs to the user.
-        reading: Greater than 1 where a page is requested again in one crawl, because it contradicts others.
+        requested_id: The requested id, since Spotify may return another one (relinking); None for a search,
+            several tracks at once, and lists of the user.
+        reading: Greater than 1 if a page is requested again in one crawl, because it contradicts others.
     """
 
     kind: RequestKind

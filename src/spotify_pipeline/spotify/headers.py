@@ -1,4 +1,4 @@
-"""The response headers `Date` and `Retry-After`."""
+"""Parses the response headers `Date` and `Retry-After`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY_AFTER_MISSING = timedelta(seconds=30)
 """Spotify's rate limit is a rolling window of 30 s: after that long the window is empty."""
 
 QUOTA_RETRY_AFTER_MISSING = timedelta(hours=1)
-"""For QUOTA_EXCEEDED without a usable header: long enough not to make it worse."""
+"""Wait for QUOTA_EXCEEDED without a usable header; more calls would prolong it."""
 
 QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
 
@@ -32,7 +32,7 @@ def parse_http_date(value: str) -> datetime | None:
 
 
 def observed_at(dates: Sequence[str]) -> datetime | None:
-    """Return when a response was made, from its `Date`; None when absent, unreadable or contradictory."""
+    """Return the time of a response by its `Date`; None if absent, unreadable or contradictory."""
     return parse_http_date(dates[0]) if len(set(dates)) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""What delays or refuses a call: the cool-down gate per bucket, the call budget, and the pacer."""
+"""Limits of calls: the cool-down gate of each bucket, the call budget, and the pacer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CALLS_PER_WINDOW = 150
 
 
 class CooldownGate(Protocol):
-    """Store of closed buckets, asked before each call. Implementations are thread-safe."""
+    """Store of closed buckets, checked before each call. Implementations are thread-safe."""
 
     def check(self, bucket: str, now: datetime) -> None:
         """Raise RateLimited when `bucket` is closed at `now`, the API's own time."""
@@ -83,7 +83,7 @@ class MemoryCallBudget:
         """Count one call.
 
         Raises:
-            CallBudgetSpent: there is none left of this bucket, or of all; nothing was counted.
+            CallBudgetSpent: no call to this bucket, or no call at all, is left; nothing was counted.
         """
         with self._lock:
             limited = [name for name in (bucket, TOTAL) if name in self._limits]

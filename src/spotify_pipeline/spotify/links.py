@@ -1,4 +1,4 @@
-"""Following `next`: a link is used only when it stays on the API's own host and path."""
+"""Checks `next` links: a link must stay on the API's own host and path."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_link(url: str, api_url: str) -> Link:
     """Check that a link leads to `api_url` (scheme, host, port and path prefix), and parse it.
 
     Raises:
-        UnsafeLink: It leads elsewhere, carries a login or fragment, or a path that could climb out.
+        UnsafeLink: It leads elsewhere, or has a login, a fragment, or a path that could leave the prefix.
     """
     if len(url) > _LINK_MAX:
         raise UnsafeLink(f"a link of {len(url)} characters is refused: {url[:80]!r}…")

@@ -1,4 +1,4 @@
-"""A user's login: what is kept of it, and how long it lasts."""
+"""A user's login: its tokens, its lifetime, and how it is stored."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from spotify_pipeline.spotify.endpoints import Scope
 from spotify_pipeline.spotify.refusals import ErrorBody
 
 LOGIN_MONTHS = 6
-"""Lifetime of a refresh token from the user's consent on, however often it is used."""
+"""Months from the user's consent to the end of the refresh token, whether it is used or not."""
 
 WARNING_DAYS = 14
-"""Days before the end from which on every run warns."""
+"""Every run warns in this number of days before the end."""
 
 ALL_SCOPES = tuple(Scope)
 # reasons of the token endpoint that are about the app, not about the login
@@ -41,7 +41,7 @@ class Login:
         expires_at: Its end (UTC), by the clock of the machine that got it.
         seed: Digest of the refresh token that the login began with.
         previous_refresh_token: The refresh token before the last replacement.
-        refreshing_since: When a refresh was begun of which no response was stored yet.
+        refreshing_since: When a refresh started whose response is not stored yet.
         connection: Id of the user's connection.
     """
 
@@ -84,13 +84,13 @@ class Login:
         )
 
     def begun(self, now: datetime) -> Login:
-        """Return the login as it is stored before a refresh; an earlier beginning without an end stays."""
+        """Return the login to store before a refresh; the time of an earlier unfinished refresh stays."""
         return replace(self, refreshing_since=self.refreshing_since or now)
 
     def refreshed(
         self, refresh_token: str | None, scopes: tuple[str, ...], access_token: str, expires_at: datetime
     ) -> Login:
-        """Return the login with what a refresh gave; without a new refresh token the old one stays valid."""
+        """Return the login with the tokens of a refresh; without a new refresh token, the old one stays."""
         replaced = refresh_token is not None and refresh_token != self.refresh_token
         return replace(
             self,
@@ -122,10 +122,10 @@ class Login:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Login:
-        """Read `to_json` back.
+        """Parse text that `to_json` wrote.
 
         Raises:
-            ConfigurationError: `where` holds something else; the message does not repeat it.
+            ConfigurationError: it is other text; the message names `where` and does not repeat the text.
         """
         try:
             fields = json.loads(text)
@@ -150,7 +150,7 @@ class Login:
             ) from None
 
     def to_connection(self) -> str:
-        """Write the user's connection, refresh token included, in Airflow's JSON."""
+        """Return the user's connection, refresh token included, as JSON for Airflow."""
         extra = {
             "scopes": " ".join(self.scopes),
             "authorized_on": self.authorized_on.isoformat(),
@@ -192,7 +192,7 @@ class Login:
 
 
 def log_in_again(connection: str) -> str:
-    """Return how to replace the login of a user's connection."""
+    """Return the instruction to replace the login of a user's connection."""
     return f"run '{login_command(connection)}' and replace connection '{connection}' by what it gives"
 
 
@@ -202,9 +202,9 @@ def login_refused(
     """Return the error for a refresh token that Spotify does not accept.
 
     Args:
-        error: What Spotify says.
+        error: The error body of Spotify's response.
         connection: Id of the user's connection.
-        lost_since: When a refresh was begun whose response was lost, and with it maybe a new refresh token.
+        lost_since: When a refresh started whose response was lost, perhaps with a new refresh token.
     """
     if error.reason in _OF_THE_APP:
         return AuthenticationError(

@@ -1,4 +1,4 @@
-"""Storage of a login that tasks and processes share; one of them at a time refreshes it."""
+"""Stores a login that tasks and processes share; only one of them at a time refreshes it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from spotify_pipeline.files import write_atomically
 from spotify_pipeline.spotify.login import Login
 
 Lock = Callable[[], AbstractContextManager[None]]
-"""Opens a lock with one holder at a time among all tasks and processes; it ends with its holder's process."""
+"""Opens a lock that one task or process at a time can hold; it is released when that process ends."""
 
 
 class LoginState(Protocol):
     """Storage of one text."""
 
     def read(self) -> str | None:
-        """Return the text last written, None before the first."""
+        """Return the stored text, or None if nothing was stored."""
 
     def write(self, text: str) -> None:
-        """Replace it as a whole."""
+        """Replace the stored text."""
 
 
 class LoginStore(Protocol):
-    """The login of one user. `read` and `write` belong inside `locked` where one depends on the other."""
+    """The login of one user. A `write` that depends on a `read` must be in the same `locked` block."""
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep every other holder out."""
+        """Hold the lock of the login."""
 
     def read(self) -> Login:
         """Return the login as last written. Raises ConfigurationError where there is none."""
@@ -42,7 +42,7 @@ class LoginStore(Protocol):
 
 
 class FileState:
-    """A text in a file that its owner alone can read."""
+    """A text in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +66,7 @@ class FileState:
             raise ConfigurationError(f"{self.path} cannot be read ({error}): make it your own file") from None
 
     def write(self, text: str) -> None:
-        """Replace the file at once, readable by its owner alone from the beginning.
+        """Replace the file atomically; only its owner can ever read it.
 
         Raises:
             ConfigurationError: the folder cannot be written.
@@ -89,7 +89,7 @@ class FileState:
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`, which is created where it is missing and stays."""
+    """Hold an exclusive lock on the file `path`, which is created if missing and not removed."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -133,7 +133,7 @@ class FileLoginStore:
 
 
 class SeededLoginStore:
-    """A login that starts from a connection and is kept in `state` once its tokens are replaced.
+    """A login that is read from a connection at first, and from `state` after its tokens were replaced.
 
     A task cannot write a connection, and Spotify may replace the refresh token at any refresh; after that the
     connection holds a token that is no longer valid. A connection with another token is a new login.

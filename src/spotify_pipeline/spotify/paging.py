@@ -1,4 +1,4 @@
-"""Pages of a list: reading one, and following `next` to the last."""
+"""Reads the pages of a list: one page, or all by following `next`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def walk_list(
     most: int | None = None,
     number: int = 0,
 ) -> int:
-    """Read the page at `first` and all that follow it, and the whole list again where its total changes.
+    """Read the page at `first` and all that follow it; read the whole list again if its total changes.
 
     Only the pages of the last reading stay in `trail`. A reading that an earlier attempt stored, and whose
     total changed, costs no call and does not count: the list is then read once more.
@@ -50,7 +50,7 @@ def walk_list(
         trail: Gets the requests.
         on_page: Called with each page; may add to `trail.albums` and `trail.entries`, which a second reading
             starts anew.
-        exists: Whether Spotify has just shown the record that the list belongs to.
+        exists: Whether Spotify has just returned the record that the list belongs to.
         most: Number of entries that are wanted; None for all.
         number: Number of the first reading, from 0.
 
@@ -127,7 +127,7 @@ def _pages(
     exists: bool,
     most: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the page at `first` and all that follow; with `check`, a page that ends too early is doubtful."""
+    """Yield the page at `first` and all that follow; with `check`, read a page again that ends too early."""
     seen: set[Request] = set()
     entries: set[bytes] = set()
     request: Request | None = first
@@ -173,7 +173,7 @@ def _pages(
 
 
 def _next_window(first: Request, request: Request, most: int) -> Request | None:
-    """Return the request for what follows `request`, None where `most` entries were asked for."""
+    """Return the request after `request`, or None if `most` entries were requested."""
     largest, params = int(dict(first.params)["limit"]), dict(request.params)
     offset = (offset_of(request.params) or 0) + int(params["limit"])
     if offset >= most:
@@ -190,7 +190,7 @@ def read_page(
     *,
     exists: bool,
 ) -> tuple[dict[str, Any], Request | None]:
-    """Return a page and the request for the next one; a page that is `doubtful` or unreadable is read twice.
+    """Return a page and the request for the next one; read a `doubtful` or unreadable page twice.
 
     Raises:
         UnreadableResponse: The page cannot be read.
@@ -278,7 +278,7 @@ def member(document: Any, key: str, where: str) -> Any:
 
 
 def albums(page: dict[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield id and entry of each album on a listing page; validation handles entries without an id."""
+    """Yield id and entry of each album on a page; validation handles entries without an id."""
     for item in page["items"]:
         album_id = item.get("id") if isinstance(item, dict) else None
         if isinstance(album_id, str) and ID_PATTERN.fullmatch(album_id):
@@ -286,7 +286,7 @@ def albums(page: dict[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def play_times(page: dict[str, Any]) -> Iterator[datetime]:
-    """Yield when each play of a page began; validation handles entries without a readable time."""
+    """Yield the time of each play on a page; validation handles entries without a readable time."""
     for item in page["items"]:
         text = item.get("played_at") if isinstance(item, dict) else None
         try:

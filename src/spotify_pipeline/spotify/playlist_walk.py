@@ -1,4 +1,4 @@
-"""The walk of a playlist: its entries by pages, and whether it was edited while they were read."""
+"""Reads a playlist and the pages of its entries, again if the playlist was edited meanwhile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PLAYLIST_FIELDS = (
     "collaborative,description,external_urls,href,id,images,name,owner(display_name,external_urls,href,id,type,uri),"
     "public,snapshot_id,type,uri"
 )
-"""The playlist without its entries: those are read by pages, which alone say where the end is."""
+"""Fields of a playlist without its entries, which are read page by page."""
 
 
 def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None:
     """Fetch the playlist, then every page of its entries.
 
-    One that the user may not read is missing, and so is one whose owner's data was erased.
+    A playlist that the user may not read, or whose owner's data was erased, is listed as missing.
     """
     playlist = ENDPOINTS[RequestKind.PLAYLIST]
     items = ENDPOINTS[RequestKind.PLAYLIST_ITEMS]
@@ -49,12 +49,12 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
 
 
 def _read_unedited(session: CrawlSession, head: Request, first: Request, trail: Trail) -> None:
-    """Read the playlist at `head` and its entries, and both again where it was edited between two pages.
+    """Read the playlist at `head` and its entries; read both again if it was edited between two pages.
 
-    An edit that adds as many entries as it removes leaves `total` as it was, and entries that moved to a page
-    already read are missed. So the snapshot_id is compared before and after. It changes without an edit too,
-    so two equal readings are whole whatever it says. Spotify's own playlists, whose snapshot_id changes with
-    every request, and those of one page are not compared.
+    An edit can leave `total` as it was and move entries to a page that was read already, so that they are
+    missed. Therefore the snapshot_id is compared before and after. It can also change without an edit, so two
+    equal readings are accepted whatever it is. It is not compared for a playlist of one page, and for
+    Spotify's own playlists, as theirs changes with every request.
 
     Raises:
         ContradictedList: The playlist was edited while it was read again; both its heads stay in `trail`, so
@@ -94,7 +94,7 @@ def _read_unedited(session: CrawlSession, head: Request, first: Request, trail: 
 
 
 def _note(page: Mapping[str, Any], trail: Trail) -> None:
-    """Note what distinguishes an entry, but no ids of users: those that are stored are not the original."""
+    """Add the entries of a page to `trail`, without ids of users: stored ones are replaced by hashes."""
     for item in page["items"]:
         held = item if isinstance(item, dict) else {}
         media = held.get("item") or held.get("track")

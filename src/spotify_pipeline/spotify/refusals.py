@@ -1,4 +1,4 @@
-"""What a response other than 200 means, as an error of the pipeline."""
+"""Converts responses other than 200 into errors of the pipeline."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NOT_NOW = frozenset({408, 425})
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """The text of an error response: its message, and Spotify's reason code where there is one."""
+    """Message of an error response, and Spotify's reason code if there is one."""
 
     message: str
     reason: str | None = None
@@ -69,13 +69,13 @@ def read_error(body: bytes) -> ErrorBody:
     )
 
 
-def may_pass(response: Response) -> bool:
-    """Return whether Spotify has been seen to send this refusal in error, and right after it a 200."""
+def may_be_mistaken(response: Response) -> bool:
+    """Return whether Spotify is known to send this refusal in error, so that a repeated call can succeed."""
     error = read_error(response.body)
     if response.status == 401:
         return not _NEEDS_USER.search(error.message)
     if response.status == 403:
-        return _is_of_a_player(error)
+        return _is_about_playback(error)
     return response.status == 404 or response.status in _NOT_NOW
 
 
@@ -120,14 +120,14 @@ def _unauthorized(path: str, words: str) -> PipelineError:
     )
 
 
-def _is_of_a_player(error: ErrorBody) -> bool:
-    """Return whether a 403 is one of the player's endpoints, which reading has nothing to do with."""
+def _is_about_playback(error: ErrorBody) -> bool:
+    """Return whether a 403 is about playing music, which the pipeline does not do."""
     return error.reason == "PREMIUM_REQUIRED" or bool(_PREMIUM_OF_A_PLAYER.search(error.message))
 
 
 def _forbidden(path: str, error: ErrorBody) -> PipelineError:
     words = error.message
-    if _is_of_a_player(error):
+    if _is_about_playback(error):
         return ApiUnavailable(
             f"Spotify asks for Premium for GET {path}, which needs none ({words}): try again later"
         )

@@ -1,4 +1,4 @@
-"""What a crawl returns."""
+"""The result of a crawl and its parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True)
 class StoredBody:
-    """Body of a raw object that an earlier attempt kept."""
+    """Body of a raw object that an earlier attempt stored."""
 
     body: bytes
 
@@ -38,9 +38,9 @@ class Missing:
 
     Attributes:
         kind: Kind of the record: artist, album, track or playlist.
-        requested_id: The id asked for.
+        requested_id: The requested id.
         message: A sentence about it.
-        listed: Whether a listing of Spotify's named the id, and not the source's definition.
+        listed: Whether the id comes from a listing, not from the definition of the source.
     """
 
     kind: str
@@ -51,12 +51,12 @@ class Missing:
 
 @dataclass(frozen=True)
 class Plays:
-    """What a walk of the listening history saw; moments are UTC, None where there was no play.
+    """Plays that a walk of the listening history read; times are UTC, None if there was no play.
 
     Attributes:
         count: Plays read.
-        oldest: When the oldest of them began.
-        newest: When the newest of them began.
+        oldest: Start of the oldest play.
+        newest: Start of the newest play.
         possible_gap: Whether plays may be lost: all of them are newer than the last known one.
     """
 
@@ -87,12 +87,12 @@ class CrawlResult:
         bucket: The bucket of a rate limit.
         deadline: When that bucket opens, UTC.
         missing: Ids that Spotify does not know or show.
-        problems: Sentences about responses that were kept but could not be walked on from.
+        problems: Messages about stored responses that do not lead to the next request.
         calls: GETs sent, repeats included.
-        requests: The raw objects that now exist, in an order that the responses alone decide.
-        skipped: Listed albums that the caller wanted left out.
-        continued: Albums of which the caller wanted the rest.
-        outage: The first request that got no whole response; all others were kept.
+        requests: The raw objects that now exist; equal responses give an equal order.
+        skipped: Listed albums that `skip_album` left out.
+        continued: Albums of which only the rest was read.
+        outage: The error of the first request that got no complete response; all others were stored.
         plays: Set for recently_played.
     """
 

@@ -1,4 +1,4 @@
-"""State that the threads of one crawl share: what stops it, what failed, and one fetch."""
+"""State that the threads of one crawl share: its requests, its stops and its errors."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from spotify_pipeline.spotify.result import Missing, StopReason, StoredBody
 logger = logging.getLogger(__name__)
 
 READINGS_OF_A_PAGE = 100
-"""The readings of one page in one reading of its list have numbers below this one."""
+"""A page is read fewer times than this in one reading of its list."""
 
 OUTAGES_TOLERATED = 3
-"""Walks that may end in an outage before the crawl leaves the rest to the next attempt."""
+"""Number of walks that can end in an outage; after one more, the crawl stops."""
 
 
 REFUSALS_TOLERATED = 3
-"""Ids of one kind that may be refused before any is read; then the kind is closed to the app."""
+"""Number of ids of one kind that can be refused; after one more without success, the crawl fails."""
 
 _OF_ONE_BUCKET = {StopReason.QUOTA_EXCEEDED, StopReason.BUDGET_SPENT}
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -48,7 +48,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Trail:
-    """What one walk has read: its requests in order, and what their responses say."""
+    """Requests of one walk in order, and the data of their responses that the crawl needs."""
 
     requests: list[Request] = field(default_factory=list)
     albums: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Trail:
 
 @dataclass(frozen=True)
 class Stop:
-    """Why calls ended early."""
+    """Reason for which calls ended early."""
 
     reason: StopReason
     message: str
@@ -70,32 +70,32 @@ class Stop:
 
 
 class WalkEnded(Exception):
-    """The walk cannot go on because the crawl, or its bucket, has been stopped."""
+    """The walk ends because the crawl, or its bucket, was stopped."""
 
 
 class UnreadableResponse(Exception):
-    """A response that is JSON but has not the fields to walk on from; the message says what is wrong.
+    """A response is JSON but lacks the fields that lead to the next request; the message names the mistake.
 
-    It never leaves the crawl, which keeps the response and lists the message.
+    The crawl catches it, keeps the response and lists the message.
     """
 
     reason = StopReason.UNREADABLE
 
 
 class ContradictedList(UnreadableResponse):
-    """A list whose pages contradict each other, also after they were read again."""
+    """The pages of a list contradict each other, also after they were read again."""
 
     reason = StopReason.CONTRADICTED
 
 
 class SearchRefused(UnreadableResponse):
-    """A search text that Spotify refuses."""
+    """Spotify refuses a search text."""
 
     reason = StopReason.REFUSED
 
 
 class CrawlSession:
-    """One crawl: its stored responses, what stops it, and what failed.
+    """State of one crawl: stored responses, stops and errors.
 
     `have` and `keep` are called from several threads.
     """
@@ -121,11 +121,11 @@ class CrawlSession:
 
     @property
     def stop(self) -> Stop | None:
-        """Why calls ended early; None while nothing has stopped them."""
+        """Reason for which calls ended early, or None."""
         return self._stop
 
     def run(self, walks: Sequence[Callable[[Trail], None]], concurrency: int) -> list[Trail]:
-        """Run walks side by side and return their trails in the order of `walks`, whatever the timing."""
+        """Run walks in parallel and return their trails in the order of `walks`."""
         trails = [Trail() for _ in walks]
         with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="crawl") as pool:
             try:
@@ -137,13 +137,13 @@ class CrawlSession:
         return trails
 
     def raise_failure(self) -> None:
-        """Raise the error that ended the crawl, if one did; a stop and an outage are no such error."""
+        """Raise the error that ended the crawl, if any; stops and outages are not raised."""
         if self._fatal is not None:
             raise self._fatal
 
     @property
     def outage(self) -> TransientError | None:
-        """The first request that got no whole response after all attempts."""
+        """The error of the first request that got no complete response after all attempts."""
         return self._outages[0] if self._outages else None
 
     def has_sent(self, request: Request) -> bool:
@@ -151,11 +151,11 @@ class CrawlSession:
         return request in self._sent
 
     def read(self, request: Request, trail: Trail, doubtful: Callable[[Any], bool]) -> Any:
-        """Return the parsed body for `request`, of another reading where the first is `doubtful`.
+        """Return the parsed body for `request`; send the request again if the body is `doubtful`.
 
-        Spotify sends pages in error that it sends well a moment later, so a new request is repeated once.
-        Responses that an earlier attempt stored are passed over, so that each attempt makes one call at least
-        for a page that is still doubtful. Only the last reading stays in `trail`.
+        Spotify sometimes sends a wrong page and a moment later the right one, so a new request is repeated
+        once. Doubtful responses that an earlier attempt stored are skipped, so that each attempt makes at
+        least one call for such a page. Only the last reading stays in `trail`.
 
         Raises:
             WalkEnded, NotFound, DamagedObject: See `fetch`.
@@ -172,12 +172,12 @@ class CrawlSession:
         return document
 
     def fetch(self, request: Request, trail: Trail) -> Any:
-        """Return the parsed body for `request`, stored or new, and note the request in `trail`.
+        """Return the parsed body for `request`, stored or new, and add the request to `trail`.
 
         Raises:
             WalkEnded: A call is needed, and calls have been stopped.
             NotFound: Spotify does not know the id.
-            DamagedObject: The stored body is no JSON.
+            DamagedObject: The stored body is not JSON.
         """
         stored = self._have(request)
         if stored is not None:
@@ -199,7 +199,7 @@ class CrawlSession:
                 self._note(stop)
             raise WalkEnded from None
         except NotFound as absent:
-            # a 404 of the next day says nothing about this one
+            # a 404 of the next day does not belong to this partition
             if absent.observed_at is not None:
                 self._check_date(absent.observed_at)
             raise
@@ -220,7 +220,7 @@ class CrawlSession:
         *,
         listed: bool = False,
     ) -> None:
-        """Add an id that Spotify does not show to the missing ones; see `note_missing`.
+        """Add an id that Spotify refuses to the missing ones; see `note_missing`.
 
         Raises:
             PermissionDenied: The app may read nothing at all, or nothing of this kind.
@@ -228,7 +228,7 @@ class CrawlSession:
         with self._lock:
             self._refusals[kind] += 1
             was_read = any(request.kind == kind for request in self._sent)
-            # a playlist is refused for what it is: it belongs to somebody else
+            # a playlist is refused because it belongs to another user, not because the endpoint is closed
             is_closed = self._refusals[kind] > REFUSALS_TOLERATED and not was_read
         if isinstance(error, AppDenied) or (is_closed and kind is not RequestKind.PLAYLIST):
             raise error
@@ -283,7 +283,7 @@ class CrawlSession:
         self._note(stop)
 
     def _note(self, stop: Stop) -> None:
-        """Remember what closed a bucket; the stop with the latest deadline wins."""
+        """Record the stop of one bucket; the stop with the latest deadline wins."""
         with self._lock:
             known = self._stop
             if known is None or (
@@ -300,7 +300,7 @@ class CrawlSession:
 
 def _parsed(request: Request, stored: StoredBody) -> Any:
     try:
-        # the reader that a new response goes through: a resumed crawl sees what the first attempt saw
+        # the same reader as for new responses, so that a resumed crawl gets equal values
         return read_json(stored.body)
     except ValueError:
         raise DamagedObject(
@@ -315,11 +315,11 @@ def note_missing(
     """Add an id that Spotify does not know to the missing ones.
 
     Args:
-        trail: The walk that asked for it.
+        trail: Trail of the walk that requested it.
         kind: Kind of the record.
         requested_id: The id.
-        error: Spotify's refusal.
-        listed: Whether a listing of Spotify's named the id.
+        error: The 404.
+        listed: Whether the id comes from a listing.
     """
     way_out = (
         "a listing names it, so the next partition asks again" if listed else "check the id in sources.yml"

@@ -1,4 +1,4 @@
-"""The kinds of source that a crawl knows, and what a crawl needs to know of one source."""
+"""Kinds of source, and the fields of a source that a crawl needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spotify_pipeline.spotify.endpoints import ENDPOINTS, RequestKind, Scope
 
 
 class SourceKind(StrEnum):
-    """What a source lists."""
+    """Kind of records that a source lists."""
 
     ARTIST = "artist"
     ALBUM = "album"
@@ -34,12 +34,12 @@ class SourceKind(StrEnum):
 
     @property
     def request_kinds(self) -> tuple[RequestKind, ...]:
-        """The calls that a crawl of this kind cannot do without."""
+        """The calls that every crawl of this kind makes."""
         return _REQUEST_KINDS[self]
 
     @property
     def scopes(self) -> tuple[Scope, ...] | None:
-        """What a user must have allowed; None where the app's own token is enough."""
+        """Permissions of a user that it needs; None if the app's own token is enough."""
         needed = [ENDPOINTS[kind].scopes for kind in self.request_kinds]
         if all(scopes is None for scopes in needed):
             return None
@@ -47,7 +47,7 @@ class SourceKind(StrEnum):
 
     @property
     def needs_login(self) -> bool:
-        """Whether it reads what belongs to a user."""
+        """Whether it reads data of a user."""
         return self.scopes is not None
 
 
@@ -66,7 +66,7 @@ _REQUEST_KINDS = {
 
 
 class CrawlSource(Protocol):
-    """One source as a crawl sees it; fields that its kind does not have are empty.
+    """Fields of a source that a crawl needs; those that its kind does not have are empty.
 
     `sources.Source` has these fields; this package does not import it.
     """
@@ -77,7 +77,7 @@ class CrawlSource(Protocol):
 
     @property
     def kind(self) -> SourceKind:
-        """What the source lists."""
+        """Kind of the source."""
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Access tokens: the token endpoint, and the app's own tokens by the client-credentials flow."""
+"""Requests access tokens: for any flow, and for the app itself by client credentials."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from spotify_pipeline.spotify.transport import Auth, BasicAuth, Response, Transp
 
 TOKEN_BUCKET = "POST /api/token"  # noqa: S105 - the name of an endpoint
 EXPIRY_MARGIN = 60.0
-"""Seconds before its end at which a token is no longer used."""
+"""A token is not used in this number of seconds before its end."""
 
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A bearer token; its value shows in no repr. `expires_at` is monotonic seconds."""
+    """A bearer token; its repr hides the value. `expires_at` is in seconds of the monotonic clock."""
 
     value: str = field(repr=False)
     expires_at: float
@@ -39,10 +39,10 @@ class TokenProvider(Protocol):
     """Source of tokens, shared by threads."""
 
     def token(self) -> AccessToken:
-        """Return a token that is valid for some time yet."""
+        """Return a token that is still valid."""
 
     def discard(self, token: AccessToken) -> None:
-        """Forget `token`, which Spotify has refused; another thread's newer one is kept."""
+        """Drop `token`, which Spotify has refused; keep a newer one of another thread."""
 
 
 class ClientCredentials:
@@ -80,14 +80,14 @@ class ClientCredentials:
             return self._token
 
     def discard(self, token: AccessToken) -> None:
-        """Forget `token` if it is still the cached one."""
+        """Drop `token` if it is still the cached one."""
         with self._lock:
             if self._token is token:
                 self._token = None
 
     def _ask(self) -> AccessToken:
         data = {"grant_type": "client_credentials"}
-        grant = ask_for_token(
+        grant = request_token(
             self._transport,
             self._accounts_url,
             data,
@@ -106,8 +106,8 @@ class Grant:
     Attributes:
         token: The access token.
         lifetime: Its lifetime in seconds.
-        refresh_token: None for client credentials, and where the one in use stays valid.
-        scopes: What the user has allowed; empty for client credentials.
+        refresh_token: None for client credentials, and if the one in use stays valid.
+        scopes: Permissions that the user gave; empty for client credentials.
     """
 
     token: AccessToken
@@ -116,7 +116,7 @@ class Grant:
     scopes: tuple[str, ...]
 
 
-def ask_for_token(
+def request_token(
     transport: Transport,
     accounts_url: str,
     data: Mapping[str, str],
@@ -128,7 +128,7 @@ def ask_for_token(
     """Send `POST {accounts_url}/api/token` with the form `data`.
 
     Raises:
-        AuthenticationError: Spotify refuses what was sent; `refused` makes the error from what Spotify says,
+        AuthenticationError: Spotify refuses the form; `refused` makes the error from Spotify's error body,
             and from whether the response to an earlier attempt of this call was lost.
         ApiUnavailable, BodyCutShort, RateLimited: the token endpoint cannot serve now.
     """

@@ -1,4 +1,4 @@
-"""HTTP requests with time-outs, a bound on the size, and retries of outages."""
+"""Sends HTTP requests with time-outs, a limit of size, and retries after outages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Return whether an address is on this machine: a sandbox rather than Spotify."""
+    """Return whether an address is on this machine, so that it is a sandbox."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
@@ -43,7 +43,7 @@ class Bearer(Auth):
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header."""
+        """Add the header `Authorization`."""
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
 
@@ -68,7 +68,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response.
+    """A complete response.
 
     `document` is the parsed body of a 2xx, None otherwise; `attempt` counts from 1.
     """
@@ -83,7 +83,7 @@ class Response:
 
 @contextmanager
 def naming_the_proxy() -> Iterator[None]:
-    """Convert what httpx raises for a proxy variable that it cannot use.
+    """Convert the error of httpx for a proxy variable that it cannot use.
 
     Raises:
         ConfigurationError: the variable is no URL of an HTTP or SOCKS proxy.
@@ -130,12 +130,12 @@ class Transport:
 
     @property
     def knows_api_time(self) -> bool:
-        """Whether a response has carried the API's time yet."""
+        """Whether any response has had a `Date`."""
         with self._lock:
             return self._api_time is not None
 
     def api_now(self) -> datetime:
-        """Return the last `Date` plus the time since then; this machine's time before any response."""
+        """Return the last `Date` plus the time since then; before any response, this machine's time."""
         with self._lock:
             known = self._api_time
         if known is None:
@@ -143,7 +143,7 @@ class Transport:
         return known[0] + timedelta(seconds=time.monotonic() - known[1])
 
     def wait(self, attempt: int) -> None:
-        """Wait before a call is repeated whose attempt number `attempt` was refused."""
+        """Wait before a call is repeated, after the refusal of attempt number `attempt`."""
         time.sleep(self._retries.pause(attempt) + random.uniform(0, self._retries.wait_jitter))  # noqa: S311
 
     def send(
@@ -157,7 +157,7 @@ class Transport:
         data: Mapping[str, str] | None = None,
         admit: Callable[[], None] = lambda: None,
     ) -> Response:
-        """Send until a response below 500 has come whole; `admit` is called before each attempt.
+        """Send a request until a complete response below 500 arrives; call `admit` before each attempt.
 
         Raises:
             ApiUnavailable: Every attempt met a 5xx, a time-out or a lost connection.
@@ -216,7 +216,7 @@ class Transport:
                 "%s %s %s %.0f ms [%s]", request.method, request.url.path, status, milliseconds, bucket
             )
         self._note_time(response.observed_at)
-        return self._judge(response, what, attempt)
+        return self._checked_response(response, what, attempt)
 
     def _read(self, stream: httpx.Response, what: str, deadline: float) -> bytes:
         """Read a body of at most the allowed size before `deadline` (a server may send a byte a second)."""
@@ -234,7 +234,7 @@ class Transport:
                 raise httpx.ReadTimeout(f"not complete after {self._timeout:g} s")
         return b"".join(parts)
 
-    def _judge(self, response: Response, what: str, attempt: str) -> Response:
+    def _checked_response(self, response: Response, what: str, attempt: str) -> Response:
         if response.status >= 500:
             raise ApiUnavailable(
                 f"{what} responds with {response.status}, attempt {attempt}: try again later"
@@ -242,7 +242,7 @@ class Transport:
         if not 200 <= response.status < 300:
             return response
         try:
-            # a bad value in one record must not make its whole page unreadable
+            # this reader accepts a page with a bad value in one record
             document = read_json(response.body)
         except ValueError:
             start = response.body[:60].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Access tokens of a user's login; one task at a time refreshes them."""
+"""Access tokens of a user's login; only one task at a time refreshes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.errors import AuthenticationError
 from spotify_pipeline.spotify.login import Login, login_refused
 from spotify_pipeline.spotify.login_store import LoginStore
 from spotify_pipeline.spotify.refusals import ErrorBody
-from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, Grant, ask_for_token
+from spotify_pipeline.spotify.tokens import EXPIRY_MARGIN, AccessToken, Grant, request_token
 from spotify_pipeline.spotify.transport import NO_AUTH, Transport
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _STORE_AGAIN_SECONDS = 1.0
 class UserLogin:
     """Tokens of one user: `POST {accounts_url}/api/token` with the refresh token that `store` holds.
 
-    Access tokens are kept in the store too, so that tasks side by side share one and refresh it once.
+    The store also keeps the access token, so that parallel tasks share it and refresh it once.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class UserLogin:
         self._warned = False
 
     def token(self) -> AccessToken:
-        """Return the token in use, the one that another task has stored meanwhile, or a new one.
+        """Return the token in use, one that another task has stored, or a new one.
 
         Raises:
             AuthenticationError: Spotify no longer accepts the login; the message says how to log in again.
@@ -67,14 +67,14 @@ class UserLogin:
             return self._token
 
     def discard(self, token: AccessToken) -> None:
-        """Forget `token`, which Spotify has refused, here and for the other tasks."""
+        """Drop `token`, which Spotify has refused, here and in the store."""
         with self._lock:
             self._refused = token.value
             if self._token is token:
                 self._token = None
 
     def _adopt(self, login: Login) -> AccessToken | None:
-        """Return the store's access token while it is valid."""
+        """Return the access token in the store if it is valid."""
         if login.access_token is None or login.expires_at is None or login.access_token == self._refused:
             return None
         left = (login.expires_at - self._now()).total_seconds() - EXPIRY_MARGIN
@@ -84,10 +84,10 @@ class UserLogin:
         return AccessToken(login.access_token, self._clock() + left, None)
 
     def _refresh(self, login: Login) -> AccessToken:
-        """Get a new access token, and with it maybe a new refresh token, and store both.
+        """Request a new access token, perhaps with a new refresh token, and store both.
 
-        That the refresh has begun is stored first: so the store is known to be writable, and a later attempt
-        knows when the response was lost to a kill.
+        The start of the refresh is stored first: this proves that the store can be written, and shows a later
+        attempt since when a response may be lost.
         """
         asked_at = self._now()
         self._store.write(login.begun(asked_at))
@@ -100,7 +100,7 @@ class UserLogin:
         return grant.token
 
     def _ask(self, login: Login, asked_at: datetime) -> Grant:
-        """Ask with the refresh token, and with the one before where the response to a refresh was lost."""
+        """Request with the refresh token; after a lost response, also with the previous one."""
         lost_since = login.refreshing_since
         tokens = [login.refresh_token]
         if lost_since is not None and login.previous_refresh_token:
@@ -116,7 +116,7 @@ class UserLogin:
             self._hide(token)
             form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": login.client_id}
             try:
-                return ask_for_token(
+                return request_token(
                     self._transport,
                     self._accounts_url,
                     form,
@@ -127,15 +127,15 @@ class UserLogin:
             except AuthenticationError as error:
                 refused = refused or error
         assert refused is not None  # noqa: S101 - there is at least one token
-        # the reason stays the same until the user logs in again
+        # kept, so that later attempts give the same reason until the user logs in again
         self._store.write(replace(login, refreshing_since=lost_since))
         raise refused
 
     def _keep(self, login: Login) -> None:
-        """Store a new refresh token; one more attempt, since Spotify may not accept the old one any more."""
+        """Store the refreshed login, with one retry: Spotify may no longer accept the old refresh token."""
         try:
             self._store.write(login)
-        except Exception as error:  # whatever the store is made of
+        except Exception as error:  # stores of several kinds raise errors of their own
             logger.warning(
                 "the refreshed login could not be stored (%s): trying once more", type(error).__name__
             )
@@ -143,7 +143,7 @@ class UserLogin:
             self._store.write(login)
 
     def _warn(self) -> None:
-        """Log once that the login ends soon, as soon as Spotify's date is known."""
+        """Log once that the login ends soon, after Spotify's date is known."""
         if self._ending is not None and not self._warned and self._transport.knows_api_time:
             self._warned = True
             warning = self._ending.warning(self._transport.api_now().date())

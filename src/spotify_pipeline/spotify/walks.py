@@ -1,4 +1,4 @@
-"""The walk of each kind of source: which request follows which."""
+"""The walk of each kind of source: its sequence of requests."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from spotify_pipeline.spotify.source_kinds import CrawlSource, SourceKind
 Walk = Callable[[Trail], None]
 
 PLAYS_KEPT = 50
-"""Plays that Spotify keeps of a listening history, and returns in one response."""
+"""Number of plays that Spotify keeps of a listening history, and returns in one response."""
 
 
 def walks_of(session: CrawlSession, source: CrawlSource) -> list[Walk]:
-    """Return the walks of a source, which may run side by side, in the order of its definition."""
+    """Return the walks of a source in the order of its definition; they can run in parallel."""
     return list(_WALKS[source.kind](session, source))
 
 
@@ -70,7 +70,7 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
 
 
 def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bool = False) -> None:
-    """Fetch the album with its first tracks, then the pages of the rest; `listed` by an artist's albums."""
+    """Fetch the album with its first tracks, then the other pages; `listed`: an artist's albums name it."""
     album = ENDPOINTS[RequestKind.ALBUM]
     request = Request.get(album.kind, album.path(album_id), requested_id=album_id)
     try:
@@ -92,7 +92,7 @@ def _tracks_of(album: Any) -> Any:
 
 
 def walk_album_from(session: CrawlSession, album_id: str, offset: int, trail: Trail) -> None:
-    """Fetch the pages of an album's tracks from `offset` on: those before it are known."""
+    """Fetch the pages of an album's tracks from `offset` on; the earlier ones are stored."""
     pages = ENDPOINTS[RequestKind.ALBUM_TRACKS]
     params = {"limit": str(pages.page_size(session.client.app_class)), "offset": str(offset)}
     first = Request.get(pages.kind, pages.path(album_id), params, album_id)
@@ -114,13 +114,13 @@ def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
 
 
 def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -> None:
-    """Fetch several tracks in one call, at most a page of them; only some classes of app may."""
+    """Fetch several tracks in one call, at most a page; some classes of app are not allowed to."""
     tracks = ENDPOINTS[RequestKind.TRACKS]
     request = Request.get(tracks.kind, tracks.path(), {"ids": ",".join(track_ids)})
     try:
         document = session.fetch(request, trail)
     except NotFound:
-        # one id that cannot exist spoils the whole response: find out which
+        # one id that does not exist makes the whole call fail, so each track is requested alone
         for track_id in track_ids:
             walk_track(session, track_id, trail)
         return
@@ -135,7 +135,7 @@ def walk_tracks(session: CrawlSession, track_ids: Sequence[str], trail: Trail) -
 
 
 def walk_search(session: CrawlSession, query: str, record_type: str, max_results: int, trail: Trail) -> None:
-    """Fetch pages of one search text and type until `max_results` records were asked for."""
+    """Fetch the pages of one search text and type, up to `max_results` records."""
     search = ENDPOINTS[RequestKind.SEARCH]
     size = search.page_size(session.client.app_class)
     asked = limit = min(size, max_results)
@@ -146,10 +146,10 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
         link = page.get("next")
         if link is not None:
             session.client.follow(link)
-        # `next` may be null although more is found: a full page is no end before the total
+        # `next` can be null before the end: a full page below the total has a successor
         full = len(page["items"]) >= limit and (total_of(page) or 0) > asked
         more = bool(page["items"]) and (link is not None or full) and asked < max_results
-        # the next page is asked for by offset, so that the last one is no larger than wanted
+        # requested by offset, so that the last page is no larger than wanted
         limit = min(size, max_results - asked)
         params = params | {"limit": str(limit), "offset": str(asked)}
         request = Request.get(search.kind, search.path(), params) if more else None
@@ -159,7 +159,7 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
 def _search_page(
     session: CrawlSession, request: Request, record_type: str, trail: Trail, *, offset: int
 ) -> dict[str, Any]:
-    """Return the page of one record type; one that is empty before the total is read twice.
+    """Return the page of one record type; read a page twice if it is empty before the total.
 
     Raises:
         SearchRefused: Spotify refuses the search text.
@@ -196,7 +196,7 @@ def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
 
 
 def walk_followed_artists(session: CrawlSession, trail: Trail) -> None:
-    """Fetch every page of the artists that the user follows; a page starts after the last id of another."""
+    """Fetch every page of the artists that the user follows; pages are linked by a cursor."""
     followed = ENDPOINTS[RequestKind.FOLLOWED_ARTISTS]
     params = {"limit": str(followed.page_size(session.client.app_class)), "type": "artist"}
     walk_list(session, Request.get(followed.kind, followed.path(), params), trail)
@@ -213,10 +213,10 @@ def walk_top_list(
 
 
 def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
-    """Fetch the plays that Spotify still has, in one call.
+    """Fetch all plays that Spotify still has, in one call.
 
-    Not by a cursor: a device that was offline reports its plays hours later, with the time at which they were
-    played, and `after` would leave them out.
+    A cursor (`after`) is not used: a device that was offline reports its plays hours later, with the time at
+    which they were played, and the cursor would skip them.
     """
     played = ENDPOINTS[RequestKind.RECENTLY_PLAYED]
     request = Request.get(played.kind, played.path(), {"limit": str(PLAYS_KEPT)})
@@ -226,7 +226,7 @@ def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
 
 
 def plays_of(trails: Sequence[Trail], after_ms: int | None) -> Plays:
-    """Sum up what a walk of the listening history saw; `after_ms` is the last play known before."""
+    """Summarise the plays of a walk; `after_ms` is the last play known before, in unix milliseconds."""
     times = sorted(moment for trail in trails for moment in trail.plays)
     return Plays(
         count=len(times),
