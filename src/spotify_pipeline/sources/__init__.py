@@ -1,4 +1,4 @@
-"""What is read from Spotify: sources.yml, loaded with the line of every mistake."""
+"""Reads and checks sources.yml, the list of what is fetched."""
 
 from spotify_pipeline.sources.grouping import group_sources
 from spotify_pipeline.sources.loader import load_sources

@@ -1,4 +1,4 @@
-"""Grouping sources into task groups of about equal cost."""
+"""Distributes sources over task groups of about equal cost."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from spotify_pipeline.spotify.endpoints import AppClass
 def group_sources(
     sources: Sequence[Source], n: int, app_class: AppClass = AppClass.DEVELOPMENT
 ) -> list[list[Source]]:
-    """Make at most `n` groups of whole sources, none empty; the order of the sources does not matter.
+    """Return at most `n` groups of whole sources, none empty; the order of `sources` does not matter.
 
-    The sources are placed by falling cost, each into the group that is cheapest so far. Groups and their
-    members are ordered by name.
+    Sources are taken in order of falling cost, and each goes to the group that is cheapest so far. Groups and
+    their members are sorted by name.
 
     Raises:
         ValueError: `n` is below one.

@@ -1,4 +1,4 @@
-"""Spotify ids as users paste them: bare, as a URI, or as a link."""
+"""Parses Spotify ids as users write them: bare, as a URI, or as a link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def normalise_id(text: str, kind: str) -> str:
     """Return the bare id of a record of kind `kind`.
 
     Raises:
-        ValueError: It is no id, or the id of something else; the message says what is allowed.
+        ValueError: It is not an id, or the id of another kind; the message says what is allowed.
     """
     text = text.strip()
     found = _URI.fullmatch(text) or _URL.fullmatch(text)

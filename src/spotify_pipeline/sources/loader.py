@@ -1,4 +1,4 @@
-"""Loading sources.yml: schema, ids and names are checked, and every error has its place."""
+"""Loads sources.yml, and checks schema, ids and names; errors name file, line and column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A violation of the schema of sources.yml as one sentence that says what is allowed."""
+"""Describes a violation of the schema of sources.yml in one sentence that says what is allowed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _KINDS_OF = {
 }
 
 Sentence = Callable[[str, Any, Any, Mapping[str, Any]], str]
-"""Makes the sentence of name and value of the place, the keyword's own value, and the schema around it."""
+"""Makes a sentence from a name, its value, the value of the schema's keyword, and the schema around it."""
 
 
 def describe(error: ValidationError) -> tuple[Pointer, str]:
-    """Return where a violation of the schema is, and a sentence about it.
+    """Return the pointer of a violation of the schema, and a sentence about it.
 
-    The pointer leads to the key itself where the key is the mistake.
+    The pointer leads to the key if the key itself is the mistake.
     """
     pointer: Pointer = tuple(error.absolute_path)
     value: Any = error.instance

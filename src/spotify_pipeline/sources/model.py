@@ -1,4 +1,4 @@
-"""One source, as the user defined it."""
+"""A source as defined in sources.yml."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Source:
 
     @property
     def definition_sha256(self) -> str:
-        """Hash of what the source selects; its name and the order of its entries do not count."""
+        """Hash of the definition without the name; the order of entries does not matter."""
         meaning: dict[str, object] = {
             "kind": self.kind.value,
             "ids": sorted(self.ids),
@@ -76,7 +76,7 @@ class Source:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def estimated_calls(self, app_class: AppClass) -> int:
-        """Estimate the calls of a whole crawl, to balance the groups; it is no bound."""
+        """Estimate the calls of a whole crawl, to balance the groups; it is not a limit."""
         return _ESTIMATES[self.kind](self, app_class)
 
 
@@ -96,7 +96,7 @@ def _calls_of_tracks(source: Source, app_class: AppClass) -> int:
 
 def _calls_of_playlists(source: Source, app_class: AppClass) -> int:
     pages = _pages(RequestKind.PLAYLIST_ITEMS, ITEMS_PER_PLAYLIST, app_class)
-    # one of several pages is asked for again at its end
+    # a playlist of several pages is requested again at its end
     return len(source.ids) * (1 + pages + (pages > 1))
 
 

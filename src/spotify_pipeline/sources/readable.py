@@ -1,4 +1,4 @@
-"""Checking, before any call, that this app and the users' logins may read what sources.yml lists."""
+"""Checks, before any call, that the app and the users' logins are allowed to read all sources."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from spotify_pipeline.spotify.endpoints import (
 )
 
 ScopesOf = Callable[[str | None], Collection[str] | None]
-"""Returns what a user, by name, has allowed; None where the user is not logged in."""
+"""Returns the scopes of a user by name; None if the user is not logged in."""
 
 
 def unreadable(sources: Iterable[Source], app_class: AppClass, scopes: ScopesOf) -> list[str]:
-    """Return a sentence for each source that cannot be read."""
+    """Return a message for each source that cannot be read."""
     return [
         f"source '{source.name}' (line {source.line}, kind {source.kind.value}) {reason}"
         for source in sources
@@ -41,7 +41,7 @@ def check_readable(sources: Iterable[Source], app_class: AppClass, scopes: Scope
 
 
 def warnings(sources: Iterable[Source]) -> list[str]:
-    """Return a sentence for each id or search text that Spotify is likely to refuse."""
+    """Return a message for each id or search text that Spotify is likely to refuse."""
     found = []
     for source in sources:
         where = f"source '{source.name}' (line {source.line})"

@@ -1,4 +1,4 @@
-"""Reading YAML into plain values, with the place of every value; anchors, aliases and tags are refused."""
+"""Reads YAML into plain values, with the place of each value; anchors, aliases and tags are refused."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class YamlText:
     Attributes:
         path: The file.
         value: Its content in plain Python.
-        places: Where each value is, by pointer.
-        keys: Where each key of an object is, by pointer.
+        places: Place of each value, by pointer.
+        keys: Place of each key of an object, by pointer.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class YamlText:
 
 
 def error_at(path: Path, place: Place, message: str) -> SourcesFileError:
-    """Make an error of the form `FILE:LINE:COLUMN: message`, which editors open."""
+    """Make an error of the form `FILE:LINE:COLUMN: message`, which editors can open."""
     return SourcesFileError(f"{path}:{place.line}:{place.column}: {message}")
 
 
@@ -57,7 +57,7 @@ def read_text(path: Path, *, bytes_max: int = BYTES_MAX) -> str:
     """Read a UTF-8 file of bounded size, without its byte order mark.
 
     Raises:
-        SourcesFileError: It is absent, no file, too large or not UTF-8.
+        SourcesFileError: It is absent, not a file, too large or not UTF-8.
     """
     try:
         with path.open("rb") as file:

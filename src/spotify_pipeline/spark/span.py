@@ -1,4 +1,4 @@
-"""A span of dates in the Spark engine: the inputs of each source, and how its load ended."""
+"""State of a span of dates in the Spark engine: inputs, leases and results of each source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake.validated import read_ahead
 from spotify_pipeline.spark.executor import Unit
 from spotify_pipeline.stages.group import SourceState
-from spotify_pipeline.stages.load import LOAD, REPLAY, load_source, notes, state_of
+from spotify_pipeline.stages.load import LOAD, REPLAY, load_source, metadata_writer, state_of
 from spotify_pipeline.stages.load_inputs import LoadInputs, read_inputs, refuse_bad_share
 from spotify_pipeline.stages.replay import checked
 from spotify_pipeline.stages.runtime import Runtime
@@ -34,12 +34,12 @@ class Span:
     """Units in the order of partitions and sources; the mappings are by unit number."""
 
     units: list[Unit]
-    # of the loads that take precedence
+    # of ingests, which take precedence
     fences: dict[Pair, int]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     inputs: dict[int, LoadInputs] = field(default_factory=dict)
     leases: dict[Pair, Lease] = field(default_factory=dict)
-    # why a unit is not loaded
+    # errors of units that are not loaded
     failed: dict[int, PipelineError] = field(default_factory=dict)
     states: dict[int, SourceState] = field(default_factory=dict)
     # by record kind, stubs left out
@@ -68,13 +68,13 @@ class Span:
         return [unit.number for unit in self.left]
 
     def fail(self, number: int, error: PipelineError) -> None:
-        """Record why a unit failed; it is left out from now on."""
+        """Record the error of a unit; it is left out from now on."""
         unit = self.units[number - 1]
         log.error("source %s of %s: %s: %s", unit.source, unit.partition, type(error).__name__, error)
         self.failed[number] = error
 
     def fail_unreadable(self, failures: Mapping[int, str]) -> None:
-        """Fail the units that an executor could not read; each has the name of an error and its message."""
+        """Fail the units that an executor could not read; values are name and message of the error."""
         for number, words in failures.items():
             name, _, message = words.partition(" ")
             self.fail(number, getattr(errors, name)(message))
@@ -86,7 +86,7 @@ class Span:
             self.fail(left[place], error)
 
     def read_inputs(self, runtime: Runtime) -> None:
-        """Read what the validations wrote, except the observations; fail the units that may not be loaded."""
+        """Read the inputs of each load without observations; fail the units that are not allowed to load."""
 
         def read(unit: Unit) -> LoadInputs | PipelineError:
             try:
@@ -107,7 +107,7 @@ class Span:
                 self.inputs[unit.number] = inputs
 
     def take_leases(self, runtime: Runtime) -> None:
-        """Take the leases of the units that are left, so that an orphan of an earlier attempt writes nothing.
+        """Take the leases of the units that are left, so that an orphan of an earlier attempt cannot write.
 
         Raises:
             WarehouseUnavailable: it cannot be reached.
@@ -126,7 +126,7 @@ class Span:
                 lease=self.leases[unit.partition, unit.source],
                 complete=self.inputs[unit.number].manifest.complete,
                 quarantined=self.inputs[unit.number].quarantined,
-                before_commit=notes(
+                before_commit=metadata_writer(
                     runtime, self.inputs[unit.number], self.fences[unit.partition, unit.source]
                 ),
             )
@@ -156,7 +156,7 @@ class Span:
 
 
 def _refuse_erased(runtime: Runtime, inputs: LoadInputs) -> None:
-    # checked again in the transaction of the load; here, so that nothing of the account is landed
+    # checked before landing, so that no data of the account is landed, and again in the load's transaction
     if inputs.manifest.user is not None:
         with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
             refuse_data_of_erased(conn, inputs.manifest.user)

@@ -1,1 +1,1 @@
-"""What the tasks call: plan, fetch, validate, load, reconcile, publish. No Airflow in here."""
+"""The stages of the pipeline, without Airflow: plan, fetch, validate, load, reconcile, replay, publish."""

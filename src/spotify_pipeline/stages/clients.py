@@ -1,4 +1,4 @@
-"""The clients of one task: the app's, and those of the users whose sources it reads, each opened once."""
+"""Clients of one task: one for the app, and one for each user; each is opened once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.stages.runtime import Runtime
 
 
 class Clients:
-    """Use it as a context manager: what it opened is closed at the end."""
+    """Opens clients at first use, and closes them at the end of its `with` block."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -30,7 +30,7 @@ class Clients:
 
     @cached_property
     def app(self) -> SpotifyClient:
-        """Reads as the app."""
+        """The client that reads as the app."""
         return self._opened.enter_context(self._runtime.spotify())
 
     def user(self, name: str | None = None) -> SpotifyClient:
@@ -44,5 +44,5 @@ class Clients:
         return self._users[name]
 
     def of(self, source: Source) -> SpotifyClient:
-        """The client that may read `source`."""
+        """Return the client that is allowed to read `source`."""
         return self.user(source.user) if source.kind.needs_login else self.app

@@ -1,10 +1,10 @@
-"""dbt's documentation in the lake: what the marts are, column by column, and the SQL behind them.
+"""Publishes dbt's documentation of the marts in the lake.
 
-Three objects, the newest only, since they describe the project and hold no data: `index.html`, one page that
-needs no other file; `manifest.json` and `catalog.json` for tools, among them `dbt --state`.
+It writes three objects without a date, since they describe the project and contain no data: `index.html`,
+one page that needs no other file; `manifest.json` and `catalog.json` for tools, among them `dbt --state`.
 
-Who made them, when and in which folder is taken out: the same project over the same tables gives the same
-bytes, and an object that holds them already is left alone.
+Times, ids of runs and paths are removed, so that the same project and tables give the same bytes; an equal
+object is not written again.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ INDEX, MANIFEST, CATALOG = keys.DOCS_PAGE, "manifest.json", "catalog.json"
 _OF_THE_RUN = {"generated_at", "invocation_id", "invocation_started_at", "run_started_at", "env", "user_id"}
 # of each node
 _OF_THE_PLACE = {"created_at", "root_path", "build_path", "compiled_path"}
-# in the compiled SQL of incremental models: the load up to which the model has seen staging
+# in the compiled SQL of incremental models: the last load that the model has read
 _WATERMARK = re.compile(r"(load_seq [<>]=? )\d+")
-# what dbt's page holds where `dbt docs generate --static` puts the artifacts
+# placeholders in dbt's page that `dbt docs generate --static` replaces by the artifacts
 _INLINE = {MANIFEST: '"MANIFEST.JSON INLINE DATA"', CATALOG: '"CATALOG.JSON INLINE DATA"'}
 
 
 def publish_docs(runtime: Runtime, target: Path) -> list[str]:
-    """Write what `dbt docs generate` left in `target`; gives the keys of the objects that changed.
+    """Publish the output of `dbt docs generate` in `target`, and return the keys of changed objects.
 
-    With `settings.dbt_docs_dir` set, the folder gets the same files: Airflow's UI shows them from there.
+    The folder `settings.dbt_docs_dir`, if it is set, gets the same files; Airflow's UI shows them from there.
 
     Raises:
         ConfigurationError: an artifact is missing or no JSON.
@@ -51,12 +51,12 @@ def publish_docs(runtime: Runtime, target: Path) -> list[str]:
 
 
 def documentation(target: Path) -> dict[str, bytes]:
-    """The three files by name, made of dbt's own.
+    """Return the three files by name.
 
     Raises:
         ConfigurationError: an artifact is missing or no JSON.
     """
-    artifacts = {name: _steady(target / name) for name in (MANIFEST, CATALOG)}
+    artifacts = {name: _stable_artifact(target / name) for name in (MANIFEST, CATALOG)}
     page = _read(target / INDEX)
     for name, place in _INLINE.items():
         # "</" would end the script that the text stands in
@@ -64,8 +64,8 @@ def documentation(target: Path) -> dict[str, bytes]:
     return {INDEX: page.encode()} | {name: text.encode() for name, text in artifacts.items()}
 
 
-def _steady(path: Path) -> str:
-    """An artifact without what differs from run to run."""
+def _stable_artifact(path: Path) -> str:
+    """Return an artifact without the fields that differ from run to run."""
     try:
         content = json.loads(_read(path))
     except ValueError:
@@ -75,7 +75,7 @@ def _steady(path: Path) -> str:
         if isinstance(entries, dict):
             for name, entry in entries.items():
                 entries[name] = _without(entry, _OF_THE_PLACE) if isinstance(entry, dict) else entry
-    # dbt describes the tables where it built them; people read them where they are published
+    # dbt describes the schema in which it built the tables, and people read the published one
     text = json.dumps(content, sort_keys=True, ensure_ascii=False).replace(MARTS_BUILD, MARTS)
     return _WATERMARK.sub(r"\g<1>:watermark", text)
 

@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 DETAILS = "_details"
 TRACKS_PER_CALL = 50
-"""Most ids of one call to /tracks?ids=, which only an Extended app may use."""
+"""Greatest number of ids in a call to /tracks?ids=, which only an Extended app can make."""
 
 
 def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> Source | None:
-    """Return the source of a partition's details, None where the budget is 0 or the date has passed.
+    """Return the source of a partition's details; None if the budget is 0 or the date has passed.
 
     Raises:
         DamagedObject: the stored selection cannot be read.
@@ -47,18 +47,18 @@ def details_source(runtime: Runtime, client: SpotifyClient, partition: date) -> 
     return Source(DETAILS, SourceKind.TRACK, ids=tuple(ids))
 
 
-def asked_ids(manifest: Manifest) -> set[str]:
-    """Return the ids that were requested, whatever the response."""
-    asked = {missing.requested_id for missing in manifest.missing}
+def requested_ids(manifest: Manifest) -> set[str]:
+    """Return all ids that were requested, including those that Spotify did not return."""
+    requested = {missing.requested_id for missing in manifest.missing}
     for raw in manifest.objects:
         if raw.requested_id:
-            asked.add(raw.requested_id)
-        asked.update(filter(None, raw.query.get("ids", "").split(",")))
-    return asked
+            requested.add(raw.requested_id)
+        requested.update(filter(None, raw.query.get("ids", "").split(",")))
+    return requested
 
 
 def _budget(runtime: Runtime, app_class: AppClass) -> int:
-    """Most tracks of a day."""
+    """Return the greatest number of tracks of a day."""
     if app_class is AppClass.EXTENDED:
         return runtime.settings.detail_calls_extended * TRACKS_PER_CALL
     return runtime.settings.detail_calls_development

@@ -1,7 +1,6 @@
-"""Fetch a source's responses into the raw zone; the manifest is written last.
+"""Fetches a source's responses into the raw zone; the manifest is written last.
 
-`fetch_source` is what a task calls for one source of a partition, and what everything else calls that wants
-the same: the commands, the developer tools and the tests.
+`fetch_source` fetches one source of a partition, for tasks, commands, developer tools and tests.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FetchOutcome:
-    """What the raw zone holds of a source now.
+    """State of a source in the raw zone after a fetch.
 
     Attributes:
         source: name in sources.yml.
@@ -42,7 +41,7 @@ class FetchOutcome:
         objects: number of raw objects.
         calls: API calls made by this attempt.
         message: why the source is not complete.
-        resume_after: when the closed bucket opens that kept the source from being complete.
+        resume_after: when the bucket opens whose closing stopped the source.
     """
 
     source: str
@@ -60,23 +59,23 @@ class FetchOutcome:
 
 @dataclass(frozen=True)
 class KnownAlbums:
-    """What earlier partitions know of a source's albums.
+    """Albums of a source that earlier partitions have read.
 
     Attributes:
-        unchanged: hash of the listing by album id; an album that is still listed so need not be fetched.
-        begun: albums whose last pages of tracks are still to be read.
+        unchanged: hash of the listing by album id; an album with the same hash is not fetched again.
+        begun: albums whose last pages of tracks are missing.
     """
 
     unchanged: Mapping[str, str]
     begun: Mapping[str, BegunAlbum]
 
     def skip(self, listing: Mapping[str, Any]) -> bool:
-        """Say whether a listed album need not be fetched."""
+        """Return whether a listed album does not have to be fetched."""
         expected = self.unchanged.get(str(listing.get("id")))
         return expected is not None and listing_sha256(listing) == expected
 
     def offset(self, listing: Mapping[str, Any]) -> int | None:
-        """Return the offset of the first track that is still to be read, None for the whole album."""
+        """Return the offset of the first missing track, None for the whole album."""
         album = self.begun.get(str(listing.get("id")))
         if album is None or listing_sha256(listing) != album.listing_sha256:
             return None
@@ -87,7 +86,7 @@ NO_ALBUMS = KnownAlbums({}, {})
 
 
 def is_finished(manifest: Manifest | None, source: Source) -> bool:
-    """Say whether nothing is left to fetch: complete, every id known, and the definition unchanged."""
+    """Return whether nothing is left to fetch: complete, no missing id, and the definition unchanged."""
     return (
         manifest is not None
         and manifest.complete
@@ -104,7 +103,7 @@ def fetch_source(
     *,
     tries_left: bool = True,
 ) -> FetchOutcome:
-    """Bring a source's partition into the raw zone, starting from what an earlier attempt stored.
+    """Fetch a source's partition into the raw zone, except for responses that are already stored.
 
     Args:
         runtime: settings and connections.
@@ -133,7 +132,7 @@ def fetch_source(
 
 
 def stored_state(lake: Lake, partition: date, name: str) -> SourceState:
-    """Return the state of a source that is not to be fetched any more, from what the raw zone has of it.
+    """Return the state of a source that can no longer be fetched, from its manifest.
 
     Raises:
         DamagedObject: its manifest cannot be read.
@@ -146,9 +145,9 @@ def stored_state(lake: Lake, partition: date, name: str) -> SourceState:
 
 
 def time_to_resume(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> timedelta | None:
-    """Return how long a task should give its slot back, None where waiting does not pay.
+    """Return for how long a task should release its slot, None if it should not wait.
 
-    It pays where a source is partial because a bucket is closed, and the bucket opens within the setting
+    It waits if a source is partial because a bucket is closed, and the bucket opens within the setting
     `cooldown_wait_max` and before midnight UTC.
     """
     deadlines = [o.resume_after for o in outcomes if not o.complete and o.resume_after is not None]
@@ -158,12 +157,12 @@ def time_to_resume(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchO
 
 
 def shortest_wait(deadlines: Iterable[datetime], now: datetime, wait_max: int) -> timedelta | None:
-    """Return the time until the first deadline, None where each is too far away.
+    """Return the time until the first deadline, None if all are too late.
 
     Args:
         deadlines: when closed buckets open.
         now: the API's own time.
-        wait_max: longest wait, in seconds. A deadline past midnight UTC is too far away as well: responses
+        wait_max: longest wait, in seconds. A deadline after midnight UTC is too late as well: responses
             would be of another date.
     """
     now = now.astimezone(UTC)
@@ -186,12 +185,12 @@ def fetch_into_raw(
     account_ids: AccountIds | None = None,
     after_ms: int | None = None,
 ) -> FetchOutcome:
-    """Crawl a source into the raw zone; `fetch_source` says with what.
+    """Crawl a source into the raw zone; `fetch_source` supplies the arguments.
 
-    A finished partition is not requested again, unless an object of it was lost meanwhile. A crawl that had
-    to stop (a closed bucket, midnight) leaves a manifest with `complete` false and what it has. So does one
-    that met an outage when no tries are left, if it has anything at all: an album that returns 500 for weeks
-    must not keep its source away for as long.
+    A finished partition is not requested again, unless one of its objects was lost. A crawl that had to stop
+    (a closed bucket, midnight) writes a manifest with `complete` false. So does a crawl with an outage if no
+    tries are left and it has at least one response: an album that returns 500 for weeks must not block its
+    source.
 
     Args:
         lake: the object store.
@@ -200,13 +199,13 @@ def fetch_into_raw(
         source: what to fetch.
         concurrency: requests at a time.
         tries_left: whether the task is tried again after a TransientError.
-        known: albums that need not be fetched, or not from their beginning.
+        known: albums that are not fetched, or not from their beginning.
         user: hash of the user whose account the client reads.
         account_ids: removes ids of users from the responses of an account.
         after_ms: the newest known play of the user, in unix milliseconds.
 
     Raises:
-        TransientError: a response could not be had; the others are stored and not requested again.
+        TransientError: a request got no response; the other responses are stored and not requested again.
         DamagedObject: an object is lost, and its date has passed.
         TerminalError: Spotify refuses the login, the app or a request.
     """

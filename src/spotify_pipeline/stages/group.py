@@ -1,4 +1,4 @@
-"""Several sources in one task: one that fails does not hold the others back."""
+"""Runs a stage for several sources in one task; a source that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Status = Literal["complete", "partial", "failed"]
 
 @dataclass(frozen=True)
 class SourceState:
-    """How far a source has come, why no further, and its counts by record kind once it is loaded.
+    """Status of a source with its reason, and after the load its counts by record kind.
 
-    It is passed between tasks as XCom: counts and names, never records.
+    It is passed between tasks as XCom, so it never contains records.
     """
 
     source: str
@@ -28,7 +28,7 @@ class SourceState:
 
     @property
     def failed(self) -> bool:
-        """Whether later stages leave it out."""
+        """Whether later stages skip it."""
         return self.status == "failed"
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class SourceState:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> SourceState:
-        """Read `to_dict` back."""
+        """Make a state from the values of `to_dict`."""
         counts = {kind: KindCounts(**values) for kind, values in fields["counts"].items()}
         return cls(fields["source"], fields["status"], fields["message"], counts)
 
@@ -45,7 +45,7 @@ class SourceState:
 def for_each(
     states: Iterable[SourceState], work: Callable[[SourceState], SourceState], *, tries_left: bool
 ) -> list[SourceState]:
-    """Call `work` for each source that has not failed before; failed ones are passed on as they are.
+    """Call `work` for each source that has not failed before; pass failed ones on unchanged.
 
     Args:
         states: the sources of a group.
@@ -53,8 +53,7 @@ def for_each(
         tries_left: whether the task is tried again after a TransientError.
 
     Raises:
-        TransientError: a source met one and tries are left; the others are done first, so that the next try
-            finds them finished.
+        TransientError: a source raised it and tries are left; the other sources are finished first.
         PipelineError: every source of the group has failed; the first error.
     """
     results: list[SourceState] = []

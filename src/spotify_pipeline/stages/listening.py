@@ -1,4 +1,4 @@
-"""The listening history, hour by hour: recently-played → raw → staging.plays."""
+"""Fetches and loads the listening history every hour: recently-played → raw → staging.plays."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from spotify_pipeline.warehouse.migrate import require_current
 
 @dataclass(frozen=True)
 class Reading:
-    """Where the responses of one run are stored: a partition, and a source named after hour and user."""
+    """Partition and source of the responses of one run; the source is named after hour and user."""
 
     partition: date
     source: str
 
 
 def listeners(runtime: Runtime) -> list[str | None]:
-    """Return the users whose history is read, by name: those of sources.yml, and that of `spotify_user`.
+    """Return the names of the users whose history is read: those of sources.yml, and None for `spotify_user`.
 
     Raises:
         SourcesFileError: sources.yml cannot be used.
@@ -39,8 +39,8 @@ def listeners(runtime: Runtime) -> list[str | None]:
     return [None, *sorted({source.user for source in sources if source.user is not None})]
 
 
-def why_not(runtime: Runtime, name: str | None = None) -> str | None:
-    """Return why a user's listening history cannot be read, None where it can.
+def reason_not_read(runtime: Runtime, name: str | None = None) -> str | None:
+    """Return why a user's listening history cannot be read, None if it can.
 
     Raises:
         ConfigurationError: the login cannot be used.
@@ -58,9 +58,9 @@ def why_not(runtime: Runtime, name: str | None = None) -> str | None:
 
 
 def fetch_plays(runtime: Runtime, name: str | None = None) -> Reading:
-    """Bring the plays that Spotify still has of a user into the raw zone; the hour is the API's own.
+    """Fetch the plays that Spotify still has of a user into the raw zone.
 
-    A second run in the same hour finds the first one's response and makes no call.
+    A second run in the same hour of the API's clock finds the stored response and makes no call.
 
     Raises:
         TransientError, TerminalError: see `fetch_source`.

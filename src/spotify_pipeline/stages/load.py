@@ -1,4 +1,4 @@
-"""Validated zone → staging, in one transaction per source and partition."""
+"""Loads the validated zone into staging, in one transaction per source and partition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotify_pipeline.lake.validated import read_observations
 from spotify_pipeline.lake.validation_summary import ValidationSummary
 from spotify_pipeline.sources import SourceKind
 from spotify_pipeline.spotify.endpoints import OWN_PLAYLIST_PREFIX
-from spotify_pipeline.stages.details import DETAILS, asked_ids
+from spotify_pipeline.stages.details import DETAILS, requested_ids
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load_inputs import LoadInputs, read_inputs, refuse_bad_share
 from spotify_pipeline.stages.plays import note_plays
@@ -33,18 +33,18 @@ LOAD, REPLAY = "load", "replay"
 
 
 def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | None = None) -> SourceState:
-    """Load what the validation of a source accepted, and record what it refused.
+    """Load the accepted records of a source, and record the quarantined ones.
 
     Args:
         runtime: settings and connections.
         partition: date to load.
         source: name in sources.yml, or of a reading of the listening history.
-        fence: of a replay, which gives way to an ingest (see `lease.fence_of`): it takes the lease from no
-            other load, and writes nothing where one began since the fence was read.
+        fence: result of `lease.fence_of` before a replay; the replay writes nothing if an ingest of this
+            source and partition began since. None for an ingest.
 
     Raises:
-        PartitionBusy: such a load began.
-        QuarantineShareExceeded: too much of the source is bad; nothing is loaded.
+        PartitionBusy: an ingest began.
+        QuarantineShareExceeded: too large a share of the source is bad; nothing is loaded.
         DamagedObject: the source was not validated, was fetched again since, or an object of the validation
             is absent or was altered.
         UserErased: the source is of an account whose data was erased.
@@ -55,7 +55,7 @@ def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | 
     refuse_bad_share(runtime, inputs)
     kind = LOAD if fence is None else REPLAY
     held = lease.acquire(runtime.ingest, kind, partition, source, attempt.holder)
-    noted = notes(runtime, inputs, fence)
+    noted = metadata_writer(runtime, inputs, fence)
 
     def before_commit(conn: psycopg.Connection, load_seq: int) -> None:
         detail_queue.enqueue(conn, [load_seq])
@@ -76,12 +76,12 @@ def load_source(runtime: Runtime, partition: date, source: str, *, fence: int | 
     return state_of(runtime, inputs, outcome.kinds)
 
 
-def notes(
+def metadata_writer(
     runtime: Runtime, inputs: LoadInputs, fence: int | None
 ) -> Callable[[psycopg.Connection, int], None]:
-    """Return what is written in the transaction of a load: lists, field profiles and crawl state.
+    """Return a function that writes lists, field profiles and crawl state in the transaction of a load.
 
-    The function it returns raises UserErased, and PartitionBusy where a load began since `fence` was read.
+    It raises UserErased, and PartitionBusy if a load began since `fence` was read.
     """
     manifest, summary, lists = inputs.manifest, inputs.summary, inputs.lists
 
@@ -99,9 +99,9 @@ def notes(
         if manifest.source_kind == SourceKind.RECENTLY_PLAYED:
             note_plays(conn, manifest, lists.played_at)
         if manifest.source == DETAILS:
-            detail_queue.close(conn, asked_ids(manifest), manifest.partition)
+            detail_queue.close(conn, requested_ids(manifest), manifest.partition)
             missing = [record.requested_id for record in manifest.missing]
-            detail_queue.note_unanswered(conn, missing, manifest.partition)
+            detail_queue.mark_not_returned(conn, missing, manifest.partition)
         if fence is not None:
             lease.check_untouched(conn, LOAD, manifest.partition, manifest.source, fence)
 
@@ -137,7 +137,7 @@ def _counts(summary: ValidationSummary, loaded: Mapping[str, KindCounts]) -> dic
 
 
 def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[MissingRecord]:
-    """Return the ids of sources.yml that Spotify does not know and staging never held: wrong ids."""
+    """Return the ids of sources.yml that neither Spotify nor staging knows."""
     unknown = [record for record in missing if not record.listed]
     if not unknown:
         return []

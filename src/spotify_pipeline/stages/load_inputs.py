@@ -1,4 +1,4 @@
-"""What a load reads: the manifest of a source, and what its validation wrote."""
+"""Reads the inputs of a load: the manifest of a source, and the objects of its validation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, r
 
 @dataclass(frozen=True)
 class LoadInputs:
-    """All that is loaded of a source but its observations, which are read as a stream."""
+    """Inputs of a load without the observations, which are read as a stream."""
 
     manifest: Manifest
     summary: ValidationSummary
@@ -36,7 +36,7 @@ class LoadInputs:
 
 
 def read_inputs(lake: Lake, partition: date, source: str) -> LoadInputs:
-    """Read what a validation wrote.
+    """Read the objects of a validation, except for the observations.
 
     Raises:
         DamagedObject: the source was not validated, was fetched again since, or an object of the validation
@@ -55,10 +55,10 @@ def read_inputs(lake: Lake, partition: date, source: str) -> LoadInputs:
 
 
 def refuse_bad_share(runtime: Runtime, inputs: LoadInputs) -> None:
-    """Check that no larger share of a source is bad than the setting allows.
+    """Check that the share of bad records of a source is not greater than the setting allows.
 
     Raises:
-        QuarantineShareExceeded: it is larger; the refused records are kept in ops.quarantined_record.
+        QuarantineShareExceeded: it is greater; the bad records are stored in ops.quarantined_record.
         WarehouseUnavailable: it cannot be reached.
     """
     limit, summary = runtime.settings.quarantine_share, inputs.summary
@@ -82,7 +82,7 @@ def _manifest_and_summary(lake: Lake, partition: date, source: str) -> tuple[Man
 
 
 def _validated(lake: Lake, summary: ValidationSummary, key: str) -> bytes:
-    """Read an object of the validation; empty where it wrote none."""
+    """Read an object of the validation; empty if it wrote none."""
     digest = summary.objects.get(key)
     return b"" if digest is None else read_whole(lake, key, digest)
 

@@ -1,4 +1,4 @@
-"""Decide what a run has to do for its partition; only Spotify's token endpoint is called."""
+"""Plans a partition: groups its sources, and decides whether they are fetched or read from stored raw."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class SourceGroup:
 
     @property
     def label(self) -> str:
-        """Its name in Airflow's grid."""
+        """Name of the task group in Airflow's grid."""
         text = ", ".join(self.sources)
         return text if len(text) <= _LABEL_LENGTH else f"{text[: _LABEL_LENGTH - 1]}…"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Groups of a partition; `fetch` is false where only stored raw may be used."""
+    """Groups of a partition; if `fetch` is false, only stored raw is used."""
 
     partition: date
     groups: tuple[SourceGroup, ...]
@@ -49,15 +49,15 @@ class Plan:
 
 
 def plan(runtime: Runtime, partition: date) -> Plan:
-    """Group the sources of a partition.
+    """Group the sources of a partition; only Spotify's token endpoint is called.
 
-    A partition is fetched only while its date is the API's own. For another date the plan holds the sources
-    whose raw exists, also those that are no longer in sources.yml.
+    A partition is fetched only while its date is the API's own. For another date, the plan contains the
+    sources that have raw, including those that are no longer in sources.yml.
 
     Raises:
         PastPartition: the date is not the API's, and no raw of it exists.
         SourcesFileError: sources.yml cannot be used.
-        PermissionDenied: it asks for what this app or login cannot read.
+        PermissionDenied: a source cannot be read by this app or login.
         AuthenticationError, ConfigurationError, TransientError: Spotify or the store cannot be used.
     """
     sources = load_sources(runtime.settings.sources)
@@ -116,10 +116,10 @@ def register(runtime: Runtime, plan: Plan) -> None:
 def _logins(runtime: Runtime, sources: Iterable[Source]) -> dict[str | None, Login | None]:
     """Return the login of each user whose data is read, by name; None where the user is not logged in.
 
-    A login that cannot be used is left out: the sources of its user fail, and the others are read.
+    A login that cannot be used is left out: the sources of its user fail later, and the others are read.
 
     Raises:
-        ConfigurationError, UserErased: none can be used.
+        ConfigurationError, UserErased: no login can be used.
     """
     names = {source.user for source in sources if source.kind.needs_login}
     logins: dict[str | None, Login | None] = {}

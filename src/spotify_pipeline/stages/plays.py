@@ -1,4 +1,4 @@
-"""What a reading of the listening history means: the last known play, and whether plays may be lost.
+"""Records the last known play of a user, and whether plays may be lost.
 
 Both come from the raw response and the manifest, so that a later load gives the same result.
 """
@@ -24,23 +24,23 @@ LISTENING = "_listening"
 
 @dataclass(frozen=True)
 class Gap:
-    """Plays between two moments may be lost."""
+    """Two times between which plays may be lost."""
 
     start: datetime
     end: datetime
 
 
 def is_listening(source: str) -> bool:
-    """Say whether a source is one of spotify_listening's, which are named after their hour."""
+    """Return whether a source is a reading of spotify_listening, which is named after its hour."""
     return source.partition("-")[0] == LISTENING
 
 
 def possible_gap(known_ms: int | None, played_at: Sequence[datetime]) -> Gap | None:
-    """Return the gap between the last known play and a response that does not reach back to it.
+    """Return the gap between the last known play and the oldest play of a response, if there is one.
 
     Args:
         known_ms: The newest play known before, in unix milliseconds; None before the first reading.
-        played_at: When the plays of the response began.
+        played_at: Start of each play of the response.
     """
     if known_ms is None or not played_at:
         return None

@@ -1,4 +1,4 @@
-"""Publishes the marts of a partition once every test has passed."""
+"""Publishes the marts of a partition after all tests have passed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from spotify_pipeline.warehouse.load_log import highest_load_seq
 from spotify_pipeline.warehouse.publication import Build, Inputs, Publication
 
 WAIT_FOR_READERS = 60
-"""Seconds that a publication waits for readers who have pinned the present tables."""
+"""Seconds that a publication waits for readers that have pinned the present tables."""
 
 
 def watermark(runtime: Runtime) -> int:
-    """Return the newest committed load: a dbt run that starts now will see it.
+    """Return the load_seq of the newest committed load, which a dbt run that starts now reads.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -32,13 +32,13 @@ def watermark(runtime: Runtime) -> int:
 
 @dataclass(frozen=True)
 class Watermark:
-    """What the models of a run certainly read: all that was committed before the first of them began.
+    """Identity of the inputs that were committed before the first model of a run started.
 
     Attributes:
         load_seq: the newest load.
-        digest: of all that dbt reads, the project included.
-        code: of the project alone.
-        is_published: the tables that people read were built from the same.
+        digest: digest of all inputs of dbt, including the project.
+        code: digest of the project alone.
+        is_published: whether the published tables were built from the same inputs.
     """
 
     load_seq: int
@@ -60,7 +60,7 @@ def take_watermark(runtime: Runtime, project: Path) -> Watermark:
 
 
 def code_digest(project: Path) -> str:
-    """Return a digest of what makes tables: the files of the dbt project, and the versions of dbt."""
+    """Return a digest of the files of the dbt project and the versions of dbt."""
     found = hashlib.sha256(folder_digest(project, without=DBT_OUTPUT_FOLDERS).encode())
     for package in ("dbt-core", "dbt-postgres"):
         found.update(f"{package} {_version(package)}\n".encode())
@@ -77,7 +77,7 @@ def _version(package: str) -> str:
 def publish(
     runtime: Runtime, partition: date, project: Path, covered: Watermark, build: Build
 ) -> Publication:
-    """Make what dbt has built the tables that people read, with a row of ops.publication, in one transaction.
+    """Publish the tables that dbt has built, with a row of ops.publication, in one transaction.
 
     Args:
         runtime: connections, and the run that publishes.
@@ -91,7 +91,7 @@ def publish(
         MartsPinned: readers kept the present tables for too long.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    # a task that was cleared later may have built with another project than the rest
+    # the digest is not known if the project changed, since tasks may have built with different versions
     digest = covered.digest if code_digest(project) == covered.code else None
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
         return publication.publish(
@@ -106,7 +106,7 @@ def publish(
 
 
 def publish_again(runtime: Runtime, partition: date, covered: Watermark) -> Publication:
-    """Publish the tables that people read already for one more partition.
+    """Publish the present tables for one more partition.
 
     Raises:
         BuildIncomplete: other tables were published since the watermark was taken.

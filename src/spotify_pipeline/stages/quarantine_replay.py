@@ -1,4 +1,4 @@
-"""Validate quarantined records again with today's schemas, and load those that pass, without an API call."""
+"""Validates quarantined records again with the current schemas, and loads those that pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spotify_pipeline.warehouse.quarantine import Filters, Quarantined, find
 
 @dataclass
 class QuarantineReplay:
-    """Records that pass now, records that do not, and why a source could not be replayed."""
+    """Records that pass now, records that still fail, and messages about sources that were not replayed."""
 
     passed: list[Quarantined] = field(default_factory=list)
     still: list[Quarantined] = field(default_factory=list)
@@ -38,8 +38,8 @@ def open_records(runtime: Runtime, filters: Filters) -> list[Quarantined]:
         return find(conn, filters)
 
 
-def places(lake: Lake, records: Iterable[Quarantined]) -> list[Replay]:
-    """Return each partition in which one of the records was quarantined, oldest first, with its sources.
+def affected_partitions(lake: Lake, records: Iterable[Quarantined]) -> list[Replay]:
+    """Return the partitions in which the records were quarantined, oldest first, with their sources.
 
     A row of the warehouse has the newest partition only; the quarantine zone has all.
 
@@ -70,13 +70,13 @@ def _refused(lake: Lake, partition: date, source: str, user: str | None) -> set[
 
 
 def replay(runtime: Runtime, records: list[Quarantined]) -> QuarantineReplay:
-    """Replay the sources and partitions of some records; repeating it changes nothing.
+    """Replay the sources and partitions of some records; a repeated replay changes nothing.
 
     Raises:
-        LakeUnavailable, WarehouseUnavailable, BucketMissing, ConfigurationError: what it needs is not there.
+        LakeUnavailable, WarehouseUnavailable, BucketMissing, ConfigurationError: a store cannot be used.
     """
     outcome = QuarantineReplay()
-    for planned in places(runtime.lake, records):
+    for planned in affected_partitions(runtime.lake, records):
         try:
             states = replay_partition(runtime, planned)
             verdict = reconcile_replay(runtime, planned.partition, states)
@@ -92,7 +92,7 @@ def replay(runtime: Runtime, records: list[Quarantined]) -> QuarantineReplay:
 
 
 def read_record(lake: Lake, quarantined: Quarantined) -> Any:
-    """Return the record as Spotify sent it: a parsed value, or bytes where the response is no JSON.
+    """Return the record as Spotify sent it: a parsed value, or bytes if the response is not JSON.
 
     Raises:
         DamagedObject: the raw response is no longer kept.

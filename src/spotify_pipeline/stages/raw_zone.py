@@ -1,4 +1,4 @@
-"""The raw zone as a crawl sees it: what is stored already, and where new responses go."""
+"""Gives a crawl access to the raw zone: finds stored responses, and stores new ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RawZone:
         partition: date of the responses.
         source: name of the source.
         user: hash of the user whose account the responses are from.
-        account_ids: removes ids of users from new responses; needed where they are from an account.
+        account_ids: removes ids of users from new responses; required for responses of an account.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class RawZone:
         self._lock = threading.Lock()
 
     def lost(self, manifest: Manifest) -> list[str]:
-        """Return the keys that a manifest lists and that are not stored."""
+        """Return the keys in a manifest that are not stored."""
         return [raw.key for raw in manifest.objects if raw.key not in self._stored]
 
     def have(self, request: Request) -> StoredBody | None:
-        """Return the body that an earlier attempt stored, None where there is none.
+        """Return the body that an earlier attempt stored, or None.
 
         Raises:
-            DamagedObject: the object is there without its metadata.
+            DamagedObject: the object exists without its metadata.
         """
         key = self._key(request)
         return self._read(request, key) if key in self._stored else None
@@ -71,12 +71,12 @@ class RawZone:
         return StoredBody(stored.data)
 
     def keep(self, request: Request, response: ApiResponse) -> StoredBody | None:
-        """Store a new response byte for byte, but for the ids and names of users in it.
+        """Store a new response byte for byte, except for ids and names of users.
 
-        A key that exists is not overwritten, so every manifest that names it stays true.
+        A key that exists is not overwritten, so that manifests that contain it stay valid.
 
         Returns:
-            The body that another attempt stored first, to be used instead; None where this one was stored.
+            The body that another attempt stored first, to be used instead; None if this one was stored.
 
         Raises:
             UserErased: it is a playlist of a user whose data was erased; nothing is stored.
@@ -103,7 +103,7 @@ class RawZone:
         return None
 
     def describe(self, request: Request) -> RawObject:
-        """Return the manifest's entry for a request that went through `have` or `keep`."""
+        """Return the manifest's entry for a request that `have` found or `keep` stored."""
         return self._objects[request]
 
     def _note(self, request: Request, raw: RawObject) -> None:

@@ -1,4 +1,4 @@
-"""The join of a partition: check the counts, and sort its sources into complete, partial and failed."""
+"""Reconciles a partition: checks the counts of its sources, and sorts them by status."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Sources by status; partial and failed ones with their reasons."""
+    """Sources by status; partial and failed ones with their reason."""
 
     complete: list[str] = field(default_factory=list)
     partial: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def raise_failures(self, partition: str) -> None:
-        """End the run red where a source failed.
+        """Raise an error if a source failed, so that the run fails.
 
         Raises:
-            SourcesFailed: names each one and its reason.
+            SourcesFailed: the message names each failed source and its reason.
         """
         if self.failed:
             reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(self.failed.items()))
@@ -39,26 +39,26 @@ class Verdict:
 def reconcile(
     runtime: Runtime, partition: date, planned: Iterable[str], states: Iterable[SourceState]
 ) -> Verdict:
-    """Check each source's counts, write them to ops.reconciliation and sort the sources by status.
+    """Check the counts of each source, write them to ops.reconciliation, and sort the sources by status.
 
     A planned source without a state has failed: its tasks did not end.
 
     Raises:
-        ReconciliationError: no source was loaded, so there is nothing to pass on.
+        ReconciliationError: no source was loaded.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    judged = [_judge(state) for state in _all_states(planned, states)]
+    checked = [_check_counts(state) for state in _all_states(planned, states)]
     with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
-        record_reconciliation(conn, (row for state in judged for row in _rows(partition, state)))
+        record_reconciliation(conn, (row for state in checked for row in _rows(partition, state)))
     verdict = Verdict()
-    for state in judged:
+    for state in checked:
         if state.status == "complete":
             verdict.complete.append(state.source)
         elif state.status == "partial":
             verdict.partial[state.source] = state.message or "stopped early"
         else:
             verdict.failed[state.source] = state.message or "failed"
-    if judged and not any(state.counts for state in judged):
+    if checked and not any(state.counts for state in checked):
         reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(verdict.failed.items()))
         raise ReconciliationError(f"no source of {partition} was loaded, so no asset is emitted: {reasons}")
     return verdict
@@ -70,7 +70,7 @@ def _all_states(planned: Iterable[str], states: Iterable[SourceState]) -> Sequen
     return [known.get(source) or SourceState(source, "failed", unfinished) for source in sorted(planned)]
 
 
-def _judge(state: SourceState) -> SourceState:
+def _check_counts(state: SourceState) -> SourceState:
     wrong = [kind for kind, counts in state.counts.items() if not counts.adds_up]
     if not wrong:
         return state

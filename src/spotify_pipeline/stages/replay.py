@@ -1,7 +1,7 @@
-"""Stored raw → validated → staging again, with today's schemas and code and without a call to Spotify.
+"""Replays stored raw: validates and loads it again with the current schemas and code.
 
-No API client is used. A replay gives way to an ingest of the same partition: it takes no lease from it, and
-writes nothing where one began meanwhile.
+It makes no call to Spotify. An ingest of the same partition takes precedence: the replay does not take its
+lease, and writes nothing if one began meanwhile.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from spotify_pipeline.warehouse.load_log import newest_runs
 
 log = logging.getLogger(__name__)
 WHOLE_PARTITION = "_all"
-"""Source of the lease that a planned replay takes, so that maintenance leaves its partition alone."""
+"""Source of the lease that a planned replay takes, so that maintenance does not delete its partition."""
 _VALIDATIONS = 3
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One partition to replay, and which of its sources."""
+    """A partition to replay, and its sources to replay."""
 
     partition: date
     sources: tuple[str, ...]
 
 
 def spans_of(planned: Sequence[Replay], size: int) -> list[list[Replay]]:
-    """Cut a plan into spans of `size` dates, the last one maybe shorter."""
+    """Cut a plan into spans of `size` dates; the last one can be shorter."""
     return [list(planned[start : start + size]) for start in range(0, len(planned), size)]
 
 
 def retained_sources(lake: Lake, first: date, last: date) -> dict[date, list[str]]:
-    """Return the sources of which raw is kept, by partition from `first` to `last`, both included.
+    """Return the sources that have raw, by partition from `first` to `last`, both included.
 
     Raises:
         LakeUnavailable, BucketMissing, ConfigurationError: see `Lake`.
@@ -55,16 +55,16 @@ def retained_sources(lake: Lake, first: date, last: date) -> dict[date, list[str
 
 
 def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str] = ()) -> list[Replay]:
-    """Return what is kept of a range, and take a lease on each of its partitions.
+    """Return the partitions and sources of a range that have raw, and take a lease on each partition.
 
     Args:
         runtime: settings and connections.
         first: first date.
         last: last date, included.
-        names: sources; all of them if empty. `_listening` stands for its readings of all hours.
+        names: sources; all if empty. `_listening` stands for its readings of all hours.
 
     Raises:
-        NothingRetained: the range is empty, or nothing of it is kept.
+        NothingRetained: the range is empty, or has no raw.
         LakeUnavailable, WarehouseUnavailable, ConfigurationError: the store or the warehouse cannot be used.
     """
     if first > last:
@@ -84,7 +84,7 @@ def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str
 def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState:
     """Validate and load the stored raw of a source again; equal raw and code change nothing.
 
-    Values that today's code reads differently replace the old ones; validated and quarantine objects are
+    Values that the current code reads differently replace the old ones. Validated and quarantine objects are
     written again, and quarantined records that pass now are marked as resolved.
 
     Raises:
@@ -100,7 +100,7 @@ def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState
 
 
 def checked(partition: date, state: SourceState) -> SourceState:
-    """Check that the counts of a reading of the listening history add up; return the state.
+    """Check that the counts of a reading of the listening history add up, and return the state.
 
     Raises:
         ReconciliationError: they do not.
@@ -114,7 +114,7 @@ def checked(partition: date, state: SourceState) -> SourceState:
 
 
 def validate_again(lake: Lake, partition: date, source: str) -> None:
-    """Validate a source until its manifest is the one that was validated.
+    """Validate a source, again if its manifest changed meanwhile.
 
     Raises:
         DamagedObject: there is no manifest, or a raw object is absent or was altered.
@@ -131,7 +131,7 @@ def validate_again(lake: Lake, partition: date, source: str) -> None:
 
 
 def replay_partition(runtime: Runtime, replay: Replay, *, tries_left: bool = False) -> list[SourceState]:
-    """Replay the sources of a partition one after the other; a failed one does not hold the others back.
+    """Replay the sources of a partition one after the other; a source that fails does not stop the others.
 
     Raises:
         TransientError, PipelineError: see `for_each`.

@@ -1,4 +1,4 @@
-"""What a stage runs with: settings and connections, opened when first used."""
+"""Settings and connections of a stage, opened at first use."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from spotify_pipeline.warehouse.pacing import WarehouseBudget, WarehousePacer
 
 @dataclass(frozen=True)
 class Attempt:
-    """The run and the try that runs a stage: for the lease and for ops.load."""
+    """Run and try number of a stage, for its lease and for ops.load."""
 
     run_id: str = "command-line"
     try_number: int = 1
 
     @property
     def holder(self) -> str:
-        """One word for both."""
+        """Both in one text, as the holder of a lease."""
         return f"{self.run_id}#{self.try_number}"
 
 
 def not_logged_in(name: str | None) -> str:
-    """Return the sentence that a user is not logged in, and the way out."""
+    """Return the message that a user is not logged in and how to change that."""
     connection = connections.user_connection(name)
     who = "no user is logged in" if name is None else f"user '{name}' is not logged in"
     return f"{who}: run '{connections.login_command(connection)}', or define connection '{connection}'"
@@ -44,19 +44,19 @@ def not_logged_in(name: str | None) -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Settings, connections by id, and who is running. Nothing is opened before it is used."""
+    """Settings, connections by id, and the attempt. Nothing is opened before its first use."""
 
     settings: Settings = field(default_factory=Settings.load)
     lookup: ConnectionLookup = connections.from_environment
     attempt: Attempt = Attempt()
-    # called with each secret that comes up at run time, so that logs can hide it
+    # called with each secret that is read at run time, so that logs can mask it
     hide_secret: Callable[[str], None] = lambda _secret: None
-    # by connection of a user: keeps what becomes of its tokens; None: files
+    # by id of a user's connection: the storage of refreshed tokens; None: files
     login_state: Callable[[str], LoginState] | None = None
 
     @cached_property
     def lake(self) -> Lake:
-        """The object store, checked: some servers make a bucket that is missing, or list it as empty.
+        """The object store. It is checked first: some servers create a missing bucket, or list it as empty.
 
         Raises:
             BucketMissing, LakeUnavailable, ConfigurationError: see `Lake`.
@@ -71,14 +71,14 @@ class Runtime:
         return self.lookup(connections.SPOTIFY_API)
 
     def spotify(self) -> SpotifyClient:
-        """A new client for Spotify; close it, or use it as a context manager.
+        """Return a new client that reads as the app; close it, or use it as a context manager.
 
-        It calls no bucket that any task of this account has found closed.
+        It does not call buckets that another task of the account has found closed.
         """
         return self._client(None)
 
     def login(self, name: str | None = None) -> LoginStore | None:
-        """Return the login of a user, None where the user is not logged in.
+        """Return the login of a user, None if the user is not logged in.
 
         Args:
             name: name of the user; None for the one of connection `spotify_user`.
@@ -105,7 +105,7 @@ class Runtime:
 
     @cached_property
     def account_key(self) -> AccountKey:
-        """The secret that hashes of users are made with; needed only where a user is logged in.
+        """The secret that hashes of users are made with; needed only if a user is logged in.
 
         Raises:
             ConfigurationError: connection `spotify_account_key` is missing, or its key is too short.
@@ -113,7 +113,7 @@ class Runtime:
         return AccountKey.from_connection(self.lookup(connections.SPOTIFY_ACCOUNT_KEY))
 
     def user(self, name: str | None = None) -> str | None:
-        """Return the hash of a user, None where the user is not logged in."""
+        """Return the hash of a user, None if the user is not logged in."""
         login = self.login(name)
         return None if login is None else login.read().user_hash
 
@@ -129,7 +129,7 @@ class Runtime:
         return self._client(login)
 
     def _client(self, login: LoginStore | None) -> SpotifyClient:
-        # Spotify counts the calls of an app, whoever it reads for
+        # Spotify counts calls by app, not by user
         account = self.api.require("login") if login is None else login.read().client_id
         return SpotifyClient.from_connection(
             self.api,
@@ -153,10 +153,10 @@ class Runtime:
 
     @cached_property
     def ingest(self) -> ConnectionInfo:
-        """The warehouse, as the role that writes staging and ops."""
+        """Connection to the warehouse as the role that writes staging and ops."""
         return self.lookup(connections.WAREHOUSE_INGEST)
 
     @cached_property
     def reader(self) -> ConnectionInfo:
-        """The warehouse, as the role that reads marts."""
+        """Connection to the warehouse as the role that reads marts."""
         return self.lookup(connections.WAREHOUSE_READER)

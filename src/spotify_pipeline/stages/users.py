@@ -1,4 +1,4 @@
-"""The logins of the users whose sources a run reads, and the locks under which they are refreshed."""
+"""Finds the logins of users, and records who has logged in."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def login_store(
     state: LoginState | None,
     name: str | None = None,
 ) -> LoginStore | None:
-    """Where a user's login is: the user's connection, else the command line's file; None: nowhere.
+    """Return the store of a user's login: the user's connection, else the command line's file, else None.
 
-    The login of another app is ignored, unless the connection says that it has one by `other_app` in its
-    extra: else a token of a real app could be sent to a sandbox.
+    The login of another app is ignored unless the connection's extra has `other_app`, so that a token of a
+    real app is not sent to a sandbox.
 
     Args:
         lookup: the connections.
-        settings: where the command line's file is.
-        warehouse: holds the lock.
-        state: keeps the successors of the connection's tokens; None: a file next to the command line's.
+        settings: the path of the command line's file.
+        warehouse: the connection for the lock.
+        state: storage of refreshed tokens of the connection; None: a file next to the command line's.
         name: name of the user; None for the one of connection `spotify_user`.
 
     Raises:
@@ -65,7 +65,7 @@ def login_store(
 
 
 def note_user(conn: psycopg.Connection, login: Login) -> None:
-    """Keep in ops.user who has logged in, and until when."""
+    """Record a user's login and its end in ops.user."""
     record_user(
         conn,
         login.user_hash,

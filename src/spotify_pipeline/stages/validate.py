@@ -1,4 +1,7 @@
-"""Raw responses → observations, list entries and quarantined records. The summary is written last."""
+"""Validates raw responses: makes observations, list entries and quarantined records.
+
+The summary is written last.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ from spotify_pipeline.lake.validation_summary import QuarantineLine, ValidationS
 
 log = logging.getLogger(__name__)
 RESPONSE = "response"
-"""Record kind of a response that holds no records at all."""
+"""Record kind of a response that contains no records."""
 _PAGES = {"artist_albums", "album_tracks", "tracks", "search", *ENTRY_KINDS}
 
 
 def validate_source(lake: Lake, partition: date, source: str) -> ValidationSummary:
-    """Check all responses of a source against the contract and write the validated and quarantine objects.
+    """Validate all responses of a source, and write the validated and quarantine objects.
 
     The same raw gives the same bytes, so a repeated call changes nothing.
 
@@ -58,7 +61,7 @@ def validate_source(lake: Lake, partition: date, source: str) -> ValidationSumma
 
 
 class _Validation:
-    """One pass over a source's responses."""
+    """Validates the responses of one source, and collects the results."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
@@ -112,7 +115,7 @@ class _Validation:
             if not observation.stub:
                 self._files[observation.kind].write(to_line(observation))
                 continue
-            # a track mentions the same artists again and again: the winner is enough
+            # tracks mention the same artists many times, so only the winner is written
             known = self._stubs.get((observation.kind, observation.key))
             if known is None or known.order < observation.order:
                 self._stubs[observation.kind, observation.key] = observation
@@ -135,7 +138,7 @@ class _Validation:
                 )
             elif result.is_set_aside and kind != "playlist_item":
                 counts.set_aside += 1
-            else:  # a playlist keeps the places of what is no track
+            else:  # a playlist keeps entries that are not tracks, for their positions
                 row = entry_of(kind, list_id, entry.position, result, raw)
                 self._files[kind].write(entry_line(row))
 

@@ -1,1 +1,1 @@
-"""The warehouse: staging and ops tables, their migrations, the bulk upsert and the roles."""
+"""The warehouse: all SQL of the pipeline outside dbt and the report."""

@@ -1,6 +1,6 @@
-"""Advisory locks of the warehouse that tasks of all machines share.
+"""Advisory locks in the warehouse, which tasks on all machines share.
 
-A lock belongs to a session, so it is free again when its holder was killed.
+A lock belongs to a session, so it is released when its holder is killed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def named_lock(info: ConnectionInfo, name: str) -> Iterator[None]:
 def spark_lock(info: ConnectionInfo) -> Iterator[bool]:
     """Try to hold the lock of the Spark engine until the end of the block.
 
-    Spans are replayed one at a time: each has a Spark of its own, which takes memory, and the warehouse
-    merges them one after the other.
+    Only one span is replayed at a time: each starts its own Spark, which needs memory, and the warehouse
+    would merge them one after the other anyway.
 
     Yields:
         Whether the lock is held; False where another replay has it.

@@ -37,9 +37,8 @@ def deliver_once(
 ) -> None:
     """Record an alert, and deliver it through the channels that have not delivered it yet.
 
-    The row stays locked meanwhile: another task with the same alert waits, then finds it delivered. A process
-    that dies before the commit leaves no row, and the next one delivers the alert again: twice is better
-    than never.
+    The row stays locked meanwhile, so that another task with the same alert waits and then finds it
+    delivered. A process that dies before the commit leaves no row, and the next one delivers the alert again.
 
     Args:
         conn: connection in a transaction.

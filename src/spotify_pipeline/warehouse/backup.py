@@ -1,8 +1,8 @@
-"""Backup and restore of the warehouse with pg_dump and pg_restore, by the roles that own the tables.
+"""Backs up and restores the warehouse with pg_dump and pg_restore, as the roles that own the tables.
 
-The tables of the pipeline are saved as rows: a restore creates them with the migrations, up to the revision
-of the backup, so that rights and functions are those of the bootstrap. What dbt built is saved whole. Both
-are of one moment.
+Of the pipeline's tables, only rows are saved: a restore creates the tables with the migrations, up to the
+revision of the backup, so that rights and functions are those of the bootstrap. dbt's tables are saved with
+their definitions. Both are of one snapshot.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS
 
 ROWS, TABLES_OF_DBT, CONTENTS = "pipeline.dump", "dbt.dump", "backup.json"
 _OWN_SCHEMAS = ("staging", "ops")
-# the stored failures of tests are written again by the next run
+# without the stored failures of tests, which the next run writes again
 _DBT_SCHEMAS = tuple(name for name in DBT_SCHEMAS if name != DBT_AUDIT)
 
 
 @dataclass(frozen=True)
 class Backup:
-    """What a folder holds: the schema revision, the time, and the digest of each file."""
+    """Contents of a backup folder: the schema revision, the time, and the digest of each file."""
 
     revision: str
     made_at: datetime
@@ -41,7 +41,7 @@ class Backup:
 
 
 def back_up(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_dump: str) -> Backup:
-    """Save the warehouse into a folder that does not exist yet; loads and readers go on meanwhile.
+    """Save the warehouse into a new folder; loads and readers can continue meanwhile.
 
     Args:
         owner: connection `warehouse_owner`.
@@ -100,10 +100,10 @@ def _save(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_dump: str
 
 
 def read_backup(folder: Path) -> Backup:
-    """Read what a folder holds and compare its files with their digests.
+    """Read the contents of a backup folder, and compare its files with their digests.
 
     Raises:
-        UnreadableFile: it is no backup, or one that is not whole.
+        UnreadableFile: it is not a backup, or not a complete one.
     """
     try:
         fields: dict[str, Any] = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def read_backup(folder: Path) -> Backup:
 
 
 def restore(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_restore: str) -> Backup:
-    """Bring a backup into a warehouse that was bootstrapped and holds nothing, then migrate it.
+    """Restore a backup into a bootstrapped, empty warehouse, then migrate it.
 
     Args:
         owner: connection `warehouse_owner`.
@@ -131,8 +131,8 @@ def restore(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_restore
         pg_restore: path of the program.
 
     Raises:
-        UnreadableFile: it is no backup, or one that is not whole.
-        ConfigurationError: the warehouse holds something, or pg_restore cannot read the files.
+        UnreadableFile: it is not a backup, or not a complete one.
+        ConfigurationError: the warehouse is not empty, or pg_restore cannot read the files.
         SchemaVersionError: it was never bootstrapped, or the backup is of a newer release.
         WarehouseUnavailable: it cannot be reached.
     """

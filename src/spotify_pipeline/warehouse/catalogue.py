@@ -1,4 +1,4 @@
-"""Reads from the current tables of `staging`: tracks, albums, artists and playlists."""
+"""Reads the current tables of `staging`: tracks, albums, artists and playlists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spotify_pipeline.warehouse.table_specs import SPECS
 
 
 def known_ids(conn: psycopg.Connection, kind: str, ids: Collection[str]) -> set[str]:
-    """Return those of `ids` that staging holds a record of a kind for; none of a kind without a table."""
+    """Return the ids of records of a kind that staging has; none for a kind without a table."""
     if kind not in SPECS:
         return set()
     spec = SPECS[kind]

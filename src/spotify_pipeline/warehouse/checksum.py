@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-# columns that say which load or run wrote a row, and when
+# columns about the load or run that wrote a row, and its time
 _BOOKKEEPING = re.compile(
     r"^((next_)?load_seq|run_id|try_number|observed_at|raw_key|(begun|loaded|recorded|checked|published|started|finished|built|updated)_at"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
@@ -31,10 +31,10 @@ def table_checksums(
 ) -> dict[str, TableChecksum]:
     """Return the checksum of each table of `schemas` by `schema.table`, sorted by name.
 
-    A checksum is over the business columns by name, in the order of the primary key (of all columns where
-    there is none), as Postgres' COPY writes them under fixed settings. Rows are streamed, so memory does not
-    grow with a table. All checksums are of one snapshot, unless `conn` is in a transaction already. The role
-    needs SELECT on the tables: `spotify_dbt` has it on staging and marts.
+    A checksum covers the business columns by name, in the order of the primary key (without one, of all
+    columns), as Postgres' COPY writes them under fixed settings. Rows are streamed, so memory does not grow
+    with a table. All checksums are of one snapshot, unless `conn` is in a transaction already. The role needs
+    SELECT on the tables: `spotify_dbt` has it on staging and marts.
     """
     own_transaction = conn.info.transaction_status is TransactionStatus.IDLE
     with conn.transaction():

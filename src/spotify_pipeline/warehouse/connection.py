@@ -1,4 +1,4 @@
-"""Connections to the warehouse, and errors that name the connection and the server."""
+"""Opens connections to the warehouse, and converts errors so that they name connection and server."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout:
 
 @contextmanager
 def naming_the_server(info: ConnectionInfo) -> Iterator[None]:
-    """Convert what psycopg raises when the server is down into an error that names connection and server.
+    """Convert errors of psycopg about the server into errors that name connection and server.
 
     Raises:
         WarehouseUnavailable: the server cannot be reached, was lost, or a time-out passed.

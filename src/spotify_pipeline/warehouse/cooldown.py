@@ -15,7 +15,7 @@ from spotify_pipeline.errors import RateLimited
 from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 REFRESH_SECONDS = 2.0
-"""Longest time until a task sees a bucket that another task has closed."""
+"""Greatest delay until a task sees that another task has closed a bucket."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cooldown:
 class WarehouseCooldownGate:
     """A gate for one Spotify account; the table is read again every `REFRESH_SECONDS`. Thread-safe.
 
-    Its calls raise WarehouseUnavailable where the table cannot be read, since no call may be made then.
+    Its methods raise WarehouseUnavailable if the table cannot be read, since no call is allowed then.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class WarehouseCooldownGate:
             raise RateLimited.of(bucket, cooldown.deadline, cooldown.reason)
 
     def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
-        """Keep every task from `bucket` until `deadline`."""
+        """Close `bucket` for every task until `deadline`."""
         cooldown = Cooldown(self._account, bucket, deadline, reason)
         with self._lock:
             self._note(cooldown)
@@ -90,7 +90,7 @@ def close_bucket(conn: psycopg.Connection, cooldown: Cooldown) -> None:
 
 
 def cooldowns(conn: psycopg.Connection, account: str) -> dict[str, Cooldown]:
-    """Return all buckets of an account by name, also those whose deadline has passed."""
+    """Return all cool-downs of an account by bucket, including those that have ended."""
     rows = conn.execute(
         "SELECT account, bucket, deadline, reason FROM ops.api_cooldown WHERE account = %s", [account]
     )

@@ -1,10 +1,10 @@
 """Rows of ops.crawl_state and ops.crawl_begun: how far each album of a source has been read.
 
-ops.crawl_state lists the albums that were read whole, with the listing they had and the date of their next
-refresh. ops.crawl_begun says where reading stopped in those that were read in part.
+ops.crawl_state lists the albums that were read completely, with the hash of their listing and the date of
+their next refresh. ops.crawl_begun has the offset at which reading stopped in the other albums.
 
-An album is fetched again when its listing changes or its refresh is due. States are kept by source: a record
-in two sources counts in each, so what one has fetched is still new to the other.
+An album is fetched again when its listing changes or its refresh is due. Each source has states of its own,
+since a record in two sources counts in each.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ ORDER BY record_id, begun_at DESC, stopped_on DESC
 
 
 def refresh_due_on(album_id: str, complete_on: date, days: int) -> date:
-    """When an unchanged album is fetched again: `days` after, some up to half of that earlier.
+    """Return when an unchanged album is fetched again: after `days`, or up to half of that earlier.
 
-    The id decides how much earlier, so that albums fetched on one day are not all due on one day.
+    The hash of the id spreads the dates, so that albums fetched on one day are not all due on one day.
     """
     spread = days // 2 + 1
     earlier = int.from_bytes(hashlib.sha256(album_id.encode()).digest()[:4]) % spread
@@ -66,7 +66,7 @@ def refresh_due_on(album_id: str, complete_on: date, days: int) -> date:
 def record_complete_albums(
     conn: psycopg.Connection, source: str, albums: Iterable[CompleteAlbum], *, refresh_days: int
 ) -> None:
-    """Store the newest state of each album; an older or an equal one writes nothing."""
+    """Store the newest state of each album; older and equal states write nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             _UPSERT,
@@ -88,7 +88,7 @@ def record_complete_albums(
 def unchanged_albums(conn: psycopg.Connection, source: str, partition: date) -> dict[str, str]:
     """Return the listing hash of each album that is fetched in `partition` only if its listing has changed.
 
-    Only what an earlier partition completed counts: a second run of a partition decides as its first did.
+    Only earlier partitions count, so that a second run of a partition gets the same result as its first.
     """
     rows = conn.execute(
         "SELECT record_id, listing_sha256 FROM ops.crawl_state"
@@ -102,7 +102,7 @@ def unchanged_albums(conn: psycopg.Connection, source: str, partition: date) -> 
 def record_begun_albums(
     conn: psycopg.Connection, source: str, partition: date, albums: Iterable[BegunAlbum]
 ) -> None:
-    """Store where a partition stopped inside albums; an equal row writes nothing."""
+    """Store the offsets at which a partition stopped in albums; equal rows write nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             _UPSERT_BEGUN,
@@ -116,7 +116,7 @@ def record_begun_albums(
 def begun_albums(
     conn: psycopg.Connection, source: str, partition: date, *, refresh_days: int
 ) -> dict[str, BegunAlbum]:
-    """Return the albums that an earlier partition began and none has finished, within the refresh period."""
+    """Return the albums that earlier partitions began in the refresh period and none has finished."""
     oldest = datetime.combine(partition - timedelta(days=refresh_days), datetime.min.time(), UTC)
     rows = conn.execute(_BEGUN, {"source": source, "partition": partition, "oldest": oldest})
     return {row[0]: BegunAlbum(*row) for row in rows}

@@ -1,4 +1,4 @@
-"""Rows of ops.dbt_result: how the models and data tests of the newest transform ended."""
+"""Rows of ops.dbt_result: results of the models and data tests of the newest transform."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rows of ops.detail_queue: tracks that came with their album and lack the detail, oldest first.
+"""Rows of ops.detail_queue: tracks without the detail group, which only a full record has.
 
-Only a full track carries its ISRC, which costs a call per track in Development Mode; an Extended app asks for
-fifty at once, and refreshes the popularity of what it has.
+Tracks come with their album as simplified records. The ISRC costs a call per track in Development Mode; an
+Extended app requests fifty tracks at once, and refreshes the popularity of known tracks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date
 
 import psycopg
 
-# a track that no active source lists is not asked for
+# only tracks that an active source lists are requested
 _WANTED = """EXISTS (
     SELECT FROM staging.source_records AS held JOIN ops.source AS source ON source.name = held.source
     WHERE source.active AND held.record_kind = 'track' AND held.record_id = {track_id})"""
@@ -35,9 +35,9 @@ LIMIT %(limit)s
 
 
 def enqueue(conn: psycopg.Connection, load_seqs: Sequence[int]) -> None:
-    """Queue the tracks that loads wrote without detail, and close the entries of those that got their detail.
+    """Queue the tracks that loads wrote without detail, and close the entries of tracks that have it now.
 
-    `enqueued_on` is the day a track was first seen, whatever the order of the loads.
+    `enqueued_on` is the day on which a track was first seen, in any order of loads.
     """
     conn.execute(
         """
@@ -61,7 +61,7 @@ def enqueue(conn: psycopg.Connection, load_seqs: Sequence[int]) -> None:
 
 
 def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -> None:
-    """Close the entries of ids that were asked for: Spotify may not know one, or return another id."""
+    """Close the entries of requested ids, also of those that Spotify does not know or replaces."""
     conn.execute(
         "UPDATE ops.detail_queue SET done_on = %s"
         " WHERE record_kind = 'track' AND record_id = ANY(%s) AND done_on IS NULL",
@@ -69,8 +69,8 @@ def close(conn: psycopg.Connection, track_ids: Collection[str], done_on: date) -
     )
 
 
-def note_unanswered(conn: psycopg.Connection, track_ids: Collection[str], asked_on: date) -> None:
-    """Mark ids that Spotify did not return: the next partitions ask for others first."""
+def mark_not_returned(conn: psycopg.Connection, track_ids: Collection[str], asked_on: date) -> None:
+    """Mark ids that Spotify did not return, so that the next partitions request others first."""
     conn.execute(
         """
         INSERT INTO ops.detail_queue AS stored
@@ -85,12 +85,12 @@ def note_unanswered(conn: psycopg.Connection, track_ids: Collection[str], asked_
 
 
 def queued_tracks(conn: psycopg.Connection, limit: int) -> list[str]:
-    """Return the tracks without detail, those that were seen first before the others."""
+    """Return tracks without detail, those first that were seen first."""
     return [row[0] for row in conn.execute(_QUEUED, {"limit": limit})]
 
 
 def stale_tracks(conn: psycopg.Connection, partition: date, limit: int) -> list[str]:
-    """Return the tracks whose popularity is unknown or of an earlier date, those without detail first."""
+    """Return tracks whose popularity is unknown or of an earlier date, those without detail first."""
     midnight = f"{partition.isoformat()}T00:00:00+00:00"
     terms = {"midnight": midnight, "partition": partition, "limit": limit}
     return [row[0] for row in conn.execute(_STALE, terms)]

@@ -1,7 +1,7 @@
-"""Erasure of one user's rows: from staging and ops as their owner, and from the tables that dbt built.
+"""Erases the rows of one user from staging and ops, and from the tables that dbt built.
 
-Tracks, albums and artists are no personal data, but which of them an account held is. A record that only the
-account brought is deleted; of a record that the catalogue holds too only the account's hash is removed.
+Tracks, albums and artists are not personal data, but which of them an account contained is. Records that
+only came from the account are deleted. In records that other sources also contain, its hash is replaced.
 
 `erase_sql` has the statements.
 """
@@ -33,7 +33,7 @@ class ErasedIds:
     sources: list[str]
 
     def of_column(self, column: str) -> list[str]:
-        """Return the ids that must not be left in a column of a mart."""
+        """Return the ids to remove from a column of a mart."""
         if column == "source":
             return self.sources
         if column == "record_id":
@@ -45,7 +45,7 @@ class ErasedIds:
 
 
 def account_since(conn: psycopg.Connection, user_hash: str, sources: Collection[str]) -> date | None:
-    """Return the first date on which the warehouse holds something of an account, None where it is unknown.
+    """Return the first date on which the warehouse has data of an account, None if there is none.
 
     Args:
         conn: connection of the owner.
@@ -115,13 +115,13 @@ def erase_rows(
 def erase_marts(conn: psycopg.Connection, user_hash: str, ids: ErasedIds) -> Counter[str]:
     """Delete the rows that name the user or a deleted record from every table that dbt built.
 
-    The stored failures of tests are all deleted: their columns are named after the test, not after what they
-    hold, and the next run of the tests writes them again.
+    All stored failures of tests are deleted: the names of their columns do not show what they contain, and
+    the next run of the tests writes them again.
 
     Args:
         conn: connection of dbt's role, the owner of those tables.
         user_hash: the user.
-        ids: what `erase_rows` deleted.
+        ids: the ids that `erase_rows` deleted.
 
     Returns:
         Deleted rows by table.

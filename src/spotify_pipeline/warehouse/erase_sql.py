@@ -1,4 +1,4 @@
-"""Statements that erase one user, and what becomes of each table.
+"""Statements that erase one user, and the effect on each table.
 
 In the statements `user` is the user's hash and `from_user` the LIKE pattern of the raw keys of that account.
 """
@@ -14,7 +14,7 @@ from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 # tracks first: they refer to albums and artists
 CATALOGUE = {kind: SPECS[kind] for kind in ("track", "album", "artist")}
-# what replaces the hash in raw keys; it sorts like a hash
+# replaces the hash in raw keys; it sorts like a hash
 _ERASED = "erased"
 
 
@@ -42,7 +42,7 @@ SELECT DISTINCT substring(raw_key FROM '/source=([^/]+)/') FROM (
     UNION ALL SELECT raw_key FROM ops.quarantined_record WHERE raw_key LIKE %(from_user)s
 ) AS keys
 """
-# where no other user has logged in, every source that needs a login is of this user
+# if no other user has logged in, all sources that need a login belong to this user
 SOURCES_OF_ONLY_USER: LiteralString = """
 SELECT name FROM ops.source WHERE kind = ANY(%(login_kinds)s)
     AND NOT EXISTS (SELECT FROM ops."user" WHERE user_hash <> %(user)s AND erased_at IS NULL)
@@ -135,7 +135,7 @@ DELETE_CRAWL_STATE: Mapping[str, LiteralString] = {
     "ops.crawl_state": "DELETE FROM ops.crawl_state WHERE source = ANY(%(sources)s)",
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE source = ANY(%(sources)s)",
 }
-# how much an account listened to on a day is personal data too
+# the number of plays of an account on a day is personal data too
 DELETE_COUNTS: Mapping[str, LiteralString] = {
     "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE source = ANY(%(sources)s)",
     "ops.load": "DELETE FROM ops.load WHERE source = ANY(%(sources)s)",
@@ -152,7 +152,7 @@ HIDE_HASH_IN_MESSAGES: LiteralString = """
 UPDATE ops.reconciliation SET message = replace(message, %(user)s, 'erased')
 WHERE message LIKE '%%' || %(user)s || '%%'
 """
-# which rows went is not kept: a model of dbt then compares its rows with staging once
+# the deleted ids are not kept: after this row, dbt's models compare all their rows with staging once
 RECORD_REMOVAL: LiteralString = """
 INSERT INTO ops.removal (load_seq, removed_at) VALUES (nextval('ops.load_seq_seq'), clock_timestamp())
 """

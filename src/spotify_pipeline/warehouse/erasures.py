@@ -1,4 +1,4 @@
-"""Rows of ops.erasure: receipts of erased users, and the check that their data does not come back."""
+"""Rows of ops.erasure: receipts of erasures, and checks that erased data is not loaded again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was removed for a user: objects by zone, rows by table, logins by place. Counts, no content."""
+    """Counts of what was removed for a user: objects by zone, rows by table, logins by place."""
 
     user_hash: str
     removed: Counter[str] = field(default_factory=Counter)
@@ -32,12 +32,12 @@ class Receipt:
 def begin_erasure(
     conn: psycopg.Connection, user_hash: str, erased_at: datetime | None = None
 ) -> tuple[int, datetime]:
-    """Add an empty receipt, which from its commit on refuses the user's data; return its id and its time.
+    """Add an empty receipt and return its id and time; once committed, the user's data is refused.
 
     Args:
         conn: connection of the owner.
         user_hash: the user.
-        erased_at: time of an erasure that the warehouse has forgotten; None for now.
+        erased_at: time of an earlier erasure whose receipt the warehouse lost; None for now.
     """
     row = conn.execute(
         "INSERT INTO ops.erasure (user_hash, erased_at, removed)"
@@ -49,7 +49,7 @@ def begin_erasure(
 
 
 def finish_erasure(conn: psycopg.Connection, erasure_id: int, removed: Counter[str]) -> None:
-    """Write the counts of what was removed into the receipt."""
+    """Write the counts of removed objects and rows into the receipt."""
     conn.execute(
         "UPDATE ops.erasure SET removed = %s WHERE id = %s", [Jsonb(without_zeros(removed)), erasure_id]
     )
@@ -84,7 +84,7 @@ def erased_users(conn: psycopg.Connection) -> list[str]:
 def refuse_login_of_erased(
     warehouse: ConnectionInfo, user_hash: str, authorized_on: date, connection: str
 ) -> None:
-    """Make sure that the login of a user's connection was given after the last erasure of the user's data.
+    """Check that a user's login is newer than the last erasure of the user's data.
 
     Raises:
         UserErased: it was not.
@@ -100,10 +100,10 @@ def refuse_login_of_erased(
 
 
 def refuse_data_of_erased(conn: psycopg.Connection, user_hash: str) -> None:
-    """Make sure that an erased user has logged in again, in the transaction that loads their data.
+    """Check in the transaction of a load that its user was not erased, or has logged in again.
 
     Raises:
-        UserErased: the user has not; the transaction must be rolled back.
+        UserErased: the user was erased; the transaction must be rolled back.
     """
     erased = _erased_on(conn, user_hash)
     known = conn.execute('SELECT 1 FROM ops."user" WHERE user_hash = %s', [user_hash]).fetchone()
@@ -115,10 +115,10 @@ def refuse_data_of_erased(conn: psycopg.Connection, user_hash: str) -> None:
 
 
 def refuse_playlists_of_erased(conn: psycopg.Connection) -> None:
-    """Make sure that no playlist of an erased user is stored, in the transaction that loads playlists.
+    """Check in the transaction of a load that staging has no playlist of an erased user.
 
     Raises:
-        UserErased: one is, from a fetch that ran during the erasure; the transaction must be rolled back.
+        UserErased: it has one, from a fetch that ran during the erasure; the transaction must be rolled back.
     """
     found = conn.execute(
         "SELECT playlist_id FROM staging.playlists WHERE owner_hash = ANY(%s) LIMIT 1", [erased_users(conn)]

@@ -1,4 +1,4 @@
-"""Rows of ops.record_shape: field profiles, and the drift that view ops.contract_drift finds in them."""
+"""Rows of ops.record_shape, the field profiles, and of view ops.contract_drift, the drift between them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Drift:
 def record_profiles(
     conn: psycopg.Connection, partition: date, source: str, profiles: Sequence[FieldProfile]
 ) -> None:
-    """Replace the field profiles of a source's partition; equal ones are not written again."""
+    """Replace the field profiles of a source's partition; equal ones write nothing."""
     seen = [f"{profile.request_kind} {profile.record_kind}" for profile in profiles]
     conn.execute(
         """
@@ -68,7 +68,7 @@ def record_profiles(
 
 
 def drift(conn: psycopg.Connection, partition: date | None = None) -> list[Drift]:
-    """Return what changed, newest partition first; of one partition, or of all."""
+    """Return the drift of one partition or of all, newest partition first."""
     with conn.cursor(row_factory=class_row(Drift)) as cursor:
         return cursor.execute(
             """

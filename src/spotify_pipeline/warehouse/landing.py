@@ -1,8 +1,8 @@
-"""Landing of folded rows: many writers at once, each in one transaction, in tables that no reader sees.
+"""Writes folded rows to landing tables, which no reader sees: many writers, each in one transaction.
 
-A batch is open as long as its driver's session holds the batch's advisory lock. Spark runs a task again that
-has failed, or a second copy of it when it is slow; so a task removes what an earlier attempt wrote in
-the transaction that writes, and two attempts run one after the other. A closed batch accepts no rows.
+A batch is open while its driver's session holds the batch's advisory lock. Spark repeats a task that failed,
+and runs a second copy of a slow one. Therefore a task first removes the rows of an earlier attempt, in the
+same transaction, and attempts of one task wait for each other. A closed batch accepts no rows.
 """
 # ruff: noqa: S608 - every name that is put into a statement comes from table_specs.py
 
@@ -23,7 +23,7 @@ from spotify_pipeline.warehouse.merge_sql import all_columns, folded
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 SOURCE_RECORDS = "source_records"
-# first half of a batch's advisory lock; a task's is (batch, task), and no batch gets so high a number
+# first half of a batch's advisory lock; a task's lock is (batch, task), and batch numbers stay below this
 _BATCH_LOCK = 0x5350_4F01
 _SOURCE_RECORDS_COLUMNS = ("source", "record_kind", "record_id", "first_seen_on", "last_seen_on")
 
@@ -58,7 +58,7 @@ def columns_of(table: str) -> tuple[str, ...]:
 
 
 def open_batch(conn: psycopg.Connection, run_id: str) -> int:
-    """Begin a batch; it lasts until `close_batch`, or until the session of `conn` ends.
+    """Open a batch; it lasts until `close_batch`, or until the session of `conn` ends.
 
     `conn` is in autocommit. Batches whose session has ended are removed first.
 
@@ -78,7 +78,7 @@ def open_batch(conn: psycopg.Connection, run_id: str) -> int:
 
 
 def close_batch(conn: psycopg.Connection, batch: int) -> None:
-    """Remove a batch and its rows; waits for tasks that are writing, and no task writes after it."""
+    """Wait for tasks that are writing, then remove a batch and its rows; no task can write after it."""
     with conn.transaction():
         conn.execute("DELETE FROM landing.batch WHERE batch = %s", [batch])
         for table in TABLES:
@@ -87,7 +87,7 @@ def close_batch(conn: psycopg.Connection, batch: int) -> None:
 
 
 def remove_dead(conn: psycopg.Connection) -> int:
-    """Remove the batches whose session has ended; return their number. `conn` is in autocommit."""
+    """Remove the batches whose session has ended and return their number. `conn` is in autocommit."""
     dead = 0
     for (batch,) in conn.execute("SELECT batch FROM landing.batch ORDER BY batch").fetchall():
         row = conn.execute("SELECT pg_try_advisory_lock(%s, %s)", [_BATCH_LOCK, batch]).fetchone()
@@ -100,14 +100,14 @@ def remove_dead(conn: psycopg.Connection) -> int:
 def write_task(
     info: ConnectionInfo, batch: int, task: int, tables: Iterable[str], rows: Iterable[LandingRow]
 ) -> Counter[str]:
-    """Write the rows of one Spark task in one transaction; an attempt replaces the one before it.
+    """Write the rows of one Spark task in one transaction; they replace those of an earlier attempt.
 
     Args:
         info: connection `warehouse_ingest`.
         batch: an open batch.
         task: number of the Spark task.
         tables: all tables that the task may write.
-        rows: what it writes.
+        rows: the rows of the task.
 
     Returns:
         The number of rows by table.
@@ -141,7 +141,7 @@ def _copy(conn: psycopg.Connection, batch: int, task: int, table: str, rows: lis
 
 
 def take_folded(conn: psycopg.Connection, spec: TableSpec, batch: int) -> int:
-    """Create the merge's table `folded` from the rows of a batch; return their number."""
+    """Create the merge's table `folded` from the rows of a batch, and return their number."""
     columns = ", ".join((*columns_of(spec.kind), "unit"))
     made = conn.execute(
         f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS"

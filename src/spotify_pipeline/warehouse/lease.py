@@ -1,8 +1,8 @@
-"""Fencing leases: of all attempts at a stage only the newest may commit.
+"""Fencing leases: of all attempts at a stage, only the newest can commit.
 
-A task whose worker or supervisor died can keep running as an orphan while its retry runs. Each attempt takes
-a fence, one higher than the last; the transaction that writes checks it right before COMMIT and locks the row
-of the lease until then, so that an orphan commits before the retry starts, or not at all.
+A task whose worker or supervisor died can continue as an orphan while its retry runs. Each attempt takes a
+fence that is one higher than the last. The transaction that writes checks it right before COMMIT and locks
+the lease's row until then, so that an orphan commits before the retry starts, or not at all.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Lease:
 
 
 def acquire(info: ConnectionInfo, stage: str, partition: date, source: str, holder: str) -> Lease:
-    """Take the lease from its holder, in a separate transaction.
+    """Take the lease from its current holder, in a separate transaction.
 
-    Waits while an attempt that has already checked its lease commits.
+    It waits for the COMMIT of an attempt that has already checked its lease.
 
     Args:
         info: connection of a role that writes ops.
@@ -59,7 +59,7 @@ def acquire(info: ConnectionInfo, stage: str, partition: date, source: str, hold
 def acquire_all(info: ConnectionInfo, stage: str, of: Sequence[tuple[date, str]], holder: str) -> list[Lease]:
     """Take the leases of a stage of many partitions and sources, in one transaction; see `acquire`.
 
-    All callers take leases in sorted order, so that two of them wait for each other without a deadlock.
+    Leases are taken in sorted order, so that two callers cannot deadlock.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
@@ -74,7 +74,7 @@ def acquire_all(info: ConnectionInfo, stage: str, of: Sequence[tuple[date, str]]
 
 
 def check(conn: psycopg.Connection, lease: Lease) -> None:
-    """Make sure that `lease` is the newest, and lock it until this transaction ends.
+    """Check that `lease` is the newest, and lock it until this transaction ends.
 
     Call it as the last statement before COMMIT.
 
@@ -116,7 +116,7 @@ def fences_of(
 
 
 def check_untouched(conn: psycopg.Connection, stage: str, partition: date, source: str, fence: int) -> None:
-    """Make sure that no attempt took the lease since `fence_of` returned `fence`, and lock it until COMMIT.
+    """Check that no attempt took the lease since `fence_of` returned `fence`, and lock it until COMMIT.
 
     Raises:
         PartitionBusy: one did; the transaction must be rolled back.

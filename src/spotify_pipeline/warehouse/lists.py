@@ -1,8 +1,8 @@
-"""Loading of lists: memberships of playlists, saved tracks, top lists, followed artists and plays.
+"""Loads lists: memberships of playlists, saved tracks, top lists, followed artists and plays.
 
-It runs in the transaction of a load, under its lock. In each upsert the greatest (observed_at, raw key) wins,
-and equal rows are not written. A playlist and a top list of a date are replaced as a whole, since a later
-reading may have fewer entries; a list read to its end wins over one that was not.
+It runs in the transaction of a load, under its lock. In each upsert, the greatest (observed_at, raw key)
+wins, and equal rows are not written. The playlists and top lists of a date are replaced as a whole, since a
+later reading can have fewer entries; a complete reading wins over an incomplete one.
 """
 # ruff: noqa: S608 - the names in the statements are those of `_WHOLE`
 
@@ -50,9 +50,9 @@ class _Whole:
 
     Attributes:
         entry_kind: kind of its entries.
-        table: where they are.
-        key: columns that say which list and date a row belongs to, in the order of `key_of`.
-        columns: the other columns, its position first, in the order of `row_of`.
+        table: table of its entries.
+        key: columns that identify list and date, in the order of `key_of`.
+        columns: the other columns, the position first, in the order of `row_of`.
         key_of: values of `key` for a read.
         row_of: values of `columns` for an entry of a read.
     """
@@ -163,7 +163,7 @@ _UPSERT_ENTRY: Mapping[str, LiteralString] = {
 
 
 class Lists:
-    """Lists of one source and partition; `counts` by kind of entry are known before anything is loaded."""
+    """Lists of one source and partition; `counts`, by kind of entry, is set before the load."""
 
     def __init__(self, reads: Sequence[ListRead], entries: Iterable[ListEntry]) -> None:
         self._reads = reads
@@ -181,11 +181,11 @@ class Lists:
 
     @property
     def played_at(self) -> list[datetime]:
-        """When each play began."""
+        """Start of each play."""
         return [entry.at for entry in self._of_kind("play") if entry.at is not None]
 
     def load(self, conn: psycopg.Connection, load_seq: int) -> None:
-        """Write the reads and entries that win; what is stored already is not written again."""
+        """Write the reads and entries that win over the stored ones."""
         for read in self._reads:
             if read.list_kind in _WHOLE:
                 self._replace(conn, _WHOLE[read.list_kind], read, load_seq)

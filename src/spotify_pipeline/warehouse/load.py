@@ -1,4 +1,4 @@
-"""The load of one source and partition: one transaction, from the first row to the log entry."""
+"""Loads one source and partition in one transaction, from the first row to the log entry."""
 
 from __future__ import annotations
 
@@ -43,30 +43,29 @@ def load_partition(
     quarantined: Iterable[Refusal] = (),
     before_commit: Callable[[psycopg.Connection, int], None] | None = None,
 ) -> LoadOutcome:
-    """Load a source's records of a partition, all of them or none.
+    """Load a source's records of a partition: all of them, or none.
 
-    Rows are copied without a lock; the merges and commits of all loads follow each other. A load can be
-    repeated safely at any point, also where the response to COMMIT was lost.
+    Rows are copied without a lock; the merges and commits of all loads run one after the other. A load can be
+    repeated safely at any point, also if the response to COMMIT was lost.
 
     Args:
         info: connection `warehouse_ingest`.
         partition: observation date, for the log; each row is stored under the date of its own response.
         source: name in sources.yml.
-        observations: of records, stubs among them, as a stream.
+        observations: observations of records, including stubs, as a stream.
         lease: taken by this attempt with `lease.acquire`.
         run_id: of the run, for the log.
         try_number: of the task, for the log.
         complete: False when the source was not fetched to its end.
-        quarantined: all records refused in this partition, kept in the same transaction; those that an
-            earlier load refused and this one does not are marked as resolved.
-        before_commit: more to do in the same transaction, called with its load_seq right before the lease
-            is checked.
+        quarantined: all records quarantined in this partition, stored in the same transaction; records that
+            only an earlier load quarantined are marked as resolved.
+        before_commit: called in the same transaction with its load_seq, right before the lease is checked.
 
     Raises:
         LeaseLost: a newer attempt took the lease.
         RowRefused: Postgres refuses a record; the message names it.
         SchemaVersionError: the warehouse does not have this code's tables.
-        WarehouseUnavailable: it cannot be reached, or went away.
+        WarehouseUnavailable: it cannot be reached, or the connection was lost.
     """
     started_at = datetime.now(UTC)
     with naming_the_server(info), connect(info, application_name=f"spotify-pipeline load {source}") as conn:

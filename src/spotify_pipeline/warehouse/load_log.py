@@ -50,7 +50,7 @@ def loaded_sources(conn: psycopg.Connection) -> set[tuple[date, str]]:
 
 
 def newest_runs(conn: psycopg.Connection, partition: date, sources: Collection[str]) -> dict[str, str]:
-    """Return the run that loaded a source of a partition last, by source; none where it was never loaded."""
+    """Return the last run that loaded each source of a partition; sources without a load are left out."""
     rows = conn.execute(
         "SELECT DISTINCT ON (source) source, run_id FROM ops.load"
         " WHERE partition = %s AND source = ANY(%s) ORDER BY source, load_seq DESC",

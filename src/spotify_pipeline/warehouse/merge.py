@@ -1,12 +1,11 @@
-"""Bulk upsert: stream observations into temporary tables, then one statement per table decides which wins.
+"""Bulk upsert: copies observations to temporary tables, then merges each table with one statement.
 
-Within a field group the winner is the greatest (observed_at, full before simplified, raw key). This is a
-total order over all observations, so loads may come in any order, be repeated or be split, and the tables end
-up the same. A newer observation of equal values moves the group's order columns on, since one of a time in
-between that arrives later must lose. An observation that is stored already writes nothing, not even a row
-version.
+Within a field group, the greatest (observed_at, full before simplified, raw key) wins. This is a total order
+over all observations, so the tables end up the same if loads come in another order, are repeated or split. A
+newer observation of equal values updates the group's order columns, so that a later load of an observation in
+between loses. An observation that is already stored writes nothing, not even a row version.
 
-`merge_sql` has the statements.
+The statements are in `merge_sql`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ LOAD_LOCK = 0x5350_4F54_0003
 
 @dataclass(frozen=True)
 class MergeCounts:
-    """What became of the rows of one table; `superseded` counts those older than what the table has."""
+    """Counts of the rows of one table by outcome; `superseded` rows are older than the stored ones."""
 
     inserted: int = 0
     updated: int = 0
@@ -64,9 +63,9 @@ class Merge:
             _execute(conn, merge_sql.create_incoming(spec))
 
     def add(self, observations: Iterable[Observation]) -> None:
-        """Copy observations to the server; memory holds `BATCH` of a kind at most.
+        """Copy observations to the server, with at most `BATCH` of a kind in memory.
 
-        Of two observations of one record in one raw object the later one wins.
+        Of two observations of one record in one raw object, the later one wins.
 
         Raises:
             RowRefused: Postgres cannot take a value; the message names the record.
@@ -80,7 +79,7 @@ class Merge:
                 self._flush(SPECS[observation.kind])
 
     def finish(self) -> MergeOutcome:
-        """Draw the load's number and merge all tables; the caller commits.
+        """Draw the load_seq and merge all tables; the caller commits.
 
         Raises:
             RowRefused: a value breaks a constraint of its table; the message names the record.
@@ -175,7 +174,7 @@ def copy_rows(
 def written(
     conn: psycopg.Connection, statement: str, parameters: dict[str, Any]
 ) -> dict[int, tuple[int, int]]:
-    """Run one of the merges; return (inserted, updated) by load_seq, where there is any."""
+    """Run a merge, and return (inserted, updated) by load_seq for loads that wrote rows."""
     rows = conn.execute(statement, parameters)
     return {load_seq: (inserted, updated) for load_seq, inserted, updated in rows}
 
@@ -205,7 +204,7 @@ def failing_key(error: psycopg.Error) -> str:
 
 
 def refusal(what: str, error: BaseException) -> str:
-    """Return a sentence on a record that Postgres does not take."""
+    """Return the message about a record that Postgres refuses."""
     words = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
     return (
         f"Postgres refuses {what} ({words.splitlines()[0]}): tighten the contract so that it is quarantined, "

@@ -1,11 +1,11 @@
-"""The SQL of the bulk upsert, built from a `TableSpec`; identifiers are the code's own, never data.
+"""The SQL of the bulk upsert, built from a `TableSpec`; identifiers come from code, never from data.
 
 Rows are reduced twice: `incoming` (a temporary table, one row per observation) is folded to one row per id
-and date, and that to one row per id. A fold takes each field group from its greatest
+and date, and then to one row per id. A fold takes each field group from its greatest
 (observed_at, rank, raw_key, position), so its result does not depend on the order of the rows.
 
-Rows folded elsewhere (see `landing`) are taken into `folded` as they are, and merged by the same statements.
-One merge can be of several loads, `load_seqs`: each row names its load by the index there, `unit`, from 1.
+Rows folded elsewhere (see `landing`) go into `folded` unchanged, and are merged by the same statements. One
+merge can write several loads: `unit` of a row is the index of its load in the parameter `load_seqs`, from 1.
 """
 # ruff: noqa: S608 - every name that is put into a statement comes from the table definitions
 
@@ -31,7 +31,7 @@ def incoming_columns(spec: TableSpec) -> tuple[str, ...]:
 
 
 def create_incoming(spec: TableSpec) -> str:
-    """Create the temporary table; it is dropped at the end of the transaction."""
+    """Return the statement that creates `incoming`, dropped at the end of the transaction."""
     types = {
         spec.key: "text NOT NULL",
         "stub": "boolean NOT NULL",
@@ -46,12 +46,12 @@ def create_incoming(spec: TableSpec) -> str:
 
 
 def copy_incoming(spec: TableSpec) -> str:
-    """COPY statement of `incoming`."""
+    """Return the COPY statement of `incoming`."""
     return f"COPY {incoming(spec)} ({', '.join(incoming_columns(spec))}) FROM STDIN"
 
 
 def fold_by_date(spec: TableSpec) -> str:
-    """Fold the observations to one row per id and date."""
+    """Return the statement that folds the observations to one row per id and date."""
     parts = []
     for group in spec.groups:
         observed_at, rank, raw_key = group.order
@@ -68,7 +68,7 @@ def fold_by_date(spec: TableSpec) -> str:
 
 
 def merge_observations(spec: TableSpec) -> str:
-    """Upsert the history; parameter `load_seqs`; returns (load_seq, inserted, updated) by load."""
+    """Return the upsert of the history; it returns (load_seq, inserted, updated) for each of `load_seqs`."""
     columns = [spec.key, "observed_on", *all_columns(spec)]
     return _merge(
         spec,
@@ -81,7 +81,7 @@ def merge_observations(spec: TableSpec) -> str:
 
 
 def merge_current(spec: TableSpec) -> str:
-    """Upsert the current values; parameter `load_seqs`; returns (load_seq, inserted, updated) by load.
+    """Return the upsert of the current values, with parameters and rows as in `merge_observations`.
 
     A row gets the number of the last load that holds its id.
     """
@@ -109,7 +109,7 @@ def merge_current(spec: TableSpec) -> str:
 
 
 def count_superseded(spec: TableSpec) -> str:
-    """Count the ids whose stored listing is newer than any incoming one, and that this load did not write."""
+    """Return the count of ids not written by this load whose stored listing is newer than the incoming."""
     stored, came = (
         ", ".join(f"{table}.{column}" for column in spec.groups[0].order) for table in ("stored", "came")
     )
@@ -122,12 +122,12 @@ def count_superseded(spec: TableSpec) -> str:
 
 
 def count_folded(spec: TableSpec) -> str:
-    """Count the rows of `folded`."""
+    """Return the count of rows of `folded`."""
     return f"SELECT count(*) FROM {folded(spec)}"
 
 
 def count_incoming(spec: TableSpec) -> str:
-    """Count the observations that are no stubs, their distinct ids, and all distinct ids."""
+    """Return the counts of observations without stubs, of their distinct ids, and of all distinct ids."""
     return (
         f"SELECT count(*) FILTER (WHERE NOT stub), count(DISTINCT {spec.key}) FILTER (WHERE NOT stub),"
         f" count(DISTINCT {spec.key}) FROM {incoming(spec)}"
@@ -145,7 +145,7 @@ def source_records(spec: TableSpec) -> str:
 
 
 def merge_source_records(select: str) -> str:
-    """Upsert which source contains which record; parameters `load_seqs` and those of `select`."""
+    """Return the upsert of the records of sources; parameters `load_seqs` and those of `select`."""
     return (
         "WITH written AS ("
         "INSERT INTO staging.source_records AS stored"
@@ -188,7 +188,7 @@ def _join(spec: TableSpec, parts: list[str], key: str) -> str:
 
 
 def _wins(group: Group) -> str:
-    """Condition: the incoming group is newer, or as new and corrected."""
+    """Return the condition that the incoming group is newer, or equally new and corrected."""
     came = ", ".join(f"excluded.{column}" for column in group.order)
     stored = ", ".join(f"stored.{column}" for column in group.order)
     new_values = ", ".join(f"excluded.{column}" for column in group.columns)

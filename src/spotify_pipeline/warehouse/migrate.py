@@ -1,4 +1,4 @@
-"""Migrations: bring the warehouse to this code's schema revision, and refuse one that is newer."""
+"""Migrates the warehouse to this code's schema revision, and refuses a newer one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DRAFT = re.compile(r"000[1-9]")
 
 
 def head() -> str:
-    """Return the revision that this code works with."""
+    """Return the schema revision of this code."""
     revision = scripts().get_current_head()
     assert revision is not None  # noqa: S101 - the package ships at least one revision
     return revision
@@ -48,7 +48,7 @@ def config_for(connection: sa.Connection) -> Config:
 def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
     """Upgrade the warehouse in one transaction.
 
-    Any number of processes may do this at once. A warehouse that has this revision is left as it is.
+    Several processes can do this at once. A warehouse that has this revision is left unchanged.
 
     Args:
         owner: connection `warehouse_owner`, the one role that may change tables.
@@ -60,7 +60,7 @@ def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
     Raises:
         SchemaVersionError: `revision` is unknown to this code, or the warehouse was never bootstrapped.
         WarehouseNewer: the warehouse has a revision of a newer release.
-        WarehouseUnavailable: it cannot be reached, or others use a table for longer than a migration waits.
+        WarehouseUnavailable: it cannot be reached, or another session blocks a table for too long.
     """
     _refuse_unknown_target(revision)
     engine = create_engine(owner, statement_timeout=0, lock_timeout=300)
@@ -75,7 +75,7 @@ def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
         if connection.execute(sa.text("SELECT to_regclass('ops.alembic_version')")).scalar():
             stored = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
             _refuse_unknown(stored)
-        # while a migration waits for a table, everybody else waits behind it
+        # while a migration waits for a table, all other sessions wait behind it
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
         command.upgrade(config_for(connection), revision)
         reached = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
@@ -94,7 +94,7 @@ def is_migrating(conn: psycopg.Connection) -> bool:
 
 
 def current_revision(conn: psycopg.Connection) -> str | None:
-    """Return the warehouse's revision, None when it was never migrated."""
+    """Return the warehouse's revision, None if it was never migrated."""
     try:
         with conn.transaction():
             row = conn.execute("SELECT version_num FROM ops.alembic_version").fetchone()
@@ -104,7 +104,7 @@ def current_revision(conn: psycopg.Connection) -> str | None:
 
 
 def require_current(conn: psycopg.Connection) -> str:
-    """Make sure that the warehouse has exactly this code's revision, and return it.
+    """Check that the warehouse has exactly this code's revision, and return it.
 
     Raises:
         SchemaVersionError: it is older, or was never migrated.

@@ -1,4 +1,4 @@
-"""The pace of an account's calls and the budget of a run, shared by all tasks through the warehouse."""
+"""Pacer and call budget that all tasks share through the warehouse."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ RETURNING calls
 Result = TypeVar("Result")
 
 
-class _Kept:
-    """One connection for many short statements, opened at first use and again after it was lost."""
+class _ReusedConnection:
+    """One connection for many short statements, opened at first use and after a loss."""
 
     def __init__(self, info: ConnectionInfo) -> None:
         self._info = info
@@ -57,7 +57,7 @@ class _Kept:
         with self._lock, naming_the_server(self._info):
             if self._conn is None or self._conn.closed:
                 self._conn = connect(self._info, autocommit=True)
-                # a count that a crash of the server loses does no harm
+                # the loss of a count in a crash of the server is harmless
                 self._conn.execute("SET synchronous_commit = off")
             try:
                 return work(self._conn)
@@ -72,11 +72,11 @@ class _Kept:
 
 
 class WarehousePacer:
-    """At most `calls` of an account in any `window` seconds, by all tasks together. Thread-safe.
+    """Allows all tasks together `calls` of an account in any `window` seconds. Thread-safe.
 
-    A cell-rate limiter (GCRA): a fifth of the calls may be made at once, the others are spread. Each call
-    reserves its time with one statement and then waits, so that no task holds a lock while it waits, and a
-    task that dies wastes only its own reservation. Times are those of the database's clock.
+    A cell-rate limiter (GCRA): a fifth of the calls can be made at once, the others are spread. Each call
+    reserves its time with one statement and then waits, so that no task waits with a lock, and a task that
+    dies loses only its own reservation. Times are those of the database's clock.
     """
 
     def __init__(
@@ -93,29 +93,29 @@ class WarehousePacer:
         self._terms = {"account": account, "apart": apart, "ahead": burst * apart}
         self._account = account
         self._sleep = sleep
-        self._kept = _Kept(info)
+        self._reused = _ReusedConnection(info)
 
     def acquire(self, bucket: str) -> None:
-        """Wait for the time that this call reserves, and for the end of a pause.
+        """Reserve a time for one call, then wait for it and for the end of a pause.
 
         Raises:
             WarehouseUnavailable: the pace cannot be read.
         """
-        reserved, paused = self._kept.run(self._take)
+        reserved, paused = self._reused.run(self._take)
         wait = max(reserved, paused)
         while wait > 0:
             self._sleep(wait)
             # another task may have started a pause meanwhile
-            wait = self._kept.run(self._paused)
+            wait = self._reused.run(self._paused)
 
     def pause(self, seconds: float) -> None:
         """Stop the calls of all tasks of the account for `seconds`."""
         terms = {"account": self._account, "seconds": seconds}
-        self._kept.run(lambda conn: conn.execute(_PAUSE, terms))
+        self._reused.run(lambda conn: conn.execute(_PAUSE, terms))
 
     def close(self) -> None:
         """Close the connection to the warehouse."""
-        self._kept.close()
+        self._reused.close()
 
     def _take(self, conn: psycopg.Connection) -> tuple[float, float]:
         row = conn.execute(_TAKE, self._terms).fetchone()
@@ -128,12 +128,12 @@ class WarehousePacer:
 
 
 class WarehouseBudget:
-    """The calls that one run may make, in total and by bucket, counted over all its tasks. Thread-safe."""
+    """Counts the calls of a run, in total and by bucket, over all its tasks. Thread-safe."""
 
     def __init__(self, info: ConnectionInfo, account: str, run_id: str, limits: Mapping[str, int]) -> None:
         self._terms = {"account": account, "run_id": run_id}
         self._limits = limits
-        self._kept = _Kept(info)
+        self._reused = _ReusedConnection(info)
 
     def spend(self, bucket: str) -> None:
         """Count one call.
@@ -144,11 +144,11 @@ class WarehouseBudget:
         """
         limits = {name: self._limits[name] for name in (bucket, TOTAL) if name in self._limits}
         if limits:
-            self._kept.run(lambda conn: self._count(conn, limits))
+            self._reused.run(lambda conn: self._count(conn, limits))
 
     def close(self) -> None:
         """Close the connection to the warehouse."""
-        self._kept.close()
+        self._reused.close()
 
     def _count(self, conn: psycopg.Connection, limits: Mapping[str, int]) -> None:
         with conn.transaction():

@@ -1,4 +1,4 @@
-"""Rows of ops.source: every source that was ever planned, and which of them are active."""
+"""Rows of ops.source: all sources that were ever planned, and whether they are active."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOURCES_LOCK = 0x5350_4F54_0004
 
 @dataclass(frozen=True)
 class PlannedSource:
-    """An entry of sources.yml; `definition_sha256` is over its kind and its ids or queries."""
+    """An entry of sources.yml; `definition_sha256` covers its kind and its ids or queries."""
 
     name: str
     kind: str
@@ -21,10 +21,10 @@ class PlannedSource:
 
 
 def record_sources(conn: psycopg.Connection, sources: Iterable[PlannedSource], partition: date) -> None:
-    """Store the plan of a partition; the plan of the newest partition decides what is active.
+    """Store the plan of a partition; the plan of the newest partition decides which sources are active.
 
     A source that the newest plan does not list becomes inactive and stays. The plan of an older partition
-    only widens the dates, so the order of the runs does not matter.
+    only extends the dates, so the order of the runs does not matter.
     """
     listed = list(sources)
     conn.execute("SELECT pg_advisory_xact_lock(%s)", [_SOURCES_LOCK])

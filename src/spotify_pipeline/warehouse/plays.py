@@ -1,4 +1,4 @@
-"""Rows of ops.play_cursor and ops.play_gap: up to when a listening history was read, and its gaps."""
+"""Rows of ops.play_cursor and ops.play_gap: the newest known play of each user, and possible gaps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def moment_of(unix_ms: int) -> datetime:
 
 
 def cursor_ms(conn: psycopg.Connection, user_hash: str) -> int | None:
-    """Return the time of the newest play in Unix milliseconds, None before the first."""
+    """Return the time of the newest play in unix milliseconds, None before the first."""
     row = conn.execute("SELECT after_ms FROM ops.play_cursor WHERE user_hash = %s", [user_hash]).fetchone()
     return int(row[0]) if row else None
 
@@ -37,7 +37,7 @@ def advance_cursor(conn: psycopg.Connection, user_hash: str, newest_ms: int, run
 def record_gap(
     conn: psycopg.Connection, user_hash: str, start: datetime, end: datetime, noticed_at: datetime
 ) -> bool:
-    """Store that plays between two times may be lost; return whether this gap is new."""
+    """Store that plays between two times may be lost, and return whether this gap is new."""
     written = conn.execute(
         """
         INSERT INTO ops.play_gap (user_hash, from_played_at, to_played_at, noticed_at) VALUES (%s, %s, %s, %s)

@@ -1,7 +1,7 @@
-"""Publications: tested tables become those that people read, together with their row of ops.publication.
+"""Publishes tables that passed all tests, together with their row of ops.publication.
 
-dbt builds and tests in schema `marts_build`, which readers cannot enter. A publication swaps the names of
-it and `marts`, moves the rights, and writes its row, all in one transaction.
+dbt builds and tests in schema `marts_build`, which readers cannot enter. A publication swaps its name with
+that of `marts`, moves the rights, and writes its row, all in one transaction.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Publication:
 
 @dataclass(frozen=True)
 class Build:
-    """What a publication needs of the dbt project, by dbt's unique ids.
+    """Nodes of the dbt project that a publication requires, by dbt's unique ids.
 
     Attributes:
-        tables: the models and seeds whose tables lie in the schema that is built.
+        tables: the models and seeds with a table in `marts_build`.
         tests: the data tests that dbt would run.
     """
 
@@ -49,14 +49,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What dbt would read now: `load_seq` is the newest load; equal digests give equal tables."""
+    """Identity of dbt's input: `load_seq` is the newest load; equal digests give equal tables."""
 
     load_seq: int
     digest: str
 
 
 def inputs_of(conn: psycopg.Connection, code: str) -> Inputs:
-    """Return what a build that starts now reads, of all that is committed.
+    """Return the inputs of a build that starts now.
 
     Args:
         conn: a connection as spotify_ingest.
@@ -77,7 +77,7 @@ def inputs_of(conn: psycopg.Connection, code: str) -> Inputs:
 
 
 def is_published(conn: psycopg.Connection, inputs: Inputs) -> bool:
-    """Return whether the tables that people read were built from these inputs."""
+    """Return whether the published tables were built from these inputs."""
     newest = _newest_switch(conn)
     return newest is not None and newest.inputs_digest == inputs.digest
 
@@ -85,8 +85,8 @@ def is_published(conn: psycopg.Connection, inputs: Inputs) -> bool:
 def pin(conn: psycopg.Connection) -> None:
     """Keep the published tables in place until the connection closes.
 
-    A publication waits meanwhile. Call it before the transaction that reads: a snapshot older than the lock
-    could miss rows of the new tables.
+    A publication waits meanwhile. Call it before the transaction that reads: a snapshot that is older than
+    the lock can miss rows of the new tables.
 
     Raises:
         psycopg.errors.LockNotAvailable: a publication took longer than the connection's lock time-out.
@@ -106,9 +106,9 @@ def publish(
     wait: int,
     inputs_digest: str | None = None,
 ) -> Publication:
-    """Make the tables that dbt built and tested those that people read, or do nothing at all.
+    """Publish the tables that dbt built and tested; after an error nothing has changed.
 
-    A run whose switch was committed before, by a try that was killed after it, is left as it is.
+    If an earlier try of the run committed the switch and was killed after it, its publication is returned.
 
     Args:
         conn: a connection as spotify_ingest; the caller commits.
@@ -117,7 +117,7 @@ def publish(
         load_seq: the newest load that every model has seen.
         build: models and tests of the project.
         wait: seconds to wait for readers that have pinned the present tables.
-        inputs_digest: of what the tables were built from (`inputs_of`); None where it is not known.
+        inputs_digest: digest of the tables' inputs (`inputs_of`); None if it is not known.
 
     Raises:
         BuildIncomplete: a table was not built since the last switch, or a test has not passed.
@@ -143,7 +143,7 @@ def publish(
 def publish_again(
     conn: psycopg.Connection, partition: date, run_id: str, inputs: Inputs, *, wait: int
 ) -> Publication:
-    """Publish the tables that people read already for one more partition.
+    """Publish the present tables for one more partition.
 
     A second call for the same run changes nothing.
 
@@ -151,11 +151,11 @@ def publish_again(
         conn: a connection as spotify_ingest; the caller commits.
         partition: the partition to publish.
         run_id: Airflow's id of the run.
-        inputs: what the tables have to be built from.
+        inputs: the inputs that the tables must have been built from.
         wait: seconds to wait for readers that have pinned the newest publication.
 
     Raises:
-        BuildIncomplete: the tables were built from something else.
+        BuildIncomplete: the tables were built from other inputs.
         MartsPinned: readers kept their pin for longer than `wait`.
     """
     _lock(conn, wait)
@@ -177,13 +177,13 @@ def record_publication(
     inputs_digest: str | None = None,
     switched_at: datetime | None = None,
 ) -> None:
-    """Write the row of a partition whose tables are those of marts; `load_seq` only grows.
+    """Write the row of a partition whose tables are published; `load_seq` never decreases.
 
     Args:
         conn: a connection as spotify_ingest; the caller commits.
-        publication: what is published.
-        inputs_digest: of what the tables were built from.
-        switched_at: when the tables became those of marts; None for now.
+        publication: the publication.
+        inputs_digest: digest of the tables' inputs.
+        switched_at: when the tables were switched to `marts`; None for now.
     """
     conn.execute(
         """
@@ -214,7 +214,7 @@ class _Switch:
 
 
 def _newest_switch(conn: psycopg.Connection) -> _Switch | None:
-    """Return the publication whose tables people read; None before the first."""
+    """Return the newest switch; None before the first."""
     row = conn.execute(
         "SELECT switched_at, inputs_digest, tests_passed FROM ops.publication"
         " WHERE switched_at IS NOT NULL ORDER BY switched_at DESC LIMIT 1"
@@ -225,7 +225,7 @@ def _newest_switch(conn: psycopg.Connection) -> _Switch | None:
 def _lock(conn: psycopg.Connection, wait: int) -> None:
     conn.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait}s"])
     try:
-        with conn.transaction():  # a savepoint: after a time-out the transaction goes on
+        with conn.transaction():  # a savepoint, so that the transaction survives a time-out
             conn.execute("SELECT pg_advisory_xact_lock(%s)", [_MARTS_LOCK])
     except psycopg.errors.LockNotAvailable:
         readers = conn.execute(

@@ -1,4 +1,4 @@
-"""Rows of ops.quarantined_record: records that break the contract, and why."""
+"""Rows of ops.quarantined_record: records that break the contract, with the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from spotify_pipeline.errors import UnknownRecord
 
-# an observation of a record that passes now is out of date
+# a resolved row is out of date, so any observation replaces it
 _NEWER = (
     "(stored.resolved_at IS NOT NULL"
     " OR (excluded.last_seen_at, excluded.raw_key) >= (stored.last_seen_at, stored.raw_key))"
@@ -52,7 +52,7 @@ FROM ops.quarantined_record
 
 @dataclass(frozen=True)
 class Refusal:
-    """A record that a load refuses, where it is, and why. `seen_at` is the time of the response."""
+    """A quarantined record, its place and its reason. `seen_at` is the time of the response."""
 
     source: str
     record_kind: str
@@ -68,7 +68,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which records to find: None takes all. `partition` is the newest one that observed a record."""
+    """Filters of `find`; None matches all. `partition` is the newest one that observed a record."""
 
     partition: date | None = None
     source: str | None = None
@@ -108,7 +108,7 @@ class Quarantined:
 
 
 def record_quarantined(conn: psycopg.Connection, records: Iterable[Refusal]) -> None:
-    """Add or update refused records; the newest observation describes a record, whatever the order."""
+    """Add or update quarantined records; the newest observation wins, in any order of loads."""
     with conn.cursor() as cursor:
         cursor.executemany(_QUARANTINE, [asdict(record) for record in records])
 
@@ -116,7 +116,7 @@ def record_quarantined(conn: psycopg.Connection, records: Iterable[Refusal]) -> 
 def resolve_quarantined(
     conn: psycopg.Connection, source: str, partition: date, refused: Iterable[Refusal]
 ) -> None:
-    """Mark the records of a source's partition that are not among `refused`, all that it refuses now."""
+    """Mark the records of a source's partition as resolved that are no longer among `refused`."""
     keys = [(r.record_kind, r.record_key, r.pointer, r.reason_code) for r in refused]
     conn.execute(
         """
@@ -132,7 +132,7 @@ def resolve_quarantined(
 
 
 def find(conn: psycopg.Connection, filters: Filters) -> list[Quarantined]:
-    """Return the records that match, newest first; resolved ones only where the filter includes them."""
+    """Return the records that match the filters, newest first."""
     with conn.cursor(row_factory=class_row(Quarantined)) as cursor:
         return cursor.execute(
             _SELECT
@@ -156,10 +156,10 @@ def find(conn: psycopg.Connection, filters: Filters) -> list[Quarantined]:
 
 
 def get(conn: psycopg.Connection, id_: str) -> Quarantined:
-    """Return one record by its id, or by the beginning of it.
+    """Return one record by its id or the start of its id.
 
     Raises:
-        UnknownRecord: there is none, or there are several.
+        UnknownRecord: no record, or several, match.
     """
     with conn.cursor(row_factory=class_row(Quarantined)) as cursor:
         found = cursor.execute(

@@ -1,4 +1,4 @@
-"""Rows of ops.reconciliation: whether each source of a partition adds up, and how partitions came out."""
+"""Rows of ops.reconciliation: counts and status of each source of a partition."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHERE status <> 'complete' AND partition = ANY(%(partitions)s) ORDER BY partitio
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """Whether a source's partition adds up: fetched = loaded + quarantined + duplicates + set_aside."""
+    """Counts of one source, partition and record kind, and the status of the source."""
 
     partition: date
     source: str
@@ -57,9 +57,9 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Progress:
-    """One partition; counts are those of the sources in sources.yml.
+    """Counts of one partition over the sources in sources.yml.
 
-    `unfinished` has the status (`partial` or `failed`) and the reason of each such source.
+    `unfinished` has status and reason of each source that is `partial` or `failed`.
     """
 
     partition: date
@@ -80,7 +80,7 @@ class Progress:
 
 
 def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconciliation]) -> None:
-    """Store the newest result of each partition, source and record kind; an equal one writes nothing."""
+    """Store the newest result of each partition, source and record kind; equal ones write nothing."""
     with conn.cursor() as cursor:
         cursor.executemany(
             """
@@ -104,7 +104,7 @@ def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconcilia
 
 
 def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progress]:
-    """Return the newest partitions, newest first; none where the warehouse was never migrated.
+    """Return the newest partitions, newest first; none if the warehouse was never migrated.
 
     The role needs SELECT on ops.reconciliation and ops.publication: `spotify_reader` has it.
     """
@@ -119,7 +119,7 @@ def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progres
 
 
 def totals(conn: psycopg.Connection, partition: date, sources: Collection[str]) -> dict[str, int]:
-    """Return the counts of some sources of a partition, added up by name."""
+    """Return the sums of the counts of some sources of a partition, by name."""
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_TOTALS, {"partition": partition, "sources": list(sources)}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate returns one row

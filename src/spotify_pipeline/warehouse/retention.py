@@ -1,7 +1,7 @@
-"""Retention of rows: which ones are deleted by age, and the log of these deletions.
+"""Deletes rows by age, and logs the deletions.
 
-The current state of a track, album, artist or playlist stays, since a takedown is never a deletion; so do the
-tables in `KEPT`.
+The current state of a track, album, artist or playlist is kept, since a takedown is never a deletion; see
+`KEPT` for other tables that are kept.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ DELETE: Mapping[str, LiteralString] = {
     "ops.crawl_begun": "DELETE FROM ops.crawl_begun WHERE stopped_on < %(log)s",
     "ops.api_calls": "DELETE FROM ops.api_calls WHERE first_call_at < %(log)s",
     "ops.api_cooldown": "DELETE FROM ops.api_cooldown WHERE deadline < %(log)s",
-    # an entry that is closed is of no use; a track that still lacks its detail is queued by its next load
+    # a closed entry is not needed; a track that still lacks its detail is queued by its next load
     "ops.detail_queue": (
         "DELETE FROM ops.detail_queue WHERE done_on IS NOT NULL AND greatest(done_on, asked_on) < %(log)s"
     ),
-    # an album that is so long overdue is listed by no source any more, or is fetched whole when it is
+    # an album this long overdue is no longer listed by any source; if it is, it is fetched completely
     "ops.crawl_state": "DELETE FROM ops.crawl_state WHERE refresh_due_on < %(log)s",
     "ops.alert": "DELETE FROM ops.alert WHERE last_seen_at < %(log)s",
     # each source keeps its newest load: freshness and the watermark are read from it
@@ -74,25 +74,25 @@ KEPT: Mapping[str, str] = {
     "ops.maintenance_run": "one row a week",
     **dict.fromkeys(("landing.batch", *LANDING_TABLES), "deleted after its replay, or by upkeep"),
 }
-"""Tables that retention does not touch, and why."""
+"""Tables from which retention deletes nothing, and the reason."""
 
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """Dates (UTC) by what they apply to: rows that are older are deleted."""
+    """Dates (UTC) before which rows are deleted, by kind of rows."""
 
     history: date
     plays: date
     quarantine: date
     log: date
-    # raw whose load is not known counts as never loaded, and is kept twice as long
+    # raw without a row of ops.load counts as never loaded and is kept twice as long
     loads: date
 
 
 def delete_old_rows(conn: psycopg.Connection, cutoffs: Cutoffs) -> dict[str, int]:
-    """Delete in the transaction of `conn`; return the number of deleted rows by table.
+    """Delete old rows in the transaction of `conn`, and return the number of deleted rows by table.
 
-    The log of removals gets a row, numbered as loads are, so that dbt keeps what it derived of older rows.
+    The log of removals gets a row with a load_seq, so that dbt keeps what it derived from the older rows.
     """
     terms = asdict(cutoffs)
     conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
@@ -109,7 +109,7 @@ def record_run(conn: psycopg.Connection, as_of: date, removed: Mapping[str, int]
 
 
 def busy_partitions(conn: psycopg.Connection) -> set[date]:
-    """Return the partitions that a load or a replay has touched within a day."""
+    """Return the partitions in which a load or replay started within the last day."""
     rows = conn.execute(
         "SELECT DISTINCT partition FROM ops.step_lease"
         " WHERE acquired_at > clock_timestamp() - interval '1 day'"

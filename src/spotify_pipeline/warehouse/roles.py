@@ -1,4 +1,4 @@
-"""The warehouse's database, roles and schemas: what an administrator creates before the first migration."""
+"""Creates the warehouse's database, roles and schemas, as an administrator, before the first migration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLES = (OWNER, INGEST, DBT, READER)
 OWNER_SCHEMAS = ("staging", "ops")
 DBT_AUDIT = "dbt_audit"
 MARTS, MARTS_BUILD = "marts", "marts_build"
-"""What people read, and what dbt builds and tests: a publication makes the two trade names."""
+"""The published schema, and the one in which dbt builds and tests; a publication swaps their names."""
 DBT_SCHEMAS = ("dbt_staging", "intermediate", MARTS, MARTS_BUILD, DBT_AUDIT)
 
 _PASSWORD_VARIABLE = re.compile(r":'(\w+)_password'")
@@ -76,11 +76,11 @@ def bootstrap(
 
 
 def _readable(conninfo: str) -> str:
-    """Return a URL of SQLAlchemy as one of Postgres, and check that it can be read.
+    """Convert a URL of SQLAlchemy to one of Postgres, and check that it can be parsed.
 
     Raises:
-        ConfigurationError: it cannot; neither its text nor psycopg's message, which may hold the password, is
-            repeated.
+        ConfigurationError: it cannot; the message repeats neither its text nor psycopg's message, which can
+            contain the password.
     """
     plain = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", conninfo.strip())
     try:

@@ -1,8 +1,8 @@
-"""Loads of many partitions and sources as one: their rows are landed already, folded over all of them.
+"""Loads many partitions and sources in one transaction, from landed rows that are folded over all of them.
 
-`merge_sql` decides which row wins, as in the load of one source. Each load has its own number, in the order
-of the loads, and a written row gets the number of the last load that holds its id: so the counts of ops.load
-add up to the rows that were written, and each row is counted once.
+`merge_sql` decides which row wins, as in the load of one source. Each load has its own load_seq, in the order
+of the loads, and a written row gets that of the last load with its id. Therefore each row is counted once,
+and the counts of ops.load add up to the rows that were written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 @dataclass(frozen=True)
 class SpanLoad:
-    """One partition and source of a span; see `load_partition`. `ids` counts all its ids, stubs included."""
+    """One partition and source of a span; see `load_partition`. `ids` counts its ids, including stubs."""
 
     partition: date
     source: str
@@ -39,7 +39,7 @@ class SpanLoad:
 
 
 class LoadsRefused(Exception):
-    """Some loads of a span may not be made, so none was; `reasons` are by index."""
+    """Some loads of a span are refused, so none was made; `reasons` are by index."""
 
     def __init__(self, reasons: Mapping[int, PipelineError]) -> None:
         super().__init__(f"{len(reasons)} loads of a span were refused")
@@ -56,7 +56,7 @@ def load_span(
     try_number: int,
     started_at: datetime,
 ) -> list[int]:
-    """Merge the rows of a batch and record each load, all in one transaction; return their numbers.
+    """Merge the rows of a batch and record each load, all in one transaction; return their load_seqs.
 
     Args:
         conn: in autocommit; the session that opened the batch.
@@ -68,10 +68,10 @@ def load_span(
         started_at: when the span was begun, for the log.
 
     Raises:
-        LoadsRefused: an ingest of some began meanwhile, a newer attempt took their lease, or their user was
-            erased; the span can be loaded without them.
+        LoadsRefused: for some loads, an ingest began meanwhile, a newer attempt took the lease, or the user
+            was erased; the span can be loaded without them.
         RowRefused: a value breaks a constraint of its table; the message names the record.
-        WarehouseUnavailable: what was landed is gone, as after a crash of the server; it can be run again.
+        WarehouseUnavailable: landed rows are missing, as after a crash of the server; it can be run again.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
     with conn.transaction():
@@ -99,7 +99,7 @@ def load_span(
             )
             try:
                 _note(conn, load, record)
-            except PipelineError as error:  # Postgres itself refuses nothing here: the transaction can go on
+            except PipelineError as error:  # not raised by Postgres, so the transaction can continue
                 refused[place] = error
         for place, load in enumerate(loads):
             try:
@@ -127,7 +127,7 @@ def _take(conn: psycopg.Connection, batch: int, landed: Mapping[str, int]) -> No
 def _merge(
     conn: psycopg.Connection, batch: int, landed: Mapping[str, int], load_seqs: Sequence[int]
 ) -> tuple[Counter[int], Counter[int]]:
-    """Merge all kinds; return the inserted and updated rows of the current tables, by load."""
+    """Merge all kinds, and return the inserted and updated rows of the current tables by load_seq."""
     inserted: Counter[int] = Counter()
     updated: Counter[int] = Counter()
     parameters = {"load_seqs": list(load_seqs)}

@@ -1,4 +1,4 @@
-"""What the bulk upsert needs to know of each record kind, read from the table definitions."""
+"""Tables, keys and field groups of each record kind for the bulk upsert, read from the table definitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTING = "listing"
 
 @dataclass(frozen=True)
 class Group:
-    """Columns that arrive together and are overwritten together."""
+    """A field group: columns that arrive together and are overwritten together."""
 
     name: str
     columns: tuple[str, ...]
@@ -41,7 +41,7 @@ class Group:
 
     @property
     def order(self) -> tuple[str, str, str]:
-        """The order columns: where the values come from, greatest wins."""
+        """The order columns, which identify the observation of the values; the greatest wins."""
         return (f"{self.name}_observed_at", f"{self.name}_rank", f"{self.name}_raw_key")
 
 
@@ -63,7 +63,7 @@ class TableSpec:
         return tuple(self.types)
 
     def values(self, observation: Observation) -> list[Any]:
-        """Return the columns of an observation: which groups it has, then their values.
+        """Return the values of an observation: a flag for each group, then the columns of all groups.
 
         Raises:
             ValueError: it lacks the listing, or a group has other columns than the table.

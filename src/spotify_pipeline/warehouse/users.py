@@ -1,4 +1,4 @@
-"""Rows of ops.user: users who have logged in, by hash, and until when. No token, no Spotify id."""
+"""Rows of ops.user: users who have logged in, by hash, and the end of their login."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record_user(
     authorized_on: date,
     token_expires_on: date,
 ) -> None:
-    """Store the newest consent; an equal one writes nothing.
+    """Store the newest consent of a user; an equal one writes nothing.
 
     A consent given after the erasure of the user's data ends the erasure.
     """

@@ -18,7 +18,7 @@ from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.inventory import ZONES
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
-from spotify_pipeline.stages.listening import why_not
+from spotify_pipeline.stages.listening import reason_not_read
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay, replay_partition
 from spotify_pipeline.warehouse.connection import connect
@@ -99,7 +99,7 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migr
     renewed = logged_in(account)
     with pytest.raises(UserErased, match="the data of the user of connection 'spotify_user' was erased on"):
         plan(renewed.runtime, NEXT_DAY)
-    assert "was erased on" in str(why_not(renewed.runtime))
+    assert "was erased on" in str(reason_not_read(renewed.runtime))
 
 
 def test_every_zone_is_in_the_inventory(account: Pipeline) -> None:

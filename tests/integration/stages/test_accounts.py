@@ -13,7 +13,7 @@ import pytest
 from spotify_pipeline.connections import SPOTIFY_USER
 from spotify_pipeline.lake.manifest import read_manifest, sha256
 from spotify_pipeline.spotify.endpoints import Scope
-from spotify_pipeline.stages.listening import load_plays, why_not
+from spotify_pipeline.stages.listening import load_plays, reason_not_read
 from spotify_pipeline.warehouse.connection import connect
 from spotify_sandbox.testing import running
 from tests.integration.pipeline import (
@@ -266,7 +266,7 @@ def test_a_possible_gap_is_noted_once_and_warned_of(
 
 
 def test_without_a_login_the_reason_is_a_sentence(pipeline: Pipeline) -> None:
-    assert "define connection 'spotify_user'" in str(why_not(pipeline.runtime))
+    assert "define connection 'spotify_user'" in str(reason_not_read(pipeline.runtime))
     without = logged_in(pipeline, (Scope.LIBRARY,))
-    assert str(Scope.RECENTLY_PLAYED) in str(why_not(without.runtime))
-    assert why_not(logged_in(pipeline).runtime) is None
+    assert str(Scope.RECENTLY_PLAYED) in str(reason_not_read(without.runtime))
+    assert reason_not_read(logged_in(pipeline).runtime) is None

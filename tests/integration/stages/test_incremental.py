@@ -15,7 +15,7 @@ from spotify_pipeline.contract.albums import listing_sha256
 from spotify_pipeline.lake import keys
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import unchanged_albums
-from spotify_pipeline.warehouse.detail_queue import note_unanswered, stale_tracks
+from spotify_pipeline.warehouse.detail_queue import mark_not_returned, stale_tracks
 from spotify_sandbox.testing import RunningSandbox, running
 from tests.integration.pipeline import Pipeline, connected
 
@@ -324,7 +324,7 @@ def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path
             assert len(order) == total
             assert set(order[-50:]) > set(gone)
             # an older partition that is loaded later takes nothing back
-            note_unanswered(conn, gone[:1], FIRST)
+            mark_not_returned(conn, gone[:1], FIRST)
             assert stale_tracks(conn, SECOND, total) == order
 
 

@@ -10,7 +10,7 @@ import pytest
 from spotify_pipeline.connections import ConnectionInfo, user_connection
 from spotify_pipeline.errors import AuthenticationError, UserErased
 from spotify_pipeline.maintenance.erase import erase_user
-from spotify_pipeline.stages.listening import listeners, why_not
+from spotify_pipeline.stages.listening import listeners, reason_not_read
 from spotify_pipeline.stages.plan import plan, register
 from spotify_pipeline.stages.reconcile import reconcile
 from spotify_pipeline.stages.runtime import Runtime
@@ -102,7 +102,7 @@ def test_an_erased_listener_leaves_the_others_as_they_are(ten: Pipeline) -> None
     assert {name: tables_of(ten, name) for name in others} == others
     ten.go_to(NEXT_DAY)
     after = replace(ten, runtime=replace(ten.runtime))
-    reason = why_not(after.runtime, "dora")
+    reason = reason_not_read(after.runtime, "dora")
     assert "of connection 'spotify_user_dora' was erased" in str(reason)
     assert "saved-dora" in {name for group in plan(after.runtime, NEXT_DAY).groups for name in group.sources}
     with pytest.raises(UserErased):

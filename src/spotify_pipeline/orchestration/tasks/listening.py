@@ -1,6 +1,6 @@
-"""Tasks of spotify_listening: reads the listening histories once an hour, without a partition.
+"""Tasks of spotify_listening, which read the listening histories every hour, without a partition.
 
-A listener whose login fails does not stop the others: the run loads what it has, and is red at its end.
+A listener whose login fails does not stop the others: their plays are loaded, and then the run fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spotify_pipeline.orchestration.alerts.callbacks import mark_notified
 from spotify_pipeline.orchestration.alerts.sources import notify_gaps, notify_logins, with_alerts
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
 from spotify_pipeline.stages.group import SourceState, for_each
-from spotify_pipeline.stages.listening import Reading, fetch_plays, listeners, load_plays, why_not
+from spotify_pipeline.stages.listening import Reading, fetch_plays, listeners, load_plays, reason_not_read
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_pipeline.warehouse.migrate import migrate
@@ -30,7 +30,7 @@ Readings = dict[str, Any]
 
 
 def fetch() -> Readings:
-    """Fetch the plays that Spotify has of each listener into the raw zone; skips without a login."""
+    """Fetch the plays that Spotify has of each listener into the raw zone; skip the task without a login."""
     with running() as runtime:
         names = _logged_in(runtime)
         migrate(runtime.lookup(WAREHOUSE_OWNER))
@@ -41,7 +41,7 @@ def fetch() -> Readings:
             partitions[reading.source] = reading.partition.isoformat()
             return SourceState(reading.source)
 
-        # until it is read, a history goes by the connection of its listener
+        # before it is read, a history is named after the connection of its listener
         states = _each(list(map(SourceState, names)), read)
         today = keys.parse_partition(max(partitions.values()))
         notify_logins(runtime, today, names.values())
@@ -50,7 +50,7 @@ def fetch() -> Readings:
 
 
 def validate(readings: Readings) -> Readings:
-    """Validate the raw plays; bad ones go to quarantine with their reasons."""
+    """Validate the raw plays; bad ones are quarantined with a reason."""
     with running() as runtime:
 
         def check(state: SourceState) -> SourceState:
@@ -91,13 +91,13 @@ def _logged_in(runtime: Runtime) -> dict[str, str | None]:
     """Return the name of each listener whose history can be read, by connection.
 
     Raises:
-        AirflowSkipException: there is none.
+        AirflowSkipException: there is no such listener.
     """
     ready: dict[str, str | None] = {}
     reasons = []
     for name in listeners(runtime):
         try:
-            reason = why_not(runtime, name)
+            reason = reason_not_read(runtime, name)
         except ConfigurationError:
             reason = None  # the reading fails with it
         if reason is None:

@@ -17,14 +17,14 @@ from sqlalchemy import (
 
 from spotify_pipeline.warehouse.tables.parts import TIMESTAMP, metadata, not_negative, one_of, required
 
-# by source: an album that one source has fetched is still to be fetched for another, whose records it becomes
+# by source: another source has to fetch the same album too, since its records count in each
 crawl_state = Table(
     "crawl_state",
     metadata,
     required("source", Text),
     required("record_kind", Text),
     required("record_id", Text),
-    # over the listing group of the simplified record, as its artist's list showed it
+    # over the listing group of the simplified record in its artist's list
     required("listing_sha256", Text),
     required("complete_on", Date),
     required("refreshed_at", TIMESTAMP),
@@ -35,7 +35,7 @@ crawl_state = Table(
     info={"purpose": "Albums that a source has fetched completely, and when each is due again."},
 )
 
-# by partition: a later one continues where one stopped, and a repeated one decides as it did before
+# by partition: a later one continues where one stopped, and a repeated one gets the same result
 crawl_begun = Table(
     "crawl_begun",
     metadata,
@@ -117,7 +117,7 @@ api_pace = Table(
     "api_pace",
     metadata,
     required("account", Text),
-    # the theoretical arrival time of the next call: GCRA keeps no more than that
+    # the theoretical arrival time of the next call, the whole state of GCRA
     required("next_at", TIMESTAMP),
     required("paused_until", TIMESTAMP),
     PrimaryKeyConstraint("account"),

@@ -1,9 +1,9 @@
-"""Schema `landing`: rows that the Spark engine has folded, on their way into staging.
+"""Schema `landing`: rows that the Spark engine has folded, before they are merged into staging.
 
-One row per id and date of a batch, as in the observations, and what says whose it is: `batch`, `task` (the
-part of the batch that one Spark task writes in one transaction) and `unit` (place of its load in the
-batch, from 1). Only a load reads them. The tables are unlogged: what a crash of the server removes, the
-next try writes again.
+One row per id and date, as in the observations, with three more columns: `batch`, `task` (the part of the
+batch that one Spark task writes in one transaction) and `unit` (index of its load in the batch, from 1).
+Only a load reads them. The tables are unlogged: after a crash of the server, the next try writes the rows
+again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from spotify_pipeline.warehouse.tables.staging import (
 
 SCHEMA = "landing"
 
-# logged, so that a number is never used twice, also after a crash
+# logged, so that a number is not used again after a crash
 batch = Table(
     "batch",
     metadata,

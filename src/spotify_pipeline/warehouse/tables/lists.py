@@ -1,6 +1,6 @@
-"""Lists of schema `staging`: what a playlist or a user's account held, and when it was read.
+"""Lists of schema `staging`: entries of playlists and of users' accounts, and the readings of lists.
 
-`user_hash` is the start of the SHA-256 of a Spotify user id: the id itself is kept nowhere.
+`user_hash` is a keyed hash of a Spotify user id (`spotify.account_ids`); the id itself is not stored.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ TIME_RANGES = ("short_term", "medium_term", "long_term")
 
 
 def _observed() -> list[SchemaItem]:
-    """Columns that say which response a row comes from: the greatest wins."""
+    """Return the columns that identify the response of a row; the greatest wins."""
     return [required("observed_at", TIMESTAMP), required("raw_key", Text(collation="C"))]
 
 
-# one row per list and date: the reading that counts. A complete, empty list has a row here and none in the
-# tables below; a list that was not read to its end never means that something left it.
+# one row per list and date: the reading that won. A complete, empty list has a row here and none in the
+# tables below; an incomplete list never means that an entry left it.
 list_reads = Table(
     "list_reads",
     metadata,
@@ -50,7 +50,7 @@ list_reads = Table(
     required("observed_on", Date),
     required("complete", Boolean),
     required("item_count", Integer),
-    # time of its first response: what was seen before it only, was not on the list; null: not known
+    # time of its first response: entries that were last seen before it have left the list; null: not known
     Column("begun_at", TIMESTAMP),
     *_observed(),
     required("load_seq", BigInteger),

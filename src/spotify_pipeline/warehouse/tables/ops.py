@@ -1,4 +1,4 @@
-"""Schema `ops`: what the pipeline planned, loaded, checked, published, reported and removed."""
+"""Schema `ops`: logs and state of the pipeline, such as loads, counts, leases, publications and alerts."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ quarantined_record = Table(
     required("message", Text),
     required("first_seen_at", TIMESTAMP),
     required("last_seen_at", TIMESTAMP),
-    # when the record passed, in the response in which it had been refused
+    # when the record of the same response passed
     Column("resolved_at", TIMESTAMP),
     PrimaryKeyConstraint("source", "record_kind", "record_key", "pointer", "reason_code"),
     one_of("record_kind", *JUDGED_KINDS),
@@ -151,7 +151,7 @@ publication = Table(
     required("tests_passed", Integer),
     # when its tables became those of schema marts
     Column("switched_at", TIMESTAMP),
-    # of staging and the dbt project that they were built from; null where the project changed meanwhile
+    # digest of staging and the dbt project; null if the project changed during the run
     Column("inputs_digest", Text),
     PrimaryKeyConstraint("partition"),
     *not_negative("tests_passed"),
@@ -184,10 +184,10 @@ dbt_result = Table(
 alert = Table(
     "alert",
     metadata,
-    # a date, or empty where the cause belongs to none
+    # a date, or empty if the cause has none
     required("partition", Text),
     required("cause", Text),
-    # what the cause is about, empty where it is about everything
+    # for example a source or a login; empty if the cause has no subject
     required("subject", Text),
     required("severity", Text),
     required("title", Text),
@@ -257,7 +257,7 @@ maintenance_run = Table(
     info={"purpose": "Counts of the rows and objects that each run of retention deleted, never content."},
 )
 
-# numbered as loads are and under the same lock, so that one number says what a model of dbt has seen
+# load_seq is drawn like that of a load and under the same lock, so that a dbt model needs one watermark
 removal = Table(
     "removal",
     metadata,

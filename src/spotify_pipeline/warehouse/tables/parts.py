@@ -1,4 +1,4 @@
-"""Parts of the tables: columns, field groups and checks."""
+"""Shared parts of the table definitions: columns, field groups and checks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def not_negative(*names: str) -> list[SchemaItem]:
 
 
 def popularity() -> CheckConstraint:
-    """Return the check of Spotify's scale of popularity."""
+    """Return the check that a popularity is between 0 and 100."""
     return CheckConstraint("popularity BETWEEN 0 AND 100", name="popularity")
 
 

@@ -1,4 +1,4 @@
-"""Schema `staging`: the current state, the history, and which source holds what."""
+"""Schema `staging`: the current state and history of records, and the records of each source."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(listening, "tries_are_left", lambda: False)
     monkeypatch.setattr(listening, "with_alerts", lambda work, tries_left: work)
     monkeypatch.setattr(listening, "listeners", lambda _: ["anna", "ben", "carl"])
-    monkeypatch.setattr(listening, "why_not", lambda _, name: "no login" if name == "carl" else None)
+    monkeypatch.setattr(listening, "reason_not_read", lambda _, name: "no login" if name == "carl" else None)
     monkeypatch.setattr(listening, "fetch_plays", fetch_plays)
     monkeypatch.setattr(listening, "load_plays", load_plays)
     for name in ("migrate", "notify_gaps", "notify_logins", "validate_source"):
@@ -62,18 +62,18 @@ def test_a_refused_login_leaves_the_others_and_a_red_run(stages: list[str]) -> N
 
 
 def test_without_any_login_the_run_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "why_not", lambda _, name: f"{name} is not logged in")
+    monkeypatch.setattr(listening, "reason_not_read", lambda _, name: f"{name} is not logged in")
     with pytest.raises(AirflowSkipException, match="anna is not logged in; ben is not logged in"):
         listening.fetch()
 
 
 def test_a_login_that_cannot_be_read_fails_alone(stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def why_not(_runtime: Any, name: str | None) -> str | None:
+    def reason_not_read(_runtime: Any, name: str | None) -> str | None:
         if name == "ben":
             raise ConfigurationError("connection 'spotify_user_ben' has no password")
         return None
 
-    monkeypatch.setattr(listening, "why_not", why_not)
+    monkeypatch.setattr(listening, "reason_not_read", reason_not_read)
     with pytest.raises(SourcesFailed, match="1 of 3"):
         listening.load(listening.validate(listening.fetch()))
     assert stages == ["_listening-06-anna", "_listening-06-carl"]
