@@ -1,1 +1,1 @@
-"""Alerts to operators: what happened, what it means, what to do, sent once per cause. No Airflow."""
+"""Alerts to operators, sent once per cause, without Airflow."""

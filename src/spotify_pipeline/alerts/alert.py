@@ -1,4 +1,4 @@
-"""One alert: what happened, what it means, what to do."""
+"""An alert: cause, partition and subject, and its texts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SECRETS = (
 
 @dataclass(frozen=True)
 class Alert:
-    """One cause in one partition about one subject; alerts with equal values of the three are the same.
+    """An alert about a cause in a partition; alerts of equal cause, partition and subject are the same.
 
     Attributes:
-        partition: a date, empty where the cause belongs to none.
-        subject: what the cause is about, empty where it is about everything.
-        links: addresses to open, by what they show.
+        partition: a date; empty if the cause has none.
+        subject: for example a source or a login; empty if the cause has none.
+        links: addresses by their label.
     """
 
     cause: str
@@ -47,11 +47,11 @@ class Alert:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Two alerts with the same key are sent once."""
+        """Identity of the alert; alerts with the same key are sent once."""
         return (self.partition, self.cause, self.subject)
 
     def cleaned(self) -> Alert:
-        """Return the alert without what looks like a secret, its texts short enough for every channel."""
+        """Return the alert with `clean` texts."""
         return self.with_texts(clean)
 
     def with_texts(self, change: Callable[[str], str]) -> Alert:
@@ -72,7 +72,7 @@ class Alert:
 
 
 def clean(text: str) -> str:
-    """Hide what looks like a secret or names an account, and cut what is too long."""
+    """Mask secrets and hashes of users in a text, and cut it to the longest text that channels accept."""
     text = without_accounts(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from spotify_pipeline.alerts.alert import Alert
@@ -15,7 +15,7 @@ _LONGEST_SUBJECT = 120
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an alert comes from: Airflow's run and task, and addresses of their pages."""
+    """Run and task of Airflow that an alert comes from, and links to their pages."""
 
     partition: str = ""
     dag_id: str | None = None
@@ -25,9 +25,9 @@ class Origin:
 
 
 def task_failed(origin: Origin, error: BaseException | None, *, about: str | None = None) -> Alert:
-    """Alert that a task, or with `about` one of its sources, failed for good; None means a killed process.
+    """Alert that a task, or with `about` one of its sources, failed for good; `error` None: it was killed.
 
-    What stops every task, such as an outage, is the same alert whichever task reports it.
+    An error that stops every task, such as an outage, gives the same alert in each of them.
     """
     explained = explain(error)
     cause = "ProcessDied" if error is None else type(error).__name__
@@ -46,7 +46,7 @@ def task_failed(origin: Origin, error: BaseException | None, *, about: str | Non
 
 
 def bad_rows(origin: Origin, test: str, said: str, rows_in: str | None, *, warned: bool) -> Alert:
-    """Alert that a data test of dbt found bad rows, which are kept in the relation `rows_in`."""
+    """Alert that a data test of dbt found bad rows, which are stored in the relation `rows_in`."""
     look = f"Look at the rows in {rows_in};" if rows_in else "Open the log;"
     return _at(
         origin,
@@ -85,7 +85,7 @@ def model_failed(origin: Origin, node: str, said: str) -> Alert:
 
 
 def node_warned(origin: Origin, node: str, said: str) -> Alert:
-    """Alert that dbt warns of a node that is no data test, for example of a source that is getting old."""
+    """Alert that dbt warns of a node that is not a data test, for example of a stale source."""
     return _at(
         origin,
         cause="DbtNodeWarned",
@@ -125,7 +125,7 @@ def source_failed(origin: Origin, source: str, message: str) -> Alert:
 
 
 def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
-    """Alert that sources are partial, most often because a bucket of the Web API is closed for long."""
+    """Alert that sources are partial, mostly because a bucket of the Web API is closed for a long time."""
     names = sorted(partial)
     reasons = sorted(set(partial.values()))
     return _at(
@@ -142,7 +142,7 @@ def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
 
 
 def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int, limit: float) -> Alert:
-    """Alert that more of a source is bad than usual, but too little to fail it."""
+    """Alert that the share of bad records of a source is high, but too low to fail the source."""
     return _at(
         origin,
         cause="QuarantineShare",
@@ -158,7 +158,7 @@ def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int,
 
 
 def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
-    """Alert that the login of a connection ends soon. It belongs to no partition, so it is sent once."""
+    """Alert that the login of a connection ends soon; without a partition, so that it is sent once."""
     return Alert(
         cause="LoginEnds",
         subject=f"{connection} {ends_on}",
@@ -173,8 +173,9 @@ def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
 
 
 def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
-    """Alert that plays of a listener's connection may be lost; the times stay in ops.play_gap."""
-    return Alert(
+    """Alert that plays of a listener's connection may be lost; ops.play_gap has the times."""
+    return _at(
+        replace(origin, partition=""),
         cause="PlayGap",
         subject=f"{connection}, noticed on {noticed_on}",
         severity="warning",
@@ -183,10 +184,6 @@ def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
         "the last known play: there may have been more plays than the 50 that Spotify keeps.",
         meaning="They can no longer be fetched. ops.play_gap has the span; the marts do not count them.",
         action="Find out why spotify_listening did not run in that time, or let it run more often.",
-        dag_id=origin.dag_id,
-        run_id=origin.run_id,
-        task_id=origin.task_id,
-        links=origin.links,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sends an alert once through every channel of the settings, also when warehouse or lake are down."""
+"""Sends an alert once through every channel of the settings, also if warehouse or lake are down."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def dispatch(
     warehouse: Callable[[], ConnectionInfo],
     lake: Callable[[], Lake],
 ) -> list[str]:
-    """Deliver an alert that was not delivered before; return the names of the channels that got it now.
+    """Deliver an alert once, and return the names of the channels that delivered it in this call.
 
-    Delivered alerts are kept in ops.alert. When the warehouse is down, an object in the lake replaces the
-    row; when both are, the alert is sent without a record. Never raises.
+    Delivered alerts are recorded in ops.alert. If the warehouse is down, an object in the lake replaces the
+    row; if both are down, the alert is sent without a record. It never raises.
     """
     alert = alert.cleaned()
     delivered: list[str] = []
@@ -101,7 +101,7 @@ def _send(alert: Alert, channels: Sequence[Channel]) -> list[str]:
 
 
 def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
-    """Put the alert's mark into the lake; false where another process has, true where the lake is down."""
+    """Write the alert's mark to the lake; return False if another process has written it before."""
     digest = hashlib.sha256("\0".join(alert.key).encode()).hexdigest()[:32]
     key = f"{keys.ALERTS}/{alert.partition or keys.ALERTS_WITHOUT_DATE}/{digest}.json"
     raised_on = datetime.now(UTC).date().isoformat()
@@ -119,5 +119,5 @@ def _is_first(alert: Alert, lake: Callable[[], Lake]) -> bool:
 
 
 def _short(error: BaseException) -> str:
-    # only our own messages are known to hold no secret
+    # messages of other errors can contain a secret
     return str(error) if isinstance(error, PipelineError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Explains each of our errors to an operator: what it means and what to do."""
+"""Explains each error of the pipeline to an operator: its meaning, and the action it requires."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from spotify_pipeline import errors
 
 @dataclass(frozen=True)
 class Explanation:
-    """Meaning of an error, and the action it asks for.
+    """Meaning of an error, and the action it requires.
 
     Attributes:
-        about: what makes two errors of one cause and partition the same alert: `task`, the task or source
-            that raised it; `message`, the error's text; `all`, nothing, since every task meets the same
-            outage with another text.
+        about: the subject of the alert, by which errors of one cause and partition are merged: `task`, the
+            task or source that raised it; `message`, the error's text; `all`, no subject, since every task
+            reports the same outage with another text.
     """
 
     meaning: str
@@ -127,7 +127,7 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
 
 
 def explain(error: BaseException | None) -> Explanation:
-    """Return the explanation of an error, or of its nearest base class; None means a killed process."""
+    """Return the explanation of an error, or of its nearest base class; None is a killed process."""
     if error is None:
         return DIED
     return next((_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR), UNKNOWN)

@@ -1,1 +1,1 @@
-"""`spotify-pipeline doctor`: what is wrong with a way of running, before it fails in the middle of a run."""
+"""`spotify-pipeline doctor`: checks whether the pipeline can run here, before a run fails."""

@@ -1,4 +1,4 @@
-"""Free space on the disk."""
+"""Checks the free space on the disk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from spotify_pipeline.doctor.finding import Finding, Findings
 
 NEEDED_GB = 2.0
-# less than a segment of Postgres' log
+# the size of one segment of Postgres' write-ahead log
 FULL_BYTES = 16 * 2**20
 
 
 def low_disk_space(folder: Path, *, needed_gb: float = NEEDED_GB) -> str | None:
-    """Return a warning when the disk of `folder` is nearly full: the object store would refuse to write."""
+    """Return a warning if the disk of `folder` is nearly full, as the object store then refuses to write."""
     free = shutil.disk_usage(folder).free / 1e9
     if free >= needed_gb:
         return None
@@ -21,7 +21,7 @@ def low_disk_space(folder: Path, *, needed_gb: float = NEEDED_GB) -> str | None:
 
 
 def full_disk(folder: Path) -> str:
-    """Return what to do about a full disk of `folder`, or "" if there is space."""
+    """Return the problem of a full disk of `folder`, or "" if there is space."""
     if shutil.disk_usage(folder).free >= FULL_BYTES:
         return ""
     return f"the disk of {folder} is full: free {NEEDED_GB:.0f} GB and start again"

@@ -30,9 +30,9 @@ Findings = Iterator[Finding]
 
 
 def guarded(subject: str, check: Callable[[], Findings]) -> Findings:
-    """Run a check; whatever it raises becomes a finding.
+    """Run a check, and convert an error that it raises into a finding.
 
-    The text of an unexpected error may hold a password, so only that of the operating system is shown.
+    Messages of unexpected errors can contain a password, so only those of the operating system are shown.
     """
     try:
         yield from check()

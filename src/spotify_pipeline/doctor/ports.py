@@ -1,4 +1,4 @@
-"""Ports that `astro dev start` publishes on this machine."""
+"""Checks the ports that `astro dev start` publishes on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = 10
 
 
 def is_free(port: int) -> bool:
-    """Return whether a server could listen on `port` of 127.0.0.1; connections in TIME_WAIT do not count."""
+    """Return whether a server can listen on `port` of 127.0.0.1, ignoring connections in TIME_WAIT."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -37,7 +37,7 @@ def is_free(port: int) -> bool:
 
 
 def check_ports(project: Path, environ: Mapping[str, str] | None = None) -> Findings:
-    """Check that each published port is free, or is moved by its variable to a free port.
+    """Check that each published port, or the port that its variable names, is free.
 
     A port that a container of this project publishes does not count as taken.
 
@@ -69,7 +69,7 @@ def check_ports(project: Path, environ: Mapping[str, str] | None = None) -> Find
 
 
 def ports_of_project(project: Path) -> set[int]:
-    """Return the ports that running containers of this project publish; none without Docker.
+    """Return the ports that running containers of this project publish; without Docker, none.
 
     The CLI names containers after the project's name and a digest of its folder.
     """

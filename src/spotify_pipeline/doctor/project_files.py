@@ -1,4 +1,4 @@
-"""Files of the project as the containers of `astro dev start` see them."""
+"""Checks the files of the project that the containers of `astro dev start` read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIVATE = frozenset({"__pycache__", "target", "logs"})
 
 
 def check_readable(project: Path) -> Findings:
-    """Check that users other than the owner can read the mounted files: containers run as users of their own.
+    """Check that all users can read the mounted files, since containers run as users of their own.
 
     A clone with umask 077 cannot be read by them. Docker Desktop maps owners, so this matters on Linux only.
     """

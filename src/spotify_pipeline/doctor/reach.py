@@ -1,4 +1,4 @@
-"""Checks of settings and connections."""
+"""Checks settings and connections."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _warehouse(info: ConnectionInfo) -> None:
 
 
 def _spotify(info: ConnectionInfo) -> None:
-    """Check that the addresses respond; the first run checks the login, which costs a call."""
+    """Check that the addresses respond; the login is not checked, since that would cost a call."""
     info.require("login")
     info.require("password")
     for name in ("api_url", "accounts_url"):

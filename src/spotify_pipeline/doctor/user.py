@@ -1,4 +1,4 @@
-"""The user of the operating system who runs the embedded stack."""
+"""Checks the operating system's user who runs the embedded stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spotify_pipeline.doctor.finding import Finding, Findings
 
 
 def nameless_user() -> str:
-    """Return the problem of a user id without a name, with which Postgres refuses to start; else ""."""
+    """Return the problem of a user id without a name, as Postgres refuses to start with it; else ""."""
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:

@@ -1,4 +1,4 @@
-"""Checks of the versions of Python, Docker, the Astro CLI and the image."""
+"""Checks the versions of Python, Docker, the Astro CLI and the image."""
 
 from __future__ import annotations
 

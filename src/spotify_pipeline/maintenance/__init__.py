@@ -1,1 +1,1 @@
-"""Retention by age, erasure of a user, and upkeep of tables."""
+"""Removes old data, erases users, and vacuums tables."""

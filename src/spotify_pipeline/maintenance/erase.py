@@ -1,7 +1,7 @@
-"""Erasure of one user: from the lake, the warehouse, the marts, and the login.
+"""Erases one user: objects, rows, marts and logins.
 
-It can stop at any point and be run again. The receipt is written first: from then on no run reads for this
-user or loads what it read. Login, objects, rows and marts follow.
+It can stop at any point and be run again. The receipt is written first: from then on, runs neither read nor
+load data of this user. Logins, objects, rows and marts follow.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def erase_user(
     erased_at: datetime | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Receipt:
-    """Remove all that derives from a user's account; a second call finds nothing.
+    """Remove all data that comes from a user's account; a second call finds nothing.
 
-    Counts that the marts derive (tracks of an artist, new tracks of a day) follow with the next run of dbt.
-    The receipt is also kept in the lake, from where `apply_receipts` repeats the erasure in a restored
+    Counts in the marts (tracks of an artist, new tracks of a day) change with the next run of dbt. The
+    receipt is also stored in the lake, from which `apply_receipts` repeats the erasure in a restored
     warehouse.
 
     Args:
@@ -60,11 +60,11 @@ def erase_user(
         user_hash: 16 hexadecimal digits.
         forget_logins: removes the user's tokens.
         dry_run: only count.
-        erased_at: time of an erasure to repeat; objects of later dates stay, since the user has come back.
+        erased_at: time of an erasure to repeat; objects of later dates stay, as the user logged in again.
         report: takes each line of progress.
 
     Raises:
-        ConfigurationError: `user_hash` is no hash, or the bucket keeps earlier versions of objects.
+        ConfigurationError: `user_hash` is not a hash, or the bucket keeps earlier versions of objects.
         LakeUnavailable, WarehouseUnavailable: the store or the warehouse cannot be used; run it again.
     """
     require_hash(user_hash)
@@ -92,7 +92,7 @@ def erase_user(
         # rows that a running replay has landed are deleted with its batch; it has lost its lease
         with naming_the_server(owner), connect(owner, autocommit=True) as conn:
             landing.remove_dead(conn)
-        # a fetch that was running may have written more, and a page may have been built
+        # a fetch or a report that was running may have written more objects
         _erase_objects(runtime, receipt, until, since=since)
         _finish(owner, begun[0], receipt)
         write_receipt(runtime.lake, Receipt(user_hash, receipt.removed, begun[1]))
@@ -108,10 +108,10 @@ def _erase_objects(
     dry_run: bool = False,
     report: Callable[[str], None] = lambda _line: None,
 ) -> tuple[set[str], date | None]:
-    """Remove the user's objects, what other accounts read of the user, and the pages that count the account.
+    """Remove the user's objects, the user's data in those of other accounts, and pages that count the user.
 
     Returns:
-        Names of the account's sources, and the first date on which the account was read, if it is known.
+        Names of the account's sources, and the first date on which the account was read, or None.
     """
     lake, user_hash = runtime.lake, receipt.user_hash
     stored = objects_of_user(lake, user_hash, until)
@@ -119,7 +119,7 @@ def _erase_objects(
     owner = runtime.lookup(WAREHOUSE_OWNER)
     with naming_the_server(owner), connect(owner) as conn:
         since = since or account_since(conn, user_hash, sources)
-    # the pages first: when these objects are gone, a repeated call does not know since when
+    # the pages first: without the objects, a repeated call cannot find the first date
     if since is not None:
         pages = shared_pages(lake, since)
         receipt.removed[f"{keys.REPORTS} objects of all accounts"] += len(pages)
@@ -139,7 +139,7 @@ def _erase_objects(
 
 
 def _copies(folder: Path | None, since: date) -> list[Path]:
-    """Return the copies of the pages of days and weeks from a date on."""
+    """Return the paths of copies of pages of days and weeks from a date on."""
     if folder is None:
         return []
     oldest = (f"report-{since}", f"week-{week_name(since)}")
@@ -152,7 +152,7 @@ def _copies(folder: Path | None, since: date) -> list[Path]:
 
 
 def write_receipt(lake: Lake, receipt: Receipt) -> None:
-    """Keep a receipt in the lake; one of the same erasure is replaced."""
+    """Write a receipt to the lake; it replaces one of the same erasure."""
     assert receipt.erased_at is not None  # noqa: S101 - the erasure has begun
     fields = {
         "user_hash": receipt.user_hash,
@@ -163,7 +163,7 @@ def write_receipt(lake: Lake, receipt: Receipt) -> None:
 
 
 def read_receipts(lake: Lake) -> list[Receipt]:
-    """Return the last receipt of each user that the lake holds.
+    """Return the last receipt of each user in the lake.
 
     Raises:
         DamagedObject: a receipt cannot be read.
@@ -187,10 +187,10 @@ def read_receipts(lake: Lake) -> list[Receipt]:
 def apply_receipts(
     runtime: Runtime, forget_logins: ForgetLogins, *, report: Callable[[str], None] = lambda _line: None
 ) -> list[Receipt]:
-    """Repeat the erasures that the warehouse does not know, after it was restored from a backup.
+    """Repeat the erasures that a restored warehouse does not have.
 
     Returns:
-        The receipts of what was erased now.
+        The receipts of the repeated erasures.
 
     Raises:
         PipelineError: see `erase_user`.

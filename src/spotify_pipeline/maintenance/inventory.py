@@ -1,7 +1,7 @@
-"""Every place that can hold what derives from a user's account, how it is erased, and how long it is kept.
+"""Lists every place that can contain data of a user's account, how it is erased, and how long it is kept.
 
-Erasure and retention read the zones from here. The tables are listed where their statements are:
-`warehouse.erase_sql.TABLES`, and `DELETE` and `KEPT` of `warehouse.retention`.
+Erasure and retention use these zones. Tables are listed with their statements: `warehouse.erase_sql.TABLES`,
+and `DELETE` and `KEPT` of `warehouse.retention`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spotify_pipeline.settings import Settings
 
 
 class Erased(StrEnum):
-    """How the objects of a user are found in a zone."""
+    """Rule by which an erasure finds the objects of a user in a zone."""
 
     FOLDERS = "folders user=HASH, and lists of the user that other accounts have read"
     PAGES = "folders user=HASH, and all pages from the first day on which the account was read"
@@ -30,8 +30,8 @@ class Zone:
 
     Attributes:
         name: First part of its keys.
-        erased: How an erasure finds a user's objects.
-        setting: Setting that says how many days its objects are kept; None for those that stay.
+        erased: Rule by which an erasure finds a user's objects.
+        setting: Setting with the days that its objects are kept; None if they are kept for ever.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Zone:
     setting: str | None
 
     def days(self, settings: Settings) -> int | None:
-        """Return how many days the zone is kept, None where its objects stay."""
+        """Return the number of days that objects are kept, None if they are kept for ever."""
         return None if self.setting is None else int(getattr(settings, self.setting))
 
 
@@ -71,4 +71,4 @@ OUTSIDE: Mapping[str, str] = {
     "backups": "restored without erased users, since the receipts are applied",
     "what readers exported": "theirs to delete",
 }
-"""Places outside the lake and the warehouse, and what becomes of an account's data there."""
+"""Places outside the lake and the warehouse, and the effect of an erasure there."""

@@ -1,4 +1,4 @@
-"""Removing the stored tokens of a user, whatever connection they belong to."""
+"""Removes the stored tokens of a user, of any connection."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Airflow = Callable[[Sequence[str]], str | None]
 def forget_logins(
     settings: Settings, airflow: Airflow | None, user_hash: str, dry_run: bool
 ) -> dict[str, int]:
-    """Remove a user's tokens from the login files, from the state file of the connection and from Airflow.
+    """Remove a user's tokens from the login files, the state file of the connection, and Airflow.
 
-    A login of another user stays.
+    Logins of other users stay.
 
     Args:
         settings: Settings with the path of the login files.
-        airflow: Runs the `airflow` command; None where no Airflow can be reached from here.
+        airflow: Runs the `airflow` command; None if no Airflow can be reached from here.
         user_hash: Hash of the user.
         dry_run: Count only, remove nothing.
 
@@ -65,7 +65,7 @@ def forget_logins(
 
 
 def _variables(airflow: Airflow) -> list[str]:
-    """Return the names of the Variables that hold tokens, of each connection of a user."""
+    """Return the names of all Variables with tokens of users."""
     listed = airflow(["variables", "list", "--output", "plain"])
     return sorted(set(re.findall(rf"\b{SPOTIFY_USER}(?:_[a-z0-9_]+)?_token\b", listed or "")))
 

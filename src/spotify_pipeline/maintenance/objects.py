@@ -1,4 +1,4 @@
-"""Objects of the lake: those of a user, and their removal."""
+"""Finds and removes objects of the lake."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.partitions import partitions
 from spotify_pipeline.maintenance.inventory import PARTITIONED, ZONES, Erased
 
-# object of a zone whose existence states that the others are complete
+# object of a zone that marks a source's partition as complete
 _COMPLETE_MARKS = {keys.RAW: keys.MANIFEST_NAME, keys.VALIDATED: keys.SUMMARY_NAME}
 
 
-def remove_objects(lake: Lake, zone: str, doomed: list[str]) -> None:
-    """Remove objects of one zone, manifests and summaries first: without them nothing looks complete."""
+def remove_objects(lake: Lake, zone: str, to_remove: list[str]) -> None:
+    """Remove objects of one zone, manifests and summaries first, so that no remaining part looks complete."""
     mark = _COMPLETE_MARKS.get(zone)
-    lake.delete_all([key for key in doomed if mark and key.endswith(f"/{mark}")])
-    lake.delete_all([key for key in doomed if not (mark and key.endswith(f"/{mark}"))])
+    lake.delete_all([key for key in to_remove if mark and key.endswith(f"/{mark}")])
+    lake.delete_all([key for key in to_remove if not (mark and key.endswith(f"/{mark}"))])
 
 
 def objects_of_user(lake: Lake, user_hash: str, until: date | None = None) -> dict[str, list[str]]:
-    """Return the keys of all objects that are of one user alone, by zone.
+    """Return the keys of all objects that belong to one user alone, by zone.
 
     Args:
         lake: the object store.
@@ -47,7 +47,7 @@ def objects_of_user(lake: Lake, user_hash: str, until: date | None = None) -> di
 
 
 def shared_pages(lake: Lake, since: date) -> list[str]:
-    """Return the keys of the pages of no account from a date on: their figures count every account."""
+    """Return the keys of the pages of all accounts together from a date on, as their figures count each."""
     return [
         key
         for partition in partitions(lake, keys.REPORTS)

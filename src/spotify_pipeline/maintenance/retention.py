@@ -1,9 +1,9 @@
-"""Retention: objects and rows that are older than the settings allow are removed.
+"""Removes objects and rows that are older than the settings allow.
 
-Ages are whole days, counted from the observation date. Every part can stop at any point and be run again: a
-manifest or a summary, which states that a partition is complete, is removed before the objects it lists. A
-partition that lost a part of its raw therefore does not look complete, and it is not fetched again, since its
-date has passed. The next run removes the rest.
+Ages are whole days, counted from the observation date. Each step can stop at any point and be run again: a
+manifest or summary is removed before the objects that it lists, so that a partition that lost a part of its
+raw does not look complete. It is not fetched again either, since its date has passed. The next run removes
+the rest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Removal:
-    """Numbers of removed objects by zone and rows by table; `kept` names what stayed, and why."""
+    """Numbers of removed objects by zone and rows by table; `kept` has messages about objects that stayed."""
 
     as_of: date
     removed: Counter[str] = field(default_factory=Counter)
@@ -51,18 +51,18 @@ def apply_retention(
 ) -> Removal:
     """Remove all objects and rows that are older on `as_of` than the settings allow.
 
-    Objects of erased users are removed whatever their age. A partition that a load or a replay has touched
-    within a day is left for the next run. Raw of a source that was never loaded is kept twice as long, since
-    nothing else holds its content.
+    Objects of erased users are removed at any age. A partition in which a load or replay started within the
+    last day is left for the next run. Raw of a source that was never loaded is kept twice as long, since its
+    content is stored nowhere else.
 
     Args:
         runtime: settings and connections.
-        as_of: date that ages are counted from.
+        as_of: date from which ages are counted.
         dry_run: only count.
         report: takes each line of progress.
 
     Raises:
-        ConfigurationError: `as_of` lies ahead of the clock.
+        ConfigurationError: `as_of` is in the future.
         LakeUnavailable, WarehouseUnavailable: the store or the warehouse cannot be used.
         SchemaVersionError: the warehouse does not have this code's tables.
     """
@@ -91,7 +91,7 @@ def apply_retention(
 
 
 def _remove_erased(lake: Lake, removal: Removal, erased: list[str], *, dry_run: bool) -> None:
-    """Remove what a fetch wrote that was running when its user was erased."""
+    """Remove objects of erased users, which a fetch can have written during the erasure."""
     for user_hash in erased:
         for zone, stored in objects_of_user(lake, user_hash).items():
             removal.removed[f"{zone} objects"] += len(stored)
@@ -123,7 +123,7 @@ def _remove_objects(
                 unloaded = {
                     s for key in stored if (s := keys.source_of(key)) and (partition, s) not in loaded
                 }
-            count = _empty(runtime.lake, zone, partition, unloaded, dry_run=dry_run)
+            count = _remove_partition(runtime.lake, zone, partition, unloaded, dry_run=dry_run)
             removal.removed[f"{zone} objects"] += count
             removal.kept += [
                 f"raw of {source} on {partition}: it was never loaded" for source in sorted(unloaded)
@@ -132,16 +132,16 @@ def _remove_objects(
 
 
 def _remove_alerts(runtime: Runtime, removal: Removal, *, dry_run: bool) -> None:
-    """Remove the marks of old alerts; one without a date in its key has it inside."""
+    """Remove the marks of old alerts; a mark without a date in its key contains the date."""
     limit = removal.as_of - timedelta(days=runtime.settings.retain_log_days)
-    doomed = [
+    to_remove = [
         key
         for key in runtime.lake.keys(f"{keys.ALERTS}/")
         if (_date_of_alert(runtime.lake, key) or limit) < limit
     ]
-    removal.removed[f"{keys.ALERTS} objects"] += len(doomed)
+    removal.removed[f"{keys.ALERTS} objects"] += len(to_remove)
     if not dry_run:
-        remove_objects(runtime.lake, keys.ALERTS, doomed)
+        remove_objects(runtime.lake, keys.ALERTS, to_remove)
 
 
 def _date_of_alert(lake: Lake, key: str) -> date | None:
@@ -151,38 +151,38 @@ def _date_of_alert(lake: Lake, key: str) -> date | None:
             return date.fromisoformat(folder)
         return date.fromisoformat(json.loads(lake.get(key).data)["raised_on"])
     except (ValueError, KeyError, TypeError):
-        return None  # a mark that is not ours, or of an earlier release: it stays
+        return None  # an object of another program, or of an earlier release: it stays
 
 
 def date_of_spotify(runtime: Runtime) -> date:
-    """Return the date by the API's own clock, which partitions are named after.
+    """Return the date of the API's clock, as in the names of partitions.
 
-    Calls the token endpoint only.
+    Only the token endpoint is called.
 
     Raises:
-        TransientError, AuthenticationError, ConfigurationError: Spotify cannot be asked.
+        TransientError, AuthenticationError, ConfigurationError: Spotify cannot be called.
     """
     with runtime.spotify() as client:
         return client.api_now().astimezone(UTC).date()
 
 
 def upkeep(runtime: Runtime) -> None:
-    """Vacuum and analyze the tables of the warehouse.
+    """Delete dead landing batches, then vacuum and analyze the tables of the warehouse.
 
-    Rows that killed replays with Spark left in schema landing are deleted first.
+    A batch is dead after its replay with Spark was killed.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     owner = runtime.lookup(WAREHOUSE_OWNER)
-    # a VACUUM of a large table takes longer than any other statement may
+    # a VACUUM of a large table takes longer than the statement time-out
     with naming_the_server(owner), connect(owner, autocommit=True, statement_timeout=0) as conn:
         landing.remove_dead(conn)
         vacuum(conn)
 
 
 def _limits(settings: Settings, as_of: date) -> dict[str, date]:
-    """Return the oldest date that is kept by zone, for the zones with partitions."""
+    """Return the oldest date to keep, by zone with partitions."""
     limits = {}
     for zone in PARTITIONED:
         days = zone.days(settings)
@@ -192,16 +192,18 @@ def _limits(settings: Settings, as_of: date) -> dict[str, date]:
 
 
 def _longest_raw_days(settings: Settings) -> int:
-    """Days after which raw is removed, loaded or not: a replay must not bring back deleted rows."""
+    """Return the days after which even unloaded raw is removed, so that no replay restores deleted rows."""
     return min(2 * settings.retain_raw_days, settings.retain_history_days, settings.retain_play_days)
 
 
-def _empty(lake: Lake, zone: str, partition: date, spared: set[str], *, dry_run: bool) -> int:
+def _remove_partition(
+    lake: Lake, zone: str, partition: date, kept_sources: set[str], *, dry_run: bool
+) -> int:
     stored = lake.keys(keys.partition_prefix(zone, partition))
-    doomed = [key for key in stored if keys.source_of(key) not in spared]
+    to_remove = [key for key in stored if keys.source_of(key) not in kept_sources]
     if not dry_run:
-        remove_objects(lake, zone, doomed)
-    return len(doomed)
+        remove_objects(lake, zone, to_remove)
+    return len(to_remove)
 
 
 def _cutoffs(settings: Settings, as_of: date) -> Cutoffs:

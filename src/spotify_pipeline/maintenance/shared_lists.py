@@ -1,7 +1,7 @@
-"""Erasure of a user from what other accounts have read: playlists that the user owns, or added entries to.
+"""Erases a user from playlists that other accounts have read, and that the user owns or added entries to.
 
-The manifest of a source that changes is written first, so that a call that was cut off can be repeated: what
-it did not reach still names the user.
+The manifest of a changed source is written first, so that an interrupted call can be repeated: objects that
+are not changed yet still contain the hash.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _VALIDATED_PLAYLISTS = "/playlists.ndjson"
 
 
 def erase_from_other_accounts(lake: Lake, user_hash: str, *, dry_run: bool) -> Counter[str]:
-    """Remove a user's playlists, and the user's hash in others, from what other accounts have read.
+    """Remove a user's playlists, and the user's hash in others, from the objects of other accounts.
 
-    What was validated of a source that changes is removed too: a replay writes it again.
+    The validated objects of a changed source are removed too; a replay writes them again.
 
     Args:
         lake: the object store.
@@ -59,28 +59,30 @@ def erase_from_other_accounts(lake: Lake, user_hash: str, *, dry_run: bool) -> C
 
 
 def _change(lake: Lake, lists: dict[str, StoredObject], user_hash: str, *, dry_run: bool) -> int:
-    """Change one source of another account; return how many of its objects are removed or written anew."""
+    """Change one source of another account, and return the number of removed and rewritten objects."""
     owned = {
         stored.metadata.get("requested-id")
         for key, stored in lists.items()
         if _HEAD in key and _owner_of(stored) == user_hash
     }
-    doomed = sorted(key for key, stored in lists.items() if stored.metadata.get("requested-id") in owned)
-    anew = {
+    to_remove = sorted(key for key, stored in lists.items() if stored.metadata.get("requested-id") in owned)
+    rewritten = {
         key: stored.data.replace(user_hash.encode(), ERASED.encode())
         for key, stored in lists.items()
-        if key not in doomed and user_hash.encode() in stored.data
+        if key not in to_remove and user_hash.encode() in stored.data
     }
     if dry_run:
-        return len(doomed) + len(anew)
+        return len(to_remove) + len(rewritten)
     folder = next(iter(lists)).rpartition("/")[0]
     stored = lake.find(f"{folder}/{keys.MANIFEST_NAME}")
     if stored is not None:
         manifest = parse_manifest(stored)
         objects = tuple(
-            replace(raw, sha256=sha256(anew[raw.key]), bytes=len(anew[raw.key])) if raw.key in anew else raw
+            replace(raw, sha256=sha256(rewritten[raw.key]), bytes=len(rewritten[raw.key]))
+            if raw.key in rewritten
+            else raw
             for raw in manifest.objects
-            if raw.key not in doomed
+            if raw.key not in to_remove
         )
         gone = (
             MissingRecord("playlist", playlist_id, "the data of its owner was erased", listed=True)
@@ -88,24 +90,24 @@ def _change(lake: Lake, lists: dict[str, StoredObject], user_hash: str, *, dry_r
         )
         missing = (*(m for m in manifest.missing if m.requested_id not in owned), *gone)
         lake.put(stored.key, replace(manifest, objects=objects, missing=missing).to_bytes())
-    for key, data in anew.items():
+    for key, data in rewritten.items():
         lake.put(key, data, metadata=lists[key].metadata)
-    # the heads last: they say which pages are to go
-    for key in sorted(doomed, key=lambda key: _HEAD in key):
+    # the playlists themselves last: a repeated call finds the pages by them
+    for key in sorted(to_remove, key=lambda key: _HEAD in key):
         lake.delete(key)
-    return len(doomed) + len(anew)
+    return len(to_remove) + len(rewritten)
 
 
 def _owner_of(stored: StoredObject) -> str | None:
     try:
         owner = (orjson.loads(stored.data).get("owner") or {}).get("id")
     except (ValueError, AttributeError):
-        return None  # no playlist: validation has set it aside
+        return None  # not a playlist: validation has quarantined it
     return owner if isinstance(owner, str) else None
 
 
 def _place(folder: str) -> str:
-    """Return date, account and source of a folder, which are the same in each zone."""
+    """Return date, account and source of a folder, without the zone."""
     return folder.partition("/")[2]
 
 

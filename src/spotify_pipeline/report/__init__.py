@@ -1,4 +1,4 @@
-"""The daily report and the page of the week: self-contained HTML, read from the marts."""
+"""Builds the daily report and the pages of a week: self-contained HTML from the marts."""
 
 from spotify_pipeline.report.build import build_report, publish_report
 from spotify_pipeline.report.week import build_week, publish_week

@@ -1,4 +1,4 @@
-"""Reads the marts and writes the report of a partition: to the lake, and to a folder when one is set."""
+"""Builds the report of a partition from the marts, and writes it to the lake and to the report folder."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONTENT_TYPE = "text/html; charset=utf-8"
 
 
 def build_report(connection: ConnectionInfo, partition: date, *, made_up: bool = False) -> str:
-    """Render the page of a partition from rows observed on or before it.
+    """Render the page of a partition from rows observed up to its date.
 
-    The page shows no time of its own making: the same warehouse contents give the same text.
+    The page does not contain the time of its rendering: equal warehouse contents give equal text.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached, or the connection broke.
         ConfigurationError: the warehouse refuses the login, or does not let it read the marts.
-        SchemaVersionError: the marts are not there yet, or are older than this code.
+        SchemaVersionError: the marts do not exist yet, or are older than this code.
     """
     with reading_marts(connection, str(partition)) as warehouse:
         data = read_report(warehouse, partition)
@@ -41,7 +41,7 @@ def build_report(connection: ConnectionInfo, partition: date, *, made_up: bool =
 
 @contextmanager
 def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.Connection]:
-    """The warehouse, for the pages of what is `wanted`: a partition or a week.
+    """Open the warehouse with the publication pinned; `wanted` names the partition or week for messages.
 
     Raises:
         WarehouseUnavailable, ConfigurationError, SchemaVersionError: see `build_report`.
@@ -66,10 +66,10 @@ def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.C
 
 
 def publish_report(runtime: Runtime, partition: date) -> str:
-    """Write the report of a partition and give its key in the lake.
+    """Write the report of a partition, and return its key in the lake.
 
-    An object that already holds the same bytes is left alone. With `settings.report_dir` set, the folder gets
-    a copy named `report-D.html`.
+    An equal object is not written again. The folder `settings.report_dir`, if it is set, gets a copy
+    `report-DATE.html`.
     """
     page = build_report(runtime.reader, partition, made_up=runtime.settings.made_up_data).encode()
     key = keys.report_key(partition)

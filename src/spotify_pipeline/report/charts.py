@@ -1,7 +1,7 @@
-"""Charts as inline SVG: drawn by Vega-Lite without a network, coloured and set in type by the page's CSS.
+"""Draws charts as inline SVG with Vega-Lite, without a network; the page's CSS sets colours and fonts.
 
-The colours below are those of the light theme; report.css replaces each of them by a variable, which is how
-one drawing serves light, dark and print.
+The colours below are those of the light theme. report.css replaces each by a variable, so that one drawing
+works in light, dark and print.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from spotify_pipeline.report.text import artist_name
 
 MARK, MARK_SOFT, MARK_THIRD = "#12703f", "#4a9b73", "#b4770f"
 TEXT, GRID = "#4a5750", "#dde4e0"
-# between the segments of a bar, in the colour of what is behind the chart
+# between the segments of a bar, in the colour of the background
 GAP = "#ffffff"
-# a bar this many times as high as the next highest would flatten all others
-FLATTENS = 4
+# if the highest bar is more than this many times as high as the next one, it is cut_axis
+CUT_RATIO = 4
 WIDTH, HEIGHT = 460, 240
 ALBUM_TYPES = ("album", "single", "compilation", "other")
 _ROOT = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]+\")>")
-# labels are measured in it: report.css names fonts of the same widths
+# Vega measures labels in this font; report.css names fonts of the same widths
 _FONT = "Arial"
 
 
 def catalogue_growth(history: Sequence[GrowthDay]) -> str:
-    """Tracks known after each partition, oldest first; the new ones on top."""
+    """Draw the tracks known after each partition, oldest first, with the new ones on top."""
     rows = [
         {"day": f"{row.observed_on:%m-%d}", "order": order, "part": part, "tracks": tracks}
         for row in history
@@ -57,11 +57,11 @@ def catalogue_growth(history: Sequence[GrowthDay]) -> str:
 
 
 def release_years(counts: Sequence[YearCount]) -> str:
-    """Albums by the year of their release and by type."""
+    """Draw the albums by year of release and by type."""
     heights: Counter[float] = Counter()
     for row in counts:
         heights[row.release_year] += row.albums
-    top = cut(heights.values())
+    top = cut_axis(heights.values())
     left = dict.fromkeys(heights, top)
     rows = []
     for row in counts:
@@ -98,10 +98,10 @@ def release_years(counts: Sequence[YearCount]) -> str:
     return _svg(bars if top is None else bars + _cut_bars(heights, top, scale))
 
 
-def cut(heights: Iterable[int]) -> int | None:
-    """Return where an axis ends whose highest bar would flatten all others; None if it need not be cut."""
+def cut_axis(heights: Iterable[int]) -> int | None:
+    """Return the end of an axis at which the highest bar is cut_axis; None if no bar is cut_axis."""
     ranked = sorted(heights, reverse=True)
-    if len(ranked) < 3 or ranked[0] <= FLATTENS * ranked[1]:
+    if len(ranked) < 3 or ranked[0] <= CUT_RATIO * ranked[1]:
         return None
     return math.ceil(1.3 * ranked[1])
 
@@ -111,7 +111,7 @@ def _up_to(top: int | None) -> alt.Scale:
 
 
 def _cut_bars(heights: Mapping[float, int], top: int, scale: alt.Scale) -> alt.Chart:
-    """Return the figures of bars that are higher than their axis, above their ends."""
+    """Return a layer with the figures of the bars that are cut_axis."""
     rows = [{"at": at, "figure": f"{count:,} ↑"} for at, count in heights.items() if count > top]
     return (
         _chart(rows)
@@ -121,9 +121,9 @@ def _cut_bars(heights: Mapping[float, int], top: int, scale: alt.Scale) -> alt.C
 
 
 def top_artists(artists: Sequence[ArtistRow]) -> str:
-    """Tracks that credit each artist, most first."""
+    """Draw the number of tracks that credit each artist, greatest first."""
     rows = [{"rank": rank, "tracks": row.tracks} for rank, row in enumerate(artists)]
-    # by rank, since two artists may bear one name; JSON in ASCII is a literal that Vega reads as text only
+    # by rank, since two artists can have one name; Vega reads JSON in ASCII as a literal, never as code
     names = json.dumps([artist_name(row.artist_name) for row in artists])
     axis = alt.Axis(
         title=None, labelExpr=f"{names}[datum.value]", labelLimit=200, ticks=False, labelPadding=6
@@ -140,7 +140,7 @@ def top_artists(artists: Sequence[ArtistRow]) -> str:
 
 
 def durations(bins: Sequence[Bin]) -> str:
-    """Tracks by length, in half minutes; the last bar holds everything from ten minutes on."""
+    """Draw the tracks by length in half minutes; the last bar is for ten minutes and more."""
     width = DURATION_BIN_MS / 60_000
     last = DURATION_LAST_BIN * width
     axis = alt.Axis(
@@ -152,7 +152,7 @@ def durations(bins: Sequence[Bin]) -> str:
 
 
 def popularity(bins: Sequence[Bin]) -> str:
-    """Tracks by popularity, 0 to 100 in fives."""
+    """Draw the tracks by popularity, 0 to 100 in steps of five."""
     axis = alt.Axis(title="popularity (0 to 100)", values=list(range(0, 101, 20)))
     return _histogram(bins, unit=1, domain=(0, 100), axis=axis, step=POPULARITY_BIN)
 
@@ -161,7 +161,7 @@ def _histogram(
     bins: Sequence[Bin], *, unit: float, domain: tuple[float, float], axis: alt.Axis, step: float = 1
 ) -> str:
     gap = 0.06 * step
-    top = cut(row.count for row in bins)
+    top = cut_axis(row.count for row in bins)
     rows = [
         {
             "from": (row.lower + gap) * unit,
@@ -221,5 +221,5 @@ def _svg(chart: alt.Chart | alt.LayerChart, *, height: int = HEIGHT) -> str:
         .configure_axisY(domain=False, ticks=False)
     )
     drawn = vl_convert.vegalite_to_svg(spec.to_dict())
-    # the figure around it is what screen readers meet; the unit-less size lets CSS scale the drawing
+    # screen readers read the figure around it; without width and height, CSS can scale the drawing
     return _ROOT.sub(r'<svg \1 aria-hidden="true" focusable="false">', drawn, count=1)

@@ -1,4 +1,4 @@
-"""What a report shows, as plain typed rows. Dates are UTC; durations are in the unit the name says."""
+"""Rows of the report. Dates are UTC; names of durations contain their unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Totals:
-    """The catalogue up to the partition, and what of it was seen for the first time since `previous`."""
+    """Totals of the catalogue up to the partition, and records first seen since date `previous`."""
 
     tracks: int
     albums: int
@@ -24,7 +24,7 @@ class Totals:
 class GrowthDay:
     """One partition of the catalogue's history; `tracks_known` counts all tracks first seen up to it.
 
-    `tracks_crawled` is how many the day's crawl read; None where that is not known any more.
+    `tracks_crawled` counts the tracks that the day's crawl read; None if that is no longer known.
     """
 
     observed_on: date
@@ -46,7 +46,7 @@ class YearCount:
 
 @dataclass(frozen=True)
 class Bin:
-    """One bar of a histogram: values from `lower` up to, not including, the next bin's."""
+    """One bar of a histogram: values from `lower` to below the next bar."""
 
     lower: int
     count: int
@@ -54,7 +54,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class ArtistRow:
-    """An artist with the tracks and albums of the catalogue that credit them."""
+    """An artist with the numbers of tracks and albums that credit the artist."""
 
     artist_id: str
     artist_name: str | None
@@ -94,7 +94,7 @@ class MoverRow:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Tracks that the listed albums say they have, and how many of them are known."""
+    """Number of tracks that the listed albums claim to have, and of those that are known."""
 
     claimed: int = 0
     known: int = 0
@@ -107,7 +107,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class SourceRow:
-    """What one source brought of one record kind; the four parts add up to `fetched`."""
+    """Counts of one source and record kind; the four parts add up to `fetched`."""
 
     source: str
     record_kind: str
@@ -122,13 +122,13 @@ class SourceRow:
 
     @property
     def adds_up(self) -> bool:
-        """Nothing lost, nothing invented."""
+        """Whether every record that was fetched is accounted for."""
         return self.fetched == self.loaded + self.quarantined + self.duplicates + self.set_aside
 
 
 @dataclass(frozen=True)
 class DriftRow:
-    """A field that the contract does not know, or that is gone since the partition before."""
+    """A field that is new to the contract, or gone since the previous partition."""
 
     source: str
     record_kind: str
@@ -140,7 +140,7 @@ class DriftRow:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything of one page. Equal warehouse contents give equal data."""
+    """All data of one page. Equal warehouse contents give equal data."""
 
     partition: date
     tests_passed: int | None
@@ -159,5 +159,5 @@ class ReportData:
 
     @property
     def is_empty(self) -> bool:
-        """No record up to the partition."""
+        """Whether there is no record up to the partition."""
         return not (self.totals.tracks or self.totals.albums or self.totals.artists)

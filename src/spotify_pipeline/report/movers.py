@@ -1,7 +1,7 @@
-"""SQL of the tracks whose popularity moved most, which the daily and the weekly page share.
+"""SQL of the tracks whose popularity changed most, for the daily and the weekly page.
 
-A movement is what `marts.mart_popularity_movers` says it is. The page takes the seven days that end with the
-newest date of the mart in a range, and leaves out tracks that no source listed any more on that date.
+Changes come from `marts.mart_popularity_movers`: those of the seven days that end with its newest date in a
+range, without tracks that no source listed on that date.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Turns the rows of a report into one HTML page. Equal rows give equal bytes; no clock is read."""
+"""Renders the rows of a report as one HTML page. Equal rows give equal bytes; no clock is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spotify_pipeline.report.queries import DURATION_BIN_MS, DURATION_LAST_BIN, 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, the sentence that says what it shows, and its figures as a table."""
+    """A chart, a sentence that describes it, and its figures as a table."""
 
     anchor: str
     heading: str
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class SourceResult:
-    """The rows of one source."""
+    """Result of one source: its status with a message, and its rows."""
 
     name: str
     status: str
@@ -41,8 +41,8 @@ def render_page(data: ReportData, *, made_up: bool = False) -> str:
     """Render one self-contained page: no script, no request to anywhere.
 
     Args:
-        data: What the page shows.
-        made_up: Whether the data is that of the sandbox; the page then says so.
+        data: The data of the page.
+        made_up: Whether the data comes from the sandbox; the page then says so.
     """
     environment = Environment(
         loader=PackageLoader("spotify_pipeline.report", "templates"),
@@ -68,7 +68,7 @@ def render_page(data: ReportData, *, made_up: bool = False) -> str:
 
 
 def group_sources(rows: Sequence[SourceRow]) -> list[SourceResult]:
-    """Group rows by source; a source is as good as the worst of its record kinds."""
+    """Group rows by source; the worst status of its record kinds is that of the source."""
     groups = []
     for name, members in groupby(rows, key=lambda row: row.source):
         kinds = list(members)
@@ -80,7 +80,7 @@ def group_sources(rows: Sequence[SourceRow]) -> list[SourceResult]:
 
 
 def figures(data: ReportData) -> list[Figure]:
-    """The charts that have something to show, in reading order."""
+    """Return the charts that have data, in reading order."""
     made = (_growth(data), _release_years(data), _top_artists(data), _durations(data), _popularity(data))
     return [figure for figure in made if figure is not None]
 
@@ -106,7 +106,7 @@ def _growth(data: ReportData) -> Figure | None:
 
 
 def growth_sentence(totals: Totals, partitions: int) -> str:
-    """What the growth chart shows, in words."""
+    """Return a sentence that describes the growth chart."""
     return (
         f"{text.plural(totals.tracks, 'track')} known after {text.plural(partitions, 'partition')}, "
         f"{text.number(totals.new_tracks)} of them new since {totals.previous}."
@@ -193,5 +193,5 @@ def _clock(seconds: int) -> str:
 
 
 def _trusted(svg: str) -> Markup:
-    """Mark Vega's own SVG as markup; Vega escapes the text in it (a test feeds it hostile names)."""
+    """Mark Vega's SVG as safe markup: Vega escapes the text in it (tested with hostile names)."""
     return Markup(svg)  # noqa: S704

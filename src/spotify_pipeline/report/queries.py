@@ -1,7 +1,7 @@
-"""SQL of the report: aggregates only, every order total, no row later than the partition.
+"""Reads the data of the report: aggregates up to the partition, in a total order.
 
-The dimensions hold an entity's newest name; what a report counts is bounded by `first_seen_on` and
-`observed_on`, so a report built again after later partitions shows the same day.
+Dimensions have the newest name of each entity. Counts are limited by `first_seen_on` and `observed_on`, so
+that a report that is built again after later partitions shows the same counts.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ order by album.release_date desc, album.total_tracks desc nulls last, album.albu
 limit %(rows)s
 """
 
-# of the albums that a source still listed; one that has more tracks than it claims is whole
+# of albums that a source still listed; an album with more tracks than it claims counts as complete
 _COVERAGE = """
 select coalesce(sum(claimed), 0)::bigint as claimed, coalesce(sum(least(claimed, known)), 0)::bigint as known
 from (
@@ -141,7 +141,7 @@ where partition = %(partition)s
 order by source, record_kind
 """
 
-# whether a reading of this day has noticed a gap; when somebody listened is not for the page
+# whether a reading of this day noticed a gap; times of plays are personal and not shown
 _PLAYS_MISSING = "select exists (select from ops.listening_gap where noticed_on = %(partition)s)"
 
 # summed over the kinds of a source's responses
@@ -156,7 +156,7 @@ order by source, record_kind, change, field
 
 
 def read_report(connection: psycopg.Connection, partition: date) -> model.ReportData:
-    """Read everything of one page in one snapshot, so that its figures agree with each other.
+    """Read all data of one page in one snapshot, so that its figures agree with each other.
 
     Raises:
         psycopg.Error: the marts or ops.publication cannot be read.

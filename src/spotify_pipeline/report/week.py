@@ -1,4 +1,4 @@
-"""The page of a week: what came out, what is new, what moved, and for each listener what was played."""
+"""Builds the pages of a week: releases, new records, popularity, and for each listener the plays."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def build_week(connection: ConnectionInfo, monday: date, *, made_up: bool = False) -> dict[str | None, str]:
-    """Render the pages of a week: the catalogue's under None, each listener's under their hash.
+    """Render the pages of a week by user hash; None is the page of the catalogue.
 
-    The pages show no time of their own making: the same warehouse contents give the same text.
+    A page does not contain the time of its rendering: equal warehouse contents give equal text.
 
     Raises:
         WarehouseUnavailable, ConfigurationError, SchemaVersionError: see `build_report`.
@@ -38,8 +38,8 @@ def render_week(data: WeekData, *, made_up: bool = False) -> str:
     """Render one self-contained page: no script, no request to anywhere.
 
     Args:
-        data: What the page shows.
-        made_up: Whether the data is that of the sandbox; the page then says so.
+        data: The data of the page.
+        made_up: Whether the data comes from the sandbox; the page then says so.
     """
     environment = Environment(
         loader=PackageLoader("spotify_pipeline.report", "templates"),
@@ -69,10 +69,10 @@ def render_week(data: WeekData, *, made_up: bool = False) -> str:
 
 
 def publish_week(runtime: Runtime, monday: date) -> list[str]:
-    """Write the pages of a week to the lake; an object that already holds the same bytes is left alone.
+    """Write the pages of a week to the lake; an equal object is not written again.
 
-    With `settings.report_dir` set, the folder gets a copy of the page of the catalogue. Listeners' pages are
-    in the lake only, where an erasure finds them.
+    The folder `settings.report_dir`, if it is set, gets a copy of the catalogue's page. Pages of listeners
+    are only in the lake, where an erasure finds them.
 
     Returns:
         Keys of the pages.

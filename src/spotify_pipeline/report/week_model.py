@@ -1,4 +1,4 @@
-"""What the page of a week shows, as plain typed rows. Dates are UTC."""
+"""Rows of the page of a week. Dates are UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spotify_pipeline.report.model import MoverRow, ReleaseRow
 
 @dataclass(frozen=True)
 class DayRow:
-    """One day of the week; counts are None where the catalogue has no observation of that day."""
+    """One day of the week; counts are None if the catalogue has no observation of that day."""
 
     day: date
     is_published: bool
@@ -23,7 +23,7 @@ class DayRow:
 
 @dataclass(frozen=True)
 class Listening:
-    """What a user played in the week; `listened_ms` sums the known lengths of tracks: an upper bound."""
+    """Plays of a user in the week; `listened_ms` is the sum of the lengths of tracks, an upper bound."""
 
     plays: int
     listened_ms: int
@@ -36,7 +36,7 @@ class Listening:
 
 @dataclass(frozen=True)
 class PlayedRow:
-    """A track or an artist with the number of its plays; `artist_names` only of a track."""
+    """A track or artist with its number of plays; only a track has `artist_names`."""
 
     name: str | None
     spotify_url: str | None
@@ -46,7 +46,7 @@ class PlayedRow:
 
 @dataclass(frozen=True)
 class WeekData:
-    """Everything of one page. Equal warehouse contents give equal data; `listening` only on a user's page."""
+    """All data of one page; `listening` only for a listener. Equal warehouse contents give equal data."""
 
     monday: date
     days: list[DayRow]
@@ -58,17 +58,17 @@ class WeekData:
 
     @property
     def name(self) -> str:
-        """`2026-W47`."""
+        """Name of the week, as in `2026-W47`."""
         return week_name(self.monday)
 
     @property
     def sunday(self) -> date:
-        """The last day."""
+        """Last day of the week."""
         return days(self.monday)[-1]
 
     @property
     def unpublished(self) -> list[date]:
-        """Days whose marts have not passed all tests, or that were never fetched."""
+        """Days that were not published, or never fetched."""
         return [row.day for row in self.days if not row.is_published]
 
     @property

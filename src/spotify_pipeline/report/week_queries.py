@@ -1,4 +1,4 @@
-"""SQL of the page of a week: nothing later than its Sunday, every order total."""
+"""Reads the data of the pages of a week: nothing later than its Sunday, in a total order."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ limit %(rows)s
 
 
 def read_week(connection: psycopg.Connection, monday: date) -> dict[str | None, model.WeekData]:
-    """A week's pages in one snapshot: the catalogue's under None, each listener's under their hash.
+    """Read the pages of a week in one snapshot, by user hash; None is the page of the catalogue.
 
     Raises:
         psycopg.Error: the marts or ops.publication cannot be read.

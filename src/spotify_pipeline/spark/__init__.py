@@ -1,5 +1,5 @@
-"""Raw → staging of long ranges with Spark: many dates as one job, equal row by row to the local engine.
+"""Replays long ranges of dates with Spark, with the same rows as the local engine.
 
-`executor` runs on Spark's executors, `fold` has the operations of Spark itself, `engine` and `span` are the
-driver, `session` starts Spark. Importing `fold` needs pyspark, and so does calling `session`.
+`executor` runs on Spark's executors, `fold` has the operations on DataFrames, `engine` and `span` are the
+driver, `session` starts Spark. Only the import of `fold` and calls of `session` need pyspark.
 """

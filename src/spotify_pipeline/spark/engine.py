@@ -1,9 +1,8 @@
-"""The driver of the Spark engine: a span of dates, validated and folded on executors, merged here at once.
+"""The driver of the Spark engine: executors validate and fold a span of dates, and the driver merges it.
 
-Each source is treated as `stages.replay` does: an ingest of the same partition takes precedence, a bad source
-fails alone, and nothing is half-written. A source that may not be loaded in the end is left out, and the
-others are folded without it. Where Postgres refuses a record of the span, each source is loaded on its own,
-so that only one fails.
+The rules are those of `stages.replay`: an ingest of the same partition takes precedence, a bad source fails
+alone, and nothing is half-written. If the load of a source is refused, the others are folded again without
+it. If Postgres refuses a record of the span, each source is loaded separately, so that only one fails.
 """
 
 from __future__ import annotations
@@ -46,10 +45,10 @@ def replay_span(
     tries_left: bool = False,
     report: Report = log.info,
 ) -> dict[date, list[SourceState]]:
-    """Replay partitions with Spark; return the states of their sources, as `replay_partition` does for one.
+    """Replay partitions with Spark, and return the states of their sources by partition.
 
     Raises:
-        TransientError: a source met one and tries are left, or Spark, the store or the warehouse went away.
+        TransientError: a source raised it and tries are left, or Spark, the store or the warehouse was lost.
         PipelineError: every source of the span has failed; the first error.
     """
     pairs = sorted((replay.partition, source) for replay in replays for source in replay.sources)
@@ -75,7 +74,7 @@ def replay_span(
 
 def _validate(runtime: Runtime, spark: SparkSession, span: Span) -> None:
     validate = executor.Validate(runtime.lookup(SPOTIFY_LAKE))
-    for number, error in _spread(spark, "validate", span.units).mapPartitions(validate).collect():
+    for number, error in _parallelize(spark, "validate", span.units).mapPartitions(validate).collect():
         if error is not None:
             span.fail(number, error)
 
@@ -85,9 +84,11 @@ def _load(runtime: Runtime, spark: SparkSession, span: Span, report: Report) -> 
 
     span.take_leases(runtime)
     report(f"folding {len(span.left)} sources")
-    summaries = [(unit.number, executor.slim(span.inputs[unit.number].summary)) for unit in span.left]
+    summaries = [
+        (unit.number, executor.reduced_summary(span.inputs[unit.number].summary)) for unit in span.left
+    ]
     read = executor.Read(runtime.lookup(SPOTIFY_LAKE))
-    observed = _spread(spark, "read", summaries).mapPartitions(read)
+    observed = _parallelize(spark, "read", summaries).mapPartitions(read)
     rows = spark.createDataFrame(observed, fold.schema(), verifySchema=False).persist()
     try:
         span.fail_unreadable(fold.failures(rows))
@@ -111,7 +112,7 @@ def _load(runtime: Runtime, spark: SparkSession, span: Span, report: Report) -> 
 
 
 def _fold_and_merge(runtime: Runtime, rows: DataFrame, span: Span, report: Report) -> None:
-    """Land what is left of a span, and load it.
+    """Land the rows of the units that have not failed, and load them.
 
     Raises:
         LoadsRefused, RowRefused: see `load_span`.
@@ -137,7 +138,7 @@ def _fold_and_merge(runtime: Runtime, rows: DataFrame, span: Span, report: Repor
 
 @contextmanager
 def _batch(runtime: Runtime) -> Iterator[tuple[psycopg.Connection, int]]:
-    """A batch of landing rows and the session that keeps it open; both are closed at the end."""
+    """Open a batch of landing rows and the session that holds it; close both at the end."""
     name = "spotify-pipeline replay with Spark"
     with connect(runtime.ingest, application_name=name, autocommit=True) as conn:
         batch = landing.open_batch(conn, runtime.attempt.run_id)
@@ -161,8 +162,8 @@ def _land(
     return landed
 
 
-def _spread(spark: SparkSession, what: str, items: Sequence[Any]) -> RDD[Any]:
-    """One Spark task for each item, or for several where there are more than `_TASKS`."""
+def _parallelize(spark: SparkSession, what: str, items: Sequence[Any]) -> RDD[Any]:
+    """Distribute items over Spark tasks, one each; several if there are more than `_TASKS` items."""
     context = spark.sparkContext
     context.setJobDescription(f"{what} {len(items)} sources")
     return context.parallelize(items, min(len(items), _TASKS))

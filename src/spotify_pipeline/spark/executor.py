@@ -1,8 +1,8 @@
-"""What Spark's executors do, in plain Python: the same stages as the local engine's, source by source.
+"""Functions that run on Spark's executors, in plain Python, with the stages of the local engine.
 
-Each callable gets the input of one Spark task, and may be called again with the same input. An error of the
-pipeline is returned as a value with its unit: it fails that unit, not the Spark job. Connections are inside
-the pickled callable, which Spark neither logs nor shows.
+Each callable gets the input of one Spark task, and can be called again with the same input. An error of the
+pipeline is returned as a value with its unit, so that it fails the unit and not the Spark job. Connections
+are inside the pickled callable, which Spark neither logs nor shows.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from spotify_pipeline.warehouse.table_specs import SPECS
 
 GROUPS = max(len(spec.groups) for spec in SPECS.values())
 FAILED = "!"
-"""Stands in place of a record kind: the row says that its unit cannot be read."""
+"""Replaces the record kind in a row that reports an unreadable unit."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MICROSECOND = timedelta(microseconds=1)
 SparkRow = tuple[Any, ...]
 """unit, source, kind, key, stub, observed_at (µs since 1970, UTC), rank, raw key, position, and the values of
-each field group as JSON, None where the record lacks the group."""
+each field group as JSON, None if the record lacks the group."""
 
 
 @dataclass(frozen=True, order=True)
@@ -71,7 +71,7 @@ class Read:
     lake: ConnectionInfo = field(repr=False)
 
     def __call__(self, units: Iterable[tuple[int, ValidationSummary]]) -> Iterator[SparkRow]:
-        """Read units; a FAILED row names a unit that cannot be read, and its error."""
+        """Read units, and yield their rows; a FAILED row has the error of a unit that cannot be read."""
         lake = Lake(self.lake)
         for number, summary in units:
             try:
@@ -83,7 +83,7 @@ class Read:
 
 
 def spark_row(unit: int, source: str, position: int, observation: Observation) -> SparkRow:
-    """Return an observation as a row for Spark; values are JSON, because the fold only chooses among them.
+    """Return an observation as a row for Spark; values are JSON, because the fold does not look into them.
 
     Raises:
         ValueError: the observation does not fit its table.
@@ -109,8 +109,8 @@ def spark_row(unit: int, source: str, position: int, observation: Observation) -
     )
 
 
-def slim(summary: ValidationSummary) -> ValidationSummary:
-    """Return a summary with only what an executor needs to read a unit's observations."""
+def reduced_summary(summary: ValidationSummary) -> ValidationSummary:
+    """Return a summary reduced to the fields that an executor needs to read the observations."""
     return replace(summary, profiles=[], reasons={}, counts={})
 
 

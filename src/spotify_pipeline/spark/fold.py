@@ -1,4 +1,4 @@
-"""The fold in Spark: of all observations of a span one row per id and date, and the counts of each unit.
+"""Folds all observations of a span in Spark to one row per id and date, and counts each unit.
 
 The order is that of `warehouse.merge_sql`: the greatest (observed_at, rank, raw key, position) wins in a
 field group. Spark compares text by its bytes, as Postgres does under collation "C".
@@ -37,12 +37,12 @@ def schema() -> t.StructType:
 
 
 def failures(rows: DataFrame) -> dict[int, str]:
-    """Return the units that could not be read: the name of the error's class and its message."""
+    """Return name and message of the error of each unit that could not be read."""
     return {row.unit: row.key for row in rows.where(F.col("kind") == FAILED).collect()}
 
 
 def of_units(rows: DataFrame, units: Collection[int], spark: SparkSession) -> DataFrame:
-    """Return only the rows of these units."""
+    """Return the rows of some units."""
     wanted = spark.createDataFrame([(unit,) for unit in sorted(units)], "unit int")
     return rows.where(F.col("kind") != FAILED).join(F.broadcast(wanted), "unit", "left_semi")
 
@@ -62,7 +62,7 @@ def fold(rows: DataFrame) -> DataFrame:
 
 
 def by_key(rows: DataFrame) -> DataFrame:
-    """Return unit, source, kind, key, its observations that are no stubs, and their first and last day."""
+    """Return unit, source, kind and key, with the number of observations without stubs and their days."""
     own = F.when(~F.col("stub"), F.expr(_DAY))
     return rows.groupBy("unit", "source", "kind", "key").agg(
         F.count(own).alias("observed"), F.min(own).alias("first"), F.max(own).alias("last")
@@ -70,7 +70,7 @@ def by_key(rows: DataFrame) -> DataFrame:
 
 
 def counts(keys: DataFrame) -> DataFrame:
-    """Return unit, kind, observations that are no stubs, their distinct ids, and all distinct ids."""
+    """Return unit and kind, with the numbers of observations without stubs, of their ids, and of all ids."""
     return keys.groupBy("unit", "kind").agg(
         F.sum("observed").alias("observed"),
         F.count(F.when(F.col("observed") > 0, True)).alias("loaded"),
@@ -79,9 +79,9 @@ def counts(keys: DataFrame) -> DataFrame:
 
 
 def source_records(keys: DataFrame) -> DataFrame:
-    """Return source, kind, key, first and last day, and the last unit that holds it.
+    """Return source, kind and key, with first and last day, and the last unit that contains the record.
 
-    The detail queue (`_details`) is no source of sources.yml, so its records are members of none.
+    The records of the detail queue (`_details`) are left out, since it is not a source of sources.yml.
     """
     own = keys.where((F.col("observed") > 0) & ~F.col("source").startswith("_"))
     return own.groupBy("source", "kind", "key").agg(F.min("first"), F.max("last"), F.max("unit"))

@@ -1,4 +1,4 @@
-"""A Spark session for one replay: in this process, with executors here or on a cluster (client mode)."""
+"""Starts a Spark session in this process, with executors here or on a cluster (client mode)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 SPARK_DEFAULT = "spark_default"
 HERE = "local[*,3]"
-"""On this machine, with all its cores, each task up to three times."""
+"""This machine with all cores; each task is tried up to three times."""
 _DEFAULTS = {
-    # no web UI unless it is asked for
+    # no web UI by default
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "WARN",
@@ -44,7 +44,7 @@ _OWN_ERROR = re.compile(r"spotify_pipeline\.errors\.(\w+): (.*)")
 
 
 def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
-    """Return where Spark runs: the setting, else connection `spark_default`, else here with all cores.
+    """Return the master of Spark: the setting, else connection `spark_default`, else this machine.
 
     Raises:
         ConfigurationError: the connection names no host.
@@ -66,12 +66,12 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
     """Start Spark, and stop it at the end.
 
     Args:
-        master: `local[2]`, `spark://host:7077`, or what else Spark takes.
-        conf: Spark's own settings; they replace the defaults here. They appear in a command line, so a
-            secret among them is refused.
+        master: `local[2]`, `spark://host:7077`, or another master of Spark.
+        conf: Spark's own settings, which replace the defaults. They appear in a command line, so secrets are
+            refused.
 
     Raises:
-        EngineMissing: pyspark or Java is not there, or Java is too old.
+        EngineMissing: pyspark or Java is missing, or Java is too old.
         EngineLost: the cluster cannot be reached, or a job of it was lost.
         ConfigurationError: a setting holds a secret, or Spark refuses one.
     """
@@ -104,11 +104,11 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
 
 @contextmanager
 def naming_spark() -> Iterator[None]:
-    """Turn what a Spark job raises into the pipeline's own error, or into EngineLost.
+    """Convert errors of a Spark job into errors of the pipeline.
 
     Raises:
         EngineLost: the cluster was lost, or a task failed too often.
-        PipelineError: what an executor met.
+        PipelineError: an executor raised it.
     """
     try:
         yield
@@ -121,10 +121,10 @@ def naming_spark() -> Iterator[None]:
 
 
 def require_spark() -> None:
-    """Check that a driver can run here.
+    """Check that a Spark driver can run here.
 
     Raises:
-        EngineMissing: pyspark or Java is not there.
+        EngineMissing: pyspark or Java is missing.
     """
     if importlib.util.find_spec("pyspark") is None:
         raise EngineMissing(
@@ -151,7 +151,7 @@ def _here() -> dict[str, str]:
 
 @contextmanager
 def _environment(is_local: bool) -> Iterator[None]:
-    """Set what Spark reads only from the environment: where its UI listens, and its workers' Python."""
+    """Set the variables that Spark reads only from the environment: address of its UI, Python of workers."""
     wanted = {"SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable} if is_local else {}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

@@ -105,7 +105,7 @@ def test_no_drawing_carries_an_id_that_could_clash_with_the_next() -> None:
     ("heights", "top"), [([], None), ([9, 1], None), ([5, 4, 1], None), ([325, 20, 3], 26), ([0, 0, 0], None)]
 )
 def test_one_high_bar_does_not_flatten_the_others(heights: list[int], top: int | None) -> None:
-    assert charts.cut(heights) == top
+    assert charts.cut_axis(heights) == top
 
 
 def test_a_bar_that_is_cut_has_its_figure() -> None:
