@@ -19,7 +19,7 @@ from spotify_pipeline.warehouse.connection import connect, naming_the_server
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAlert(Alert):
-    """A row of ops.alert: an alert, when and how often it was raised, and the channels that delivered it."""
+    """A row of ops.alert: an alert, when and how often it was raised, and its channels."""
 
     raised_at: datetime
     last_seen_at: datetime

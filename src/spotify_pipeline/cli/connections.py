@@ -1,4 +1,4 @@
-"""What commands connect to: what the environment names, else the embedded stack that runs here."""
+"""Finds the connections of commands: in the environment, else those of the running embedded stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
     """Read a connection from its environment variable, else from the running embedded stack.
 
     Raises:
-        ConnectionMissing: neither of them has it.
+        ConnectionMissing: neither has it.
         ConfigurationError: the variable cannot be read.
     """
     if os.environ.get(connections.variable_name(conn_id)):
@@ -36,7 +36,7 @@ def environment_or_stack(conn_id: str) -> ConnectionInfo:
 
 
 def settings_or_stack() -> Settings:
-    """Read the settings; the folder of copies of pages is that of the stack whose connections are used.
+    """Read the settings; with the connections of the embedded stack, its report folder is the default.
 
     Raises:
         ConfigurationError: a setting cannot be used.
@@ -51,7 +51,7 @@ def settings_or_stack() -> Settings:
 
 
 def reachable_airflow() -> Airflow | None:
-    """Return the Airflow that this shell is set up for, else that of the running embedded stack."""
+    """Return the Airflow of this shell's environment, else that of the running embedded stack, else None."""
     if any(name.startswith("AIRFLOW__DATABASE__") for name in os.environ):
         environment: Mapping[str, str] | None = os.environ
     else:

@@ -30,7 +30,7 @@ def _date(text: str) -> date:
 
 
 def counted(dates: list[date]) -> str:
-    """Return the number of partitions and their dates as words."""
+    """Return a text with the number of partitions and their first and last date."""
     if len(dates) == 1:
         return f"1 partition, {dates[0]}"
     return f"{len(dates)} partitions, {dates[0]} to {dates[-1]}"

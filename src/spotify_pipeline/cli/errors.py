@@ -1,4 +1,4 @@
-"""How every command reports an expected error: one sentence on stderr and exit status 1."""
+"""Reports the expected errors of all commands: one sentence on stderr, and exit status 1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spotify_pipeline.errors import PipelineError
 
 INTERRUPTED = 130
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# a file or folder that the user named, or where the project lies
+# errors of a file or folder that the user named, or of the project's folder
 UNUSABLE = frozenset(
     {errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 )
@@ -29,8 +29,8 @@ def report_errors() -> Iterator[None]:
     SIGTERM and SIGHUP (a closed terminal) count as interrupts, so that cleanup code runs.
 
     Raises:
-        typer.Exit: with status 1 after a PipelineError, on a full disk, or for a file or folder that is of no
-            use; 130 after an interrupt.
+        typer.Exit: with status 1 after a PipelineError, a full disk, or a file or folder that cannot be used;
+            130 after an interrupt.
     """
     try:
         with _signals_as_interrupts():
@@ -48,7 +48,7 @@ def report_errors() -> Iterator[None]:
         else:
             raise
         typer.echo(f"{typer.style('error:', fg='red')} {problem}", err=True)
-        if not error.filename:  # what could not be printed would be tried, and reported, once more at the end
+        if not error.filename:  # stdout failed: without this, Python would flush and report it again at exit
             with suppress(OSError):
                 sys.stdout.close()
         raise typer.Exit(1) from None

@@ -99,7 +99,7 @@ def app() -> None:
 
 
 def completed_words(environ: Mapping[str, str]) -> list[str]:
-    """Return the words that a shell wants completed, without the program; none in an ordinary call."""
+    """Return the words that a shell wants to complete, without the program; none in an ordinary call."""
     if COMPLETION_VARIABLE not in environ:
         return []
     # bash and fish, zsh and PowerShell

@@ -1,4 +1,4 @@
-"""How commands print: results, progress, JSON, log lines."""
+"""Prints results, progress, JSON and log lines of all commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ progress_console = Console(highlight=False)
 
 
 def set_verbosity(*, quiet: bool, verbose: bool) -> None:
-    """Choose what is printed apart from results and errors.
+    """Set whether progress and log lines are printed.
 
     Args:
         quiet: No progress.
@@ -34,10 +34,10 @@ def set_verbosity(*, quiet: bool, verbose: bool) -> None:
 
 
 def progress_bar(unit: str, where: Console | None = None) -> Progress:
-    """Return the progress bar of all commands: what, bar, done of all, unit, time.
+    """Return a progress bar: description, bar, done of all, unit, time.
 
     Args:
-        unit: What is counted.
+        unit: Name of the counted things.
         where: Console of the bar; by default that of progress. Only a terminal shows it.
     """
     target = where or progress_console
@@ -54,17 +54,17 @@ def progress_bar(unit: str, where: Console | None = None) -> Progress:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON that any terminal shows: letters as letters, control characters escaped."""
+    """Print a value as JSON that is safe for any terminal; see `to_json`."""
     typer.echo(to_json(value, encoding=sys.stdout.encoding))
 
 
 def to_json(value: Any, *, encoding: str | None = "utf-8") -> str:
-    """Return a value as JSON; dates and what else JSON cannot represent become text.
+    """Return a value as JSON; dates and other values that JSON does not have become text.
 
     Args:
-        value: What is printed.
-        encoding: Encoding of the terminal. If it lacks a letter, all letters outside ASCII are escaped. Lone
-            surrogates and control characters are always escaped.
+        value: The value.
+        encoding: Encoding of the terminal. If it lacks a character, all characters outside ASCII are escaped.
+            Lone surrogates and control characters are always escaped.
     """
     text = json.dumps(value, indent=2, default=str, ensure_ascii=False)
     text = "".join(

@@ -1,4 +1,4 @@
-"""Programs of Postgres that commands call: psql, pg_dump, pg_restore."""
+"""Finds the Postgres programs that commands call: psql, pg_dump, pg_restore."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def postgres_program(name: str, otherwise: str, *, newest: bool = False) -> str:
 
     Args:
         name: Its name.
-        otherwise: What else the user can do, to complete the error message.
-        newest: Whether that of the embedded stack is preferred: pg_dump refuses a server that is newer.
+        otherwise: An alternative for the user, which completes the error message.
+        newest: Whether the embedded stack's program is preferred, since pg_dump refuses a newer server.
 
     Raises:
         ConfigurationError: there is none.

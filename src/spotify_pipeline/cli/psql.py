@@ -49,24 +49,24 @@ def psql(
 
 
 def pinned(arguments: Sequence[str], *, is_session: bool | None = None) -> list[str]:
-    """Return the arguments with what pins a publication for a script, or offers to for a session.
+    """Add arguments that pin a publication in a script, or define the variable `pin` in a session.
 
     Args:
-        arguments: those of the user.
-        is_session: whether a person types the statements; None: if standard input is a terminal.
+        arguments: arguments of the user.
+        is_session: whether statements are typed by a person; None: whether standard input is a terminal.
     """
     is_scripted = any(_SCRIPTED.match(argument) for argument in arguments)
     is_session = sys.stdin.isatty() if is_session is None else is_session
     if is_session and not is_scripted:
         return ["--variable", f"pin={PIN_FOR_TRANSACTION}", *arguments]
-    # psql would show that the statement was done, unless it is quiet
+    # quiet, or psql would print the result of the statement
     commands = ("\\set was_quiet :QUIET", "\\set QUIET on", PIN_FOR_SESSION, "\\set QUIET :was_quiet")
     pin = [part for command in commands for part in ("--command", command)]
     return [*pin, *arguments] if is_scripted else [*pin, "--file", "-", *arguments]
 
 
 def warehouse_url(info: ConnectionInfo, *, password: bool) -> str:
-    """Return the connection as a URL that psql and other clients of Postgres read."""
+    """Return the URL of a connection for psql and other clients of Postgres."""
     login = quote(info.require("login"), safe="")
     if password and info.password:
         login += ":" + quote(info.password, safe="")

@@ -161,7 +161,7 @@ def _fields(record: Quarantined) -> dict[str, Any]:
 
 
 def raw_text(data: bytes) -> str:
-    """Return the beginning of a response that is no JSON; what cannot be printed is escaped."""
+    """Return the beginning of a response that is not JSON, with escapes for unprintable bytes."""
     shown = data[:_BYTES_SHOWN].decode("utf-8", "backslashreplace")
     more = f"\n… {len(data) - _BYTES_SHOWN} bytes more" if len(data) > _BYTES_SHOWN else ""
     return shown + more

@@ -32,7 +32,7 @@ NEXT_STEP = "Next: trigger the DAG spotify_transform, so that the marts and the 
 
 
 class Engine(StrEnum):
-    """What does the work."""
+    """Engine that replays the dates."""
 
     LOCAL = "local"
     SPARK = "spark"
@@ -43,7 +43,7 @@ _DATE = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 
 @dataclass(frozen=True)
 class Replayed:
-    """One date, and what became of its sources."""
+    """Result of one date: the states of its sources, and an error of the whole date."""
 
     partition: date
     states: list[SourceState]
@@ -52,12 +52,12 @@ class Replayed:
 
     @property
     def counts(self) -> KindCounts:
-        """All record kinds of all sources together."""
+        """Sum over all record kinds and sources."""
         return total(counts for state in self.states for counts in state.counts.values())
 
     @property
     def failures(self) -> dict[str, str]:
-        """Reason by source; under `-` what is wrong with the whole date."""
+        """Reasons by source; `-` is the error of the whole date."""
         return self.verdict.failed | ({"-": self.error} if self.error else {})
 
     @property
@@ -66,7 +66,7 @@ class Replayed:
         return "failed" if self.failures else "partial" if self.verdict.partial else "complete"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `--json` prints of this date."""
+        """Return the values that `--json` prints."""
         return {
             "date": self.partition.isoformat(),
             "sources": len(self.states),

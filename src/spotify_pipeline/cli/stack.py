@@ -121,7 +121,7 @@ def refuse_second(chosen: StackPaths, other: StackPaths) -> None:
 
 
 def addresses(state: StackState) -> str:
-    """Return where each part of the stack is reached, one line each."""
+    """Return the addresses of the parts of the stack, one per line."""
     served = state.sandbox.catalog or "seeded catalogue"
     spotify = (
         "your own app"
@@ -151,7 +151,7 @@ class ServiceHealth:
         service: Name.
         state: State of its process, as supervisor names it.
         pid: Process id; 0 without a process.
-        problem: Why it is not healthy; "" if it is.
+        problem: Reason why it is not healthy; "" if it is.
     """
 
     service: str

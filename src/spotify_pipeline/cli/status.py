@@ -56,7 +56,7 @@ def status(as_json: Json = False) -> None:
 
 
 def _stack(*, show: bool) -> dict[str, Any] | None:
-    """Return services, addresses and report of the running stack, and print them; None without one."""
+    """Return services, addresses and report of the running stack, and print them; None without a stack."""
     try:
         # a deployment has this command without the packages of the embedded stack
         from spotify_pipeline.cli import stack  # noqa: PLC0415
@@ -95,7 +95,7 @@ def _warehouse_reader() -> ConnectionInfo | None:
 
 
 def _read(reader: ConnectionInfo) -> tuple[list[Progress], list[str]]:
-    """Return the newest partitions, and what failed in the newest transform."""
+    """Return the newest partitions, and the nodes that failed in the newest transform."""
     with naming_the_server(reader), connect(reader, autocommit=True) as connection:
         return newest_partitions(connection), failed_nodes(connection)
 
@@ -167,7 +167,7 @@ def failed_lines(failed: list[str]) -> list[str]:
 
 
 def newest_report(folder: Path) -> Path | None:
-    """Return the newest report in a folder; its name holds its date."""
+    """Return the newest report in a folder, by the date in its name."""
     return max(folder.glob("report-*.html"), default=None)
 
 

@@ -1,4 +1,4 @@
-"""`spotify-pipeline validate`: hold files against the contract, without a stack and without a call."""
+"""`spotify-pipeline validate`: checks files against the contract, without a stack or a call."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def validate(
 
 
 def survey_file(path: Path) -> Survey:
-    """Judge what a file holds.
+    """Check the content of a file against the contract.
 
     Raises:
-        UnreadableFile: it is absent, no file, may not be read, or holds no JSON.
+        UnreadableFile: it is absent, not a file, not readable, or not JSON.
     """
     survey = Survey()
     try:
@@ -130,7 +130,7 @@ def _plain_counts(by_kind: dict[str, KindCounts]) -> dict[str, dict[str, int]]:
 
 
 def _dump(value: Any) -> str:
-    # in ASCII: names and paths may hold what no other encoding can
+    # ASCII, since names and paths can contain lone surrogates
     return json.dumps(value)
 
 
@@ -155,7 +155,7 @@ def _show(path: Path, survey: Survey) -> None:
 
 
 def _plain(text: str) -> str:
-    """Replace what would move a terminal's cursor."""
+    """Replace characters that move a terminal's cursor."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
