@@ -1,1 +1,1 @@
-"""Connects the stages to Airflow and Cosmos: the only package that imports either."""
+"""Connects the stages to Airflow and Cosmos; no other package imports them."""

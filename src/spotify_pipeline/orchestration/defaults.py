@@ -1,4 +1,4 @@
-"""Defaults that all DAGs share. Imported at parse, so it imports nothing heavy."""
+"""Defaults of all DAGs. It is imported at parse, so it does not import slow modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spotify_pipeline.errors import ConnectionMissing, TerminalError
 from spotify_pipeline.orchestration.alerts.callbacks import on_task_failure
 from spotify_pipeline.settings import Settings, Stage
 
-# no partition is older than Spotify itself
+# the day on which Spotify started
 START_DATE = datetime(2008, 10, 7, tzinfo=UTC)
 OWNER = "data-platform"
 

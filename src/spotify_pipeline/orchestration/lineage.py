@@ -1,8 +1,8 @@
-"""OpenLineage datasets that our tasks read and write: raw, validated, staging; one per source and zone.
+"""Reports the OpenLineage datasets of tasks: raw and validated zone by source, and tables of staging.
 
-Off unless Airflow's OpenLineage provider has a transport; then a finished task names its datasets as inlets
-and outlets, which the provider reads for its event. dbt's tasks report through Cosmos, under the same names.
-Nothing in here fails a task: lineage is a by-product.
+It is off unless Airflow's OpenLineage provider has a transport. A finished task then adds its datasets to its
+inlets and outlets, which the provider reads for its event. dbt's tasks report through Cosmos, with the same
+names. Errors of lineage never fail a task.
 
 OpenLineage names a dataset by namespace and name (https://openlineage.io/docs/spec/naming): Postgres
 `postgres://host:port` and `database.schema.table`, S3 `s3://bucket` and the key. Airflow's asset of a table
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 PARTITION = "ingest_date"
 POSTGRES_PORT = 5432
-# a record that only mentions another one fills the table of that as well
+# kinds of records that a record mentions, so that it writes their tables as well
 _MENTIONS: Mapping[str, tuple[str, ...]] = {"track": ("album", "artist"), "album": ("artist",)}
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "playlist_item": ("staging.playlist_membership", "staging.list_reads"),
@@ -62,7 +62,7 @@ Report = Callable[[Iterable[DatasetName], Iterable[DatasetName], date], None]
 
 
 def fetched(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
-    """Report that each source's part of the raw zone was written."""
+    """Report that the raw objects of each source were written."""
     with _reporting() as report:
         if report is not None:
             lake = lookup(SPOTIFY_LAKE)
@@ -70,7 +70,7 @@ def fetched(lookup: ConnectionLookup, partition: date, states: Iterable[SourceSt
 
 
 def validated(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
-    """Report that raw was read and validated rows were written."""
+    """Report that raw objects were read and validated ones written."""
     with _reporting() as report:
         if report is not None:
             lake = lookup(SPOTIFY_LAKE)
@@ -80,7 +80,7 @@ def validated(lookup: ConnectionLookup, partition: date, states: Iterable[Source
 
 
 def loaded(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
-    """Report that validated rows were read and the tables of the accepted records were written."""
+    """Report that validated objects were read, and the tables of the accepted records written."""
     with _reporting() as report:
         if report is not None:
             lake = lookup(SPOTIFY_LAKE)
@@ -90,7 +90,7 @@ def loaded(lookup: ConnectionLookup, partition: date, states: Iterable[SourceSta
 
 
 def replayed(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
-    """Report that raw was read again and the tables of the accepted records were written."""
+    """Report that raw objects were read again, and the tables of the accepted records written."""
     with _reporting() as report:
         if report is not None:
             good = list(_good(states))
@@ -99,7 +99,7 @@ def replayed(lookup: ConnectionLookup, partition: date, states: Iterable[SourceS
 
 
 def wrote_tables(lookup: ConnectionLookup, partition: date, *tables: str) -> None:
-    """Report that tables, `schema.table`, were written from data that is in no dataset."""
+    """Report that tables (`schema.table`) were written, from data that is in no dataset."""
     with _reporting() as report:
         if report is not None:
             report((), _tables(lookup(WAREHOUSE_DBT), tables), partition)
@@ -107,7 +107,7 @@ def wrote_tables(lookup: ConnectionLookup, partition: date, *tables: str) -> Non
 
 @contextmanager
 def _reporting() -> Iterator[Report | None]:
-    """Yield the function that reports datasets, None where lineage is off; errors become warnings."""
+    """Yield the function that reports datasets, None if lineage is off; errors become warnings."""
     try:
         yield None if conf.is_disabled() else _report
     except Exception as error:
@@ -115,7 +115,7 @@ def _reporting() -> Iterator[Report | None]:
 
 
 def _report(inputs: Iterable[DatasetName], outputs: Iterable[DatasetName], partition: date) -> None:
-    """Add to the running task's inlets and outlets, which may hold OpenLineage's datasets and assets."""
+    """Add datasets to the inlets and outlets of the running task, which can also contain assets."""
     task: Any = get_current_context()["ti"].task
     task.inlets = [*task.inlets, *(_input(name, partition) for name in inputs)]
     task.outlets = [*task.outlets, *(_output(name, partition) for name in outputs)]
@@ -151,7 +151,7 @@ def _tables(warehouse: ConnectionInfo, tables: Iterable[str]) -> list[DatasetNam
 
 
 def _zone(lake: ConnectionInfo, zone: str, source: str) -> DatasetName:
-    # each hour of the listening history is a source: they are one dataset
+    # the listening history has a source for each hour, which together are one dataset
     return zone_dataset(lake, zone, LISTENING if is_listening(source) else source)
 
 
@@ -166,8 +166,8 @@ def _good(states: Iterable[SourceState]) -> Iterator[SourceState]:
 def table_dataset(warehouse: ConnectionInfo, schema: str, name: str) -> DatasetName:
     """Return the name of a table or view of the warehouse.
 
-    Pass the connection that dbt has (`warehouse_dbt`), whichever login writes the table: another login may
-    reach the same server by another host name, and then the names would differ.
+    Pass dbt's connection (`warehouse_dbt`), even if another login writes the table: another connection can
+    have another host name of the same server, and then the names would differ.
 
     Raises:
         ConfigurationError: the connection has no host or no database.
@@ -176,19 +176,23 @@ def table_dataset(warehouse: ConnectionInfo, schema: str, name: str) -> DatasetN
 
 
 def table_uri(warehouse: ConnectionInfo, schema: str, name: str) -> str:
-    """Return the URI of the Airflow asset of a table or view; raises what `table_dataset` raises."""
+    """Return the URI of the Airflow asset of a table or view.
+
+    Raises:
+        ConfigurationError: see `table_dataset`.
+    """
     host = warehouse.require("host")
-    # an address of IPv6 stands in brackets, as in every URI; Airflow takes ASCII only
+    # a URI has brackets around an IPv6 address; Airflow accepts only ASCII
     server = f"[{host}]" if ":" in host else quote(host, safe="")
     path = "/".join(quote(part, safe="") for part in (warehouse.require("schema"), schema, name))
     return f"postgres://{server}:{warehouse.port or POSTGRES_PORT}/{path}"
 
 
 def zone_dataset(lake: ConnectionInfo, zone: str, source: str) -> DatasetName:
-    """Return the name of one source in a zone of the lake, for example `raw/source=jazz`, on all dates.
+    """Return the name of one source in a zone of the lake over all dates, for example `raw/source=jazz`.
 
     It is the key without date and user: a dataset is one node of the lineage, not one per day, and a lineage
-    store keeps names long after the user's objects are erased.
+    store keeps names after the user's objects are erased.
 
     Raises:
         ConfigurationError: the connection names no bucket.
@@ -201,7 +205,7 @@ def _server(warehouse: ConnectionInfo) -> str:
 
 
 def tables_of(kinds: Iterable[str]) -> list[str]:
-    """Tables, `schema.table`, in order; of no kind at all only the one in which loads are counted."""
+    """Return the sorted tables (`schema.table`) that a load of these record kinds writes."""
     found = set(_ALWAYS)
     for kind in kinds:
         if kind in SPECS:

@@ -1,4 +1,4 @@
-"""The pipeline's own metrics, sent through those of Airflow, which are off by default.
+"""Sends metrics of the pipeline through Airflow's metrics, which are off by default.
 
 | metric | attributes |
 |---|---|
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def count_sources(states: Iterable[SourceState], verdict: Verdict) -> None:
-    """Count records and sources of a partition, once its sources are reconciled."""
+    """Count the records and sources of a reconciled partition."""
     records: Counter[str] = Counter()
     for state in states:
         for counts in state.counts.values():
@@ -44,7 +44,7 @@ def count_sources(states: Iterable[SourceState], verdict: Verdict) -> None:
 
 
 def count_node(resource_type: str, status: str, seconds: float) -> None:
-    """Count one node that dbt ran, and how long it took."""
+    """Count one node that dbt ran, and record its duration."""
     _count("spotify.dbt_nodes", 1, {"resource_type": resource_type, "status": status})
     try:
         stats.timing(

@@ -1,4 +1,4 @@
-"""What tasks need of Airflow: connections, the partition, the login's state, and what an error means."""
+"""Gives tasks the runtime of their stage from Airflow: connections, partition, tokens, and errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow.sdk import Connection, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
-from spotify_pipeline.connections import ConnectionInfo, how_to_make, variable_of
+from spotify_pipeline.connections import ConnectionInfo, creation_hint, variable_of
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.runtime import Attempt, Runtime
@@ -28,7 +28,7 @@ class VariableState:
         self.key = variable_of(connection)
 
     def read(self) -> str | None:
-        """Return the text last written, None before the first."""
+        """Return the stored text, or None if nothing was stored."""
         value = Variable.get(self.key, default=None)
         return None if value is None else str(value)
 
@@ -46,7 +46,7 @@ class VariableState:
 
 
 def from_airflow(conn_id: str) -> ConnectionInfo:
-    """Read a connection through Airflow, which also hides its secrets in logs.
+    """Read a connection through Airflow, which also masks its secrets in logs.
 
     Raises:
         ConnectionMissing: Airflow knows no such connection.
@@ -56,7 +56,7 @@ def from_airflow(conn_id: str) -> ConnectionInfo:
     except AirflowNotFoundException:
         raise ConnectionMissing(
             f"connection '{conn_id}' is not defined: add it under Admin → Connections, in "
-            f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}{how_to_make(conn_id)}"
+            f"airflow_settings.yaml or as variable AIRFLOW_CONN_{conn_id.upper()}{creation_hint(conn_id)}"
         ) from None
     return ConnectionInfo(
         conn_id=conn_id,
@@ -87,7 +87,7 @@ def partition_of(context: Any) -> date:
 
 
 def partition_or_today(context: Any) -> date:
-    """Return the partition of the running DAG run; without a key, the date in UTC on which it was triggered.
+    """Return the partition of the running DAG run; without a key, the UTC date on which it was triggered.
 
     Raises:
         ConfigurationError: the key is not a date.
@@ -104,8 +104,8 @@ def partition_or_today(context: Any) -> date:
 def running() -> Iterator[Runtime]:
     """Yield the runtime of one stage and convert its errors to Airflow's.
 
-    PastPartition skips the task. A TerminalError passes unchanged: the retry policy fails the task without
-    further tries, since the same call would fail again. Everything else is retried as the task is set.
+    PastPartition skips the task. A TerminalError is raised unchanged, and the retry policy fails the task at
+    once, since the same call would fail again. Other errors are retried by the task's settings.
     """
     context = get_current_context()
     try:

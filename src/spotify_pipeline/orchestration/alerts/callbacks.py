@@ -1,6 +1,6 @@
-"""Callbacks and deadlines that the DAG files hand to Airflow.
+"""Callbacks and deadlines of the DAGs.
 
-Imported at parse by every DAG file, so what only an alert needs is imported when an alert is sent.
+Every DAG file imports this module at parse, so modules that only an alert needs are imported later.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spotify_pipeline.alerts.causes import Origin
 
 log = logging.getLogger(__name__)
-# Airflow's reason for a run that ended because a task of it failed: that task has its own alert
+# Airflow's reason for a run that ended because one of its tasks failed, which sends its own alert
 _TASK_FAILED = "task_failure"
 _NOTIFIED = "alert_sent"
 # states of a run
@@ -31,7 +31,7 @@ _POLL = timedelta(seconds=30)
 
 
 def watched(dag_id: str) -> dict[str, Any]:
-    """Return the arguments of a DAG that sends an alert for a failed run and for a missed deadline."""
+    """Return the arguments of a DAG that make it send alerts for failed runs and missed deadlines."""
     return {"on_failure_callback": on_run_failure, "deadline": deadline(dag_id)}
 
 
@@ -46,7 +46,7 @@ def on_task_failure(context: Mapping[str, Any]) -> None:
 
 
 def on_run_failure(context: Mapping[str, Any]) -> None:
-    """Send an alert for a run that failed although no task of it failed."""
+    """Send an alert for a run that failed without a failed task."""
     try:
         from spotify_pipeline.alerts import causes  # noqa: PLC0415
 
@@ -68,12 +68,12 @@ def notify(alert: Alert) -> None:
 
 
 def mark_notified(error: BaseException) -> None:
-    """Record that an alert was sent for an error, so that the task's failure sends no second one."""
+    """Mark an error as alerted, so that the failure of its task does not send a second alert."""
     error.__dict__[_NOTIFIED] = True
 
 
 def origin_of(context: Mapping[str, Any]) -> Origin:
-    """Return the run and task of a context. A run without a partition gets the date it runs after."""
+    """Return the run and task of a context; without a partition, its date is the run's `run_after`."""
     from spotify_pipeline.alerts.causes import Origin  # noqa: PLC0415
 
     instance, run = context.get("ti"), context.get("dag_run")
@@ -101,7 +101,7 @@ def _of_failed_task(context: Mapping[str, Any]) -> Alert | None:
     if make_alert is not None:
         made: Alert = make_alert(origin)
         return made
-    # Airflow's own class wraps ours, and ours wraps what a library raised: ours has the text for operators
+    # Airflow's error wraps ours, and ours wraps the library's; ours has the text for operators
     ours = next((link for link in chain if isinstance(link, PipelineError)), None)
     root = ours or (chain[-1] if chain else None)
     if root is not None and type(root).__name__ == "CosmosDbtRunError":
@@ -110,7 +110,7 @@ def _of_failed_task(context: Mapping[str, Any]) -> Alert | None:
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """Return an error and the errors it was raised from, the first cause last."""
+    """Return an error and its chain of causes, the first cause last."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -127,11 +127,11 @@ def _task_name(instance: Any) -> str | None:
 
 
 def deadline(dag_id: str) -> DeadlineAlert | None:
-    """Return the deadline of DAG `spotify_<name>` from the setting `deadline_<name>`; None for 0 or none.
+    """Return the deadline of DAG `spotify_<name>` from the setting `deadline_<name>`; None if it has none.
 
-    Airflow calls `missed` when so much time has passed since the run was queued, and `missed` counts from the
-    run's start: Airflow has no deadline that does, and runs of partitioned DAGs have no logical date. Read at
-    parse, so a wrong value is not refused here (see `Settings.at_parse`).
+    Airflow calls `missed` that many seconds after the run was queued. `missed` then counts from the start of
+    the run: Airflow has no such deadline, and runs of partitioned DAGs have no logical date. The setting is
+    read at parse, so a wrong value is not refused here (see `Settings.at_parse`).
     """
     name = f"deadline_{dag_id.removeprefix('spotify_')}"
     if name not in Settings.model_fields:
@@ -153,8 +153,8 @@ def deadline(dag_id: str) -> DeadlineAlert | None:
 async def missed(seconds: float, context: Mapping[str, Any]) -> None:
     """Send an alert for the run in `context` if it takes longer than `seconds`; called in the triggerer.
 
-    A replay of many dates queues all runs at once, and all but the first wait for others. So the time counts
-    from the start of a run: this waits until the run has ended, or that time has passed.
+    A replay of many dates queues all runs at once, and all but the first wait for others. Therefore the time
+    counts from the start of a run: this waits until the run has ended, or that time has passed.
     """
     try:
         late = await _lateness(context["dag_run"], timedelta(seconds=seconds))
@@ -167,7 +167,7 @@ async def missed(seconds: float, context: Mapping[str, Any]) -> None:
 
 
 async def _lateness(run: Mapping[str, Any], limit: timedelta) -> tuple[datetime, str] | None:
-    """Return when a run should have ended and its state then; None for a run that ended in time."""
+    """Return the due time of a late run and its state; None for a run that ended in time."""
     state, start, end = str(run.get("state")), _moment(run.get("start_date")), _moment(run.get("end_date"))
     if state == _SUCCESS and start and end:
         return (start + limit, state) if end > start + limit else None

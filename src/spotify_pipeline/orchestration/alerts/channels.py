@@ -1,4 +1,4 @@
-"""Sends alerts through the channels of the settings: a file, mail, Slack. Imported when there is an alert."""
+"""Sends alerts through the channels of the settings: a file, mail, Slack. Imported only for an alert."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from spotify_pipeline.orchestration.runtime import from_airflow
 from spotify_pipeline.settings import Settings
 
 _SECONDS = 10
-# an error's text may look like a template, and a rendered template is code: `notify` is called directly,
-# which renders nothing
+# an error's text can look like a template, and a template is code: `notify` is called directly, since it
+# renders nothing
 
 
 class MailChannel:
@@ -60,7 +60,7 @@ class SlackChannel:
 
 
 def send(alert: Alert) -> None:
-    """Count an alert and send it once, without any value that Airflow knows to be a secret.
+    """Count an alert and send it once, with the secrets masked that Airflow knows.
 
     Raises:
         ConfigurationError: a setting has a value that cannot be used.

@@ -1,4 +1,4 @@
-"""Alerts about sources, sent by the tasks of spotify_ingest and spotify_listening."""
+"""Sends alerts about sources, for the tasks of spotify_ingest and spotify_listening."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def with_alerts(
     work: Callable[[SourceState], SourceState], *, tries_left: bool
 ) -> Callable[[SourceState], SourceState]:
-    """Wrap the work on one source: send an alert where the source fails and is not tried again."""
+    """Wrap the work on one source so that it sends an alert if the source fails and is not retried."""
 
     def work_and_notify(state: SourceState) -> SourceState:
         try:
@@ -49,9 +49,9 @@ def with_alerts(
 def notify_reconciled(
     runtime: Runtime, partition: date, verdict: Verdict, states: Iterable[SourceState]
 ) -> None:
-    """Send alerts about partial sources, counts that do not add up, quarantine, and a login that ends soon.
+    """Send alerts about partial sources, wrong counts, quarantine, and logins that end soon.
 
-    A source that failed before it was reconciled has its alert from the task that failed.
+    The alert about a source that failed before was sent by the failed task.
     """
     origin = origin_of(get_current_context())
     states = list(states)
@@ -75,7 +75,7 @@ def notify_logins(runtime: Runtime, today: date, names: Iterable[str | None]) ->
     Args:
         runtime: the connections.
         today: the API's date.
-        names: whose logins; None for the one of connection `spotify_user`.
+        names: names of the users; None for the one of connection `spotify_user`.
     """
     for name in names:
         try:
@@ -89,7 +89,7 @@ def notify_logins(runtime: Runtime, today: date, names: Iterable[str | None]) ->
 
 
 def notify_gaps(runtime: Runtime, today: date) -> None:
-    """Send an alert once a day where plays may be lost, for the days since yesterday."""
+    """Send an alert about each gap in plays that was noticed since yesterday, once a day."""
     origin = origin_of(get_current_context())
     try:
         with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:

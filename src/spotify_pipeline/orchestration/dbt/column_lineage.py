@@ -1,7 +1,7 @@
-"""Column lineage of dbt models: which columns of its parents a column is computed from.
+"""Adds column lineage to dbt models: the columns of its parents from which a column is computed.
 
-Cosmos passes on what OpenLineage's parser finds in the compiled SQL, which is nothing for a model that begins
-with `select * from …`. Here sqlglot reads the same SQL with the columns of the parents known.
+Cosmos reports the lineage that OpenLineage's parser finds in the compiled SQL, and it finds none for a model
+that begins with `select * from …`. Here sqlglot parses the same SQL, and knows the columns of the parents.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Column:
 def add_columns(outputs: list[Dataset], sql: str | None, project: Path) -> None:
     """Add the facet `columnLineage` to the one output of a model that `sql` built.
 
-    Errors become warnings in the log: lineage is a by-product.
+    Errors become warnings in the log, since lineage must not fail a task.
     """
     if sql is None or len(outputs) != 1:
         return
@@ -60,7 +60,7 @@ def add_columns(outputs: list[Dataset], sql: str | None, project: Path) -> None:
 
 
 def known_columns(manifest: DbtManifest, database: str) -> dict[Relation, list[str]]:
-    """Return the columns of all that a model may read in a database: our tables and the project's models."""
+    """Return the columns of all tables that a model can read, of the pipeline and of the dbt project."""
     known = {
         Relation(database, table.schema or "public", table.name): [column.name for column in table.columns]
         for table in metadata.tables.values()
@@ -95,7 +95,7 @@ def _facet(
 
 
 def column_origins(sql: str, known: Mapping[Relation, Iterable[str]]) -> dict[str, list[Column]]:
-    """Return, for each column that `sql` selects, the columns that its value is computed from, in order.
+    """Return, for each column that `sql` selects, the sorted columns from which it is computed.
 
     A column computed from no column, such as `count(*)` or a date of a generated series, has an empty list.
 
@@ -136,7 +136,7 @@ def column_origins(sql: str, known: Mapping[Relation, Iterable[str]]) -> dict[st
 
 
 def _schema(known: Mapping[Relation, Iterable[str]]) -> dict[str, Any]:
-    """Nest relations as sqlglot reads them; the type of a column makes no difference here."""
+    """Return relations nested as sqlglot expects them; it ignores the types of columns here."""
     nested: dict[str, Any] = {}
     for relation, columns in known.items():
         schemas = nested.setdefault(relation.database, {}).setdefault(relation.schema, {})
@@ -145,5 +145,5 @@ def _schema(known: Mapping[Relation, Iterable[str]]) -> dict[str, Any]:
 
 
 def _last(name: str) -> str:
-    """`"tracks"."track_id"` -> `track_id`."""
+    """Return the last part of a name, as `track_id` of `"tracks"."track_id"`."""
     return name.rpartition(".")[2].strip('"')

@@ -1,7 +1,7 @@
-"""dbt's documentation as the last task of spotify_transform.
+"""Writes dbt's documentation, as the last task of spotify_transform.
 
-It follows `publish` and blocks nothing: when it fails, its task is skipped without further tries, which would
-keep the next run of the DAG waiting. The state of the run does not change, and the next run writes it.
+It follows `publish` and blocks nothing. If it fails, its task is skipped without retries, during which the
+next run of the DAG would wait. The state of the run does not change, and the next run writes it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEFT_OUT = ["--exclude", "resource_type:test", "resource_type:unit_test"]
 
 
 class WriteDocs(DbtNode, DbtDocsLocalOperator):
-    """Runs `dbt docs generate` as spotify_dbt and puts its files into the lake."""
+    """Runs `dbt docs generate` as spotify_dbt, and writes its files to the lake."""
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
         """Write the documentation.

@@ -1,8 +1,7 @@
-"""Cosmos' local operators, with a row per result and retries only where they can help.
+"""Cosmos' local operators, which also write a row per result, and retry only if that can help.
 
-A test that found bad rows would find them again, so its task fails at once. A query that could not run (the
-server is down, the SQL is wrong) may succeed later, so its task is tried again. dbt's statuses `fail` and
-`error` distinguish the two.
+A test that found bad rows (dbt's status `fail`) would find them again, so its task fails at once. A query
+that could not run (`error`: the server is down, the SQL is wrong) can succeed later, so it is retried.
 """
 
 from __future__ import annotations
@@ -60,15 +59,15 @@ class DbtNode:
     dbt_node: str | None = None
     """Unique id of the one node that the task is for."""
     twins: tuple[str, ...] = ()
-    """Unique ids of nodes with the same selector: data tests whose names are alike once cleaned."""
+    """Unique ids of nodes with the same selector: data tests whose names are equal after cleaning."""
 
     # statuses that mean bad data, not a query that could not run
     bad_data = frozenset({"fail"})
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
         """Run dbt; an error that only a person can repair fails the task without further tries."""
-        # a task is a fork of a large process, and Cosmos collects garbage after each run of dbt: objects that
-        # came with the fork need no scan
+        # a task is a fork of a large process, and Cosmos collects garbage after each run of dbt: objects of
+        # the parent process need no scan
         gc.freeze()
         if openlineage.is_disabled():
             # dbt's artifacts are read by the lineage parser alone; writing them takes longer than most nodes
@@ -82,7 +81,7 @@ class DbtNode:
     def run_dbt_runner(
         self, command: list[str], env: dict[str, str], cwd: str, *, context: Context, **kwargs: Any
     ) -> dbtRunnerResult:
-        """Run dbt and write the results of its nodes to `ops.dbt_result`, failures included."""
+        """Run dbt and write the results of its nodes, including failures, to `ops.dbt_result`."""
         warehouse = from_airflow(WAREHOUSE_DBT)
         manifest = manifest_for(Path(self.project_dir), warehouse.require("schema"))
         if self.twins and manifest is None:
@@ -111,10 +110,10 @@ class DbtNode:
         return result
 
     def _refuse_other_nodes(self, ran: list[str]) -> None:
-        """Fail a task for which dbt ran something else than its node, or nothing at all.
+        """Check that dbt ran exactly the node of the task.
 
         Raises:
-            WrongNode: nothing or something else ran.
+            WrongNode: it ran no node, or another one.
         """
         if ran != [self.dbt_node]:
             raise WrongNode(
@@ -123,11 +122,11 @@ class DbtNode:
             )
 
     def handle_exception_dbt_runner(self, result: dbtRunnerResult) -> None:
-        """Raise the error that a result stands for.
+        """Raise the error of a failed result.
 
         Raises:
             BadData: every failed node found bad data.
-            CosmosDbtRunError: something else failed; the task is tried again.
+            CosmosDbtRunError: another failure; the task is retried.
         """
         failed = [node for node in _outcomes(result) if str(node.status) in FAILED]
         if not result.success and failed and all(str(node.status) in self.bad_data for node in failed):
@@ -136,7 +135,7 @@ class DbtNode:
         super().handle_exception_dbt_runner(result)  # type: ignore[misc]
 
     def calculate_openlineage_events_completes(self, *args: Any, **kwargs: Any) -> bool:
-        """Parse lineage only where it is on: the parser costs more than most nodes."""
+        """Skip the lineage parser if lineage is off, since it takes longer than most nodes."""
         if openlineage.is_disabled():
             return False
         return bool(super().calculate_openlineage_events_completes(*args, **kwargs))  # type: ignore[misc]
@@ -149,14 +148,14 @@ class DbtNode:
         for dataset in (*lineage.inputs, *lineage.outputs):
             dataset.name = dataset.name.replace(f".{MARTS_BUILD}.", f".{MARTS}.")
         statement = getattr(lineage.job_facets.get("sql"), "query", None)
-        # tables are known by the name under which they are published
+        # lineage uses the names of the published tables
         published = statement and statement.replace(f'"{MARTS_BUILD}"', f'"{MARTS}"')
         add_columns(lineage.outputs, published, Path(self.project_dir))
         return lineage
 
 
 def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: str) -> dbtRunnerResult:
-    """Run dbt as Cosmos does, with a project that is parsed already."""
+    """Run dbt as Cosmos does, with a parsed project."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - heavy, and not needed to parse a DAG file
 
     with change_working_directory(cwd), environ(env):
@@ -164,7 +163,7 @@ def _invoke(manifest: Manifest, command: list[str], env: dict[str, str], cwd: st
 
 
 def _parse(command: list[str], env: dict[str, str], cwd: str) -> Manifest:
-    """Parse the project that a command of Cosmos is for."""
+    """Parse the project of a command of Cosmos."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - heavy
 
     wanted = {"--project-dir", "--profiles-dir", "--profile", "--target"}
@@ -176,7 +175,7 @@ def _parse(command: list[str], env: dict[str, str], cwd: str) -> Manifest:
 
 @contextmanager
 def _without(nodes: tuple[str, ...], manifest: Manifest) -> Iterator[None]:
-    """Take nodes out of a manifest for the time of the block."""
+    """Remove nodes from a manifest during the block."""
     taken = {unique_id: manifest.nodes.pop(unique_id) for unique_id in nodes}
     try:
         yield
@@ -185,7 +184,7 @@ def _without(nodes: tuple[str, ...], manifest: Manifest) -> Iterator[None]:
 
 
 def _outcomes(result: dbtRunnerResult) -> list[Any]:
-    """Return the results per node; none when dbt ended before its first node."""
+    """Return the results of nodes; none if dbt ended before its first node."""
     return list(getattr(result.result, "results", None) or [])
 
 

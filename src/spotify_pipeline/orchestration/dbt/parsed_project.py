@@ -1,10 +1,9 @@
-"""Keeps the parsed dbt project of a process, so that a task need not parse it.
+"""Keeps the parsed dbt project in a process, so that its tasks do not parse it again.
 
-dbt takes longer to parse its project than to run most nodes. So the project is parsed when the image, or the
-manifest of a checkout, is made (`spotify_stack.dbt_manifest`), and read from that file. The scheduler reads
-it before it forks its workers (`warm_workers`); a worker that is no fork, as Celery and Kubernetes have them,
-reads it in each dbt task. Where a file of the project has changed since, dbt parses it, which is slower and
-always right.
+dbt takes longer to parse its project than to run most nodes. Therefore the project is parsed when the image,
+or the manifest of a checkout, is made (`spotify_stack.dbt_manifest`), and read from that file. The scheduler
+reads it before it forks its workers (`warm_workers`); workers that are not forks, such as those of Celery and
+Kubernetes, read it in each dbt task. If a file of the project has changed since, dbt parses the project.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def keep(project: Path, manifest: Manifest, fingerprint_before: str) -> bool:
 
 
 def keep_written(project: Path) -> bool:
-    """Keep the manifest that `dbt parse` wrote, if it was made of the project as it is now."""
+    """Keep the manifest that `dbt parse` wrote, if the project has not changed since."""
     before = fingerprint(project)
     try:
         if (project / DBT_DIGEST).read_text() != folder_digest(project, without=DBT_OUTPUT_FOLDERS):
@@ -67,12 +66,12 @@ def manifest_for(project: Path, database: str) -> Manifest | None:
 
 
 def is_kept(project: Path) -> bool:
-    """Return whether this process keeps the project as its files are now."""
+    """Return whether this process keeps the project and no file changed since."""
     return kept_manifest(project) is not None
 
 
 def kept_manifest(project: Path) -> Manifest | None:
-    """Return the project that this process keeps, for whatever database, or None if a file changed since."""
+    """Return the manifest that this process keeps, of any database; None if a file changed since."""
     kept = _kept.get(project)
     return kept.manifest if kept is not None and kept.fingerprint == fingerprint(project) else None
 
@@ -88,7 +87,7 @@ def fingerprint(project: Path) -> str:
 
 
 def _name_database(manifest: Manifest, database: str) -> None:
-    """Put the database of the connection in place of the one that the project was parsed with."""
+    """Replace the database with which the project was parsed by that of the connection."""
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         if node.database == database:
             continue

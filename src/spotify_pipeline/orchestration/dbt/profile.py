@@ -1,4 +1,4 @@
-"""The dbt profile that Cosmos makes of the connection `warehouse_dbt`."""
+"""Maps the connection `warehouse_dbt` to a dbt profile."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from spotify_pipeline.warehouse.connection import TLS_OPTIONS
 
 
 class WarehouseProfileMapping(PostgresUserPasswordProfileMapping):
-    """Cosmos' own mapping of a Postgres connection, with all TLS options of its extra.
+    """Extends Cosmos' mapping of a Postgres connection by all TLS options of its extra.
 
-    Cosmos 1.15 hands over `sslmode` only; libpq then looks for the authority and for the client's certificate
-    in the home of whoever runs the task.
+    Cosmos 1.15 maps only `sslmode`; libpq then looks for the authority and the client's certificate in the
+    home folder of the task's user.
     """
 
     airflow_param_mapping = PostgresUserPasswordProfileMapping.airflow_param_mapping | {

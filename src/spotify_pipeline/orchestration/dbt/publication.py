@@ -1,10 +1,10 @@
-"""What follows the tests in spotify_transform: the publication, or another run after a failure.
+"""Tasks after the tests in spotify_transform: the publication, or another run after a failure.
 
-dbt builds and tests in schema `marts_build`. The publication makes it the one that people read and updates
-the assets of all models, which Cosmos would do in the task that builds a model, before its first test. The
-URIs are those that Cosmos gives; they hold the server's address, so they are made when the task runs: no
-connection is read while a DAG file is parsed. Afterwards `catch_up` builds the retired tables once more, so
-that the next run, or a single cleared task, starts from what was published.
+dbt builds and tests in schema `marts_build`. The publication swaps it with `marts` and updates the assets of
+all models; Cosmos would update an asset before the tests of its model. The URIs of assets are those of
+Cosmos. They contain the server's address, so they are made when the task runs: no connection is read while
+a DAG file is parsed. Afterwards `catch_up` builds the retired tables again, so that the next run, or a
+single cleared task, starts from the published state.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ log = logging.getLogger(__name__)
 WATERMARK = "watermark"
 """Task whose XCom is the watermark of the run."""
 _UNIT_TESTS = "resource_type:unit_test"
-# a run of any other type was asked for by somebody
+# a run of any other type was triggered by a person
 _BY_ASSET = "asset_triggered"
 
 
 def take_watermark(project: Path) -> dict[str, Any]:
-    """Return the watermark of the run, with what dbt is to do; for the task `watermark`.
+    """Return the watermark of the run, which also says whether dbt has to build; for the task `watermark`.
 
-    A run that an asset started does not build again what is published already. One that a person started
-    always builds.
+    A run that an asset started does not build if the published tables have the same inputs. A run that a
+    person started always builds.
 
     Raises:
         ConfigurationError: the run's params do not fit the project.
@@ -78,11 +78,11 @@ def _refuse_params(params: Mapping[str, Any], manifest: DbtManifest) -> None:
 
 
 def publish_marts(project: Path, covered: Mapping[str, Any]) -> None:
-    """Publish what dbt has built and tested, and update the models' assets; for the task `publish`.
+    """Publish the tables that dbt built and tested, and update the models' assets; for the task `publish`.
 
     Args:
         project: folder of the dbt project.
-        covered: the run's watermark; where it is published already, the tables stay as they are.
+        covered: the run's watermark; if its inputs are published already, the tables stay unchanged.
 
     Raises:
         BuildIncomplete, MartsPinned, WarehouseUnavailable: see `stages.publish`.
@@ -110,8 +110,8 @@ def build_of(manifest: DbtManifest) -> Build:
 class CatchUp(DbtNode, DbtBuildLocalOperator):
     """Builds the marts in the retired schema, all in one dbt process.
 
-    What was published has passed its tests, and the same data gives the same tables. Where something was
-    loaded meanwhile the tables hold more, and are tested, too.
+    Equal data gives equal tables, and those passed their tests before the publication. If new data was loaded
+    meanwhile, the tables are tested again.
     """
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
@@ -130,7 +130,7 @@ class CatchUp(DbtNode, DbtBuildLocalOperator):
         return super().execute(context, **kwargs)
 
     def calculate_openlineage_events_completes(self, *_args: Any, **_kwargs: Any) -> bool:
-        """Report no lineage: what a mart is made of is reported by the task that made the published one."""
+        """Report no lineage, since the task that built the published table has reported it."""
         return False
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage:
@@ -158,7 +158,7 @@ def catch_up(project: Path) -> CatchUp:
 def announce_models(project: Path) -> int:
     """Update the asset of each model, from a task with the outlet `MODELS`, and return their number.
 
-    An address that Airflow does not take is left out. An event's extra has `dbt_model` and `tests`, the
+    A URI that Airflow does not accept is left out. The extra of an event has `dbt_model` and `tests`, the
     number of data tests of that model.
 
     Raises:
@@ -171,7 +171,7 @@ def announce_models(project: Path) -> int:
         try:
             events.add(Asset(uri), extra=dict(extra))
             updated += 1
-        except ValueError as error:  # the tables are published, whatever Airflow takes for an address
+        except ValueError as error:  # the tables are published, even if Airflow refuses a URI
             log.warning("no asset for %s: %s", extra["dbt_model"], error)
     return updated
 
@@ -187,12 +187,12 @@ def model_assets(manifest: DbtManifest, warehouse: ConnectionInfo) -> dict[str, 
 
 
 def require_newer_load(covered: Mapping[str, Any] | None) -> int:
-    """Return the newest load if it is newer than that of `covered`, the watermark of this run.
+    """Return the newest load if it is newer than the watermark `covered` of this run.
 
-    Loads and models do not wait for each other: each statement sees what was committed when it began. So a
-    run during which something was loaded can build one table before the load and another one after it, and a
-    test that compares the two fails, though it would pass in the next run. A failure without a load in
-    between is one of the data, which only a person can repair.
+    Loads and models do not wait for each other: each statement reads the data that was committed when it
+    began. Therefore a run can build one table before a load and another one after it, and a test that
+    compares the two fails, although it would pass in the next run. A failure without a load in between comes
+    from the data, which only a person can repair.
 
     Raises:
         AirflowSkipException: nothing was loaded since, or this run has no watermark.

@@ -1,4 +1,4 @@
-"""What becomes of dbt's results: rows of `ops.dbt_result`, failures that name the bad rows, warnings."""
+"""Handles dbt's results: rows of `ops.dbt_result`, failures that name the bad rows, and warnings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 WARNED = "warn"
 WARNING_KEY = "dbt_warning"
-"""XCom of a task whose node only warns; the task's link *Warning* reads it."""
+"""XCom of a task whose node warned; the task's link *Warning* reads it."""
 _INSERT = """
     INSERT INTO ops.dbt_result (
         partition, run_id, try_number, unique_id, resource_type, status, execution_time, rows_affected,
@@ -84,11 +84,11 @@ def write_results(
     task_id: str,
     try_number: int,
 ) -> None:
-    """Append one row per result, all or none.
+    """Insert one row per result in one transaction.
 
     Raises:
         WarehouseUnavailable: Postgres cannot be reached.
-        ConfigurationError: the login may not write there.
+        ConfigurationError: the login has no right to write there.
     """
     with naming_the_server(warehouse), connect(warehouse) as connection, connection.cursor() as cursor:
         cursor.executemany(
@@ -119,7 +119,7 @@ def _rows(adapter_response: Mapping[str, object]) -> int | None:
 
 
 class BadData(AirflowFailException):
-    """dbt found bad data: another try would find the same rows."""
+    """dbt found bad data, which a retry would find again."""
 
     def __init__(self, wrong: Iterable[Any]) -> None:
         self._wrong = list(wrong)
@@ -141,7 +141,7 @@ def message_of(outcome: Any) -> str:
 
 
 def failing_rows(outcome: Any) -> str | None:
-    """Return the table in which a test keeps its failing rows, as SQL names it; None where it keeps none."""
+    """Return the SQL name of the table in which a test stores its failing rows, or None."""
     found = getattr(outcome.node, "relation_name", None)
     return str(found).replace('"', "") if found and outcome.node.unique_id.startswith("test.") else None
 
@@ -155,7 +155,7 @@ def log_queries(outcomes: Iterable[Any]) -> None:
 
 
 def note_warnings(outcomes: Iterable[Any], context: Context) -> None:
-    """Report results of severity `warn`: in the log, as an XCom with a link, and as an alert."""
+    """Report results with status `warn` in the log, as an XCom with a link, and as an alert."""
     for outcome in outcomes:
         if str(outcome.status) != WARNED:
             continue

@@ -1,11 +1,12 @@
-"""The dbt project as Airflow tasks: every model, seed, snapshot and data test its own, expanded by Cosmos.
+"""Makes one Airflow task for each model, seed, snapshot and data test of the dbt project, with Cosmos.
 
-Cosmos would give all tests of a model one task. Here it expands the nodes that are built, its converters put
-them into groups by layer and model, and the tests join them there. `manifest` says what each task is.
+Cosmos would make one task for all tests of a model. Here it makes the tasks of all other nodes, its
+converters put them into groups by layer and model, and the tests are added to these groups. `manifest` has
+the names, groups and edges of the tasks.
 
-A task's process reads its DAG file again and needs a single operator of it, but drawing the whole graph takes
-longer than most nodes take to run. In a fork of a warm scheduler, which has the parsed project, that operator
-is made from the manifest alone. A test compares every one of them with that of the whole graph.
+The process of a task parses its DAG file again and needs only one operator of it, but making the whole graph
+takes longer than most nodes take to run. In a fork of a warm scheduler, which has the parsed project, only
+that operator is made, from the manifest. A test compares each of them with that of the whole graph.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ from spotify_pipeline.orchestration.dbt.operators import (
 from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
 from spotify_pipeline.warehouse.roles import MARTS_BUILD
 
-# constant in every task: a profile, target or variable that differs makes dbt parse the project anew
+# equal in every task: with another profile, target or variable, dbt parses the project again
 PROFILE, TARGET = "spotify", "build"
 PROFILE_ARGS = {"schema": MARTS_BUILD, "threads": 1, "connect_timeout": 10, "retries": 1}
-# a node asks for the relations of its own schemas, not for all of the warehouse
+# a node reads the relations of its own schemas, not of the whole warehouse
 OPERATOR_ARGS: dict[str, Any] = {"cache_selected_only": True}
-# what Cosmos itself hands to each operator, for a task that is made without it
+# arguments that Cosmos passes to each operator, for a task that is made without Cosmos
 COMMON: dict[str, Any] = {
     **OPERATOR_ARGS,
     "invocation_mode": InvocationMode.DBT_RUNNER,
@@ -55,7 +56,7 @@ COMMON: dict[str, Any] = {
     "emit_datasets": False,
     "dbt_executable_path": ExecutionConfig().dbt_executable_path,
 }
-# whether a task builds its table from nothing, from the params of a run that is triggered by hand
+# whether a task rebuilds its table, by the params of a run that is triggered by hand
 _FULL_REFRESH = "{{{{ params.full_refresh and (not params.select or '{name}' in params.select) }}}}"
 _OPERATORS: dict[str, type[Any]] = {
     "model": RunModel,
@@ -71,9 +72,9 @@ class DbtTasks:
     """Tasks of a dbt project.
 
     Attributes:
-        freshness: the checks of sources; they wait for nothing, and nothing here waits for them.
-        first: tasks that wait for nothing but freshness.
-        last: tasks that no other node waits for.
+        freshness: the checks of sources; they have no upstream and no downstream task here.
+        first: tasks without an upstream task, apart from freshness.
+        last: tasks without a downstream task.
     """
 
     freshness: list[BaseOperator]
@@ -84,12 +85,11 @@ class DbtTasks:
 def dbt_tasks(project: Path, dag: DAG) -> DbtTasks:
     """Add the tasks of the dbt project at `project` to a DAG.
 
-    Reads `target/manifest.json`, nothing else: no dbt call, no connection. In the process of one of these
-    tasks it may add that task alone.
+    It reads only `target/manifest.json`, and neither calls dbt nor reads a connection. In the process of one
+    of these tasks it may add that task alone.
 
     Raises:
-        ConfigurationError: the manifest is missing (`make dbt-manifest` makes it), or a part of the project
-            has no task.
+        ConfigurationError: the manifest is missing (`make dbt-manifest` makes it), or a node has no task.
     """
     manifest = DbtManifest.read(project / MANIFEST)
     alone = _task_of_this_process(project, manifest, dag)
@@ -97,7 +97,7 @@ def dbt_tasks(project: Path, dag: DAG) -> DbtTasks:
 
 
 def node_arguments(project: Path) -> dict[str, Any]:
-    """Return the arguments of every operator of the project, where Cosmos does not make it."""
+    """Return the arguments of an operator that is made without Cosmos."""
     profile = ProfileConfig(
         profile_name=PROFILE,
         target_name=TARGET,
@@ -107,7 +107,7 @@ def node_arguments(project: Path) -> dict[str, Any]:
 
 
 def _task_of_this_process(project: Path, manifest: DbtManifest, dag: DAG) -> BaseOperator | None:
-    """The dbt task that this process was started for; None where all of them are to be drawn."""
+    """Return the dbt task that this process runs; None if the whole graph is needed."""
     task_id = get_parsing_context().task_id
     if task_id is None or not parsed_project.is_kept(project):
         return None
@@ -146,10 +146,10 @@ def _whole_graph(project: Path, manifest: DbtManifest, dag: DAG) -> DbtTasks:
         ),
         operator_args=OPERATOR_ARGS,
     )
-    # what Cosmos does not hand over: the tests, and anything that its own reading of the manifest leaves out
+    # nodes that Cosmos does not convert: the tests, and any that it leaves out of the manifest
     for unique_id in sorted(manifest.tasks.keys() - renderer.tasks.keys()):
         renderer.add(manifest.tasks[unique_id], arguments)
-    return renderer.wire()
+    return renderer.add_edges()
 
 
 class _Renderer:
@@ -162,7 +162,7 @@ class _Renderer:
         self._groups: dict[tuple[str, ...], TaskGroup] = {}
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> _Renderer:
-        return self  # Cosmos copies its configuration, but the tasks have to end up here
+        return self  # Cosmos copies its configuration, but the tasks must be added to this object
 
     def convert(self, *, node: CosmosNode, task_args: dict[str, Any], **_unused: Any) -> BaseOperator | None:
         """Make the task of a node for Cosmos; None for an ephemeral model and a source without freshness."""
@@ -178,8 +178,8 @@ class _Renderer:
         self.tasks[task.unique_id] = made
         return made
 
-    def wire(self) -> DbtTasks:
-        """Draw the edges between the tasks."""
+    def add_edges(self) -> DbtTasks:
+        """Add the edges between the tasks, and return the tasks."""
         for unique_id, task in self.tasks.items():
             upstream = self._manifest.tasks[unique_id].upstream
             task.set_upstream([self.tasks[other] for other in sorted(upstream)])
@@ -202,7 +202,7 @@ class _Renderer:
 def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: Any) -> BaseOperator:
     if task.kind in {"model", "seed"}:
         arguments["full_refresh"] = full_refresh(manifest.nodes[task.unique_id]["name"])
-    # a single node asks for the relations it needs; reading all, and what depends on what, takes longer
+    # a single node reads the relations it needs; reading all relations and dependencies takes longer
     arguments["dbt_cmd_global_flags"] = ["--no-populate-cache"]
     made: Any = _OPERATORS[task.kind](
         task_id=task_id,
@@ -218,12 +218,12 @@ def _operator(task: NodeTask, manifest: DbtManifest, task_id: str, **arguments: 
 
 
 def full_refresh(name: str) -> str:
-    """Return the template that says whether a model or seed is built from nothing in a run."""
+    """Return the template of the argument `full_refresh` of a model or seed."""
     return _FULL_REFRESH.format(name=name)
 
 
 def _documentation(manifest: DbtManifest, task: NodeTask) -> str:
-    """Description and columns of a node, as dbt's manifest has them."""
+    """Return description and columns of a node as Markdown."""
     node = manifest.nodes[task.unique_id]
     lines: list[str] = [f"`{task.unique_id}`", "", str(node.get("description") or "").strip()]
     columns = [column for column in node.get("columns", {}).values() if column.get("description")]

@@ -1,1 +1,1 @@
-"""Links in Airflow's UI, and the pages that they open."""
+"""Links in Airflow's UI, and the pages behind them."""

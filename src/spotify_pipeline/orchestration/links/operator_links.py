@@ -1,7 +1,7 @@
-"""Links on task pages: to raw responses, the report, compiled SQL. An Airflow plugin.
+"""An Airflow plugin with links on task pages: to raw responses, the report and compiled SQL.
 
-The API server makes a link when a user opens a task, so it costs a running task nothing. Browsers cannot read
-an object store that needs keys: the pages behind `/pipeline` do it for them, see `pages`.
+The API server makes a link when a user opens a task, so running tasks are not affected. Browsers cannot read
+an object store that needs keys, so the pages below `/pipeline` read it for them (see `pages`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REPORT_TASKS = ("publish", "write_report")
 
 
 def _named(module: str, name: str) -> type:
-    """Return an empty class of that name: Airflow compares names only, and the class is slow to import."""
+    """Return an empty class of that name: Airflow compares names, and the real class is slow to import."""
     return type(name, (), {"__module__": module})
 
 
@@ -67,7 +67,7 @@ class WeekLink(BaseOperatorLink):
 
 
 class CompiledSqlLink(BaseOperatorLink):
-    """Link to the SQL that dbt ran, which Cosmos keeps among the rendered templates."""
+    """Link to the SQL that dbt ran, which Cosmos stores as a rendered template."""
 
     name = "Compiled SQL"
     operators: ClassVar[list[Any]] = _NODES
@@ -84,7 +84,7 @@ class WarningLink(BaseOperatorLink):
     operators: ClassVar[list[Any]] = _NODES
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the log of a task that left a warning, else an empty string."""
+        """Return the log of a task that warned, else an empty string."""
         from spotify_pipeline.orchestration.links.pages import has_warned  # noqa: PLC0415
 
         return f"{_base()}{_task_path(ti_key)}" if has_warned(ti_key) else ""

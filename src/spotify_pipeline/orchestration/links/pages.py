@@ -1,8 +1,8 @@
-"""Read-only pages of the object store: raw responses and reports.
+"""Serves read-only pages of the object store: raw responses and reports.
 
-Users who may see one of our DAGs may see what it wrote, except objects of a user's account. Airflow checks
-the right to the DAG that the address names; a DAG of another team has no pages, whatever its partitions are.
-Imported only by Airflow's API server.
+Users who are allowed to read a DAG can read the objects that it wrote, except those of a listener. Airflow
+checks the right to the DAG in the address; DAGs of other teams have no pages. Only Airflow's API server
+imports this module.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.weeks import parse_week, week_name, week_page_key
 from spotify_pipeline.orchestration.dbt.results import WARNING_KEY
 
-# a stored page gets none of the rights of Airflow's pages
+# a stored page must not have the rights of Airflow's pages
 _HEADERS = {
     "Content-Security-Policy": "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src data:",
@@ -102,12 +102,12 @@ def application() -> FastAPI:
 
 
 def is_shown(key: str, partition: date) -> bool:
-    """Return whether a page may show an object: raw, of the run's partition, of no user's account."""
+    """Return whether a page may show an object: raw, of the run's partition, not of a listener."""
     return keys.partition_of_public_raw(key) == partition
 
 
 def raw_page(lake: Lake, partition: date, address: str) -> str:
-    """Return HTML that lists the raw objects of a partition by source; `address` serves one of them."""
+    """Return HTML that lists the raw objects of a partition by source; `address` serves a single object."""
     by_source: dict[str, list[str]] = {}
     for key in lake.keys(keys.partition_prefix(keys.RAW, partition)):
         if is_shown(key, partition):

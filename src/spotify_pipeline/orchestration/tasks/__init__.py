@@ -1,1 +1,1 @@
-"""What the tasks of each DAG do: each calls one stage."""
+"""Functions of the DAGs' tasks; each calls one stage."""

@@ -1,4 +1,4 @@
-"""Tasks of spotify_ingest: each runs one stage for one partition or one group of sources."""
+"""Tasks of spotify_ingest; each runs one stage for a partition or a group of sources."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def migrate_warehouse() -> str:
 
 
 def plan_groups() -> list[Group]:
-    """Return groups of whole sources, one mapped task group each; skips where there is nothing to do."""
+    """Return groups of whole sources, one for each mapped task group; skip the task if there is no work."""
     with running_partition_or_today() as (runtime, partition):
         plan = planning.plan(runtime, partition)
         planning.register(runtime, plan)
@@ -79,12 +79,12 @@ def fetch_group(group: Group) -> Group:
             with retry_state.kept_for_a_retry():
                 done = _each(group, retry_state.once(fetch))
             lineage.fetched(runtime.lookup, partition, _states(done))
-            _give_way(runtime, clients, outcomes)
+            _release_slot(runtime, clients, outcomes)
             return done
 
 
 def fetch_details(planned: list[Group] | None) -> Group:
-    """Fetch what the detail queue asks for, once the sources have filled it."""
+    """Fetch the tracks of the detail queue, after the loads of the sources have filled it."""
     if not planned:
         raise AirflowSkipException("nothing was planned")
     group: Group = {"label": DETAILS, "fetch": planned[0]["fetch"], "states": []}
@@ -103,15 +103,15 @@ def fetch_details(planned: list[Group] | None) -> Group:
 
         done = _each({**group, "states": [SourceState(DETAILS).to_dict()]}, fetch)
         lineage.fetched(runtime.lookup, partition, _states(done))
-        _give_way(runtime, clients, outcomes)
+        _release_slot(runtime, clients, outcomes)
         return done
 
 
-def _give_way(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> None:
-    """End this attempt if a closed bucket opens soon: the slot is free until then, and no try is used.
+def _release_slot(runtime: Runtime, clients: Clients, outcomes: Iterable[FetchOutcome]) -> None:
+    """End this attempt if a closed bucket opens soon; the slot is free until then, and no try is used.
 
     Raises:
-        AirflowRescheduleException: the task starts again at that time and continues from what is stored.
+        AirflowRescheduleException: the task starts again at that time, and stored responses are not fetched.
     """
     wait = time_to_resume(runtime, clients, outcomes)
     if wait is not None:
@@ -162,9 +162,9 @@ def reconcile_groups(
     """Join the groups, check the counts, and write the summary into the asset's event.
 
     Args:
-        planned: groups of the plan; None where it was skipped or failed.
-        loaded: groups after the load; None where a task failed.
-        details: the group of details; None where one of its tasks failed.
+        planned: groups of the plan; None if it was skipped or failed.
+        loaded: groups after the load; None for a group with a failed task.
+        details: the group of details; None if one of its tasks failed.
         asset: the asset to emit.
     """
     if not planned:
@@ -199,7 +199,7 @@ def reconcile_groups(
 
 
 def conclude(summary: dict[str, Any]) -> str:
-    """Fail the run where a source failed; the others are loaded and passed on."""
+    """Fail the run if a source failed; the others are loaded and published."""
     with running_partition_or_today() as (_, partition):
         try:
             Verdict(**summary).raise_failures(partition.isoformat())

@@ -1,4 +1,4 @@
-"""Tasks of spotify_maintenance: retention, upkeep, and the tokens of erased users."""
+"""Tasks of spotify_maintenance: retention, upkeep, and removal of the tokens of erased users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def retention() -> dict[str, Any]:
-    """Remove what is older than its retention, counted from Spotify's date or the run's `as_of`."""
+    """Remove objects and rows past their retention, counted from Spotify's date or the run's `as_of`."""
     params = get_current_context()["params"]
     with running() as runtime:
         migrate(runtime.lookup(WAREHOUSE_OWNER))
@@ -41,7 +41,7 @@ def upkeep() -> None:
 
 
 def forget_erased_logins() -> int:
-    """Remove refreshed tokens of users whose data was erased; return how many logins had any."""
+    """Remove refreshed tokens of users whose data was erased, and return the number of such users."""
     removed = 0
     with running() as runtime:
         if get_current_context()["params"]["dry_run"]:

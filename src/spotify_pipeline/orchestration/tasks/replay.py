@@ -1,4 +1,4 @@
-"""Tasks of spotify_replay: a range of dates → one mapped unit each → staging and the asset's keys."""
+"""Tasks of spotify_replay, which replay the dates of a range in mapped units."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Unit = dict[str, Any]
 
 
 def plan() -> list[Unit]:
-    """Return the dates of the run's range that raw is kept of, as units of one date, or of a span with Spark.
+    """Return the dates of the run's range that have raw, as units of one date, or of a span with Spark.
 
     A range of more dates than Airflow can map has units of several dates.
     """
@@ -75,7 +75,7 @@ def _label(chunk: list[Replay]) -> str:
 
 
 def replay(unit: Unit) -> Unit:
-    """Load raw into staging for each date of a unit, source by source, or all at once with Spark."""
+    """Replay the dates of a unit, source by source, or all at once with Spark."""
     get_current_context()["label"] = unit["label"]
     with running() as runtime:
         planned = [
@@ -101,7 +101,7 @@ def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date,
     """Replay all dates as one Spark job in this process; one such task runs at a time.
 
     Raises:
-        AirflowRescheduleException: another task has the lock; the slot is free until then, no try is used.
+        AirflowRescheduleException: another task has the lock; the slot is free meanwhile, and no try is used.
     """
     with spark_lock(runtime.ingest) as locked:
         if not locked:
@@ -113,7 +113,7 @@ def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date,
 
 
 def reconcile(unit: Unit, asset: Any) -> Unit:
-    """Check the counts of each date of a unit and emit the asset with their keys.
+    """Check the counts of each date of a unit, and emit the asset with their keys.
 
     A date of which nothing was loaded emits nothing and does not stop the others.
     """
@@ -145,7 +145,7 @@ def reconcile(unit: Unit, asset: Any) -> Unit:
 
 
 def summary_of(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-    """Return the event's extra: as of an ingest for one date; each name with its date for several."""
+    """Return the event's extra: that of an ingest for one date; with dates before the names for several."""
 
     def names(day: str, sources: Iterable[str]) -> dict[str, str]:
         return {source: source if len(verdicts) == 1 else f"{day} {source}" for source in sources}
@@ -160,7 +160,7 @@ def summary_of(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
 
 
 def conclude(unit: Unit) -> str:
-    """Fail a unit where a source failed; the others are loaded and passed on."""
+    """Fail a unit if a source failed; the others are loaded and published."""
     get_current_context()["label"] = unit["label"]
     with running():
         verdicts = {day: Verdict(**fields) for day, fields in unit["verdicts"].items()}

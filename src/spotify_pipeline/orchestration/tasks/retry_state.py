@@ -1,4 +1,4 @@
-"""Results of a task's earlier tries, so that a retry for one source of a group repeats no other source."""
+"""Stores the results of a task's earlier tries, so that a retry repeats only unfinished sources."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Work = Callable[[SourceState], SourceState]
 class RetryState:
     """Sources that earlier tries of a task instance completed, or that failed with a TerminalError.
 
-    Kept in Airflow's state store of the task. A cleared task starts over: its tries are a new series, with
-    another `max_tries`.
+    They are in Airflow's state store of the task. A cleared task starts again: its tries are a new series,
+    with another `max_tries`.
     """
 
     def __init__(self, context: Any) -> None:
@@ -52,7 +52,7 @@ class RetryState:
 
     @contextmanager
     def kept_for_a_retry(self) -> Iterator[None]:
-        """Store the finished sources when the block raises a TransientError, which Airflow retries."""
+        """Store the finished sources if the block raises a TransientError, which Airflow retries."""
         try:
             yield
         except TransientError:
