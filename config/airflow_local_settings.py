@@ -1,7 +1,7 @@
-"""Airflow imports this module in each of its processes, early (any way of running: it is on Airflow's path).
+"""Airflow imports this module at the start of each of its processes, as it is on Airflow's path.
 
-In the scheduler it loads what tasks need, once, so that the LocalExecutor's workers are forked from a process
-that has it already. A dbt node then takes a fraction of a second instead of four to five.
+In the scheduler it loads the modules and the dbt project that tasks need, so that the forked workers of the
+LocalExecutor have them. A dbt node then takes a fraction of a second instead of four to five.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Starts DAGs without partitions after the marts were published."""
+"""Emits an asset after each publication, which starts DAGs without partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buttons on task pages that open what a task wrote; Airflow loads this folder in each of its processes."""
+"""Registers the links on task pages; Airflow loads this folder in each of its processes."""
 
 from spotify_pipeline.orchestration.links.operator_links import PipelineLinks
 

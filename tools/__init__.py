@@ -1,1 +1,1 @@
-"""Developer tools for this repository; no part of the installed packages."""
+"""Developer tools for this repository, which are not part of the installed packages."""

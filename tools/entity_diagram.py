@@ -58,7 +58,7 @@ def _key(node: Mapping[str, Any]) -> list[str]:
 def _references(
     manifest: Mapping[str, Any], marts: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, str, str]]:
-    """Child, its column and the parent of each reference between two marts."""
+    """Return child, column and parent of each reference between two marts."""
     found = [
         (child["name"], column, parent["name"])
         for parent in marts.values()

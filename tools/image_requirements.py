@@ -1,8 +1,8 @@
-"""Writes the requirements that containers install, with hashes: `make lock`.
+"""Writes the requirements of the containers with hashes: `make lock`.
 
-`requirements.txt` has the pins of pyproject.toml (dependencies and the extra `orchestration`) and what they
-need, but nothing that Airflow itself needs: the base image contains Airflow, and refuses to build when it is
-pinned.
+`requirements.txt` has the pins of pyproject.toml (dependencies and the extra `orchestration`) and their
+dependencies, but none of Airflow's dependencies: the base image contains Airflow, and its build fails if they
+are pinned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 
 HEADER = "# written by `make lock`; pip refuses a file that has none of these hashes\n"
 LOCK = "requirements.lock"
-# what the sandbox imports of the pipeline's dependencies
+# dependencies of the pipeline that the sandbox imports, too
 SANDBOX_IMPORTS = ("orjson", "typer")
 
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _compiled(pins: list[str], *arguments: str) -> str:
-    """Return the pins with all that they need, in the versions of the lock."""
+    """Return the pins and their dependencies in the versions of the lock."""
     command = [str(Path(sys.executable).parent / "uv"), "pip", "compile", "--quiet"]
     command += ["--python-version", "3.11", "--constraints", LOCK, "--no-emit-index-url", "--no-header"]
     # pip's check of hashes wants a pin of `mashumaro[msgpack]`, not of `mashumaro`

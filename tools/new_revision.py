@@ -1,7 +1,7 @@
-"""Write the next revision of the warehouse's schema: what the tables' metadata has and the newest one lacks.
+"""Writes the next revision of the warehouse's schema, from the metadata that the newest revision lacks.
 
-Autogenerate sees tables, columns, types, keys and indexes. Checks, views, functions and rights are written
-into the new file by hand.
+Alembic's autogenerate compares tables, columns, types, keys and indexes. Add checks, views, functions and
+rights to the new file by hand.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from spotify_stack.scratch import scratch_warehouse
 
 
 def write_revision(owner: ConnectionInfo, message: str) -> Path:
-    """Write the revision that follows head, in the folder of the others.
+    """Write the revision after head, and return its path.
 
     Args:
         owner: connection of the owner to a warehouse at head.
-        message: what the revision is for, in a few words.
+        message: purpose of the revision in a few words.
     """
     number = f"r{int(head().removeprefix('r')) + 1:04d}"
     with create_engine(owner, statement_timeout=60, lock_timeout=60).connect() as connection:

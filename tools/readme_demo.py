@@ -27,7 +27,7 @@ _LAST_LINE = "make down stops it"
 
 
 def shortened(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines, with `…` in place of tables that are not shown."""
+    """Yield the lines, with `…` for tables that are not shown."""
     left_out = False
     for line in lines:
         table = _TABLE.match(line)

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from code: `python -m tools.reference`."""
+"""Writes the generated pages of docs/: `python -m tools.reference`."""
 
 from __future__ import annotations
 

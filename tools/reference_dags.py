@@ -1,4 +1,4 @@
-"""The reference page of the DAGs: schedules, assets, parameters and tasks, read from the DAG files."""
+"""Writes the reference page of the DAGs: schedules, assets, parameters and tasks from the DAG files."""
 
 from __future__ import annotations
 

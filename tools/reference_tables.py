@@ -1,4 +1,4 @@
-"""The reference page of the tables: marts from dbt's manifest, staging and ops from their metadata."""
+"""Writes the reference page of the tables: marts from dbt's manifest, staging and ops from their metadata."""
 
 from __future__ import annotations
 

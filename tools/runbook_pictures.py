@@ -1,7 +1,7 @@
 """Takes the pictures of docs/runbook.md: `python -m tools.runbook_pictures`.
 
-The end-to-end test that walks from an alert to a repaired run takes them, so that they show what the test has
-checked. That test uses the functions of this module.
+The end-to-end test that goes from an alert to a repaired run takes them with the functions of this module, so
+that each picture shows a state that the test has checked.
 """
 
 from __future__ import annotations

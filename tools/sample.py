@@ -1,6 +1,6 @@
-"""Some days of the sandbox's catalogue in a warehouse, through the pipeline's stages, without Airflow.
+"""Loads some days of the sandbox's catalogue into a warehouse with the pipeline's stages, without Airflow.
 
-For tools that want data of every kind and have no stack: the same days give the same staging rows.
+It is for tools that need data of every kind without a stack. Equal days give equal staging rows.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ USER = "listener1"
 
 
 def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -> None:
-    """Run `days` partitions of an Extended app with a user who is logged in into a migrated warehouse.
+    """Load `days` partitions of an Extended app with a logged-in user into a migrated warehouse.
 
-    `warehouse` has the connections `warehouse_owner` and `warehouse_ingest`; what the servers write goes into
-    `folder`.
+    `warehouse` has the connections `warehouse_owner` and `warehouse_ingest`; servers write to `folder`.
 
     Raises:
         NotReady: a server did not start.
-        PipelineError: a step failed.
+        PipelineError: a stage failed.
     """
     clock = f"{FIRST_DAY.isoformat()}T06:00:00Z"
     with scratch_lake(folder) as lake, running_sandbox(mode="extended", size=TRACKS, clock=clock) as sandbox:
@@ -60,7 +59,7 @@ def fill(warehouse: Mapping[str, ConnectionInfo], folder: Path, days: int = 2) -
 
 
 def _run(runtime: Runtime, day: date) -> None:
-    """Run one partition: what the tasks of spotify_ingest do, one after the other."""
+    """Run the stages of spotify_ingest for one partition, one after the other."""
     planned = plan(runtime, day)
     register(runtime, planned)
     sources = load_sources(runtime.settings.sources)

@@ -1,7 +1,7 @@
-"""Hooks of MkDocs: pages of the project's root become part of the site, links to its other files stay valid.
+"""Hooks of MkDocs that add the pages of the project's root to the site, and keep links to files valid.
 
-In docs/, a link such as `../src/…` leads to a file of the repository. On the site it leads to the repository
-that GitHub names in a workflow; elsewhere it becomes plain text.
+In docs/, a link such as `../src/…` leads to a file of the repository. On the site, it leads to the repository
+that GitHub names in a workflow; without a workflow, it becomes plain text.
 """
 
 from __future__ import annotations

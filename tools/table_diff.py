@@ -1,4 +1,4 @@
-"""The difference of two tables of one Postgres database: columns, and rows by key.
+"""Compares two tables of one Postgres database: columns, and rows by key.
 
 It is one full outer join per table. (reladiff 0.6 does the same, but supports neither arrays nor `text` keys
 with other characters than letters and digits; the marts have both.)

@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application."""
+"""Builds the ASGI application of the sandbox."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def build_app(sandbox: Sandbox) -> ASGIApp:
     ]
     control = [*Control(sandbox).routes(), *UserControl(sandbox).routes()]
     routes = [*accounts, *MeApi(sandbox).routes(), *Api(sandbox).routes(), *control]
-    return _Front(Starlette(routes=routes, exception_handlers={CatalogError: _catalog_error}), sandbox)
+    return _Middleware(Starlette(routes=routes, exception_handlers={CatalogError: _catalog_error}), sandbox)
 
 
 async def _catalog_error(request: Request, error: Exception) -> Response:
     return JsonResponse({"error": {"status": 500, "message": str(error)}}, 500)
 
 
-class _Front:
+class _Middleware:
     """Middleware that sets the Date header, applies faults, and counts and logs calls."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:

@@ -37,7 +37,7 @@ class Call:
 
 
 def bucket_of(path: str) -> str:
-    """Return the endpoint of a path, which rate limits and quotas apply to: /v1/artists/{id}/albums."""
+    """Return the endpoint of a path, to which a rate limit applies, as in /v1/artists/{id}/albums."""
     return _VARIABLE.sub(r"/\1/{id}", path, count=1)
 
 

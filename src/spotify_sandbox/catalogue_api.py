@@ -1,4 +1,4 @@
-"""The endpoints under /v1 that read the catalogue."""
+"""Serves the endpoints under /v1 that read the catalogue."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class ServedCatalog:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """Calls after a number: all, those under /v1, by endpoint and by status; `recent` has the last ones."""
+    """Numbers of calls after a given one: in total, under /v1, by endpoint, by status; and recent calls."""
 
     last_number: int
     total: int
@@ -183,7 +183,7 @@ class SandboxControl:
     ) -> str:
         """Log a user in without a browser, by default with every scope and now; return the refresh token.
 
-        A given `refresh_token` replaces the login that has or had it: a test goes back to before a rotation.
+        A given `refresh_token` replaces the login that has or had it, so that a test can undo a rotation.
         """
         body: dict[str, Any] = {"user": user_id}
         if scopes is not None:
@@ -196,7 +196,7 @@ class SandboxControl:
         return token
 
     def revoke_authorizations(self, user_id: str | None = None) -> int:
-        """Remove the app from the account of a user (default: all users); return how many logins ended."""
+        """Revoke the logins of a user, or of all users, and return their number."""
         query = {} if user_id is None else {"user": user_id}
         count: int = self._call("DELETE", "authorizations", params=query)["revoked"]
         return count

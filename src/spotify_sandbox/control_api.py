@@ -1,4 +1,4 @@
-"""The control endpoints under /_sandbox: no token is needed, but only loopback clients may call them."""
+"""Serves the control endpoints under /_sandbox, without a token, but to loopback clients only."""
 
 from __future__ import annotations
 
@@ -197,12 +197,12 @@ class UserControl:
         return JsonResponse({"playlists": listed})
 
     async def consent(self, request: Request) -> Response:
-        """Return how requests for consent are decided: `{"auto_approve": user id or null, "deny"}`."""
+        """Return the rule for requests for consent: `{"auto_approve": user id or null, "deny"}`."""
         consent = self._sandbox.consent
         return JsonResponse({"auto_approve": consent.auto_user, "deny": consent.denies})
 
     async def set_consent(self, request: Request) -> Response:
-        """Set how requests for consent are decided: `{"auto_approve": user id or null, "deny"?: bool}`."""
+        """Set the rule for requests for consent: `{"auto_approve": user id or null, "deny"?: bool}`."""
         body = await object_body(request, "auto_approve", "deny")
         user_id, denies = body.get("auto_approve"), body.get("deny", False)
         if not isinstance(denies, bool):

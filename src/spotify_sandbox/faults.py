@@ -1,4 +1,4 @@
-"""Scripted faults: which requests fail, how, and how often."""
+"""Applies scripted faults to requests."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class FaultScript:
 
 
 async def apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Respond to a request as the fault says, using the response of the app where it is needed."""
+    """Respond to a request with a fault; some faults alter the response of the app."""
     if fault.kind is FaultKind.STATUS:
         text = isinstance(fault.body, str)
         body = fault.body.encode() if text else orjson.dumps(fault.body) if fault.body is not None else b""
@@ -177,7 +177,7 @@ async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:
         return
 
 
-async def _true_response(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+async def _app_response(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
     start: Message = {}
     body = bytearray()
 
@@ -195,13 +195,13 @@ _PAGE_FAULTS: dict[FaultKind, Callable[[Fault, dict[str, Any]], None]] = {
     FaultKind.EMPTY_PAGE: lambda _, page: page_faults.blank(page),
     FaultKind.TOTAL: lambda fault, page: page_faults.change_total(page, fault.change),
     FaultKind.NO_NEXT: lambda _, page: page_faults.drop_next(page),
-    FaultKind.ENDLESS_NEXT: lambda _, page: page_faults.lead_on(page),
-    FaultKind.LATE_PLAYS: lambda fault, page: page_faults.hold_plays(page, fault.seconds),
+    FaultKind.ENDLESS_NEXT: lambda _, page: page_faults.add_next(page),
+    FaultKind.LATE_PLAYS: lambda fault, page: page_faults.delay_plays(page, fault.seconds),
 }
 
 
 async def _altered(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    start, body = await _true_response(app, scope, receive)
+    start, body = await _app_response(app, scope, receive)
     document = orjson.loads(body) if start["status"] == 200 else None
     page = page_faults.page_in(document)
     if page is not None:
@@ -213,7 +213,7 @@ async def _altered(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, s
 
 
 async def _shortened(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    start, body = await _true_response(app, scope, receive)
+    start, body = await _app_response(app, scope, receive)
     kept = bytes(body[: fault.body_bytes])
     cut = fault.kind is FaultKind.CUT
     length = len(body) if cut else len(kept)

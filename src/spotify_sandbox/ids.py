@@ -1,4 +1,4 @@
-"""Spotify ids (22 base62 characters, 128 bits) computed from numbers, and deterministic random draws."""
+"""Computes Spotify ids (22 base62 characters, 128 bits) from numbers, and makes repeatable draws."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def digest(*parts: int) -> int:
 
 
 class IdCipher:
-    """Turns (kind, number) into an id and back with a keyed four-round Feistel network.
+    """Converts (kind, number) to an id and back with a keyed four-round Feistel network.
 
-    Ids look random, yet the sandbox needs no table to find what an id names: a catalogue of a
-    million tracks can be served without building them all.
+    Ids look random, but the sandbox can compute the record of an id without a table, so that it can serve a
+    catalogue of a million tracks without making them all.
     """
 
     def __init__(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Faults that alter a true page: what Spotify has been seen to send although the list is as it was."""
+"""Faults that alter a page as Spotify is known to do, although the list itself is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLANK: dict[str, Any] = {
 
 
 def page_in(document: Any) -> dict[str, Any] | None:
-    """Return the page of a body: the body itself, or the page of a search; None where there is none."""
+    """Return the page in a body: the body itself, the page of a search, or None."""
     if not isinstance(document, dict):
         return None
     for page in (document, *document.values()):
@@ -28,23 +28,23 @@ def page_in(document: Any) -> dict[str, Any] | None:
 
 
 def blank(page: dict[str, Any]) -> None:
-    """Take everything out of a page, as if it were the last one of an empty list."""
+    """Empty a page, as if it were the last one of an empty list."""
     page.update({name: value for name, value in BLANK.items() if name in page})
 
 
 def change_total(page: dict[str, Any], change: int) -> None:
-    """State another total, as after an edit of the list between two pages."""
+    """Change the total, as if the list was edited between two pages."""
     if isinstance(page.get("total"), int):
         page["total"] = max(0, page["total"] + change)
 
 
 def drop_next(page: dict[str, Any]) -> None:
-    """Say that no page follows, whatever `total` says."""
+    """Remove the `next` link, so that the list seems to end before its total."""
     page["next"] = None
 
 
-def lead_on(page: dict[str, Any]) -> None:
-    """Give every page a `next` link, also past the end of the list."""
+def add_next(page: dict[str, Any]) -> None:
+    """Add a `next` link to every page, also past the end of the list."""
     if not isinstance(page.get("offset"), int) or not page.get("href"):
         return
     parts = urlsplit(page["href"])
@@ -52,8 +52,8 @@ def lead_on(page: dict[str, Any]) -> None:
     page["next"] = urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def hold_plays(page: dict[str, Any], seconds: float) -> None:
-    """Leave out the plays of the last `seconds` but the newest, as if their device were offline."""
+def delay_plays(page: dict[str, Any], seconds: float) -> None:
+    """Remove the plays of the last `seconds` except the newest, as if their device was offline."""
     times = [datetime.fromisoformat(item["played_at"]) for item in page["items"] if "played_at" in item]
     if not times:
         return

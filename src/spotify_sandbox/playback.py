@@ -1,4 +1,4 @@
-"""Recorded responses, served by request path and query; docs/sandbox.md describes the format."""
+"""Serves recorded responses by request path and query; docs/sandbox.md describes the format."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class PlaybackError(Exception):
 
 
 class Links(StrEnum):
-    """What happens to `href` and `next` in recorded bodies."""
+    """Treatment of `href` and `next` in recorded bodies."""
 
     REWRITE = "rewrite"  # to the address of the sandbox, so that a client can follow them
     KEEP = "keep"  # as recorded
 
 
 class Miss(StrEnum):
-    """The response to a request without a recording."""
+    """Response to a request without a recording."""
 
     CATALOG = "catalog"  # from the catalogue
     NOT_FOUND = "404"
@@ -69,7 +69,7 @@ class Recording:
 
     @property
     def precision(self) -> tuple[int, int]:
-        """Sort key: of several matches, the one with most parameters, then with fewest braces, is served."""
+        """Sort key: the match with most parameters, then with fewest braces, is served."""
         return len(self.query), -sum(_is_any(segment) for segment in self.path)
 
 

@@ -1,4 +1,4 @@
-"""JSON responses in Spotify's forms: errors and pages of lists."""
+"""Makes JSON responses as Spotify does: errors and pages of lists."""
 
 from __future__ import annotations
 

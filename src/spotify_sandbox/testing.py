@@ -33,12 +33,12 @@ class RunningSandbox:
 
     @property
     def api_url(self) -> str:
-        """In place of https://api.spotify.com/v1."""
+        """Address that replaces https://api.spotify.com/v1."""
         return f"{self.base_url}/v1"
 
     @property
     def accounts_url(self) -> str:
-        """In place of https://accounts.spotify.com."""
+        """Address that replaces https://accounts.spotify.com."""
         return self.base_url
 
     def access_token(self) -> str:

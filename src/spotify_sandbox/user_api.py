@@ -1,4 +1,4 @@
-"""The endpoints under /v1/me and /v1/playlists."""
+"""Serves the endpoints under /v1/me and /v1/playlists."""
 
 from __future__ import annotations
 

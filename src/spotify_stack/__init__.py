@@ -1,4 +1,4 @@
-"""The embedded stack: every server the pipeline needs, from wheels, on loopback, without Docker.
+"""The embedded stack: all servers that the pipeline needs, from wheels, on loopback, without Docker.
 
-`stack` starts and stops it, `demo` drives it; the other modules each know one server or one concern.
+`stack` starts and stops it, `demo` runs the demo; each other module is about one server or one task.
 """

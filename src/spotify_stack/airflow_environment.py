@@ -49,7 +49,7 @@ def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def isolate(environ: MutableMapping[str, str] | None = None) -> None:
-    """Remove what belongs to other servers from this process, which talks to servers of this machine.
+    """Remove variables for other servers from this process, which calls servers of this machine.
 
     libpq reads PGSSLMODE and PGHOSTADDR, dbt reads DBT_TARGET, HTTP clients read proxy variables.
 
@@ -63,7 +63,7 @@ def isolate(environ: MutableMapping[str, str] | None = None) -> None:
 
 
 def no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that exempt this machine from HTTP proxies, with what the user exempts."""
+    """Return the variables that exempt this machine from HTTP proxies, and the user's own exemptions."""
     exempt = ",".join(environ.get(name, "") for name in NO_PROXY)
     listed = (host.strip() for host in exempt.split(","))
     text = ",".join(dict.fromkeys(host for host in (*listed, "127.0.0.1", "localhost") if host))

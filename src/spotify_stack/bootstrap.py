@@ -1,4 +1,4 @@
-"""Prepares databases and folders before Airflow starts. Every function can be repeated."""
+"""Prepares databases and folders before Airflow starts. Every function can be called again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def data_folders(state: StackState) -> None:
 
 
 def warehouse(state: StackState) -> None:
-    """Create the warehouse's roles and schemas and bring its tables to this code's version.
+    """Create the warehouse's roles and schemas, and migrate its tables.
 
     Raises:
         PipelineError: the server cannot be reached, or holds a newer schema.
@@ -81,7 +81,7 @@ def listener(state: StackState) -> StackState:
 
 
 def metadata(state: StackState) -> None:
-    """Create Airflow's database and bring it to the installed version.
+    """Create Airflow's database, and migrate it to the installed version.
 
     Raises:
         PipelineError: `airflow db migrate` failed; the message names its log.

@@ -1,4 +1,4 @@
-"""The certificate by which the components of one server trust each other and no other program."""
+"""Creates the certificate with which the components of one server accept only each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ LIFETIME = timedelta(days=3650)
 def create_peer_certificate(path: Path, host: str) -> None:
     """Write a key and its self-signed certificate to one PEM file, unless the file exists.
 
-    The certificate is its own authority and serves both ends of a connection: who has the file is a peer.
+    The certificate is its own authority and is used by both ends of a connection, so every program that can
+    read the file is accepted as a peer.
 
     Args:
         path: File, readable by its owner only.

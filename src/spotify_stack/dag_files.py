@@ -1,4 +1,4 @@
-"""Which Python files of a DAG folder define a DAG: helper modules may lie next to them."""
+"""Finds the Python files of a DAG folder that define a DAG, as helper modules can be in the folder too."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""dbt's manifests: `dbt parse` writes them without a database.
+"""Writes dbt's manifests with `dbt parse`, without a database.
 
     python -m spotify_stack.dbt_manifest
 
-One names the tables as people read them: Cosmos builds the DAG from it. The other is of the target `build`,
-in which Airflow runs dbt; tasks read it instead of parsing the project.
+One has the names of the published tables, and Cosmos builds the DAG from it. The other is of the target
+`build`, with which Airflow runs dbt; tasks read it instead of parsing the project.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 
 
 def is_current(project: Path = DBT_PROJECT) -> bool:
-    """Return whether the manifests were made of the project's files as they are."""
+    """Return whether the project has not changed since the manifests were made."""
     if not (project / "target" / "manifest.json").exists():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline."""
+"""Waits for a condition, with a deadline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wait_until(
         check: Raises NotReady while the condition does not hold.
         timeout: Greatest number of seconds to wait.
         what: Name of the thing in the error.
-        given_up: Returns why waiting is of no use any more (its process has ended), or None.
+        given_up: Returns why it cannot become ready any more (its process has ended), or None.
         poll: Seconds between two checks.
 
     Returns:

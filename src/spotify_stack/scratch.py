@@ -1,4 +1,4 @@
-"""Scratch servers for developer tools and benchmarks: empty, on loopback, removed after use."""
+"""Starts scratch servers for developer tools and benchmarks: empty, on loopback, stopped after use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services of a stack: how each is started, checked and stopped."""
+"""Defines the services of a stack: command, health check and stop signal of each."""
 
 from __future__ import annotations
 

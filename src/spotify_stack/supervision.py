@@ -1,4 +1,4 @@
-"""supervisord: its configuration, start and stop, and a client for it.
+"""Configures, starts and stops supervisord, and calls it.
 
 Supervisor restarts services that end, rotates their logs and stops process groups. It starts no service by
 itself: `stack` starts them in order, with health checks.
@@ -190,7 +190,7 @@ class Supervisor:
 
 
 class EarlyEnds:
-    """Notices that a service ends each time it starts, long before supervisord gives it up."""
+    """Detects that a service ends each time it starts, long before supervisord reports it as failed."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor = supervisor
@@ -200,7 +200,7 @@ class EarlyEnds:
         self._before = supervisor.last_end(name)[1]
 
     def reason(self) -> str | None:
-        """Return why the service will not start, with its last words, or None while it still may."""
+        """Return why the service does not start, with the end of its log; None while it still can."""
         try:
             statename, end = self._supervisor.last_end(self._name)
         except NotReady as error:

@@ -1,1 +1,1 @@
-"""The user half: logins, tokens, and what users have saved, played and put into playlists."""
+"""Users of the sandbox: logins, tokens, libraries, playlists and plays."""

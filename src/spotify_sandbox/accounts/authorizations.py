@@ -1,4 +1,4 @@
-"""Logins: authorization codes and refresh tokens, as at accounts.spotify.com."""
+"""Issues authorization codes and refresh tokens, as accounts.spotify.com does."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Authorizations:
         return code
 
     def exchange(self, code: str, client_id: str, redirect_uri: str, verifier: str | None) -> Authorization:
-        """Exchange a code for an authorization; the first try uses the code up.
+        """Exchange a code for an authorization; a code is valid for one try.
 
         Raises:
             GrantError: the code is invalid or expired, or does not belong to this app, address or verifier.
@@ -131,7 +131,7 @@ class Authorizations:
         Args:
             client_id: The app.
             user_id: The user.
-            scopes: What the user allows.
+            scopes: Permissions that the user gives.
             with_pkce: Whether the app needs no secret to refresh it.
             authorized_at: When the user agreed; now by default.
             refresh_token: Its refresh token; an authorization that has or had this one is replaced.
@@ -181,7 +181,7 @@ class Authorizations:
         return known.refresh_token
 
     def revoke(self, user_id: str | None = None) -> int:
-        """Remove the app from the account of a user (default: all); return how many authorizations ended."""
+        """Revoke the authorizations of a user, or of all users, and return their number."""
         ended = [one for one in self._all if not one.revoked and user_id in {None, one.user_id}]
         for one in ended:
             one.revoked = True

@@ -1,4 +1,4 @@
-"""Lists that change from day to day, and depend on a key and the moment only."""
+"""Generates lists that change from day to day, and depend only on a key and the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Churn:
-    """How a list changes.
+    """Rules by which a list changes.
 
     Attributes:
         key: Seed of the list.

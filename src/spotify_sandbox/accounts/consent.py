@@ -1,4 +1,4 @@
-"""GET /authorize of accounts.spotify.com: the page on which a user lets the app read the account."""
+"""Serves GET /authorize of accounts.spotify.com, the page on which a user lets the app read the account."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Consent:
     Attributes:
         client_id: Client id of the app.
         users: Users who can log in.
-        authorizations: Where codes are issued.
-        auto_user: User for whom every request is decided without a page; None shows the page.
+        authorizations: Issues the codes.
+        auto_user: User whose requests are decided without a page; None shows the page.
         denies: Whether that user refuses.
     """
 
@@ -126,7 +126,7 @@ class Consent:
 
 
 def _is_loopback(redirect_uri: str) -> bool:
-    """Return whether Spotify accepts it for a local program: a loopback IP address, never `localhost`."""
+    """Return whether Spotify accepts the address of a local program: a loopback IP, never `localhost`."""
     try:
         parts = urlsplit(redirect_uri)
         loopback = ipaddress.ip_address(parts.hostname or "").is_loopback

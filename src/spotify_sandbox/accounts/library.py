@@ -1,4 +1,4 @@
-"""What users save, play and follow, and their top lists: all depends on the seed and the moment only."""
+"""Saved tracks, plays, followed artists and top lists of users, all computed from the seed and the time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TimeRange(StrEnum):
     LONG = "long_term"
 
 
-# a top list of a longer span changes more slowly: days between two states
+# days between two states of a top list; lists of longer periods change more slowly
 _CHANGES_EVERY = {TimeRange.SHORT: 1, TimeRange.MEDIUM: 3, TimeRange.LONG: 7}
 
 
@@ -64,7 +64,7 @@ class Library:
         self._pool: list[str] = []
 
     def pick(self, key: int) -> str:
-        """Return the id of some track of the catalogue.
+        """Return the id of the track of the catalogue that `key` selects.
 
         Raises:
             CatalogError: the catalogue has no tracks.
@@ -106,12 +106,12 @@ class Library:
         return self._artists(self.top(user, span, now), now)
 
     def followed(self, user: User, now: datetime) -> list[Artist]:
-        """Return the artists of the saved tracks, by id: a few come and go over the weeks."""
+        """Return the artists of the saved tracks, by id; a few change over the weeks."""
         artists = self._artists((track for _, track in self.saved(user, now)), now)
         return sorted(artists, key=lambda artist: artist.id)
 
     def plays(self, user: User, now: datetime) -> list[Play]:
-        """Return the last 50 plays, newest first, as many as Spotify keeps."""
+        """Return the last 50 plays, newest first; Spotify keeps no more."""
         hour = int(now.timestamp()) // 3600
         found: list[Play] = []
         for back in range(_LOOK_BACK_HOURS):

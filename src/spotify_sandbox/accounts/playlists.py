@@ -1,4 +1,4 @@
-"""The playlists of the users, which depend on the seed and the moment only."""
+"""Playlists of the users, all computed from the seed and the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users, playlists, their entries and plays as the JSON objects of the Web API."""
+"""Renders users, playlists, their entries and plays as the JSON objects of the Web API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token endpoint of accounts.spotify.com, and the issued access tokens."""
+"""Serves the token endpoint of accounts.spotify.com, and checks access tokens."""
 
 from __future__ import annotations
 
@@ -84,19 +84,19 @@ class TokenService:
             return token_error("invalid_grant", str(error))
 
     def issue(self, grant: Grant) -> str:
-        """A new access token for a grant."""
+        """Return a new access token for a grant."""
         token = ACCESS_TOKEN_PREFIX + secrets.token_urlsafe(96)
         self._grants[token] = grant
         return token
 
     def revoke_all(self) -> int:
-        """Make every access token invalid; the number of those there were."""
+        """Make every access token invalid, and return their number."""
         count = len(self._grants)
         self._grants.clear()
         return count
 
     def expire_all(self) -> int:
-        """Expire every access token; return their number."""
+        """Expire every access token, and return their number."""
         now = self._clock.now()
         self._grants = {token: replace(grant, expires_at=now) for token, grant in self._grants.items()}
         return len(self._grants)

@@ -1,4 +1,4 @@
-"""The users who can log in."""
+"""Users of the sandbox who can log in."""
 
 from __future__ import annotations
 

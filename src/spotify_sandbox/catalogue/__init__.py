@@ -1,1 +1,1 @@
-"""The catalogue half: artists, albums and tracks, generated or read from a folder, and their endpoints."""
+"""The catalogue of the sandbox: artists, albums and tracks, generated or read from a folder."""

@@ -1,4 +1,4 @@
-"""Records of a catalogue, the interface of a catalogue, and one held in memory."""
+"""Records and interface of a catalogue, and a catalogue in memory."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class CatalogSource(Protocol):
 
     @property
     def first_day(self) -> date:
-        """Day whose catalogue the libraries of the users are chosen from."""
+        """Day of the catalogue from which the libraries of the users are chosen."""
 
     def on(self, day: date) -> Catalog:
         """Return the catalogue of a date.

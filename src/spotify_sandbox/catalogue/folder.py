@@ -1,4 +1,4 @@
-"""Catalogues read from DIR/<YYYY-MM-DD>/{artists,albums,tracks}.jsonl; docs/sandbox.md has the format."""
+"""Reads catalogues from DIR/<YYYY-MM-DD>/{artists,albums,tracks}.jsonl; docs/sandbox.md has the format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The generated catalogue: deterministic, of any size, with a new state every day."""
+"""Generates a catalogue of any size, deterministic, with a new state every day."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spotify_sandbox.ids import Draw, Kind, digest
 from spotify_sandbox.names import GENRES, artist_name
 
 _POPULARITY_EPOCH = date(2020, 1, 1)
-_SUPERSEDED_SHARE = 0.4  # of the singles: playable no more once the album is out
+_SUPERSEDED_SHARE = 0.4  # of the lead singles: no longer playable after the album's release
 _DATE_FORMAT = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
 
 
@@ -51,7 +51,7 @@ class GeneratedCatalog:
     def __init__(self, planner: Planner, day: date) -> None:
         self._planner = planner
         self._day = day
-        self._plans = {plan.number: plan for plan in self._out()}
+        self._plans = {plan.number: plan for plan in self._released_plans()}
         self._listings: dict[int, list[tuple[str, int]]] = defaultdict(list)
         for plan in self._plans.values():
             for artist in plan.artists:
@@ -132,7 +132,7 @@ class GeneratedCatalog:
         tracks = sum(plan.tracks for plan in self._plans.values())
         return Counts(len(self._artist_numbers), len(self._plans), tracks)
 
-    def _out(self) -> Iterator[AlbumPlan]:
+    def _released_plans(self) -> Iterator[AlbumPlan]:
         """Yield the albums of this day: released, and not removed after a takedown."""
         for plan in self._planner.base:
             if plan.released <= self._day and not self._is_gone(plan):
@@ -151,7 +151,7 @@ class GeneratedCatalog:
         return since is not None and since <= self._day
 
     def _markets(self, plan: AlbumPlan) -> tuple[str, ...]:
-        """Mostly everywhere, sometimes a few countries, now and then none."""
+        """Return the markets of an album: mostly all, sometimes a few, rarely none."""
         draw = Draw(self._planner.seed, 6, plan.number)
         if self._is_taken_down(plan):
             return ()
@@ -251,7 +251,7 @@ class GeneratedCatalog:
         return max(0, (self._day - _POPULARITY_EPOCH).days)
 
     def _popularity(self, kind: int, number: int, base: int) -> int:
-        """A slow wave around the base and a little noise: most records change from one day to the next."""
+        """Return a popularity that changes slowly around `base` with some noise, mostly every day."""
         key = digest(self._planner.seed, 8, kind, number)
         wave = 6 * math.sin(2 * math.pi * ((self._age % 97) / 97 + (key % 97) / 97))
         noise = digest(key, self._day.toordinal()) % 3 - 1

@@ -1,8 +1,8 @@
-"""The part of the generated catalogue that does not depend on the date: albums, artists and tracks.
+"""Plans the part of the generated catalogue that does not depend on the date: albums, artists and tracks.
 
 Albums of the base catalogue have the numbers 0, 1, 2 …; the k-th release of the d-th day after
-FIRST_RELEASE_DAY has the number RELEASES_FROM + 1000·d + k. Everything about an album follows from the
-seed and its number, so the releases of a day do not need the days before.
+FIRST_RELEASE_DAY has the number RELEASES_FROM + 1000·d + k. An album is computed from the seed and its
+number, so the releases of a day do not need the days before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEBUTS_FROM = 1_000_000
 VARIOUS_ARTISTS = 0
 TRACKS_PER_ALBUM_MAX = 128
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_BASE_SHARE = 0.72  # of the asked size; daily releases make up the rest by November 2026
+_BASE_SHARE = 0.72  # of the requested size; the rest are daily releases until November 2026
 NAMELESS_FOR = timedelta(days=14)
 _TAKEDOWN_SHARE, _TAKEDOWN_DAYS = 0.04, 730
 _BOX_SET_EVERY, _TWO_DISCS_EVERY, _COMPILATION_EVERY, _LEAD_SINGLE_EVERY = 61, 17, 23, 5
@@ -45,7 +45,7 @@ class AlbumPlan:
 
     @property
     def is_lead_single(self) -> bool:
-        """Whether its one track is an album's."""
+        """Whether its only track is also on an album."""
         return self.album_type == "single" and bool(self.copies)
 
 

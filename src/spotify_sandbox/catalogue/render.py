@@ -1,4 +1,4 @@
-"""Records of the catalogue as JSON objects of the Web API, for either class of app."""
+"""Renders records of the catalogue as JSON objects of the Web API, for either class of app."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Renderer:
         return self.link("artist", artist_id) | {"name": artist.name if artist else artist_id}
 
     def link(self, kind: str, record_id: str) -> dict[str, Any]:
-        """Return what every object of the API has: id, type, URI and addresses."""
+        """Return the fields that every object of the API has: id, type, URI and addresses."""
         return {
             "external_urls": {"spotify": f"https://open.spotify.com/{kind}/{record_id}"},
             "href": f"{self.base}/{kind}s/{record_id}",

@@ -1,4 +1,4 @@
-"""Search over names, with the field filters of GET /search."""
+"""Searches names, with the field filters of GET /search."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_a_total_changes_alone(change: int, total: int) -> None:
 
 def test_a_page_leads_on_past_the_end_or_nowhere() -> None:
     altered = page()
-    page_faults.lead_on(altered)
+    page_faults.add_next(altered)
     assert altered == page(next="http://sandbox/v1/me/tracks?offset=100&limit=50")
     page_faults.drop_next(altered)
     assert altered == page()
@@ -58,6 +58,6 @@ def test_plays_but_the_newest_are_held_back_for_a_time() -> None:
         return [{"played_at": f"2026-11-22T{hour:02}:00:00.000Z"} for hour in hours]
 
     altered = {"items": plays(12, 11, 10, 9, 8)}
-    page_faults.hold_plays(altered, 3 * 3600)
+    page_faults.delay_plays(altered, 3 * 3600)
     assert altered == {"items": plays(12, 9, 8)}
-    page_faults.hold_plays({"items": []}, 1)
+    page_faults.delay_plays({"items": []}, 1)
