@@ -135,7 +135,7 @@ def compare(
         tables = ["build", "--resource-type", "model", "--resource-type", "seed"]
         comparable = _succeeds(tables, base, folder / "base-target", warehouse)
         warehouse.rename_dbt_schemas(BEFORE)
-        # all tables first, since a test may read any; then what differs, with its tests
+        # all tables first, since a test can read any; then the modified nodes with their tests
         built = _succeeds(tables, project, target, warehouse) and _succeeds(
             ["build", *selected, "state:modified+"], project, target, warehouse
         )

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from spotify_pipeline.warehouse.roles import OWNER_SCHEMAS
 from spotify_pipeline.warehouse.tables import metadata
 from spotify_stack.dbt_manifest import MANIFEST
 
-_SCHEMAS = ("staging", "ops")
 _ORDER_COLUMNS = ("observed_at", "rank", "raw_key")
 
 
@@ -23,7 +23,7 @@ def lines() -> Iterator[str]:
     yield from ("## Schema `marts`", "")
     yield from _marts(manifest)
     described = _descriptions(manifest)
-    for schema in _SCHEMAS:
+    for schema in OWNER_SCHEMAS:
         yield from (f"## Schema `{schema}`", "")
         for table in sorted(metadata.tables.values(), key=lambda table: table.name):
             if table.schema == schema:

@@ -60,12 +60,12 @@ def browser_page(url: str, failures: Path) -> Iterator[Page]:
             browser.close()
 
 
-def take_picture(page: Page, name: str, folder: Path = IMAGES) -> None:
+def take_picture(page: Page, name: str) -> None:
     """Save a picture of the page, if this tool runs the test."""
     if not os.environ.get(PICTURES_VARIABLE):
         return
     page.wait_for_timeout(1_500)  # the page draws after it has its data, and shows no sign of the end
-    page.screenshot(path=folder / f"runbook-{name}.png")
+    page.screenshot(path=IMAGES / f"runbook-{name}.png")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def changed_links(markdown: str, page: str, address: str | None) -> str:
     """
     source = PurePosixPath(page)
     from_root = source.parts[0] == FOLDER
-    # where the page lies in the repository
+    # the page's folder in the repository
     folder = PurePosixPath() if from_root else PurePosixPath("docs") / source.parent
 
     def change(match: re.Match[str]) -> str:
@@ -69,7 +69,7 @@ def changed_links(markdown: str, page: str, address: str | None) -> str:
         relative = os.path.relpath(wanted, source.parent).replace(os.sep, "/")
         return f"{match['image']}[{match['text']}]({relative}{anchor})"
 
-    # code blocks hold no links
+    # code blocks have no links
     parts = re.split(r"(^```.*?^```)", markdown, flags=re.DOTALL | re.MULTILINE)
     return "".join(part if part.startswith("```") else LINK.sub(change, part) for part in parts)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing
 
 SPOTIFY_API = "spotify_api"
-# needed only where sources.yml reads what belongs to a user
+# needed only if sources.yml lists data of a user
 SPOTIFY_USER = "spotify_user"
 USER_NAME = "[a-z][a-z0-9_]{0,39}"
 """Pattern of the name of a user, which is part of a connection's id and of a variable of the environment."""
@@ -34,7 +34,7 @@ CONNECTION_IDS = (
 
 @dataclass(frozen=True)
 class ConnectionInfo:
-    """One connection. `schema` is the database or bucket; `extra` holds what has no field of its own."""
+    """One connection. `schema` is the database or bucket; `extra` has the options without a field."""
 
     conn_id: str
     conn_type: str = "generic"

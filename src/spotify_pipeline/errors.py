@@ -135,12 +135,12 @@ class WarehouseUnavailable(TransientError):
 class WarehouseNewer(TransientError):
     """The warehouse has the schema of a newer release.
 
-    During a rollout, a worker with the old code meets it: the next try runs on a new one.
+    It happens during a rollout on a worker with the old code; the next try can run on a new worker.
     """
 
 
 class EngineLost(TransientError):
-    """Spark cannot be reached, or lost a job; the next job removes what the lost one had landed."""
+    """Spark cannot be reached, or lost a job; the next job removes the rows that the lost one landed."""
 
 
 class LeaseLost(TransientError):
@@ -179,7 +179,7 @@ class SourcesFileError(ConfigurationError):
     """sources.yml cannot be used; the message carries file and line."""
 
     mistakes: tuple[str, ...] = ()
-    """Every mistake of the file, the first included; set where there are several."""
+    """All mistakes of the file, including the first; set if there are several."""
 
 
 class EngineMissing(ConfigurationError):

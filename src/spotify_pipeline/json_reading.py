@@ -25,7 +25,7 @@ _NAME = re.compile(rb'"\s*:')
 # escapes that could be a quote, a colon or white space: then names cannot be counted in the raw text
 _ESCAPED = re.compile(rb"\\u00(?:22|3[aA]|20|0[9aAdD])")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-# stands for a part that was cut; random, so that no response can contain it
+# replaces a part that was cut; random, so that no response can contain it
 _CUT = f"cut {secrets.token_hex(16)}"
 
 

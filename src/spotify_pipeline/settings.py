@@ -14,7 +14,7 @@ from spotify_pipeline.buckets import TOTAL, Bucket
 from spotify_pipeline.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-# in a dbt project: folders that dbt writes, what it writes for the target of Airflow, the digest of its input
+# in a dbt project: the folders that dbt writes, the one for Airflow's target, and the digest of its input
 DBT_OUTPUT_FOLDERS = frozenset({"target", "logs"})
 DBT_BUILD_TARGET = "target/build"
 DBT_DIGEST = "target/manifest.sha256"

@@ -95,13 +95,13 @@ class SandboxControl:
         headers = {"Retry-After": str(retry_after)}
         self.add_fault("status", status=429, path=path, headers=headers, body=body, times=times, **settings)
 
-    def lapse_premium(self, path: str = "^/v1/", *, times: int | None = None) -> None:
+    def lapse_premium(self) -> None:
         """Script a 403 in plain text, as when the Premium subscription of the app's owner has lapsed."""
         text = (
             "Active premium subscription required for the owner of the app. When the subscription status "
             "changes, it can take a few hours before requests are allowed again."
         )
-        self.add_fault("status", status=403, path=path, body=text, times=times)
+        self.add_fault("status", status=403, path="^/v1/", body=text, times=None)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the script, with `matched` and `applied` of each fault."""

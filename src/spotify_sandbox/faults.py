@@ -27,7 +27,7 @@ class FaultKind(StrEnum):
     NOT_JSON = "not_json"  # 200 with a page of HTML
     EMPTY_PAGE = "empty_page"  # the page without its entries, as if it were the last of an empty list
     TOTAL = "total"  # the page states a `total` that differs by `change`
-    NO_NEXT = "no_next"  # the page says that none follows
+    NO_NEXT = "no_next"  # the page has no `next` link
     ENDLESS_NEXT = "endless_next"  # the page has a `next` link, also past the end of the list
     LATE_PLAYS = "late_plays"  # plays of the last `seconds` but the newest are not reported yet
 

@@ -17,7 +17,7 @@ import pytest
 
 from spotify_pipeline import connections
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
-from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.connection import open_connection
 from spotify_sandbox.control import SandboxControl
 from spotify_stack import airflow_environment, demo_sources
 from spotify_stack.airflow_api import AirflowApi
@@ -157,7 +157,7 @@ class Running:
 
     def warehouse(self, conn_id: str = connections.WAREHOUSE_DBT) -> psycopg.Connection:
         environ = airflow_environment.connection_variables(self.state)
-        return connect(connections.from_environment(conn_id, environ), autocommit=True)
+        return open_connection(connections.from_environment(conn_id, environ), autocommit=True)
 
     def documentation(self) -> dict[str, bytes]:
         """dbt's documentation in the lake, by object key."""

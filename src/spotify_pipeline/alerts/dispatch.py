@@ -16,7 +16,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.warehouse.alerts import deliver_once
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
 # a task that failed must not wait long for its alert
@@ -24,7 +24,7 @@ _LOCK_SECONDS, _STATEMENT_SECONDS = 60, 30
 
 
 class Channel(Protocol):
-    """A way to reach operators. `send` raises whatever its transport raises."""
+    """A way to reach operators. `send` raises the errors of its transport."""
 
     @property
     def name(self) -> str:
@@ -71,10 +71,7 @@ def dispatch(
 
     try:
         info = warehouse()
-        with (
-            naming_the_server(info),
-            connect(info, lock_timeout=_LOCK_SECONDS, statement_timeout=_STATEMENT_SECONDS) as conn,
-        ):
+        with connect(info, lock_timeout=_LOCK_SECONDS, statement_timeout=_STATEMENT_SECONDS) as conn:
             deliver_once(conn, alert.to_dict(), deliver)
     except Exception as error:
         log.warning("ops.alert cannot be written (%s)", _short(error))

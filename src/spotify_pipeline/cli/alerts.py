@@ -14,7 +14,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER
 from spotify_pipeline.warehouse.alerts import newest_alerts
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def alerts(
     """Show the alerts that were sent: what happened, what it means, what to do."""
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
-        with naming_the_server(info), connect(info, autocommit=True) as conn:
+        with connect(info, autocommit=True) as conn:
             found = [StoredAlert(**row) for row in newest_alerts(conn, partition, limit)]
     if as_json:
         print_json([alert.to_dict() for alert in found])

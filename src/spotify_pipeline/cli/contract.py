@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import Json, print_json
+from spotify_pipeline.cli.output import Json, print_json, wide_console
 from spotify_pipeline.contract.rules import ALL_KINDS, markdown_tables, rules
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.lake import keys
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.field_profiles import drift as read_drift
 
 app = typer.Typer(no_args_is_help=True, help="Show the rules of the contract and drift of the API.")
-_WIDE = 240
 
 
 @app.command("rules")
@@ -56,7 +53,7 @@ def drift(
     """Show fields that the contract does not describe, and fields that are gone since the run before."""
     with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_READER)
-        with naming_the_server(info), connect(info) as conn:
+        with connect(info) as conn:
             found = read_drift(conn, None if partition is None else keys.parse_partition(partition))
     if as_json:
         print_json([asdict(change) for change in found])
@@ -76,9 +73,4 @@ def drift(
             f"{change.records} of {change.of_records}",
             str(change.compared_with or "-"),
         )
-    _console().print(table)
-
-
-def _console() -> Console:
-    # in a file or a pipe one record is one line
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    wide_console().print(table)

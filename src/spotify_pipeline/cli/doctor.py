@@ -1,4 +1,4 @@
-"""`spotify-pipeline doctor`: find what would keep the pipeline from running."""
+"""`spotify-pipeline doctor`: checks whether the pipeline can run."""
 
 from __future__ import annotations
 

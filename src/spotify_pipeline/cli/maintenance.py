@@ -20,7 +20,7 @@ from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify, upkeep
 from spotify_pipeline.stages.runtime import Runtime, not_logged_in
 from spotify_pipeline.stages.users import login_store
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import Receipt, receipts
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")]
@@ -77,7 +77,7 @@ def erase(
             return
         if show:
             owner = runtime.lookup(WAREHOUSE_OWNER)
-            with naming_the_server(owner), connect(owner) as conn:
+            with connect(owner) as conn:
                 _show(receipts(conn))
             return
         if (user is not None) + (name is not None) + me != 1:

@@ -18,6 +18,11 @@ progress_console = Console(highlight=False)
 """Prints progress, which `--quiet` switches off."""
 
 
+def wide_console() -> Console:
+    """Return a console that prints one record per line in a file or a pipe."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+
+
 def set_verbosity(*, quiet: bool, verbose: bool) -> None:
     """Set whether progress and log lines are printed.
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections import Counter
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import Json, print_json
+from spotify_pipeline.cli.output import Json, print_json, wide_console
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.quarantine_replay import open_records, read_record
 from spotify_pipeline.stages.quarantine_replay import replay as replay_records
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.warehouse import quarantine as records
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.quarantine import Filters, Quarantined
 
 app = typer.Typer(no_args_is_help=True, help="List, show and replay records that broke the contract.")
-_WIDE = 240
 _BYTES_SHOWN = 2000
 
 Partition = Annotated[str | None, typer.Option(help="Newest date on which the record was seen, YYYY-MM-DD.")]
@@ -55,7 +52,7 @@ def list_(
     if not found:
         typer.echo("nothing is quarantined" + ("" if resolved else ", or it is resolved: --all shows that"))
         return
-    _console().print(_table(found[:limit]))
+    wide_console().print(_table(found[:limit]))
     for code, count in Counter(record.reason_code for record in found).most_common():
         typer.echo(f"  {count:6} {code}")
     if len(found) > limit:
@@ -70,7 +67,7 @@ def show(
     """Show one record as Spotify sent it, the reason for its rejection, and its origin."""
     runtime = _runtime()
     with report_errors():
-        with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+        with connect(runtime.ingest) as conn:
             found = records.get(conn, record)
         try:
             raw, absent = read_record(runtime.lake, found), None
@@ -169,8 +166,3 @@ def raw_text(data: bytes) -> str:
 
 def _printable(raw: Any) -> Any:
     return raw_text(raw) if isinstance(raw, bytes) else raw
-
-
-def _console() -> Console:
-    # in a file or a pipe one record is one line
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

@@ -1,4 +1,4 @@
-"""`spotify-pipeline replay`: what the DAG spotify_replay does, without Airflow."""
+"""`spotify-pipeline replay`: replays dates as the DAG spotify_replay does, without Airflow."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from rich.table import Table
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json, progress_bar
-from spotify_pipeline.contract.counts import KindCounts, total
+from spotify_pipeline.contract.counts import COUNTS, KindCounts, total
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
 from spotify_pipeline.stages.runtime import Attempt, Runtime
 
-COUNTS = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
 NEXT_STEP = "Next: trigger the DAG spotify_transform, so that the marts and the report follow."
 
 
@@ -158,7 +157,7 @@ def _replay_all(planned: list[Replay], run_id: str, workers: int) -> Iterator[Re
 def _replay_with_spark(
     planned: list[Replay], run_id: str, master: str | None, report: Callable[[str], None]
 ) -> Iterator[Replayed]:
-    from spotify_pipeline.spark.engine import replay_span  # noqa: PLC0415 - not what most replays need
+    from spotify_pipeline.spark.engine import replay_span  # noqa: PLC0415 - most replays do not need it
     from spotify_pipeline.spark.session import master_of, spark_session  # noqa: PLC0415
 
     runtime = _runtime(run_id)

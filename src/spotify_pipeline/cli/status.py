@@ -14,8 +14,9 @@ from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
+from spotify_pipeline.contract.counts import COUNTS
 from spotify_pipeline.errors import ConnectionMissing
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.dbt_results import failed_nodes
 from spotify_pipeline.warehouse.reconciliation import Progress, newest_partitions
 
@@ -96,7 +97,7 @@ def _warehouse_reader() -> ConnectionInfo | None:
 
 def _read(reader: ConnectionInfo) -> tuple[list[Progress], list[str]]:
     """Return the newest partitions, and the nodes that failed in the newest transform."""
-    with naming_the_server(reader), connect(reader, autocommit=True) as connection:
+    with connect(reader, autocommit=True) as connection:
         return newest_partitions(connection), failed_nodes(connection)
 
 
@@ -121,12 +122,11 @@ def _fields(progress: Progress) -> dict[str, Any]:
 
 def progress_table(found: list[Progress]) -> Table:
     """Return a table with one row per partition."""
-    counts = ("fetched", "loaded", "quarantined", "duplicates", "set_aside")
     # narrow enough for a terminal of 80 columns
     table = Table(padding=(0, 1, 0, 0), box=None)
     table.add_column("partition", no_wrap=True)
     table.add_column("sources", justify="right", no_wrap=True)
-    for name in counts:
+    for name in COUNTS:
         table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("adds up")
     table.add_column("published, tests", no_wrap=True)
@@ -135,7 +135,7 @@ def progress_table(found: list[Progress]) -> Table:
         table.add_row(
             str(progress.partition),
             _complete_sources(progress),
-            *(f"{getattr(progress, name):,}" for name in counts),
+            *(f"{getattr(progress, name):,}" for name in COUNTS),
             "yes" if progress.adds_up else "[red]no[/]",
             f"{at.astimezone(UTC):%m-%d %H:%M}, {progress.tests_passed}" if at else "not yet",
         )

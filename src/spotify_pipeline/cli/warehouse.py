@@ -13,7 +13,7 @@ from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
 from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load_log import highest_load_seq
 
 app = typer.Typer(no_args_is_help=True, help="Create roles and run migrations of the warehouse.")
@@ -60,7 +60,7 @@ def status(as_json: Json = False) -> None:
     """Show the schema revision and the newest load. The exit status is 1 if a migration is due."""
     with report_errors():
         info = environment_or_stack(connections.WAREHOUSE_INGEST)
-        with naming_the_server(info), connect(info) as conn:
+        with connect(info) as conn:
             revision, running = migrations.current_revision(conn), migrations.is_migrating(conn)
             if not as_json:
                 typer.echo(

@@ -37,7 +37,11 @@ class KindCounts:
         return self.fetched == self.loaded + self.quarantined + self.duplicates + self.set_aside
 
 
+COUNTS = tuple(each.name for each in fields(KindCounts))
+"""Names of the counts."""
+
+
 def total(counts: Iterable[KindCounts]) -> KindCounts:
     """Return the sum of several counts."""
     found = list(counts)
-    return KindCounts(*(sum(getattr(each, name.name) for each in found) for name in fields(KindCounts)))
+    return KindCounts(*(sum(getattr(each, name) for each in found) for name in COUNTS))

@@ -1,7 +1,7 @@
 """Entries of lists: playlist items, saved tracks, top tracks and artists, followed artists, plays.
 
-An entry has no id: it is identified by its position in its list, by what it holds, or by when it was played.
-The tracks and artists that entries hold are records of their own, which `extract` finds.
+An entry has no id: it is identified by its position, its track or artist, or the time of the play.
+The tracks and artists inside entries are records of their own, which `extract` finds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LIST_OF_ENTRY: Mapping[str, str] = {
     "top_artist": "top_artists",
     "followed_artist": "followed_artists",
 }
-"""Kind of list by kind of entry; a listening history is no list that something could leave."""
+"""Kind of list by kind of entry, without plays: nothing is removed from a listening history."""
 TOP_LISTS = frozenset({"top_track", "top_artist"})
 """Entries of ranked lists, one for each range of time."""
 OF_ARTISTS = frozenset({"top_artist", "followed_artist"})
@@ -75,14 +75,14 @@ class ListEntry:
         kind: kind of entry.
         list_id: a playlist's id, a user's hash, or HASH:TIME_RANGE.
         position: place in the list, from 0.
-        item_kind: what the entry holds.
-        track_id: id of its track, None where it holds none.
+        item_kind: kind of its content.
+        track_id: id of its track, or None.
         at: when it was added or played, UTC.
-        context_type: kind of what it was played from.
-        context_id: id of what it was played from.
+        context_type: kind of the record from which it was played, for example `playlist`.
+        context_id: id of that record.
         observed_at: time of the response.
         raw_key: key of the raw object.
-        artist_id: id of its artist, None where it holds none.
+        artist_id: id of its artist, or None.
     """
 
     kind: str
@@ -176,7 +176,7 @@ def entry_fields(entry: Entry) -> EntryFields:
 
 
 def _held(kind: EntryKind, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the object that stands for an entry's track, or None."""
+    """Return the object in the field of an entry's track, or None."""
     if kind in OF_ARTISTS:
         return None
     if kind == "top_track":

@@ -1,8 +1,8 @@
-"""Find the records in a response of the Web API, whatever its envelope.
+"""Finds the records in a response of the Web API, in any envelope.
 
-Records are tracks, albums and artists that stand on their own: members of a page, a list or a search
-result, an object returned alone, the tracks embedded in an album. An album or artist that a track only
-mentions is no record (`observations` makes stubs of those).
+Records are tracks, albums and artists that are members of a page, a list or a search result, that are
+returned alone, or that are the tracks embedded in an album. An album or artist that a track only mentions
+is not a record (`observations` makes stubs of those).
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _entry(value: dict[str, Any], pointer: str) -> Iterator[Item]:
         yield from _walk(value["album"], f"{pointer}/album", "album", None)
         return
     keys = [key for key in ("item", "track", "episode") if key in value]
-    # `item` and `track` can both be there and say the same: they count once
+    # an entry can have equal `item` and `track`: they count once
     key = next((key for key in keys if isinstance(value[key], dict)), None)
     if key is None and any(name in value for name in _OTHER_MEDIA):
         return
@@ -197,7 +197,7 @@ def _holds(value: dict[str, Any], key: str) -> bool:
 
 
 def _parts(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-    # a playlist of 2026 calls its page `items`; where it has the old `tracks` too, both are the same
+    # a playlist of 2026 calls its page `items`; if it also has the old `tracks`, both are the same
     both = isinstance(value.get("items"), dict) and isinstance(value.get("tracks"), dict)
     skipped = _MENTIONS | {"tracks"} if both else _MENTIONS
     # a pointer is kept in the warehouse: a name that is not one Spotify would choose is not followed

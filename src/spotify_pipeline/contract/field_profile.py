@@ -17,7 +17,7 @@ from spotify_pipeline.contract.validator import schema
 _NAME_MAX = 100
 # fields of a track or album that mention other records, and the kind of those
 _MENTIONED = {"album": "album", "artists": "artist"}
-# entries that are records themselves; their own schemas say only what the list needs
+# entries that are records themselves; their own schemas have only the fields that the list needs
 _ENTRY_IS = {"top_track": "track", "top_artist": "artist", "followed_artist": "artist"}
 
 
@@ -41,7 +41,7 @@ class FieldProfile:
     new_fields: list[str] = field(default_factory=list)
 
     def add(self, record: Any) -> None:
-        """Count a record; a value that is no object has no fields."""
+        """Count a record; a value that is not an object is ignored."""
         if not isinstance(record, dict):
             return
         kind = self.record_kind

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _PAGE_UNDER = {"followed_artists": "artists"}
-"""Names of the pages that stand under a name in their response, by the kind of request."""
+"""Field that contains the page, by kind of request; other responses are pages themselves."""
 
 
 def page_in(request_kind: str, body: Any) -> tuple[str, Any]:
@@ -31,7 +31,7 @@ def offset_of(query: Mapping[str, str] | Iterable[tuple[str, str]]) -> int | Non
 
 
 def total_of(page: Mapping[str, Any]) -> int | None:
-    """Return the number of entries that a page states for the whole list, None where it states none."""
+    """Return the number of entries that a page states for the whole list, or None."""
     total = page.get("total")
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 

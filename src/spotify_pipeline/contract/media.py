@@ -11,16 +11,16 @@ from typing import Any, Literal
 
 Media = Literal["track", "local", "episode", "null"]
 LOCAL_URI = "spotify:local:"
-# a record of these kinds where a track belongs breaks the contract of tracks; other types are unknown media
+# another record of these kinds breaks the contract of tracks; other types are unknown media
 _RECORDS = frozenset({"track", "album", "artist"})
 
 
 def media_of(held: Mapping[str, Any] | None, *, entry_is_local: bool = False) -> Media:
-    """Classify the object that stands in the place of a track.
+    """Classify the object in the place of a track.
 
     Args:
-        held: The object; None where the entry is empty.
-        entry_is_local: Whether the entry around it says that it is a file of the user's own.
+        held: The object; None if the entry is empty.
+        entry_is_local: Whether the entry around it has `is_local`.
 
     Returns:
         `null` for nothing, for a track without an id, which Spotify no longer shows, and for media of a type

@@ -36,7 +36,7 @@ _BOUNDS = ("minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: the code of a record that breaks it, what it demands, and why."""
+    """One rule: its reason code, its demand, and a sentence that explains it."""
 
     code: str
     demand: str
@@ -54,11 +54,6 @@ def rules(kind: str) -> list[Rule]:
         found.append(Rule(f"{kind}.instant", "is a day of the calendar", "an instant is one that exists"))
         found.append(Rule(f"{kind}.no_id", "has the id of its track", "the track of an entry has an id"))
     return sorted(set(found), key=lambda rule: (rule.code, rule.demand))
-
-
-def reason_codes() -> list[str]:
-    """Return every code with which a record, an entry or a response can be refused."""
-    return sorted({rule.code for kind in ALL_KINDS for rule in rules(kind)})
 
 
 def nullable(rule: dict[str, Any]) -> bool:

@@ -149,7 +149,7 @@ def _pages(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str
         if isinstance(value.get("items"), list):
             yield pointer, value
             return
-        # a playlist of 2026 calls its page `items`; where it has the old `tracks` too, both are the same
+        # a playlist of 2026 calls its page `items`; if it also has the old `tracks`, both are the same
         both = isinstance(value.get("items"), dict) and isinstance(value.get("tracks"), dict)
         for name, inner in value.items():
             if isinstance(inner, dict | list) and not (both and name == "tracks"):

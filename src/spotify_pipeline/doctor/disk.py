@@ -12,12 +12,12 @@ NEEDED_GB = 2.0
 FULL_BYTES = 16 * 2**20
 
 
-def low_disk_space(folder: Path, *, needed_gb: float = NEEDED_GB) -> str | None:
+def low_disk_space(folder: Path) -> str | None:
     """Return a warning if the disk of `folder` is nearly full, as the object store then refuses to write."""
     free = shutil.disk_usage(folder).free / 1e9
-    if free >= needed_gb:
+    if free >= NEEDED_GB:
         return None
-    return f"only {free:.1f} GB are free on the disk of {folder}: the stack needs {needed_gb:.0f} GB"
+    return f"only {free:.1f} GB are free on the disk of {folder}: the stack needs {NEEDED_GB:.0f} GB"
 
 
 def full_disk(folder: Path) -> str:

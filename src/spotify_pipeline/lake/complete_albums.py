@@ -46,11 +46,11 @@ class AlbumsSeen:
             self._note_page(raw.requested_id, body.get("tracks"))
         elif raw.kind == "album_tracks" and raw.requested_id:
             past_the_end = (offset_of(raw.query) or 0) >= (total_of(body) or sys.maxsize)
-            # such a page is empty or repeats others: it is the end, whatever link it has
+            # such a page is empty or repeats others: it is the end, even with a link
             self._note_page(raw.requested_id, {**body, "next": None} if past_the_end else body)
 
     def _note_page(self, album_id: str, page: Any) -> None:
-        # pages are fetched one after the other, so where the last one is there, all before it are
+        # pages are fetched one after the other, so if the last one exists, all earlier ones do
         if not isinstance(page, dict) or not isinstance(page.get("items"), list):
             return
         link = page.get("next")
@@ -80,7 +80,7 @@ def _offset_of(link: Any) -> int | None:
 
 
 def store_albums(lake: Lake, key: str, albums: Iterable[CompleteAlbum | BegunAlbum]) -> str | None:
-    """Write the object and return its SHA-256, or remove an old one where there is no album."""
+    """Write the object and return its SHA-256; without albums, remove an old object and return None."""
     lines = b"".join(orjson.dumps(a, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for a in albums)
     if lines:
         lake.put(key, lines, content_type=NDJSON)

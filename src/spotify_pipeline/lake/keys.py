@@ -34,7 +34,7 @@ def parse_partition(text: str | None) -> date:
     """Read a partition key.
 
     Raises:
-        ConfigurationError: it is no date of the form YYYY-MM-DD.
+        ConfigurationError: it is not a date of the form YYYY-MM-DD.
     """
     if text is not None and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         try:

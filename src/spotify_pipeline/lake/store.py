@@ -68,7 +68,7 @@ class Lake:
             access_key=info.require("login"),
             secret_key=info.require("password"),
             secure=secure,
-            # given, so that the SDK need not ask the store where the bucket is
+            # given, so that the SDK does not request the region of the bucket
             region=str(info.extra.get("region", "us-east-1")),
             http_client=urllib3.PoolManager(
                 cert_reqs="CERT_REQUIRED",

@@ -126,8 +126,8 @@ def read_ahead(
     """Call `read` for each item in threads, and yield the results in the order of the items.
 
     Args:
-        items: what to read.
-        read: called in a thread for each of them.
+        items: arguments of `read`.
+        read: called in a thread for each item.
         width: number of threads; twice as many items are read ahead.
     """
     with ThreadPoolExecutor(width, thread_name_prefix="read-ahead") as pool:

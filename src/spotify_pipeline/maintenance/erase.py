@@ -23,7 +23,7 @@ from spotify_pipeline.maintenance.shared_lists import erase_from_other_accounts
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import landing
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erase import ErasedIds, account_since, erase_marts, erase_rows
 from spotify_pipeline.warehouse.erasures import (
     Receipt,
@@ -79,7 +79,7 @@ def erase_user(
     until = None if erased_at is None else erased_at.astimezone(UTC).date()
     begun = None
     if not dry_run:
-        with naming_the_server(owner), connect(owner) as conn:
+        with connect(owner) as conn:
             require_current(conn)
             begun = begin_erasure(conn, user_hash, erased_at)
         write_receipt(runtime.lake, Receipt(user_hash, erased_at=begun[1]))
@@ -90,11 +90,12 @@ def erase_user(
     _erase_marts(runtime.lookup(WAREHOUSE_DBT), receipt, ids, dry_run=dry_run)
     if begun is not None:
         # rows that a running replay has landed are deleted with its batch; it has lost its lease
-        with naming_the_server(owner), connect(owner, autocommit=True) as conn:
+        with connect(owner, autocommit=True) as conn:
             landing.remove_dead(conn)
         # a fetch or a report that was running may have written more objects
         _erase_objects(runtime, receipt, until, since=since)
-        _finish(owner, begun[0], receipt)
+        with connect(owner) as conn:
+            finish_erasure(conn, begun[0], receipt.removed)
         write_receipt(runtime.lake, Receipt(user_hash, receipt.removed, begun[1]))
     return receipt
 
@@ -117,7 +118,7 @@ def _erase_objects(
     stored = objects_of_user(lake, user_hash, until)
     sources = {source for found in stored.values() for key in found if (source := keys.source_of(key))}
     owner = runtime.lookup(WAREHOUSE_OWNER)
-    with naming_the_server(owner), connect(owner) as conn:
+    with connect(owner) as conn:
         since = since or account_since(conn, user_hash, sources)
     # the pages first: without the objects, a repeated call cannot find the first date
     if since is not None:
@@ -196,7 +197,7 @@ def apply_receipts(
         PipelineError: see `erase_user`.
     """
     owner = runtime.lookup(WAREHOUSE_OWNER)
-    with naming_the_server(owner), connect(owner) as conn:
+    with connect(owner) as conn:
         require_current(conn)
         known = last_erasures(conn)
     done = []
@@ -221,13 +222,8 @@ def require_hash(user_hash: str) -> None:
         )
 
 
-def _finish(owner: ConnectionInfo, erasure_id: int, receipt: Receipt) -> None:
-    with naming_the_server(owner), connect(owner) as conn:
-        finish_erasure(conn, erasure_id, receipt.removed)
-
-
 def _erase_rows(owner: ConnectionInfo, receipt: Receipt, sources: set[str], *, dry_run: bool) -> ErasedIds:
-    with naming_the_server(owner), connect(owner, application_name="spotify-pipeline erase") as conn:
+    with connect(owner, application_name="spotify-pipeline erase") as conn:
         require_current(conn)
         removed, ids = erase_rows(conn, receipt.user_hash, sources, login_kinds=LOGIN_KINDS)
         receipt.removed.update(removed)
@@ -237,7 +233,7 @@ def _erase_rows(owner: ConnectionInfo, receipt: Receipt, sources: set[str], *, d
 
 
 def _erase_marts(dbt: ConnectionInfo, receipt: Receipt, ids: ErasedIds, *, dry_run: bool) -> None:
-    with naming_the_server(dbt), connect(dbt, application_name="spotify-pipeline erase") as conn:
+    with connect(dbt, application_name="spotify-pipeline erase") as conn:
         pin(conn)  # else a publication could rename a table before its rows are deleted
         receipt.removed.update(erase_marts(conn, receipt.user_hash, ids))
         if dry_run:

@@ -24,7 +24,7 @@ from spotify_pipeline.maintenance.objects import objects_of_user, remove_objects
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import landing
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import erased_users
 from spotify_pipeline.warehouse.load_log import loaded_sources
 from spotify_pipeline.warehouse.migrate import require_current
@@ -72,13 +72,13 @@ def apply_retention(
         )
     removal = Removal(as_of)
     owner = runtime.lookup(WAREHOUSE_OWNER)
-    with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
+    with connect(owner, application_name="spotify-pipeline maintenance") as conn:
         require_current(conn)
         busy, loaded, erased = busy_partitions(conn), loaded_sources(conn), erased_users(conn)
     _remove_erased(runtime.lake, removal, erased, dry_run=dry_run)
     _remove_objects(runtime, removal, busy, loaded, dry_run=dry_run, report=report)
     _remove_alerts(runtime, removal, dry_run=dry_run)
-    with naming_the_server(owner), connect(owner, application_name="spotify-pipeline maintenance") as conn:
+    with connect(owner, application_name="spotify-pipeline maintenance") as conn:
         for table, count in delete_old_rows(conn, _cutoffs(runtime.settings, as_of)).items():
             removal.removed[table] += count
             if count:
@@ -176,7 +176,7 @@ def upkeep(runtime: Runtime) -> None:
     """
     owner = runtime.lookup(WAREHOUSE_OWNER)
     # a VACUUM of a large table takes longer than the statement time-out
-    with naming_the_server(owner), connect(owner, autocommit=True, statement_timeout=0) as conn:
+    with connect(owner, autocommit=True, statement_timeout=0) as conn:
         landing.remove_dead(conn)
         vacuum(conn)
 

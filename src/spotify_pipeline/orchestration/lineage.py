@@ -81,21 +81,21 @@ def validated(lookup: ConnectionLookup, partition: date, states: Iterable[Source
 
 def loaded(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
     """Report that validated objects were read, and the tables of the accepted records written."""
-    with _reporting() as report:
-        if report is not None:
-            lake = lookup(SPOTIFY_LAKE)
-            good = list(_good(states))
-            read = [_zone(lake, keys.VALIDATED, state.source) for state in good]
-            report(read, _tables(lookup(WAREHOUSE_DBT), tables_of(_accepted(good))), partition)
+    _loaded_from(keys.VALIDATED, lookup, partition, states)
 
 
 def replayed(lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
     """Report that raw objects were read again, and the tables of the accepted records written."""
+    _loaded_from(keys.RAW, lookup, partition, states)
+
+
+def _loaded_from(zone: str, lookup: ConnectionLookup, partition: date, states: Iterable[SourceState]) -> None:
     with _reporting() as report:
         if report is not None:
             good = list(_good(states))
-            read = [_zone(lookup(SPOTIFY_LAKE), keys.RAW, state.source) for state in good]
-            report(read, _tables(lookup(WAREHOUSE_DBT), tables_of(_accepted(good))), partition)
+            read = [_zone(lookup(SPOTIFY_LAKE), zone, state.source) for state in good]
+            kinds = {kind for state in good for kind, count in state.counts.items() if count.loaded}
+            report(read, _tables(lookup(WAREHOUSE_DBT), tables_of(kinds)), partition)
 
 
 def wrote_tables(lookup: ConnectionLookup, partition: date, *tables: str) -> None:
@@ -153,10 +153,6 @@ def _tables(warehouse: ConnectionInfo, tables: Iterable[str]) -> list[DatasetNam
 def _zone(lake: ConnectionInfo, zone: str, source: str) -> DatasetName:
     # the listening history has a source for each hour, which together are one dataset
     return zone_dataset(lake, zone, LISTENING if is_listening(source) else source)
-
-
-def _accepted(states: Iterable[SourceState]) -> set[str]:
-    return {kind for state in states for kind, count in state.counts.items() if count.loaded}
 
 
 def _good(states: Iterable[SourceState]) -> Iterator[SourceState]:

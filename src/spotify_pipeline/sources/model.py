@@ -22,7 +22,7 @@ DEFAULT_MAX_RESULTS = {
 }
 DEFAULT_TIME_RANGES = ("short_term", "medium_term", "long_term")
 
-# for estimates: the assumed size of an artist's releases, a playlist, a library and what a user follows
+# for estimates: the assumed numbers of an artist's releases, and of a user's or playlist's entries
 RELEASES_PER_ARTIST = 25
 ITEMS_PER_PLAYLIST = 100
 SAVED_TRACKS = 500
@@ -35,7 +35,7 @@ class Source:
 
     Attributes:
         name: Its name, by which all its data is stored.
-        kind: What it lists.
+        kind: Kind of records that it lists.
         ids: 22 base62 characters each, in the order of the file.
         include_groups: Release groups of its artists.
         queries: Search texts.

@@ -118,7 +118,7 @@ def parse_yaml(path: Path) -> YamlText:
 
 
 def _code_point(character: object) -> int:
-    """Return the code point of what PyYAML reports: a number or the character itself."""
+    """Return the code point of a character that PyYAML reports, as a number or as the character itself."""
     return character if isinstance(character, int) else ord(str(character))
 
 

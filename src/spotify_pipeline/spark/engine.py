@@ -25,7 +25,7 @@ from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.replay import Replay
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import landing
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.merge import loaded_counts
 from spotify_pipeline.warehouse.span import LoadsRefused, load_span
 
@@ -120,7 +120,7 @@ def _fold_and_merge(runtime: Runtime, rows: DataFrame, span: Span, report: Repor
     from spotify_pipeline.spark import fold  # noqa: PLC0415
 
     places = {number: place for place, number in enumerate(span.numbers, start=1)}
-    with naming_the_server(runtime.ingest), _batch(runtime) as (conn, batch):
+    with _batch(runtime) as (conn, batch):
         land = executor.Land(runtime.ingest, batch, places)
         landed = _land(fold.fold(rows), land.folded)
         landed += _land(fold.source_records(fold.by_key(rows)), land.source_records)

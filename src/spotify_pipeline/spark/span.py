@@ -16,10 +16,10 @@ from spotify_pipeline.spark.executor import Unit
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import LOAD, REPLAY, load_source, metadata_writer, state_of
 from spotify_pipeline.stages.load_inputs import LoadInputs, read_inputs, refuse_bad_share
-from spotify_pipeline.stages.replay import checked
+from spotify_pipeline.stages.plays import check_reading
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import lease
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import refuse_data_of_erased
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.span import SpanLoad
@@ -138,7 +138,7 @@ class Span:
         for unit in self.left:
             state = state_of(runtime, self.inputs[unit.number], self.kinds[unit.number])
             try:
-                self.states[unit.number] = checked(unit.partition, state)
+                self.states[unit.number] = check_reading(unit.partition, state)
             except PipelineError as error:
                 self.fail(unit.number, error)
 
@@ -150,7 +150,7 @@ class Span:
             fence = self.fences[unit.partition, unit.source]
             try:
                 state = load_source(runtime, unit.partition, unit.source, fence=fence)
-                self.states[unit.number] = checked(unit.partition, state)
+                self.states[unit.number] = check_reading(unit.partition, state)
             except PipelineError as error:
                 self.fail(unit.number, error)
 
@@ -158,5 +158,5 @@ class Span:
 def _refuse_erased(runtime: Runtime, inputs: LoadInputs) -> None:
     # checked before landing, so that no data of the account is landed, and again in the load's transaction
     if inputs.manifest.user is not None:
-        with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        with connect(runtime.ingest, autocommit=True) as conn:
             refuse_data_of_erased(conn, inputs.manifest.user)

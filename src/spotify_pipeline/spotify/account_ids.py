@@ -77,7 +77,7 @@ class AccountKey:
         return _hmac(self.secret, "the account key")[:8]
 
     def user_hash(self, user_id: str) -> str:
-        """Return the 16 hexadecimal digits that stand for a user."""
+        """Return the hash of a user, 16 hexadecimal digits."""
         return _hmac(self.secret, user_id)[:16]
 
     def user_hashes(self, user_id: str) -> list[str]:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
@@ -148,19 +148,17 @@ class CallbackServer:
         """The address that the app's settings must list."""
         return f"http://127.0.0.1:{self._http.server_address[1]}{CALLBACK_PATH}"
 
-    def wait_for_code(
-        self, state: str, seconds: float, *, clock: Callable[[], float] = time.monotonic
-    ) -> str:
+    def wait_for_code(self, state: str, seconds: float) -> str:
         """Wait for a callback with the right `state`, and return its code; refuse any other request.
 
         Raises:
-            AuthenticationError: the user refused, or nothing came in time.
+            AuthenticationError: the user refused, or there was no callback in time.
         """
-        deadline = clock() + seconds
+        deadline = time.monotonic() + seconds
         found: list[dict[str, str]] = []
         self._http.RequestHandlerClass = _handler(state, found)
         while not found:
-            if clock() >= deadline:
+            if time.monotonic() >= deadline:
                 raise AuthenticationError(f"no login within {seconds:.0f} seconds: run the command once more")
             self._http.handle_request()
         callback = found[0]

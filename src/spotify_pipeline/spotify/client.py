@@ -166,7 +166,7 @@ class SpotifyClient:
         if not self._transport.knows_api_time:
             self._tokens.token()
         if not self._transport.knows_api_time:
-            # a token that another task has stored came without a response, so without a Date; the Date of a
+            # a token that another task has stored has no response and so no Date; the Date of a
             # refusal is as good, since reading as a user needs no app secret
             with suppress(AuthenticationError):
                 self._time_tokens.token()
@@ -184,7 +184,7 @@ class SpotifyClient:
         """GET `path` (below the API's address) and return the whole response.
 
         Raises:
-            RateLimited: The bucket is closed; raised without a call where the gate knows it.
+            RateLimited: The bucket is closed; raised without a call if the gate knows it.
             CallBudgetSpent: The run has made all the calls that it may; raised without a call.
             ApiUnavailable, BodyCutShort: No whole response after all attempts.
             AuthenticationError, PermissionDenied, NotFound, RequestRefused, UnsafeLink: Spotify's refusals.
@@ -280,7 +280,7 @@ def address_of(connection: ConnectionInfo, name: str, default: str) -> str:
     the connection has `allow_http` in its extra.
 
     Raises:
-        ConfigurationError: it is no plain http(s) address, or one of another host without TLS.
+        ConfigurationError: it is not a plain http(s) address, or is on another host without TLS.
     """
     value = str(connection.extra.get(name) or default).rstrip("/")
     try:

@@ -35,7 +35,7 @@ def crawl(
     """Fetch all that `source` names, as of `partition`.
 
     artist: the artist, the pages of its albums, then each distinct album with the rest of its tracks.
-    album: each album with the rest of its tracks. track: each track, 50 a call where the app may.
+    album: each album with the rest of its tracks. track: each track, 50 a call if the app is allowed to.
     playlist: each playlist and the pages of its entries. search: the pages of each search text and type.
     saved_tracks, top_tracks, top_artists, followed_artists: their pages. recently_played: the last plays.
 
@@ -47,7 +47,7 @@ def crawl(
 
     Args:
         client: The app's client, or the user's for a source that needs a login.
-        source: What to fetch.
+        source: The source.
         partition: The API's own date (UTC).
         have: Returns the stored body of a request, which is then not sent; called from up to `concurrency`
             threads.

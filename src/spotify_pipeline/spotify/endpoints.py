@@ -13,9 +13,6 @@ from spotify_pipeline.buckets import Bucket
 ID_PATTERN = re.compile(r"[0-9A-Za-z]{22}")
 """A Spotify id: 22 base62 characters."""
 
-SEARCH_OFFSET_MAX = 1000
-"""/search responds with 400 to a greater offset."""
-
 OWN_PLAYLIST_PREFIX = "37i9dQ"
 """Start of the ids of Spotify's own playlists, which apps may not read since November 2024."""
 
@@ -73,10 +70,10 @@ class Endpoint:
     """One call of the Web API.
 
     Attributes:
-        kind: What its response holds.
+        kind: Kind of its response.
         bucket: Its rate-limit bucket, which names the method and the path template.
-        page_sizes: Largest page by class of app; None where it is not paged.
-        scopes: What a user must have allowed; None where the app's own token is enough.
+        page_sizes: Largest page by class of app; None if it has no pages.
+        scopes: Permissions of a user that it needs; None if the app's own token is enough.
         app_classes: Classes of app that may call it.
     """
 
@@ -147,7 +144,7 @@ class Request:
     """Identity of one raw object: the same method, path, query and reading give the same object.
 
     Attributes:
-        kind: What the response holds.
+        kind: Kind of the response.
         method: HTTP method.
         path: Path below the API's address.
         params: Sorted pairs of the query.

@@ -39,7 +39,7 @@ def observed_at(dates: Sequence[str]) -> datetime | None:
 def retry_after(value: str | None, observed: datetime, reason: str | None = None) -> timedelta:
     """Return how long a 429 asks to wait, between one second and `RETRY_AFTER_MAX`.
 
-    `value` is seconds (whole as the standard says, decimal as some send) or an HTTP date counted from
+    `value` is seconds (whole in the standard, decimal from some servers) or an HTTP date counted from
     `observed`. Zero, negative and past values mean one second; an absent or unreadable one means the
     length of the rate-limit window, an hour for QUOTA_EXCEEDED.
     """

@@ -28,14 +28,14 @@ _OF_THE_APP = frozenset({"invalid_client", "unauthorized_client"})
 
 @dataclass(frozen=True)
 class Login:
-    """Tokens of one user and what is known about them; no token shows in its repr.
+    """Tokens of one user with their dates and permissions; its repr shows no token.
 
     Attributes:
         client_id: The app that the user allowed.
         refresh_token: Gets access tokens; Spotify may replace it at each refresh.
         user_hash: The user.
         key_id: The account key that the hash was made with.
-        scopes: What the user allowed.
+        scopes: Permissions that the user gave.
         authorized_on: Date of the consent.
         access_token: The access token in use.
         expires_at: Its end (UTC), by the clock of the machine that got it.
@@ -170,7 +170,7 @@ class Login:
         """Read a user's connection: login = client id, password = refresh token.
 
         Raises:
-            ConfigurationError: a field is missing, or authorized_on is no date.
+            ConfigurationError: a field is missing, or authorized_on is not a date.
         """
         authorized_on = connection.require("authorized_on")
         try:

@@ -35,7 +35,7 @@ class LoginStore(Protocol):
         """Hold the lock of the login."""
 
     def read(self) -> Login:
-        """Return the login as last written. Raises ConfigurationError where there is none."""
+        """Return the stored login. Raises ConfigurationError if there is none."""
 
     def write(self, login: Login) -> None:
         """Store a refreshed login."""
@@ -48,7 +48,7 @@ class FileState:
         self.path = path
 
     def read(self) -> str | None:
-        """Return the file's text, None where there is no file.
+        """Return the file's text, or None if there is no file.
 
         Raises:
             ConfigurationError: others may read it, or it cannot be read.
@@ -105,7 +105,7 @@ class FileLoginStore:
 
     @property
     def path(self) -> Path:
-        """The file that holds the login."""
+        """Path of the file with the login."""
         return self._state.path
 
     def locked(self) -> AbstractContextManager[None]:

@@ -84,7 +84,7 @@ def walk_list(
 def walk_rest(session: CrawlSession, request: Request, trail: Trail, *, exists: bool = True) -> None:
     """Read the further track pages of an album, whose `total` is often too great and proves nothing.
 
-    A page that is not found is an outage where Spotify has just shown that the album `exists`.
+    A page that is not found is an outage if Spotify has just returned the album (`exists`).
 
     Raises:
         UnreadableResponse, ApiUnavailable: See `walk_list`.

@@ -86,7 +86,7 @@ def _read_unedited(session: CrawlSession, head: Request, first: Request, trail: 
                 f"the playlist {head.path} may not be complete: it was edited while it was read"
             )
         logger.info("%s was edited while it was read; reading it again", head.path)
-        # what an earlier attempt stored costs no call and does not count
+        # responses that an earlier attempt stored cost no call and do not count
         read_again = session.has_sent(head)
         known, before = list(trail.entries), after
         del trail.requests[start - 1 :], trail.entries[:]

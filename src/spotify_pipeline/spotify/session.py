@@ -223,7 +223,7 @@ class CrawlSession:
         """Add an id that Spotify refuses to the missing ones; see `note_missing`.
 
         Raises:
-            PermissionDenied: The app may read nothing at all, or nothing of this kind.
+            PermissionDenied: The app is not allowed to read anything, or anything of this kind.
         """
         with self._lock:
             self._refusals[kind] += 1
@@ -277,7 +277,7 @@ class CrawlSession:
         reason = StopReason.QUOTA_EXCEEDED if quota else StopReason.RATE_LIMITED
         stop = Stop(reason, str(limit), limit.bucket, limit.deadline)
         if not quota:
-            # the limit may hold for the whole app: calls to other buckets could lengthen it
+            # the limit can apply to the whole app: calls to other buckets could prolong it
             self._halt(stop)
             return
         self._note(stop)

@@ -61,10 +61,6 @@ class RetryPolicy:
         """Return the seconds to wait after attempt number `attempt`, from 1, without jitter."""
         return min(self.wait_max, self.wait_initial * 2.0 ** (attempt - 1))
 
-    def without_waiting(self) -> RetryPolicy:
-        """Return the same number of attempts without pauses, for tests."""
-        return replace(self, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
-
 
 @dataclass(frozen=True)
 class Response:

@@ -164,7 +164,7 @@ def _search_page(
     Raises:
         SearchRefused: Spotify refuses the search text.
         ApiUnavailable: A page after the first is not found.
-        UnreadableResponse: The response holds no such page.
+        UnreadableResponse: The response has no such page.
     """
 
     def is_doubtful(document: Any) -> bool:

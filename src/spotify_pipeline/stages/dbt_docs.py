@@ -59,7 +59,7 @@ def documentation(target: Path) -> dict[str, bytes]:
     artifacts = {name: _stable_artifact(target / name) for name in (MANIFEST, CATALOG)}
     page = _read(target / INDEX)
     for name, place in _INLINE.items():
-        # "</" would end the script that the text stands in
+        # "</" would end the script element around the text
         page = page.replace(place, artifacts[name].replace("</", "<\\/"))
     return {INDEX: page.encode()} | {name: text.encode() for name, text in artifacts.items()}
 

@@ -18,7 +18,7 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def _budget(runtime: Runtime, app_class: AppClass) -> int:
 
 def _select(runtime: Runtime, app_class: AppClass, partition: date) -> list[str]:
     limit = _budget(runtime, app_class)
-    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+    with connect(runtime.ingest, autocommit=True) as conn:
         if app_class is AppClass.EXTENDED:
             return detail_queue.stale_tracks(conn, partition, limit)
         return detail_queue.queued_tracks(conn, limit)

@@ -23,7 +23,7 @@ from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.raw_zone import RawZone
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import begun_albums, unchanged_albums
 from spotify_pipeline.warehouse.erasures import erased_users
 from spotify_pipeline.warehouse.plays import cursor_ms
@@ -109,7 +109,7 @@ def fetch_source(
         runtime: settings and connections.
         clients: the task's clients; the source is read with the app's or with the user's.
         partition: date to fetch.
-        source: what to fetch.
+        source: the source.
         tries_left: see `fetch_into_raw`.
 
     Raises:
@@ -196,7 +196,7 @@ def fetch_into_raw(
         lake: the object store.
         client: reads as the app, or as the user.
         partition: date to fetch.
-        source: what to fetch.
+        source: the source.
         concurrency: requests at a time.
         tries_left: whether the task is tried again after a TransientError.
         known: albums that are not fetched, or not from their beginning.
@@ -211,17 +211,8 @@ def fetch_into_raw(
     """
     before = read_manifest(lake, partition, source.name)
     zone = RawZone(lake, partition, source.name, user, account_ids)
-    if before is not None and is_finished(before, source):
-        lost = zone.lost(before)
-        if not lost:
-            return _stored_outcome(before)
-        if client.api_now().astimezone(UTC).date() != partition:
-            raise DamagedObject(
-                f"{len(lost)} objects of source '{source.name}' are lost, the first '{lost[0]}', and Spotify "
-                f"has no data of {partition} any more: restore them from a backup, or delete the manifest "
-                "and clear the fetch task to continue with what is left"
-            )
-        log.warning("source %s: %d objects were lost, fetching them again", source.name, len(lost))
+    if before is not None and is_finished(before, source) and not _has_lost_objects(before, zone, client):
+        return _stored_outcome(before)
     result = crawl(
         client,
         source,
@@ -263,8 +254,27 @@ def fetch_into_raw(
     return replace(_stored_outcome(manifest), calls=result.calls)
 
 
+def _has_lost_objects(manifest: Manifest, zone: RawZone, client: SpotifyClient) -> bool:
+    """Return whether objects of a finished source are lost and can be fetched again.
+
+    Raises:
+        DamagedObject: objects are lost, and their date has passed.
+    """
+    lost = zone.lost(manifest)
+    if not lost:
+        return False
+    if client.api_now().astimezone(UTC).date() != manifest.partition:
+        raise DamagedObject(
+            f"{len(lost)} objects of source '{manifest.source}' are lost, the first '{lost[0]}', and Spotify "
+            f"has no data of {manifest.partition} any more: restore them from a backup, or delete the "
+            "manifest and clear the fetch task to continue with what is left"
+        )
+    log.warning("source %s: %d objects were lost, fetching them again", manifest.source, len(lost))
+    return True
+
+
 def _known_albums(runtime: Runtime, partition: date, source: str) -> KnownAlbums:
-    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+    with connect(runtime.ingest, autocommit=True) as conn:
         return KnownAlbums(
             unchanged_albums(conn, source, partition),
             begun_albums(conn, source, partition, refresh_days=runtime.settings.album_refresh_days),
@@ -272,14 +282,14 @@ def _known_albums(runtime: Runtime, partition: date, source: str) -> KnownAlbums
 
 
 def _account_ids(runtime: Runtime) -> AccountIds:
-    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+    with connect(runtime.ingest, autocommit=True) as conn:
         return AccountIds(runtime.account_key, erased_users(conn))
 
 
 def _known_play(runtime: Runtime, user: str | None) -> int | None:
     if user is None:
         return None
-    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+    with connect(runtime.ingest, autocommit=True) as conn:
         return cursor_ms(conn, user)
 
 

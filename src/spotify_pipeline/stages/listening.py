@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from spotify_pipeline.connections import user_connection
-from spotify_pipeline.errors import ReconciliationError, UserErased
+from spotify_pipeline.errors import UserErased
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import Source, SourceKind
 from spotify_pipeline.spotify.endpoints import Scope
@@ -14,10 +14,10 @@ from spotify_pipeline.stages.clients import Clients
 from spotify_pipeline.stages.fetch import fetch_source
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.load import load_source
-from spotify_pipeline.stages.plays import LISTENING
+from spotify_pipeline.stages.plays import LISTENING, check_reading
 from spotify_pipeline.stages.runtime import Runtime, not_logged_in
 from spotify_pipeline.stages.users import note_user
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.migrate import require_current
 
 
@@ -67,7 +67,7 @@ def fetch_plays(runtime: Runtime, name: str | None = None) -> Reading:
         SchemaVersionError: the warehouse does not have this code's tables.
     """
     login = runtime.login(name)
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         require_current(conn)
         if login is not None:
             note_user(conn, login.read())
@@ -87,11 +87,4 @@ def load_plays(runtime: Runtime, reading: Reading) -> SourceState:
         ReconciliationError: the counts do not add up.
         PipelineError: see `load_source`.
     """
-    state = load_source(runtime, reading.partition, reading.source)
-    wrong = [kind for kind, counts in state.counts.items() if not counts.adds_up]
-    if wrong:
-        raise ReconciliationError(
-            f"the counts of {', '.join(wrong)} do not add up for '{reading.source}' on {reading.partition}: "
-            "nothing may be lost, so clear its validate task"
-        )
-    return state
+    return check_reading(reading.partition, load_source(runtime, reading.partition, reading.source))

@@ -22,7 +22,7 @@ from spotify_pipeline.stages.plays import note_plays
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import detail_queue, lease
 from spotify_pipeline.warehouse.catalogue import known_ids
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.crawl_state import record_begun_albums, record_complete_albums
 from spotify_pipeline.warehouse.erasures import refuse_data_of_erased, refuse_playlists_of_erased
 from spotify_pipeline.warehouse.field_profiles import record_profiles
@@ -141,7 +141,7 @@ def _never_seen(info: ConnectionInfo, missing: Sequence[MissingRecord]) -> list[
     unknown = [record for record in missing if not record.listed]
     if not unknown:
         return []
-    with naming_the_server(info), connect(info, autocommit=True) as conn:
+    with connect(info, autocommit=True) as conn:
         for kind in {record.kind for record in missing}:
             known = known_ids(conn, kind, [record.requested_id for record in missing if record.kind == kind])
             unknown = [r for r in unknown if r.kind != kind or r.requested_id not in known]

@@ -17,7 +17,7 @@ from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.lake.validated import read_whole
 from spotify_pipeline.lake.validation_summary import ValidationSummary, parse_quarantine, read_summary
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.field_profiles import record_profiles
 from spotify_pipeline.warehouse.lists import Lists
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
@@ -118,7 +118,7 @@ def _quarantined(lake: Lake, summary: ValidationSummary) -> list[Refusal]:
 
 
 def _record_refused(info: ConnectionInfo, summary: ValidationSummary, quarantined: Sequence[Refusal]) -> None:
-    with naming_the_server(info), connect(info) as conn:
+    with connect(info) as conn:
         record_quarantined(conn, quarantined)
         resolve_quarantined(conn, summary.source, summary.partition, quarantined)
         record_profiles(conn, summary.partition, summary.source, summary.profiles)

@@ -19,7 +19,7 @@ from spotify_pipeline.stages.details import DETAILS
 from spotify_pipeline.stages.fetch import is_finished
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.users import note_user
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.planned_sources import PlannedSource, record_sources
 
 log = logging.getLogger(__name__)
@@ -107,14 +107,14 @@ def register(runtime: Runtime, plan: Plan) -> None:
     logins = _logins(runtime, sources)
     if runtime.settings.detail_calls_development or runtime.settings.detail_calls_extended:
         planned.append(PlannedSource(DETAILS, SourceKind.TRACK.value, sha256(DETAILS.encode())))
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         record_sources(conn, planned, plan.partition)
         for login in filter(None, logins.values()):
             note_user(conn, login)
 
 
 def _logins(runtime: Runtime, sources: Iterable[Source]) -> dict[str | None, Login | None]:
-    """Return the login of each user whose data is read, by name; None where the user is not logged in.
+    """Return the login of each user whose data is read, by name; None for a user who is not logged in.
 
     A login that cannot be used is left out: the sources of its user fail later, and the others are read.
 

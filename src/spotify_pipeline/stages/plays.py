@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import psycopg
 
+from spotify_pipeline.errors import ReconciliationError
 from spotify_pipeline.lake import Manifest
 from spotify_pipeline.spotify.result import unix_ms
 from spotify_pipeline.spotify.walks import PLAYS_KEPT
+from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.warehouse import plays as rows
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,22 @@ class Gap:
 def is_listening(source: str) -> bool:
     """Return whether a source is a reading of spotify_listening, which is named after its hour."""
     return source.partition("-")[0] == LISTENING
+
+
+def check_reading(partition: date, state: SourceState) -> SourceState:
+    """Check that the counts of a reading of the listening history add up, and return the state.
+
+    Readings have no row in ops.reconciliation; the state of another source is returned unchecked.
+
+    Raises:
+        ReconciliationError: they do not.
+    """
+    if is_listening(state.source) and not all(counts.adds_up for counts in state.counts.values()):
+        raise ReconciliationError(
+            f"the counts of '{state.source}' on {partition} do not add up: nothing may be lost, so clear its "
+            "validate task"
+        )
+    return state
 
 
 def possible_gap(known_ms: int | None, played_at: Sequence[datetime]) -> Gap | None:

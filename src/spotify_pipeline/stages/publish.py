@@ -12,7 +12,7 @@ from spotify_pipeline.files import folder_digest
 from spotify_pipeline.settings import DBT_OUTPUT_FOLDERS
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.warehouse import publication
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load_log import highest_load_seq
 from spotify_pipeline.warehouse.publication import Build, Inputs, Publication
 
@@ -26,7 +26,7 @@ def watermark(runtime: Runtime) -> int:
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         return highest_load_seq(conn)
 
 
@@ -54,7 +54,7 @@ def take_watermark(runtime: Runtime, project: Path) -> Watermark:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     code = code_digest(project)
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         inputs = publication.inputs_of(conn, code)
         return Watermark(inputs.load_seq, inputs.digest, code, publication.is_published(conn, inputs))
 
@@ -93,7 +93,7 @@ def publish(
     """
     # the digest is not known if the project changed, since tasks may have built with different versions
     digest = covered.digest if code_digest(project) == covered.code else None
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         return publication.publish(
             conn,
             partition,
@@ -114,7 +114,7 @@ def publish_again(runtime: Runtime, partition: date, covered: Watermark) -> Publ
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     inputs = Inputs(covered.load_seq, covered.digest)
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         return publication.publish_again(
             conn, partition, runtime.attempt.run_id, inputs, wait=WAIT_FOR_READERS
         )

@@ -15,7 +15,7 @@ from spotify_pipeline.lake.partitions import partitions
 from spotify_pipeline.lake.validation_summary import parse_quarantine
 from spotify_pipeline.stages.replay import Replay, reconcile_replay, replay_partition
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.quarantine import Filters, Quarantined, find
 
 
@@ -34,7 +34,7 @@ def open_records(runtime: Runtime, filters: Filters) -> list[Quarantined]:
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         return find(conn, filters)
 
 

@@ -11,7 +11,7 @@ from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.errors import ReconciliationError, SourcesFailed
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.reconciliation import Reconciliation, record_reconciliation
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def reconcile(
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     checked = [_check_counts(state) for state in _all_states(planned, states)]
-    with naming_the_server(runtime.ingest), connect(runtime.ingest) as conn:
+    with connect(runtime.ingest) as conn:
         record_reconciliation(conn, (row for state in checked for row in _rows(partition, state)))
     verdict = Verdict()
     for state in checked:

@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from spotify_pipeline.errors import NothingRetained, PartitionBusy, ReconciliationError
+from spotify_pipeline.errors import NothingRetained, PartitionBusy
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
 from spotify_pipeline.lake.partitions import partitions, stored_sources
 from spotify_pipeline.stages.group import SourceState, for_each
 from spotify_pipeline.stages.load import LOAD, REPLAY, load_source
-from spotify_pipeline.stages.plays import is_listening
+from spotify_pipeline.stages.plays import check_reading, is_listening
 from spotify_pipeline.stages.reconcile import Verdict, reconcile
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_pipeline.warehouse import lease
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load_log import newest_runs
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def plan_replay(runtime: Runtime, first: date, last: date, names: Collection[str
         runtime: settings and connections.
         first: first date.
         last: last date, included.
-        names: sources; all if empty. `_listening` stands for its readings of all hours.
+        names: sources; all if empty. `_listening` selects the readings of all hours.
 
     Raises:
         NothingRetained: the range is empty, or has no raw.
@@ -95,22 +95,7 @@ def replay_source(runtime: Runtime, partition: date, source: str) -> SourceState
     """
     fence = lease.fence_of(runtime.ingest, LOAD, partition, source)
     validate_again(runtime.lake, partition, source)
-    state = load_source(runtime, partition, source, fence=fence)
-    return checked(partition, state)
-
-
-def checked(partition: date, state: SourceState) -> SourceState:
-    """Check that the counts of a reading of the listening history add up, and return the state.
-
-    Raises:
-        ReconciliationError: they do not.
-    """
-    if is_listening(state.source) and not all(counts.adds_up for counts in state.counts.values()):
-        # ops.reconciliation has no row of it
-        raise ReconciliationError(
-            f"the counts of '{state.source}' on {partition} do not add up: nothing may be lost"
-        )
-    return state
+    return check_reading(partition, load_source(runtime, partition, source, fence=fence))
 
 
 def validate_again(lake: Lake, partition: date, source: str) -> None:
@@ -167,7 +152,7 @@ def reconcile_replay(runtime: Runtime, partition: date, states: Sequence[SourceS
 
 def _loaded_by_others(runtime: Runtime, partition: date, states: Iterable[SourceState]) -> set[str]:
     loaded = [state.source for state in states if not state.failed]
-    with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+    with connect(runtime.ingest, autocommit=True) as conn:
         runs = newest_runs(conn, partition, loaded)
     return {source for source, run_id in runs.items() if run_id != runtime.attempt.run_id}
 

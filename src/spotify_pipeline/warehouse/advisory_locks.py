@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 _SPARK_LOCK = 0x5350_4F54_0005
 # longer than any refresh of a token, its retries included
@@ -23,7 +23,7 @@ def named_lock(info: ConnectionInfo, name: str) -> Iterator[None]:
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached, or another holder keeps the lock for minutes.
     """
-    with naming_the_server(info), connect(info, autocommit=True, lock_timeout=_WAIT_SECONDS) as conn:
+    with connect(info, autocommit=True, lock_timeout=_WAIT_SECONDS) as conn:
         conn.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
         yield
 
@@ -36,14 +36,11 @@ def spark_lock(info: ConnectionInfo) -> Iterator[bool]:
     would merge them one after the other anyway.
 
     Yields:
-        Whether the lock is held; False where another replay has it.
+        Whether the lock is held; False if another replay holds it.
 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with (
-        naming_the_server(info),
-        connect(info, application_name="spotify-pipeline lock of Spark", autocommit=True) as conn,
-    ):
+    with connect(info, application_name="spotify-pipeline lock of Spark", autocommit=True) as conn:
         row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_SPARK_LOCK]).fetchone()
         yield bool(row and row[0])

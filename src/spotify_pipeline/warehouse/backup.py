@@ -21,12 +21,11 @@ from typing import Any
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, UnreadableFile, WarehouseUnavailable
 from spotify_pipeline.files import write_atomically
-from spotify_pipeline.warehouse.connection import TLS_OPTIONS, connect, naming_the_server
+from spotify_pipeline.warehouse.connection import TLS_OPTIONS, connect
 from spotify_pipeline.warehouse.migrate import migrate, require_current
-from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS
+from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS, OWNER_SCHEMAS
 
 ROWS, TABLES_OF_DBT, CONTENTS = "pipeline.dump", "dbt.dump", "backup.json"
-_OWN_SCHEMAS = ("staging", "ops")
 # without the stored failures of tests, which the next run writes again
 _DBT_SCHEMAS = tuple(name for name in DBT_SCHEMAS if name != DBT_AUDIT)
 
@@ -72,8 +71,8 @@ def back_up(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_dump: s
 
 
 def _save(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_dump: str) -> Backup:
-    with naming_the_server(owner), connect(owner, statement_timeout=0) as conn:
-        # held open, so that both dumps see what this transaction sees
+    with connect(owner, statement_timeout=0) as conn:
+        # held open, so that both dumps read the snapshot of this transaction
         conn.execute("SET SESSION idle_in_transaction_session_timeout = 0")
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         revision = require_current(conn)
@@ -81,7 +80,7 @@ def _save(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_dump: str
         snapshot = str(row[0]) if row else ""
         made_at = datetime.now(UTC)
         common = ["--format=custom", "--no-owner", f"--snapshot={snapshot}"]
-        own = [f"--schema={name}" for name in _OWN_SCHEMAS]
+        own = [f"--schema={name}" for name in OWNER_SCHEMAS]
         _run(
             [
                 pg_dump,
@@ -138,7 +137,7 @@ def restore(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_restore
     """
     backup = read_backup(folder)
     migrate(owner, backup.revision)
-    with naming_the_server(owner), connect(owner) as conn:
+    with connect(owner) as conn:
         row = conn.execute(
             "SELECT EXISTS (SELECT FROM ops.source) OR EXISTS (SELECT FROM ops.load)"
         ).fetchone()
@@ -149,7 +148,7 @@ def restore(owner: ConnectionInfo, dbt: ConnectionInfo, folder: Path, pg_restore
             )
     common = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
     _run([pg_restore, *common, "--data-only", f"--dbname={owner.schema}", str(folder / ROWS)], owner)
-    # with a schema's name, what is in it is restored and not the schema itself, which is there
+    # with the name of a schema, pg_restore restores its contents and not the schema, which exists
     built = [f"--schema={name}" for name in _DBT_SCHEMAS]
     _run([pg_restore, *common, *built, f"--dbname={dbt.schema}", str(folder / TABLES_OF_DBT)], dbt)
     migrate(owner)

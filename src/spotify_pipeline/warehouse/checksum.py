@@ -1,4 +1,4 @@
-"""Checksums of tables: equal data gives equal checksums, whatever the order and number of its loads."""
+"""Computes checksums of tables: equal data gives equal checksums, in any order and number of loads."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ _REFUSED = re.compile(
 )
 
 
+@contextmanager
 def connect(
     info: ConnectionInfo,
     *,
@@ -35,8 +36,34 @@ def connect(
     autocommit: bool = False,
     statement_timeout: int = STATEMENT_TIMEOUT,
     lock_timeout: int = LOCK_TIMEOUT,
+) -> Iterator[psycopg.Connection]:
+    """Open a connection for a block: COMMIT at its end, ROLLBACK after an error.
+
+    Errors of the server in the block are converted as in `naming_the_server`; for the arguments see
+    `open_connection`.
+    """
+    with (
+        naming_the_server(info),
+        open_connection(
+            info,
+            application_name=application_name,
+            autocommit=autocommit,
+            statement_timeout=statement_timeout,
+            lock_timeout=lock_timeout,
+        ) as conn,
+    ):
+        yield conn
+
+
+def open_connection(
+    info: ConnectionInfo,
+    *,
+    application_name: str = "spotify-pipeline",
+    autocommit: bool = False,
+    statement_timeout: int = STATEMENT_TIMEOUT,
+    lock_timeout: int = LOCK_TIMEOUT,
 ) -> psycopg.Connection:
-    """Open a connection; time-outs are in seconds, 0 for none.
+    """Open a connection, which the caller closes; time-outs are in seconds, 0 for none.
 
     `info.extra` may hold the options of TLS_OPTIONS. A lost peer is detected within a
     minute (TCP keepalives, TCP_USER_TIMEOUT), and the server ends a transaction that stays idle.
@@ -73,10 +100,10 @@ def connect(
 
 
 def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout: int) -> sa.Engine:
-    """Return an SQLAlchemy engine without a pool, whose connections `connect` opens."""
+    """Return an SQLAlchemy engine without a pool, whose connections `open_connection` opens."""
     return sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connect(info, statement_timeout=statement_timeout, lock_timeout=lock_timeout),
+        creator=lambda: open_connection(info, statement_timeout=statement_timeout, lock_timeout=lock_timeout),
         poolclass=NullPool,
     )
 
@@ -99,6 +126,12 @@ def naming_the_server(info: ConnectionInfo) -> Iterator[None]:
         if translated is None:
             raise
         raise translated from None
+
+
+def has_table(conn: psycopg.Connection, name: str) -> bool:
+    """Return whether a table, as `schema.table`, exists: none does before the first migration."""
+    row = conn.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
+    return bool(row and row[0])
 
 
 def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineError | None:

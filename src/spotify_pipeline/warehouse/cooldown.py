@@ -12,7 +12,7 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import RateLimited
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 REFRESH_SECONDS = 2.0
 """Greatest delay until a task sees that another task has closed a bucket."""
@@ -58,7 +58,7 @@ class WarehouseCooldownGate:
         cooldown = Cooldown(self._account, bucket, deadline, reason)
         with self._lock:
             self._note(cooldown)
-        with naming_the_server(self._info), connect(self._info) as conn:
+        with connect(self._info) as conn:
             close_bucket(conn, cooldown)
 
     def _note(self, cooldown: Cooldown) -> None:
@@ -68,7 +68,7 @@ class WarehouseCooldownGate:
             self._closed[cooldown.bucket] = cooldown
 
     def _read(self) -> None:
-        with naming_the_server(self._info), connect(self._info, autocommit=True) as conn:
+        with connect(self._info, autocommit=True) as conn:
             found = cooldowns(conn, self._account)
         for cooldown in found.values():
             self._note(cooldown)

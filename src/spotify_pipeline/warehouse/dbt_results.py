@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
+from spotify_pipeline.warehouse.connection import has_table
+
 _FAILED = """
 SELECT unique_id FROM (
     SELECT DISTINCT ON (unique_id) unique_id, status FROM ops.dbt_result
@@ -19,7 +21,6 @@ def failed_nodes(conn: psycopg.Connection) -> list[str]:
 
     The role needs SELECT on ops.dbt_result: `spotify_reader` has it.
     """
-    there = conn.execute("SELECT to_regclass('ops.dbt_result') IS NOT NULL").fetchone()
-    if not there or not there[0]:
+    if not has_table(conn, "ops.dbt_result"):
         return []
     return [unique_id for (unique_id,) in conn.execute(_FAILED)]

@@ -140,7 +140,7 @@ DELETE_COUNTS: Mapping[str, LiteralString] = {
     "ops.reconciliation": "DELETE FROM ops.reconciliation WHERE source = ANY(%(sources)s)",
     "ops.load": "DELETE FROM ops.load WHERE source = ANY(%(sources)s)",
     "ops.record_shape": "DELETE FROM ops.record_shape WHERE source = ANY(%(sources)s)",
-    # an alert may say how many records of a source are bad
+    # an alert can contain the number of bad records of a source
     "ops.alert": """
         DELETE FROM ops.alert AS alert WHERE EXISTS (
             SELECT FROM unnest(%(sources)s::text[]) AS source WHERE position(source IN alert::text) > 0

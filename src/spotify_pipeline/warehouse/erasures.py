@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import UserErased
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect, has_table
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def refuse_login_of_erased(
         UserErased: it was not.
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with naming_the_server(warehouse), connect(warehouse, autocommit=True) as conn:
+    with connect(warehouse, autocommit=True) as conn:
         erased = _erased_on(conn, user_hash)
     if erased is not None and authorized_on <= erased:
         raise UserErased(
@@ -131,9 +131,7 @@ def refuse_playlists_of_erased(conn: psycopg.Connection) -> None:
 
 
 def _erased_on(conn: psycopg.Connection, user_hash: str) -> date | None:
-    # before the first migration there is no such table
-    there = conn.execute("SELECT to_regclass('ops.erasure') IS NOT NULL").fetchone()
-    if not there or not there[0]:
+    if not has_table(conn, "ops.erasure"):
         return None
     row = conn.execute("SELECT max(erased_at) FROM ops.erasure WHERE user_hash = %s", [user_hash]).fetchone()
     erased_at: datetime | None = row[0] if row else None

@@ -17,7 +17,7 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import LeaseLost
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.merge import BATCH, copy_rows
 from spotify_pipeline.warehouse.merge_sql import all_columns, folded
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
@@ -115,11 +115,11 @@ def write_task(
     Raises:
         LeaseLost: the batch was closed.
         RowRefused: Postgres cannot take a value; the message names the record.
-        WarehouseUnavailable: it cannot be reached, or went away.
+        WarehouseUnavailable: it cannot be reached, or the connection was lost.
     """
     counts: Counter[str] = Counter()
-    with naming_the_server(info), connect(info, application_name=f"spotify-pipeline landing {task}") as conn:
-        # the second of two attempts waits, then removes what the first one wrote
+    with connect(info, application_name=f"spotify-pipeline landing {task}") as conn:
+        # the second of two attempts waits, then removes the rows of the first one
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [batch, task])
         # held to the commit, so that the batch is not closed meanwhile
         if not conn.execute("SELECT 1 FROM landing.batch WHERE batch = %s FOR KEY SHARE", [batch]).fetchone():

@@ -16,7 +16,7 @@ import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import LeaseLost, PartitionBusy
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 _ACQUIRE: LiteralString = """
 INSERT INTO ops.step_lease AS held (step, partition, source, fence, holder, acquired_at)
@@ -65,7 +65,7 @@ def acquire_all(info: ConnectionInfo, stage: str, of: Sequence[tuple[date, str]]
         WarehouseUnavailable: the warehouse cannot be reached.
     """
     taken = []
-    with naming_the_server(info), connect(info) as conn:
+    with connect(info) as conn:
         for partition, source in sorted(of):
             row = conn.execute(_ACQUIRE, [stage, partition, source, holder]).fetchone()
             assert row is not None  # noqa: S101 - the statement inserts or updates exactly one row
@@ -99,7 +99,7 @@ def fence_of(info: ConnectionInfo, stage: str, partition: date, source: str) -> 
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with naming_the_server(info), connect(info, autocommit=True) as conn:
+    with connect(info, autocommit=True) as conn:
         return _fence(conn, stage, partition, source)
 
 
@@ -111,7 +111,7 @@ def fences_of(
     Raises:
         WarehouseUnavailable: the warehouse cannot be reached.
     """
-    with naming_the_server(info), connect(info, autocommit=True) as conn:
+    with connect(info, autocommit=True) as conn:
         return {(partition, source): _fence(conn, stage, partition, source) for partition, source in of}
 
 

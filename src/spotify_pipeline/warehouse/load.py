@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import psycopg
 
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.observations import Observation
 from spotify_pipeline.warehouse import lease as leases
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
-from spotify_pipeline.warehouse.merge import Merge, MergeCounts
+from spotify_pipeline.warehouse.merge import Merge, MergeOutcome
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
 from spotify_pipeline.warehouse.table_specs import SPECS
-
-
-@dataclass(frozen=True)
-class LoadOutcome:
-    """What a load did: `tables` by name (`staging.tracks`), `kinds` by record kind without stubs."""
-
-    load_seq: int
-    tables: dict[str, MergeCounts]
-    kinds: dict[str, KindCounts]
 
 
 def load_partition(
@@ -42,7 +31,7 @@ def load_partition(
     complete: bool = True,
     quarantined: Iterable[Refusal] = (),
     before_commit: Callable[[psycopg.Connection, int], None] | None = None,
-) -> LoadOutcome:
+) -> MergeOutcome:
     """Load a source's records of a partition: all of them, or none.
 
     Rows are copied without a lock; the merges and commits of all loads run one after the other. A load can be
@@ -68,7 +57,7 @@ def load_partition(
         WarehouseUnavailable: it cannot be reached, or the connection was lost.
     """
     started_at = datetime.now(UTC)
-    with naming_the_server(info), connect(info, application_name=f"spotify-pipeline load {source}") as conn:
+    with connect(info, application_name=f"spotify-pipeline load {source}") as conn:
         require_current(conn)
         merge = Merge(conn, source)
         merge.add(observations)
@@ -95,4 +84,4 @@ def load_partition(
         if before_commit is not None:
             before_commit(conn, outcome.load_seq)
         leases.check(conn, lease)
-    return LoadOutcome(outcome.load_seq, outcome.tables, outcome.kinds)
+    return outcome

@@ -40,7 +40,7 @@ class MergeCounts:
 
 @dataclass(frozen=True)
 class MergeOutcome:
-    """Counts by table (`staging.tracks`, …) and by record kind (`track`, …)."""
+    """Counts of a load by table (`staging.tracks`, …), and by record kind without stubs (`track`, …)."""
 
     load_seq: int
     tables: dict[str, MergeCounts] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Merge:
         self._buffers: dict[str, list[tuple[Observation, list[Any]]]] = {kind: [] for kind in SPECS}
         self._position = 0
         for spec in SPECS.values():
-            _execute(conn, merge_sql.create_incoming(spec))
+            conn.execute(merge_sql.create_incoming(spec))
 
     def add(self, observations: Iterable[Observation]) -> None:
         """Copy observations to the server, with at most `BATCH` of a kind in memory.
@@ -86,8 +86,8 @@ class Merge:
         """
         for spec in SPECS.values():
             self._flush(spec)
-            _execute(self._conn, f"ANALYZE {merge_sql.incoming(spec)} ({spec.key})")
-        _execute(self._conn, "SET LOCAL work_mem TO '128MB'")
+            self._conn.execute(f"ANALYZE {merge_sql.incoming(spec)} ({spec.key})")
+        self._conn.execute("SET LOCAL work_mem TO '128MB'")
         self._conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
         outcome = MergeOutcome(_one(self._conn, "SELECT nextval('ops.load_seq_seq')")[0])
         for spec in SPECS.values():
@@ -106,7 +106,7 @@ class Merge:
             outcome.tables[spec.table] = outcome.tables[spec.observations] = MergeCounts()
             return
         try:
-            _execute(self._conn, merge_sql.fold_by_date(spec))
+            self._conn.execute(merge_sql.fold_by_date(spec))
             rows = _one(self._conn, merge_sql.count_folded(spec))[0]
             inserted, updated = self._written(merge_sql.merge_observations(spec), parameters)
             outcome.tables[spec.observations] = MergeCounts(inserted, updated, rows - inserted - updated)
@@ -117,7 +117,7 @@ class Merge:
             # the detail queue is no source of sources.yml, so its records are members of none
             if not self._source.startswith("_"):
                 records = merge_sql.source_records(spec)
-                _execute(self._conn, merge_sql.merge_source_records(records), parameters)
+                self._conn.execute(merge_sql.merge_source_records(records), parameters)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowRefused(refusal(f"{spec.kind} {failing_key(error)}", error)) from None
 
@@ -152,7 +152,7 @@ def loaded_counts(observed: int, loaded: int) -> KindCounts:
 def copy_rows(
     conn: psycopg.Connection, statement: str, rows: Sequence[Sequence[Any]], name: Callable[[int], str]
 ) -> None:
-    """COPY rows; `name` returns the name of the row at an index, for the message.
+    """Write rows with COPY; `name` returns the name of the row at an index, for the message.
 
     Raises:
         RowRefused: Postgres cannot take a value; the message names the record.
@@ -177,10 +177,6 @@ def written(
     """Run a merge, and return (inserted, updated) by load_seq for loads that wrote rows."""
     rows = conn.execute(statement, parameters)
     return {load_seq: (inserted, updated) for load_seq, inserted, updated in rows}
-
-
-def _execute(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> None:
-    conn.execute(statement, parameters)
 
 
 def _one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> Any:

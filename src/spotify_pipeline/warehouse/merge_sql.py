@@ -83,7 +83,7 @@ def merge_observations(spec: TableSpec) -> str:
 def merge_current(spec: TableSpec) -> str:
     """Return the upsert of the current values, with parameters and rows as in `merge_observations`.
 
-    A row gets the number of the last load that holds its id.
+    A row gets the load_seq of the last load with its id.
     """
     columns = [spec.key, *all_columns(spec), "first_seen_on", "last_seen_on"]
     parts = []

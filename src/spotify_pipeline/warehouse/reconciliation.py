@@ -10,6 +10,8 @@ from typing import Literal
 import psycopg
 from psycopg.rows import dict_row
 
+from spotify_pipeline.warehouse.connection import has_table
+
 _PARTITIONS = r"""
 SELECT partition,
     count(DISTINCT source) FILTER (WHERE status = 'complete' AND listed),
@@ -22,9 +24,9 @@ SELECT partition,
     published_at, tests_passed
 FROM ops.reconciliation LEFT JOIN ops.publication USING (partition),
     -- the pipeline's own source _details is not in sources.yml
-    LATERAL (SELECT source NOT LIKE '\_%%' AS listed)
+    LATERAL (SELECT source NOT LIKE '\_%' AS listed)
 GROUP BY partition, published_at, tests_passed
-ORDER BY partition DESC LIMIT %(limit)s
+ORDER BY partition DESC LIMIT 10
 """
 _TOTALS = """
 SELECT coalesce(sum(fetched), 0)::bigint AS fetched, coalesce(sum(loaded), 0)::bigint AS loaded,
@@ -103,15 +105,14 @@ def record_reconciliation(conn: psycopg.Connection, checked: Iterable[Reconcilia
         )
 
 
-def newest_partitions(conn: psycopg.Connection, limit: int = 10) -> list[Progress]:
-    """Return the newest partitions, newest first; none if the warehouse was never migrated.
+def newest_partitions(conn: psycopg.Connection) -> list[Progress]:
+    """Return the ten newest partitions, newest first; none if the warehouse was never migrated.
 
     The role needs SELECT on ops.reconciliation and ops.publication: `spotify_reader` has it.
     """
-    there = conn.execute("SELECT to_regclass('ops.reconciliation') IS NOT NULL").fetchone()
-    if not there or not there[0]:
+    if not has_table(conn, "ops.reconciliation"):
         return []
-    found = [Progress(*row) for row in conn.execute(_PARTITIONS, {"limit": limit})]
+    found = [Progress(*row) for row in conn.execute(_PARTITIONS)]
     by_date = {progress.partition: progress for progress in found}
     for partition, source, status, message in conn.execute(_UNFINISHED, {"partitions": list(by_date)}):
         by_date[partition].unfinished[source] = (status, message or "no reason was given")

@@ -34,7 +34,7 @@ _CHANGES_EVERY = {TimeRange.SHORT: 1, TimeRange.MEDIUM: 3, TimeRange.LONG: 7}
 
 
 class ContextKind(StrEnum):
-    """Where a track was played from."""
+    """Kind of the record from which a track was played."""
 
     PLAYLIST = "playlist"
     ALBUM = "album"

@@ -166,7 +166,7 @@ def _artist(line: _Line) -> Artist:
 
 
 def _album(line: _Line) -> Album:
-    released = line.optional("release_date", str) or "0000"  # what the API itself gives for an unknown date
+    released = line.optional("release_date", str) or "0000"  # as the API returns an unknown date
     given: str | None = line.optional("release_date_precision", str)
     precision = given or _PRECISION_BY_LENGTH.get(len(released), "")
     if precision not in _PRECISION_BY_LENGTH.values():

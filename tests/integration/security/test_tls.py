@@ -12,7 +12,7 @@ import pytest
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, PipelineError, WarehouseUnavailable
 from spotify_pipeline.lake import Lake
-from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.connection import open_connection
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import GRPC_OFFSET, HOST, PARTS, MinioServer, SeaweedServer, find_minio
 from spotify_stack.ports import PortReservation
@@ -69,7 +69,7 @@ def test_a_warehouse_with_a_valid_certificate_is_reached(
     warehouse_info: ConnectionInfo, authority: Authority
 ) -> None:
     verified = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(authority.path))
-    with connect(verified) as connection:
+    with open_connection(verified) as connection:
         assert connection.pgconn.ssl_in_use
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -79,7 +79,7 @@ def test_a_warehouse_of_another_authority_is_refused(
 ) -> None:
     wrong = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(stranger.path))
     with pytest.raises(PipelineError, match="warehouse_ingest.*certificate verify failed"):
-        connect(wrong)
+        open_connection(wrong)
 
 
 def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
@@ -88,9 +88,9 @@ def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
     with warehouse(postgres_server, authority.sign(OTHER_HOST, folder / "impostor")) as info:
         extra = {"sslmode": "verify-full", "sslrootcert": str(authority.path)}
         with pytest.raises(WarehouseUnavailable, match="does not match host name"):
-            connect(with_extra(info, **extra))
+            open_connection(with_extra(info, **extra))
         # the mode that does not look at the name is fooled: why the documentation says verify-full
-        connect(with_extra(info, **extra | {"sslmode": "verify-ca"})).close()
+        open_connection(with_extra(info, **extra | {"sslmode": "verify-ca"})).close()
 
 
 def test_a_client_certificate_is_shown_to_the_warehouse(
@@ -106,9 +106,9 @@ def test_a_client_certificate_is_shown_to_the_warehouse(
         )
         extra = {"sslmode": "verify-full", "sslrootcert": str(authority.path)}
         with pytest.raises(WarehouseUnavailable, match="certificate required|closed the connection"):
-            connect(with_extra(info, **extra))
+            open_connection(with_extra(info, **extra))
         shown = with_extra(info, **extra, sslcert=str(own.certificate), sslkey=str(own.key))
-        with connect(shown) as connection:
+        with open_connection(shown) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 

@@ -10,7 +10,7 @@ from spotify_pipeline.spotify.client import SpotifyClient
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.transport import RetryPolicy
 
-NO_WAITING = RetryPolicy(attempts=3).without_waiting()
+NO_WAITING = RetryPolicy(attempts=3, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
 ClientMaker = Callable[..., SpotifyClient]
 
 

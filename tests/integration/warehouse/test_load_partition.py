@@ -10,8 +10,7 @@ import pytest
 from spotify_pipeline.contract.counts import KindCounts
 from spotify_pipeline.contract.observations import FULL, Observation
 from spotify_pipeline.errors import RowRefused
-from spotify_pipeline.warehouse.load import LoadOutcome
-from spotify_pipeline.warehouse.merge import BATCH, MergeCounts
+from spotify_pipeline.warehouse.merge import BATCH, MergeCounts, MergeOutcome
 from tests.integration.warehouse.warehouse_database import DAY, Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
@@ -25,7 +24,7 @@ VERSIONS = """
 """
 
 
-def tracks_of(outcome: LoadOutcome) -> MergeCounts:
+def tracks_of(outcome: MergeOutcome) -> MergeCounts:
     return outcome.tables["staging.tracks"]
 
 

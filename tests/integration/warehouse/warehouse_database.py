@@ -14,8 +14,9 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.contract.observations import SIMPLIFIED, Observation, RowKind
 from spotify_pipeline.warehouse import lease, roles
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
-from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.load import LoadOutcome, load_partition
+from spotify_pipeline.warehouse.connection import open_connection
+from spotify_pipeline.warehouse.load import load_partition
+from spotify_pipeline.warehouse.merge import MergeOutcome
 from spotify_pipeline.warehouse.table_specs import SPECS
 from tests.integration.databases import login
 
@@ -35,11 +36,11 @@ class Warehouse:
         return login(self.admin_url, role)
 
     def connect(self, role: str = roles.INGEST) -> psycopg.Connection:
-        return connect(self.info(role))
+        return open_connection(self.info(role))
 
     def load(
         self, observations: Iterable[Observation], *, partition: date = DAY, source: str = "one", **more: Any
-    ) -> LoadOutcome:
+    ) -> MergeOutcome:
         held = more.pop("lease", None) or lease.acquire(self.info(), "load", partition, source, "test")
         return load_partition(
             self.info(), partition, source, observations, lease=held, run_id="test", try_number=1, **more

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from spotify_pipeline.contract.entries import ENTRY_KINDS, find_entries
 from spotify_pipeline.contract.extract import Found, find_records
-from spotify_pipeline.contract.rules import SCHEMA_KINDS, reason_codes
+from spotify_pipeline.contract.rules import ALL_KINDS, SCHEMA_KINDS, rules
 from spotify_pipeline.contract.validator import explain, schema, validate
 from spotify_pipeline.json_reading import read_json
 from tests.unit.contract.generated import mutated, places, values
 
-CODES = frozenset(reason_codes())
+CODES = frozenset(rule.code for kind in ALL_KINDS for rule in rules(kind))
 generously = settings(
     max_examples=80,
     deadline=None,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, WarehouseUnavailable
-from spotify_pipeline.warehouse.connection import connect, create_engine, naming_the_server
+from spotify_pipeline.warehouse.connection import create_engine, naming_the_server, open_connection
 
 
 def info(port: int = 5432, host: str = "127.0.0.1", schema: str | None = "warehouse") -> ConnectionInfo:
@@ -29,7 +29,7 @@ def closed_port() -> int:
 def test_a_server_that_is_down_is_named() -> None:
     port = closed_port()
     with pytest.raises(WarehouseUnavailable) as raised:
-        connect(info(port))
+        open_connection(info(port))
     message = str(raised.value)
     assert f"connection 'warehouse_ingest': Postgres at 127.0.0.1:{port}" in message
     assert "Connection refused" in message
@@ -44,12 +44,12 @@ def test_sqlalchemy_raises_the_same() -> None:
 
 def test_a_host_that_does_not_resolve_is_named() -> None:
     with pytest.raises(WarehouseUnavailable, match=r"Postgres at no-such-host\.invalid:5432"):
-        connect(info(host="no-such-host.invalid"))
+        open_connection(info(host="no-such-host.invalid"))
 
 
 def test_a_connection_without_a_database_says_so() -> None:
     with pytest.raises(ConfigurationError, match="'warehouse_ingest' has no schema"):
-        connect(info(schema=None))
+        open_connection(info(schema=None))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def refusing_server(words: str) -> Iterator[int]:
 )
 def test_a_connection_pooler_is_refused_in_one_sentence(words: str) -> None:
     with refusing_server(words) as port, pytest.raises(ConfigurationError) as raised:
-        connect(info(port))
+        open_connection(info(port))
     message = str(raised.value)
     assert f"Postgres at 127.0.0.1:{port} is a connection pooler" in message
     assert message.endswith("use the address of the Postgres server itself")

@@ -144,7 +144,7 @@ def deadline(dag_id: str) -> DeadlineAlert | None:
         # a number, which Airflow accepts: clearing a task moves the deadline, and that part of 3.3.2 reads
         # numbers only; a timedelta is stored in another form, and every clear fails with 500
         interval=seconds,
-        # runs in the triggerer, whatever the executor
+        # runs in the triggerer, with every executor
         callback=AsyncCallback(missed, kwargs={"seconds": seconds}),
         name=f"{dag_id} within {timedelta(seconds=seconds)}",
     )

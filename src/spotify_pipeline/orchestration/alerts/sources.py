@@ -16,7 +16,7 @@ from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.listening import listeners
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.plays import days_with_gaps
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def notify_gaps(runtime: Runtime, today: date) -> None:
     """Send an alert about each gap in plays that was noticed since yesterday, once a day."""
     origin = origin_of(get_current_context())
     try:
-        with naming_the_server(runtime.ingest), connect(runtime.ingest, autocommit=True) as conn:
+        with connect(runtime.ingest, autocommit=True) as conn:
             days = days_with_gaps(conn, today)
     except PipelineError as error:
         log.info("gaps cannot be read: %s", error)

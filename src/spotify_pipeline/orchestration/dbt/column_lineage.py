@@ -103,7 +103,7 @@ def column_origins(sql: str, known: Mapping[Relation, Iterable[str]]) -> dict[st
         sql: a query; one that cannot be parsed gives an empty result.
         known: the columns of every relation that the query reads.
     """
-    # heavy, and only needed where lineage is on
+    # slow to import, and needed only if lineage is on
     from sqlglot import exp, parse_one  # noqa: PLC0415
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
     from sqlglot.lineage import lineage  # noqa: PLC0415

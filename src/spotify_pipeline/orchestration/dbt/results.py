@@ -13,7 +13,7 @@ from spotify_pipeline.alerts import causes
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.orchestration.alerts.callbacks import notify, origin_of
 from spotify_pipeline.orchestration.metrics import count_node
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,7 +90,7 @@ def write_results(
         WarehouseUnavailable: Postgres cannot be reached.
         ConfigurationError: the login has no right to write there.
     """
-    with naming_the_server(warehouse), connect(warehouse) as connection, connection.cursor() as cursor:
+    with connect(warehouse) as connection, connection.cursor() as cursor:
         cursor.executemany(
             _INSERT,
             [

@@ -50,10 +50,8 @@ def plan() -> list[Unit]:
         return units_of(planned)
 
 
-def units_of(
-    planned: list[Replay], size: int = 1, *, most: int = MAX_UNITS, engine: str = LOCAL
-) -> list[Unit]:
-    """Group dates into units of `size` consecutive ones, or more where there would be over `most` units."""
+def units_of(planned: list[Replay], size: int = 1, *, engine: str = LOCAL) -> list[Unit]:
+    """Group dates into units of `size` consecutive ones, or more if there are over `MAX_UNITS` units."""
     return [
         {
             "label": _label(chunk),
@@ -63,7 +61,7 @@ def units_of(
                 for replay in chunk
             ],
         }
-        for chunk in spans_of(planned, max(size, -(-len(planned) // most)))
+        for chunk in spans_of(planned, max(size, -(-len(planned) // MAX_UNITS)))
     ]
 
 

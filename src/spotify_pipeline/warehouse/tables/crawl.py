@@ -102,7 +102,7 @@ user = Table(
     "user",
     metadata,
     required("user_hash", Text),
-    # id of the Airflow connection that holds the login
+    # id of the Airflow connection with the login
     required("connection", Text),
     required("scopes", Text),
     Column("authorized_on", Date),

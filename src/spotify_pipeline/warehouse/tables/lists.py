@@ -135,7 +135,7 @@ top_artists = Table(
     schema="staging",
 )
 
-# Spotify does not say since when a user follows an artist
+# Spotify does not return since when a user follows an artist
 followed_artists = Table(
     "followed_artists",
     metadata,

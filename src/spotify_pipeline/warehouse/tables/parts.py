@@ -68,7 +68,7 @@ def seen() -> list[SchemaItem]:
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:
-    """Return the check that a text column holds one of `values`."""
+    """Return the check that a text column has one of `values`."""
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
 
