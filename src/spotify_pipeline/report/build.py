@@ -15,7 +15,7 @@ from spotify_pipeline.files import write_atomically
 from spotify_pipeline.lake import keys
 from spotify_pipeline.report.page import render_page
 from spotify_pipeline.report.queries import read_report
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.publication import pin
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ def reading_marts(connection: ConnectionInfo, wanted: str) -> Iterator[psycopg.C
         WarehouseUnavailable, ConfigurationError, SchemaVersionError: see `build_report`.
     """
     try:
-        with (
-            naming_the_server(connection),
-            connect(connection, application_name="spotify-report") as warehouse,
-        ):
+        with connect(connection, application_name="spotify-report") as warehouse:
             # all statements of a page read the tables of one publication
             pin(warehouse)
             yield warehouse
@@ -71,13 +68,26 @@ def publish_report(runtime: Runtime, partition: date) -> str:
     An equal object is not written again. The folder `settings.report_dir`, if it is set, gets a copy
     `report-DATE.html`.
     """
-    page = build_report(runtime.reader, partition, made_up=runtime.settings.made_up_data).encode()
+    page = build_report(runtime.reader, partition, made_up=runtime.settings.made_up_data)
     key = keys.report_key(partition)
-    stored = runtime.lake.find(key)
-    if stored is None or stored.data != page:
-        runtime.lake.put(key, page, content_type=CONTENT_TYPE)
-    if runtime.settings.report_dir is not None:
-        runtime.settings.report_dir.mkdir(parents=True, exist_ok=True)
-        copy = runtime.settings.report_dir / f"report-{partition.isoformat()}.html"
-        write_atomically(copy, page)
+    store_page(runtime, key, page, copy=f"report-{partition}.html")
     return key
+
+
+def store_page(runtime: Runtime, key: str, page: str, *, copy: str | None) -> None:
+    """Write a page to the lake unless it is stored already, and a copy to the report folder.
+
+    Args:
+        runtime: the lake, and the setting of the folder.
+        key: key of the page.
+        page: HTML.
+        copy: name of the copy; None for no copy.
+    """
+    content = page.encode()
+    stored = runtime.lake.find(key)
+    if stored is None or stored.data != content:
+        runtime.lake.put(key, content, content_type=CONTENT_TYPE)
+    folder = runtime.settings.report_dir
+    if copy is not None and folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / copy, content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
@@ -13,6 +13,20 @@ from markupsafe import Markup
 from spotify_pipeline.report import charts, text
 from spotify_pipeline.report.model import ReportData, SourceRow, Totals
 from spotify_pipeline.report.queries import DURATION_BIN_MS, DURATION_LAST_BIN, POPULARITY_BIN
+
+FILTERS = (
+    "artist_name",
+    "clean",
+    "number",
+    "playing_time",
+    "plural",
+    "release_date",
+    "signed",
+    "spotify_link",
+    "title",
+    "weekday",
+)
+"""Functions of `text` that templates use as filters."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,21 @@ def render_page(data: ReportData, *, made_up: bool = False) -> str:
         data: The data of the page.
         made_up: Whether the data comes from the sandbox; the page then says so.
     """
+    sources = group_sources(data.sources)
+    return render_template(
+        "report.html.j2",
+        data=data,
+        made_up=made_up,
+        weekday=text.weekday(data.partition),
+        figures=figures(data),
+        sources=sources,
+        failed=[source for source in sources if source.status == "failed"],
+        partial=[source for source in sources if source.status == "partial"],
+    )
+
+
+def render_template(name: str, **values: object) -> str:
+    """Render a template with the style sheet, and with the functions of `text` as filters."""
     environment = Environment(
         loader=PackageLoader("spotify_pipeline.report", "templates"),
         autoescape=True,
@@ -51,20 +80,9 @@ def render_page(data: ReportData, *, made_up: bool = False) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("artist_name", "title", "spotify_link", "number", "signed", "plural", "playing_time")
-    helpers: dict[str, Callable[..., object]] = {name: getattr(text, name) for name in names}
-    environment.filters.update(helpers, release_date=text.release_date, clean=text.clean)
-    sources = group_sources(data.sources)
-    return environment.get_template("report.html.j2").render(
-        data=data,
-        made_up=made_up,
-        weekday=text.weekday(data.partition),
-        css=Markup(resources.files(__package__).joinpath("templates/report.css").read_text("utf-8")),  # noqa: S704 - our own file
-        figures=figures(data),
-        sources=sources,
-        failed=[source for source in sources if source.status == "failed"],
-        partial=[source for source in sources if source.status == "partial"],
-    )
+    environment.filters |= {function: getattr(text, function) for function in FILTERS}
+    css = resources.files(__package__).joinpath("templates/report.css").read_text("utf-8")
+    return environment.get_template(name).render(css=Markup(css), **values)  # noqa: S704 - our own file
 
 
 def group_sources(rows: Sequence[SourceRow]) -> list[SourceResult]:

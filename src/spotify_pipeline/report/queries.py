@@ -169,16 +169,16 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
             "select tests_passed from ops.publication where partition = %(partition)s", rows
         ).fetchone()
         missing = connection.execute(_PLAYS_MISSING, rows).fetchone()
-        growth = _read(
+        growth = read_rows(
             connection, model.GrowthDay, _GROWTH, partition=partition, partitions=GROWTH_PARTITIONS
         )
         return model.ReportData(
             partition=partition,
             tests_passed=published[0] if published else None,
-            totals=_read(connection, model.Totals, _TOTALS, **rows)[0],
+            totals=read_rows(connection, model.Totals, _TOTALS, **rows)[0],
             growth=growth[::-1],
-            release_years=_read(connection, model.YearCount, _RELEASE_YEARS, **rows),
-            durations=_read(
+            release_years=read_rows(connection, model.YearCount, _RELEASE_YEARS, **rows),
+            durations=read_rows(
                 connection,
                 model.Bin,
                 _DURATIONS,
@@ -186,19 +186,22 @@ def read_report(connection: psycopg.Connection, partition: date) -> model.Report
                 width=DURATION_BIN_MS,
                 last_bin=DURATION_LAST_BIN,
             ),
-            popularity=_read(connection, model.Bin, _POPULARITY, partition=partition, width=POPULARITY_BIN),
-            artists=_read(connection, model.ArtistRow, _ARTISTS, **rows),
-            releases=_read(connection, model.ReleaseRow, _RELEASES, **rows),
-            coverage=_read(connection, model.Coverage, _COVERAGE, partition=partition)[0],
-            movers=_read(
+            popularity=read_rows(
+                connection, model.Bin, _POPULARITY, partition=partition, width=POPULARITY_BIN
+            ),
+            artists=read_rows(connection, model.ArtistRow, _ARTISTS, **rows),
+            releases=read_rows(connection, model.ReleaseRow, _RELEASES, **rows),
+            coverage=read_rows(connection, model.Coverage, _COVERAGE, partition=partition)[0],
+            movers=read_rows(
                 connection, model.MoverRow, MOVERS, first=partition, last=partition, rows=MOVER_ROWS
             ),
-            sources=_read(connection, model.SourceRow, _SOURCES, **rows),
+            sources=read_rows(connection, model.SourceRow, _SOURCES, **rows),
             plays_missing=bool(missing and missing[0]),
-            drift=_read(connection, model.DriftRow, _DRIFT, partition=partition),
+            drift=read_rows(connection, model.DriftRow, _DRIFT, partition=partition),
         )
 
 
-def _read(connection: psycopg.Connection, row: type[Row], sql: str, **parameters: object) -> list[Row]:
+def read_rows(connection: psycopg.Connection, row: type[Row], sql: str, **parameters: object) -> list[Row]:
+    """Run a query, and return its rows as instances of a class."""
     with connection.cursor(row_factory=class_row(row)) as cursor:
         return cursor.execute(sql, parameters).fetchall()

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from spotify_pipeline.connections import ConnectionInfo
-from spotify_pipeline.files import write_atomically
 from spotify_pipeline.lake.weeks import week_name, week_page_key
-from spotify_pipeline.report import text
-from spotify_pipeline.report.build import CONTENT_TYPE, reading_marts
+from spotify_pipeline.report.build import reading_marts, store_page
+from spotify_pipeline.report.page import render_template
 from spotify_pipeline.report.week_model import WeekData
 from spotify_pipeline.report.week_queries import read_week
 
@@ -41,31 +36,7 @@ def render_week(data: WeekData, *, made_up: bool = False) -> str:
         data: The data of the page.
         made_up: Whether the data comes from the sandbox; the page then says so.
     """
-    environment = Environment(
-        loader=PackageLoader("spotify_pipeline.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in (
-        "artist_name",
-        "title",
-        "spotify_link",
-        "number",
-        "signed",
-        "plural",
-        "playing_time",
-        "clean",
-    ):
-        environment.filters[name] = getattr(text, name)
-    environment.filters["weekday"] = text.weekday
-    css = resources.files(__package__).joinpath("templates/report.css").read_text("utf-8")
-    return environment.get_template("week.html.j2").render(
-        data=data,
-        made_up=made_up,
-        css=Markup(css),  # noqa: S704 - our own file
-    )
+    return render_template("week.html.j2", data=data, made_up=made_up)
 
 
 def publish_week(runtime: Runtime, monday: date) -> list[str]:
@@ -78,14 +49,9 @@ def publish_week(runtime: Runtime, monday: date) -> list[str]:
         Keys of the pages.
     """
     written = []
-    settings = runtime.settings
-    for user, page in build_week(runtime.reader, monday, made_up=settings.made_up_data).items():
-        key, content = week_page_key(monday, user), page.encode()
-        stored = runtime.lake.find(key)
-        if stored is None or stored.data != content:
-            runtime.lake.put(key, content, content_type=CONTENT_TYPE)
+    pages = build_week(runtime.reader, monday, made_up=runtime.settings.made_up_data)
+    for user, page in pages.items():
+        key = week_page_key(monday, user)
+        store_page(runtime, key, page, copy=f"week-{week_name(monday)}.html" if user is None else None)
         written.append(key)
-        if user is None and settings.report_dir is not None:
-            settings.report_dir.mkdir(parents=True, exist_ok=True)
-            write_atomically(settings.report_dir / f"week-{week_name(monday)}.html", content)
     return written

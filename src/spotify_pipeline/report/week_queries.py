@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TypeVar
 
 import psycopg
-from psycopg.rows import class_row
 
 from spotify_pipeline.lake.weeks import days
 from spotify_pipeline.report import week_model as model
 from spotify_pipeline.report.model import MoverRow, ReleaseRow
 from spotify_pipeline.report.movers import MOVERS
+from spotify_pipeline.report.queries import read_rows
 
 RELEASE_ROWS = 25
 MOVER_ROWS = 10
 PLAYED_ROWS = 10
 
-Row = TypeVar("Row")
 
 _DAYS = """
 select calendar.day::date as day,
@@ -94,9 +92,9 @@ def read_week(connection: psycopg.Connection, monday: date) -> dict[str | None, 
     with connection.transaction():
         catalogue = model.WeekData(
             monday=monday,
-            days=_read(connection, model.DayRow, _DAYS, **week),
-            releases=_read(connection, ReleaseRow, _RELEASES, rows=RELEASE_ROWS, **week),
-            movers=_read(
+            days=read_rows(connection, model.DayRow, _DAYS, **week),
+            releases=read_rows(connection, ReleaseRow, _RELEASES, rows=RELEASE_ROWS, **week),
+            movers=read_rows(
                 connection,
                 MoverRow,
                 MOVERS,
@@ -113,13 +111,8 @@ def read_week(connection: psycopg.Connection, monday: date) -> dict[str | None, 
                 days=catalogue.days,
                 releases=catalogue.releases,
                 movers=catalogue.movers,
-                listening=_read(connection, model.Listening, _LISTENING, **bounds)[0],
-                top_tracks=_read(connection, model.PlayedRow, _TOP_TRACKS, **bounds),
-                top_artists=_read(connection, model.PlayedRow, _TOP_ARTISTS, **bounds),
+                listening=read_rows(connection, model.Listening, _LISTENING, **bounds)[0],
+                top_tracks=read_rows(connection, model.PlayedRow, _TOP_TRACKS, **bounds),
+                top_artists=read_rows(connection, model.PlayedRow, _TOP_ARTISTS, **bounds),
             )
     return pages
-
-
-def _read(connection: psycopg.Connection, row: type[Row], sql: str, **parameters: object) -> list[Row]:
-    with connection.cursor(row_factory=class_row(row)) as cursor:
-        return cursor.execute(sql, parameters).fetchall()
