@@ -26,7 +26,7 @@ from spotify_stack.state import StackState
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 LISTENING = "spotify_listening"
 HOUR_OF_RUN = "T06:00:00Z"
-# an asset event becomes a run within seconds, or not at all
+# an asset event starts a run within seconds, or never
 HANDOVER_SECONDS = 180
 RUN_SECONDS = 1800
 POLL_SECONDS = 1.0

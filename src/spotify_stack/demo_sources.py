@@ -1,4 +1,4 @@
-"""Writes a sources.yml of what the sandbox serves: all artists, and one source of each other kind."""
+"""Writes a sources.yml for the sandbox: all its artists, and one source of each other kind."""
 
 from __future__ import annotations
 

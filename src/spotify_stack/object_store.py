@@ -70,7 +70,7 @@ class S3Server(Protocol):
         """Password."""
 
     def initialise(self) -> None:
-        """Create what the server needs before it starts. Can be repeated."""
+        """Create the files that the server needs. It can be called again."""
 
     def command(self) -> list[str]:
         """Return the command line of the server, which stays in the foreground."""
@@ -82,7 +82,7 @@ class S3Server(Protocol):
         """Send a signed request for the bucket; raise NotReady if it fails."""
 
     def remove_sockets(self) -> None:
-        """Remove what a killed server leaves outside its data folder."""
+        """Remove the sockets that a killed server leaves outside its data folder."""
 
 
 def check_bucket(server: S3Server) -> None:

@@ -1,4 +1,4 @@
-"""Choosing free loopback ports for the servers of a stack."""
+"""Chooses free loopback ports for the servers of a stack."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PortReservation:
         offsets: Iterable[int] = (0,),
         usable: Callable[[int], bool] = lambda _port: True,
     ) -> int:
-        """Reserve `preferred` or the next port above it where port + offset is free for every offset.
+        """Reserve `preferred`, or the next port above it for which port + offset is free for every offset.
 
         Args:
             preferred: First port to try.

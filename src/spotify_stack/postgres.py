@@ -85,7 +85,7 @@ class PostgresServer:
         """Create the data folder unless it is complete. An interrupted attempt is removed.
 
         Raises:
-            ConfigurationError: the path is used by something else, or initdb failed; the message says why.
+            ConfigurationError: the path is in use, or initdb failed; the message has the reason.
         """
         if (self.data / "PG_VERSION").exists():
             return
@@ -190,7 +190,7 @@ def is_root() -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """When we are root, give `path` to the user that `drop_prefix` switches to."""
+    """Give `path` to the user that `drop_prefix` switches to, if this process is root."""
     if is_root():
         user = pwd.getpwnam(UNPRIVILEGED_USER)
         os.chown(path, user.pw_uid, user.pw_gid)

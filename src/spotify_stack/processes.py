@@ -80,7 +80,7 @@ def _end_group(process: subprocess.Popen[bytes], stop_signal: signal.Signals) ->
         process.send_signal(stop_signal)
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-    # what is left of the group, including its leader
+    # the rest of the group, including its leader
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -167,7 +167,7 @@ def family(pid: int) -> list[psutil.Process]:
 def memory_of(processes: Iterable[psutil.Process]) -> int:
     """Return the bytes that processes use, with shared memory counted once (PSS).
 
-    Resident memory is used where the system does not report PSS to this user.
+    Resident memory is used if the system does not report PSS to this user.
     """
     total = 0
     for process in processes:

@@ -110,7 +110,7 @@ def _object_store(state: StackState) -> Service:
         store.command(),
         store.check,
         store.environment(),
-        # SeaweedFS often hangs at a stop; what it has acknowledged survives SIGKILL
+        # SeaweedFS often hangs at a stop; acknowledged writes survive SIGKILL
         stop_seconds=3,
         prepare=store.initialise,
     )

@@ -93,7 +93,7 @@ class StackPaths:
 
     @property
     def sources(self) -> Path:
-        """The sources.yml of the stack: a link to the user's list, or a list of what the sandbox serves."""
+        """The sources.yml of the stack: a link to the user's list, or a list for the sandbox."""
         return self.root / "sources.yml"
 
     @property
