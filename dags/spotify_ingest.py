@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, task, task_group
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 from spotify_pipeline.settings import Settings, Stage
@@ -50,7 +50,7 @@ FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
     catchup=False,
     max_active_runs=4,
     default_args=default_args(),
-    **watched("spotify_ingest"),
+    **alert_arguments("spotify_ingest"),
     doc_md=DOC,
     tags=["spotify", "ingest"],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 from spotify_pipeline.settings import Settings, Stage
 
@@ -41,7 +41,7 @@ FETCH, LOAD = Settings.placement(Stage.FETCH), Settings.placement(Stage.LOAD)
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
-    **watched("spotify_listening"),
+    **alert_arguments("spotify_listening"),
     doc_md=DOC,
     tags=["spotify", "listening"],
 )

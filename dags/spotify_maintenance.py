@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
 DOC = """
@@ -33,7 +33,7 @@ replay changed within the last day is left for the next run. Raw that was never 
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
-    **watched("spotify_maintenance"),
+    **alert_arguments("spotify_maintenance"),
     params={
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="only count what would be deleted"

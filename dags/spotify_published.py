@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import MARTS_PUBLISHED
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 
@@ -18,7 +18,7 @@ from spotify_pipeline.orchestration.defaults import START_DATE, default_args
     catchup=False,
     is_paused_upon_creation=False,
     default_args=default_args(),
-    **watched("spotify_published"),
+    **alert_arguments("spotify_published"),
     tags=["spotify", "dbt"],
     doc_md="""
 ### What it does

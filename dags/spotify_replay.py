@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task, task_group
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import STAGING
 from spotify_pipeline.orchestration.defaults import START_DATE, default_args
 from spotify_pipeline.settings import Settings, Stage
@@ -43,7 +43,7 @@ the other sources are loaded. Fix the cause, then clear that date's `replay` tas
     # the dates of one run are replayed in parallel; two runs over the same dates would wait for each other
     max_active_runs=1,
     default_args=default_args(),
-    **watched("spotify_replay"),
+    **alert_arguments("spotify_replay"),
     params={
         "from": Param(type="string", format="date", title="From", description="first date, YYYY-MM-DD"),
         "to": Param(type="string", format="date", title="To", description="last date, YYYY-MM-DD"),

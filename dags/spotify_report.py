@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, dag, task
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import MARTS
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import running_partition
@@ -17,7 +17,7 @@ from spotify_pipeline.orchestration.runtime import running_partition
     max_active_runs=1,
     catchup=False,
     default_args=default_args(),
-    **watched("spotify_report"),
+    **alert_arguments("spotify_report"),
     tags=["spotify", "report"],
     doc_md="""
 ### What it does

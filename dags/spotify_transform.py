@@ -7,7 +7,7 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import IdentityMapper, Param, PartitionedAssetTimetable, TriggerRule, dag, task
 
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import MARTS, MODELS, STAGING
 from spotify_pipeline.orchestration.dbt.docs import write_docs
 from spotify_pipeline.orchestration.dbt.publication import (
@@ -30,7 +30,7 @@ DBT_PROJECT = Settings.dbt_project_at_parse()
     max_active_runs=1,
     catchup=False,
     default_args=default_args(Stage.DBT),
-    **watched("spotify_transform"),
+    **alert_arguments("spotify_transform"),
     params={
         "full_refresh": Param(
             False,

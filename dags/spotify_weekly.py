@@ -14,7 +14,7 @@ from airflow.sdk import (
 )
 
 from spotify_pipeline.lake.weeks import KEY_FORMAT, parse_week
-from spotify_pipeline.orchestration.alerts.callbacks import watched
+from spotify_pipeline.orchestration.alerts.callbacks import alert_arguments
 from spotify_pipeline.orchestration.assets import MARTS
 from spotify_pipeline.orchestration.defaults import default_args
 from spotify_pipeline.orchestration.runtime import running
@@ -34,7 +34,7 @@ WEEK = RollupMapper(
     max_active_runs=1,
     catchup=False,
     default_args=default_args(),
-    **watched("spotify_weekly"),
+    **alert_arguments("spotify_weekly"),
     tags=["spotify", "report"],
     doc_md="""
 ### What it does

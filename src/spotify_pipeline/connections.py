@@ -70,7 +70,7 @@ def user_connection(name: str | None) -> str:
     return SPOTIFY_USER if name is None else f"{SPOTIFY_USER}_{name}"
 
 
-def variable_of(connection: str) -> str:
+def token_variable(connection: str) -> str:
     """Return the name of the Airflow Variable with a user's tokens; Airflow masks it because of its name."""
     return f"{connection}_token"
 

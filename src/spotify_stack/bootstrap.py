@@ -18,7 +18,7 @@ from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.warehouse import migrate, roles
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import receipts
 from spotify_stack import airflow_environment, demo_sources, services
 from spotify_stack.dbt_manifest import build_manifest
@@ -69,7 +69,7 @@ def listener(state: StackState) -> StackState:
         return state
     environ = airflow_environment.connection_variables(state)
     owner = connections.from_environment(connections.WAREHOUSE_OWNER, environ)
-    with naming_the_server(owner), connect(owner, autocommit=True) as connection:
+    with connect(owner, autocommit=True) as connection:
         erased = {receipt.user_hash for receipt in receipts(connection)}
     chosen = state
     key = AccountKey(state.secrets["spotify_account_key"])

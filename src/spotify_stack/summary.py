@@ -16,7 +16,7 @@ from spotify_pipeline import connections
 from spotify_pipeline.lake.keys import QUARANTINE, RAW, VALIDATED
 from spotify_pipeline.lake.store import Lake
 from spotify_pipeline.warehouse.checksum import table_checksums
-from spotify_pipeline.warehouse.connection import connect, naming_the_server
+from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.reconciliation import totals
 from spotify_stack import airflow_environment
 from spotify_stack.airflow_api import AirflowApi
@@ -48,7 +48,7 @@ def collect(state: StackState, api: AirflowApi, runs: list[PartitionRun], report
         PipelineError: Airflow, the warehouse or the object store cannot be read.
     """
     info = _connection(state, connections.WAREHOUSE_DBT)
-    with naming_the_server(info), connect(info) as warehouse:
+    with connect(info) as warehouse:
         counts = {run.day: totals(warehouse, run.day, run.sources) for run in runs}
         checksums = table_checksums(warehouse)
     tasks = api.tasks(TRANSFORM, runs[-1].run_ids[TRANSFORM])

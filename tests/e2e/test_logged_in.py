@@ -18,7 +18,7 @@ import pytest
 from cryptography.fernet import Fernet
 from psycopg import sql
 
-from spotify_pipeline.connections import SPOTIFY_USER, variable_of
+from spotify_pipeline.connections import SPOTIFY_USER, token_variable
 from spotify_pipeline.lake.keys import RAW, users_prefix
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
@@ -59,7 +59,7 @@ class LoggedIn:
         """What Airflow's Variable holds now, decrypted."""
         with self.metadata() as conn:
             [(value, is_encrypted)] = conn.execute(
-                "SELECT val, is_encrypted FROM variable WHERE key = %s", [variable_of(SPOTIFY_USER)]
+                "SELECT val, is_encrypted FROM variable WHERE key = %s", [token_variable(SPOTIFY_USER)]
             ).fetchall()
         assert is_encrypted
         text = Fernet(self.running.state.secrets["airflow_fernet"]).decrypt(value.encode()).decode()
@@ -105,7 +105,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         yield LoggedIn(running, token, {token})
         running.control.clear_faults()
         http.delete(f"/connections/{SPOTIFY_USER}")
-        http.delete(f"/variables/{variable_of(SPOTIFY_USER)}")
+        http.delete(f"/variables/{token_variable(SPOTIFY_USER)}")
     running.control.revoke_authorizations(running.state.sandbox_user)
     running.set_day(DAY)  # sources.yml without the user's
 
@@ -176,7 +176,7 @@ def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) 
         path for path in logs if any(token in path.read_text(errors="replace") for token in logged_in.tokens)
     ]
     assert found == []
-    for address in (f"variables/{variable_of(SPOTIFY_USER)}", f"connections/{SPOTIFY_USER}"):
+    for address in (f"variables/{token_variable(SPOTIFY_USER)}", f"connections/{SPOTIFY_USER}"):
         shown = httpx.get(f"{state.airflow_url}/api/v2/{address}", trust_env=False)
         assert shown.status_code == 200
         assert not any(token in shown.text for token in logged_in.tokens), address

@@ -66,7 +66,7 @@ def survey_file(path: Path) -> Survey:
     survey = Survey()
     try:
         for line, body in _documents(path):
-            survey.take(body, line)
+            survey.add(body, line)
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read ({error.strerror or error}): check its path") from None
     except MemoryError:

@@ -51,7 +51,7 @@ class ListPages:
         """The greatest number of entries that a page has stated, 0 before any."""
         return max(self.totals, default=0)
 
-    def take(self, page: Mapping[str, Any], offset: int | None) -> None:
+    def add(self, page: Mapping[str, Any], offset: int | None) -> None:
         """Add one page; `offset` is the result of `offset_of` for its request."""
         self.items += len(page["items"])
         self._begun |= offset == 0

@@ -31,7 +31,7 @@ class BrokenRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class SetAsideEntry:
     """An entry that is set aside, and the reason: null, local or episode."""
 
     kind: str
@@ -50,10 +50,10 @@ class Survey:
     entries: dict[str, KindCounts] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
     findings: list[BrokenRule] = field(default_factory=list)
-    set_aside: list[Aside] = field(default_factory=list)
+    set_aside: list[SetAsideEntry] = field(default_factory=list)
     omitted: int = 0
 
-    def take(self, body: Any, line: int | None = None) -> None:
+    def add(self, body: Any, line: int | None = None) -> None:
         """Check one document."""
         for item in find_records(body):
             if isinstance(item, Found):
@@ -111,7 +111,7 @@ class Survey:
         counts.fetched += 1
         counts.set_aside += 1
         if len(self.set_aside) < FINDINGS_MAX:
-            self.set_aside.append(Aside(kind, reason, pointer, line))
+            self.set_aside.append(SetAsideEntry(kind, reason, pointer, line))
 
 
 def _playlists(value: Any, pointer: str, depth: int) -> Iterator[tuple[str, dict[str, Any] | None]]:

@@ -14,7 +14,7 @@ from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
-from spotify_pipeline.spotify.transport import naming_the_proxy
+from spotify_pipeline.spotify.transport import proxy_errors
 from spotify_pipeline.warehouse.connection import connect
 
 SECONDS = 10
@@ -84,7 +84,7 @@ def _spotify(info: ConnectionInfo) -> None:
     for name in ("api_url", "accounts_url"):
         url = info.require(name)
         try:
-            with naming_the_proxy():
+            with proxy_errors():
                 httpx.get(url, timeout=SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PipelineError(

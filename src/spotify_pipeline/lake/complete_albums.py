@@ -31,7 +31,7 @@ class AlbumsSeen:
         self._ended: set[str] = set()
         self._next: dict[str, int] = {}
 
-    def take(self, raw: RawObject, body: Any) -> None:
+    def add(self, raw: RawObject, body: Any) -> None:
         """Add one response; a body that cannot be read is ignored."""
         if not isinstance(body, dict):
             return

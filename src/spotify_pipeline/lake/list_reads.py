@@ -53,15 +53,15 @@ class ListsSeen:
         self._lists: dict[tuple[EntryKind, str], _Reading] = {}
         self._snapshots: dict[str | None, set[str]] = {}
 
-    def take_playlist(self, raw: RawObject, playlist: Any) -> None:
+    def add_playlist(self, raw: RawObject, playlist: Any) -> None:
         """Add a response with a playlist; the crawl stores two if it was edited while it was read."""
         snapshot = playlist.get("snapshot_id") if isinstance(playlist, dict) else None
         self._snapshots.setdefault(raw.requested_id, set()).add(str(snapshot))
 
-    def take(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
+    def add(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Add one page of a list."""
         reading = self._lists.setdefault((kind, list_id), _Reading())
-        reading.pages.take(page, offset_of(raw.query))
+        reading.pages.add(page, offset_of(raw.query))
         limit = raw.query.get("limit", "")
         reading.wanted += int(limit) if limit.isascii() and limit.isdecimal() else 0
         reading.begun_at = min(reading.begun_at or raw.observed_at, raw.observed_at)

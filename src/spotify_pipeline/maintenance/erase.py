@@ -91,7 +91,7 @@ def erase_user(
     if begun is not None:
         # rows that a running replay has landed are deleted with its batch; it has lost its lease
         with connect(owner, autocommit=True) as conn:
-            landing.remove_dead(conn)
+            landing.remove_dead_batches(conn)
         # a fetch or a report that was running may have written more objects
         _erase_objects(runtime, receipt, until, since=since)
         with connect(owner) as conn:

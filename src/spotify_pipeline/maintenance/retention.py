@@ -177,7 +177,7 @@ def upkeep(runtime: Runtime) -> None:
     owner = runtime.lookup(WAREHOUSE_OWNER)
     # a VACUUM of a large table takes longer than the statement time-out
     with connect(owner, autocommit=True, statement_timeout=0) as conn:
-        landing.remove_dead(conn)
+        landing.remove_dead_batches(conn)
         vacuum(conn)
 
 

@@ -12,7 +12,7 @@ from airflow.sdk import Connection, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
-from spotify_pipeline.connections import ConnectionInfo, creation_hint, variable_of
+from spotify_pipeline.connections import ConnectionInfo, creation_hint, token_variable
 from spotify_pipeline.errors import ConfigurationError, ConnectionMissing, PastPartition, TerminalError
 from spotify_pipeline.lake import keys
 from spotify_pipeline.stages.runtime import Attempt, Runtime
@@ -25,7 +25,7 @@ class VariableState:
 
     def __init__(self, connection: str) -> None:
         self._connection = connection
-        self.key = variable_of(connection)
+        self.key = token_variable(connection)
 
     def read(self) -> str | None:
         """Return the stored text, or None if nothing was stored."""

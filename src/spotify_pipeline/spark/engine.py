@@ -19,7 +19,7 @@ import psycopg
 from spotify_pipeline.connections import SPOTIFY_LAKE
 from spotify_pipeline.errors import RowRefused, TransientError
 from spotify_pipeline.spark import executor
-from spotify_pipeline.spark.session import naming_spark
+from spotify_pipeline.spark.session import spark_errors
 from spotify_pipeline.spark.span import Report, Span
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.replay import Replay
@@ -54,7 +54,7 @@ def replay_span(
     pairs = sorted((replay.partition, source) for replay in replays for source in replay.sources)
     span = Span.of(runtime, pairs)
     report(f"validating {len(pairs)} sources of {len(replays)} dates")
-    with naming_spark():
+    with spark_errors():
         _validate(runtime, spark, span)
         span.read_inputs(runtime)
         if span.left:
@@ -102,7 +102,7 @@ def _load(runtime: Runtime, spark: SparkSession, span: Span, report: Report) -> 
                 span.fail_refused(refused.reasons)
             except RowRefused as error:
                 log.warning("%s; so each source is loaded on its own", error)
-                span.load_alone(runtime, report)
+                span.load_separately(runtime, report)
                 return
             else:
                 span.note_states(runtime)

@@ -96,14 +96,14 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
         except Exception as error:  # pyspark and py4j have many
             raise _translated(error, f"Spark does not start with master '{master}'") from error
         try:
-            with naming_spark():
+            with spark_errors():
                 yield session
         finally:
             _stop(session)
 
 
 @contextmanager
-def naming_spark() -> Iterator[None]:
+def spark_errors() -> Iterator[None]:
     """Convert errors of a Spark job into errors of the pipeline.
 
     Raises:

@@ -142,7 +142,7 @@ class Span:
             except PipelineError as error:
                 self.fail(unit.number, error)
 
-    def load_alone(self, runtime: Runtime, report: Report) -> None:
+    def load_separately(self, runtime: Runtime, report: Report) -> None:
         """Load each source as the local engine does, from its validated objects."""
         left = self.left
         for done, unit in enumerate(left, start=1):

@@ -156,7 +156,7 @@ def _pages(
                 trail.requests.pop()
             return
         entries |= new
-        pages.take(page, asked)
+        pages.add(page, asked)
         yield page
         empty = not page["items"]
         if empty and (empty_before or past_end):

@@ -78,7 +78,7 @@ class Response:
 
 
 @contextmanager
-def naming_the_proxy() -> Iterator[None]:
+def proxy_errors() -> Iterator[None]:
     """Convert the error of httpx for a proxy variable that it cannot use.
 
     Raises:
@@ -102,7 +102,7 @@ class Transport:
         self._timeout = timeout
         self._max_bytes = max_response_bytes
         self._retries = retries or RetryPolicy()
-        with naming_the_proxy():
+        with proxy_errors():
             self._http = httpx.Client(
                 timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
                 limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),

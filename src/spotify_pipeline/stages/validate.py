@@ -56,7 +56,7 @@ def validate_source(lake: Lake, partition: date, source: str) -> ValidationSumma
         )
     work = _Validation(manifest)
     for raw, data in read_ahead(manifest.objects, lambda raw: read_raw(lake, raw)):
-        work.take(raw, data)
+        work.add(raw, data)
     return work.store(lake)
 
 
@@ -76,7 +76,7 @@ class _Validation:
         self._lists = ListsSeen()
         self._profiles: dict[tuple[str, str], FieldProfile] = {}
 
-    def take(self, raw: RawObject, data: bytes) -> None:
+    def add(self, raw: RawObject, data: bytes) -> None:
         try:
             body = read_json(data)
         except ValueError as error:
@@ -87,10 +87,10 @@ class _Validation:
             self._refuse_body(raw, "response.no_page", "the response holds no list of items")
             return
         if raw.kind == "playlist":  # its entries are responses of their own
-            self._lists.take_playlist(raw, body)
+            self._lists.add_playlist(raw, body)
             self._take_record(raw, "playlist", body)
             return
-        self._albums.take(raw, body)
+        self._albums.add(raw, body)
         self._take_entries(raw, body)
         album_id = raw.requested_id if raw.kind == "album_tracks" else None
         for item in find_records(body, expected=expected, album_id=album_id):
@@ -126,7 +126,7 @@ class _Validation:
             return
         list_id = list_id_of(kind, raw, self._manifest.user)
         where, page = page_in(raw.kind, body)
-        self._lists.take(kind, list_id, raw, page)
+        self._lists.add(kind, list_id, raw, page)
         counts = self._counts_of(kind)
         for entry in find_entries(raw.kind, page, offset_of(raw.query)):
             counts.fetched += 1

@@ -39,11 +39,11 @@ def connect(
 ) -> Iterator[psycopg.Connection]:
     """Open a connection for a block: COMMIT at its end, ROLLBACK after an error.
 
-    Errors of the server in the block are converted as in `naming_the_server`; for the arguments see
+    Errors of the server in the block are converted as in `warehouse_errors`; for the arguments see
     `open_connection`.
     """
     with (
-        naming_the_server(info),
+        warehouse_errors(info),
         open_connection(
             info,
             application_name=application_name,
@@ -95,7 +95,7 @@ def open_connection(
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
     }
     parameters |= {name: info.extra[name] for name in TLS_OPTIONS if info.extra.get(name)}
-    with naming_the_server(info):
+    with warehouse_errors(info):
         return psycopg.connect(autocommit=autocommit, **parameters)
 
 
@@ -109,7 +109,7 @@ def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout:
 
 
 @contextmanager
-def naming_the_server(info: ConnectionInfo) -> Iterator[None]:
+def warehouse_errors(info: ConnectionInfo) -> Iterator[None]:
     """Convert errors of psycopg about the server into errors that name connection and server.
 
     Raises:

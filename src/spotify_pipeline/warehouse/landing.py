@@ -65,7 +65,7 @@ def open_batch(conn: psycopg.Connection, run_id: str) -> int:
     Raises:
         psycopg.Error: the warehouse cannot be used.
     """
-    remove_dead(conn)
+    remove_dead_batches(conn)
     with conn.transaction():
         row = conn.execute(
             "INSERT INTO landing.batch (run_id, opened_at) VALUES (%s, clock_timestamp()) RETURNING batch",
@@ -86,7 +86,7 @@ def close_batch(conn: psycopg.Connection, batch: int) -> None:
     conn.execute("SELECT pg_advisory_unlock(%s, %s)", [_BATCH_LOCK, batch])
 
 
-def remove_dead(conn: psycopg.Connection) -> int:
+def remove_dead_batches(conn: psycopg.Connection) -> int:
     """Remove the batches whose session has ended and return their number. `conn` is in autocommit."""
     dead = 0
     for (batch,) in conn.execute("SELECT batch FROM landing.batch ORDER BY batch").fetchall():
@@ -140,7 +140,7 @@ def _copy(conn: psycopg.Connection, batch: int, task: int, table: str, rows: lis
     copy_rows(conn, statement, values, lambda place: rows[place].where)
 
 
-def take_folded(conn: psycopg.Connection, spec: TableSpec, batch: int) -> int:
+def create_folded(conn: psycopg.Connection, spec: TableSpec, batch: int) -> int:
     """Create the merge's table `folded` from the rows of a batch, and return their number."""
     columns = ", ".join((*columns_of(spec.kind), "unit"))
     made = conn.execute(

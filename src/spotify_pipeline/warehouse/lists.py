@@ -4,7 +4,7 @@ It runs in the transaction of a load, under its lock. In each upsert, the greate
 wins, and equal rows are not written. The playlists and top lists of a date are replaced as a whole, since a
 later reading can have fewer entries; a complete reading wins over an incomplete one.
 """
-# ruff: noqa: S608 - the names in the statements are those of `_WHOLE`
+# ruff: noqa: S608 - the names in the statements are those of `_REPLACED_LISTS`
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WHERE list_kind = %(list_kind)s AND list_id = %(list_id)s AND observed_on = %(ob
 
 
 @dataclass(frozen=True)
-class _Whole:
+class _ReplacedList:
     """A kind of list that is replaced as a whole.
 
     Attributes:
@@ -65,8 +65,8 @@ class _Whole:
     row_of: Callable[[ListRead, ListEntry], tuple[Any, ...]]
 
 
-def _top_list(kind: str) -> _Whole:
-    return _Whole(
+def _top_list(kind: str) -> _ReplacedList:
+    return _ReplacedList(
         entry_kind=f"top_{kind}",
         table=f"staging.top_{kind}s",
         key=("user_hash", "time_range", "observed_on"),
@@ -81,8 +81,8 @@ def _top_list(kind: str) -> _Whole:
     )
 
 
-_WHOLE: Mapping[str, _Whole] = {
-    "playlist": _Whole(
+_REPLACED_LISTS: Mapping[str, _ReplacedList] = {
+    "playlist": _ReplacedList(
         entry_kind="playlist_item",
         table="staging.playlist_membership",
         key=("playlist_id", "observed_on"),
@@ -187,8 +187,8 @@ class Lists:
     def load(self, conn: psycopg.Connection, load_seq: int) -> None:
         """Write the reads and entries that win over the stored ones."""
         for read in self._reads:
-            if read.list_kind in _WHOLE:
-                self._replace(conn, _WHOLE[read.list_kind], read, load_seq)
+            if read.list_kind in _REPLACED_LISTS:
+                self._replace(conn, _REPLACED_LISTS[read.list_kind], read, load_seq)
             else:
                 conn.execute(_UPSERT_READ, _read_row(read, load_seq))
         with conn.cursor() as cursor:
@@ -201,30 +201,30 @@ class Lists:
         known = self._entries.get(kind, {})
         return [known[key] for key in sorted(known)]
 
-    def _replace(self, conn: psycopg.Connection, whole: _Whole, read: ListRead, load_seq: int) -> None:
+    def _replace(self, conn: psycopg.Connection, kind: _ReplacedList, read: ListRead, load_seq: int) -> None:
         row = _read_row(read, load_seq)
         stored = conn.execute(_STORED_READ, row).fetchone()
         if stored is not None and (read.complete, read.observed_at, read.raw_key) < stored[:3]:
             return
-        came = [
-            whole.row_of(read, entry)
-            for entry in self._of_kind(whole.entry_kind)
+        new_rows = [
+            kind.row_of(read, entry)
+            for entry in self._of_kind(kind.entry_kind)
             if entry.list_id == read.list_id
         ]
-        key, columns = whole.key_of(read), ", ".join(whole.columns)
-        of_list = f"{whole.table} WHERE ({', '.join(whole.key)}) = ({', '.join(['%s'] * len(key))})"
-        select = f"SELECT {columns} FROM {of_list} ORDER BY {whole.columns[0]}"
-        there = conn.execute(select.encode(), key).fetchall()
+        key, columns = kind.key_of(read), ", ".join(kind.columns)
+        of_list = f"{kind.table} WHERE ({', '.join(kind.key)}) = ({', '.join(['%s'] * len(key))})"
+        select = f"SELECT {columns} FROM {of_list} ORDER BY {kind.columns[0]}"
+        stored_rows = conn.execute(select.encode(), key).fetchall()
         unchanged = (read.complete, read.observed_at, read.raw_key, read.item_count, read.begun_at)
-        if there == came and stored == unchanged:
+        if stored_rows == new_rows and stored == unchanged:
             return
         conn.execute(_INSERT_READ, row)
-        if there == came:
+        if stored_rows == new_rows:
             return
         conn.execute(f"DELETE FROM {of_list}".encode(), key)
-        into = f"COPY {whole.table} ({', '.join(whole.key)}, {columns}, load_seq) FROM STDIN"
+        into = f"COPY {kind.table} ({', '.join(kind.key)}, {columns}, load_seq) FROM STDIN"
         with conn.cursor().copy(into.encode()) as copy:
-            for values in came:
+            for values in new_rows:
                 copy.write_row((*key, *values, load_seq))
 
 

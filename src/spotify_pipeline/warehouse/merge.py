@@ -89,7 +89,7 @@ class Merge:
             self._conn.execute(f"ANALYZE {merge_sql.incoming(spec)} ({spec.key})")
         self._conn.execute("SET LOCAL work_mem TO '128MB'")
         self._conn.execute("SELECT pg_advisory_xact_lock(%s)", [LOAD_LOCK])
-        outcome = MergeOutcome(_one(self._conn, "SELECT nextval('ops.load_seq_seq')")[0])
+        outcome = MergeOutcome(_fetch_one(self._conn, "SELECT nextval('ops.load_seq_seq')")[0])
         for spec in SPECS.values():
             self._merge(spec, outcome)
         return outcome
@@ -100,19 +100,20 @@ class Merge:
             "load_seqs": [outcome.load_seq],
             "source": self._source,
         }
-        observed, loaded, keys = _one(self._conn, merge_sql.count_incoming(spec))
+        observed, loaded, keys = _fetch_one(self._conn, merge_sql.count_incoming(spec))
         outcome.kinds[spec.kind] = loaded_counts(observed, loaded)
         if not keys:
             outcome.tables[spec.table] = outcome.tables[spec.observations] = MergeCounts()
             return
         try:
             self._conn.execute(merge_sql.fold_by_date(spec))
-            rows = _one(self._conn, merge_sql.count_folded(spec))[0]
-            inserted, updated = self._written(merge_sql.merge_observations(spec), parameters)
+            rows = _fetch_one(self._conn, merge_sql.count_folded(spec))[0]
+            inserted, updated = self._run_merge(merge_sql.merge_observations(spec), parameters)
             outcome.tables[spec.observations] = MergeCounts(inserted, updated, rows - inserted - updated)
-            inserted, updated = self._written(merge_sql.merge_current(spec), parameters)
+            inserted, updated = self._run_merge(merge_sql.merge_current(spec), parameters)
             left = keys - inserted - updated
-            superseded = _one(self._conn, merge_sql.count_superseded(spec), parameters)[0] if left else 0
+            count = merge_sql.count_superseded(spec)
+            superseded = _fetch_one(self._conn, count, parameters)[0] if left else 0
             outcome.tables[spec.table] = MergeCounts(inserted, updated, left - superseded, superseded)
             # the detail queue is no source of sources.yml, so its records are members of none
             if not self._source.startswith("_"):
@@ -121,8 +122,8 @@ class Merge:
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RowRefused(refusal(f"{spec.kind} {failing_key(error)}", error)) from None
 
-    def _written(self, statement: str, parameters: dict[str, Any]) -> tuple[int, int]:
-        return written(self._conn, statement, parameters).get(parameters["load_seq"], (0, 0))
+    def _run_merge(self, statement: str, parameters: dict[str, Any]) -> tuple[int, int]:
+        return run_merge(self._conn, statement, parameters).get(parameters["load_seq"], (0, 0))
 
     def _row(self, observation: Observation) -> list[Any]:
         if observation.observed_at.tzinfo is None:
@@ -171,7 +172,7 @@ def copy_rows(
         raise RowRefused(refusal(name(refused), error)) from None
 
 
-def written(
+def run_merge(
     conn: psycopg.Connection, statement: str, parameters: dict[str, Any]
 ) -> dict[int, tuple[int, int]]:
     """Run a merge, and return (inserted, updated) by load_seq for loads that wrote rows."""
@@ -179,7 +180,7 @@ def written(
     return {load_seq: (inserted, updated) for load_seq, inserted, updated in rows}
 
 
-def _one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> Any:
+def _fetch_one(conn: psycopg.Connection, statement: str, parameters: dict[str, Any] | None = None) -> Any:
     row = conn.execute(statement, parameters).fetchone()
     assert row is not None  # noqa: S101 - each of these statements aggregates
     return row

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer
-from spotify_pipeline.warehouse.connection import create_engine, naming_the_server
+from spotify_pipeline.warehouse.connection import create_engine, warehouse_errors
 
 # held to the end of the migration's transaction; a second migration waits, then finds nothing to do
 _MIGRATION_LOCK = 0x5350_4F54_0002
@@ -64,7 +64,7 @@ def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
     """
     _refuse_unknown_target(revision)
     engine = create_engine(owner, statement_timeout=0, lock_timeout=300)
-    with naming_the_server(owner), engine.begin() as connection:
+    with warehouse_errors(owner), engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         schemas = sa.text("SELECT nspname FROM pg_namespace WHERE nspname IN ('staging', 'ops')")
         if len(connection.execute(schemas).all()) < 2:

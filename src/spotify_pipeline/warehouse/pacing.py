@@ -13,7 +13,7 @@ import psycopg
 from spotify_pipeline.buckets import TOTAL, WINDOW_SECONDS
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import CallBudgetSpent
-from spotify_pipeline.warehouse.connection import naming_the_server, open_connection
+from spotify_pipeline.warehouse.connection import open_connection, warehouse_errors
 
 # now() is the start of the transaction, before the wait for the lock of the row
 _TAKE = """
@@ -54,7 +54,7 @@ class _ReusedConnection:
         self._conn: psycopg.Connection | None = None
 
     def run(self, work: Callable[[psycopg.Connection], Result]) -> Result:
-        with self._lock, naming_the_server(self._info):
+        with self._lock, warehouse_errors(self._info):
             if self._conn is None or self._conn.closed:
                 self._conn = open_connection(self._info, autocommit=True)
                 # the loss of a count in a crash of the server is harmless

@@ -19,7 +19,7 @@ from spotify_pipeline.warehouse import detail_queue, landing, merge_sql
 from spotify_pipeline.warehouse import lease as leases
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
-from spotify_pipeline.warehouse.merge import LOAD_LOCK, failing_key, refusal, written
+from spotify_pipeline.warehouse.merge import LOAD_LOCK, failing_key, refusal, run_merge
 from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
@@ -112,7 +112,7 @@ def load_span(
 
 
 def _take(conn: psycopg.Connection, batch: int, landed: Mapping[str, int]) -> None:
-    found = {kind: landing.take_folded(conn, spec, batch) for kind, spec in SPECS.items()}
+    found = {kind: landing.create_folded(conn, spec, batch) for kind, spec in SPECS.items()}
     records = f"SELECT count(*) FROM ({landing.landed_source_records(batch)}) AS landed"  # noqa: S608 - a number
     row = conn.execute(records.encode()).fetchone()
     found[landing.SOURCE_RECORDS] = row[0] if row else 0
@@ -146,8 +146,8 @@ def _merge_kind(
     conn: psycopg.Connection, spec: TableSpec, parameters: dict[str, list[int]]
 ) -> dict[int, tuple[int, int]]:
     try:
-        written(conn, merge_sql.merge_observations(spec), parameters)
-        return written(conn, merge_sql.merge_current(spec), parameters)
+        run_merge(conn, merge_sql.merge_observations(spec), parameters)
+        return run_merge(conn, merge_sql.merge_current(spec), parameters)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise RowRefused(refusal(f"{spec.kind} {failing_key(error)}", error)) from None
 

@@ -103,5 +103,5 @@ def test_only_batches_of_lost_drivers_are_removed(
             assert warehouse.rows("SELECT record_id FROM landing.source_records") == [("b",)]
     # maintenance, as the owner
     with connect(warehouse.info(roles.OWNER), autocommit=True) as conn:
-        assert landing.remove_dead(conn) == 2
+        assert landing.remove_dead_batches(conn) == 2
     assert warehouse.row(COUNT) == (0,)

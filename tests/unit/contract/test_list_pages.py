@@ -40,7 +40,7 @@ def test_a_list_is_whole_unless_its_pages_contradict_it(
 ) -> None:
     read = ListPages()
     for offset, each in pages:
-        read.take(each, offset)
+        read.add(each, offset)
     found = read.fault()
     assert found is None if fault is None else found is not None and fault in found
 
@@ -48,7 +48,7 @@ def test_a_list_is_whole_unless_its_pages_contradict_it(
 @pytest.mark.parametrize("total", [True, -1, "120", 3.5, None])
 def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
     read = ListPages()
-    read.take(page(1, total=total, following=False), 0)
+    read.add(page(1, total=total, following=False), 0)
     assert (read.greatest_total, read.fault()) == (0, None)
 
 
@@ -61,10 +61,10 @@ def test_an_offset_is_read_from_the_query(text: str, offset: int) -> None:
 def test_a_page_after_a_cursor_has_no_offset() -> None:
     assert offset_of({"after": "0" * 22, "limit": "50"}) is None
     read = ListPages()
-    read.take(page(50), None)
-    read.take(LAST, None)
+    read.add(page(50), None)
+    read.add(LAST, None)
     assert read.fault() == "its first page was not read"
-    read.take(page(50), 0)
+    read.add(page(50), 0)
     assert read.fault() is None
 
 
@@ -76,7 +76,7 @@ def test_a_response_without_its_page_holds_none(body: Any) -> None:
 
 def test_of_a_list_only_so_much_can_be_wanted() -> None:
     read = ListPages()
-    read.take(page(50, total=2742), 0)
+    read.add(page(50, total=2742), 0)
     assert read.fault() is not None
     assert read.fault(50) is None
     assert read.fault(51) is not None

@@ -44,7 +44,7 @@ LAST = (raw("album_tracks"), page(None))
 def complete(*answers: tuple[RawObject, Any]) -> list[str]:
     seen = AlbumsSeen()
     for answer in answers:
-        seen.take(*answer)
+        seen.add(*answer)
     return [album.album_id for album in seen.complete()]
 
 
@@ -74,7 +74,7 @@ def test_answers_that_cannot_be_read_say_nothing() -> None:
 def test_the_state_has_the_listing_and_the_time_of_the_detail() -> None:
     seen = AlbumsSeen()
     for answer in (LISTING, DETAIL, LAST):
-        seen.take(*answer)
+        seen.add(*answer)
     (album,) = seen.complete()
     assert (album.listing_sha256, album.observed_at) == (listing_sha256(LISTED), AT)
 
@@ -89,9 +89,9 @@ def test_an_album_not_read_to_its_end_has_the_next_offset() -> None:
     for order in itertools.permutations((LISTING, first, second)):
         seen = AlbumsSeen()
         for answer in order:
-            seen.take(*answer)
+            seen.add(*answer)
         assert [(a.album_id, a.next_offset, a.begun_at) for a in seen.begun()] == [(ALBUM, 100, AT)]
-        seen.take(*LAST)
+        seen.add(*LAST)
         assert list(seen.begun()) == []
         assert len(list(seen.complete())) == 1
 
@@ -100,9 +100,9 @@ def test_the_rest_of_an_album_completes_it_with_the_old_time() -> None:
     earlier = AT - timedelta(days=1)
     seen = AlbumsSeen({ALBUM: earlier})
     for answer in (LISTING, (raw("album_tracks"), page(at_offset(150)))):
-        seen.take(*answer)
+        seen.add(*answer)
     assert [(a.next_offset, a.begun_at) for a in seen.begun()] == [(150, earlier)]
-    seen.take(*LAST)
+    seen.add(*LAST)
     assert [a.observed_at for a in seen.complete()] == [earlier]
 
 
@@ -110,5 +110,5 @@ def test_the_rest_of_an_album_completes_it_with_the_old_time() -> None:
 def test_a_link_without_an_offset_gives_no_next_offset(link: Any) -> None:
     seen = AlbumsSeen()
     for answer in (LISTING, (raw("album"), LISTED | {"tracks": page(link)})):
-        seen.take(*answer)
+        seen.add(*answer)
     assert list(seen.begun()) == []

@@ -34,7 +34,7 @@ def pages(*lengths: int) -> ListsSeen:
     for number, length in enumerate(lengths):
         link = "next" if number + 1 < len(lengths) else None
         page: dict[str, Any] = {"items": [None] * length, "next": link, "total": sum(lengths)}
-        seen.take("playlist_item", PLAYLIST, raw(number, 50 * number), page)
+        seen.add("playlist_item", PLAYLIST, raw(number, 50 * number), page)
     return seen
 
 
@@ -49,6 +49,6 @@ def test_a_reading_lasts_from_its_first_page_to_its_last() -> None:
 def test_a_playlist_with_two_snapshots_is_not_whole(snapshots: list[str], complete: bool) -> None:
     seen = pages(50, 2)
     for snapshot in snapshots:
-        seen.take_playlist(raw(0), {"id": PLAYLIST, "snapshot_id": snapshot})
+        seen.add_playlist(raw(0), {"id": PLAYLIST, "snapshot_id": snapshot})
     [read] = seen.reads(ended=True)
     assert read.complete is complete

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spotify_pipeline.connections import SPOTIFY_USER, user_connection, variable_of
+from spotify_pipeline.connections import SPOTIFY_USER, token_variable, user_connection
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.settings import Settings
@@ -23,7 +23,7 @@ class Airflow:
 
     def __init__(self, value: str | None, *, connection: str = SPOTIFY_USER, deletes: bool = True) -> None:
         self.value = value
-        self.variable = variable_of(connection)
+        self.variable = token_variable(connection)
         self.deletes = deletes
         self.calls: list[str] = []
 

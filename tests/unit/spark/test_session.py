@@ -17,7 +17,7 @@ from spotify_pipeline.errors import (
     PipelineError,
 )
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spark.session import HERE, master_of, naming_spark, require_spark, spark_session
+from spotify_pipeline.spark.session import HERE, master_of, require_spark, spark_errors, spark_session
 
 
 def nowhere(conn_id: str) -> ConnectionInfo:
@@ -87,18 +87,18 @@ def test_what_an_executor_met_comes_back_as_the_error_that_it_was() -> None:
     text = (
         "Job aborted\n  File x\nspotify_pipeline.errors.LakeUnavailable: the store does not answer\n\tat org."
     )
-    with pytest.raises(LakeUnavailable, match="^the store does not answer$"), naming_spark():
+    with pytest.raises(LakeUnavailable, match="^the store does not answer$"), spark_errors():
         raise spark_error(text)
 
 
 @pytest.mark.parametrize("text", ["Job aborted", "spotify_pipeline.errors.datetime: x", ""])
 def test_what_spark_met_itself_is_one_sentence(text: str) -> None:
-    with pytest.raises(EngineLost, match="the replay can be run again"), naming_spark():
+    with pytest.raises(EngineLost, match="the replay can be run again"), spark_errors():
         raise spark_error(text)
 
 
 def test_what_is_neither_is_left_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), naming_spark():
+    with pytest.raises(ZeroDivisionError), spark_errors():
         raise ZeroDivisionError
-    with pytest.raises(PipelineError, match="^as it is$"), naming_spark():
+    with pytest.raises(PipelineError, match="^as it is$"), spark_errors():
         raise PipelineError("as it is")

@@ -73,7 +73,7 @@ def validated(kind: RequestKind, body: bytes) -> _Validation:
     raw = RawObject("raw/x", kind.value, "GET", "/x", query, ID, 200, at, "0" * 64, len(body))
     manifest = Manifest(date(2026, 11, 22), "x", "artist", "0" * 64, True, (raw,), user="0123456789abcdef")
     work = _Validation(manifest)
-    work.take(raw, body)
+    work.add(raw, body)
     return work
 
 

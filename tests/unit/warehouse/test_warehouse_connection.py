@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, WarehouseUnavailable
-from spotify_pipeline.warehouse.connection import create_engine, naming_the_server, open_connection
+from spotify_pipeline.warehouse.connection import create_engine, open_connection, warehouse_errors
 
 
 def info(port: int = 5432, host: str = "127.0.0.1", schema: str | None = "warehouse") -> ConnectionInfo:
@@ -99,13 +99,13 @@ def test_a_connection_pooler_is_refused_in_one_sentence(words: str) -> None:
     ],
 )
 def test_a_lost_server_can_be_tried_again(error: Exception) -> None:
-    with pytest.raises(WarehouseUnavailable, match="run the task again"), naming_the_server(info()):
+    with pytest.raises(WarehouseUnavailable, match="run the task again"), warehouse_errors(info()):
         raise error
 
 
 def test_a_missing_privilege_needs_repair() -> None:
     error = psycopg.errors.InsufficientPrivilege("permission denied for table tracks")
-    with pytest.raises(ConfigurationError, match="spotify_ingest do this"), naming_the_server(info()):
+    with pytest.raises(ConfigurationError, match="spotify_ingest do this"), warehouse_errors(info()):
         raise error
 
 
@@ -113,6 +113,6 @@ def test_a_missing_privilege_needs_repair() -> None:
     "error", [LeaseLost("lost"), ValueError("a bug"), psycopg.errors.SyntaxError("a bug")]
 )
 def test_other_errors_pass_unchanged(error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, naming_the_server(info()):
+    with pytest.raises(type(error)) as raised, warehouse_errors(info()):
         raise error
     assert raised.value is error

@@ -30,7 +30,7 @@ _QUEUED, _SUCCESS = "queued", "success"
 _POLL = timedelta(seconds=30)
 
 
-def watched(dag_id: str) -> dict[str, Any]:
+def alert_arguments(dag_id: str) -> dict[str, Any]:
     """Return the arguments of a DAG that make it send alerts for failed runs and missed deadlines."""
     return {"on_failure_callback": on_run_failure, "deadline": deadline(dag_id)}
 

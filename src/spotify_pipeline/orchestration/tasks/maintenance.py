@@ -11,7 +11,7 @@ from spotify_pipeline.connections import WAREHOUSE_OWNER, user_connection
 from spotify_pipeline.errors import UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance.retention import apply_retention, date_of_spotify
-from spotify_pipeline.maintenance.retention import upkeep as tidy
+from spotify_pipeline.maintenance.retention import upkeep as run_upkeep
 from spotify_pipeline.orchestration.runtime import VariableState, running
 from spotify_pipeline.spotify.login import Login
 from spotify_pipeline.stages.listening import listeners
@@ -37,7 +37,7 @@ def upkeep() -> None:
     """Vacuum and analyze the warehouse's tables, unless the run is a dry run."""
     with running() as runtime:
         if not get_current_context()["params"]["dry_run"]:
-            tidy(runtime)
+            run_upkeep(runtime)
 
 
 def forget_erased_logins() -> int:

@@ -162,7 +162,7 @@ def test_a_setting_changes_it_and_0_takes_it_away(monkeypatch: pytest.MonkeyPatc
     assert found is not None
     assert found.interval == 90
     monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "0")
-    assert callbacks.watched("spotify_report")["deadline"] is None
+    assert callbacks.alert_arguments("spotify_report")["deadline"] is None
 
 
 def test_a_value_that_is_no_number_does_not_break_the_parse(monkeypatch: pytest.MonkeyPatch) -> None:
