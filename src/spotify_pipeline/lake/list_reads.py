@@ -77,9 +77,7 @@ class ListsSeen:
             ListRead(
                 list_kind=LIST_OF_ENTRY[kind],
                 list_id=list_id,
-                # of a top list only its first entries are wanted
-                complete=reading.pages.fault(reading.wanted if kind in TOP_LISTS else None) is None
-                and (kind != "playlist_item" or len(self._snapshots.get(list_id, ())) < 2),
+                complete=self._is_complete(kind, list_id, reading),
                 item_count=reading.pages.items,
                 observed_at=reading.observed_at,
                 raw_key=reading.raw_key,
@@ -88,6 +86,13 @@ class ListsSeen:
             for (kind, list_id), reading in sorted(self._lists.items(), key=lambda item: item[0])
             if kind in LIST_OF_ENTRY and reading.observed_at is not None
         ]
+
+    def _is_complete(self, kind: EntryKind, list_id: str, reading: _Reading) -> bool:
+        # of a top list only its first entries are wanted
+        if reading.pages.fault(reading.wanted if kind in TOP_LISTS else None) is not None:
+            return False
+        was_edited = kind == "playlist_item" and len(self._snapshots.get(list_id, ())) > 1
+        return not was_edited
 
 
 def entry_of(kind: EntryKind, list_id: str, position: int, fields: EntryFields, raw: RawObject) -> ListEntry:

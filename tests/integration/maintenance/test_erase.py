@@ -161,7 +161,7 @@ def test_a_running_load_and_late_raw_bring_nothing_back(
 def test_cut_off_anywhere_a_second_call_completes_it(
     account: Pipeline, monkeypatch: pytest.MonkeyPatch, migrated_database: str
 ) -> None:
-    for step in ("_erase_rows", "_erase_marts", "_finish"):
+    for step in ("_erase_rows", "_erase_marts", "finish_erasure"):
         with monkeypatch.context() as patched:
 
             def cut(*_: object, **__: object) -> None:
