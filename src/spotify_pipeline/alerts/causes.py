@@ -34,7 +34,7 @@ def task_failed(origin: Origin, error: BaseException | None, *, about: str | Non
     words = "the process of the task ended without an error" if error is None else str(error)
     what = f"source {about}" if about else f"{origin.dag_id}.{origin.task_id}"
     subjects = {"task": what, "message": words[:_LONGEST_SUBJECT], "all": ""}
-    return _at(
+    return _alert(
         origin,
         cause=cause,
         subject=subjects[explained.about],
@@ -48,7 +48,7 @@ def task_failed(origin: Origin, error: BaseException | None, *, about: str | Non
 def bad_rows(origin: Origin, test: str, said: str, rows_in: str | None, *, warned: bool) -> Alert:
     """Alert that a data test of dbt found bad rows, which are stored in the relation `rows_in`."""
     look = f"Look at the rows in {rows_in};" if rows_in else "Open the log;"
-    return _at(
+    return _alert(
         origin,
         cause="DataTestWarned" if warned else "DataTestFailed",
         subject=test,
@@ -71,7 +71,7 @@ def bad_rows(origin: Origin, test: str, said: str, rows_in: str | None, *, warne
 
 def model_failed(origin: Origin, node: str, said: str) -> Alert:
     """Alert that a model or seed could not be built, or a source is stale."""
-    return _at(
+    return _alert(
         origin,
         cause="DbtNodeFailed",
         subject=node,
@@ -86,7 +86,7 @@ def model_failed(origin: Origin, node: str, said: str) -> Alert:
 
 def node_warned(origin: Origin, node: str, said: str) -> Alert:
     """Alert that dbt warns of a node that is not a data test, for example of a stale source."""
-    return _at(
+    return _alert(
         origin,
         cause="DbtNodeWarned",
         subject=node,
@@ -100,7 +100,7 @@ def node_warned(origin: Origin, node: str, said: str) -> Alert:
 
 def run_failed(origin: Origin, reason: str) -> Alert:
     """Alert that a DAG run failed without a failed task."""
-    return _at(
+    return _alert(
         origin,
         cause="RunFailed",
         subject=str(origin.dag_id),
@@ -113,7 +113,7 @@ def run_failed(origin: Origin, reason: str) -> Alert:
 
 def source_failed(origin: Origin, source: str, message: str) -> Alert:
     """Alert that a source failed."""
-    return _at(
+    return _alert(
         origin,
         cause="SourceFailed",
         subject=f"source {source}",
@@ -128,7 +128,7 @@ def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
     """Alert that sources are partial, mostly because a bucket of the Web API is closed for a long time."""
     names = sorted(partial)
     reasons = sorted(set(partial.values()))
-    return _at(
+    return _alert(
         origin,
         cause="SourcesPartial",
         severity="warning",
@@ -143,7 +143,7 @@ def sources_partial(origin: Origin, partial: Mapping[str, str]) -> Alert:
 
 def quarantine_grew(origin: Origin, source: str, quarantined: int, fetched: int, limit: float) -> Alert:
     """Alert that the share of bad records of a source is high, but too low to fail the source."""
-    return _at(
+    return _alert(
         origin,
         cause="QuarantineShare",
         subject=source,
@@ -174,7 +174,7 @@ def login_ends(connection: str, ends_on: date, days_left: int) -> Alert:
 
 def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
     """Alert that plays of a listener's connection may be lost; ops.play_gap has the times."""
-    return _at(
+    return _alert(
         replace(origin, partition=""),
         cause="PlayGap",
         subject=f"{connection}, noticed on {noticed_on}",
@@ -190,7 +190,7 @@ def plays_lost(origin: Origin, noticed_on: date, connection: str) -> Alert:
 def deadline_missed(origin: Origin, deadline: datetime, state: str) -> Alert:
     """Alert that a run did not end by its deadline."""
     done = state == "success"
-    return _at(
+    return _alert(
         origin,
         cause="DeadlineMissed",
         subject=str(origin.dag_id),
@@ -208,7 +208,7 @@ def deadline_missed(origin: Origin, deadline: datetime, state: str) -> Alert:
     )
 
 
-def _at(origin: Origin, **texts: object) -> Alert:
+def _alert(origin: Origin, **texts: object) -> Alert:
     where = {
         "partition": origin.partition,
         "dag_id": origin.dag_id,
