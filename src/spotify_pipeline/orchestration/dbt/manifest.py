@@ -10,7 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from fnmatch import fnmatchcase
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,25 +151,29 @@ class DbtManifest:
         owner = self._owner(key) if kind == "test" else key
         groups = self._groups(owner)
         name = _RUN.get(kind, FRESHNESS) if kind != "test" else self._test_name(node, owner)
-        same_fqn = [
-            other
-            for other in self._of_kind[kind]
-            if other != key and list(self.nodes[other]["fqn"])[: len(node["fqn"])] == list(node["fqn"])
-        ]
-        twins = tuple(sorted(other for other in same_fqn if self.nodes[other]["fqn"] == node["fqn"]))
-        method = "source" if kind == "source" else "fqn"
+        full_name = self._full_names[key]
+        alike = {
+            other: name
+            for other, name in ((other, self._full_names[other]) for other in self._of_kind[kind])
+            if other != key and _is_selected(name, full_name)
+        }
+        twins = tuple(sorted(other for other, name in alike.items() if _is_selected(full_name, name)))
         return NodeTask(
             unique_id=key,
             kind=kind,
             groups=groups,
             name=f"{name}_{_digest(key)}" if suffix else name,
-            select=_selector(method, node),
+            select=_selector(full_name, kind),
             exclude=tuple(
-                sorted(_selector(method, self.nodes[other]) for other in same_fqn if other not in twins)
+                sorted(_selector(name, kind) for other, name in alike.items() if other not in twins)
             ),
             twins=twins,
             upstream=self._upstream(key, rendered),
         )
+
+    @cached_property
+    def _full_names(self) -> dict[str, str]:
+        return {key: _full_name(node) for key, node in self.nodes.items()}
 
     @cached_property
     def _of_kind(self) -> dict[str, list[str]]:
@@ -302,13 +307,30 @@ def _short_name(node: Mapping[str, Any]) -> str:
     return str(node["name"]) if version is None else f"{node['name']}_v{version}"
 
 
-def _selector(method: str, node: Mapping[str, Any]) -> str:
-    """Select a node by all that dbt knows it by; `?` stands for what has a meaning in selectors."""
-    parts = node["fqn"]
-    if method == "source":
-        parts = [node["package_name"], node["source_name"], node["name"]]
-    exact = re.sub(r"[^\w.-]", "?", ".".join(parts))
-    return f"{method}:{exact}"
+def _full_name(node: Mapping[str, Any]) -> str:
+    """All that dbt knows a node by, as its selectors have it: names with dots look like folders."""
+    if node["resource_type"] != "source":
+        return ".".join(node["fqn"])
+    # a name with a dot would be two parts
+    return ".".join(node[part].replace(".", "?") for part in ("package_name", "source_name", "name"))
+
+
+def _selector(name: str, kind: str) -> str:
+    """Select a node by its full name; `?` stands for what has a meaning in selectors."""
+    return f"{'source' if kind == 'source' else 'fqn'}:{_pattern(name)}"
+
+
+@cache
+def _pattern(name: str) -> str:
+    return re.sub(r"[^\w.-]", "?", name)
+
+
+def _is_selected(name: str, selected: str) -> bool:
+    """Return whether the selector of `selected` matches `name`: it is below it, or alike but for signs."""
+    pattern = _pattern(selected)
+    return (
+        name == selected or name.startswith(f"{selected}.") or ("?" in pattern and fnmatchcase(name, pattern))
+    )
 
 
 def _is_lossy(value: object) -> bool:

@@ -127,6 +127,31 @@ def test_a_node_selects_itself_by_its_full_name() -> None:
     )
 
 
+def test_names_that_differ_in_signs_are_told_apart() -> None:
+    """A selector has `?` for a sign, which stands for any letter, too."""
+    found = manifest(node("model", "x@"), node("model", "x+"), node("model", "xy"))
+    one = found.tasks["model.p.x@"]
+    assert one.select == found.tasks["model.p.x+"].select == "fqn:p.staging.x?"
+    assert (one.twins, one.exclude) == (("model.p.x+",), ("fqn:p.staging.xy",))
+    assert found.tasks["model.p.xy"].exclude == found.tasks["model.p.xy"].twins == ()
+
+
+def test_names_with_dots_are_told_apart() -> None:
+    """dbt takes what stands before a dot for a folder; of a source it reads three parts."""
+    freshness = {"warn_after": {"count": 1, "period": "day"}}
+    dotted = node("source", "b.c", source_name="s", freshness=freshness) | {"unique_id": "source.p.s.b.c"}
+    found = manifest(
+        node("model", "b.c"),
+        node("model", "c") | {"fqn": ["p", "staging", "b", "c"]},
+        node("model", "b"),
+        dotted,
+    )
+    assert found.tasks["model.p.b.c"].select == "fqn:p.staging.b.c"
+    assert found.tasks["model.p.b.c"].twins == ("model.p.c",)
+    assert found.tasks["model.p.b"].exclude == ("fqn:p.staging.b.c",) * 2
+    assert found.tasks["source.p.s.b.c"].select == "source:p.s.b?c"
+
+
 def test_a_test_holds_back_the_first_nodes_that_follow_all_it_reads() -> None:
     found = manifest(
         node("test", "own", "model.p.a"),
