@@ -144,6 +144,10 @@ DAYS_OF_YEAR ?= 365
 bench-year: .venv ## time the daily dbt build at day 30 and at day 365 of a simulated year: OBSERVATIONS= a day
 	@$(BIN)/python -m benchmarks.year_benchmark --observations "$(OBSERVATIONS)" --days "$(DAYS_OF_YEAR)"
 
+.PHONY: bench-switch
+bench-switch: .venv ## measure a publication under readers, the catching up after it, and the disk that both schemas take
+	@$(BIN)/python -m benchmarks.switch_benchmark
+
 .PHONY: lint
 lint: .venv ## check style, docstrings, deprecated Airflow names and the layers of imports
 	@$(BIN)/ruff check .

@@ -112,20 +112,14 @@ def _merge_current(table: Table, observations: Table) -> sql.Composed:
     )
 
 
-def build(warehouse: ScratchWarehouse, folder: Path) -> Build:
-    """Run every model and data test in one dbt process."""
+def build(warehouse: ScratchWarehouse, folder: Path, *selection: str) -> Build:
+    """Run every model and data test, or those of a selection, in one dbt process."""
+    project = str(PROJECT_ROOT / "dbt")
     command = [
         *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "build"),
-        *(
-            "--exclude",
-            "resource_type:unit_test",
-            "--target",
-            "build",
-            "--target-path",
-            str(folder / "target"),
-        ),
-        *("--log-path", str(folder), "--project-dir", str(PROJECT_ROOT / "dbt")),
-        *("--profiles-dir", str(PROJECT_ROOT / "dbt")),
+        *("--target", "build", "--target-path", str(folder / "target"), "--log-path", str(folder)),
+        *("--project-dir", project, "--profiles-dir", project),
+        *(selection or ("--exclude", "resource_type:unit_test")),
     ]
     before = _counters(warehouse)
     with PeakMemory(lambda: memory_of(family(_postmaster(warehouse)))) as memory:
