@@ -24,11 +24,8 @@ renamed as (
         popularity,
 
         -- dates
-        {{ release_date('release_date_raw', 'release_date_precision') }} as release_date,
-        case
-            when {{ release_date('release_date_raw', 'release_date_precision') }} is not null
-                then release_date_precision
-        end as release_date_precision,
+        release_date,
+        case when release_date is not null then release_date_precision end as release_date_precision,
         release_date_raw,
         first_seen_on,
         last_seen_on,

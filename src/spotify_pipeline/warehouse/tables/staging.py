@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Date,
     Index,
     Integer,
@@ -27,6 +28,9 @@ from spotify_pipeline.warehouse.tables.parts import (
     required,
     seen,
 )
+
+RELEASE_DATE = "staging.release_date(release_date_raw, release_date_precision)"
+"""The first day that text and precision allow; null for a date that does not exist."""
 
 
 def track_columns() -> list[SchemaItem]:
@@ -135,14 +139,13 @@ tracks = _current(
     "track_id",
     track_columns(),
     Index(None, "album_id"),
-    Index(None, "isrc"),
     Index(None, "artist_ids", postgresql_using="gin"),
 )
 albums = _current(
     "albums",
     "album_id",
-    album_columns(),
-    Index(None, "release_date_raw"),
+    [*album_columns(), Column("release_date", Date, Computed(RELEASE_DATE, persisted=True))],
+    Index(None, "release_date"),
     Index(None, "artist_ids", postgresql_using="gin"),
 )
 artists = _current("artists", "artist_id", artist_columns())
