@@ -3,6 +3,7 @@
     second index. There are no foreign keys: a dimension that is built again would take them with it.
 #}
 {% macro primary_key(table) -%}
+    {% if not is_incremental() %}
     do $$
     declare
         key_index text;
@@ -19,4 +20,5 @@
             execute format('alter table {{ table }} add primary key using index %I', key_index);
         end if;
     end $$
+    {% endif %}
 {%- endmacro %}

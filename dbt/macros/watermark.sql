@@ -4,16 +4,28 @@
     The numbers lie in the schema of the marts, so that they stay with the tables they speak of.
 #}
 
-{# Hook before the model: note the newest load and removal. #}
-{% macro begin_watermark(table) -%}
+{#
+    Hook before the model: note the newest load and removal. A model that takes new rows from another incremental
+    model notes what that one has taken in: a load that came since would be passed over otherwise.
+#}
+{% macro begin_watermark(table, parent=none) -%}
+    {#- named in every case: dbt must know of them, and sees no branch that is not taken while it parses -#}
+    {%- set loads, removals = ref('stg_loads'), ref('stg_removals') -%}
     insert into {{ ref('mart_model_watermark') }} as watermark (model_name, load_seq, next_load_seq)
     select
         '{{ table.identifier }}',
         0,
+        {% if parent -%}
+        coalesce(max(load_seq), 0)
+
+    from {{ ref('mart_model_watermark') }}
+    where model_name = '{{ parent.identifier }}'
+        {%- else -%}
         greatest(
-            (select coalesce(max(load_seq), 0) from {{ ref('stg_loads') }}),
-            (select coalesce(max(load_seq), 0) from {{ ref('stg_removals') }})
+            (select coalesce(max(load_seq), 0) from {{ loads }}),
+            (select coalesce(max(load_seq), 0) from {{ removals }})
         )
+        {%- endif %}
     on conflict (model_name) do update set next_load_seq = excluded.next_load_seq
 {%- endmacro %}
 
@@ -21,6 +33,12 @@
 {# Hook after the model: what was noted is taken in. #}
 {% macro end_watermark(table) -%}
     update {{ ref('mart_model_watermark') }} set load_seq = next_load_seq where model_name = '{{ table.identifier }}'
+{%- endmacro %}
+
+
+{# The number that the hook has noted: rows that carry it were computed from all loads and removals up to it. #}
+{% macro noted_load_seq() -%}
+    (select next_load_seq from {{ ref('mart_model_watermark') }} where model_name = '{{ this.identifier }}')
 {%- endmacro %}
 
 
@@ -39,11 +57,13 @@
 
 {# Whether retention or an erasure (or only an erasure) removed rows that this model may have taken in. #}
 {% macro is_anything_removed(by_erasure=false) -%}
-    {%- set removals = ref('stg_removals') -%}
+    {%- set removals, watermark = ref('stg_removals'), ref('mart_model_watermark') -%}
     {%- if execute -%}
         {%- set query -%}
             select count(*) from {{ removals }}
-            where load_seq > {{ seen_load_seq() }} {{ 'and history_before is null' if by_erasure }}
+            where
+                load_seq > (select coalesce(max(load_seq), 0) from {{ watermark }} where model_name = '{{ this.identifier }}')
+                {{ 'and history_before is null' if by_erasure }}
         {%- endset -%}
         {{ return(run_query(query).columns[0].values()[0] > 0) }}
     {%- endif -%}

@@ -12,7 +12,12 @@
         unique_key=['user_hash', 'played_at', 'track_id'],
         incremental_strategy='delete+insert',
         on_schema_change='fail',
-        indexes=[{'columns': ['user_hash', 'played_at', 'track_id'], 'unique': true}, {'columns': ['track_id']}],
+        indexes=[
+            {'columns': ['user_hash', 'played_at', 'track_id'], 'unique': true},
+            {'columns': ['track_id', 'user_hash', 'played_at']},
+            {'columns': ['primary_artist_id', 'user_hash', 'played_at']},
+            {'columns': ['load_seq']},
+        ],
         pre_hook="{{ begin_watermark(this) }}",
         post_hook=[
             "{{ delete_vanished(this, ref('stg_plays'), {'user_hash': 'user_hash', 'played_at': 'played_at', 'track_id': 'track_id'}) }}",
@@ -21,6 +26,7 @@
     )
 }}
 {% set is_continued = is_incremental() and not is_anything_removed(by_erasure=true) %}
+{% set seen = seen_load_seq() if is_continued %}
 
 with
 
@@ -33,7 +39,7 @@ changed as (
         track_id
 
     from {{ ref('stg_plays') }}
-    where load_seq > {{ seen_load_seq() }}
+    where load_seq > {{ seen }}
 
     union
 
@@ -46,7 +52,7 @@ changed as (
     inner join {{ ref('stg_track_observations') }} as observations
         on known.track_id = observations.track_id
     where
-        observations.load_seq > {{ seen_load_seq() }}
+        observations.load_seq > {{ seen }}
         and (
             known.track_observed_on is null
             or observations.observed_on = known.track_observed_on
@@ -71,7 +77,7 @@ changed as (
     from {{ this }} as known
     inner join {{ ref('stg_tracks') }} as tracks
         on known.track_id = tracks.track_id
-    where tracks.load_seq > {{ seen_load_seq() }} and known.track_observed_on is null
+    where tracks.load_seq > {{ seen }} and known.track_observed_on is null
 
 ),
 {% endif %}
@@ -172,14 +178,15 @@ final as (
             when kept.track_id is not null and not coalesce(joined.track_observed_on <= joined.played_on, false)
                 then kept.{{ column }}
             else joined.{{ column }}
-        end as {{ column }}{{ ',' if not loop.last }}
+        end as {{ column }},
         {% endfor %}
         {%- else -%}
         joined.track_observed_on,
         joined.album_id,
         joined.primary_artist_id,
-        joined.duration_ms
+        joined.duration_ms,
         {%- endif %}
+        {{ noted_load_seq() }} as load_seq
 
     from joined
     {% if is_built_before() -%}

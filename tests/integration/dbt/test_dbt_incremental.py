@@ -27,7 +27,7 @@ INCREMENTAL = (
     "mart_playlist_churn",
     "fct_top_track",
     "fct_top_artist",
-    # of int_plays
+    "fct_first_listen",
     "fct_play",
     "mart_listening_daily",
 )
@@ -117,6 +117,21 @@ def load_at_random(warehouse: Warehouse, chance: random.Random, days: Sequence[d
                 "popularity": popularity,
             },
         )
+    of_load = random.Random(warehouse.load_seq)
+    if of_load.random() < 0.3:
+        upsert(
+            warehouse,
+            "staging.albums",
+            {"album_id": spotify_id("solo")},
+            {
+                "name": "Solo",
+                "artist_ids": [spotify_id("monk")],
+                "release_date_raw": of_load.choice(["1957-04-05", "1958-01-01"]),
+                "release_date_precision": of_load.choice(["year", "day"]),
+                "first_seen_on": DAY,
+                "last_seen_on": day,
+            },
+        )
     read_at_random(warehouse, chance, day)
     if chance.random() < 0.3:
         erased = chance.choice([f"track_id = '{spotify_id('t1')}'", f"observed_on = '{day}'"])
@@ -167,6 +182,7 @@ def prune(warehouse: Warehouse, floor: date) -> None:
 
 
 def observe_at_random(warehouse: Warehouse, chance: random.Random, word: str, day: date) -> None:
+    of_load = random.Random(f"{word} {warehouse.load_seq}")
     upsert(
         warehouse,
         "staging.track_observations",
@@ -174,7 +190,7 @@ def observe_at_random(warehouse: Warehouse, chance: random.Random, word: str, da
         {
             "name": chance.choice(["Ruby", "Ruby, My Dear"]),
             "album_id": spotify_id("solo"),
-            "artist_ids": [spotify_id("monk")],
+            "artist_ids": [spotify_id(of_load.choice(["monk", "guest"]))],
             "duration_ms": 180_000,
             "explicit": False,
             "isrc": chance.choice([None, None, "USRC17607839", "us-rc1-76-07840"]),

@@ -19,7 +19,7 @@
             {'columns': ['track_id']},
         ],
         pre_hook=[
-            "{{ begin_watermark(this) }}",
+            "{{ begin_watermark(this, ref('fct_track_daily')) }}",
             "{% if is_incremental() %}delete from {{ this }} where observed_on in ({{ movement_dates(28, 600) }}) or observed_on < {{ history_retained_from() }} or observed_on not in (select observed_on from {{ ref('fct_catalogue_daily') }}){% endif %}",
         ],
         post_hook="{{ end_watermark(this) }}"

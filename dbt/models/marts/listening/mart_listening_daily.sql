@@ -1,27 +1,60 @@
-{# The counts of a day stay when retention removes its plays. #}
-{{ config(indexes=[{'columns': ['user_hash', 'played_on'], 'unique': true}, {'columns': ['played_on']}]) }}
+{#
+    The counts of a day stay when retention removes its plays. Incremental: days with a play that fct_play computed
+    are counted again, and the streaks of their users.
+#}
+{{
+    config(
+        materialized='incremental',
+        unique_key=['user_hash', 'played_on'],
+        incremental_strategy='delete+insert',
+        on_schema_change='fail',
+        indexes=[{'columns': ['user_hash', 'played_on'], 'unique': true}, {'columns': ['played_on']}],
+        pre_hook="{{ begin_watermark(this, ref('fct_play')) }}",
+        post_hook=[
+            "{{ delete_vanished(this, ref('fct_play'), {'user_hash': 'user_hash', 'played_on': 'played_on'}, 'played_on < ' ~ plays_retained_from()) }}",
+            "{{ end_watermark(this) }}",
+        ]
+    )
+}}
+{% set is_continued = is_incremental() and not is_anything_removed(by_erasure=true) %}
+{% set seen = seen_load_seq() if is_continued %}
 
-with plays as (
+with
 
-    select * from {{ ref('fct_play') }}
+{% if is_continued %}
+changed as (
+
+    select distinct
+        user_hash,
+        played_on
+
+    from {{ ref('fct_play') }}
+    where load_seq >= {{ seen }}
 
 ),
+{% endif %}
 
 daily as (
 
     select
-        user_hash,
-        played_on,
+        plays.user_hash,
+        plays.played_on,
         count(*) as plays,
-        cast(coalesce(sum(duration_ms), 0) as bigint) as listened_ms,
-        count(*) filter (where duration_ms is null) as plays_of_unknown_length,
-        count(distinct track_id) as tracks,
-        count(distinct primary_artist_id) as artists,
-        count(*) filter (where is_first_listen_of_track) as new_tracks,
-        count(*) filter (where is_first_listen_of_artist) as new_artists
+        cast(coalesce(sum(plays.duration_ms), 0) as bigint) as listened_ms,
+        count(*) filter (where plays.duration_ms is null) as plays_of_unknown_length,
+        count(distinct plays.track_id) as tracks,
+        count(distinct plays.primary_artist_id) as artists,
+        count(*) filter (where plays.is_first_listen_of_track) as new_tracks,
+        count(*) filter (where plays.is_first_listen_of_artist) as new_artists
 
-    from plays
-    group by user_hash, played_on
+    from {{ ref('fct_play') }} as plays
+    {% if is_continued %}
+    inner join changed
+        on
+            plays.user_hash = changed.user_hash
+            and plays.played_on = changed.played_on
+    {% endif %}
+    group by plays.user_hash, plays.played_on
 
     {% if is_built_before() %}
         union all
@@ -37,13 +70,19 @@ daily as (
             new_tracks,
             new_artists
 
-        from {{ this }}
+        from {{ this }} as known
         where
+            {% if is_continued %}
+            user_hash in (select user_hash from changed)
+            and (user_hash, played_on) not in (select * from changed)
+            {% else %}
             played_on < {{ plays_retained_from() }}
             and not exists (
-                select 1 from plays
-                where plays.user_hash = {{ this }}.user_hash and plays.played_on = {{ this }}.played_on
+                select 1
+                from {{ ref('fct_play') }} as plays
+                where plays.user_hash = known.user_hash and plays.played_on = known.played_on
             )
+            {% endif %}
     {% endif %}
 
 ),

@@ -10,7 +10,7 @@
         on_schema_change='fail',
         indexes=[{'columns': ['playlist_id', 'observed_on'], 'unique': true}, {'columns': ['observed_on']}],
         pre_hook=[
-            "{{ begin_watermark(this) }}",
+            "{{ begin_watermark(this, ref('fct_playlist_entry')) }}",
             "{{ delete_changed(this, changed_lists('playlist', ref('stg_playlist_items'), 'playlist_id', all_dates=true), 'playlist_id', 'observed_on') }}",
         ],
         post_hook=[
