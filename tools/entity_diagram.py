@@ -1,7 +1,7 @@
 """Draws the entity diagram of docs/warehouse.md from dbt's manifest.
 
-Entities are the marts, their keys the columns of the unique index. A line is a column
-named after the key of a dimension (`track_id`, `primary_artist_id`), or a `relationships` test.
+Entities are the marts, their keys the columns of the unique index. A line is a column named after
+the key of a dimension (`track_id`, `primary_artist_id`), or a test that a column refers to a mart.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.dbt_manifest import MANIFEST, build_manifest
 
 PAGE = PROJECT_ROOT / "docs" / "warehouse.md"
+_REFERENCE_TESTS = ("relationships", "new_rows_refer_to")
 _BLOCK = re.compile(
     r"(?<=<!-- entities: made by `make dbt-diagram` -->\n).*?(?=<!-- end of entities -->)", re.S
 )
@@ -68,13 +69,14 @@ def _references(
         for column in child["columns"]
         if child is not parent and (column == key[0] or column.endswith(f"_{key[0]}"))
     ]
+    names = {node["name"] for node in marts.values()}
     for node in manifest["nodes"].values():
-        if (node.get("test_metadata") or {}).get("name") != "relationships":
+        test = node.get("test_metadata") or {}
+        if test.get("name") not in _REFERENCE_TESTS or node["attached_node"] not in marts:
             continue
-        child = node["attached_node"]
-        for parent in set(node["depends_on"]["nodes"]) - {child}:
-            if child in marts and parent in marts:
-                found.append((marts[child]["name"], node["column_name"], marts[parent]["name"]))
+        parent = test["kwargs"]["to"].removeprefix("ref('").removesuffix("')")
+        if parent in names:
+            found.append((marts[node["attached_node"]]["name"], node["column_name"], parent))
     return found
 
 

@@ -26,10 +26,9 @@ def test_a_reference_is_a_line_and_a_marked_column() -> None:
             "model.p.stg": model("stg", "id", key="id") | {"schema": "dbt_staging"},
             "test.p.reference": {
                 "resource_type": "test",
-                "test_metadata": {"name": "relationships"},
+                "test_metadata": {"name": "relationships", "kwargs": {"to": "ref('dim')"}},
                 "attached_node": "model.p.fct",
                 "column_name": "dim_id",
-                "depends_on": {"nodes": ["model.p.dim", "model.p.fct"]},
             },
             "test.p.unique": {"resource_type": "test", "test_metadata": {"name": "unique"}},
         }
