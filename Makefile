@@ -18,6 +18,8 @@ FROM ?=
 CATALOG ?=
 CMD ?= build
 STORE ?=
+EXECUTOR ?=
+WORKERS ?=
 OWN ?=
 IMAGE ?= spotify-pipeline:local
 # the commit that `make dbt-changes` compares with
@@ -43,21 +45,29 @@ help: ## list the commands
 	@for path in .venv/lib/python*/site-packages/__editable__.spotify_pipeline-*.pth; do echo ../../../../src >"$$path"; done
 	@touch $@
 
+# an extra: the packages that requirements.lock does not have
+.venv/.%: requirements-%.lock .venv/.ready
+	@echo "installing the packages of $< into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $<
+	@touch $@
+
 .PHONY: spark
 spark: .venv/.spark ## install Spark into .venv, 400 MB, for replays of long ranges; it needs Java 17
 
-.venv/.spark: requirements-spark.lock .venv/.ready
-	@echo "installing the packages of requirements-spark.lock into .venv"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
-	@touch $@
+# options that the demo and the stack share
+STACK_OPTIONS = $(if $(STORE),--store "$(STORE)") $(if $(EXECUTOR),--executor "$(EXECUTOR)") $(if $(WORKERS),--workers "$(WORKERS)")
+WANTED_PACKAGES = .venv $(if $(filter celery,$(EXECUTOR)),.venv/.celery)
+
+.PHONY: celery
+celery: .venv/.celery ## install Celery and Valkey into .venv, for a stack of several workers
 
 .PHONY: demo
-demo: .venv ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended, STORE=seaweedfs|minio
-	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(STORE),--store "$(STORE)")
+demo: $(WANTED_PACKAGES) ## run DAYS=3 days, FROM=date, CATALOG=folder, MODE=development|extended, STORE=seaweedfs|minio, EXECUTOR=local|celery, WORKERS=2
+	@$(BIN)/spotify-pipeline demo --days "$(DAYS)" --mode "$(MODE)" $(if $(FROM),--from "$(FROM)") $(if $(CATALOG),--catalog "$(CATALOG)") $(STACK_OPTIONS)
 
 .PHONY: up
-up: .venv dbt-manifest ## start the embedded stack and keep it running
-	@$(BIN)/spotify-pipeline up $(if $(STORE),--store "$(STORE)")
+up: $(WANTED_PACKAGES) dbt-manifest ## start the embedded stack and keep it running; STORE, EXECUTOR and WORKERS as for the demo
+	@$(BIN)/spotify-pipeline up $(STACK_OPTIONS)
 
 .PHONY: down
 down: .venv ## stop the embedded stack
@@ -73,8 +83,8 @@ status: .venv ## show the state of each service of the stack
 
 # one more than there are processors, since tests wait for servers; files in the order of their names, because the
 # chain through the scheduler (tests/e2e) takes longest and so has to be the first
-WORKERS ?= $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 1 : 5)))
-PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+TEST_PROCESSES ?= $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 1 : 5)))
+PARALLEL = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 .PHONY: test
 test: .venv dbt-manifest ## run the unit and integration tests and one chain through the scheduler
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
@@ -212,11 +222,6 @@ reference: .venv dbt-manifest ## write the pages of docs/ that are made from cod
 docs-site: .venv/.docs reference ## build docs/ as a site into build/site; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-.venv/.docs: requirements-docs.lock .venv/.ready
-	@echo "installing the packages of requirements-docs.lock into .venv"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-docs.lock
-	@touch $@
-
 .PHONY: dbt-diagram
 dbt-diagram: .venv ## draw the entity diagram of docs/warehouse.md again
 	@$(BIN)/python -m tools.entity_diagram
@@ -260,7 +265,7 @@ image-dags: ## import every DAG file in the image
 .PHONY: ci
 ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the image if Docker runs
 	@$(MAKE) lint types workflows docs-site audit dags dbt-changes
-	@$(MAKE) --keep-going compose-spec minio spark || echo "without Go or Spark: the tests that want MinIO, the Compose reader or Spark are skipped"
+	@$(MAKE) --keep-going compose-spec minio spark celery || echo "without Go, Spark or Celery: the tests that want MinIO, the Compose reader, Spark or Celery are skipped"
 	@$(MAKE) --keep-going test test-slow-servers test-slow-e2e
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags test-docker; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
@@ -270,9 +275,10 @@ lock: .venv ## write requirements.lock and the other lists of packages with hash
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra airflow --extra orchestration --extra sandbox --extra local --extra dev \
 		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
-	@for extra in spark docs; do \
+	@for extra in spark celery docs; do \
 		$(BIN)/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' $$extra | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
+			$$(sed -nE 's/^([a-z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock) \
 			--no-emit-index-url --no-header --no-annotate --output-file requirements-$$extra.lock -; \
 	done
 	@$(BIN)/python -m tools.image_requirements

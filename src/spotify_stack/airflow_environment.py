@@ -12,6 +12,7 @@ from spotify_pipeline.lake.keys import DOCS_PAGE
 from spotify_pipeline.settings import PREFIX, PROJECT_ROOT
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES
+from spotify_stack import celery_workers
 from spotify_stack.object_store import BUCKET, REGION
 from spotify_stack.state import StackState
 
@@ -122,7 +123,8 @@ def connections(state: StackState) -> dict[str, dict[str, object]]:
 
 def connection_variables(state: StackState) -> dict[str, str]:
     """Return `AIRFLOW_CONN_…` for each connection; the user's own app replaces the sandbox."""
-    found = {ids.variable_name(name): json.dumps(fields) for name, fields in connections(state).items()}
+    everything = connections(state) | celery_workers.connections(state)
+    found = {ids.variable_name(name): json.dumps(fields) for name, fields in everything.items()}
     if state.own_app:
         found[ids.variable_name(ids.SPOTIFY_API)] = state.own_app
         if state.own_user:
@@ -147,7 +149,7 @@ def metadata_url(state: StackState, driver: str) -> str:
 def configuration(state: StackState) -> dict[str, dict[str, str]]:
     """Return Airflow's options by section."""
     home = state.paths.airflow_home
-    return {
+    options = {
         "core": {
             "dags_folder": str(PROJECT_ROOT / "dags"),
             "plugins_folder": str(PROJECT_ROOT / "plugins"),
@@ -195,11 +197,15 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
         "cosmos": {
             "enable_telemetry": "False",
             "cache_dir": str(state.paths.root / "cosmos"),
-            "dbt_docs_projects": json.dumps(
-                {DBT_DOCS: {"dir": str(state.paths.dbt_docs), "index": DOCS_PAGE, "name": "dbt docs"}}
-            ),
         },
     }
+    if not state.workers:
+        # Celery workers write no folder of the stack
+        docs = {"dir": str(state.paths.dbt_docs), "index": DOCS_PAGE, "name": "dbt docs"}
+        options["cosmos"]["dbt_docs_projects"] = json.dumps({DBT_DOCS: docs})
+    for section, pairs in celery_workers.configuration(state).items():
+        options[section] = options.get(section, {}) | pairs
+    return options
 
 
 def lineage(state: StackState, environ: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:

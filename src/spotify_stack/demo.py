@@ -20,6 +20,7 @@ from spotify_pipeline.lake.keys import REPORTS, partition_prefix
 from spotify_sandbox.control import SandboxControl
 from spotify_stack import demo_sources, summary
 from spotify_stack.airflow_api import AirflowApi
+from spotify_stack.celery_workers import LOGS_FOLDER
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.state import StackState
 
@@ -183,6 +184,8 @@ class Demo:
             return f"{dag_id} of {day} failed without a failed task: look at {self._url(dag_id, run_id)}"
         first = min(failed, key=lambda task: task["end_date"] or "")
         log = task_log(self._state, dag_id, first)
+        if self._state.workers:
+            bring_log(self._state, log)
         return f"{dag_id} of {day} failed in task {first['task_id']}: {last_error(log)} (log: {log})"
 
     def _url(self, dag_id: str, run_id: str) -> str:
@@ -230,6 +233,17 @@ def task_log(state: StackState, dag_id: str, task: Mapping[str, Any]) -> Path:
     if task["map_index"] >= 0:
         folder /= f"map_index={task['map_index']}"
     return folder / f"attempt={task['try_number']}.log"
+
+
+def bring_log(state: StackState, log: Path) -> None:
+    """Copy the log of a task from the object store, where Celery workers write it, to its path in the stack.
+
+    The log of a worker that was killed is nowhere.
+    """
+    key = f"{LOGS_FOLDER}/{log.relative_to(state.paths.airflow_home / 'logs')}"
+    if found := summary.lake(state).find(key):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(found.data)
 
 
 def last_error(log: Path) -> str:

@@ -52,8 +52,9 @@ class Launcher:
         """
         everything = services.all_services(state)
         begun = datetime.now(UTC)
-        restarted = set(self.not_running(services.AIRFLOW)) - {services.API_SERVER}
-        for name in services.AIRFLOW:
+        names = services.airflow(state)
+        restarted = set(self.not_running(names)) & services.HEALTH_KEYS.keys()
+        for name in names:
             self._supervisor.launch(name)
 
         def fresh_heartbeat(name: str) -> Callable[[], None]:
@@ -66,7 +67,7 @@ class Launcher:
 
             return check
 
-        for name in services.AIRFLOW:
+        for name in names:
             check = fresh_heartbeat(name) if name in restarted else everything[name].check
             self._await(everything[name], check)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from spotify_stack import airflow_environment
+from spotify_stack import airflow_environment, celery_workers
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import PARTS, MinioServer, S3Server, SeaweedServer
 from spotify_stack.postgres import PostgresServer
@@ -19,6 +19,7 @@ API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = "api-server", "scheduler", "da
 SERVERS = (METADATA, WAREHOUSE, STORE, SANDBOX)
 AIRFLOW = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
 ALL = SERVERS + AIRFLOW
+BROKER = "broker"
 # users of the sandbox
 USERS = 3
 # Airflow's own name of a component in its health response
@@ -80,6 +81,16 @@ def object_store(state: StackState) -> S3Server:
     )
 
 
+def servers(state: StackState) -> tuple[str, ...]:
+    """Return the names of the services that Airflow and the pipeline use."""
+    return (*SERVERS, BROKER) if state.workers else SERVERS
+
+
+def airflow(state: StackState) -> tuple[str, ...]:
+    """Return the names of Airflow's own services."""
+    return (*AIRFLOW, *celery_workers.names(state))
+
+
 def all_services(state: StackState) -> dict[str, Service]:
     """Return all services by name, in start order."""
     services = [
@@ -87,7 +98,9 @@ def all_services(state: StackState) -> dict[str, Service]:
         _postgres(WAREHOUSE, warehouse_postgres(state)),
         _object_store(state),
         _sandbox(state),
+        *([_broker(state)] if state.workers else []),
         *_airflow(state),
+        *(_worker(state, name) for name in celery_workers.names(state)),
     ]
     return {service.name: service for service in services}
 
@@ -166,6 +179,26 @@ def _airflow(state: StackState) -> list[Service]:
         service(DAG_PROCESSOR),
         service(TRIGGERER, "--skip-serve-logs"),
     ]
+
+
+def _broker(state: StackState) -> Service:
+    return Service(
+        BROKER,
+        celery_workers.broker_command(state),
+        lambda: celery_workers.broker_check(state),
+        prepare=lambda: celery_workers.configure_broker(state),
+    )
+
+
+def _worker(state: StackState, name: str) -> Service:
+    return Service(
+        name,
+        celery_workers.worker_command(name),
+        lambda: celery_workers.worker_check(state, name),
+        celery_workers.worker_environment(state, name, airflow_environment.environment(state)),
+        start_seconds=180,
+        prepare=lambda: celery_workers.empty_folder(state, name),
+    )
 
 
 def api_server_check(state: StackState) -> None:

@@ -20,7 +20,7 @@ from spotify_pipeline.doctor.disk import low_disk_space
 from spotify_pipeline.doctor.user import nameless_user
 from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_pipeline.settings import PREFIX
-from spotify_stack import airflow_environment, bootstrap, object_store, processes, services
+from spotify_stack import airflow_environment, bootstrap, celery_workers, object_store, processes, services
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.launcher import Launcher, Report
 from spotify_stack.ports import PortReservation
@@ -52,6 +52,7 @@ class Wanted:
         own_key: Connection `spotify_account_key` that `own_user` was made with.
         sources: A sources.yml.
         store: One of `state.STORES`.
+        workers: Number of Celery workers; 0 for the LocalExecutor.
     """
 
     sandbox: SandboxOptions | None = None
@@ -60,6 +61,7 @@ class Wanted:
     own_key: str | None = None
     sources: Path | None = None
     store: str | None = None
+    workers: int | None = None
 
 
 class Stack:
@@ -83,6 +85,8 @@ class Stack:
         wanted = wanted or Wanted()
         if wanted.store == MINIO:
             object_store.require_minio()  # fails before anything has changed
+        if wanted.workers:
+            celery_workers.require_celery()
         with self._lock():
             wanted = self._checked(wanted)
             state = self._running_state()
@@ -186,6 +190,7 @@ class Stack:
                 own_user=wanted.own_user,
                 own_key=wanted.own_key,
                 store=wanted.store,
+                workers=wanted.workers,
             )
             state.save()
             bootstrap.data_folders(state)
@@ -193,7 +198,7 @@ class Stack:
             supervisor = Supervisor(state)
             supervisor.start(everything.values())
             launcher = Launcher(self.paths, supervisor, self._report)
-            launcher.launch(everything[name] for name in services.SERVERS)
+            launcher.launch(everything[name] for name in services.servers(state))
             bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
             self._prepare(state)
             state = self._with_listener(state, supervisor)
@@ -202,7 +207,15 @@ class Stack:
         return state
 
     def _complete(self, state: StackState, wanted: Wanted) -> StackState:
-        """Change a running stack: start missing services, exchange the sandbox, the app or the store."""
+        """Change a running stack: start missing services, exchange the sandbox, the app or the store.
+
+        Raises:
+            ConfigurationError: another executor, or number of workers, is wanted.
+        """
+        if wanted.workers not in {None, state.workers}:
+            raise ConfigurationError(
+                f"the stack runs with {celery_workers.described(state)}: run 'make down' first to change that"
+            )
         if ignored := self.ignored_settings():
             self._report(
                 f"warning: {', '.join(ignored)} ignored: the stack keeps the settings of its start; "
@@ -225,16 +238,16 @@ class Stack:
             supervisor.stop([services.SANDBOX], timeout=STOP_SECONDS)
         everything = services.all_services(state)
         launcher = Launcher(self.paths, supervisor, self._report)
-        launcher.launch(everything[name] for name in launcher.not_running(services.SERVERS))
+        launcher.launch(everything[name] for name in launcher.not_running(services.servers(state)))
         state = self._with_listener(state, supervisor)
         variables = airflow_environment.connection_variables
         if variables(state) != variables(before):
             # Airflow's processes keep the variables of their start
-            supervisor.stop(services.AIRFLOW, timeout=STOP_SECONDS)
+            supervisor.stop(services.airflow(state), timeout=STOP_SECONDS)
         bootstrap.sources(state, wanted.sources, rewrite=state.sandbox.catalog != before.sandbox.catalog)
         # the dbt project may have changed; databases are migrated by a full start only
         bootstrap.manifest(state)
-        if launcher.not_running(services.AIRFLOW):
+        if launcher.not_running(services.airflow(state)):
             launcher.launch_airflow(state)
         launcher.await_dags(state)
         return state
@@ -278,7 +291,7 @@ class Stack:
         state = load(self.paths) if self.paths.exists() else None
         if state is not None:
             supervisor = Supervisor(state)
-            for names in (services.AIRFLOW, services.SERVERS):
+            for names in (services.airflow(state), services.servers(state)):
                 if not supervisor.is_running():
                     break
                 try:

@@ -35,6 +35,7 @@ PREFERRED_PORTS = {
     "warehouse": 5433,
     "metadata": 5434,
     "sandbox": 8765,
+    "broker": 6379,
     "supervisor": 9001,
     **{f"s3-{part}": port for part, port in PARTS.items()},
 }
@@ -58,6 +59,7 @@ SECRETS = {
     "airflow_api": 32,
     "airflow_fernet": 32,
     "supervisor": 24,
+    "broker": 24,
 }
 
 
@@ -127,6 +129,15 @@ class StackPaths:
         return self.root / "airflow"
 
     @property
+    def broker(self) -> Path:
+        """Folder of the broker's data and configuration, if there are Celery workers."""
+        return self.root / "broker"
+
+    def worker(self, name: str) -> Path:
+        """Return the folder that stands for the disk of a Celery worker's machine."""
+        return self.root / "workers" / name
+
+    @property
     def temporary(self) -> Path:
         """TMPDIR of Airflow's processes; a full start empties it."""
         return self.root / "tmp"
@@ -177,6 +188,8 @@ class StackState:
     made_on: str = field(default_factory=_today)
     # number of the sandbox's user who is logged in; another one after an erasure
     listener: int = 1
+    # number of Celery workers; 0: the LocalExecutor runs the tasks
+    workers: int = 0
 
     def __post_init__(self) -> None:
         if self.store not in STORES:
@@ -227,6 +240,7 @@ class StackState:
         own_user: str | None = None,
         own_key: str | None = None,
         store: str | None = None,
+        workers: int | None = None,
     ) -> StackState:
         """Return the state with other options; None leaves an option unchanged.
 
@@ -238,6 +252,7 @@ class StackState:
             own_user: Connection `spotify_user` that belongs to `own_app`.
             own_key: Connection `spotify_account_key` that `own_user` was made with.
             store: Object store.
+            workers: Number of Celery workers; 0 for the LocalExecutor.
         """
         kept = dict(self.secrets)
         if own_app is not None:
@@ -246,7 +261,13 @@ class StackState:
             kept[OWN_USER] = own_user
         if own_key is not None:
             kept[OWN_KEY] = own_key
-        return replace(self, sandbox=sandbox or self.sandbox, secrets=kept, store=store or self.store)
+        return replace(
+            self,
+            sandbox=sandbox or self.sandbox,
+            secrets=kept,
+            store=store or self.store,
+            workers=self.workers if workers is None else workers,
+        )
 
     def save(self) -> None:
         """Write the files of the stack."""
@@ -256,6 +277,7 @@ class StackState:
             "store": self.store,
             "made_on": self.made_on,
             "listener": self.listener,
+            "workers": self.workers,
         }
         write_atomically(self.paths.state, json.dumps(public, indent=2) + "\n")
         write_atomically(self.paths.secrets, json.dumps(dict(self.secrets), indent=2) + "\n", mode=0o600)
@@ -270,10 +292,7 @@ def load(paths: StackPaths) -> StackState:
     state, kept = _read(paths.state), _read(paths.secrets)
     if state is None or kept is None:
         raise ConfigurationError(f"there is no stack in {paths.root}: start one with 'make up'")
-    sandbox = SandboxOptions(**state["sandbox"])
-    made_on = state.get("made_on") or _today()
-    store, listener = state.get("store", SEAWEEDFS), state.get("listener", 1)
-    return StackState(paths, state["ports"], kept, sandbox, store, made_on, listener)
+    return _saved(paths, state["ports"], kept, state)
 
 
 def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackState:
@@ -306,12 +325,25 @@ def create_or_load(paths: StackPaths, reservation: PortReservation) -> StackStat
         usable = partial(_usable, name)
         chosen = reservation.choose_or_none(port, offsets=offsets) if usable(port) else None
         ports[name] = chosen or reservation.choose(PREFERRED_PORTS[name], offsets=offsets, usable=usable)
-    sandbox = SandboxOptions(**before.get("sandbox", {}))
-    made_on = before.get("made_on") or _today()
-    store, listener = before.get("store", SEAWEEDFS), before.get("listener", 1)
-    state = StackState(paths, ports, kept, sandbox, store, made_on, listener)
+    state = _saved(paths, ports, kept, before)
     state.save()
     return state
+
+
+def _saved(
+    paths: StackPaths, ports: Mapping[str, int], kept: Mapping[str, str], saved: Mapping[str, Any]
+) -> StackState:
+    """Return the state that `save` wrote; what an earlier release did not write gets its default."""
+    return StackState(
+        paths,
+        ports,
+        kept,
+        SandboxOptions(**saved.get("sandbox", {})),
+        store=saved.get("store", SEAWEEDFS),
+        made_on=saved.get("made_on") or _today(),
+        listener=saved.get("listener", 1),
+        workers=saved.get("workers", 0),
+    )
 
 
 def _usable(name: str, port: int) -> bool:

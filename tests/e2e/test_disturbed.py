@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psutil
@@ -56,13 +56,13 @@ def running_task(running: Running, dag_id: str, run_id: str, task_id: str) -> di
     return found[0]
 
 
-def run_of(running: Running, dag_id: str, since: datetime) -> str:
+def run_of(running: Running, dag_id: str, since: datetime, day: date = DAY) -> str:
     def check() -> None:
-        if not running.api.runs(dag_id, DAY.isoformat(), queued_after=since):
+        if not running.api.runs(dag_id, day.isoformat(), queued_after=since):
             raise NotReady("there is no such run")
 
-    wait_until(check, timeout=60, what=f"{dag_id} of {DAY}", poll=0.3)
-    return str(running.api.runs(dag_id, DAY.isoformat(), queued_after=since)[0]["dag_run_id"])
+    wait_until(check, timeout=60, what=f"{dag_id} of {day}", poll=0.3)
+    return str(running.api.runs(dag_id, day.isoformat(), queued_after=since)[0]["dag_run_id"])
 
 
 def models_built_beside_their_task(running: Running, run_id: str) -> dict[str, int]:

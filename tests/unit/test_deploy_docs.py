@@ -13,20 +13,20 @@ import yaml
 from typer.testing import CliRunner
 
 from spotify_pipeline.cli import main as cli
+from spotify_pipeline.settings import Settings
 from spotify_pipeline.warehouse.connection import TLS_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 LINE = re.compile(r"^AIRFLOW__([A-Z_]+?)__([A-Z_]+)=(.+)$", re.MULTILINE)
-# options that Airflow's own list does not have: of Cosmos 1.15.1, and of providers that this project does not
-# install: celery 3.26.0, cncf.kubernetes 10.25.0
+# options that Airflow's own list does not have: of Cosmos 1.15.1, and of providers that are not always
+# installed: celery 3.26.0, cncf.kubernetes 10.25.0
 OF_PROVIDERS = {
     "celery": {
         "broker_url",
         "result_backend",
         "worker_concurrency",
-        "worker_prefetch_multiplier",
-        "task_acks_late",
+        "operation_timeout",
     },
     "cosmos": {"dbt_docs_projects"},
     "celery_broker_transport_options": {"visibility_timeout"},
@@ -56,6 +56,26 @@ def test_every_option_shown_exists(known: dict[str, Any]) -> None:
     for section, option, _ in shown:
         options = set(known.get(section.lower(), ())) | OF_PROVIDERS.get(section.lower(), set())
         assert option.lower() in options, f"{section}.{option}"
+
+
+def test_options_of_celery_are_those_of_its_provider() -> None:
+    provider = pytest.importorskip("airflow.providers.celery.get_provider_info", reason="needs `make celery`")
+    sections = provider.get_provider_info()["config"]
+    for name in ("celery", "celery_broker_transport_options"):
+        assert OF_PROVIDERS[name] <= sections[name]["options"].keys()
+
+
+def test_packages_of_celery_are_those_of_the_lock() -> None:
+    pins = re.findall(r"^[a-z-]+==[0-9.]+$", PAGE.split("### Celery")[1].split("### ")[0], re.MULTILINE)
+    locked = (ROOT / "requirements-celery.lock").read_text()
+    assert len(pins) == 3
+    assert [pin for pin in pins if f"\n{pin} " not in locked] == []
+
+
+def test_settings_shown_exist() -> None:
+    shown = {name.lower() for name in re.findall(r"\bSPOTIFY_PIPELINE_([A-Z_]+)\b", PAGE)}
+    # where the command `warehouse bootstrap` finds the server; no setting of tasks
+    assert shown - {"warehouse_admin_url"} <= Settings.model_fields.keys()
 
 
 def test_values_have_the_type_of_their_option(known: dict[str, Any]) -> None:

@@ -11,7 +11,16 @@ import typer
 
 from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console, progress_bar, progress_console
-from spotify_pipeline.cli.stack import CatalogOption, StoreOption, addresses, refuse_second, report
+from spotify_pipeline.cli.stack import (
+    CatalogOption,
+    ExecutorOption,
+    StoreOption,
+    WorkersOption,
+    addresses,
+    number_of_workers,
+    refuse_second,
+    report,
+)
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack import airflow_environment, summary
 from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
@@ -44,6 +53,8 @@ def demo(
     days: Annotated[int, typer.Option(min=1, max=366, help="Number of days.")] = 3,
     catalog: CatalogOption = None,
     store: StoreOption = None,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
     mode: Annotated[str, typer.Option(help="Class of app: development or extended.")] = "development",
     output: Annotated[
         Path, typer.Option(file_okay=False, help="Folder of summary.json and the reports.")
@@ -51,6 +62,7 @@ def demo(
 ) -> None:
     """Run some days through the whole pipeline and show the results. The stack keeps running."""
     dates = partitions(_date(first) if first else None, days)
+    number = number_of_workers(executor, workers)
     with report_errors():
         started = time.monotonic()
         airflow_environment.isolate()
@@ -61,7 +73,7 @@ def demo(
         clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
         options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
         progress_console.print("Starting the stack" if running_before is None else "The stack is running")
-        state = stack.up(Wanted(options, own_app="", store=store))
+        state = stack.up(Wanted(options, own_app="", store=store, workers=number))
         progress_console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
         try:
             with PeakMemory(lambda: memory_used(paths)) as memory:

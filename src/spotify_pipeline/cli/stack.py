@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,8 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console, progress_console
 from spotify_pipeline.connections import SPOTIFY_ACCOUNT_KEY, SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConfigurationError
-from spotify_stack import airflow_environment, services
+from spotify_pipeline.lake.keys import docs_key
+from spotify_stack import airflow_environment, celery_workers, services
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import BUCKET
 from spotify_stack.stack import Stack, Wanted
@@ -35,6 +37,24 @@ StoreOption = Annotated[
     ),
 ]
 
+DEFAULT_WORKERS = 2
+
+
+class Executor(StrEnum):
+    """What runs the tasks of the embedded stack."""
+
+    LOCAL = "local"
+    CELERY = "celery"
+
+
+ExecutorOption = Annotated[
+    Executor | None,
+    typer.Option("--executor", help="What runs the tasks; default: as before, else the LocalExecutor."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, max=16, help="Number of Celery workers; default: 2.")
+]
+
 
 def report(line: str) -> None:
     """Print one line of progress."""
@@ -42,17 +62,21 @@ def report(line: str) -> None:
 
 
 def up(
+    *,
     mode: Annotated[str | None, typer.Option(help="Class of app: development or extended.")] = None,
     catalog: CatalogOption = None,
     sources: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="List of sources to use.")
     ] = None,
     store: StoreOption = None,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Start the embedded stack, or print its addresses if it is running.
 
     With connection spotify_api in the environment, it uses your own app and the folder build/own.
     """
+    number = number_of_workers(executor, workers)
     with report_errors():
         airflow_environment.isolate()
         options = None
@@ -63,7 +87,7 @@ def up(
         progress_console.print("Starting the stack" if stack.state() is None else "The stack is running")
         own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
         own_key = os.environ.get(variable_name(SPOTIFY_ACCOUNT_KEY)) if own_app else None
-        state = stack.up(Wanted(options, own_app, own_user, own_key, sources, store))
+        state = stack.up(Wanted(options, own_app, own_user, own_key, sources, store, number))
         console.print(addresses(state), soft_wrap=True, markup=False)
         progress_console.print("[bold]make down[/] stops it.")
 
@@ -91,6 +115,15 @@ def reset(
             typer.confirm(f"Delete {paths.root} with all its data?", abort=True)
         Stack(paths, report).reset()
         console.print(f"{paths.root} is deleted.", soft_wrap=True)
+
+
+def number_of_workers(executor: Executor | None, workers: int | None) -> int | None:
+    """Return the number of Celery workers; 0 without Celery, None as before."""
+    if executor is Executor.CELERY:
+        return workers or DEFAULT_WORKERS
+    if workers is not None:
+        raise typer.BadParameter("--workers needs --executor celery")
+    return None if executor is None else 0
 
 
 def folder_of(own_app: str | None) -> StackPaths:
@@ -128,15 +161,19 @@ def addresses(state: StackState) -> str:
         if state.own_app
         else f"{state.sandbox_url}  sandbox, {state.sandbox.mode} app, {served}"
     )
+    alerts = f"{state.paths.alerts}  {'there are some' if state.paths.alerts.exists() else 'none yet'}"
+    docs = f"{airflow_environment.dbt_docs_url(state)}  after a first run"
+    if state.workers:  # they write no folder of the stack
+        alerts, docs = "table ops.alert", f"in the object store, {docs_key()}"
     lines = {
-        "Airflow": f"{state.airflow_url}  no login needed",
-        "dbt docs": f"{airflow_environment.dbt_docs_url(state)}  after a first run",
+        "Airflow": f"{state.airflow_url}  no login needed, {celery_workers.described(state)}",
+        "dbt docs": docs,
         "Warehouse": f"postgresql://spotify_reader@127.0.0.1:{state.ports['warehouse']}/warehouse"
         "  make psql opens it",
         "Objects": f"http://127.0.0.1:{state.ports['s3-s3']}  bucket {BUCKET}, {state.store}",
         "Spotify": spotify,
         "Passwords": str(state.paths.secrets),
-        "Alerts": f"{state.paths.alerts}  {'there are some' if state.paths.alerts.exists() else 'none yet'}",
+        "Alerts": alerts,
         "Logs": str(state.paths.logs),
         "Commands": f"{Path(sys.executable).parent / 'spotify-pipeline'} --help",
     }

@@ -1,10 +1,11 @@
-"""Imports in the scheduler what tasks use.
+"""Imports what tasks use, in a process from which tasks are forked.
 
-The LocalExecutor forks its workers from the scheduler, and each task is forked again without exec: tasks
-inherit what is imported here, and anything else costs every task seconds. Our own modules could go stale in a
-process that lives for weeks: when one of their files has changed, a fork drops them and imports them again.
-DAG files are read by each task. Nothing that a fork must not share is left behind: no thread, no connection,
-no open file. (Forks share multiprocessing's resource tracker by design.)
+The LocalExecutor forks its workers from the scheduler, Celery from the first process of a worker, and each
+task is forked again without exec: tasks inherit what is imported here, and anything else costs every task
+seconds. Our own modules could go stale in a process that lives for weeks: when one of their files has
+changed, a fork drops them and imports them again. DAG files are read by each task. Nothing that a fork must
+not share is left behind: no thread, no connection, no open file. (Forks share multiprocessing's resource
+tracker by design.)
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ _PROJECT = {
 def warm_up(project: Path | None = None) -> None:
     """Import what tasks use, and read the dbt project for them.
 
-    A package that is not installed or a project that cannot be parsed is skipped: the scheduler must start.
+    A package that is not installed or a project that cannot be parsed is skipped: the process must start.
     """
     started = time.monotonic()
     for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):

@@ -152,17 +152,29 @@ def test_what_lineage_takes_is_loaded_only_where_it_is_on(
     assert [line.partition(":")[0] for line in cold] == ["workers stay cold for no_such_lineage"] * wanted
 
 
-@pytest.mark.parametrize(("command", "warms"), [("scheduler", True), ("api-server", False), (None, False)])
-def test_only_the_scheduler_is_warmed(tmp_path: Path, command: str | None, warms: bool) -> None:
+@pytest.mark.parametrize(
+    ("command", "executor", "warms"),
+    [
+        ("scheduler", "LocalExecutor", True),
+        ("scheduler", "CeleryExecutor,LocalExecutor", True),
+        ("scheduler", "CeleryExecutor", False),
+        ("celery worker", "CeleryExecutor", True),
+        ("celery flower", "CeleryExecutor", False),
+        ("api-server", "LocalExecutor", False),
+        ("", "LocalExecutor", False),
+    ],
+)
+def test_what_forks_tasks_is_warmed(command: str, executor: str, warms: bool) -> None:
     script = (
         "import sys; from spotify_pipeline.orchestration.dbt import warm_workers\n"
         "warm_workers.warm_up = lambda project: print('warm', project)\n"
-        f"sys.argv = ['airflow', *{[command] if command else []!r}]\n"
+        f"sys.argv = ['airflow', *{command.split()!r}]\n"
         "import airflow_local_settings\n"
     )
     shown = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", script],
         env=os.environ
+        | {"AIRFLOW__CORE__EXECUTOR": executor}
         | {"PYTHONPATH": os.pathsep.join(str(PROJECT_ROOT / name) for name in ("config", "src"))},
         capture_output=True,
         text=True,
