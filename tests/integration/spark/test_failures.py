@@ -157,7 +157,7 @@ def test_what_was_landed_and_is_gone_is_not_taken_for_nothing(
         return load_span(*arguments, **more)
 
     monkeypatch.setattr(engine, "load_span", after_a_crash)
-    with pytest.raises(WarehouseUnavailable, match=r"landing\.album_observations, 0 are there"):
+    with pytest.raises(WarehouseUnavailable, match=r"landing\.album_observations, but 0 exist"):
         with_spark(two_days, spark)
     assert two_days.query(LOADED) == []
 
