@@ -62,7 +62,7 @@ class Environment:
     folder: Path
     connections: dict[str, ConnectionInfo] = field(default_factory=dict)
     _token_at_reset: str = REFRESH_TOKEN
-    _tables: list[str] = field(default_factory=list)
+    _tables: dict[str, str] = field(default_factory=dict)
     _question: str = ""
     _inspecting: tuple[int, psycopg.Connection] | None = None
 
@@ -253,9 +253,12 @@ class Environment:
             conn = self.inspector()
             self._disconnect(conn)
             statements = ["SET LOCAL session_replication_role = replica"]
-            for table in self.tables(conn):
-                copy = f"SELECT * FROM {saved.schema}.{_flat(table)}"
-                statements += [f"DELETE FROM {table}", f"INSERT INTO {table} OVERRIDING SYSTEM VALUE {copy}"]
+            for table, columns in self.tables(conn).items():
+                copy = f"SELECT {columns} FROM {saved.schema}.{_flat(table)}"
+                statements += [
+                    f"DELETE FROM {table}",
+                    f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE {copy}",
+                ]
             drawn = f"SELECT setval('ops.load_seq_seq', last_value, is_called) FROM {saved.schema}.load_seq"
             conn.execute("; ".join(["BEGIN", *statements, drawn, "COMMIT"]).encode())
         self.put_back_objects(saved.objects)
@@ -271,14 +274,26 @@ class Environment:
         self._token_at_reset = self.stored_token()
         self.sandbox.control.authorize(USER, refresh_token=self._token_at_reset)
 
-    def tables(self, conn: psycopg.Connection) -> list[str]:
-        """Tables of the pipeline's own schemas, qualified; never its migrations' version."""
+    def tables(self, conn: psycopg.Connection) -> dict[str, str]:
+        """Columns of each table of the pipeline's own schemas, without those that Postgres computes.
+
+        Names are qualified. The version of the migrations is left out.
+        """
         if not self._tables:
-            rows = conn.execute(
-                "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('staging', 'ops')"
-                " AND tablename <> 'alembic_version' ORDER BY 1"
+            self._tables = dict(
+                conn.execute(
+                    """
+                    SELECT n.nspname || '.' || c.relname,
+                        string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+                        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE n.nspname IN ('staging', 'ops') AND c.relkind = 'r'
+                        AND c.relname <> 'alembic_version' AND a.attnum > 0
+                        AND NOT a.attisdropped AND a.attgenerated = ''
+                    GROUP BY 1 ORDER BY 1
+                    """
+                ).fetchall()
             )
-            self._tables = [row[0] for row in rows]
         return self._tables
 
     def put_back_objects(self, objects: dict[str, tuple[str, StoredObject]]) -> None:
