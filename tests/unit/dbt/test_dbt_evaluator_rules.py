@@ -152,7 +152,7 @@ def test_incremental_models_follow_loads_by_number(models: Nodes) -> None:
         assert not re.search(r"\b(?:now\(\)|current_(?:date|timestamp))", node["raw_code"]), node["name"]
         if node["name"] != "mart_model_watermark":
             hooks = [hook["sql"] for hook in (*node["config"]["pre-hook"], *node["config"]["post-hook"])]
-            assert "begin_watermark(this)" in hooks[0], node["name"]
+            assert "begin_watermark(this" in hooks[0], node["name"]
             assert "end_watermark(this)" in hooks[-1], node["name"]
 
 
@@ -160,7 +160,6 @@ def test_logic_of_models_has_unit_tests(
     manifest: dict[str, Any],
 ) -> None:
     assert {test["model"] for test in manifest["unit_tests"].values()} >= {
-        "stg_albums",
         "stg_tracks",
         "bridge_track_artist",
         "dim_track_history",
