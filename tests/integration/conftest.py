@@ -107,7 +107,7 @@ def pipeline(
     made = Pipeline(runtime, sandbox, sources_file)
     artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists]
     made.list_sources(
-        {"name": "first", "kind": "artist", "ids": artists[:3]},
-        {"name": "second", "kind": "artist", "ids": artists[2:5]},
+        {"name": "first", "kind": "artist", "ids": artists[7:10]},
+        {"name": "second", "kind": "artist", "ids": artists[9:12]},
     )
     return made
