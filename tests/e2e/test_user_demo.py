@@ -66,8 +66,8 @@ def test_a_demo_with_a_user_can_be_repeated(paths: StackPaths, tmp_path: Path) -
     assert {name: first["warehouse"][name]["rows"] > 0 for name in OF_THE_USER} == dict.fromkeys(
         OF_THE_USER, True
     )
-    # eight of artists, albums, search, and four of the user
-    assert first["partitions"][0]["sources"] == 14
+    # ten of artists, albums, tracks and searches, and six of the user
+    assert first["partitions"][0]["sources"] == 16
     with AirflowApi(load(paths).airflow_url) as api:
         resting = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]}
     assert LISTENING in resting, "by itself it would bring the plays of other hours"
