@@ -158,13 +158,13 @@ select * from final
         {{ table }}.user_hash = split_part(lists.list_id, ':', 1)
         and {{ table }}.time_range = split_part(lists.list_id, ':', 2)
         and {{ table }}.observed_on >= lists.changed_from
-        -- `offset 0` has the index read rank by rank
+        -- `offset 0` has the index read rank by rank, and only for rows of changed lists, since it refers to the list
         and not exists (
             select 1
             from {{ ranks }} as ranks
             where
-                ranks.user_hash = {{ table }}.user_hash
-                and ranks.time_range = {{ table }}.time_range
+                ranks.user_hash = split_part(lists.list_id, ':', 1)
+                and ranks.time_range = split_part(lists.list_id, ':', 2)
                 and ranks.observed_on = {{ table }}.observed_on
                 and ranks.rank = {{ table }}.rank
             offset 0
