@@ -22,7 +22,8 @@ from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import receipts
 from spotify_stack import airflow_environment, demo_sources, services
 from spotify_stack.dbt_manifest import build_manifest
-from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths, StackState
+from spotify_stack.paths import StackPaths
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackState
 
 MIGRATION_SECONDS = 300
 EXAMPLE_SOURCES = PROJECT_ROOT / "include" / "sources.yml"

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 from spotify_stack import airflow_environment, processes, services, state
+from spotify_stack.paths import StackPaths
 
 
 def main(name: str) -> None:
     """Replace this process by the service `name` of the stack that the environment variable names."""
-    paths = state.StackPaths(Path(os.environ[state.STACK_VARIABLE]))
+    paths = StackPaths(Path(os.environ[state.STACK_VARIABLE]))
     # processes of a killed predecessor may still use its port, its data folder or its tasks
     processes.end_survivors(paths, service=name, grace=2)
     service = services.all_services(state.load(paths))[name]

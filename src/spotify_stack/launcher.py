@@ -10,8 +10,9 @@ from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
+from spotify_stack.paths import StackPaths
 from spotify_stack.services import Service
-from spotify_stack.state import StackPaths, StackState
+from spotify_stack.state import StackState
 from spotify_stack.supervision import EarlyEnds, Supervisor
 
 DAGS_SECONDS = 120

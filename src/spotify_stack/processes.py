@@ -18,7 +18,8 @@ from typing import Self
 import psutil
 
 from spotify_stack.health import wait_until
-from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths
+from spotify_stack.paths import StackPaths
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE
 
 STOP_SECONDS = 10
 MEASURE_SECONDS = 5.0

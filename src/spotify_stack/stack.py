@@ -23,14 +23,13 @@ from spotify_pipeline.settings import PREFIX
 from spotify_stack import airflow_environment, bootstrap, celery_workers, object_store, processes, services
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.launcher import Launcher, Report
+from spotify_stack.paths import FOLDER_VARIABLE, StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import (
-    FOLDER_VARIABLE,
     MINIO,
     SERVICE_VARIABLE,
     STACK_VARIABLE,
     SandboxOptions,
-    StackPaths,
     StackState,
     create_or_load,
     load,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from spotify_sandbox.control import SandboxControl
 from spotify_stack import airflow_environment, demo_sources
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
+from spotify_stack.paths import FOLDER_VARIABLE, StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import FOLDER_VARIABLE, SandboxOptions, StackPaths, StackState
+from spotify_stack.state import SandboxOptions, StackState
 from spotify_stack.summary import lake
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
@@ -134,6 +135,15 @@ class Running:
         wait_until(check, timeout=timeout, what=f"{dag_id} of {day}", poll=0.5)
         run = self.api.runs(dag_id, day.isoformat(), queued_after=since)[0]
         return self.ended(dag_id, run["dag_run_id"])
+
+    def chain(self, day: date) -> None:
+        """Ingest a day; transform and report follow by themselves. All three must succeed."""
+        self.set_day(day)
+        since = datetime.now(UTC)
+        run_id = self.api.trigger(INGEST, day.isoformat())
+        assert self.ended(INGEST, run_id)["state"] == "success"
+        for follows in (TRANSFORM, REPORT):
+            assert self.next_run(follows, day, since)["state"] == "success"
 
     def demo(self, day: date, output: Path) -> dict[str, Any]:
         """The summary of one demo of one day, over this running stack."""

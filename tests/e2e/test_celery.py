@@ -24,12 +24,13 @@ from spotify_stack import celery_workers, processes
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.object_store import BUCKET
+from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackPaths
+from spotify_stack.state import SandboxOptions
 from spotify_stack.summary import lake
 from tests.faults.airflow_run import Artists
 
-from .conftest import FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
+from .conftest import FIRST_DAY, INGEST, SECOND_DAY, TRANSFORM, Running
 from .test_disturbed import run_of, running_task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -124,12 +125,7 @@ def transform_of_first_day(running: Running) -> str:
 
 
 def test_a_day_runs_through_both_workers(workers: Running) -> None:
-    workers.set_day(FIRST_DAY)
-    since = datetime.now(UTC)
-    ingest = workers.api.trigger(INGEST, FIRST_DAY.isoformat())
-    assert workers.ended(INGEST, ingest)["state"] == "success"
-    for follows in (TRANSFORM, REPORT):
-        assert workers.next_run(follows, FIRST_DAY, since)["state"] == "success"
+    workers.chain(FIRST_DAY)
     for name in celery_workers.names(workers.state):
         assert "Executing workload in Celery" in workers.state.paths.log(name).read_text()
 

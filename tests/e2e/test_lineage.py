@@ -19,8 +19,9 @@ from spotify_sandbox.control import SandboxControl
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.airflow_environment import LINEAGE_VARIABLE, WAREHOUSE_DATABASE
 from spotify_stack.object_store import BUCKET
+from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackPaths
+from spotify_stack.state import SandboxOptions
 
 from .conftest import FIRST_DAY, INGEST, TRANSFORM, Running
 

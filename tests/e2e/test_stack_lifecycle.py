@@ -16,7 +16,8 @@ import pytest
 from spotify_pipeline.doctor.ports import is_free
 from spotify_stack import processes, services
 from spotify_stack.health import NotReady, wait_until
-from spotify_stack.state import FOLDER_VARIABLE, SERVICE_VARIABLE, StackPaths, load
+from spotify_stack.paths import FOLDER_VARIABLE, StackPaths
+from spotify_stack.state import SERVICE_VARIABLE, load
 from spotify_stack.supervision import SUPERVISOR, Supervisor
 
 from .conftest import Running

@@ -14,8 +14,9 @@ import pytest
 
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.demo import LISTENING
+from spotify_stack.paths import FOLDER_VARIABLE, StackPaths
 from spotify_stack.stack import Stack
-from spotify_stack.state import FOLDER_VARIABLE, StackPaths, load
+from spotify_stack.state import load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 DAY = "2026-03-05"

@@ -29,8 +29,9 @@ from spotify_stack import demo_sources, services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.dbt_manifest import MANIFEST
 from spotify_stack.health import NotReady, wait_until
+from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackPaths
+from spotify_stack.state import SandboxOptions
 from spotify_stack.summary import TEST_OPERATOR, dbt_nodes
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
 from tests.faults.airflow_disturb import Blow, draw, strike

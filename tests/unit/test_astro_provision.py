@@ -20,8 +20,9 @@ from spotify_pipeline.connections import (
 )
 from spotify_pipeline.settings import PREFIX, Settings
 from spotify_stack import airflow_environment
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import StackPaths, create_or_load
+from spotify_stack.state import create_or_load
 
 ROOT = Path(__file__).resolve().parents[2]
 # the only places that may look into the environment themselves: all others are given settings and connections

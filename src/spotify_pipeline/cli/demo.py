@@ -24,9 +24,10 @@ from spotify_pipeline.cli.stack import (
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack import airflow_environment, summary
 from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
+from spotify_stack.paths import StackPaths
 from spotify_stack.processes import PeakMemory, memory_used
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackPaths
+from spotify_stack.state import SandboxOptions
 
 OUTPUT = PROJECT_ROOT / "build" / "demo"
 

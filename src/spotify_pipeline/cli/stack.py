@@ -22,8 +22,9 @@ from spotify_pipeline.lake.keys import docs_key
 from spotify_stack import airflow_environment, celery_workers, services
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import BUCKET
+from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackPaths, StackState
+from spotify_stack.state import SandboxOptions, StackState
 from spotify_stack.supervision import Supervisor
 
 CatalogOption = Annotated[

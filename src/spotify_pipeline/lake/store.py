@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import BinaryIO
 
 import urllib3
-from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import BucketMissing, ConfigurationError, DamagedObject, LakeUnavailable
+from spotify_pipeline.lake.client import address_of, bucket_of, client_of
 
-CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 60.0
 _PART_SIZE = 10 * 2**20
 _ABSENT = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
@@ -47,37 +43,14 @@ class Lake:
     Each call raises LakeUnavailable (the store cannot be reached), BucketMissing, or ConfigurationError
     (the store refuses the keys, or shows a certificate that is not trusted).
 
-    With `secure` in the connection's extra it speaks TLS; `ca_file` there names a PEM file of the
-    authorities to trust instead of the system's.
+    `lake/client.py` says which parts of the connection it uses.
     """
 
     def __init__(self, info: ConnectionInfo) -> None:
-        self.bucket = info.schema or "spotify-lake"
-        secure = str(info.extra.get("secure", False)).lower() in {"1", "true", "yes"}
-        host = _host(info)
-        port = info.port or (443 if secure else 9000)
-        if "/" in self.bucket:
-            raise ConfigurationError(
-                f"schema '{self.bucket}' of connection '{info.conn_id}' is not a bucket: give the "
-                "bucket's name, without a folder"
-            )
-        self.address = f"{'https' if secure else 'http'}://{host}:{port}"
+        self.bucket = bucket_of(info)
+        self.address = address_of(info)
         self._conn_id = info.conn_id
-        self._client = Minio(
-            endpoint=f"{host}:{port}",
-            access_key=info.require("login"),
-            secret_key=info.require("password"),
-            secure=secure,
-            # given, so that the SDK does not request the region of the bucket
-            region=str(info.extra.get("region", "us-east-1")),
-            http_client=urllib3.PoolManager(
-                cert_reqs="CERT_REQUIRED",
-                ca_certs=_authorities(info) if secure else None,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-                maxsize=16,
-                retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-            ),
-        )
+        self._client = client_of(info)
 
     @contextmanager
     def _errors(self, key: str = "") -> Iterator[None]:
@@ -300,50 +273,12 @@ class Lake:
             return True
 
 
-def _host(info: ConnectionInfo) -> str:
-    """Return the host for the SDK, an IPv6 address in brackets.
-
-    Raises:
-        ConfigurationError: it is an address with a scheme, a port or a path.
-    """
-    host = info.require("host").strip()
-    bare = host.strip("[]")
-    try:
-        if ipaddress.ip_address(bare).version == 6:
-            return f"[{bare}]"
-    except ValueError:
-        pass
-    if "://" in host or "/" in host or ":" in host:
-        raise ConfigurationError(
-            f"host '{host.rpartition('@')[2]}' of connection '{info.conn_id}' is not just a name: give the "
-            "name as host, the port as port, and true as secure in the extra for https"
-        )
-    return host
-
-
 def _skewed(error: S3Error) -> bool:
     try:
         moment = parsedate_to_datetime(error.response.headers.get("date", ""))
     except ValueError:
         return False
     return bool(abs(datetime.now(UTC) - moment) > _SKEW)
-
-
-def _authorities(info: ConnectionInfo) -> str | None:
-    """Return the path of the PEM file that the connection names; None for the system's authorities.
-
-    Raises:
-        ConfigurationError: there is no such file.
-    """
-    named = info.extra.get("ca_file")
-    if not named:
-        return None
-    if not Path(named).is_file():
-        raise ConfigurationError(
-            f"connection '{info.conn_id}' names ca_file '{named}', which is not a file: mount it, or correct "
-            "the path"
-        )
-    return str(named)
 
 
 def _own_metadata(headers: Mapping[str, str]) -> dict[str, str]:

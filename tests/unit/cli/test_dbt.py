@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from spotify_pipeline.cli import dbt as dbt_command
 from spotify_pipeline.cli import main as cli
 from spotify_stack.dbt_manifest import DBT_PROJECT
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import StackPaths, StackState, create_or_load
+from spotify_stack.state import StackState, create_or_load
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import airflow_environment
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import SandboxOptions, StackPaths, StackState, create_or_load
+from spotify_stack.state import SandboxOptions, StackState, create_or_load
 
 
 @pytest.fixture

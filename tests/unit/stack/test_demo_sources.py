@@ -10,8 +10,9 @@ from spotify_pipeline.sources.readable import unreadable
 from spotify_pipeline.spotify.endpoints import AppClass
 from spotify_pipeline.spotify.login import ALL_SCOPES
 from spotify_stack import demo_sources
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import StackPaths, StackState, create_or_load
+from spotify_stack.state import StackState, create_or_load
 
 IDS = [f"{number:022d}" for number in range(200)]
 

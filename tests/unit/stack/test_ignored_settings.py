@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from spotify_stack.airflow_environment import LINEAGE_VARIABLE
+from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack
-from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE
 from spotify_stack.supervision import SUPERVISOR
 
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("SPOTIFY_PIPELINE_")}

@@ -8,9 +8,10 @@ import pytest
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import object_store, services
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import StackPaths, create_or_load
+from spotify_stack.state import create_or_load
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from spotify_pipeline.spotify.transport import Transport
 from spotify_sandbox.control import SandboxControl
 from spotify_stack import object_store, postgres
 from spotify_stack.airflow_environment import isolate, no_proxy
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
-from spotify_stack.state import StackPaths, create_or_load
+from spotify_stack.state import create_or_load
 from spotify_stack.supervision import EARLY_ENDS, EarlyEnds
 
 

@@ -13,9 +13,10 @@ from spotify_pipeline.cli import stack as stack_command
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack import bootstrap
+from spotify_stack.paths import FOLDER_VARIABLE, StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import FOLDER_VARIABLE, StackPaths, create_or_load
+from spotify_stack.state import create_or_load
 
 APP = '{"login": "id"}'
 

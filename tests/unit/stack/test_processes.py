@@ -12,7 +12,8 @@ import pytest
 
 from spotify_stack import processes
 from spotify_stack.health import NotReady, wait_until
-from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE, StackPaths
+from spotify_stack.paths import StackPaths
+from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -82,8 +83,8 @@ def test_processes_of_one_service_are_found(start: Starter, paths: StackPaths) -
 
 def test_the_process_that_asks_is_not_found(monkeypatch: pytest.MonkeyPatch, paths: StackPaths) -> None:
     script = (
-        "from pathlib import Path; from spotify_stack import processes, state\n"
-        f"print(processes.of_stack(state.StackPaths(Path({str(paths.root)!r}))))"
+        "from pathlib import Path; from spotify_stack import paths, processes\n"
+        f"print(processes.of_stack(paths.StackPaths(Path({str(paths.root)!r}))))"
     )
     shown = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", script],

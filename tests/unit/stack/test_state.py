@@ -10,16 +10,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from spotify_pipeline.errors import ConfigurationError
-from spotify_pipeline.settings import PROJECT_ROOT
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import (
-    FOLDER_VARIABLE,
-    SandboxOptions,
-    StackPaths,
-    StackState,
-    create_or_load,
-    load,
-)
+from spotify_stack.state import SandboxOptions, StackState, create_or_load, load
 
 
 def create(paths: StackPaths) -> StackState:
@@ -132,16 +125,6 @@ def test_a_damaged_file_is_named(paths: StackPaths, text: str) -> None:
 def test_no_stack_is_said_with_the_way_out(paths: StackPaths) -> None:
     with pytest.raises(ConfigurationError, match="there is no stack in .* 'make up'"):
         load(paths)
-
-
-def test_the_default_folder_is_ignored_by_git_and_can_be_moved(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    assert StackPaths.default().root == PROJECT_ROOT / "build" / "stack"
-    assert "/build/" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    assert StackPaths.default().root == tmp_path
 
 
 def test_a_stack_remembers_when_it_was_made(paths: StackPaths) -> None:

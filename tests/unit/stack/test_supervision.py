@@ -7,8 +7,9 @@ import pytest
 from supervisor.options import ServerOptions
 
 from spotify_stack import services
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import StackPaths, StackState, create_or_load
+from spotify_stack.state import StackState, create_or_load
 from spotify_stack.supervision import configuration, last_lines
 
 

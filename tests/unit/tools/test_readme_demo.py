@@ -13,8 +13,9 @@ from rich.console import Console
 from spotify_pipeline.cli.stack import addresses
 from spotify_pipeline.errors import PipelineError
 from spotify_stack import summary
+from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
-from spotify_stack.state import StackPaths, create_or_load
+from spotify_stack.state import create_or_load
 from tools import readme_demo
 
 TABLES = ("marts.other", *readme_demo.SHOWN_TABLES)

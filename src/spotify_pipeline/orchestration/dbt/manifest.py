@@ -10,14 +10,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.orchestration.dbt.selectors import full_name, is_selected, selector
 from spotify_pipeline.warehouse.roles import MARTS
 
 MANIFEST = Path("target", "manifest.json")
@@ -151,29 +151,25 @@ class DbtManifest:
         owner = self._owner(key) if kind == "test" else key
         groups = self._groups(owner)
         name = _RUN.get(kind, FRESHNESS) if kind != "test" else self._test_name(node, owner)
-        full_name = self._full_names[key]
-        alike = {
-            other: name
-            for other, name in ((other, self._full_names[other]) for other in self._of_kind[kind])
-            if other != key and _is_selected(name, full_name)
-        }
-        twins = tuple(sorted(other for other, name in alike.items() if _is_selected(full_name, name)))
+        selected = self._full_names[key]
+        others = {other: self._full_names[other] for other in self._of_kind[kind] if other != key}
+        also_selected = {other: theirs for other, theirs in others.items() if is_selected(theirs, selected)}
+        twins = {other for other, theirs in also_selected.items() if is_selected(selected, theirs)}
+        excluded = {also_selected[other] for other in also_selected.keys() - twins}
         return NodeTask(
             unique_id=key,
             kind=kind,
             groups=groups,
             name=f"{name}_{_digest(key)}" if suffix else name,
-            select=_selector(full_name, kind),
-            exclude=tuple(
-                sorted(_selector(name, kind) for other, name in alike.items() if other not in twins)
-            ),
-            twins=twins,
+            select=selector(selected, kind),
+            exclude=tuple(sorted(selector(theirs, kind) for theirs in excluded)),
+            twins=tuple(sorted(twins)),
             upstream=self._upstream(key, rendered),
         )
 
     @cached_property
     def _full_names(self) -> dict[str, str]:
-        return {key: _full_name(node) for key, node in self.nodes.items()}
+        return {key: full_name(node) for key, node in self.nodes.items()}
 
     @cached_property
     def _of_kind(self) -> dict[str, list[str]]:
@@ -305,32 +301,6 @@ def _has_freshness(source: Mapping[str, Any]) -> bool:
 def _short_name(node: Mapping[str, Any]) -> str:
     version = node.get("version")
     return str(node["name"]) if version is None else f"{node['name']}_v{version}"
-
-
-def _full_name(node: Mapping[str, Any]) -> str:
-    """All that dbt knows a node by, as its selectors have it: names with dots look like folders."""
-    if node["resource_type"] != "source":
-        return ".".join(node["fqn"])
-    # a name with a dot would be two parts
-    return ".".join(node[part].replace(".", "?") for part in ("package_name", "source_name", "name"))
-
-
-def _selector(name: str, kind: str) -> str:
-    """Select a node by its full name; `?` stands for what has a meaning in selectors."""
-    return f"{'source' if kind == 'source' else 'fqn'}:{_pattern(name)}"
-
-
-@cache
-def _pattern(name: str) -> str:
-    return re.sub(r"[^\w.-]", "?", name)
-
-
-def _is_selected(name: str, selected: str) -> bool:
-    """Return whether the selector of `selected` matches `name`: it is below it, or alike but for signs."""
-    pattern = _pattern(selected)
-    return (
-        name == selected or name.startswith(f"{selected}.") or ("?" in pattern and fnmatchcase(name, pattern))
-    )
 
 
 def _is_lossy(value: object) -> bool:

@@ -148,7 +148,7 @@ def test_names_with_dots_are_told_apart() -> None:
     )
     assert found.tasks["model.p.b.c"].select == "fqn:p.staging.b.c"
     assert found.tasks["model.p.b.c"].twins == ("model.p.c",)
-    assert found.tasks["model.p.b"].exclude == ("fqn:p.staging.b.c",) * 2
+    assert found.tasks["model.p.b"].exclude == ("fqn:p.staging.b.c",)
     assert found.tasks["source.p.s.b.c"].select == "source:p.s.b?c"
 
 
