@@ -1,4 +1,5 @@
--- Each observation lies in a window with the values that it said; what it did not say may be any.
+-- Each observation lies in a window with the values that it said; what it did not say may be any. The history does
+-- not take in observations of a date before which retention has removed it.
 select
     observations.track_id,
     observations.observed_on,
@@ -11,6 +12,7 @@ left join {{ ref('dim_track_history') }} as history
         and (history.valid_to is null or observations.observed_on < history.valid_to)
 where
     observations.load_seq >= {{ compared_from() }}
+    and observations.observed_on >= {{ history_retained_from() }}
     and (
         history.track_id is null
         or observations.track_name is distinct from history.track_name

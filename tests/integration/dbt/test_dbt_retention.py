@@ -101,3 +101,33 @@ def test_retention_changes_no_derived_fact(warehouse: Warehouse, command: tuple[
     for table, rows in before.items():
         assert after[table] == retained(table, rows), table
     assert len(after["fct_track_daily"]) < len(before["fct_track_daily"])
+
+
+def test_a_date_before_the_retained_history_can_be_loaded(warehouse: Warehouse) -> None:
+    """A replay, or a demo of an earlier year; the next retention deletes its observations."""
+    fill(warehouse, extended=True)
+    warehouse.remove(history_before=DAY, plays_before=DAY)
+    assert warehouse.dbt("build", "--exclude", "test_type:unit").success
+    earlier = DAY - timedelta(days=900)
+    warehouse.begin_load(earlier)
+    warehouse.insert(
+        "staging.track_observations",
+        track_id=spotify_id("ruby"),
+        observed_on=earlier,
+        name="Another name",
+        album_id=spotify_id("solo"),
+        artist_ids=[spotify_id("monk")],
+        duration_ms=180_000,
+    )
+    warehouse.execute(
+        f"update staging.tracks set first_seen_on = '{earlier}' where track_id = '{spotify_id('ruby')}'"
+    )
+    for deletions in ((), (f"delete from staging.track_observations where observed_on < '{DAY}'",)):
+        if deletions:
+            warehouse.remove(*deletions, history_before=DAY, plays_before=DAY)
+        outcome = statuses(warehouse.dbt("build", "--exclude", "test_type:unit"))
+        assert {name: status for name, status in outcome.items() if status not in {"success", "pass"}} == {}
+        counts = warehouse.query(
+            "select tracks_crawled from marts.fct_catalogue_daily where observed_on = %s", earlier
+        )
+        assert counts == [(1,)]

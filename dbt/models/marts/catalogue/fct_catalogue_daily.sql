@@ -64,7 +64,10 @@ crawled_per_day as (
 
     from crawled_per_kind
     {% if is_built_before() -%}
-    where observed_on >= {{ history_retained_from() }}
+    -- an older date is counted once, if it was loaded after retention had removed the history before it
+    where
+        observed_on >= {{ history_retained_from() }}
+        or observed_on not in (select observed_on from {{ this }} where tracks_crawled is not null)
     {%- endif %}
     group by observed_on
 
