@@ -23,7 +23,7 @@ from spotify_stack.postgres import SUPERUSER, PostgresServer
 from spotify_stack.processes import running
 from spotify_stack.state import MINIO, STORES
 
-# another Postgres, dbt project or proxy of this shell is no server of the tests
+# variables of this shell that name another Postgres, dbt project or proxy must not reach the tests
 isolate()
 
 # seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
@@ -34,14 +34,14 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     home = tempfile.mkdtemp(prefix=f"airflow-of-tests-{worker}-")
     os.environ["AIRFLOW_HOME"] = home
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    # a worker's own, which consoles would take for that of a terminal
+    # set for the worker; programs that the tests start would take it for the size of a terminal
     for size in ("COLUMNS", "LINES"):
         os.environ.pop(size, None)
 
-# away from the ports of a stack that may be running beside the tests, and below those the kernel hands out
+# not the ports of a stack that may run at the same time, and below those that the kernel assigns
 FIRST_TEST_PORT = 15_400
 
-# `astro dev pytest` runs in the image: it has pytest, but neither servers nor what extras local and dev bring
+# `astro dev pytest` runs in the image, which has pytest but neither servers nor the extras local and dev
 TOOLS = (
     "hypothesis",
     "openapi_core",
@@ -53,13 +53,13 @@ TOOLS = (
 )
 ABSENT = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
 NEED_TOOLS = ("docker", "e2e", "faults", "integration", "unit/contract", "unit/stack")
-# files that stay out of the image: .github, CONTRIBUTING.md and others
+# tests of files that are not in the image: .github, CONTRIBUTING.md and others
 NEED_FILES = re.compile(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)")
 HERE = Path(__file__).parent
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Where a tool is absent, leave out what needs it: servers, files that stay out of the image, imports."""
+    """Ignore tests that need an absent tool, a server or a file that is not in the image."""
     if not ABSENT:
         return None
     place = collection_path.relative_to(HERE).as_posix() if collection_path.is_relative_to(HERE) else ""
@@ -71,18 +71,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
-    """Folder of recorded responses and catalogues (SPOTIFY_REFERENCE_DATA)."""
+    """Return the folder of recorded responses and catalogues (SPOTIFY_REFERENCE_DATA)."""
     folder = os.environ.get("SPOTIFY_REFERENCE_DATA")
     if not folder:
         pytest.skip("SPOTIFY_REFERENCE_DATA is unset: no recorded responses to compare with")
     path = Path(folder)
-    assert path.is_dir(), f"SPOTIFY_REFERENCE_DATA={folder} is no folder"
+    assert path.is_dir(), f"SPOTIFY_REFERENCE_DATA={folder} is not a folder"
     return path
 
 
 @pytest.fixture(scope="session")
 def port_reservation() -> Iterator[PortReservation]:
-    """Chooses ports that no other stack or test session of this machine has."""
+    """Yield a reservation that chooses ports which no other stack or test session of this machine has."""
     with PortReservation() as reservation:
         yield reservation
 
@@ -91,13 +91,13 @@ def port_reservation() -> Iterator[PortReservation]:
 def postgres_server(
     tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
 ) -> Iterator[PostgresServer]:
-    """A real Postgres 18, not durable; `.url(database, user, password)` gives the URL of a login."""
+    """Yield a real Postgres 18, not durable; `.url(database, user, password)` returns the URL of a login."""
     folder = tmp_path_factory.mktemp("postgres")
     port = port_reservation.choose(FIRST_TEST_PORT)
     server = PostgresServer(folder / "data", port, password="superuser-of-tests", durable=False)
     server.initialise()
     with running(
-        # tests log in thousands of times: a costly password hash would be most of their time
+        # tests log in thousands of times: a costly password hash would take most of the time
         [*server.command(), "-c", "scram_iterations=1"],
         check=server.check,
         log=folder / "postgres.log",
@@ -116,7 +116,7 @@ def database_numbers() -> Iterator[int]:
 
 @pytest.fixture
 def empty_database(postgres_server: PostgresServer, database_numbers: Iterator[int]) -> Iterator[str]:
-    """Superuser's URL of a new database, dropped after the test. Roles are the server's: they stay."""
+    """Yield the superuser's URL of a new database, which is dropped after the test; roles stay."""
     name = f"test_{next(database_numbers)}"
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
@@ -128,7 +128,7 @@ def empty_database(postgres_server: PostgresServer, database_numbers: Iterator[i
 def s3_server(
     tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
 ) -> Iterator[SeaweedServer]:
-    """A real S3 server with the bucket `spotify-lake`: `.endpoint`, `.access_key`, `.secret_key`, `.port`."""
+    """Yield a real S3 server with the bucket `spotify-lake`."""
     folder = tmp_path_factory.mktemp("s3")
     ports = port_reservation.choose_all(
         {part: FIRST_TEST_PORT + 100 + number for number, part in enumerate(PARTS)},
@@ -151,7 +151,7 @@ def s3_server(
 def minio_server(
     tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
 ) -> Iterator[MinioServer]:
-    """A real MinIO with the bucket `spotify-lake`, where `make minio` has built one."""
+    """Yield a real MinIO with the bucket `spotify-lake`, if `make minio` has built one."""
     if find_minio() is None:
         pytest.skip("MinIO is not built: make minio, which needs Go")
     folder = tmp_path_factory.mktemp("minio")
@@ -170,6 +170,6 @@ def minio_server(
 
 @pytest.fixture(scope="session", params=STORES)
 def each_s3_server(request: pytest.FixtureRequest) -> S3Server:
-    """The code asks for plain S3: SeaweedFS, then MinIO where it is built."""
+    """Return SeaweedFS, then MinIO if it is built: the code needs only the common part of S3."""
     server: S3Server = request.getfixturevalue("minio_server" if request.param == MINIO else "s3_server")
     return server

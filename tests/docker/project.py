@@ -1,7 +1,7 @@
-"""The containers of `astro dev start`: by the Astro CLI where it is installed, else by `docker compose`.
+"""Starts the containers of `astro dev start`, by the Astro CLI if it is installed, else by `docker compose`.
 
-Without the CLI its services are those of `tests/integration/astro/cli-services.yml`. `docker compose` merges
-them with the project's `docker-compose.override.yml`, as the CLI does.
+Without the CLI, `docker compose` merges `tests/integration/astro/cli-services.yml`, which has the CLI's
+services, with the project's `docker-compose.override.yml`, as the CLI does.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tests.integration.astro.compose import CLI, OVERRIDE, ROOT
 IMAGE = "spotify-pipeline/airflow:latest"
 KEYS = Path(__file__).with_name("keys.yml")
 NAME = "spotify-pipeline-test"
-# seconds for a build with nothing cached
-PATIENCE = 1800
+# enough for a build with nothing cached
+COMMAND_SECONDS = 1800
 # fields of airflow_settings.yaml, by their names in `airflow connections import`
 FIELDS = {
     "conn_type": "conn_type",
@@ -83,7 +83,7 @@ class Project:
         return found
 
     def state(self, service: str) -> dict[str, Any]:
-        """Return what `docker inspect` says of a service's container."""
+        """Return the output of `docker inspect` for a service's container."""
         (found,) = json.loads(self._run("docker", "inspect", self.container(service)))
         state: dict[str, Any] = found
         return state
@@ -107,13 +107,13 @@ class Project:
         done = subprocess.run(  # noqa: S603 - our own command line
             command,
             cwd=ROOT,
-            # BuildKit needs a plugin that Debian's package of Docker does not bring
+            # BuildKit needs a plugin that Debian's package of Docker does not contain
             env={"DOCKER_BUILDKIT": "0"} | dict(os.environ),
             input=input,
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=COMMAND_SECONDS,
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout

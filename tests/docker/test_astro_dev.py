@@ -1,4 +1,4 @@
-"""`astro dev start` with a Docker engine: from the build of the image to the report, restart and removal."""
+"""Tests `astro dev start` with a Docker engine, from the build of the image to the removal of the data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
 RUN_SECONDS = 1800
 # partitions that no schedule starts
 PAST = ("2021-03-01", "2021-03-02")
-# rows of every table that the partition fills
+# rows of tables that a partition fills
 COUNTS = """
 select 'published', count(*) from ops.publication
 union all select 'staging', count(*) from staging.tracks

@@ -1,4 +1,4 @@
-"""One whole stack for all end-to-end tests: own folder, own ports, a small catalogue of known content."""
+"""Fixtures of the end-to-end tests: one stack for all of them, with a small catalogue of known content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from spotify_stack.state import SandboxOptions, StackState
 from spotify_stack.summary import lake
 
 INGEST, TRANSFORM, REPORT = CHAIN = ("spotify_ingest", "spotify_transform", "spotify_report")
-# dates of the sandbox; none of them is today's
+# dates of the sandbox's clock; neither is today
 FIRST_DAY, SECOND_DAY = date(2021, 3, 1), date(2021, 3, 2)
 ARTISTS, ALBUMS, TRACKS = 3, 2, 4
 RUN_SECONDS = 500
@@ -39,7 +39,7 @@ def record_id(kind: str, number: int) -> str:
 
 
 def write_catalogue(folder: Path, day: date, *, artists: int = ARTISTS) -> None:
-    """`artists` artists with 2 albums each, 4 tracks on each album."""
+    """Write a catalogue of artists with 2 albums each and 4 tracks on each album."""
     records: dict[str, list[dict[str, Any]]] = {"artists": [], "albums": [], "tracks": []}
     for a in range(artists):
         artist = record_id("artist", a)
@@ -81,7 +81,7 @@ def write_catalogue(folder: Path, day: date, *, artists: int = ARTISTS) -> None:
 
 @dataclass
 class Running:
-    """The stack, and what the tests do with it."""
+    """A running stack, and the actions that tests take on it."""
 
     stack: Stack
     state: StackState
@@ -90,7 +90,7 @@ class Running:
     started_at: datetime
 
     def set_day(self, day: date) -> None:
-        """Set the sandbox's clock to six in the morning, and list all it serves then in sources.yml."""
+        """Set the sandbox's clock to 06:00 of a day, and write what it serves then to sources.yml."""
         moment = f"{day.isoformat()}T06:00:00Z"
         self.control.set_clock(moment)
         self.state = replace(self.state, sandbox=replace(self.state.sandbox, clock=moment))
@@ -101,7 +101,7 @@ class Running:
         return airflow_environment.inherited() | airflow_environment.environment(self.state)
 
     def airflow(self, *arguments: str) -> str:
-        """Output of the `airflow` command line."""
+        """Run the `airflow` command line and return its output."""
         done = subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, "-m", "airflow", *arguments],
             env=self.environment(),
@@ -114,7 +114,7 @@ class Running:
         return done.stdout
 
     def ended(self, dag_id: str, run_id: str, *, timeout: float = RUN_SECONDS) -> dict[str, Any]:
-        """The run, once it has ended."""
+        """Wait until a run has ended, and return it."""
         found: dict[str, Any] = {}
 
         def check() -> None:
@@ -126,7 +126,7 @@ class Running:
         return found
 
     def next_run(self, dag_id: str, day: date, since: datetime, *, timeout: float = 60) -> dict[str, Any]:
-        """The first run of a partition that was queued after a moment, once it has ended."""
+        """Wait for the first run of a partition that was queued after `since` to end, and return it."""
 
         def check() -> None:
             if not self.api.runs(dag_id, day.isoformat(), queued_after=since):
@@ -137,7 +137,7 @@ class Running:
         return self.ended(dag_id, run["dag_run_id"])
 
     def chain(self, day: date) -> None:
-        """Ingest a day; transform and report follow by themselves. All three must succeed."""
+        """Ingest a day, and wait for the transform and the report that follow; all three must succeed."""
         self.set_day(day)
         since = datetime.now(UTC)
         run_id = self.api.trigger(INGEST, day.isoformat())
@@ -146,7 +146,7 @@ class Running:
             assert self.next_run(follows, day, since)["state"] == "success"
 
     def demo(self, day: date, output: Path) -> dict[str, Any]:
-        """The summary of one demo of one day, over this running stack."""
+        """Run the demo of one day on this stack and return its summary."""
         command = [str(Path(sys.executable).parent / "spotify-pipeline"), "demo", "--from", day.isoformat()]
         command += ["--days", "1", "--catalog", str(self.state.sandbox.catalog), "--output", str(output)]
         done = subprocess.run(  # noqa: S603 - our own command line
@@ -162,7 +162,7 @@ class Running:
         return summary
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """State of each task that is not mapped."""
+        """Return the state of each task by its id; meant for tasks that are not mapped."""
         return {task["task_id"]: task["state"] for task in self.api.tasks(dag_id, run_id)}
 
     def warehouse(self, conn_id: str = connections.WAREHOUSE_DBT) -> psycopg.Connection:
@@ -170,7 +170,7 @@ class Running:
         return open_connection(connections.from_environment(conn_id, environ), autocommit=True)
 
     def documentation(self) -> dict[str, bytes]:
-        """dbt's documentation in the lake, by object key."""
+        """Return the files of dbt's documentation in the lake, by object key."""
         found = lake(self.state)
         return {key: found.get(key).data for key in found.keys("docs/")}
 
@@ -189,16 +189,16 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Running]:
-    """A running stack, for these tests only. Nothing of it is left when they end, its log folder excepted."""
+    """Start a stack for these tests only, and stop it when they end."""
     paths = StackPaths(tmp_path_factory.mktemp("e2e") / "stack")
     stack = Stack(paths, report=lambda line: print(line, file=sys.stderr))
     started_at = datetime.now().astimezone()
     options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
     try:
         with pytest.MonkeyPatch.context() as environ:
-            # every report misses it, so that a missed deadline is seen without waiting for one
+            # one second, which every report exceeds: a missed deadline is seen without a long wait
             environ.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "1")
-            # spans of one date, so that those of two wait for each other
+            # one date per span, so that the spans of two dates wait for each other
             environ.setenv("SPOTIFY_PIPELINE_SPARK_SPAN_DAYS", "1")
             environ.setenv("SPOTIFY_PIPELINE_SPARK_MASTER", "local[2,3]")
             state = stack.up(Wanted(options, own_app=""))
@@ -210,13 +210,13 @@ def running(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterat
 
 @pytest.fixture(scope="package")
 def first_day(running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The summary of the demo's run of the first day's partition, which then stands in the warehouse."""
+    """Run the demo of the first day, whose data stays in the warehouse, and return its summary."""
     return running.demo(FIRST_DAY, tmp_path_factory.mktemp("first-day"))
 
 
 @pytest.fixture(autouse=True, scope="package")
 def _no_stack_of_the_user() -> Iterator[None]:
-    """Commands that a test runs without naming a folder must not touch a stack that somebody uses."""
+    """Keep commands that name no folder away from a stack that somebody uses."""
     before = os.environ.get("SPOTIFY_PIPELINE_STACK_DIR")
     os.environ["SPOTIFY_PIPELINE_STACK_DIR"] = "/nonexistent/stack-of-tests"
     yield

@@ -1,4 +1,4 @@
-"""Reads the marts as spotify_reader all through a test, one pinned publication at a time."""
+"""Reads the marts as spotify_reader during a test, each time with one pinned publication."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Seen = dict[datetime, set[tuple[tuple[str, str], ...]]]
 
 @contextmanager
 def watched_marts(running: Running) -> Iterator[Seen]:
-    """Yield what readers saw: contents of every mart, by the time of the publication that was pinned."""
+    """Yield the contents of the marts that a reader saw, by the time of the publication that it pinned."""
     seen: Seen = {}
     stop = threading.Event()
     failures: list[BaseException] = []

@@ -1,6 +1,6 @@
-"""Two Celery workers: a day runs; one killed in fetch, load and a dbt model has its task tried again.
+"""Tests a stack with two Celery workers, which are killed in fetch, in load and in a dbt model.
 
-Two days on a stack of its own; the tests run in the order of this file.
+The stack belongs to this file. The tests run in the order of the file and use two days.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MODEL = "marts.fct_track_daily.run"
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Running]:
-    """A stack with two workers."""
+    """Yield a stack with two workers."""
     stack = Stack(
         StackPaths(tmp_path_factory.mktemp("celery") / "stack"),
         report=lambda line: print(line, file=sys.stderr),
@@ -67,7 +67,7 @@ def kill(running: Running, service: str) -> None:
 
 
 def worker_of(running: Running, task: dict[str, Any]) -> str:
-    """The worker that runs a task, once the task has a process."""
+    """Wait until the process of a task exists, and return the worker that runs it."""
     found: list[str] = []
 
     def check() -> None:
@@ -86,21 +86,21 @@ def worker_of(running: Running, task: dict[str, Any]) -> str:
 
 
 @contextmanager
-def writes_wait(running: Running, conn_id: str, table: str) -> Iterator[None]:
-    """Let what writes a table wait; others read it."""
+def block_writes(running: Running, conn_id: str, table: str) -> Iterator[None]:
+    """Lock a table in share mode: writers wait, readers do not."""
     with running.warehouse(conn_id) as connection, connection.transaction():
         connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
         yield
 
 
 def kill_worker_of(running: Running, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    """Kill the worker in the middle of a task, and return the task."""
+    """Kill the worker that runs a task, and return the task."""
     task = running_task(running, dag_id, run_id, task_id)
     kill(running, worker_of(running, task))
     return task
 
 
-def after(running: Running, dag_id: str, run_id: str, task_id: str) -> None:
+def wait_for_task(running: Running, dag_id: str, run_id: str, task_id: str) -> None:
     """Wait until a task has succeeded."""
 
     def check() -> None:
@@ -110,8 +110,8 @@ def after(running: Running, dag_id: str, run_id: str, task_id: str) -> None:
     wait_until(check, timeout=180, what=task_id, poll=0.2)
 
 
-def tries(running: Running, dag_id: str, run_id: str, task: dict[str, Any]) -> int:
-    """Number of the last try of a task instance."""
+def last_try(running: Running, dag_id: str, run_id: str, task: dict[str, Any]) -> int:
+    """Return the number of the last try of a task instance."""
     same = [
         each
         for each in running.api.tasks(dag_id, run_id)
@@ -137,7 +137,7 @@ def test_airflow_shows_logs_from_the_object_store(workers: Running) -> None:
     )
     shown = httpx.get(address, timeout=30, trust_env=False).text
     assert f"s3://{BUCKET}/{celery_workers.LOGS_FOLDER}/dag_id={TRANSFORM}/" in shown
-    assert "Done. Returned value was" in shown, "the log to its end"
+    assert "Done. Returned value was" in shown, "the log is shown to its end"
     ended = [task for task in workers.api.tasks(TRANSFORM, run) if task["state"] == "success"]
     assert len(ended) > 50
 
@@ -159,14 +159,14 @@ def test_a_task_of_a_lost_worker_is_tried_again(workers: Running) -> None:
     ingest = workers.api.trigger(INGEST, day.isoformat())
     fetch = kill_worker_of(workers, INGEST, ingest, "sources.fetch")
     workers.control.clear_faults()
-    with writes_wait(workers, connections.WAREHOUSE_OWNER, "staging.tracks"):
+    with block_writes(workers, connections.WAREHOUSE_OWNER, "staging.tracks"):
         load = kill_worker_of(workers, INGEST, ingest, "sources.load")
     assert workers.ended(INGEST, ingest)["state"] == "success"
-    assert [tries(workers, INGEST, ingest, task) for task in (fetch, load)] == [2, 2]
+    assert [last_try(workers, INGEST, ingest, task) for task in (fetch, load)] == [2, 2]
 
     transform = run_of(workers, TRANSFORM, since, day)
-    after(workers, TRANSFORM, transform, "is_anything_new")
-    with writes_wait(workers, connections.WAREHOUSE_DBT, "marts.fct_track_daily"):
+    wait_for_task(workers, TRANSFORM, transform, "is_anything_new")
+    with block_writes(workers, connections.WAREHOUSE_DBT, "marts.fct_track_daily"):
         model = kill_worker_of(workers, TRANSFORM, transform, MODEL)
-    after(workers, TRANSFORM, transform, MODEL)
-    assert tries(workers, TRANSFORM, transform, model) == 2
+    wait_for_task(workers, TRANSFORM, transform, MODEL)
+    assert last_try(workers, TRANSFORM, transform, model) == 2

@@ -1,4 +1,4 @@
-"""The chain from ingest to report, through the real scheduler: one partition and what it leaves behind."""
+"""Tests one partition from ingest to report, through the real scheduler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 def test_a_run_of_another_date_is_skipped_and_emits_nothing(
     running: Running,
 ) -> None:
-    """Promise 5. The scheduler has made today's run by itself; the sandbox is in 2021."""
+    """Promise 5: the scheduler starts today's run, while the sandbox's date is in 2021."""
     today = running.started_at.astimezone(UTC).date()
     run = running.next_run(INGEST, today, running.started_at - timedelta(minutes=1), timeout=120)
     assert (run["run_type"], run["state"]) == ("scheduled", "success")
@@ -32,14 +32,14 @@ def test_a_run_of_another_date_is_skipped_and_emits_nothing(
 
 
 def test_the_demo_runs_the_whole_chain(running: Running, first_day: dict[str, Any]) -> None:
-    """The demo triggers the partition by REST, with its key."""
+    """The demo triggers the partition over REST, with its key."""
     summary = first_day
     [partition] = summary["partitions"]
     assert partition["date"] == FIRST_DAY.isoformat()
     assert partition["dag_runs"] == dict.fromkeys((INGEST, TRANSFORM, REPORT), "success")
     assert set(partition["seconds"]) == {INGEST, TRANSFORM, REPORT}
     assert partition["sources"] == len(load_sources(running.state.paths.sources))
-    # an artist, its albums once listed and once fetched, their tracks
+    # of each artist: itself, its albums (once in a list, once by their ids), their tracks
     assert partition["fetched"] == ARTISTS * (1 + ALBUMS * (2 + TRACKS))
     assert partition["loaded"] == ARTISTS * (1 + ALBUMS * (1 + TRACKS))
     outcomes = ("loaded", "quarantined", "duplicates", "set_aside")
@@ -59,16 +59,16 @@ def test_the_demo_runs_the_whole_chain(running: Running, first_day: dict[str, An
 
 
 @pytest.mark.usefixtures("first_day")
-def test_every_data_test_is_an_airflow_task_of_its_own(running: Running) -> None:
+def test_every_data_test_is_its_own_airflow_task(running: Running) -> None:
     run = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())[0]
     tasks = running.api.tasks(TRANSFORM, run["dag_run_id"])
-    of_tests = [task for task in tasks if task["operator_name"] == "RunDataTest"]
-    assert len({task["task_id"] for task in of_tests}) == dbt_nodes(MANIFEST)["tests"] > 0
-    assert {task["state"] for task in of_tests} == {"success"}
+    test_tasks = [task for task in tasks if task["operator_name"] == "RunDataTest"]
+    assert len({task["task_id"] for task in test_tasks}) == dbt_nodes(MANIFEST)["tests"] > 0
+    assert {task["state"] for task in test_tasks} == {"success"}
 
 
 @pytest.mark.usefixtures("first_day")
-def test_dbt_s_documentation_is_in_the_lake_and_airflow_shows_it(running: Running) -> None:
+def test_dbt_documentation_is_in_the_lake_and_in_airflow(running: Running) -> None:
     run = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())[0]
     assert running.task_states(TRANSFORM, run["dag_run_id"])["write_docs"] == "success"
     stored = running.documentation()

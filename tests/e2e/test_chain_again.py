@@ -1,4 +1,4 @@
-"""Partitions that are run again, backfilled and repaired, through the real scheduler."""
+"""Tests partitions that are run again, backfilled or repaired, through the real scheduler."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.mark.usefixtures("first_day")
 def test_run_twice_same_result(running: Running, tmp_path: Path) -> None:
-    """Promise 1, through Airflow: no row changes, no page either, and nothing is asked of Spotify."""
-    before, described = running.checksums(), running.documentation()
+    """Promise 1, through Airflow: no row and no page changes, and Spotify gets no call."""
+    before, pages = running.checksums(), running.documentation()
     summary = running.demo(FIRST_DAY, tmp_path)
     assert summary["warehouse"] == before
-    assert running.documentation() == described
+    assert running.documentation() == pages
     assert summary["partitions"][0]["api_calls"] == 0
     assert len(running.api.runs(TRANSFORM, FIRST_DAY.isoformat())) == 2
 
@@ -56,10 +56,10 @@ def test_a_malformed_sources_file_can_be_fixed_and_retried(
     assert running.ended(INGEST, run_id)["state"] == "failed"
     [failed] = [task for task in running.api.tasks(INGEST, run_id) if task["state"] == "failed"]
     assert failed["task_id"] == "plan"
-    assert failed["try_number"] == 1, "trying again could not help"
-    said = last_error(task_log(running.state, INGEST, failed))
-    assert "sources.yml:4:" in said, "the file and the line"
-    assert "podcast" in said
+    assert failed["try_number"] == 1, "a retry cannot help"
+    message = last_error(task_log(running.state, INGEST, failed))
+    assert "sources.yml:4:" in message, "the error names the file and the line"
+    assert "podcast" in message
 
     sources.write_text(good)
     running.api.clear_failed(INGEST, run_id)

@@ -1,4 +1,4 @@
-"""Further assets, through the real scheduler: one for each model, and the page of a week."""
+"""Tests the assets of models and the page of a week, through the real scheduler."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def call(running: Running, method: str, path: str, **more: Any) -> dict[str, Any
 
 
 def asset_events(running: Running, **where: str | int) -> list[dict[str, Any]]:
-    """Events of assets, at most 100; `where` as Airflow's REST API has it."""
+    """Return events of assets, at most 100; `where` are query parameters of Airflow's REST API."""
     found = call(running, "GET", "/assets/events", params={"limit": 100, **where})
     assert found["total_entries"] <= 100
     events: list[dict[str, Any]] = found["asset_events"]
@@ -45,13 +45,13 @@ def asset_events(running: Running, **where: str | int) -> list[dict[str, Any]]:
 
 
 def first_transform(running: Running) -> str:
-    """The id of a successful run of the first day's partition."""
+    """Return the id of a successful run of the first day's partition."""
     runs = running.api.runs(TRANSFORM, FIRST_DAY.isoformat())
     return str(next(run["dag_run_id"] for run in runs if run["state"] == "success"))
 
 
 def relations_of_models(running: Running) -> set[tuple[str, str]]:
-    """What dbt has built, as the warehouse itself knows it; the seeds' schema holds one seed."""
+    """Return the models that dbt has built, read from the warehouse's catalogue; the seed is left out."""
     with running.warehouse(connections.WAREHOUSE_DBT) as connection:
         rows = connection.execute(
             "SELECT table_schema, table_name FROM information_schema.tables "
@@ -61,7 +61,7 @@ def relations_of_models(running: Running) -> set[tuple[str, str]]:
 
 
 def number_of_tests(model: str) -> int:
-    """How many data tests of dbt's manifest refer to a model."""
+    """Count the data tests in dbt's manifest that refer to a model."""
     nodes = json.loads(MANIFEST.read_bytes())["nodes"].values()
     tests = [n for n in nodes if n["resource_type"] == "test" and model in n["depends_on"]["nodes"]]
     assert tests
@@ -69,7 +69,7 @@ def number_of_tests(model: str) -> int:
 
 
 def test_each_model_has_an_asset_updated_after_the_tests(running: Running) -> None:
-    """Promise 7, for those that follow single models: the update comes when the tests have passed."""
+    """Promise 7 for the assets of single models: they are updated after the tests have passed."""
     run_id = first_transform(running)
     events = asset_events(running, source_dag_id=TRANSFORM, source_run_id=run_id)
     server = f"postgres://127.0.0.1:{running.state.ports['warehouse']}/{WAREHOUSE_DATABASE}"
@@ -88,12 +88,12 @@ def test_each_model_has_an_asset_updated_after_the_tests(running: Running) -> No
 
 
 def test_the_seventh_day_starts_the_page_of_the_week(running: Running) -> None:
-    """The days that the chain has not run are published by hand, which only a test may do."""
+    """The test itself publishes the days that the chain has not run."""
     key = MONDAY.strftime(KEY_FORMAT)
     found = call(running, "GET", "/assets", params={"name_pattern": MARTS.name})["assets"]
     [asset] = [asset for asset in found if asset["name"] == MARTS.name]
-    there = {event["partition_key"] for event in asset_events(running, asset_id=asset["id"])}
-    *missing, last = [day.isoformat() for day in days(MONDAY) if day.isoformat() not in there]
+    published = {event["partition_key"] for event in asset_events(running, asset_id=asset["id"])}
+    *missing, last = [day.isoformat() for day in days(MONDAY) if day.isoformat() not in published]
 
     def publish(day: str) -> None:
         call(running, "POST", "/assets/events", json={"asset_id": asset["id"], "partition_key": day})
@@ -111,6 +111,6 @@ def test_the_seventh_day_starts_the_page_of_the_week(running: Running) -> None:
     [run] = running.api.runs(WEEKLY, key)
     assert running.ended(WEEKLY, run["dag_run_id"])["state"] == "success"
     page = lake(running.state).get(week_page_key(MONDAY)).data.decode()
-    assert f"{last}</li>" in page, "a day that was not really published is named as missing"
+    assert f"{last}</li>" in page, "a day without a publication is listed as missing"
     assert f"{FIRST_DAY}</li>" not in page
     assert "first seen this week" in page

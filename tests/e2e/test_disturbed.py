@@ -1,4 +1,4 @@
-"""What the chain does when it is hit: killed processes, bad data. Through the real scheduler.
+"""Tests the chain with killed processes and with bad data, through the real scheduler.
 
 The tests share one stack and run in the order of this file.
 """
@@ -28,7 +28,7 @@ BAD_ID = "no Spotify id"
 
 
 def task_process(running: Running, task: dict[str, Any]) -> psutil.Process:
-    """The process that runs a task: not the one that supervises it, which has the id in its title too."""
+    """Return the process that runs a task, not its supervisor, which has the id in its title too."""
     found: list[psutil.Process] = []
 
     def check() -> None:
@@ -44,6 +44,7 @@ def task_process(running: Running, task: dict[str, Any]) -> psutil.Process:
 
 
 def running_task(running: Running, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+    """Wait until a task runs, and return it."""
     found: list[dict[str, Any]] = []
 
     def check() -> None:
@@ -57,6 +58,8 @@ def running_task(running: Running, dag_id: str, run_id: str, task_id: str) -> di
 
 
 def run_of(running: Running, dag_id: str, since: datetime, day: date = DAY) -> str:
+    """Wait until a run of a day is queued, and return its id."""
+
     def check() -> None:
         if not running.api.runs(dag_id, day.isoformat(), queued_after=since):
             raise NotReady("there is no such run")
@@ -65,8 +68,8 @@ def run_of(running: Running, dag_id: str, since: datetime, day: date = DAY) -> s
     return str(running.api.runs(dag_id, day.isoformat(), queued_after=since)[0]["dag_run_id"])
 
 
-def models_built_beside_their_task(running: Running, run_id: str) -> dict[str, int]:
-    """Models that dbt built in a later try than their task ever had: another task's retry built them too."""
+def models_built_by_other_tasks(running: Running, run_id: str) -> dict[str, int]:
+    """Return models with a result of a later try than their own task had: another task's retry built them."""
     tries = {}
     for task in running.api.tasks(TRANSFORM, run_id):
         if task["operator_name"] == "RunModel":
@@ -83,7 +86,7 @@ def models_built_beside_their_task(running: Running, run_id: str) -> dict[str, i
 
 
 def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
-    """kill -9 of a task in the middle of its calls, and of the warehouse while dbt works."""
+    """A task is killed during its calls, and the warehouse while dbt runs."""
     running.set_day(DAY)
     since = datetime.now(UTC)
     running.control.add_fault("latency", path="/v1/albums/", seconds=2.0, times=40)
@@ -100,7 +103,7 @@ def test_promise_3_killed_anywhere_same_result(running: Running) -> None:
     for process in processes.of_stack(running.stack.paths, service="warehouse-postgres"):
         os.kill(process.pid, signal.SIGKILL)
     assert running.ended(TRANSFORM, transform)["state"] == "success"
-    assert models_built_beside_their_task(running, transform) == {}, "a retry builds its own model alone"
+    assert models_built_by_other_tasks(running, transform) == {}, "a retry builds only its own model"
     assert running.next_run(REPORT, DAY, since)["state"] == "success"
 
     rows = {name: table["rows"] for name, table in running.checksums().items()}
@@ -119,11 +122,11 @@ def publications(running: Running) -> list[tuple[Any, ...]]:
 
 
 def test_promise_7_downstream_sees_only_tested_data(running: Running) -> None:
-    """One bad row: its tests fail at once, their siblings finish, nothing is published; then the repair."""
+    """Tests of a bad row fail without a retry, all others pass, and nothing is published until a fix."""
     before = publications(running)
     with watched_marts(running) as seen:
         _fail_then_repair(running, before)
-    assert len(seen) == 2, "the publication before, and the repaired one"
+    assert len(seen) == 2, "the publication before, and the one after the fix"
     assert all(len(contents) == 1 for contents in seen.values())
 
 
@@ -144,9 +147,11 @@ def _fail_then_repair(running: Running, before: list[tuple[Any, ...]]) -> None:
     failed = [t for t in tasks.values() if t["state"] == "failed"]
     assert failed
     assert {t["operator_name"] for t in failed} == {"RunDataTest"}
-    assert {t["try_number"] for t in failed} == {1}, "bad data does not get better by trying again"
+    assert {t["try_number"] for t in failed} == {1}, "a retry does not repair bad data"
     assert tasks["publish"]["state"] == "upstream_failed"
-    assert tasks["build_again"]["state"] == "skipped", "nothing was loaded meanwhile: the data is bad"
+    assert tasks["build_again"]["state"] == "skipped", (
+        "no load came in between, so a second build cannot help"
+    )
     done = {name: t["start_date"] for name, t in tasks.items() if t["state"] == "success"}
     assert len(done) > 20
     assert running.api.runs(REPORT, DAY.isoformat(), queued_after=since) == []
@@ -158,6 +163,6 @@ def _fail_then_repair(running: Running, before: list[tuple[Any, ...]]) -> None:
     running.api.clear_failed(TRANSFORM, transform)
     assert running.ended(TRANSFORM, transform)["state"] == "success"
     after = {t["task_id"]: t["start_date"] for t in running.api.tasks(TRANSFORM, transform)}
-    assert {name: after[name] for name in done} == done, "only what failed, and what follows it, ran again"
+    assert {name: after[name] for name in done} == done, "only failed tasks, and those after them, ran again"
     assert running.next_run(REPORT, DAY, since)["state"] == "success"
     assert len(publications(running)) == len(before)

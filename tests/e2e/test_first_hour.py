@@ -1,6 +1,6 @@
-"""The first hour of a new user: an empty clone, an ordinary account, an empty home.
+"""Tests the first hour of a new user: a fresh clone, an ordinary account, an empty home.
 
-Takes the commands from docs/tutorial.md.
+The commands are those of docs/tutorial.md.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
 TUTORIAL = PROJECT_ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ORDINARY_USER = "nobody"
-# how this machine reaches a package index
-OF_THE_MACHINE = re.compile(r"(PIP|UV|SSL|REQUESTS)_\w+|\w+_proxy|\w+_PROXY")
+# variables with which this machine reaches a package index
+PACKAGE_INDEX_VARIABLES = re.compile(r"(PIP|UV|SSL|REQUESTS)_\w+|\w+_proxy|\w+_PROXY")
 OWN_APP = {"AIRFLOW_CONN_SPOTIFY_API": '{"conn_type": "generic", "login": "id", "password": "secret"}'}
 
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone of this commit, with the account that works in it."""
+    """A clone of this commit, and the home of the account that works in it."""
 
     folder: Path
     home: Path
 
     def run(self, command: str, **variables: str) -> tuple[int, str]:
-        """Status and output of a command line in the clone."""
-        given = {name: value for name, value in os.environ.items() if OF_THE_MACHINE.fullmatch(name)}
+        """Run a command line in the clone; return its status and output."""
+        given = {name: value for name, value in os.environ.items() if PACKAGE_INDEX_VARIABLES.fullmatch(name)}
         account = {"user": ORDINARY_USER, "group": pwd.getpwnam(ORDINARY_USER).pw_gid, "extra_groups": []}
         done = subprocess.run(  # noqa: S603 - the commands of the tutorial
             ["/bin/bash", "-euo", "pipefail", "-c", command],
@@ -58,7 +58,7 @@ class Clone:
         return done.returncode, done.stdout
 
     def must(self, command: str, **variables: str) -> str:
-        """Output of a command line that succeeds."""
+        """Run a command line that must succeed, and return its output."""
         status, output = self.run(command, **variables)
         assert status == 0, f"{command}\n{output}"
         return output
@@ -82,7 +82,7 @@ def clone() -> Iterator[Clone]:
     shutil.rmtree(root, ignore_errors=True)
 
 
-def test_the_commands_of_the_tutorial_and_then_an_app_of_ones_own(clone: Clone) -> None:
+def test_the_tutorial_and_then_an_own_app_work(clone: Clone) -> None:
     blocks = BLOCK.findall(TUTORIAL.read_text(encoding="utf-8"))
     assert blocks[0] == ("sh", 'make demo DAYS=1\nexport PATH="$PWD/.venv/bin:$PATH"\n')
     printed = ""
@@ -102,20 +102,20 @@ def test_the_commands_of_the_tutorial_and_then_an_app_of_ones_own(clone: Clone) 
 
 
 def check_while_it_runs(clone: Clone) -> None:
-    """Check what a user tries next, after the erasure at the end of the tutorial."""
+    """Check commands that a user may try next, after the erasure at the end of the tutorial."""
     assert "made up" in (clone.folder / "build/demo/report.html").read_text(encoding="utf-8")
     assert re.search(r"marts\s*\|\s*dim_track", clone.must(r"spotify-pipeline psql -- -c '\d'"))
-    # its port is not one of the stack's
+    # the login needs a port that the stack does not use
     status, output = clone.run("spotify-pipeline auth login --no-browser --timeout 1")
     assert (status, "in use" in output) == (1, False), output
     status, output = clone.run("make up", **OWN_APP)
     assert (status, "a stack runs in" in output) == (2, True), output
-    # the listener was erased: the demo has another one
+    # the listener was erased: the demo works with another one
     clone.must("make demo DAYS=1")
 
 
 def check_own_app(clone: Clone) -> None:
-    """Check that an own app spends no call on the example artists: it needs a list of its own first."""
+    """Check that an own app does not fetch the example artists: it needs sources of its own first."""
     status, output = clone.run("make up", **OWN_APP)
     assert (status, "sources.local.yml" in output) == (2, True), output
     assert not (clone.folder / "build/own").exists()

@@ -1,6 +1,6 @@
-"""Lineage of a real run, read from the events that it wrote: from a mart to the raw zone, column by column.
+"""Tests the lineage events of a real run, from a mart to the raw zone.
 
-A stack of its own, since the shared one has lineage off, as it is by default.
+It has a stack of its own, because the shared one keeps lineage off, the default.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 Dataset = tuple[str, str]
 
 
-class Told(NamedTuple):
-    """What a run told: its events, and names to look for."""
+class Lineage(NamedTuple):
+    """The lineage events of a run, and the names of its warehouse and sources."""
 
     events: list[dict[str, Any]]
     warehouse: str
@@ -40,7 +40,7 @@ class Told(NamedTuple):
         return self.warehouse, f"{WAREHOUSE_DATABASE}.{name}"
 
     def upstream(self, dataset: Dataset) -> set[Dataset]:
-        """All that a dataset is made of, by the events alone."""
+        """Return all datasets that a dataset depends on according to the events."""
         found: set[Dataset] = set()
         waiting = [dataset]
         while waiting:
@@ -53,7 +53,7 @@ class Told(NamedTuple):
         return found
 
     def columns(self, dataset: Dataset, column: str) -> set[tuple[Dataset, str]]:
-        """Columns that a column is directly made of."""
+        """Return the columns that a column is directly made of."""
         found = set()
         for event in self.events:
             for output in event["outputs"]:
@@ -69,8 +69,8 @@ def names(datasets: list[dict[str, Any]]) -> set[Dataset]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Told]:
-    """One partition through ingest and transform, with lineage on."""
+def lineage(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[Lineage]:
+    """Run one partition through ingest and transform with lineage on."""
     paths = StackPaths(tmp_path_factory.mktemp("lineage") / "stack")
     stack = Stack(paths, report=lambda line: print(line, file=sys.stderr))
     options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
@@ -88,49 +88,49 @@ def told(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Iterator[
             events = [json.loads(path.read_text()) for path in sorted(paths.lineage.iterdir())]
             complete = [event for event in events if event["eventType"] == "COMPLETE"]
             sources = {source.name for source in load_sources(state.paths.sources)}
-            yield Told(complete, f"postgres://127.0.0.1:{state.ports['warehouse']}", sources)
+            yield Lineage(complete, f"postgres://127.0.0.1:{state.ports['warehouse']}", sources)
         finally:
             stack.down()
 
 
-def test_from_a_mart_to_the_raw_zone(told: Told) -> None:
-    upstream = told.upstream(told.table("marts.dim_track"))
+def test_from_a_mart_to_the_raw_zone(lineage: Lineage) -> None:
+    upstream = lineage.upstream(lineage.table("marts.dim_track"))
 
-    assert {told.table("dbt_staging.stg_tracks"), told.table("staging.tracks")} <= upstream
-    raw = {(f"s3://{BUCKET}", f"raw/source={source}") for source in told.sources}
+    assert {lineage.table("dbt_staging.stg_tracks"), lineage.table("staging.tracks")} <= upstream
+    raw = {(f"s3://{BUCKET}", f"raw/source={source}") for source in lineage.sources}
     assert raw
     assert raw <= upstream
 
 
-def test_a_mart_column_leads_to_the_column_of_ingest(told: Told) -> None:
+def test_a_mart_column_leads_to_the_column_of_ingest(lineage: Lineage) -> None:
     mart, view, table = (
-        told.table(name) for name in ("marts.dim_track", "dbt_staging.stg_tracks", "staging.tracks")
+        lineage.table(name) for name in ("marts.dim_track", "dbt_staging.stg_tracks", "staging.tracks")
     )
-    assert told.columns(mart, "track_name") == {(view, "track_name")}
-    assert told.columns(view, "track_name") == {(table, "name")}
+    assert lineage.columns(mart, "track_name") == {(view, "track_name")}
+    assert lineage.columns(view, "track_name") == {(table, "name")}
 
 
-def test_every_model_that_reads_another_says_so(told: Told) -> None:
-    marts = {name for event in told.events for _, name in names(event["outputs"]) if ".marts." in name}
+def test_every_mart_except_dim_date_has_inputs(lineage: Lineage) -> None:
+    marts = {name for event in lineage.events for _, name in names(event["outputs"]) if ".marts." in name}
     assert len(marts) > 15
     for name in marts - {f"{WAREHOUSE_DATABASE}.marts.dim_date"}:
-        assert told.upstream((told.warehouse, name)), f"{name} comes from nowhere"
+        assert lineage.upstream((lineage.warehouse, name)), f"{name} has no input"
 
 
-def test_a_model_is_made_by_one_task_alone(told: Told) -> None:
-    """Not by publish, which updates the assets of all."""
+def test_a_model_is_an_output_of_its_own_task_only(lineage: Lineage) -> None:
+    """It is not an output of publish, which updates the assets of all models."""
     makers = [
         event["job"]["name"]
-        for event in told.events
-        if told.table("marts.dim_track") in names(event["outputs"])
+        for event in lineage.events
+        if lineage.table("marts.dim_track") in names(event["outputs"])
     ]
     assert makers == [f"{TRANSFORM}.marts.dim_track.run"]
 
 
-def test_the_part_of_the_raw_zone_is_named_by_its_partition(told: Told) -> None:
+def test_a_raw_output_names_its_partition(lineage: Lineage) -> None:
     written = [
         output
-        for event in told.events
+        for event in lineage.events
         if event["job"]["name"].startswith(f"{INGEST}.")
         for output in event["outputs"]
         if output["name"].startswith("raw/")
@@ -139,9 +139,9 @@ def test_the_part_of_the_raw_zone_is_named_by_its_partition(told: Told) -> None:
     assert [part[0]["dimensions"] for part in parts] == [{"ingest_date": FIRST_DAY.isoformat()}] * len(
         written
     )
-    assert len(written) >= len(told.sources)
+    assert len(written) >= len(lineage.sources)
 
 
-def test_no_secret_is_told(told: Told) -> None:
-    text = json.dumps(told.events)
+def test_no_event_contains_a_password(lineage: Lineage) -> None:
+    text = json.dumps(lineage.events)
     assert "password" not in text.lower()

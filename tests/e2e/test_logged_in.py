@@ -1,4 +1,4 @@
-"""A user who is logged in, through the real scheduler: lists and plays in the marts, tokens nowhere.
+"""Tests a logged-in user through the real scheduler: lists and plays reach the marts, no token is exposed.
 
 The tests share one stack and run in the order of this file.
 """
@@ -31,21 +31,21 @@ from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=10)
-# long enough for the user to listen to more than Spotify keeps
+# long enough for more plays than Spotify keeps
 EARLIER = DAY - timedelta(days=4)
 TOP_TRACKS = "/v1/me/top/tracks"
 
 
 @dataclass
 class LoggedIn:
-    """The stack with a login, and every token that has come up."""
+    """A stack with a logged-in user, and every token seen so far."""
 
     running: Running
     first: str
     tokens: set[str] = field(default_factory=set)
 
     def listen(self, day: date) -> dict[str, Any]:
-        """One run of the hourly DAG at six in the morning; the task that loads."""
+        """Run the hourly DAG at 06:00 of a day, and return its task that loads."""
         self.running.set_day(day)
         return self.listen_now()
 
@@ -56,7 +56,7 @@ class LoggedIn:
         return next(task for task in self.running.api.tasks(LISTENING, run_id) if task["task_id"] == "load")
 
     def note_tokens(self) -> Login:
-        """What Airflow's Variable holds now, decrypted."""
+        """Return the login in Airflow's Variable, decrypted, and remember its tokens."""
         with self.metadata() as conn:
             [(value, is_encrypted)] = conn.execute(
                 "SELECT val, is_encrypted FROM variable WHERE key = %s", [token_variable(SPOTIFY_USER)]
@@ -84,7 +84,7 @@ class LoggedIn:
 
 @pytest.fixture(scope="module")
 def logged_in(running: Running) -> Iterator[LoggedIn]:
-    """A user of the sandbox logs in, and the operator adds the connection in Airflow's UI."""
+    """Log in a user of the sandbox, and add the connection as an operator does in Airflow's UI."""
     running.set_day(EARLIER)
     token = running.control.authorize(
         running.state.sandbox_user, ALL_SCOPES, authorized_at=f"{EARLIER}T05:00:00Z"
@@ -107,10 +107,10 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         http.delete(f"/connections/{SPOTIFY_USER}")
         http.delete(f"/variables/{token_variable(SPOTIFY_USER)}")
     running.control.revoke_authorizations(running.state.sandbox_user)
-    running.set_day(DAY)  # sources.yml without the user's
+    running.set_day(DAY)  # writes sources.yml without the user's lists
 
 
-def test_more_plays_than_spotify_keeps_are_told_as_a_gap(logged_in: LoggedIn) -> None:
+def test_more_plays_than_spotify_keeps_are_recorded_as_a_gap(logged_in: LoggedIn) -> None:
     logged_in.listen(EARLIER)
     assert 0 < logged_in.rows("staging.plays") <= 50
     task = logged_in.listen(DAY)
@@ -124,16 +124,16 @@ def test_more_plays_than_spotify_keeps_are_told_as_a_gap(logged_in: LoggedIn) ->
 def test_lists_and_plays_reach_the_marts_with_one_refresh(
     logged_in: LoggedIn,
 ) -> None:
-    """Promise 6 on the way: one bucket is closed for a day, which leaves its source partial."""
+    """Also promise 6: one rate-limit bucket is closed for a day, so its source is partial."""
     running = logged_in.running
     own = [p["id"] for p in running.control.playlists() if p["owner"] == running.state.sandbox_user]
     entries = [*demo_sources.of_sandbox(running.state), *demo_sources.user_entries(own)]
     demo_sources.write(running.state, entries)
     running.control.exhaust_quota(TOP_TRACKS, after=1, retry_after=86_400)
     before, begun = logged_in.note_tokens(), logged_in.refreshes()
-    # the sandbox replaces it at every second refresh: the connection's own is dead
+    # the sandbox replaces the refresh token at every second refresh: that of the connection is revoked
     assert before.refresh_token != logged_in.first
-    # what every task finds in the Variable is refused: they all want a new one at once
+    # the access token in the Variable is refused, so all tasks want a new one at the same time
     running.control.expire_tokens()
     since = datetime.now(UTC)
     run_id = running.api.trigger(INGEST, DAY.isoformat())

@@ -1,4 +1,4 @@
-"""What operators are told and can open, through the real scheduler, triggerer and API server.
+"""Tests the alerts and links for operators, through the real scheduler, triggerer and API server.
 
 The tests share one stack and run in the order of this file.
 """
@@ -41,18 +41,21 @@ def alerts(running: Running, partition: date, cause: str | None = None) -> list[
     ]
 
 
-def told(running: Running, partition: date, cause: str, *, timeout: float = 120) -> list[dict[str, Any]]:
-    """The alerts of a cause, once there is one."""
+def wait_for_alerts(
+    running: Running, partition: date, cause: str, *, timeout: float = 120
+) -> list[dict[str, Any]]:
+    """Wait until there is an alert of a cause, and return all of them."""
 
     def check() -> None:
         if not alerts(running, partition, cause):
-            raise NotReady("nothing was told yet")
+            raise NotReady("no alert was sent yet")
 
     wait_until(check, timeout=timeout, what=f"alert {cause} of {partition}", poll=0.5)
     return alerts(running, partition, cause)
 
 
 def times_seen(running: Running, partition: date, cause: str, at_least: int) -> int:
+    """Wait until a cause has been counted `at_least` times, and return the count."""
     found: list[int] = []
 
     def check() -> None:
@@ -63,24 +66,24 @@ def times_seen(running: Running, partition: date, cause: str, at_least: int) -> 
             ).fetchone()
         found[:] = [int(row[0] or 0) if row else 0]
         if found[0] < at_least:
-            raise NotReady(f"it was seen {found[0]} times")
+            raise NotReady(f"it was counted {found[0]} times")
 
-    wait_until(check, timeout=60, what=f"{at_least} sightings of {cause}", poll=0.5)
+    wait_until(check, timeout=60, what=f"count {at_least} of {cause}", poll=0.5)
     return found[0]
 
 
 def test_a_missed_deadline_alerts_once(running: Running) -> None:
-    """The stack gives reports a second (conftest); these runs have no logical date to count from."""
+    """The stack's deadline for reports is one second (conftest.py); the runs have no logical date."""
     ready_for_dbt(running)
     run_ids = []
     for number in (1, 2):
         with running.warehouse(connections.WAREHOUSE_OWNER) as connection, connection.transaction():
-            # a run that ends within its second misses nothing: it waits for this lock
+            # the run waits for this lock, so that it cannot end within its second
             connection.execute("LOCK TABLE ops.publication IN ACCESS EXCLUSIVE MODE")
             run_ids.append(running.api.trigger(REPORT, LATE.isoformat()))
             assert times_seen(running, LATE, "DeadlineMissed", at_least=number) == number
         running.ended(REPORT, run_ids[-1])
-    [alert] = told(running, LATE, "DeadlineMissed")
+    [alert] = wait_for_alerts(running, LATE, "DeadlineMissed")
     assert {running.ended(REPORT, run_id)["logical_date"] for run_id in run_ids} == {None}
     assert alert["subject"] == REPORT
     assert urlsplit(alert["links"]["Run"]).path.startswith(f"/dags/{REPORT}/runs/")
@@ -89,7 +92,7 @@ def test_a_missed_deadline_alerts_once(running: Running) -> None:
 
 @pytest.fixture(scope="module")
 def failed(running: Running) -> Iterator[str]:
-    """A transform run whose staging holds one bad row, ended red; the row goes away with the fixture."""
+    """Yield a transform run that failed because of one bad row in staging; the row is deleted afterwards."""
     ready_for_dbt(running)
     break_staging(running)
     run_id = running.api.trigger(TRANSFORM, DAY.isoformat())
@@ -99,7 +102,7 @@ def failed(running: Running) -> Iterator[str]:
 
 
 def ready_for_dbt(running: Running) -> None:
-    """Tables, and a load for freshness to look at, where this stack has not loaded anything yet."""
+    """Wait for the warehouse's tables, and add a load for the freshness check if there is none."""
 
     def check() -> None:
         with running.warehouse(connections.WAREHOUSE_OWNER) as connection:
@@ -134,17 +137,19 @@ def repair_staging(running: Running) -> None:
 def test_a_failing_data_test_sends_one_alert(running: Running, failed: str) -> None:
     red = [task for task in running.api.tasks(TRANSFORM, failed) if task["state"] == "failed"]
     assert [task["task_id"] for task in red] == [TEST]
-    [alert] = told(running, DAY, "DataTestFailed")
+    [alert] = wait_for_alerts(running, DAY, "DataTestFailed")
     for round_number in (2, 3):
         running.api.clear_failed(TRANSFORM, failed)
         assert running.ended(TRANSFORM, failed)["state"] == "failed"
         times_seen(running, DAY, "DataTestFailed", at_least=round_number)
     assert alerts(running, DAY, "DataTestFailed") == [alert]
-    assert not alerts(running, DAY, "RunFailed"), "the run is red because of the test, which is told"
+    assert not alerts(running, DAY, "RunFailed"), (
+        "the run is red because of the test, which has its own alert"
+    )
 
     assert alert["severity"] == "error"
     assert alert["task_id"] == TEST
-    assert "dbt_audit" in alert["action"], "where the bad rows are"
+    assert "dbt_audit" in alert["action"], "the table of the bad rows is named"
     assert urlsplit(alert["links"]["Log"]).path == f"/dags/{TRANSFORM}/runs/{quote(failed)}/tasks/{TEST}"
     log = task_log(running.state, TRANSFORM, red[0]).read_text()
     assert "compiled SQL of" in log
@@ -161,13 +166,13 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
     base = running.state.airflow_url
     run_url = f"{base}/dags/{TRANSFORM}/runs/{quote(failed)}"
     with browser_page(base, running.state.paths.logs) as page:
-        alert_page(page, told(running, DAY, "DataTestFailed")[0])
+        alert_page(page, wait_for_alerts(running, DAY, "DataTestFailed")[0])
         whole_grid(page, run_url)
         take_picture(page, "1-grid")
         page.goto(f"{run_url}/tasks/{TEST}")
-        said = re.compile("Got 1 result|compiled SQL of|alert: data test")
-        expect(page.get_by_text(said).first).to_be_visible()
-        # the traceback folds: it names folders of whoever took the picture
+        log_line = re.compile("Got 1 result|compiled SQL of|alert: data test")
+        expect(page.get_by_text(log_line).first).to_be_visible()
+        # fold the traceback, which names folders of this machine
         page.get_by_text("BadData:").first.click()
         take_picture(page, "2-log")
         page.goto(f"{run_url}/tasks/{TEST}/details")
@@ -180,7 +185,7 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
         take_picture(page, "3-compiled-sql")
         repair_staging(running)
         page.goto(f"{run_url}/tasks/{TEST}")
-        expect(page.get_by_text(said).first).to_be_visible()
+        expect(page.get_by_text(log_line).first).to_be_visible()
         page.keyboard.press("Shift+C")
         dialog = page.get_by_role("dialog").first
         expect(dialog).to_be_visible()
@@ -198,13 +203,13 @@ def test_the_walk_of_the_runbook(running: Running, failed: str) -> None:
 
 
 def whole_grid(page: Page, run_url: str) -> None:
-    """The grid beside a run, its groups open."""
+    """Open the grid next to a run, and expand its groups."""
     page.goto(run_url)
     expect(page.get_by_text("watermark").first).to_be_visible()
     expand = page.get_by_role("button", name="Expand all task groups")
     if expand.is_enabled():
         expand.click()
-    # the grid makes only the rows that are in sight
+    # the grid renders only the rows that are visible
     page.mouse.move(180, 500)
     test = page.get_by_text("spotify_id_track_id").first
     for _ in range(40):
@@ -216,7 +221,7 @@ def whole_grid(page: Page, run_url: str) -> None:
 
 
 def alert_page(page: Page, alert: dict[str, Any]) -> None:
-    """The line of the file, as a person reads it."""
+    """Show an alert of the file as the text that a person reads, and take its picture."""
     from spotify_pipeline.alerts.alert import Alert, render
 
     text = render(Alert(**{name: value for name, value in alert.items() if name != "raised_at"}))
@@ -232,7 +237,7 @@ def alert_page(page: Page, alert: dict[str, Any]) -> None:
 def until(check: Callable[[], bool], seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not check():
-        assert time.monotonic() < limit, "it did not come"
+        assert time.monotonic() < limit, f"not true after {seconds:g} s"
         time.sleep(0.2)
 
 
@@ -240,7 +245,7 @@ def test_links_open_what_a_task_wrote(running: Running) -> None:
     running.set_day(DAY)
     run_id = running.api.trigger(INGEST, DAY.isoformat())
     assert running.ended(INGEST, run_id)["state"] == "success"
-    # who is asked for no login anywhere is asked for none here: this stack's is switched off
+    # this stack has Airflow's login switched off, and the links need none either
     with httpx.Client(trust_env=False, timeout=60) as client:
         links = client.get(
             f"{running.state.airflow_url}/api/v2/dags/{INGEST}/dagRuns/{quote(run_id)}"

@@ -1,4 +1,4 @@
-"""spotify_replay and spotify_maintenance through the real scheduler, on the stack that all tests share."""
+"""Tests spotify_replay and spotify_maintenance through the real scheduler."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REPLAY, MAINTENANCE = "spotify_replay", "spotify_maintenance"
 DAYS = (FIRST_DAY, SECOND_DAY)
 
 
-def loaded(running: Running, day: date) -> None:
-    """Have a partition, whichever test ran before."""
+def ensure_loaded(running: Running, day: date) -> None:
+    """Load and publish a partition unless an earlier test has done so."""
     if lake(running.state).keys(f"raw/ingest_date={day}/"):
         return
     running.set_day(day)
@@ -29,6 +29,7 @@ def loaded(running: Running, day: date) -> None:
 
 
 def instances(running: Running, run_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the task instances of a replay by task id."""
     found: dict[str, list[dict[str, Any]]] = {}
     for task in running.api.tasks(REPLAY, run_id):
         found.setdefault(task["task_id"], []).append(task)
@@ -39,8 +40,8 @@ def test_a_replay_starts_one_transform_per_key_without_calls(
     running: Running,
 ) -> None:
     for day in DAYS:
-        loaded(running, day)
-    # the transform of a day that an earlier test loaded may still wait for its turn
+        ensure_loaded(running, day)
+    # the transform of a day that an earlier test loaded may still be queued
     run_id = running.api.trigger(TRANSFORM, SECOND_DAY.isoformat())
     assert running.ended(TRANSFORM, run_id)["state"] == "success"
     before = running.checksums()
@@ -70,13 +71,13 @@ def test_a_replay_starts_one_transform_per_key_without_calls(
     assert runs == [(day,) for day in DAYS]
 
 
-def test_a_bad_range_is_one_sentence_and_is_not_tried_again(running: Running) -> None:
+def test_a_bad_range_gives_one_sentence_and_no_retry(running: Running) -> None:
     run_id = running.api.trigger(REPLAY, conf={"from": "2019-01-01", "to": "2019-01-31"})
     assert running.ended(REPLAY, run_id)["state"] == "failed"
     [plan] = instances(running, run_id)["plan"]
     assert plan["try_number"] == 1
-    said = last_error(task_log(running.state, REPLAY, plan))
-    assert "nothing is kept from 2019-01-01 to 2019-01-31: the oldest raw is of" in said
+    message = last_error(task_log(running.state, REPLAY, plan))
+    assert "nothing is kept from 2019-01-01 to 2019-01-31: the oldest raw is of" in message
     with pytest.raises(PipelineError, match="engine"):
         running.api.trigger(REPLAY, conf={"from": "2019-01-01", "to": "2019-01-31", "engine": "abacus"})
 
@@ -84,11 +85,11 @@ def test_a_bad_range_is_one_sentence_and_is_not_tried_again(running: Running) ->
 def test_a_dry_run_of_maintenance_removes_nothing(
     running: Running,
 ) -> None:
-    loaded(running, FIRST_DAY)
+    ensure_loaded(running, FIRST_DAY)
     before = running.checksums(), lake(running.state).keys("")
     run_id = running.api.trigger(MAINTENANCE, conf={"dry_run": True})
     assert running.ended(MAINTENANCE, run_id)["state"] == "success"
-    # a run that removes finds nothing past its age: the sandbox is in the days of what it served
+    # a real run finds nothing old enough: the sandbox's date is close to those of the data
     run_id = running.api.trigger(MAINTENANCE)
     assert running.ended(MAINTENANCE, run_id)["state"] == "success"
     assert (running.checksums(), lake(running.state).keys("")) == before

@@ -1,4 +1,4 @@
-"""A replay of 31 dates through the real scheduler: each is published, hardly anything is built twice."""
+"""Tests a replay of 31 dates through the real scheduler: each is published, with few builds of dbt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .test_replay_and_maintenance import REPLAY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 MONTH = [SECOND_DAY + timedelta(days=30 + number) for number in range(31)]
-# a date that is loaded while the first build runs is not in it, so there may be more builds than one
+# a date that is loaded while a build runs is not in it and needs another one
 MOST_BUILDS = 3
 
 
@@ -82,12 +82,13 @@ def test_a_replay_of_31_dates_builds_three_times_at_most(running: Running, first
 
 
 def marts_asset(running: Running) -> int:
+    """Return the id of the asset of all marts."""
     found = call(running, "GET", "/assets", params={"name_pattern": "spotify_marts"})["assets"]
     return next(int(asset["id"]) for asset in found if asset["name"] == "spotify_marts")
 
 
 def wait_until_published(running: Running, since: datetime) -> None:
-    """Wait for a row of each date, written since; a failed run ends the test."""
+    """Wait for a row of each date written after `since`; a run that failed fails the test."""
 
     def check() -> None:
         with running.warehouse(connections.WAREHOUSE_READER) as conn:

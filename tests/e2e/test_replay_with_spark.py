@@ -1,4 +1,4 @@
-"""spotify_replay with engine spark through the real scheduler: spans take turns, and nothing changes."""
+"""Tests spotify_replay with engine spark through the real scheduler: spans wait for each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotify_stack.demo import task_log
 from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, REPORT, SECOND_DAY, TRANSFORM, Running
-from .test_replay_and_maintenance import DAYS, REPLAY, instances, loaded
+from .test_replay_and_maintenance import DAYS, REPLAY, ensure_loaded, instances
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,7 +23,7 @@ def test_a_replay_with_spark_changes_nothing(running: Running) -> None:
     except EngineMissing as error:
         pytest.skip(str(error))
     for day in DAYS:
-        loaded(running, day)
+        ensure_loaded(running, day)
     before = running.checksums()
     objects = {key: lake(running.state).get(key).data for key in lake(running.state).keys("validated/")}
     running.control.reset_calls()
@@ -36,7 +36,7 @@ def test_a_replay_with_spark_changes_nothing(running: Running) -> None:
     # the stack's spans are of one date, so that there are two
     tasks = instances(running, run_id)["dates.replay"]
     assert sorted(task["rendered_map_index"].split(",")[0] for task in tasks) == sorted(map(str, DAYS))
-    assert {task["try_number"] for task in tasks} == {1}, "a wait for the turn is no try"
+    assert {task["try_number"] for task in tasks} == {1}, "waiting for the other span counts as no try"
     assert all("folding" in task_log(running.state, REPLAY, task).read_text() for task in tasks)
     for day in DAYS:
         assert running.next_run(TRANSFORM, day, since)["state"] == "success"

@@ -1,6 +1,6 @@
-"""Promise 9, over everything that a run leaves behind: no secret that was put in is found anywhere.
+"""Tests promise 9 on everything that a run writes: it contains no secret of the stack.
 
-It looks at the same stack as tests/e2e/test_chain.py, once runs have ended, failed ones among them.
+It searches the same stack as tests/e2e/test_chain.py, after runs have ended, some of them failed.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from .conftest import FIRST_DAY, REPORT, TRANSFORM, Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
-# they say who somebody is and open nothing
-NAMES_ONLY = {"spotify_client_id", "s3_access_key"}
-# what must know them, readable by the owner only
-KEEPERS = {"secrets.json", "supervisord.conf"}
-# the servers' own files: what is in them is read through the servers
+# they identify an account and give no access
+IDENTIFIERS = {"spotify_client_id", "s3_access_key"}
+# files that must contain secrets; only their owner can read them
+SECRET_FILES = {"secrets.json", "supervisord.conf"}
+# the servers' own files; their contents are read through the servers
 DATA_FOLDERS = (services.METADATA, services.WAREHOUSE, services.STORE)
 
 
 @pytest.fixture(scope="module")
 def needles(running: Running) -> dict[str, bytes]:
-    """What to look for, by what it is: as it was put in, as a URL and a Basic header carry it."""
+    """Return the bytes to search for: each secret as it is, in a URL, and in a Basic header."""
     known = running.state.secrets
-    found = {name: known[name] for name in SECRETS if name not in NAMES_ONLY}
+    found = {name: known[name] for name in SECRETS if name not in IDENTIFIERS}
     pairs = {
         "Spotify's Basic authentication": (known["spotify_client_id"], known["spotify_client_secret"]),
     }
     found |= {name: base64.b64encode(":".join(pair).encode()).decode() for name, pair in pairs.items()}
     found |= {f"{name}, quoted": quote(value, safe="") for name, value in found.items()}
-    # the sandbox marks all that it issues
+    # every token of the sandbox begins with one of these
     found |= {"an access token": ACCESS_TOKEN_PREFIX, "a refresh token": REFRESH_TOKEN_PREFIX}
     return {name: value.encode() for name, value in found.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def finished_runs(running: Running) -> None:
-    """A whole chain has run; tests/e2e/test_chain.py leaves failed runs with their tracebacks as well."""
+    """Run a whole chain unless tests/e2e/test_chain.py has, which also has failed runs with tracebacks."""
     if not running.api.runs(REPORT, FIRST_DAY.isoformat()):
         running.chain(FIRST_DAY)
 
@@ -61,28 +61,26 @@ def found_in(data: bytes, needles: dict[str, bytes]) -> list[str]:
 def files(running: Running) -> Iterator[Path]:
     root = running.state.paths.root
     for path in sorted(root.rglob("*")):
-        apart = path.name in KEEPERS or path.relative_to(root).parts[0].startswith(DATA_FOLDERS)
-        if path.is_file() and not path.is_symlink() and not apart:
+        excluded = path.name in SECRET_FILES or path.relative_to(root).parts[0].startswith(DATA_FOLDERS)
+        if path.is_file() and not path.is_symlink() and not excluded:
             yield path
 
 
-def test_no_log_and_no_other_file_of_the_stack_holds_a_secret(
-    running: Running, needles: dict[str, bytes]
-) -> None:
-    looked_at = list(files(running))
-    task_logs = [path for path in looked_at if f"dag_id={TRANSFORM}" in str(path)]
-    assert len(task_logs) > 100, "the logs of tasks are elsewhere: this test looks at nothing"
-    assert {path: found for path in looked_at if (found := found_in(path.read_bytes(), needles))} == {}
+def test_no_file_of_the_stack_contains_a_secret(running: Running, needles: dict[str, bytes]) -> None:
+    searched = list(files(running))
+    task_logs = [path for path in searched if f"dag_id={TRANSFORM}" in str(path)]
+    assert len(task_logs) > 100, "the logs of tasks are not in the files that this test searches"
+    assert {path: found for path in searched if (found := found_in(path.read_bytes(), needles))} == {}
 
 
-def test_what_keeps_the_secrets_is_the_owner_s_alone(running: Running) -> None:
-    keepers = [path for path in running.state.paths.root.rglob("*") if path.name in KEEPERS]
-    assert {path.name for path in keepers} == KEEPERS
-    assert {oct(path.stat().st_mode & 0o077) for path in keepers} == {oct(0)}
+def test_only_the_owner_can_read_files_with_secrets(running: Running) -> None:
+    kept = [path for path in running.state.paths.root.rglob("*") if path.name in SECRET_FILES]
+    assert {path.name for path in kept} == SECRET_FILES
+    assert {oct(path.stat().st_mode & 0o077) for path in kept} == {oct(0)}
 
 
 def rows(connection: psycopg.Connection) -> Iterator[tuple[str, bytes]]:
-    """Every row of every table, as text, with the table's name."""
+    """Yield each row of each table as text, with the table's name."""
     tables = connection.execute(
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
         "AND table_schema NOT IN ('pg_catalog', 'information_schema')"
@@ -124,12 +122,12 @@ def test_no_object_holds_a_secret(running: Running, needles: dict[str, bytes]) -
     assert any(key.startswith("raw/") for key in keys)
     for key in keys:
         stored = store.get(key)
-        told = "\n".join([key, *(f"{name}: {value}" for name, value in stored.metadata.items())])
-        assert found_in(stored.data, needles) + found_in(told.encode(), needles) == [], key
+        header = "\n".join([key, *(f"{name}: {value}" for name, value in stored.metadata.items())])
+        assert found_in(stored.data, needles) + found_in(header.encode(), needles) == [], key
 
 
 def test_no_command_line_shows_a_secret(running: Running, needles: dict[str, bytes]) -> None:
-    """Everybody on a machine can read those of all processes."""
+    """Every account of a machine can read the command lines of all processes."""
     lines = {}
     for process in processes.of_stack(running.state.paths):
         try:

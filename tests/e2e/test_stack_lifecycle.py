@@ -1,4 +1,4 @@
-"""Starting, losing and stopping a stack, as the command line does it."""
+"""Tests starting, killing and stopping a stack from the command line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(paths: StackPaths, *arguments: str) -> tuple[int, str]:
 
 @contextmanager
 def own_stack(folder: Path) -> Iterator[StackPaths]:
-    """A folder for a second stack; whatever a failing test leaves running in it is ended."""
+    """Yield a folder for a second stack, and end what a failed test leaves running in it."""
     paths = StackPaths(folder / "second")
     try:
         yield paths
@@ -53,8 +53,8 @@ def own_stack(folder: Path) -> Iterator[StackPaths]:
         processes.end_survivors(paths, grace=0)
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether it runs: an orphan that its new parent has not collected yet does not."""
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process runs; an orphan that its new parent has not collected yet does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -62,7 +62,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 def title(process: psutil.Process) -> str:
-    """Its command line; nothing once it has ended."""
+    """Return the command line of a process, or nothing once it has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.NoSuchProcess:
@@ -98,7 +98,7 @@ def test_an_interrupted_start_leaves_no_process_behind(
             assert all(is_free(port) for port in load(paths).ports.values())
 
 
-def test_a_failed_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
+def test_a_failed_start_gives_a_reason_and_leaves_no_process(tmp_path: Path) -> None:
     with own_stack(tmp_path) as paths:
         (paths.root / services.WAREHOUSE).mkdir(parents=True)
         (paths.root / services.WAREHOUSE / "somebody's file").touch()
@@ -120,12 +120,12 @@ def supervisor_of(paths: StackPaths) -> psutil.Process:
     found = [process for process in processes.of_stack(paths) if service_of(process) == SUPERVISOR]
     if not found:
         raise NotReady("no supervisor was found")
-    # it forks before each service that it starts: the oldest is itself
+    # it forks before each service that it starts: the oldest process is the supervisor
     return min(found, key=lambda process: process.create_time())
 
 
 def service_of(process: psutil.Process) -> str | None:
-    """The service that a process belongs to; none once it has ended."""
+    """Return the service that a process belongs to, or None once it has ended."""
     try:
         return process.environ().get(SERVICE_VARIABLE)
     except psutil.NoSuchProcess:
@@ -154,33 +154,33 @@ def test_a_killed_service_comes_back(running: Running, name: str) -> None:
     eventually(check, f"the new {name}")
 
     def gone() -> None:
-        if left := [worker.pid for worker in workers if lives(worker)]:
+        if left := [worker.pid for worker in workers if is_alive(worker)]:
             raise NotReady(f"workers {left} of the killed scheduler are still there")
 
     eventually(gone, "the end of the old workers", timeout=30)
 
 
 def test_every_process_of_the_stack_is_recognised(running: Running) -> None:
-    """By parentage from supervisord, and by the mark: both must give the same."""
+    """The descendants of supervisord must be the processes with the stack's mark."""
     marked: set[psutil.Process] = set()
 
-    def both_agree() -> None:  # Airflow forks all the time, so between two looks there may be one more
+    def both_agree() -> None:  # Airflow forks all the time: a process may start between the two listings
         supervisor = supervisor_of(running.stack.paths)
         family = {supervisor, *supervisor.children(recursive=True)}
         marked.update(processes.of_stack(running.stack.paths))
-        if unmarked := [process for process in family - marked if lives(process)]:
+        if unmarked := [process for process in family - marked if is_alive(process)]:
             raise NotReady(f"not recognised: {unmarked}")
         # a scheduler that has just come back warms up before it makes its workers
         if not any("LocalExecutor" in title(process) for process in marked):
             raise NotReady("the scheduler has no workers yet")
 
-    eventually(both_agree, "one look that finds all")
+    eventually(both_agree, "equal listings")
     workers = [process for process in marked if "LocalExecutor" in title(process)]
     assert {service_of(process) for process in workers} == {services.SCHEDULER}
 
 
-def listens(process: psutil.Process) -> set[tuple[str, str]]:
-    """Addresses that it listens on, with its name; none once it has ended."""
+def listening_addresses(process: psutil.Process) -> set[tuple[str, str]]:
+    """Return the addresses that a process listens on, with its name; none once it has ended."""
     try:
         return {
             (connection.laddr.ip, process.name())
@@ -192,12 +192,12 @@ def listens(process: psutil.Process) -> set[tuple[str, str]]:
 
 
 def test_nothing_listens_beyond_this_machine(running: Running) -> None:
-    listening = set().union(*map(listens, processes.of_stack(running.stack.paths)))
+    listening = set().union(*map(listening_addresses, processes.of_stack(running.stack.paths)))
     assert {address for address, _ in listening} == {"127.0.0.1"}, listening
 
 
-def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
-    """Its ports are taken, it starts; starting it again changes nothing; stopping it stops nothing else."""
+def test_a_second_stack_runs_at_the_same_time(running: Running, tmp_path: Path) -> None:
+    """It takes other ports; a second start changes nothing; its stop leaves the first stack running."""
     with own_stack(tmp_path) as paths:
         status, output = run(paths, "up")
         assert status == 0, output
@@ -209,7 +209,7 @@ def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
         assert (status, second.airflow_url in output) == (0, True), output
         assert {name: Supervisor(second).status(name)[1] for name in services.ALL} == pids
 
-        # the worst way to lose a supervisor: everything that it watched over is orphaned
+        # the worst way to lose a supervisor: all its services become orphans
         before = [psutil.Process(pid) for pid in pids.values()]
         supervisor = supervisor_of(paths)
         supervisor.kill()
@@ -218,7 +218,7 @@ def test_a_second_stack_beside_it(running: Running, tmp_path: Path) -> None:
         status, output = run(paths, "down")
         assert status == 0, output
         assert processes.of_stack(paths) == []
-        assert not any(lives(process) for process in before)
+        assert not any(is_alive(process) for process in before)
         assert all(is_free(port) for port in second.ports.values())
     for service in services.all_services(running.state).values():
         service.check()

@@ -1,4 +1,4 @@
-"""The demo as it comes: its user's lists and plays, and the same again when it is repeated."""
+"""Tests the demo with its default options: it loads a user's lists and plays, and can be repeated."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def paths(tmp_path: Path) -> Iterator[StackPaths]:
 
 
 def demo(paths: StackPaths, output: Path) -> dict[str, Any]:
-    """The summary of one day over the generated catalogue."""
+    """Run the demo of one day with the generated catalogue, and return its summary."""
     command = [str(Path(sys.executable).parent / "spotify-pipeline"), "demo", "--from", DAY, "--days", "1"]
     done = subprocess.run(  # noqa: S603 - our own command line
         [*command, "--output", str(output)],
@@ -67,11 +67,11 @@ def test_a_demo_with_a_user_can_be_repeated(paths: StackPaths, tmp_path: Path) -
     assert {name: first["warehouse"][name]["rows"] > 0 for name in OF_THE_USER} == dict.fromkeys(
         OF_THE_USER, True
     )
-    # ten of artists, albums, tracks and searches, and six of the user
+    # ten of the catalogue and six of the user
     assert first["partitions"][0]["sources"] == 16
     with AirflowApi(load(paths).airflow_url) as api:
-        resting = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]}
-    assert LISTENING in resting, "by itself it would bring the plays of other hours"
+        paused = {dag["dag_id"] for dag in api.dags() if dag["is_paused"]}
+    assert LISTENING in paused, "a scheduled run would load plays of other hours"
 
     second = demo(paths, tmp_path / "second")
     assert second["partitions"][0]["api_calls"] == 0
