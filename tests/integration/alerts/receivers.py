@@ -1,4 +1,4 @@
-"""Servers that receive alerts: just enough SMTP for a client that speaks it, and HTTP for Slack's webhook."""
+"""Servers that receive alerts: a small SMTP server, and an HTTP server in place of Slack's webhook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 @dataclass
 class MailServer:
-    """Keeps every mail (RFC 5321: EHLO, MAIL, RCPT, DATA, QUIT; no TLS, no login)."""
+    """An SMTP server that keeps every mail (RFC 5321: EHLO, MAIL, RCPT, DATA, QUIT; no TLS, no login)."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -50,7 +50,7 @@ class MailServer:
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """A mail server in a thread of its own."""
+    """Run a mail server in its own thread."""
     found = MailServer()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -67,7 +67,7 @@ def mail_server() -> Iterator[MailServer]:
 
 @dataclass
 class Webhook:
-    """Keeps every request's path and JSON; responds as Slack does."""
+    """The requests that the webhook received, as path and JSON, and the status that it returns."""
 
     port: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Webhook:
 
 @contextmanager
 def webhook() -> Iterator[Webhook]:
-    """An HTTP server in the place of hooks.slack.com."""
+    """Run an HTTP server in place of hooks.slack.com."""
     found = Webhook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,7 +88,7 @@ def webhook() -> Iterator[Webhook]:
             self.wfile.write(b"ok")
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((HOST, 0), Handler)
     found.port = server.server_address[1]

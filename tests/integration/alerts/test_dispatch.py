@@ -1,4 +1,4 @@
-"""One telling per cause and partition, over a real warehouse and a real store, whichever of them is down."""
+"""Tests that an alert is sent once per cause and partition, also while the warehouse or store is down."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ ALERT = Alert(
 
 
 class Recording:
-    """A channel that keeps what it gets, or is down."""
+    """A channel that keeps the alerts it receives, or fails when it is down."""
 
     def __init__(self, name: str, *, down: bool = False, before: Callable[[], object] = lambda: None) -> None:
         self.name = name
         self.down = down
-        self.got: list[Alert] = []
+        self.received: list[Alert] = []
         self._before = before
 
     def send(self, alert: Alert) -> None:
         self._before()
         if self.down:
             raise OSError("https://hooks.example/SECRET-PATH is down")
-        self.got.append(alert)
+        self.received.append(alert)
 
 
 @pytest.fixture
@@ -76,17 +76,17 @@ def no_lake() -> Lake:
     raise ConnectionMissing("connection 'spotify_lake' is not defined")
 
 
-def test_a_cause_is_told_once_and_counted_after_that(warehouse: Warehouse, lake: Lake) -> None:
+def test_a_repeated_alert_is_sent_once_and_counted(warehouse: Warehouse, lake: Lake) -> None:
     channel = Recording("file")
     for _ in range(3):
         dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake)
-    assert len(channel.got) == 1
+    assert len(channel.received) == 1
     assert warehouse.rows("SELECT cause, subject, times_seen, delivered_to FROM ops.alert") == [
         ("DataTestFailed", "t", 3, ["file"])
     ]
 
 
-def test_another_partition_cause_or_subject_is_told_too(warehouse: Warehouse, lake: Lake) -> None:
+def test_another_partition_cause_or_subject_is_sent_too(warehouse: Warehouse, lake: Lake) -> None:
     channel = Recording("file")
     others: list[dict[str, Any]] = [
         {"partition": "2026-11-06"},
@@ -96,56 +96,56 @@ def test_another_partition_cause_or_subject_is_told_too(warehouse: Warehouse, la
     ]
     for other in [{}, *others]:
         dispatch(replace(ALERT, **other), [channel], warehouse=warehouse.info, lake=lambda: lake)
-    assert len(channel.got) == 5
+    assert len(channel.received) == 5
 
 
-def test_of_many_tasks_at_once_one_tells(warehouse: Warehouse, lake: Lake) -> None:
-    """The first is held in the middle of its delivery until the others have begun."""
-    begun = threading.Barrier(4, timeout=60)
-    channel = Recording("file", before=begun.wait)
+def test_one_of_several_concurrent_tasks_sends_the_alert(warehouse: Warehouse, lake: Lake) -> None:
+    """The first delivery waits until the other tasks have started."""
+    all_started = threading.Barrier(4, timeout=60)
+    channel = Recording("file", before=all_started.wait)
 
-    def one(first: bool) -> None:
+    def run_task(first: bool) -> None:
         if not first:
-            begun.wait()
+            all_started.wait()
         dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, [True, False, False, False]))
-    assert len(channel.got) == 1
+        list(pool.map(run_task, [True, False, False, False]))
+    assert len(channel.received) == 1
     assert warehouse.row("SELECT times_seen FROM ops.alert") == (4,)
 
 
-def test_only_a_channel_that_was_down_gets_it_again(
+def test_only_the_failed_channel_is_tried_again(
     warehouse: Warehouse, lake: Lake, caplog: pytest.LogCaptureFixture
 ) -> None:
     mail, slack = Recording("email"), Recording("slack", down=True)
     with caplog.at_level(logging.WARNING):
         sent = dispatch(ALERT, [mail, slack], warehouse=warehouse.info, lake=lambda: lake)
     assert sent == ["email"]
-    said = [record.message for record in caplog.records if "slack cannot be used" in record.message]
-    assert len(said) == 1
-    assert "SECRET-PATH" not in caplog.text, "an address of a webhook is a secret"
+    warnings = [record.message for record in caplog.records if "slack cannot be used" in record.message]
+    assert len(warnings) == 1
+    assert "SECRET-PATH" not in caplog.text, "the address of a webhook is a secret"
     slack.down = False
     assert dispatch(ALERT, [mail, slack], warehouse=warehouse.info, lake=lambda: lake) == ["slack"]
-    assert (len(mail.got), len(slack.got)) == (1, 1)
+    assert (len(mail.received), len(slack.received)) == (1, 1)
     assert warehouse.row("SELECT delivered_to FROM ops.alert") == (["email", "slack"],)
 
 
-def test_without_a_channel_the_table_has_it(warehouse: Warehouse, lake: Lake) -> None:
+def test_an_alert_without_a_channel_is_written_to_the_table(warehouse: Warehouse, lake: Lake) -> None:
     assert dispatch(ALERT, [], warehouse=warehouse.info, lake=lambda: lake) == []
     assert warehouse.row("SELECT title, delivered_to FROM ops.alert") == ("a test failed", [])
 
 
-def test_while_the_warehouse_is_down_the_lake_remembers(lake: Lake) -> None:
+def test_the_store_prevents_repeats_while_the_warehouse_is_down(lake: Lake) -> None:
     channel = Recording("file")
     with ThreadPoolExecutor(4) as pool:
         for _ in range(4):
             pool.submit(dispatch, ALERT, [channel], warehouse=no_warehouse, lake=lambda: lake)
     dispatch(replace(ALERT, partition="2026-11-06"), [channel], warehouse=no_warehouse, lake=lambda: lake)
-    assert sorted(alert.partition for alert in channel.got) == ["2026-11-05", "2026-11-06"]
+    assert sorted(alert.partition for alert in channel.received) == ["2026-11-05", "2026-11-06"]
 
 
-def test_while_both_are_down_it_is_told_all_the_same() -> None:
+def test_an_alert_is_sent_while_warehouse_and_store_are_down() -> None:
     channel = Recording("file")
     assert dispatch(ALERT, [channel], warehouse=no_warehouse, lake=no_lake) == ["file"]
 
@@ -153,15 +153,15 @@ def test_while_both_are_down_it_is_told_all_the_same() -> None:
 def test_a_sent_alert_is_not_sent_again_when_its_row_is_lost(warehouse: Warehouse, lake: Lake) -> None:
     """The warehouse ends the connection while the channel sends."""
 
-    def cut() -> None:
+    def end_connections() -> None:
         warehouse.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE usename = 'spotify_ingest' AND datname = current_database()"
         )
 
-    channel = Recording("file", before=cut)
+    channel = Recording("file", before=end_connections)
     assert dispatch(ALERT, [channel], warehouse=warehouse.info, lake=lambda: lake) == ["file"]
-    assert len(channel.got) == 1
+    assert len(channel.received) == 1
 
 
 def test_the_file_gets_whole_lines_from_several_writers(tmp_path: Path) -> None:

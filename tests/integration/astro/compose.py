@@ -1,4 +1,4 @@
-"""Compose files without Docker: the CLI's services merged with ours, by the Compose specification's rules."""
+"""Reads and merges Compose files without Docker, by the rules of the Compose specification."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFERENCE = ROOT / "build" / "bin" / "compose-spec"
 
 
 def interpolated(path: Path, **shell: str) -> dict[str, Any]:
-    """The file, as read in a shell that sets no more than `shell`."""
+    """Read a Compose file with only the variables of `shell` set."""
     text = re.sub(
         r"\$\{([A-Z_]+):-([^}]*)\}", lambda match: shell.get(match[1]) or match[2], path.read_text()
     )
@@ -30,7 +30,7 @@ def interpolated(path: Path, **shell: str) -> dict[str, Any]:
 
 
 def merged(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `override` laid over it: mappings by key, mounts by their target, other lists joined."""
+    """Merge `override` into `base`: mappings by key, mounts by target, other lists joined."""
     services = {
         name: _service(base["services"].get(name, {}), override["services"].get(name, {}))
         for name in base["services"] | override["services"]
@@ -59,16 +59,16 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def start_order(services: dict[str, Any]) -> Iterator[str]:
-    """Services, each after all that it depends on.
+    """Yield the services so that each comes after those that it depends on.
 
     Raises:
-        AssertionError: one depends on a service that is not there, or on itself by way of others.
+        AssertionError: a service depends on a missing service, or on itself through others.
     """
     started: set[str] = set()
     waiting = {name: set(_mapping(service.get("depends_on"))) for name, service in services.items()}
     while waiting:
         ready = sorted(name for name, needed in waiting.items() if needed <= started)
-        assert ready, f"these wait for each other, or for what is not there: {waiting}"
+        assert ready, f"services depend on each other, or on a missing service: {waiting}"
         for name in ready:
             del waiting[name]
             started.add(name)
@@ -76,7 +76,7 @@ def start_order(services: dict[str, Any]) -> Iterator[str]:
 
 
 def reference_command() -> list[str] | None:
-    """Command that takes Compose files and prints them merged, as JSON; None where there is none."""
+    """Return the command that merges Compose files and prints JSON, or None if none is installed."""
     if REFERENCE.is_file():
         return [str(REFERENCE), "-format", "json"]
     docker = shutil.which("docker")
@@ -85,13 +85,18 @@ def reference_command() -> list[str] | None:
     return None
 
 
-def by_reference(command: list[str], folder: Path, *files: Path) -> dict[str, Any]:
-    """What the reference makes of the files. The project's folder is `folder`.
+def merged_by_reference(command: list[str], folder: Path, *files: Path) -> dict[str, Any]:
+    """Merge the files with the reference implementation.
+
+    Args:
+        command: The command of the reference implementation.
+        folder: The project's folder.
+        files: The Compose files.
 
     Raises:
-        AssertionError: it refuses them.
+        AssertionError: the reference implementation refuses the files.
     """
-    if "compose" in command:  # Docker's plugin takes them as options, and before its verb
+    if "compose" in command:  # Docker's plugin takes the files as options before `config`
         position = command.index("config")
         options = [part for file in files for part in ("--file", str(file))]
         full = [*command[:position], "--project-directory", str(folder), *options, *command[position:]]

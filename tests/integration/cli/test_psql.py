@@ -1,4 +1,4 @@
-"""The statements of one call of psql read one publication."""
+"""Tests that all statements of one psql call read the same publication."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.integration
 LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
-def psql(pipeline: Pipeline, *arguments: str, typed: str = "", is_session: bool = False) -> str:
+def psql(pipeline: Pipeline, *arguments: str, stdin: str = "", is_session: bool = False) -> str:
     address = warehouse_url(pipeline.runtime.reader, password=True)
     return subprocess.run(  # noqa: S603 - our own command line
         [postgres_program("psql", ""), "-X", "--dbname", address, *pinned(arguments, is_session=is_session)],
-        input=typed,
+        input=stdin,
         capture_output=True,
         text=True,
         check=True,
@@ -26,11 +26,11 @@ def psql(pipeline: Pipeline, *arguments: str, typed: str = "", is_session: bool 
     ).stdout
 
 
-def test_a_script_holds_the_pin_and_shows_its_own_results_only(pipeline: Pipeline) -> None:
+def test_a_script_holds_the_pin_and_prints_only_its_results(pipeline: Pipeline) -> None:
     assert psql(pipeline, "-Atc", LOCKS) == "1\n"
-    assert psql(pipeline, "-At", typed=f"{LOCKS};\n{LOCKS};") == "1\n1\n"
+    assert psql(pipeline, "-At", stdin=f"{LOCKS};\n{LOCKS};") == "1\n1\n"
     assert psql(pipeline, "-q", "-At", "-c", LOCKS) == "1\n"
 
 
-def test_a_session_pins_by_a_variable(pipeline: Pipeline) -> None:
-    assert psql(pipeline, "-At", typed=f"{LOCKS};\n:pin\n{LOCKS};", is_session=True) == "0\nBEGIN\n1\n"
+def test_a_session_pins_with_the_variable_pin(pipeline: Pipeline) -> None:
+    assert psql(pipeline, "-At", stdin=f"{LOCKS};\n:pin\n{LOCKS};", is_session=True) == "0\nBEGIN\n1\n"

@@ -1,4 +1,4 @@
-"""The commands of `spotify-pipeline warehouse`."""
+"""Tests of the commands `spotify-pipeline warehouse`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(command: str, warehouse: Warehouse, **changes: object) -> Result:
     return CliRunner().invoke(app, [command], env=environment)
 
 
-def test_from_nothing_to_a_migrated_warehouse(empty_database: str) -> None:
+def test_bootstrap_and_migrate_create_a_warehouse(empty_database: str) -> None:
     warehouse = Warehouse(empty_database)
     assert run("bootstrap", warehouse).exit_code == 0
     before = run("status", warehouse)

@@ -19,7 +19,7 @@ from tests.integration.databases import PASSWORDS
 
 PASSWORD = PASSWORDS["spotify_dbt"]
 DAY = date(2026, 11, 5)
-# tables of staging whose rows say which answer they were listed by
+# staging tables whose rows name the response that listed them
 LISTED = {
     f"staging.{table}"
     for kind in ("track", "album", "artist", "playlist")
@@ -29,7 +29,7 @@ LISTENER = "0123456789abcdef"
 
 
 def spotify_id(word: str) -> str:
-    """A well-formed id that can still be read."""
+    """Return a well-formed id that begins with the word."""
     return word.ljust(22, "0")
 
 
@@ -55,7 +55,7 @@ class Warehouse:
             connection.execute(statement.encode())
 
     def insert(self, table: str, **values: Any) -> None:
-        """Insert one row as the loader would, with what every row of the table has anyway."""
+        """Insert one row as the loader does, with defaults for the columns that every row has."""
         if table in LISTED:
             values = {
                 "listing_observed_at": datetime(2026, 11, 5, tzinfo=UTC),
@@ -106,7 +106,7 @@ class Warehouse:
         )
 
     def track(self, word: str, day: date, *, album: str | None, artists: list[str], **more: Any) -> None:
-        """A track and its observation of `day`."""
+        """Insert a track and its observation of `day`."""
         values = {
             "track_id": spotify_id(word),
             "name": word.title(),
@@ -133,7 +133,7 @@ class Warehouse:
         )
 
     def album(self, word: str, day: date, *, released: tuple[str, str], artist: str, **more: Any) -> None:
-        """An album and its observation of `day`; `released` is text and precision."""
+        """Insert an album and its observation of `day`; `released` is text and precision."""
         values = {
             "album_id": spotify_id(word),
             "name": word.title(),
@@ -148,7 +148,7 @@ class Warehouse:
         self.member("album", word, day)
 
     def artist(self, word: str, day: date, *, stub: bool = False, **more: Any) -> None:
-        """An artist; a stub is only ever credited: no observation, in no source."""
+        """Insert an artist; a stub is only credited, so it has no observation and no source."""
         values = {"artist_id": spotify_id(word), "name": word.title()} | more
         self.insert("staging.artists", first_seen_on=day, last_seen_on=day, **values)
         if not stub:
@@ -156,7 +156,7 @@ class Warehouse:
             self.member("artist", word, day)
 
     def playlist(self, word: str, day: date) -> None:
-        """A playlist, without what stands on it."""
+        """Insert a playlist without its entries."""
         self.insert(
             "staging.playlists",
             playlist_id=spotify_id(word),
@@ -167,7 +167,7 @@ class Warehouse:
         self.member("playlist", word, day)
 
     def reading(self, word: str, day: date, tracks: Sequence[str | None], *, complete: bool = True) -> None:
-        """A reading of a playlist and what stood on it; None is an episode."""
+        """Insert one reading of a playlist and its entries; None is an episode."""
         self.read("playlist", spotify_id(word), day, len(tracks), complete=complete)
         for position, track in enumerate(tracks):
             self.insert(
@@ -181,7 +181,7 @@ class Warehouse:
             )
 
     def read(self, kind: str, list_id: str, day: date, items: int, *, complete: bool = True) -> None:
-        """That a list was read, and how far."""
+        """Insert the row which says that a list was read, and whether completely."""
         self.insert(
             "staging.list_reads",
             list_kind=kind,
@@ -194,7 +194,7 @@ class Warehouse:
         )
 
     def saved(self, word: str, first_day: date, last_day: date) -> None:
-        """A track of the one listener's library, seen from one day to another."""
+        """Insert a track of the listener's library, seen from one day to another."""
         self.insert(
             "staging.saved_tracks",
             user_hash=LISTENER,
@@ -207,7 +207,7 @@ class Warehouse:
         )
 
     def top(self, day: date, words: list[str]) -> None:
-        """The listener's top tracks of the last weeks, the first ranks first."""
+        """Insert the listener's top tracks of the last weeks, in order of rank."""
         self.read("top_tracks", f"{LISTENER}:short_term", day, len(words))
         for rank, word in enumerate(words, start=1):
             self.insert(
@@ -222,7 +222,7 @@ class Warehouse:
             )
 
     def top_artists(self, day: date, words: list[str]) -> None:
-        """The listener's top artists of the last weeks, the first ranks first."""
+        """Insert the listener's top artists of the last weeks, in order of rank."""
         self.read("top_artists", f"{LISTENER}:short_term", day, len(words))
         for rank, word in enumerate(words, start=1):
             self.insert(
@@ -237,7 +237,7 @@ class Warehouse:
             )
 
     def followed(self, word: str, first_day: date, last_day: date) -> None:
-        """An artist whom the one listener followed from one day to another."""
+        """Insert an artist that the listener followed from one day to another."""
         self.insert(
             "staging.followed_artists",
             user_hash=LISTENER,
@@ -249,7 +249,7 @@ class Warehouse:
         )
 
     def play(self, word: str, at: datetime) -> None:
-        """A play of the one listener."""
+        """Insert a play of the listener."""
         self.insert(
             "staging.plays",
             user_hash=LISTENER,
@@ -261,7 +261,7 @@ class Warehouse:
         )
 
     def dbt(self, *arguments: str) -> dbtRunnerResult:
-        """Run dbt as `spotify_dbt` in this process; what it writes goes beside the tree."""
+        """Run dbt as `spotify_dbt` in this process; its output goes outside the project folder."""
         places = ["--project-dir", str(PROJECT_ROOT / "dbt"), "--profiles-dir", str(PROJECT_ROOT / "dbt")]
         outside = ["--target-path", str(self.target), "--log-path", str(self.target)]
         try:
@@ -271,7 +271,7 @@ class Warehouse:
 
 
 def group(name: str, rank: int = 1) -> dict[str, Any]:
-    """The order columns of a field group that an answer carried."""
+    """Return the order columns of a field group that a response contained."""
     return {
         f"{name}_observed_at": datetime(2026, 11, 5, tzinfo=UTC),
         f"{name}_rank": rank,
@@ -280,7 +280,7 @@ def group(name: str, rank: int = 1) -> dict[str, Any]:
 
 
 def statuses(result: dbtRunnerResult) -> dict[str, str]:
-    """Status of each node by its name; an exposure has none, nothing is run for it."""
+    """Return the status of each node by name, without exposures, which are not run."""
     assert result.exception is None, result.exception
     return {
         outcome.node.name: str(outcome.status)
@@ -290,9 +290,10 @@ def statuses(result: dbtRunnerResult) -> dict[str, str]:
 
 
 def fill(warehouse: Warehouse, *, extended: bool) -> None:
-    """A day of two artists, two albums, three tracks, a playlist and a listener, as the app would get it.
+    """Insert a day of two artists, two albums, three tracks, a playlist and a listener.
 
-    The listener's library, top lists and followed artists are of two days.
+    The listener's library, top lists and followed artists are of two days. With `extended`, records have
+    the fields that only an app with extended access gets.
     """
     popularity: dict[str, Any] = {"popularity": 50} | group("popularity") if extended else {}
     label: dict[str, Any] = {"label": "Blue Note"} | group("label") if extended else {}

@@ -1,4 +1,4 @@
-"""A large warehouse in seconds: marts filled by the server itself, with as many observations as asked for."""
+"""Fills the marts with a given number of observations, in seconds, by SQL on the server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ select %(first)s::date + n, %(tracks)s, 0, 0, 0, 0, 0, %(tracks)s, 0, 0, 7
 from generate_series(0, %(days)s - 1) as n
 """
 
-# what Spotify's daily observations look like: most tracks say much the same as the day before
+# as in Spotify's daily observations, most tracks hardly change from one day to the next
 _FACTS = """
 insert into {table} (track_id, observed_on, album_id, primary_artist_id, popularity, is_playable, duration_ms,
     load_seq)
@@ -57,9 +57,9 @@ from generate_series(0, %(days)s - 1) as day, generate_series(0, %(tracks)s - 1)
 
 
 def fill_marts(connection: psycopg.Connection, *, tracks: int, days: int) -> None:
-    """Fill the marts about tracks, made empty by dbt before, with `tracks` * `days` observations.
+    """Fill the marts about tracks, which dbt has created empty, with `tracks` * `days` observations.
 
-    Indexes of the fact table are made after its rows, as dbt makes them on a full refresh.
+    Indexes of the fact table are created after its rows, as in a full refresh of dbt.
     """
     last = date.fromordinal(FIRST_DAY.toordinal() + days - 1)
     numbers = {"first": FIRST_DAY, "last": last, "tracks": tracks, "days": days}
@@ -71,7 +71,7 @@ def fill_marts(connection: psycopg.Connection, *, tracks: int, days: int) -> Non
         " where schemaname = 'marts' and tablename = 'fct_track_daily'"
     ).fetchall()
     connection.execute(sql.SQL("alter table {} set unlogged").format(table))
-    # its index goes with the primary key
+    # dropping the primary key drops its index
     for (key,) in connection.execute(
         "select conname from pg_constraint"
         " where conrelid = 'marts.fct_track_daily'::regclass and contype = 'p'"

@@ -1,4 +1,4 @@
-"""What a daily build reads of staging follows what the day brought, not the length of the history."""
+"""Tests that a daily build reads the day's rows of staging and not the whole history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.year_benchmark import fill
 from tests.integration.dbt.dbt_warehouse import Warehouse
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-# the last day is a Monday: on Sundays the tests compare everything
+# the last day is a Monday, since on Sundays the data tests compare the whole history
 TRACKS, DAYS = 1_000, 118
 HISTORY = ["track_observations", "album_observations", "top_tracks"]
 

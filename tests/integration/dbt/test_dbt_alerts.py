@@ -1,4 +1,4 @@
-"""What dbt's own results become: the rows behind a failure, a warning that is seen and told."""
+"""Tests of the alerts made from dbt's results: the rows behind a failed test, and warnings."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_a_failed_test_names_table_and_query_of_its_rows(
     assert "from" in caplog.text.split("compiled SQL of")[1].lower()
 
 
-def test_a_test_of_severity_warn_is_a_success_that_is_seen(
+def test_a_warning_test_succeeds_and_sends_an_alert(
     warehouse: Warehouse, context: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[Alert] = []
-    monkeypatch.setattr(results, "notify", told.append)
+    sent: list[Alert] = []
+    monkeypatch.setattr(results, "notify", sent.append)
     fill(warehouse, extended=False)
     warehouse.execute("delete from staging.albums where name = 'Solo'", role="spotify_owner")
     warehouse.execute("delete from staging.album_observations where name = 'Solo'", role="spotify_owner")
@@ -71,10 +71,10 @@ def test_a_test_of_severity_warn_is_a_success_that_is_seen(
     assert result.success
     warned = [node for node in node_results(result.result.results) if node.status == "warn"]
     assert warned
-    assert sorted(alert.subject for alert in told) == sorted(
+    assert sorted(alert.subject for alert in sent) == sorted(
         outcome.node.name for outcome in result.result.results if str(outcome.status) == "warn"
     )
-    assert {(alert.cause, alert.severity) for alert in told} == {("DataTestWarned", "warning")}
-    assert len(told) == len(warned)
+    assert {(alert.cause, alert.severity) for alert in sent} == {("DataTestWarned", "warning")}
+    assert len(sent) == len(warned)
     assert "Got" in context["pushed"][WARNING_KEY]
     assert "warns" in caplog.text

@@ -1,4 +1,4 @@
-"""`dbt build` over a real warehouse: marts, data tests and unit tests for both classes of app."""
+"""Tests `dbt build` over a real warehouse: marts, data tests and unit tests for both classes of app."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_node_passes_for_either_class_of_app(warehouse: Warehouse, extende
 
 
 @pytest.mark.slow
-def test_marts_answer_what_staging_holds(warehouse: Warehouse) -> None:
+def test_marts_contain_the_records_of_staging(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("build").success
 
@@ -91,11 +91,11 @@ def test_marts_about_lists_and_listening(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("run").success
 
-    stays = warehouse.query(
+    entries = warehouse.query(
         "select track_id, entered_on, left_on, is_entry_observed from marts.fct_playlist_entry order by 1"
     )
-    assert [(row[0].rstrip("0"), *row[1:]) for row in stays] == [
-        ("nutty", DAY, DAY + timedelta(days=2), False),  # not on the reading cut short: no proof that it left
+    assert [(row[0].rstrip("0"), *row[1:]) for row in entries] == [
+        ("nutty", DAY, DAY + timedelta(days=2), False),  # an incomplete reading does not prove that it left
         ("ruby", DAY, None, False),
         ("stray", DAY + timedelta(days=2), None, True),
     ]
@@ -195,7 +195,7 @@ def test_dbt_may_not_write_staging(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
-def test_each_declared_index_is_there(warehouse: Warehouse) -> None:
+def test_each_declared_index_exists(warehouse: Warehouse) -> None:
     assert warehouse.dbt("run").success
     nodes = json.loads((warehouse.target / "manifest.json").read_text())["nodes"].values()
     declared = {

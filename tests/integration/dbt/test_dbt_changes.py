@@ -1,4 +1,4 @@
-"""What a change touches: state:modified+ selects the model and what follows it, nothing else."""
+"""Tests that `state:modified+` selects a changed model and its descendants, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dbt(project: Path, *arguments: str) -> list[str]:
     return list(result.result) if isinstance(result.result, list) else []
 
 
-def test_a_changed_model_selects_itself_and_what_follows_it(
+def test_a_changed_model_and_its_descendants_are_selected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))

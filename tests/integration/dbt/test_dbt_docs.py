@@ -1,4 +1,4 @@
-"""dbt's documentation: made from a real warehouse, the same bytes whenever it is made, one page by itself."""
+"""Tests that dbt's documentation is one self-contained page, and the same bytes for the same warehouse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.dbt.dbt_warehouse import DAY, PASSWORD, Warehouse, fill
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 KEYS = ["docs/dbt/index.html", "docs/dbt/manifest.json", "docs/dbt/catalog.json"]
-# as the task of spotify_transform has it
+# the arguments of the task in spotify_transform
 GENERATE = ("docs", "generate", "--exclude", "resource_type:test", "resource_type:unit_test")
 
 
@@ -49,7 +49,7 @@ def runtime(s3_server: SeaweedServer, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """What dbt would leave behind, as small as can be."""
+    """A folder with the smallest artifacts that dbt could write."""
     folder = tmp_path / "made"
     folder.mkdir()
     page = '<script>n=["MANIFEST.JSON INLINE DATA","CATALOG.JSON INLINE DATA"]</script>'
@@ -63,14 +63,14 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_docs_page_stands_alone_without_run_details(target: Path) -> None:
+def test_the_docs_page_is_self_contained_without_run_details(target: Path) -> None:
     files = documentation(target)
 
     node = {"name": "ends </script>", "compiled_code": "select 1 where load_seq > :watermark"}
     kept = {"metadata": {"dbt_version": "1"}, "nodes": {"model.a": node}}
     assert json.loads(files["manifest.json"]) == json.loads(files["catalog.json"]) == kept
     page = files["index.html"].decode()
-    assert page.count("</script>") == 1, "a name must not end the script that it stands in"
+    assert page.count("</script>") == 1, "a name must not end the script that contains it"
     assert json.loads(page.removeprefix("<script>n=").removesuffix("</script>")) == [kept, kept]
 
 
@@ -87,10 +87,10 @@ def test_an_artifact_that_was_cut_short_is_named(target: Path) -> None:
         documentation(target)
 
 
-def test_documentation_made_again_changes_no_object(
+def test_documentation_written_again_changes_no_object(
     warehouse: Warehouse, runtime: Runtime, tmp_path: Path
 ) -> None:
-    """Promise 1 reaches the documentation too: the clock, the run and the folder leave no trace."""
+    """Promise 1 holds for the documentation: its bytes do not depend on time, run or folder."""
     fill(warehouse, extended=True)
     assert warehouse.dbt("seed").success
     assert warehouse.dbt("run").success
@@ -107,7 +107,7 @@ def test_documentation_made_again_changes_no_object(
     }
     manifest, catalog = (json.loads(before[key]) for key in KEYS[1:])
     models = {key for key, node in manifest["nodes"].items() if node["resource_type"] != "test"}
-    assert models == catalog["nodes"].keys(), "every model and the seed, and nothing that is not there"
+    assert models == catalog["nodes"].keys(), "the catalogue has every model and the seed, and nothing else"
     assert catalog["sources"].keys() == manifest["sources"].keys()
     mart = manifest["nodes"]["model.spotify.dim_track"]
     assert mart["compiled_code"].lstrip().startswith("with")
@@ -118,7 +118,7 @@ def test_documentation_made_again_changes_no_object(
         }
         assert described == relation["columns"].keys(), key
 
-    # the manifest is one that dbt can compare with
+    # dbt can compare its project with the published manifest
     unchanged = warehouse.dbt("ls", "--select", "state:modified", "--state", str(tmp_path / "docs"))
     assert unchanged.success
     assert not unchanged.result
@@ -129,7 +129,7 @@ def test_documentation_made_again_changes_no_object(
 
 
 def run_task(warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, *, port: int) -> None:
-    """The task as spotify_transform has it, with its connections."""
+    """Run the task of spotify_transform with its connections."""
     login = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "schema": warehouse.database}
     warehouse_dbt = login | {"login": "spotify_dbt", "password": PASSWORD}
     store = runtime.lookup(SPOTIFY_LAKE)
@@ -149,7 +149,7 @@ def run_task(warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyP
         reset_adapters()
 
 
-def test_the_task_writes_what_the_run_has_built(
+def test_the_catalogue_contains_only_the_built_models(
     warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert warehouse.dbt("run", "--select", "stg_albums").success
@@ -161,7 +161,7 @@ def test_the_task_writes_what_the_run_has_built(
     assert "model.spotify.dim_track" in json.loads(runtime.lake.get("docs/dbt/manifest.json").data)["nodes"]
 
 
-def test_an_outage_skips_the_task_and_leaves_what_was_written(
+def test_an_outage_skips_the_task_and_keeps_old_documentation(
     warehouse: Warehouse, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.lake.put("docs/dbt/catalog.json", b"of the run before")

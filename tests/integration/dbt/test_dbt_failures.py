@@ -1,4 +1,4 @@
-"""Bad rows fail exactly the tests about them; what failed, and how, reaches Airflow and ops.dbt_result."""
+"""Tests that bad rows fail exactly the tests about them; results reach Airflow and ops.dbt_result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def not_passed(outcome: dict[str, str]) -> dict[str, str]:
 def test_a_broken_row_fails_exactly_the_tests_about_it(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert warehouse.dbt("build").success
-    # an id that Spotify would not give, seen before it was first seen
+    # an id that Spotify never assigns; the track's observation now refers to no track
     warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Stray'")
 
     outcome = not_passed(statuses(warehouse.dbt("test", "--exclude", "test_type:unit")))
@@ -59,7 +59,7 @@ def test_a_reconciliation_that_does_not_add_up_fails(warehouse: Warehouse) -> No
     assert outcome == {"reconciliation_adds_up": "fail"}
 
 
-def test_an_album_in_quarantine_warns_and_stops_nobody(warehouse: Warehouse) -> None:
+def test_an_album_in_quarantine_warns_and_the_build_succeeds(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     warehouse.execute("delete from staging.albums where name = 'Solo'", role="spotify_owner")
     warehouse.execute("delete from staging.album_observations where name = 'Solo'", role="spotify_owner")
@@ -73,7 +73,7 @@ def test_an_album_in_quarantine_warns_and_stops_nobody(warehouse: Warehouse) -> 
     ) == [("Ruby", None)]
 
 
-def test_a_failed_test_is_not_tried_again_and_an_outage_is(
+def test_an_outage_is_retried_and_a_failed_test_is_not(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(warehouse, extended=False)
@@ -88,14 +88,14 @@ def test_a_failed_test_is_not_tried_again_and_an_outage_is(
     warehouse.execute("alter table staging.tracks rename to moved_away")
     broken = warehouse.dbt(*select)
     monkeypatch.setenv("WAREHOUSE_PORT", "1")
-    away = warehouse.dbt(*select)
+    unreachable = warehouse.dbt(*select)
 
     with pytest.raises(AirflowFailException, match="Got 1 result, configured to fail if != 0"):
         data_test().handle_exception_dbt_runner(failed)
     with pytest.raises(CosmosDbtRunError, match="does not exist"):
         data_test().handle_exception_dbt_runner(broken)
     with pytest.raises(CosmosDbtRunError, match=r"[Cc]onnection"):
-        data_test().handle_exception_dbt_runner(away)
+        data_test().handle_exception_dbt_runner(unreachable)
 
 
 def test_stale_loads_fail_the_freshness_task(warehouse: Warehouse) -> None:
@@ -116,7 +116,7 @@ def test_stale_loads_fail_the_freshness_task(warehouse: Warehouse) -> None:
         operator.handle_exception_dbt_runner(warehouse.dbt(*check))
 
 
-def test_results_of_nodes_are_kept(warehouse: Warehouse) -> None:
+def test_node_results_are_written_to_the_warehouse(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     warehouse.execute("update staging.tracks set track_id = 'short' where name = 'Ruby'")
     result = warehouse.dbt("build", "--select", "stg_artists", "source_spotify_id_spotify_tracks_track_id")
@@ -138,7 +138,7 @@ def test_results_of_nodes_are_kept(warehouse: Warehouse) -> None:
 
 
 def login(warehouse: Warehouse) -> ConnectionInfo:
-    """Connection `warehouse_dbt` of the test's warehouse."""
+    """Return connection `warehouse_dbt` of the test's warehouse."""
     server = ConnectionInfo("warehouse_dbt", "postgres", login="spotify_dbt", password=PASSWORD)
     host, port = warehouse.url("spotify_dbt").rpartition("@")[2].partition("/")[0].split(":")
     return ConnectionInfo(

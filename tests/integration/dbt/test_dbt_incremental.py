@@ -1,4 +1,4 @@
-"""What is incremental by load_seq ends up as a full refresh would have it, in whatever order loads came."""
+"""Tests that incremental builds by load_seq equal a full refresh, in whatever order the loads came."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INCREMENTAL = (
     "fct_play",
     "mart_listening_daily",
 )
-# with all that a model is made of
+# each model with everything upstream of it
 ALL = ("run", "--select", *(f"+{model}" for model in INCREMENTAL))
 INGEST = "spotify_ingest"
 SCHEDULE_DAYS = [DAY + timedelta(days=number) for number in range(6)]
@@ -42,7 +42,7 @@ def facts(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 def observe(warehouse: Warehouse, word: str, day_offset: int, duration_ms: int) -> None:
-    """One more observation of a track that `fill` made."""
+    """Insert one more observation of a track of `fill`."""
     warehouse.insert(
         "staging.track_observations",
         track_id=spotify_id(word),
@@ -98,22 +98,22 @@ def test_a_second_run_changes_nothing(warehouse: Warehouse) -> None:
     assert warehouse.query(places) == before
 
 
-def load_at_random(warehouse: Warehouse, chance: random.Random, days: Sequence[date] = SCHEDULE_DAYS) -> None:
-    """One load of any date: observations new, repeated or corrected; now and then some are erased."""
-    day = chance.choice(days)
+def load_at_random(warehouse: Warehouse, rng: random.Random, days: Sequence[date] = SCHEDULE_DAYS) -> None:
+    """Load new, repeated or corrected observations of a random date; sometimes erase some."""
+    day = rng.choice(days)
     warehouse.begin_load(day)
     for number in range(4):
-        if chance.random() < 0.7:
-            observe_at_random(warehouse, chance, f"t{number}", day)
-    if chance.random() < 0.5:
-        popularity = chance.choice([None, 50, 51])
+        if rng.random() < 0.7:
+            observe_at_random(warehouse, rng, f"t{number}", day)
+    if rng.random() < 0.5:
+        popularity = rng.choice([None, 50, 51])
         upsert(
             warehouse,
             "staging.artist_observations",
             {"artist_id": spotify_id("monk"), "observed_on": day},
             {
-                "name": chance.choice(["Monk", "Thelonious Monk"]),
-                "genres": chance.choice([None, ["jazz"], ["bebop", "jazz"]]),
+                "name": rng.choice(["Monk", "Thelonious Monk"]),
+                "genres": rng.choice([None, ["jazz"], ["bebop", "jazz"]]),
                 "popularity": popularity,
             },
         )
@@ -132,37 +132,37 @@ def load_at_random(warehouse: Warehouse, chance: random.Random, days: Sequence[d
                 "last_seen_on": day,
             },
         )
-    read_at_random(warehouse, chance, day)
-    if chance.random() < 0.3:
-        erased = chance.choice([f"track_id = '{spotify_id('t1')}'", f"observed_on = '{day}'"])
+    read_at_random(warehouse, rng, day)
+    if rng.random() < 0.3:
+        erased = rng.choice([f"track_id = '{spotify_id('t1')}'", f"observed_on = '{day}'"])
         warehouse.remove(f"delete from staging.track_observations where {erased}")
-    if chance.random() < 0.2:
+    if rng.random() < 0.2:
         tables = ("playlist_membership", "top_tracks", "plays")
         of_track = f"where track_id = '{spotify_id('t2')}'"
         warehouse.remove(*(f"delete from staging.{table} {of_track}" for table in tables))
 
 
-def read_at_random(warehouse: Warehouse, chance: random.Random, day: date) -> None:
-    """Readings of two playlists and a top list, each replacing the one of that date, and some plays."""
+def read_at_random(warehouse: Warehouse, rng: random.Random, day: date) -> None:
+    """Replace that date's readings of two playlists and the top lists, and add some plays."""
     words = [f"t{number}" for number in range(4)]
     for name in ("evening", "morning"):
-        if chance.random() < 0.6:
-            forget_reading(warehouse, "playlist_membership", "playlist_id", spotify_id(name), day)
-            tracks: list[str | None] = [*chance.choices(words, k=chance.randint(0, 4))]
-            warehouse.reading(name, day, tracks, complete=chance.random() < 0.7)
-    if chance.random() < 0.6:
+        if rng.random() < 0.6:
+            delete_reading(warehouse, "playlist_membership", "playlist_id", spotify_id(name), day)
+            tracks: list[str | None] = [*rng.choices(words, k=rng.randint(0, 4))]
+            warehouse.reading(name, day, tracks, complete=rng.random() < 0.7)
+    if rng.random() < 0.6:
         for kind in ("top_tracks", "top_artists"):
-            forget_reading(warehouse, kind, "user_hash", f"{LISTENER}:short_term", day)
-        warehouse.top(day, chance.sample(words, k=chance.randint(0, 4)))
-        warehouse.top_artists(day, chance.sample(["monk", "guest"], k=chance.randint(0, 2)))
-    for word in chance.sample(words, k=chance.randint(0, 2)):
-        moment = datetime.combine(day, time(chance.randrange(24), chance.randrange(60)), UTC)
+            delete_reading(warehouse, kind, "user_hash", f"{LISTENER}:short_term", day)
+        warehouse.top(day, rng.sample(words, k=rng.randint(0, 4)))
+        warehouse.top_artists(day, rng.sample(["monk", "guest"], k=rng.randint(0, 2)))
+    for word in rng.sample(words, k=rng.randint(0, 2)):
+        moment = datetime.combine(day, time(rng.randrange(24), rng.randrange(60)), UTC)
         if not warehouse.query("select 1 from staging.plays where played_at = %s", moment, role=INGEST):
             warehouse.play(word, moment)
 
 
-def forget_reading(warehouse: Warehouse, table: str, column: str, list_id: str, day: date) -> None:
-    """Delete a reading, which the caller replaces; the id of a top list begins with its user."""
+def delete_reading(warehouse: Warehouse, table: str, column: str, list_id: str, day: date) -> None:
+    """Delete a reading that the caller replaces; the id of a top list begins with its user."""
     owner = list_id.partition(":")[0]
     warehouse.execute(
         f"delete from staging.{table} where {column} = '{owner}' and observed_on = '{day}';"
@@ -172,7 +172,7 @@ def forget_reading(warehouse: Warehouse, table: str, column: str, list_id: str, 
 
 
 def prune(warehouse: Warehouse, floor: date) -> None:
-    """Delete everything of before `floor`, as retention does."""
+    """Delete all rows dated before `floor`, as retention does."""
     cutoffs = {"history": f"date '{floor}'", "plays": f"date '{floor}'"}
     warehouse.remove(
         *(statement % cutoffs for table, statement in DELETE.items() if table.startswith("staging.")),
@@ -181,26 +181,26 @@ def prune(warehouse: Warehouse, floor: date) -> None:
     )
 
 
-def observe_at_random(warehouse: Warehouse, chance: random.Random, word: str, day: date) -> None:
+def observe_at_random(warehouse: Warehouse, rng: random.Random, word: str, day: date) -> None:
     of_load = random.Random(f"{word} {warehouse.load_seq}")
     upsert(
         warehouse,
         "staging.track_observations",
         {"track_id": spotify_id(word), "observed_on": day},
         {
-            "name": chance.choice(["Ruby", "Ruby, My Dear"]),
+            "name": rng.choice(["Ruby", "Ruby, My Dear"]),
             "album_id": spotify_id("solo"),
             "artist_ids": [spotify_id(of_load.choice(["monk", "guest"]))],
             "duration_ms": 180_000,
             "explicit": False,
-            "isrc": chance.choice([None, None, "USRC17607839", "us-rc1-76-07840"]),
-            "popularity": chance.choice([None, 10, 20]),
+            "isrc": rng.choice([None, None, "USRC17607839", "us-rc1-76-07840"]),
+            "popularity": rng.choice([None, 10, 20]),
         },
     )
 
 
 def upsert(warehouse: Warehouse, table: str, key: dict[str, Any], values: dict[str, Any]) -> None:
-    """The newest answer for an id and date; one that says nothing new changes nothing, as with the loader."""
+    """Write the newest values for a key; equal values change no row, as in the loader."""
     where = " and ".join(f"{column} = %s" for column in key)
     columns = list(values)
     found = warehouse.query(
@@ -218,12 +218,12 @@ def upsert(warehouse: Warehouse, table: str, key: dict[str, Any], values: dict[s
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_any_schedule_of_loads_ends_up_as_a_full_refresh(warehouse: Warehouse, seed: int) -> None:
-    chance = random.Random(seed)
+def test_any_schedule_of_loads_equals_a_full_refresh(warehouse: Warehouse, seed: int) -> None:
+    rng = random.Random(seed)
     assert warehouse.dbt(*ALL).success
     for _ in range(4):
-        for _ in range(chance.randint(1, 6)):
-            load_at_random(warehouse, chance)
+        for _ in range(rng.randint(1, 6)):
+            load_at_random(warehouse, rng)
         assert warehouse.dbt(*ALL).success
     incremental = {model: rows(warehouse, model) for model in INCREMENTAL}
     assert warehouse.dbt(*ALL, "--full-refresh").success
@@ -234,15 +234,15 @@ def test_any_schedule_of_loads_ends_up_as_a_full_refresh(warehouse: Warehouse, s
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_pruned_schedule_ends_up_as_a_full_refresh(warehouse: Warehouse, seed: int) -> None:
-    chance = random.Random(seed)
+def test_a_pruned_schedule_equals_a_full_refresh(warehouse: Warehouse, seed: int) -> None:
+    rng = random.Random(seed)
     for number, day in enumerate((*SCHEDULE_DAYS, *SCHEDULE_DAYS)):
-        load_at_random(warehouse, chance, [day])
+        load_at_random(warehouse, rng, [day])
         if number % 4 == 3:
             assert warehouse.dbt(*ALL).success
     prune(warehouse, SCHEDULE_DAYS[3])
     for _ in range(3):
-        load_at_random(warehouse, chance, SCHEDULE_DAYS[3:])
+        load_at_random(warehouse, rng, SCHEDULE_DAYS[3:])
         assert warehouse.dbt(*ALL).success
     incremental = {model: rows(warehouse, model) for model in INCREMENTAL}
     assert warehouse.dbt(*ALL, "--full-refresh").success
@@ -253,7 +253,7 @@ def test_a_pruned_schedule_ends_up_as_a_full_refresh(warehouse: Warehouse, seed:
 
 
 def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
-    """All rows in order; which load a window was made by is no business of the comparison."""
+    """Return all rows in order, without load_seq, which may differ between equal builds."""
     columns = [
         name
         for (name,) in warehouse.query(
@@ -266,8 +266,8 @@ def rows(warehouse: Warehouse, model: str) -> list[tuple[Any, ...]]:
     return warehouse.query(f"select {', '.join(columns)} from marts.{model} order by 1, 2, 3, 4")
 
 
-def test_an_observation_corrected_to_less_is_noticed(warehouse: Warehouse) -> None:
-    """A window began with an ISRC; the answer, validated again, has none, and the window is gone."""
+def test_an_observation_that_loses_a_value_updates_the_history(warehouse: Warehouse) -> None:
+    """A corrected observation loses the ISRC that had opened a window of the history."""
     fill(warehouse, extended=False)
     isrcs = "select valid_from - %s, isrc from marts.dim_track_history where track_id = %s order by 1"
     warehouse.begin_load(DAY + timedelta(days=1))
@@ -282,11 +282,13 @@ def test_an_observation_corrected_to_less_is_noticed(warehouse: Warehouse) -> No
     assert warehouse.dbt("run", "--select", "dim_track_history").success
 
     after = warehouse.query(isrcs, DAY, spotify_id("stray"))
-    assert [isrc for _, isrc in after] == [None, None], "the album is another on that day"
+    assert [isrc for _, isrc in after] == [None, None], (
+        "the second window remains because the album differs from that day on"
+    )
 
 
 def correct(warehouse: Warehouse, change: str) -> None:
-    """The newest observation of the stray track, as a later load has it."""
+    """Change the newest observation of the stray track, as a later load does."""
     warehouse.execute(
         f"update staging.track_observations set {change}, load_seq = {int(warehouse.load_seq)}"
         f" where track_id = '{spotify_id('stray')}' and observed_on = '{DAY + timedelta(days=1)}'",

@@ -1,4 +1,4 @@
-"""Columns in the lineage: from what dbt compiled down to the columns of the tables that ingest fills."""
+"""Tests of column lineage, from dbt's compiled SQL to the columns of the tables that ingest fills."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.integration.dbt.dbt_warehouse import Warehouse
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 Origins = dict[Column, list[Column]]
-# made of no column: counts of rows, and the days of a generated series
-OF_NOTHING = {
+# examples of columns without a source column: they count rows
+WITHOUT_ORIGIN = {
     "dim_recording.track_count",
     "mart_listening_daily.plays",
 }
@@ -38,11 +38,11 @@ def origins(warehouse: Warehouse) -> tuple[Origins, DbtManifest]:
     return found, manifest
 
 
-def to_the_tables(origins: Origins, column: Column) -> set[str]:
-    """Columns of staging and ops that a column is made of in the end."""
+def table_columns(origins: Origins, column: Column) -> set[str]:
+    """Return the columns of staging and ops that a column is derived from."""
     if column not in origins:
         return {f"{column.relation.schema}.{column.relation.name}.{column.name}"}
-    return set().union(*(to_the_tables(origins, origin) for origin in origins[column]))
+    return set().union(*(table_columns(origins, origin) for origin in origins[column]))
 
 
 def test_every_model_column_comes_from_known_columns(
@@ -60,26 +60,26 @@ def test_every_model_column_comes_from_known_columns(
     unknown = {c for columns in found.values() for c in columns if c.name not in known.get(c.relation, ())}
     assert unknown == set()
     # counts of rows and generated dates; a model that the parser cannot read would add all of its columns
-    empty = {f"{column.relation.name}.{column.name}" for column, made_of in found.items() if not made_of}
-    assert empty >= OF_NOTHING
-    others = {name for name in empty if not (name.startswith("dim_date.") or counts(name))}
+    empty = {f"{column.relation.name}.{column.name}" for column, columns in found.items() if not columns}
+    assert empty >= WITHOUT_ORIGIN
+    others = {name for name in empty if not (name.startswith("dim_date.") or counts_rows(name))}
     assert others == CONSTANTS
 
 
-def counts(name: str) -> bool:
-    """Whether a column, `model.column`, is a number of rows by its name."""
+def counts_rows(name: str) -> bool:
+    """Return whether the name of a column, `model.column`, says that it counts rows."""
     column = name.partition(".")[2]
     number = column.startswith(("new_", "partitions", "plays", "albums_")) or column.endswith("_crawled")
     return number or "count" in column
 
 
-def test_a_mart_column_leads_to_the_column_of_ingest(
+def test_a_mart_column_has_its_staging_column_as_origin(
     origins: tuple[Origins, DbtManifest], warehouse: Warehouse
 ) -> None:
     found, _ = origins
 
     def tables(model: str, column: str) -> set[str]:
-        return to_the_tables(found, Column(Relation(warehouse.database, "marts", model), column))
+        return table_columns(found, Column(Relation(warehouse.database, "marts", model), column))
 
     assert tables("dim_track", "duration_ms") == {"staging.tracks.duration_ms"}
     assert tables("dim_track", "album_name") == {"staging.albums.name"}

@@ -1,4 +1,4 @@
-"""The project's own models, built and tested aside and published: what readers see at every moment."""
+"""Tests what readers see while the project's models are built, tested and published."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def transform(warehouse: Warehouse, partition: date, run_id: str, command: str = "build") -> bool:
-    """Build and test everything as the tasks of a run do."""
+    """Build and test all models, as the tasks of a run do."""
     result = warehouse.dbt(command, "--target", "build", "--exclude", "resource_type:unit_test")
     write_results(
         login(warehouse.admin_url, "spotify_dbt"),
@@ -52,8 +52,8 @@ def observe(warehouse: Warehouse, number: int) -> None:
     warehouse.track(f"later{number}", day, album=None, artists=["monk"])
 
 
-def test_builds_in_turns_end_up_as_one_full_refresh(warehouse: Warehouse) -> None:
-    """Each schema sees every second build only, and goes on from its own newest load."""
+def test_builds_in_alternating_schemas_equal_a_full_refresh(warehouse: Warehouse) -> None:
+    """Each of the two schemas gets only every second build and continues from its own newest load."""
     fill(warehouse, extended=False)
     for number in range(3):
         if number:
@@ -61,13 +61,13 @@ def test_builds_in_turns_end_up_as_one_full_refresh(warehouse: Warehouse) -> Non
         run_id = f"run {number}"
         before = marts(warehouse)
         assert transform(warehouse, DAY, run_id)
-        assert marts(warehouse) == before, "nothing is seen before it is published"
+        assert marts(warehouse) == before, "readers see nothing before it is published"
         publication(warehouse, DAY, run_id)
         assert number == 0 or marts(warehouse) != before
-    in_turns = marts(warehouse)
+    alternating = marts(warehouse)
     assert warehouse.dbt("run", "--full-refresh", "--target", "warehouse").success
-    assert marts(warehouse) == in_turns
-    assert "dim_track" in in_turns
+    assert marts(warehouse) == alternating
+    assert "dim_track" in alternating
 
 
 def test_promise_7_readers_see_no_data_of_a_failed_build(warehouse: Warehouse) -> None:
@@ -89,8 +89,8 @@ def test_promise_7_readers_see_no_data_of_a_failed_build(warehouse: Warehouse) -
     assert warehouse.query("select run_id from ops.publication") == [("good",)]
 
 
-def test_a_failed_build_leaves_nothing_behind(warehouse: Warehouse) -> None:
-    """Schema `intermediate` is not switched, its watermark is: plays are right all the same."""
+def test_a_failed_build_does_not_change_later_publications(warehouse: Warehouse) -> None:
+    """A failed build changes schema `intermediate`, which is not switched; later plays are still right."""
     fill(warehouse, extended=False)
     assert transform(warehouse, DAY, "good")
     publication(warehouse, DAY, "good")
@@ -123,7 +123,7 @@ def test_after_catching_up_one_task_can_be_cleared_alone(warehouse: Warehouse) -
     publication(warehouse, DAY, "second")
     published = marts(warehouse)
     with pytest.raises(BuildIncomplete, match="catch_up"):
-        # as if one model had been cleared before: nothing else is built in the retired schema
+        # as if one model alone had been cleared: the other tables of the retired schema are outdated
         publication(warehouse, DAY, "third")
 
     assert transform(warehouse, DAY, "second", "run")

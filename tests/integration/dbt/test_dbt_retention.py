@@ -1,4 +1,4 @@
-"""Retention removes rows, and no fact that was derived of them."""
+"""Tests that retention deletes old rows and changes no fact that was derived from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, group, spo
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 DAYS = [DAY + timedelta(days=number) for number in range(12)]
 FLOOR = DAYS[5]
-# columns whose values are content that goes with its row, or say when the row was made
+# columns that say which load wrote a row
 BOOKKEEPING = {"load_seq", "next_load_seq"}
 KEY_DATES = {
     "fct_track_daily": "observed_on",
@@ -26,13 +26,13 @@ KEY_DATES = {
     "fct_saved_track": "last_seen_on",
     "fct_followed_artist": "last_seen_on",
 }
-"""Marts whose rows go with the row that they are made of, by the date that decides."""
+"""Marts whose rows are deleted with their staging row, and the date column that decides."""
 HISTORIES = {"dim_track_history", "dim_artist_history", "dim_album_history", "dim_playlist_history"}
-"""Windows that ended before the first date that is retained go."""
+"""Marts whose windows are deleted when they ended before the first retained date."""
 
 
 def fill_days(warehouse: Warehouse) -> None:
-    """More days after that of `fill`: two tracks are observed and played, and enter and leave a playlist."""
+    """Insert more days after `fill`: two tracks are observed, played, and enter and leave a playlist."""
     fill(warehouse, extended=True)
     for number, day in enumerate(DAYS[3:], start=3):
         warehouse.begin_load(day)
@@ -62,7 +62,7 @@ def fill_days(warehouse: Warehouse) -> None:
 
 
 def marts(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
-    """All rows of all marts."""
+    """Return all rows of all marts, without bookkeeping columns."""
     found = {}
     for (table,) in warehouse.query("select tablename from pg_tables where schemaname = 'marts'"):
         rows = warehouse.query(f"select to_jsonb(t) from marts.{table} as t")
@@ -73,7 +73,7 @@ def marts(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
 
 
 def retained(table: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is left of a mart, each row with all that it said before."""
+    """Return the rows of a mart that retention keeps; their values must not change."""
     if table in KEY_DATES:
         return [row for row in rows if date.fromisoformat(row[KEY_DATES[table]]) >= FLOOR]
     if table in HISTORIES:
@@ -104,7 +104,7 @@ def test_retention_changes_no_derived_fact(warehouse: Warehouse, command: tuple[
 
 
 def test_a_date_before_the_retained_history_can_be_loaded(warehouse: Warehouse) -> None:
-    """A replay, or a demo of an earlier year; the next retention deletes its observations."""
+    """As in a replay, or a demo of an earlier year; the next retention deletes its observations."""
     fill(warehouse, extended=True)
     warehouse.remove(history_before=DAY, plays_before=DAY)
     assert warehouse.dbt("build", "--exclude", "test_type:unit").success

@@ -1,4 +1,4 @@
-"""Every data test can fail: each table is spoiled, and no test passes."""
+"""Tests that every data test can fail: bad rows are planted in each table, and no data test passes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-SPOILED = (
+PLANTED = (
     "update staging.tracks set track_id = 'short' where name = 'Stray'",
     "update staging.tracks set album_id = 'nowhere' where name = 'Nutty'",
     "update staging.albums set album_id = 'short' where name = ''",
@@ -59,7 +59,7 @@ def test_every_data_test_can_fail(warehouse: Warehouse) -> None:
     )
     assert warehouse.dbt("seed").success
     assert warehouse.dbt("run").success
-    for statement in SPOILED:
+    for statement in PLANTED:
         warehouse.execute(statement)
 
     outcome = statuses(warehouse.dbt("test", "--exclude", "test_type:unit"))

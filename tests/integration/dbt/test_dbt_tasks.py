@@ -1,4 +1,4 @@
-"""Operators as the DAG has them, executed against a warehouse: each runs its own node and nothing else."""
+"""Tests that each operator of the DAG, executed against a warehouse, runs its own node and nothing else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def connection(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def execute(warehouse: Warehouse, dag: DAG, connection: None) -> Execute:
-    """Execute a task of the DAG and give the results of dbt that it wrote."""
+    """A function that executes a task of the DAG and returns the dbt results that it wrote."""
 
     def run(task_id: str) -> list[tuple[Any, ...]]:
         dag.get_task(task_id).execute(context_of(task_id))
@@ -65,7 +65,7 @@ def execute(warehouse: Warehouse, dag: DAG, connection: None) -> Execute:
 
 @pytest.fixture(params=["warm", "cold"])
 def parsed(request: pytest.FixtureRequest, project: Path, connection: None) -> Iterator[None]:
-    """With the project that the scheduler has parsed, and without it."""
+    """Run the test with the project that the scheduler has parsed, and without it."""
     if request.param == "warm":
         warm_workers._keep_parsed(project)
         assert parsed_project.is_kept(project)
@@ -99,14 +99,14 @@ def test_a_task_runs_its_own_node_and_nothing_else(warehouse: Warehouse, dag: DA
     assert ran[0] != ran[1]
 
 
-def test_a_task_whose_node_is_gone_fails(dag: DAG, execute: Execute) -> None:
+def test_a_task_without_its_node_fails(dag: DAG, execute: Execute) -> None:
     dag.get_task("tests.of_no_model").select = "fqn:spotify.singular.gone"
     with pytest.raises(AirflowFailException, match="dbt ran nothing for the task"):
         execute("tests.of_no_model")
 
 
 @pytest.mark.parametrize(("newest", "tested"), [(1, False), (2, True)])
-def test_catching_up_tests_only_what_no_test_has_seen(
+def test_catching_up_tests_only_untested_loads(
     warehouse: Warehouse, connection: None, monkeypatch: pytest.MonkeyPatch, newest: int, tested: bool
 ) -> None:
     fill(warehouse, extended=False)

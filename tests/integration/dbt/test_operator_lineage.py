@@ -1,4 +1,4 @@
-"""A model's own operator with lineage on: what Airflow's provider would be handed when the task ends."""
+"""Tests the lineage that a model's operator gives to Airflow's OpenLineage provider when the task ends."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def lineage_of_model(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> t
     return operator.get_openlineage_facets_on_complete(None), info
 
 
-def test_a_model_names_its_table_its_parents_and_its_columns(
+def test_lineage_names_the_model_s_table_parents_and_columns(
     lineage_of_model: tuple[Any, ConnectionInfo],
 ) -> None:
     lineage, info = lineage_of_model

@@ -1,4 +1,4 @@
-"""At five million observations no documented query, and none of the pages', reads a large table whole."""
+"""Tests that no documented query and no report query scans a whole table of five million observations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.dbt.tour import PAGE, queries
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TRACKS, DAYS = 50_000, 100
-# as many observations, and the windows of ten changes per track
+# the number of observations, and ten history windows per track
 LARGE = {"fct_track_daily": TRACKS * DAYS, "dim_track_history": TRACKS * 10}
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 PARAMETERS = {
@@ -46,8 +46,8 @@ def test_no_query_of_report_or_tour_scans_a_large_table(warehouse: Warehouse) ->
         for name, text in vars(page).items()
         if isinstance(text, str) and "from marts." in text
     }
-    asked = enumerate(queries(PAGE.read_text(encoding="utf-8")), start=1)
-    of_tour = {f"query {number} of the tour": query for number, query in asked}
+    numbered = enumerate(queries(PAGE.read_text(encoding="utf-8")), start=1)
+    of_tour = {f"query {number} of the tour": query for number, query in numbered}
     assert len(of_report) >= 13
     assert len(of_tour) >= 20
 

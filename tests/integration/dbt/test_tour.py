@@ -1,4 +1,4 @@
-"""docs/warehouse.md keeps its word: every query runs for a reader and gives the answer that stands there."""
+"""Tests that each query of docs/warehouse.md runs as the reader and returns the result on the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spotify_sandbox.testing import RunningSandbox, running
 from spotify_stack.demo_sources import artist_entries
 from tests.integration.databases import PASSWORDS
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
-from tests.integration.dbt.tour import PAGE, Answer, answered, lists_and_plays, queries
+from tests.integration.dbt.tour import PAGE, Result, lists_and_plays, queries, with_results
 from tests.integration.pipeline import Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -27,7 +27,7 @@ REFERENCE_DAYS = [date(2021, 2, 26), date(2021, 3, 19)]
 
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest) -> Iterator[RunningSandbox]:
-    """Spotify for an Extended app: the seeded catalogue, or the reference one where a test asks for it."""
+    """A sandbox for an Extended app with the seeded catalogue, or the reference one if the test uses it."""
     if "reference_data" in request.fixturenames:
         folder: Path | None = request.getfixturevalue("reference_data") / "catalogue"
         first = REFERENCE_DAYS[0]
@@ -38,7 +38,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[RunningSandbox]:
 
 
 def run_days(pipeline: Pipeline, days: list[date]) -> None:
-    """Every artist of each day through the steps, and what the detail queue holds, as an Extended app."""
+    """Run the pipeline for all artists and the detail queue on each day, as an Extended app."""
     lookup = pipeline.runtime.lookup
     api = lookup("spotify_api")
     extended = replace(api, extra={**api.extra, "app_class": "extended"})
@@ -61,7 +61,7 @@ def tour(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Warehouse:
-    """The warehouse of that pipeline for dbt and readers, without rows."""
+    """The pipeline's warehouse, for dbt and readers, without rows."""
     info = pipeline.runtime.lookup("warehouse_owner")
     monkeypatch.setenv("WAREHOUSE_HOST", str(info.host))
     monkeypatch.setenv("WAREHOUSE_PORT", str(info.port))
@@ -76,7 +76,7 @@ def build(tour: Warehouse, days: list[date]) -> None:
     assert {name: status for name, status in outcome.items() if status not in {"success", "pass"}} == {}
 
 
-def ask(tour: Warehouse, query: str) -> Answer:
+def run_query(tour: Warehouse, query: str) -> Result:
     with psycopg.connect(tour.url("spotify_reader")) as connection:
         cursor = connection.execute(query.encode())
         return [column.name for column in cursor.description or []], cursor.fetchall()
@@ -87,7 +87,7 @@ def test_the_tour_over_the_seeded_catalogue(tour: Warehouse, pipeline: Pipeline)
     build(tour, SEEDED_DAYS)
 
     page = PAGE.read_text(encoding="utf-8")
-    renewed = answered(page, lambda query: ask(tour, query))
+    renewed = with_results(page, lambda query: run_query(tour, query))
     if os.environ.get("WRITE_TOUR"):
         PAGE.write_text(renewed, encoding="utf-8")
         page = renewed
@@ -105,10 +105,10 @@ def test_the_tour_over_the_reference_catalogue(
     build(tour, REFERENCE_DAYS)
 
     for query in queries(PAGE.read_text(encoding="utf-8")):
-        ask(tour, query)
+        run_query(tour, query)
 
-    # most tracks that are in both dates have another popularity
-    [(risers, fallers)] = ask(
+    # most tracks of both dates have changed in popularity
+    [(risers, fallers)] = run_query(
         tour,
         "select count(*) filter (where popularity_change > 0), count(*) filter (where popularity_change < 0)"
         " from marts.mart_popularity_movers",
@@ -116,6 +116,6 @@ def test_the_tour_over_the_reference_catalogue(
     assert risers == 100, "the mart keeps the hundred largest"
     assert fallers == 100
     page = build_report(pipeline.runtime.lookup("warehouse_reader"), REFERENCE_DAYS[-1])
-    # the page shows moves within seven days, and these dates are three weeks apart
+    # the page shows changes within seven days, and these dates are three weeks apart
     assert "Changes of popularity" not in page
     assert "Popularity is not shown" not in page

@@ -1,4 +1,4 @@
-"""The tour of docs/warehouse.md: its queries, and their answers as the page shows them."""
+"""Reads the queries of docs/warehouse.md and writes their results as the page shows them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.integration.dbt.dbt_warehouse import LISTENER
 PAGE = PROJECT_ROOT / "docs" / "warehouse.md"
 _QUERY = re.compile(r"```sql\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
 
-Answer = tuple[list[str], list[tuple[Any, ...]]]
+Result = tuple[list[str], list[tuple[Any, ...]]]
 
 
 def queries(page: str) -> list[str]:
-    """Every query of the page, in its order."""
+    """Return every query of the page in order."""
     return [match[1] for match in _QUERY.finditer(page)]
 
 
-def answered(page: str, ask: Callable[[str], Answer]) -> str:
-    """The page with each answer that it shows given anew; a query without one is asked all the same."""
+def with_results(page: str, run_query: Callable[[str], Result]) -> str:
+    """Run each query of the page, and return the page with its shown results replaced."""
 
     def renew(match: re.Match[str]) -> str:
-        columns, rows = ask(match[1])
+        columns, rows = run_query(match[1])
         shown = f"```text\n{table(columns, rows)}```\n" if match[2] is not None else ""
         return f"```sql\n{match[1]}```\n{shown}"
 
@@ -33,7 +33,7 @@ def answered(page: str, ask: Callable[[str], Answer]) -> str:
 
 
 def table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
-    """Rows as text in columns; no value is a dash."""
+    """Format rows as text in columns; NULL is a dash."""
     if not rows:
         return "(none)\n"
     lines = [columns, *(["-" if value is None else str(value) for value in row] for row in rows)]
@@ -45,11 +45,11 @@ def table(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
 
 
 def lists_and_plays(days: list[date]) -> str:
-    """SQL that makes up a playlist and a listener out of the tracks in staging, the same for equal tracks.
+    """Return SQL that derives a playlist and a listener from staging; equal tracks give equal rows.
 
-    Thirty tracks in the order of their ids: each day the playlist holds twelve, two further on than the day
-    before. The listener plays one every two hours from eight, on all days, has saved the first twenty, one
-    less each day, and has five top tracks, which take turns.
+    It uses the first thirty tracks by id. Each day the playlist holds twelve of them and begins two tracks
+    later than the day before. The listener plays one track every two hours from eight o'clock, has twenty
+    saved tracks, one fewer each day, and has top tracks whose ranks change each day.
     """
     playlist = "EveningPlaylist0000000"
     statements = [

@@ -1,4 +1,4 @@
-"""The store's calls and errors, over real S3 servers of two makers."""
+"""Tests of the store's calls and errors over two real S3 servers."""
 
 from __future__ import annotations
 
@@ -39,47 +39,47 @@ def lake(info: ConnectionInfo) -> Lake:
     return made
 
 
-def test_what_is_put_is_got_with_its_metadata(lake: Lake) -> None:
+def test_a_stored_object_is_read_with_its_metadata(lake: Lake) -> None:
     lake.put("raw/a.json", b"\x00\xff{}", metadata={"observed-at": "now", "requested-id": ""})
     stored = lake.get("raw/a.json")
     assert stored.data == b"\x00\xff{}"
     assert stored.metadata["observed-at"] == "now"
 
 
-def test_a_stream_is_stored_from_its_start_whatever_was_read(lake: Lake) -> None:
+def test_a_stream_is_stored_from_its_start(lake: Lake) -> None:
     stream = io.BytesIO(b"one\ntwo\nthree")
     stream.read(5)
     lake.put("x.ndjson", stream)
     assert list(lake.lines("x.ndjson")) == [b"one", b"two", b"three"]
 
 
-def test_lines_survive_chunk_borders(lake: Lake) -> None:
+def test_lines_longer_than_a_chunk_are_read_whole(lake: Lake) -> None:
     lines = [bytes([97 + n % 26]) * 70_000 for n in range(40)]
     lake.put("big.ndjson", b"".join(line + b"\n" for line in lines))
     assert list(lake.lines("big.ndjson")) == lines
 
 
-def test_an_absent_object_is_none_or_named(lake: Lake) -> None:
+def test_a_missing_object_is_none_or_an_error_that_names_it(lake: Lake) -> None:
     assert lake.find("no/such") is None
     with pytest.raises(DamagedObject, match="'no/such'"):
         lake.get("no/such")
     lake.delete("no/such")
 
 
-def test_keys_are_sorted_and_below_the_prefix(lake: Lake) -> None:
+def test_keys_are_sorted_and_start_with_the_prefix(lake: Lake) -> None:
     for key in ("a/2", "a/1", "b/1", "a/c/3"):
         lake.put(key, b"x")
     assert lake.keys("a/") == ["a/1", "a/2", "a/c/3"]
     assert lake.keys("z/") == []
 
 
-def test_a_missing_bucket_is_named_with_the_way_out(info: ConnectionInfo) -> None:
+def test_the_error_for_a_missing_bucket_names_it_and_the_fix(info: ConnectionInfo) -> None:
     absent = Lake(replace(info, schema="absent-bucket"))
     with pytest.raises(BucketMissing, match="'absent-bucket' does not exist .*lake init"):
         absent.check()
 
 
-def test_making_a_bucket_twice_leaves_it(lake: Lake) -> None:
+def test_creating_a_bucket_twice_keeps_its_objects(lake: Lake) -> None:
     lake.put("k", b"x")
     assert not lake.create_bucket()
     lake.check()
@@ -93,10 +93,10 @@ def test_wrong_keys_are_a_configuration_error_without_the_key(info: ConnectionIn
     assert "not-the-key" not in str(refused.value)
 
 
-def test_a_store_that_is_away_is_transient_and_named(info: ConnectionInfo) -> None:
-    away = Lake(replace(info, port=1))
+def test_an_unreachable_store_is_named_in_the_error(info: ConnectionInfo) -> None:
+    unreachable = Lake(replace(info, port=1))
     with pytest.raises(LakeUnavailable, match="127.0.0.1:1"):
-        away.get("k")
+        unreachable.get("k")
 
 
 def manifest_of(lake: Lake) -> Manifest:
@@ -119,7 +119,7 @@ def manifest_of(lake: Lake) -> Manifest:
     return Manifest(DAY, "s", "artist", "d" * 64, True, (raw,), missing, calls=2)
 
 
-def test_a_manifest_comes_back_as_it_was_and_its_text_is_stable(lake: Lake) -> None:
+def test_a_manifest_is_read_as_written_and_its_bytes_are_stable(lake: Lake) -> None:
     manifest = manifest_of(lake)
     assert read_manifest(lake, DAY, "s") is None
     lake.put(manifest.key, manifest.to_bytes())
@@ -130,14 +130,14 @@ def test_a_manifest_comes_back_as_it_was_and_its_text_is_stable(lake: Lake) -> N
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"version": 1}', b"\xff", b'{"version": 99}'])
-def test_a_manifest_that_cannot_be_read_is_named_with_the_way_out(lake: Lake, text: bytes) -> None:
+def test_an_unreadable_manifest_is_named_in_the_error(lake: Lake, text: bytes) -> None:
     key = manifest_of(lake).key
     lake.put(key, text)
     with pytest.raises(DamagedObject, match=key):
         read_manifest(lake, DAY, "s")
 
 
-def test_an_altered_answer_is_noticed(lake: Lake) -> None:
+def test_an_altered_response_is_an_error(lake: Lake) -> None:
     raw = manifest_of(lake).objects[0]
     lake.put(raw.key, b'{"id": "z"}')
     with pytest.raises(DamagedObject, match="differs from its manifest"):

@@ -1,4 +1,4 @@
-"""The environment of the stages' tests, and dbt over its warehouse."""
+"""A pipeline with two days of a user's account, and dbt over its warehouse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration.snapshots import Snapshots
 
 
 def albums_of(pipeline: Pipeline) -> list[str]:
-    """Two albums of an artist who has some."""
+    """Return two albums of an artist."""
     sandbox = pipeline.sandbox
     with httpx.Client(auth=(sandbox.client_id, sandbox.client_secret)) as http:
         grant = http.post(f"{sandbox.accounts_url}/api/token", data={"grant_type": "client_credentials"})
@@ -32,7 +32,7 @@ def albums_of(pipeline: Pipeline) -> list[str]:
 
 @pytest.fixture
 def account(pipeline: Pipeline, snapshots: Snapshots) -> Iterator[Pipeline]:
-    """Two days of two albums, and of a user's account."""
+    """A pipeline that has loaded two days of two albums and of a user's account."""
     own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == USER]
     pipeline.list_sources(
         {"name": "first", "kind": "album", "ids": albums_of(pipeline)},
@@ -59,7 +59,7 @@ def account(pipeline: Pipeline, snapshots: Snapshots) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These dates have come."""
+    """Retention's clock says 2040, so its dates are not in the future."""
 
     class Later(datetime):
         @classmethod
@@ -71,7 +71,7 @@ def clock_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def dbt(migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Dbt:
-    """Call dbt: all is well, and the sums of the marts."""
+    """A function that runs dbt, checks that no node failed, and returns the checksums of the marts."""
     address = urlsplit(migrated_database)
     database = address.path.lstrip("/")
     monkeypatch.setenv("WAREHOUSE_HOST", str(address.hostname))

@@ -1,4 +1,4 @@
-"""What the tests of retention and of erasure share."""
+"""Helpers that the tests of retention, erasure and restore share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_logins(_user: str, _dry_run: bool) -> dict[str, int]:
 
 
 def rows_with(url: str, text: str) -> dict[str, int]:
-    """Number of rows that hold a text anywhere, by table, over the whole database."""
+    """Return the number of rows that contain a text, by table, over the whole database."""
     with psycopg.connect(url) as conn:
         tables = conn.execute(
             "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
@@ -42,7 +42,7 @@ def rows_with(url: str, text: str) -> dict[str, int]:
 
 
 def at(pipeline: Pipeline, **settings: int) -> Pipeline:
-    """The environment with other settings and leases that are two days old."""
+    """Return the pipeline with other settings, and make its leases two days old."""
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     fields = pipeline.runtime.settings.model_dump() | settings

@@ -1,4 +1,4 @@
-"""Erasure and retention against real dbt: a build that goes on gives what one from nothing gives."""
+"""Tests that after erasure and retention an incremental dbt build equals a full refresh."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def test_deletions_reach_the_marts(account: Pipeline, dbt: Dbt, migrated_databas
     assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         assert conn.execute("SELECT min(observed_on) FROM marts.fct_track_daily").fetchone() == (NEXT_DAY,)
-        # a window that reaches into what is retained keeps its first date
+        # a window that ends within the retained dates keeps its first date
         assert conn.execute("SELECT min(valid_from) FROM marts.dim_track_history").fetchone() == (DAY,)
     assert incremental == dbt("run", "--full-refresh")

@@ -1,4 +1,4 @@
-"""erase-user over a real store and warehouse: only the receipt is left."""
+"""Tests that erase-user leaves only the receipt in a real store and warehouse."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ CATALOGUE = "SELECT record_kind, record_id FROM staging.source_records"
 
 
 def objects_with(pipeline: Pipeline, text: str) -> list[str]:
-    """Keys of objects that hold a text, in their name or their bytes, but for the receipts."""
+    """Return keys of objects that contain a text in their key or bytes, without the receipts."""
     stored = (key for key in pipeline.lake.keys("") if not key.startswith(f"{keys.ERASURES}/"))
     return [k for k in stored if text in k or text.encode() in pipeline.lake.get(k).data]
 
 
-def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migrated_database: str) -> None:
-    """Two tables of dbt's role replace the marts; test_deletions_reach_marts.py builds them all."""
+def test_only_the_receipt_is_left_and_no_data_comes_back(account: Pipeline, migrated_database: str) -> None:
+    """Three tables stand for the marts; test_deletions_reach_marts.py builds the real ones."""
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.plays AS SELECT user_hash, track_id, played_at FROM staging.plays")
         conn.execute(
@@ -70,7 +70,7 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migr
     assert receipt.removed["raw objects"] > 5
     assert receipt.removed["reports objects"] == receipt.removed["alerts objects"] == 1
     assert account.lake.keys(f"{keys.ALERTS}/") == [f"{keys.ALERTS}/any/2.json"]
-    # nor how much the account listened to, or owned
+    # the counts of the account's records are erased, too
     assert account.query("SELECT DISTINCT source FROM ops.reconciliation") == [("first",)]
     with connect(account.runtime.lookup("warehouse_dbt")) as conn:
         assert conn.execute("SELECT DISTINCT source FROM marts.health").fetchall() == [("first",)]
@@ -79,7 +79,7 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migr
     for value in (*plays[:3], *owned):
         assert rows_with(migrated_database, str(value[0])) == {}
         assert objects_with(account, str(value[0])) == []
-    # the catalogue is not the user's; what only the account had brought to it is gone
+    # the catalogue remains, without records that only the account had added
     assert sorted(account.query(CATALOGUE)) == catalogue
     assert account.query(
         "SELECT count(*) FROM staging.tracks LEFT JOIN staging.source_records"
@@ -90,7 +90,7 @@ def test_only_the_receipt_is_left_and_nothing_comes_back(account: Pipeline, migr
     with connect(account.runtime.lookup("warehouse_owner")) as conn:
         assert [receipt.total > 0 for receipt in receipts(conn)] == [False, True]
 
-    # neither what is stored nor the old login brings anything back
+    # neither a replay of stored objects nor the old login restores erased data
     before = account.checksums()
     assert stored_sources(account.lake, NEXT_DAY) == ["first"]
     for planned in plan_replay(account.runtime, DAY, NEXT_DAY):
@@ -116,7 +116,7 @@ def test_every_zone_is_in_the_inventory(account: Pipeline) -> None:
     assert {key.split("/")[0] for key in account.lake.keys("")} <= known
 
 
-def test_a_bucket_that_keeps_versions_is_refused_first(pipeline: Pipeline) -> None:
+def test_a_bucket_that_keeps_versions_is_refused(pipeline: Pipeline) -> None:
     assert not pipeline.lake.keeps_versions()
     for status in (ENABLED, SUSPENDED):
         pipeline.lake._client.set_bucket_versioning(
@@ -127,30 +127,30 @@ def test_a_bucket_that_keeps_versions_is_refused_first(pipeline: Pipeline) -> No
     assert pipeline.query("SELECT count(*) FROM ops.erasure") == [(0,)]
 
 
-def test_a_running_load_and_late_raw_bring_nothing_back(
+def test_a_running_load_and_a_late_fetch_restore_nothing(
     account: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert account.runtime.user() == HASH, "the load has read the login before the erasure"
     finish = Merge.finish
 
-    def slowly(merge: Merge) -> object:
-        # everything was read, nothing is merged yet
+    def erase_and_finish(merge: Merge) -> object:
+        # at this moment the load has read everything and merged nothing
         erase_user(account.runtime, HASH, no_logins)
         return finish(merge)
 
-    monkeypatch.setattr(Merge, "finish", slowly)
+    monkeypatch.setattr(Merge, "finish", erase_and_finish)
     with pytest.raises((UserErased, LeaseLost)):
         account.load("plays", NEXT_DAY)
     monkeypatch.undo()
     assert account.query("SELECT count(*) FROM staging.plays") == [(0,)]
 
-    account.fetch("saved", NEXT_DAY)  # with a client that was open before
+    account.fetch("saved", NEXT_DAY)  # as a task that had started before the erasure
     account.validate("saved", NEXT_DAY)
     with pytest.raises(UserErased, match="run 'spotify-pipeline erase-user' again"):
         account.load("saved", NEXT_DAY)
     for table in ("saved_tracks", "top_artists", "followed_artists"):
         assert account.query(f"SELECT count(*) FROM staging.{table}") == [(0,)], table
-    # what is left goes with the next erasure, or with the weekly maintenance
+    # the remaining objects are deleted by the next erasure or by the weekly maintenance
     removal = apply_retention(account.runtime, NEXT_DAY, dry_run=True)
     assert removal.removed["raw objects"] > 0
     assert objects_with(account, HASH)
@@ -158,7 +158,7 @@ def test_a_running_load_and_late_raw_bring_nothing_back(
     assert objects_with(account, HASH) == []
 
 
-def test_cut_off_anywhere_a_second_call_completes_it(
+def test_an_interrupted_erasure_is_completed_by_the_next_call(
     account: Pipeline, monkeypatch: pytest.MonkeyPatch, migrated_database: str
 ) -> None:
     for step in ("_erase_rows", "_erase_marts", "finish_erasure"):
@@ -178,7 +178,7 @@ def test_cut_off_anywhere_a_second_call_completes_it(
 
 
 @pytest.mark.slow
-def test_a_new_consent_begins_anew(account: Pipeline) -> None:
+def test_a_user_who_consents_again_is_loaded_again(account: Pipeline) -> None:
     erase_user(account.runtime, HASH, no_logins)
     with connect(account.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.erasure SET erased_at = %s", [datetime(2026, 10, 1, tzinfo=UTC)])
@@ -192,7 +192,7 @@ def test_a_new_consent_begins_anew(account: Pipeline) -> None:
     assert account.query("SELECT count(*) > 0 FROM staging.plays") == [(True,)]
 
 
-def test_the_command_asks_counts_and_shows_receipts(account: Pipeline, tmp_path: Path) -> None:
+def test_the_command_confirms_counts_and_shows_receipts(account: Pipeline, tmp_path: Path) -> None:
     store = FileLoginStore(account.runtime.settings.login_file)
     login = account.runtime.login()
     assert login is not None
@@ -221,7 +221,7 @@ def test_the_command_asks_counts_and_shows_receipts(account: Pipeline, tmp_path:
 
 
 @pytest.mark.parametrize("user", ["listener1", "0123456789ABCDEF", "../../raw", "%", ""])
-def test_what_is_no_hash_is_refused_first(pipeline: Pipeline, user: str) -> None:
+def test_a_user_that_is_not_a_hash_is_refused(pipeline: Pipeline, user: str) -> None:
     with pytest.raises(ConfigurationError, match="16 hexadecimal digits"):
         erase_user(pipeline.runtime, user, no_logins)
     assert pipeline.query("SELECT count(*) FROM ops.erasure") == [(0,)]

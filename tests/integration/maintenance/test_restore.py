@@ -1,4 +1,4 @@
-"""A restore drill: a backup, two more days, the loss of the warehouse, and all is as without the loss."""
+"""Tests that a restored and replayed warehouse equals one that was never lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAY_3, DAY_4 = NEXT_DAY + timedelta(days=1), NEXT_DAY + timedelta(days=2)
 
 
 def lose_warehouse(url: str) -> None:
-    """Drop everything that the database holds, and prepare it again as an administrator would."""
+    """Drop the database and prepare it again as an administrator would."""
     name = url.rpartition("/")[2]
     with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as conn:
         conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
@@ -38,23 +38,23 @@ def lose_warehouse(url: str) -> None:
     bootstrap(url, PASSWORDS, database=name)
 
 
-def programs() -> tuple[str, str]:
+def dump_and_restore_programs() -> tuple[str, str]:
     return postgres_program("pg_dump", "", newest=True), postgres_program("pg_restore", "", newest=True)
 
 
-def all_sums(pipeline: Pipeline) -> dict[str, object]:
+def all_checksums(pipeline: Pipeline) -> dict[str, object]:
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         return dict(table_checksums(conn, schemas=("staging", "ops")))
 
 
-def test_a_restored_warehouse_is_the_saved_one(
+def test_a_restored_warehouse_equals_the_saved_one(
     pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
     pipeline.run()
     with connect(pipeline.runtime.lookup("warehouse_dbt")) as conn:
         conn.execute("CREATE TABLE marts.dim AS SELECT 1 AS one")
         conn.execute("CREATE VIEW dbt_staging.stg AS SELECT * FROM staging.tracks")
-    before = all_sums(pipeline)
+    before = all_checksums(pipeline)
     folder = tmp_path / "backups" / "first"
     done = call(backup, pipeline, str(folder))
     assert done.exit_code == 0, done.output
@@ -65,10 +65,10 @@ def test_a_restored_warehouse_is_the_saved_one(
     done = call(restore, pipeline, str(folder))
     assert done.exit_code == 0, done.output
     assert "0 erasures were applied again" in done.stdout
-    assert all_sums(pipeline) == before
+    assert all_checksums(pipeline) == before
     with connect(pipeline.runtime.lookup("warehouse_reader")) as conn:
         assert conn.execute("SELECT one FROM marts.dim").fetchone() == (1,)
-    # sequences go on: a new load has a number of its own
+    # sequences continue, so a new load gets a new number
     pipeline.go_to(NEXT_DAY)
     assert pipeline.run(NEXT_DAY).complete == ["first", "second"]
     assert call(restore, pipeline, str(folder)).stderr.startswith("error: database")
@@ -78,7 +78,7 @@ def test_a_backup_that_cannot_be_used_is_refused(
     pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
     owner, dbt = pipeline.runtime.lookup("warehouse_owner"), pipeline.runtime.lookup("warehouse_dbt")
-    pg_dump, pg_restore = programs()
+    pg_dump, pg_restore = dump_and_restore_programs()
     folder = tmp_path / "backup"
     back_up(owner, dbt, folder, pg_dump)
     with pytest.raises(ConfigurationError, match="cannot be created"):
@@ -104,7 +104,7 @@ def test_the_loss_of_the_warehouse_leaves_no_difference(
 ) -> None:
     dbt("run")
     owner, role = account.runtime.lookup("warehouse_owner"), account.runtime.lookup("warehouse_dbt")
-    pg_dump, pg_restore = programs()
+    pg_dump, pg_restore = dump_and_restore_programs()
     back_up(owner, role, tmp_path / "backup", pg_dump)
     erase_user(account.runtime, HASH, no_logins)
     albums = next(source for source in load_sources(account.sources_file) if source.name == "first")
@@ -123,13 +123,13 @@ def test_the_loss_of_the_warehouse_leaves_no_difference(
     for planned in plan_replay(account.runtime, DAY, DAY_4):
         states = replay_partition(account.runtime, planned)
         reconcile_replay(account.runtime, planned.partition, states)
-    account.run(DAY_4)  # the next ingest of the day, which also knows which sources are listed
+    account.run(DAY_4)  # the next ingest, which also records the sources that sources.yml lists
     assert account.checksums() == staging
     assert dbt("run") == marts
     assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
 
 
-def test_the_loss_of_the_bucket_costs_today_s_calls_only(pipeline: Pipeline) -> None:
+def test_a_lost_bucket_is_filled_again_by_the_day_s_calls(pipeline: Pipeline) -> None:
     pipeline.run()
     before = pipeline.checksums()
     for key in pipeline.lake.keys(""):

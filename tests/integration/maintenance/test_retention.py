@@ -1,4 +1,4 @@
-"""Retention over a real store and warehouse: what goes, what stays, and what a crash leaves."""
+"""Tests what retention deletes and keeps in a real store and warehouse, also after an interruption."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RAW_GONE = DAY + timedelta(days=91)  # the first date on which DAY's raw is past
 
 @pytest.fixture
 def days(account: Pipeline) -> Pipeline:
-    """Two partitions, with their reports."""
+    """A pipeline with two partitions and their reports."""
     for day in (DAY, NEXT_DAY):
         account.lake.put(keys.report_key(day), b"<html></html>")
     return account
@@ -40,7 +40,7 @@ def zones(pipeline: Pipeline, day: date) -> set[str]:
     }
 
 
-def test_each_zone_keeps_its_own_time(days: Pipeline) -> None:
+def test_each_zone_has_its_own_retention_time(days: Pipeline) -> None:
     pipeline = at(days)
     expected = [
         (DAY + timedelta(days=30), {"raw", "validated", "reports"}),
@@ -70,12 +70,12 @@ def test_a_dry_run_counts_what_a_run_removes(days: Pipeline) -> None:
     assert pipeline.query("SELECT as_of, removed ->> 'staging.plays' FROM ops.maintenance_run") == [
         (far, str(done.removed["staging.plays"]))
     ]
-    # again: nothing is left to remove
+    # a second run has nothing to remove
     assert not +apply_retention(pipeline.runtime, far).removed
 
 
 @pytest.mark.slow
-def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> None:
+def test_history_and_plays_are_deleted_and_current_rows_stay(days: Pipeline) -> None:
     pipeline = at(days, retain_history_days=100, retain_play_days=100)
     tracks = pipeline.query("SELECT count(*) FROM staging.tracks")
     apply_retention(pipeline.runtime, DAY + timedelta(days=101))
@@ -91,7 +91,7 @@ def test_history_and_plays_go_and_the_current_state_stays(days: Pipeline) -> Non
         (True,)
     ]
     assert pipeline.query("SELECT count(*) FROM staging.tracks") == tracks
-    # freshness is read from the newest load of a source
+    # the newest load of each source stays, since freshness is computed from it
     apply_retention(pipeline.runtime, DAY + timedelta(days=3_000))
     assert pipeline.query("SELECT count(*) > 0, count(*) = count(DISTINCT source) FROM ops.load") == [
         (True, True)
@@ -112,42 +112,42 @@ def test_a_partition_without_raw_is_not_fetched_again(days: Pipeline) -> None:
     assert pipeline.sandbox.control.calls().api_total == 0
 
 
-def test_promise_3_cut_off_anywhere_the_next_run_completes_it(
+def test_promise_3_the_next_run_completes_interrupted_retention(
     days: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store fails after each number of requests; manifests are removed first."""
+    """The store fails after 0, 1, 2, … requests; retention removes manifests before responses."""
     pipeline = at(days)
-    whole = Lake.delete_all
-    stops = 0
+    delete_all = Lake.delete_all
+    interruptions = 0
     for allowed in range(100):
         calls = iter(range(allowed))
 
-        def cut(lake: Lake, doomed: list[str], calls: Iterator[int] = calls) -> None:
+        def interrupted(lake: Lake, doomed: list[str], calls: Iterator[int] = calls) -> None:
             if next(calls, None) is None:
-                whole(lake, doomed[: len(doomed) // 2])
+                delete_all(lake, doomed[: len(doomed) // 2])
                 raise LakeUnavailable("gone")
-            whole(lake, doomed)
+            delete_all(lake, doomed)
 
-        monkeypatch.setattr(Lake, "delete_all", cut)
+        monkeypatch.setattr(Lake, "delete_all", interrupted)
         try:
             apply_retention(pipeline.runtime, RAW_GONE)
         except LakeUnavailable:
-            stops += 1
+            interruptions += 1
             left = pipeline.lake.keys(keys.partition_prefix(keys.RAW, DAY))
             manifests = [key for key in left if key.endswith(keys.MANIFEST_NAME)]
             responses = [key for key in left if re.search(r"/[a-z_]+-[0-9a-f]{32}\.json$", key)]
-            # each manifest that is left has all its responses
+            # each remaining manifest still has all its responses
             for key in manifests:
                 manifest = read_manifest(pipeline.lake, DAY, str(keys.source_of(key)))
                 assert manifest is not None
                 assert {raw.key for raw in manifest.objects} <= set(responses)
             continue
         break
-    assert stops >= 4
+    assert interruptions >= 4
     assert "raw" not in zones(pipeline, DAY)
 
 
-def test_what_is_in_use_or_was_never_loaded_is_left(days: Pipeline) -> None:
+def test_raw_that_is_in_use_or_was_never_loaded_is_kept(days: Pipeline) -> None:
     pipeline = at(days)
     pipeline.fetch("first", NEXT_DAY)
     plan_replay(pipeline.runtime, DAY, DAY)  # takes the leases of that date
@@ -163,12 +163,12 @@ def test_what_is_in_use_or_was_never_loaded_is_left(days: Pipeline) -> None:
     assert {keys.source_of(key) for key in pipeline.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {
         "first"
     }
-    # but not for ever
+    # after twice the time it is deleted all the same
     apply_retention(pipeline.runtime, DAY + timedelta(days=181))
     assert "raw" not in zones(pipeline, DAY)
 
 
-def test_short_logs_do_not_make_raw_stay_twice_as_long(days: Pipeline) -> None:
+def test_a_short_log_retention_does_not_prolong_raw(days: Pipeline) -> None:
     pipeline = at(days, retain_raw_days=30, retain_log_days=7)
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.load SET finished_at = partition + interval '1 hour'")
@@ -187,15 +187,17 @@ def test_upkeep_has_no_statement_time_out(pipeline: Pipeline, monkeypatch: pytes
     assert found == [("0",)]
 
 
-def test_upkeep_tidies_every_table_of_its_own(pipeline: Pipeline) -> None:
-    never = "SELECT count(*) FROM pg_class WHERE reltuples < 0 AND relkind = 'r' AND relname NOT LIKE 'pg_%'"
-    assert pipeline.query(never)[0][0] > 30  # type: ignore[operator]
+def test_upkeep_analyses_every_table_of_staging_and_ops(pipeline: Pipeline) -> None:
+    never_analysed = (
+        "SELECT count(*) FROM pg_class WHERE reltuples < 0 AND relkind = 'r' AND relname NOT LIKE 'pg_%'"
+    )
+    assert pipeline.query(never_analysed)[0][0] > 30  # type: ignore[operator]
     upkeep(pipeline.runtime)
-    in_ours = " AND relnamespace IN ('staging'::regnamespace, 'ops'::regnamespace)"
-    assert pipeline.query(never + in_ours) == [(0,)]
+    in_schemas = " AND relnamespace IN ('staging'::regnamespace, 'ops'::regnamespace)"
+    assert pipeline.query(never_analysed + in_schemas) == [(0,)]
 
 
-def test_the_command_counts_from_the_date_of_spotify(days: Pipeline) -> None:
+def test_the_command_uses_the_date_of_spotify_s_clock(days: Pipeline) -> None:
     with connect(days.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     days.go_to(RAW_GONE)
@@ -216,7 +218,7 @@ def test_a_date_ahead_of_the_clock_is_refused(pipeline: Pipeline, monkeypatch: p
         apply_retention(pipeline.runtime, date(2140, 1, 1))
 
 
-def test_queue_crawl_state_and_marks_of_alerts_have_an_age(pipeline: Pipeline) -> None:
+def test_old_queue_entries_crawl_states_and_alerts_are_deleted(pipeline: Pipeline) -> None:
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute(
             "INSERT INTO ops.detail_queue (record_kind, record_id, reason, enqueued_on, done_on, asked_on)"

@@ -1,4 +1,4 @@
-"""A whole chain with two listeners, the erasure of one, and a search through everything that it wrote."""
+"""Tests that an erasure leaves no trace of one of two listeners in anything that the pipeline wrote."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY_3 = NEXT_DAY + timedelta(days=1)
 
 
 def shared_playlist(pipeline: Pipeline) -> dict[str, str]:
-    """A playlist of the first listener on which the second one works."""
+    """Return a playlist of the first listener to which the second one contributes."""
     return next(
         playlist
         for playlist in pipeline.sandbox.control.playlists()
@@ -40,7 +40,7 @@ def shared_playlist(pipeline: Pipeline) -> dict[str, str]:
 
 
 def also_read_by_other(account: Pipeline) -> Pipeline:
-    """The pipeline of the second listener, who reads the shared playlist and one of their own."""
+    """Return the pipeline of the second listener, which reads the shared playlist and one of their own."""
     other = logged_in(account, user=OTHER)
     own = next(p["id"] for p in account.sandbox.control.playlists() if p["owner"] == OTHER)
     other.list_sources(
@@ -50,7 +50,7 @@ def also_read_by_other(account: Pipeline) -> Pipeline:
 
 
 def objects_with(pipeline: Pipeline, text: str) -> list[str]:
-    """Keys of objects that hold a text in their name, bytes or metadata."""
+    """Return keys of objects that contain a text in their key, bytes or metadata."""
     found = []
     for key in pipeline.lake.keys(""):
         stored = pipeline.lake.get(key)
@@ -59,7 +59,9 @@ def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     return found
 
 
-def test_another_account_s_reading_brings_no_one_back(account: Pipeline, migrated_database: str) -> None:
+def test_a_playlist_read_by_another_account_restores_no_data(
+    account: Pipeline, migrated_database: str
+) -> None:
     shared = shared_playlist(account)
     other = also_read_by_other(account)
     other.run(NEXT_DAY)
@@ -74,7 +76,7 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, migrate
     assert rows_with(migrated_database, shared["name"]) == {}
     assert objects_with(account, shared["name"]) == []
 
-    # what the other listener has stored is whole, and is loaded again
+    # a replay of the other listener's stored responses gives the same tables
     mine = other.query("SELECT playlist_id, count(*) FROM staging.playlist_membership GROUP BY 1")
     assert len(mine) == 1
     before = other.checksums()
@@ -82,7 +84,7 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, migrate
         replay_partition(other.runtime, planned)
     assert other.checksums() == before
 
-    # read again, the playlist stays out, and the rest comes in
+    # in the next run the shared playlist is left out and the other one is read
     other.go_to(DAY_3)
     verdict = other.run(DAY_3)
     assert verdict.complete == ["other-lists"]
@@ -99,7 +101,9 @@ def test_another_account_s_reading_brings_no_one_back(account: Pipeline, migrate
     ]
 
 
-def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, migrated_database: str) -> None:
+def test_erasures_are_applied_again_to_a_restored_warehouse(
+    account: Pipeline, migrated_database: str
+) -> None:
     erased = erase_user(account.runtime, HASH, no_logins)
     (stored,) = account.lake.keys("erasures/")
     receipt = orjson.loads(account.lake.get(stored).data)
@@ -114,7 +118,7 @@ def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, migrated_dat
             " load_seq) VALUES (%s, now(), 'x', now(), %s, now(), 1)",
             [HASH, f"raw/ingest_date={DAY}/user={HASH}/source=plays/recently_played-0.json"],
         )
-    # the user has come back since
+    # an object that was stored after the user consented again
     day = datetime.fromisoformat(receipt["erased_at"]).date() + timedelta(days=1)
     later = keys.source_prefix(keys.RAW, day, "saved", HASH) + "saved_tracks-0.json"
     account.lake.put(later, b"{}")
@@ -133,7 +137,7 @@ def test_a_restored_warehouse_forgets_no_erasure(account: Pipeline, migrated_dat
 def test_no_trace_of_an_erased_listener_is_left(
     account: Pipeline, dbt: Dbt, migrated_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # what Airflow shows; at DEBUG, urllib3 logs each address, and addresses have the hash
+    # the levels that Airflow logs; at DEBUG, urllib3 logs addresses, which contain the hash
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "spotify_pipeline")
     runtime = account.runtime
@@ -178,7 +182,7 @@ def test_no_trace_of_an_erased_listener_is_left(
 
     receipts = [key for key in account.lake.keys("") if key.startswith("erasures/")]
     files = {path: path.read_text() for path in tmp_path.glob("pages/*")} | {alerts: alerts.read_text()}
-    assert len(files) == 2  # the page of the first day is gone, and nothing has written it again
+    assert len(files) == 2  # the page of the first day was deleted and not written again
     for secret in secrets:
         rows = rows_with(migrated_database, secret)
         assert rows == ({"ops.erasure": 1} if secret == HASH else {}), secret

@@ -1,4 +1,4 @@
-"""Scripts over Airflow's own code, each in a process of its own with an empty metadata database."""
+"""Runs scripts that use Airflow's own code, each in its own process with an empty metadata database."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Run by test_deadline_moves.py in a process of its own: a run, failed and cleared in Airflow's own code.
+"""Clears a failed run with Airflow's own code; test_deadline_moves.py runs it in its own process.
 
-Prints as JSON the deadline's seconds after queueing, the run's state after the clear, and how far the clear
-moved the deadline.
+The script prints as JSON the seconds from queueing to the deadline, the run's state after the clear, and by
+how many seconds the clear moved the deadline.
 """
 
 from __future__ import annotations

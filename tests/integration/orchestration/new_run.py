@@ -1,4 +1,4 @@
-"""A run of a DAG file in Airflow's own tables, for the scripts of `airflow_process`."""
+"""Creates a run of a DAG file in Airflow's tables, for the scripts of `airflow_process`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUNDLE = "dags-folder"
 def new_run(
     file: Path, run_type: DagRunType, triggered_by: DagRunTriggeredByType, state: DagRunState
 ) -> Iterator[tuple[Any, Any, Any]]:
-    """Store a DAG file's DAG and a run of it for one partition; yields session, DAG and run."""
+    """Store the DAG of a file and a run of it for one partition; yield session, DAG and run."""
     DagBundlesManager().sync_bundles_to_db()
     bag = DagBag(str(file), bundle_name=BUNDLE, bundle_path=file.parent)
     with create_session() as session:

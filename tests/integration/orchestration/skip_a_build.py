@@ -1,7 +1,7 @@
-"""Run by test_skipped_build.py in a process of its own: a run of spotify_transform that has nothing to build.
+"""Simulates a run of spotify_transform with nothing to build; test_skipped_build.py runs it as a process.
 
-Airflow's own code decides what is scheduled or skipped; a scheduled task counts as successful. Prints as
-JSON the tasks that were scheduled, in their order, the states of all tasks, and the state of the run.
+Airflow's own code decides which tasks are scheduled or skipped; a scheduled task counts as successful. The
+script prints as JSON the scheduled tasks in order, the states of all tasks, and the state of the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from tests.integration.orchestration.new_run import new_run
 
 NOTHING_NEW = "is_anything_new"
-# what skips itself in such a run
+# tasks that skip themselves in such a run
 SKIPS_ITSELF = {"catch_up"}
 
 
@@ -47,7 +47,7 @@ def main(file: Path) -> dict[str, Any]:
 
 
 def finish(session: Session, task_id: str, direct: set[str]) -> None:
-    """End a task; the one that finds nothing new skips those right behind it."""
+    """End a task; `is_anything_new` also skips the tasks directly downstream."""
     ended = TaskInstanceState.SKIPPED if task_id in SKIPS_ITSELF else TaskInstanceState.SUCCESS
     set_state(session, task_id, ended)
     if task_id == NOTHING_NEW:

@@ -1,7 +1,7 @@
-"""Run by test_downstream_dags.py in a process of its own: Airflow's scheduler starts DAGs by assets.
+"""Lets Airflow's scheduler start DAGs by assets; test_downstream_dags.py runs it in its own process.
 
-The first argument is a folder of DAGs. Two publications are announced as spotify_transform and
-spotify_published do it. Prints as JSON, for each asset, the runs that were made: DAG and partition key.
+The first argument is a folder of DAGs. Two publications are announced in the way of spotify_transform and
+spotify_published. The script prints as JSON, for each asset, the created runs: DAG and partition key.
 """
 
 from __future__ import annotations

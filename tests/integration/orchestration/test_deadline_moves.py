@@ -1,4 +1,4 @@
-"""Clearing a run that has a deadline, in Airflow's own code over a metadata database of its own."""
+"""Tests that Airflow can clear a run that has a deadline, and moves the deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAGS = PROJECT_ROOT / "dags"
 
 
 def test_clearing_a_partitioned_run_moves_its_deadline(tmp_path: Path) -> None:
-    """With a timedelta as interval Airflow 3.3.2 raises here, and its API fails every clear with 500."""
+    """With a timedelta as interval, Airflow 3.3.2 raises here, and its API returns 500 on each clear."""
     found = run_script("clear_a_run", DAGS / "spotify_report.py", home=tmp_path, dags=DAGS)
     assert found["seconds"] == Settings.at_parse("deadline_report")
     assert found["state"] == "queued"

@@ -1,4 +1,4 @@
-"""The examples of DAGs of other teams, started by Airflow's scheduler over a metadata database of its own."""
+"""Tests that Airflow's scheduler starts the example DAGs of other teams after a publication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics through Airflow's OpenTelemetry, to a real receiver that speaks OTLP over HTTP."""
+"""Tests of metrics sent through Airflow's OpenTelemetry to a real OTLP receiver over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from spotify_stack.airflow_environment import metrics
 
 pytestmark = pytest.mark.integration
-# as the process of a task begins and ends, with our counts in between
+# what a task's process does: it starts metrics, and counts the pipeline's numbers
 TASK = """
 from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
@@ -45,7 +45,7 @@ metrics.count_alert("DataTestWarned", "warning")
 
 @contextmanager
 def receiver() -> Iterator[tuple[str, list[ExportMetricsServiceRequest]]]:
-    got: list[ExportMetricsServiceRequest] = []
+    received: list[ExportMetricsServiceRequest] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -53,19 +53,19 @@ def receiver() -> Iterator[tuple[str, list[ExportMetricsServiceRequest]]]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if self.path == "/v1/metrics":
-                got.append(ExportMetricsServiceRequest.FromString(body))
+                received.append(ExportMetricsServiceRequest.FromString(body))
             self.send_response(200)
             self.end_headers()
             self.wfile.write(ExportMetricsServiceResponse().SerializeToString())
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", got
+        yield f"http://127.0.0.1:{server.server_address[1]}", received
     finally:
         server.shutdown()
         thread.join(30)
@@ -97,11 +97,11 @@ def points(requests: list[ExportMetricsServiceRequest]) -> dict[tuple[str, froze
     return found
 
 
-def test_our_counts_reach_a_receiver_when_a_task_ends(tmp_path: Path) -> None:
-    with receiver() as (url, got):
+def test_the_pipeline_s_counts_are_sent_when_a_task_ends(tmp_path: Path) -> None:
+    with receiver() as (url, received):
         done = run(tmp_path, metrics({"SPOTIFY_PIPELINE_METRICS": f"{url}/"}))
     assert done.returncode == 0, done.stderr
-    found = points(got)
+    found = points(received)
 
     def value(name: str, **tags: str) -> float:
         point = found[f"airflow.spotify.{name}", frozenset(tags.items())]
@@ -117,14 +117,14 @@ def test_our_counts_reach_a_receiver_when_a_task_ends(tmp_path: Path) -> None:
     assert value("dbt_nodes", resource_type="test", status="warn") == 2
     assert value("alerts", cause="DataTestWarned", severity="warning") == 1
     timer = found["airflow.spotify.dbt_node.duration", frozenset({("resource_type", "test")})]
-    assert (timer.count, timer.sum) == (2, 500.0), "milliseconds, as all of Airflow's timers"
+    assert (timer.count, timer.sum) == (2, 500.0), "the unit is milliseconds, as in all timers of Airflow"
 
 
 def test_nothing_is_sent_by_default(tmp_path: Path) -> None:
     assert metrics({}) == {}
-    with receiver() as (_, got):
+    with receiver() as (_, received):
         assert run(tmp_path, {}).returncode == 0
-    assert got == []
+    assert received == []
 
 
 def test_a_receiver_that_is_down_does_not_fail_the_task(tmp_path: Path) -> None:

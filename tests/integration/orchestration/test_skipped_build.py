@@ -1,4 +1,4 @@
-"""What Airflow schedules of spotify_transform where nothing is new: publication without models and tests."""
+"""Tests that spotify_transform publishes without running models and tests where nothing is new."""
 
 from __future__ import annotations
 

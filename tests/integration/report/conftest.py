@@ -1,4 +1,4 @@
-"""Marts as plain tables in a real Postgres, and the connection of a reader."""
+"""Marts as plain tables in a real Postgres, the reader's connection, and a browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def warehouse(migrated_database: str) -> Iterator[psycopg.Connection]:
-    """A database with empty marts; what a test writes is committed at once."""
+    """An autocommit connection to a database with empty marts."""
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         marts.create(connection)
         yield connection
@@ -44,7 +44,7 @@ def warehouse(migrated_database: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def reader(warehouse: psycopg.Connection, migrated_database: str) -> ConnectionInfo:
-    """Connection of the report."""
+    """The connection that the report uses."""
     parts = conninfo_to_dict(migrated_database)
     return ConnectionInfo(
         conn_id=WAREHOUSE_READER,

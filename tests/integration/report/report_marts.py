@@ -1,4 +1,4 @@
-"""The marts that the report reads, in the shapes of their dbt contracts, filled row by row by a test."""
+"""Creates the marts that the report reads by their dbt contracts, and inserts rows into them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTRACTS = sorted((PROJECT_ROOT / "dbt" / "models" / "marts").rglob("[a-z]*.yml
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Create the marts without rows, by their dbt contracts."""
+    """Create empty marts with the columns of their dbt contracts."""
     for model in (model for path in CONTRACTS for model in yaml.safe_load(path.read_text("utf-8"))["models"]):
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
@@ -101,7 +101,7 @@ def add_track(  # noqa: PLR0917 - a row
 
 
 def add_mover(connection: psycopg.Connection, track_id: str, day: date, popularity: int, change: int) -> None:
-    """Insert a track that moved in the seven days that end with a day."""
+    """Insert a track whose popularity changed in the seven days up to a day."""
     insert(
         connection,
         "marts.mart_popularity_movers",
@@ -134,7 +134,7 @@ def add_day(connection: psycopg.Connection, day: date, **counts: int) -> None:
 
 
 def add_play(connection: psycopg.Connection, user: str, track_id: str, artist_id: str, day: date) -> None:
-    """Insert a play of 200 seconds, the user's first of neither track nor artist."""
+    """Insert a play of 200 seconds that is a first listen of neither track nor artist."""
     insert(
         connection,
         "marts.fct_play",
@@ -152,7 +152,7 @@ def add_play(connection: psycopg.Connection, user: str, track_id: str, artist_id
 
 
 def add_source(connection: psycopg.Connection, day: date, source: str, kind: str, **more: Any) -> None:
-    """Insert what a source brought of one kind; complete and empty by default."""
+    """Insert a source's counts of one record kind; by default complete and zero."""
     row: dict[str, Any] = dict.fromkeys(("fetched", "loaded", "quarantined", "duplicates", "set_aside"), 0)
     row |= {
         "partition": day,

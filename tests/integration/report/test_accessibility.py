@@ -1,4 +1,4 @@
-"""Every page that we make passes axe-core, in light and dark, printed, and on a phone of 320 pixels."""
+"""Tests that every HTML page passes axe-core in light and dark mode, in print, and 320 pixels wide."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ VIEWS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
     "phone": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
-    # printed by a reader whose pages are dark
+    # printed by a reader who uses dark mode
     "print": {"color_scheme": "dark", "viewport": {"width": 1000, "height": 1400}},
 }
 
 
-def consent(sandbox: RunningSandbox) -> str:
+def consent_page(sandbox: RunningSandbox) -> str:
     return httpx.get(f"{sandbox.accounts_url}/authorize", params=request_of(sandbox)).text
 
 
-def raw_responses() -> str:
+def raw_responses_page() -> str:
     lake: Any = SimpleNamespace(keys=lambda _: [keys.manifest_key(DAY, "mine")])
     return raw_page(lake, DAY, "object")
 
 
 @pytest.fixture(scope="module")
 def pages(session_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Address of each page by name."""
+    """The address of each page by name."""
     folder = tmp_path_factory.mktemp("pages")
     texts = {
         "report": render_page(REPORT, made_up=True),
@@ -54,9 +54,9 @@ def pages(session_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFact
         "empty report": render_page(EMPTY),
         "week": render_week(WEEK, made_up=True),
         "week of a listener": render_week(OWN),
-        "consent": consent(session_sandbox),
+        "consent_page": consent_page(session_sandbox),
         "login": callback_page("You are logged in."),
-        "raw responses": raw_responses(),
+        "raw responses": raw_responses_page(),
     }
     found = {}
     for name, text in texts.items():
@@ -80,8 +80,8 @@ def test_every_page_passes_axe(browser: Browser, pages: dict[str, str], view: st
             for violation in found
             for node in violation["nodes"]
         ]
-        sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        if page.evaluate(sideways) > 0:
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        if page.evaluate(overflow) > 0:
             problems.append(f"{name}: it scrolls sideways")
         page.close()
     assert problems == []

@@ -1,4 +1,4 @@
-"""The page in a real browser: charts that can be seen, in light and dark, on a phone, without a request."""
+"""Tests of the report in a real browser: visible charts in light and dark mode, no requests, plain names."""
 
 from __future__ import annotations
 
@@ -44,36 +44,34 @@ def opened(
     browser: Browser, report: Path, *, scheme: str, viewport: dict[str, int]
 ) -> tuple[Page, list[str]]:
     page = browser.new_page(color_scheme=scheme, viewport=viewport)  # type: ignore[arg-type]
-    noticed: list[str] = []
-    page.on("console", lambda message: noticed.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: noticed.append(f"error: {error}"))
-    page.on("request", lambda request: noticed.append(f"request: {request.url}"))
+    events: list[str] = []
+    page.on("console", lambda message: events.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: events.append(f"error: {error}"))
+    page.on("request", lambda request: events.append(f"request: {request.url}"))
     page.goto(report.as_uri())
-    return page, [entry for entry in noticed if entry != f"request: {report.as_uri()}"]
+    return page, [entry for entry in events if entry != f"request: {report.as_uri()}"]
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_person_sees_the_charts(
+def test_charts_are_visible_and_the_page_sends_no_request(
     browser: Browser, report: Path, scheme: str, viewport: dict[str, int]
 ) -> None:
-    page, noticed = opened(browser, report, scheme=scheme, viewport=viewport)
-    assert noticed == []
+    page, events = opened(browser, report, scheme=scheme, viewport=viewport)
+    assert events == []
     assert page.title() == "Spotify catalogue, 2021-03-19"
     boxes = [chart.bounding_box() for chart in page.locator(".chart svg").all()]
     assert len(boxes) == 5
     assert all(box and box["width"] > 250 and box["height"] > 60 for box in boxes)
     marks = page.locator('.chart path[aria-roledescription="bar"]').all()
     assert len(marks) >= 10
-    # nothing sticks out: the page itself never scrolls sideways
+    # the page never scrolls sideways
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_bars_stand_out_from_what_is_behind_them(
-    browser: Browser, report: Path, scheme: str
-) -> None:
+def test_text_and_bars_have_enough_contrast(browser: Browser, report: Path, scheme: str) -> None:
     page, _ = opened(browser, report, scheme=scheme, viewport=DESKTOP)
     ratios = page.evaluate(
         """() => {
@@ -105,7 +103,7 @@ def test_names_are_shown_as_they_are(browser: Browser, report: Path) -> None:
     page.close()
 
 
-def test_the_figures_of_a_chart_open_with_the_keyboard(browser: Browser, report: Path) -> None:
+def test_the_table_of_a_chart_opens_with_the_keyboard(browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, scheme="light", viewport=DESKTOP)
     table = page.locator("#growth table")
     assert not table.is_visible()

@@ -1,4 +1,4 @@
-"""The report from a real Postgres: what is counted, what a later partition does not change."""
+"""Tests of the report's numbers, read from a real Postgres, and that later partitions do not change them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_growth_adds_up_day_by_day(three_days: psycopg.Connection) -> None:
     ]
 
 
-def test_histograms_put_edges_where_they_belong(three_days: psycopg.Connection) -> None:
+def test_histograms_put_boundary_values_in_the_right_bin(three_days: psycopg.Connection) -> None:
     data = read_report(three_days, SECOND)
     assert data.durations == [Bin(0, 1), Bin(1, 1), Bin(20, 1)]  # 29.999 s, 30 s, an hour
     assert data.popularity == [Bin(40, 1), Bin(95, 1)]  # 44 is newer than 40; 100 shares the last bar
@@ -95,7 +95,7 @@ def test_newest_releases_come_first(three_days: psycopg.Connection) -> None:
     assert [row.album_name for row in releases] == ["Homogenic", "Ágætis byrjun"]
 
 
-def test_movers_are_those_of_the_week_up_to_the_partition(three_days: psycopg.Connection) -> None:
+def test_movers_are_of_the_week_up_to_the_partition(three_days: psycopg.Connection) -> None:
     marts.add_mover(three_days, "t1", SECOND, 44, 4)
     marts.add_mover(three_days, "t1", THIRD, 1, -39)
     marts.add_track(three_days, "t5", "Delisted", "al2", ["ar2"], FIRST, left_on=SECOND)
@@ -106,7 +106,7 @@ def test_movers_are_those_of_the_week_up_to_the_partition(three_days: psycopg.Co
     assert [(row.track_name, row.popularity, row.change) for row in movers] == [("Svefn-g-englar", 44, 4)]
 
 
-def test_coverage_counts_what_listed_albums_claim(three_days: psycopg.Connection) -> None:
+def test_coverage_counts_tracks_of_listed_albums_only(three_days: psycopg.Connection) -> None:
     marts.add_album(three_days, "al3", "Delisted", "ar2", FIRST, left_on=SECOND)
     assert read_report(three_days, FIRST).coverage == Coverage(claimed=20, known=2)
     assert read_report(three_days, THIRD).coverage == Coverage(claimed=20, known=4)
@@ -122,7 +122,7 @@ def test_a_later_partition_does_not_change_an_earlier_page(
     assert build_report(reader, SECOND) == before
 
 
-def test_drift_is_told_on_the_day_on_which_it_came(three_days: psycopg.Connection) -> None:
+def test_drift_is_shown_on_the_day_it_appeared(three_days: psycopg.Connection) -> None:
     known = {"source": "north", "record_kind": "track", "records": 2, "new_fields": []}
     for day, fields, new in (
         (FIRST, {"id": 2, "uri": 2}, []),
@@ -136,7 +136,7 @@ def test_drift_is_told_on_the_day_on_which_it_came(three_days: psycopg.Connectio
         (row.change, row.field, row.records, row.of_records) for row in read_report(three_days, SECOND).drift
     ]
     assert found == [("gone", "uri", 4, 4), ("new", "mood", 2, 4)]
-    # mood was in half of the records only: that it is absent says nothing
+    # mood was in only half of the records, so its absence is no drift
     assert read_report(three_days, THIRD).drift == read_report(three_days, FIRST).drift == []
 
 
@@ -153,17 +153,17 @@ def test_a_gap_is_shown_on_the_day_it_was_noticed(three_days: psycopg.Connection
     assert "2021-03-17 22" not in render_page(read_report(three_days, SECOND))
 
 
-def test_publishing_again_at_another_time_gives_the_same_bytes(
+def test_publishing_again_later_gives_the_same_bytes(
     three_days: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
     before = build_report(reader, SECOND)
     three_days.execute("update ops.publication set published_at = now(), run_id = 'again', load_seq = 99")
-    # rows in another physical order must not matter either
+    # an update also changes the physical order of rows, which must not matter
     three_days.execute("update marts.dim_track set is_active = true where track_id = 't1'")
     assert build_report(reader, SECOND) == before
 
 
-def test_real_names_reach_the_page(three_days: psycopg.Connection, reader: ConnectionInfo) -> None:
+def test_names_and_links_are_on_the_page(three_days: psycopg.Connection, reader: ConnectionInfo) -> None:
     page = build_report(reader, SECOND)
     assert '<a href="https://open.spotify.com/artist/ar1"><bdi>Sigur Rós</bdi></a>' in page
     assert '<a href="https://open.spotify.com/album/al2"><bdi>Homogenic</bdi></a>' in page
@@ -174,7 +174,9 @@ def test_an_empty_warehouse_gives_a_page(warehouse: psycopg.Connection, reader: 
     assert "Nothing here yet" in build_report(reader, FIRST)
 
 
-def test_absent_marts_are_named_with_the_way_out(migrated_database: str, reader: ConnectionInfo) -> None:
+def test_the_error_for_missing_marts_names_the_dag_to_run(
+    migrated_database: str, reader: ConnectionInfo
+) -> None:
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("drop schema marts cascade")
     with pytest.raises(
@@ -183,7 +185,7 @@ def test_absent_marts_are_named_with_the_way_out(migrated_database: str, reader:
         build_report(reader, FIRST)
 
 
-def test_a_warehouse_that_is_down_names_its_connection(reader: ConnectionInfo) -> None:
+def test_an_unreachable_warehouse_is_named_by_its_connection(reader: ConnectionInfo) -> None:
     with pytest.raises(WarehouseUnavailable, match="'warehouse_reader'"):
         build_report(replace(reader, port=1), FIRST)
     with pytest.raises(ConfigurationError, match=r"'warehouse_reader'.*check login, password") as refused:

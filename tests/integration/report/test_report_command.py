@@ -1,4 +1,4 @@
-"""`spotify-pipeline report`: which page it saves."""
+"""Tests which page `spotify-pipeline report` saves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USER = "0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def stored(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report of Saturday, and the pages of the week, which lie in Sunday's folder."""
+    """A store with Saturday's report and the pages of the week, which are in Sunday's folder."""
     fields = {
         "host": "127.0.0.1",
         "port": s3_server.port,
@@ -70,7 +70,9 @@ def test_the_page_is_saved(tmp_path: Path, arguments: list[str], name: str, cont
         (["2026-11-21", "--user", USER], "give a week"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_a_missing_page_is_an_error_of_one_sentence(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
     done = run(tmp_path / "pages", *arguments)
     assert done.exit_code == 1
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""The report in a real object store."""
+"""Tests that the report is written to a real object store only when it has changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def runtime(
     return runtime
 
 
-def test_the_page_lands_in_the_lake_and_in_the_folder(
+def test_the_page_is_written_to_the_store_and_the_folder(
     warehouse: psycopg.Connection, runtime: Runtime, tmp_path: Path
 ) -> None:
     marts.add_artist(warehouse, "ar1", "Sigur Rós", DAY)
@@ -52,7 +52,7 @@ def test_the_page_lands_in_the_lake_and_in_the_folder(
     assert (tmp_path / "reports" / "report-2021-03-18.html").read_bytes() == stored
 
 
-def test_only_changed_marts_replace_the_object(
+def test_the_object_is_written_again_only_if_marts_changed(
     warehouse: psycopg.Connection, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[str] = []

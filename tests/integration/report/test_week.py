@@ -1,4 +1,4 @@
-"""The page of a week, from marts in a real Postgres into a real object store."""
+"""Tests of a week's page, from marts in a real Postgres to a real object store."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ WEEK = days(MONDAY)
 USER, OTHER = "0123456789abcdef", "fedcba9876543210"
 
 
-def day_of_artist(warehouse: psycopg.Connection) -> None:
-    """An artist, an album released in the week, and a track on it, all first seen on Tuesday."""
+def add_catalogue(warehouse: psycopg.Connection) -> None:
+    """Insert an artist, an album released in the week, and a track on it, all first seen on Tuesday."""
     marts.add_artist(warehouse, "ar1", "Sigur Rós", WEEK[1])
     marts.add_album(warehouse, "al1", "Ágætis byrjun", "ar1", WEEK[1])
     marts.add_track(warehouse, "tr1", "Starálfur", "al1", ["ar1"], WEEK[1])
 
 
-def test_a_whole_week_says_what_came_out_and_what_is_new(
+def test_a_whole_week_shows_its_releases_and_new_records(
     warehouse: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
-    day_of_artist(warehouse)
+    add_catalogue(warehouse)
     marts.add_album(warehouse, "al2", "Of the week before", "ar1", MONDAY - timedelta(days=1))
     marts.add_album(
         warehouse, "al3", "Known next week", "ar1", WEEK[6] + timedelta(days=1), release_date=WEEK[2]
@@ -66,10 +66,10 @@ def test_a_week_with_missing_days_names_them(warehouse: psycopg.Connection, read
     assert f"Wednesday, {WEEK[2]}" in page
 
 
-def test_movers_are_those_of_the_newest_day_of_the_week(
+def test_movers_are_of_the_newest_day_of_the_week(
     warehouse: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
-    day_of_artist(warehouse)
+    add_catalogue(warehouse)
     for day, popularity, change in ((-2, 40, 30), (1, 41, 31), (5, 47, 7), (8, 99, 52)):
         marts.add_mover(warehouse, "tr1", MONDAY + timedelta(days=day), popularity, change)
 
@@ -79,10 +79,10 @@ def test_movers_are_those_of_the_newest_day_of_the_week(
     assert '<td class="num" data-label="change">+7</td>' in page
 
 
-def test_each_listener_has_a_page_and_nobody_else_s_plays(
+def test_each_listener_s_page_shows_only_their_own_plays(
     warehouse: psycopg.Connection, reader: ConnectionInfo
 ) -> None:
-    day_of_artist(warehouse)
+    add_catalogue(warehouse)
     for day in (WEEK[0], WEEK[6]):
         marts.add_play(warehouse, USER, "tr1", "ar1", day)
     marts.add_play(warehouse, USER, "tr1", "ar1", WEEK[6] + timedelta(days=1))
@@ -98,7 +98,7 @@ def test_each_listener_has_a_page_and_nobody_else_s_plays(
     assert "Starálfur" not in pages[OTHER]
 
 
-def test_marts_that_are_not_there_yet_are_named(migrated_database: str, reader: ConnectionInfo) -> None:
+def test_the_error_for_a_missing_mart_names_it(migrated_database: str, reader: ConnectionInfo) -> None:
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("drop table marts.fct_play")
     with pytest.raises(SchemaVersionError, match=r"fct_play.*the week of 2021-03-15"):
@@ -112,7 +112,7 @@ def test_run_twice_same_objects(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Promise 1: a second run writes nothing, a changed mart replaces the page."""
+    """Promise 1: a second run writes nothing, and a changed mart replaces the page."""
     lake = ConnectionInfo(
         conn_id=SPOTIFY_LAKE,
         host=HOST,
@@ -146,5 +146,7 @@ def test_run_twice_same_objects(
     assert written == keys * 2
     assert runtime.lake.get(keys[0]).data.startswith(b"<!doctype html>")
     copies = {path.name: path.read_bytes() for path in (tmp_path / "copies").iterdir()}
-    assert copies == {"week-2021-W11.html": runtime.lake.get(keys[0]).data}, "a listener's page has no copy"
-    assert keys[1] in objects_of_user(runtime.lake, USER)["reports"], "where the user's data is erased"
+    assert copies == {"week-2021-W11.html": runtime.lake.get(keys[0]).data}, (
+        "a listener's page is not copied to the folder"
+    )
+    assert keys[1] in objects_of_user(runtime.lake, USER)["reports"], "an erasure of the user finds the page"

@@ -1,4 +1,4 @@
-"""HTTP requests to a sandbox that several tests share."""
+"""Helpers that send HTTP requests to a sandbox."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def get(api: httpx.Client, url: str, **query: Any) -> Any:
 
 
 def all_items(api: httpx.Client, url: str, **query: Any) -> list[Any]:
-    """Items of every page, following `next`."""
-    got = get(api, url, **query)
-    items = list(got["items"])
-    while got["next"]:
-        got = get(api, got["next"])
-        items += got["items"]
+    """Return the items of every page by following `next`."""
+    page = get(api, url, **query)
+    items = list(page["items"])
+    while page["next"]:
+        page = get(api, page["next"])
+        items += page["items"]
     return items
 
 
@@ -35,14 +35,14 @@ def artist_ids(sandbox: RunningSandbox) -> list[str]:
 
 
 def busiest_artist(api: httpx.Client, sandbox: RunningSandbox) -> str:
-    """The artist with the most albums of the first few, which the generator draws most often."""
+    """Return the artist with the most albums of the first six, to which the generator gives most albums."""
     return max(
         artist_ids(sandbox)[:6], key=lambda artist: get(api, f"/artists/{artist}/albums", limit=1)["total"]
     )
 
 
 def album_ids(api: httpx.Client, sandbox: RunningSandbox) -> list[str]:
-    """Every album that some artist lists."""
+    """Return the id of every album that an artist lists."""
     found: dict[str, None] = {}
     for artist in artist_ids(sandbox):
         found |= dict.fromkeys(album["id"] for album in all_items(api, f"/artists/{artist}/albums", limit=10))

@@ -1,4 +1,4 @@
-"""Sandboxes that run as processes of their own, and clients of them."""
+"""Sandboxes that run in their own processes, and clients of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _extended() -> Iterator[RunningSandbox]:
         yield sandbox
 
 
-def _as_new(sandbox: RunningSandbox) -> RunningSandbox:
+def _reset(sandbox: RunningSandbox) -> RunningSandbox:
     sandbox.control.clear_faults()
     sandbox.control.set_clock(CLOCK, frozen=False)
     sandbox.control.reset_calls()
@@ -35,14 +35,14 @@ def _as_new(sandbox: RunningSandbox) -> RunningSandbox:
 
 @pytest.fixture
 def development(_development: RunningSandbox) -> RunningSandbox:
-    """A sandbox for a Development Mode app, its clock, script, log and users as at the start."""
-    return _as_new(_development)
+    """A sandbox for a Development Mode app with clock, faults, call log and users reset."""
+    return _reset(_development)
 
 
 @pytest.fixture
 def extended(_extended: RunningSandbox) -> RunningSandbox:
-    """A sandbox for an Extended app, its clock, script, log and users as at the start."""
-    return _as_new(_extended)
+    """A sandbox for an Extended app with clock, faults, call log and users reset."""
+    return _reset(_extended)
 
 
 @pytest.fixture

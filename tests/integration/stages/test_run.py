@@ -195,7 +195,7 @@ def test_a_wrong_secret_is_one_sentence_that_names_the_connection(pipeline: Pipe
     assert "wrong" not in str(refused.value).replace("is wrong", "").replace("are wrong", "")
 
 
-def test_a_missing_bucket_is_named_with_the_way_out(pipeline: Pipeline) -> None:
+def test_the_error_for_a_missing_bucket_names_it_and_the_fix(pipeline: Pipeline) -> None:
     fields = vars(pipeline.runtime.lookup("spotify_lake")) | {"schema": "no-such-bucket"}
     lake_info = type(pipeline.runtime.lookup("spotify_lake"))(**fields)
     runtime = type(pipeline.runtime)(

@@ -1,4 +1,4 @@
-"""Alerts through Airflow's notifiers, to a real SMTP server and a real HTTP server."""
+"""Tests of alerts sent through Airflow's notifiers to a real SMTP server and a real HTTP server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spotify_pipeline.settings import Settings
 from tests.integration.alerts.receivers import HOST, MailServer, Webhook, mail_server, webhook
 
 pytestmark = pytest.mark.integration
-# what looks like a template of Airflow, markup of a mail and markup of Slack
+# text that looks like a template of Airflow, HTML and a link of Slack
 HOSTILE = "{{ 7 * 7 }} <b>bold</b> & <https://elsewhere|click>"
 ALERT = Alert(
     "C", "the title", HOSTILE, "the meaning", "the action", "2026-11-05", links={"Log": "http://l/1"}
@@ -43,7 +43,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         yield server
 
 
-def test_nothing_is_set_by_default() -> None:
+def test_there_is_no_channel_by_default() -> None:
     assert channels(Settings()) == []
 
 
@@ -60,7 +60,7 @@ def test_a_mail_goes_to_every_address(mails: MailServer) -> None:
     body = mail.get_body(("html",))
     assert body is not None
     text = body.get_content()
-    assert "{{ 7 * 7 }}" in text, "nothing of an alert is a template"
+    assert "{{ 7 * 7 }}" in text, "text of an alert is not rendered as a template"
     assert "&lt;b&gt;bold&lt;/b&gt;" in text
     assert "What to do: the action" in text
     assert "Log: http://l/1" in text
@@ -72,19 +72,19 @@ def test_a_message_goes_to_the_webhook(slack: Webhook) -> None:
     [(path, body)] = slack.requests
     assert path == f"/services/{PATH}"
     assert "{{ 7 * 7 }}" in body["text"]
-    assert "&lt;https://elsewhere|click&gt;" in body["text"], "no link that the alert did not make"
+    assert "&lt;https://elsewhere|click&gt;" in body["text"], "text of an alert becomes no link"
     assert "What it means: the meaning" in body["text"]
 
 
 def test_a_channel_raises_the_error_of_its_server(slack: Webhook, mails: MailServer) -> None:
-    """dispatch turns it into one line of the log."""
+    """`dispatch` catches the error and logs one line."""
     slack.status = 500
     [channel] = channels(Settings(alerts_slack_connection="slack_of_test"))
     with pytest.raises(Exception, match="500"):
         channel.send(ALERT)
 
 
-def test_all_channels_at_once(mails: MailServer, slack: Webhook, tmp_path: Path) -> None:
+def test_all_channels_can_be_used_together(mails: MailServer, slack: Webhook, tmp_path: Path) -> None:
     settings = Settings(
         alerts_file=tmp_path / "alerts.ndjson",
         alerts_email_to="ops@example.com",

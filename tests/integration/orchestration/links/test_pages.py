@@ -1,4 +1,4 @@
-"""The page of raw responses, over a real store."""
+"""Tests of the page of raw responses, over a real store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lake(s3_server: S3Server) -> Lake:
     return made
 
 
-def test_it_lists_a_partition_by_source_without_users(lake: Lake) -> None:
+def test_the_page_lists_a_partition_without_objects_of_users(lake: Lake) -> None:
     prefix = keys.source_prefix(keys.RAW, DAY, "mine")
     shown = [
         keys.manifest_key(DAY, "mine"),
@@ -57,5 +57,5 @@ def test_it_lists_a_partition_by_source_without_users(lake: Lake) -> None:
     assert all(is_shown(key, DAY) for key in shown)
 
 
-def test_it_says_so_where_there_is_nothing(lake: Lake) -> None:
+def test_the_page_says_when_nothing_was_fetched(lake: Lake) -> None:
     assert "Nothing was fetched" in raw_page(lake, DAY, "object")
