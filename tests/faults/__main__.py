@@ -23,10 +23,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kinds", default=",".join(KINDS), help="which parts, separated by commas")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the schedules and cells to run")
-    parser.add_argument("--seed", type=int, default=1, help="where random schedules begin")
-    parser.add_argument("--workers", type=int, default=2, help="environments side by side")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first random schedule")
+    parser.add_argument("--workers", type=int, default=2, help="environments at the same time")
     parser.add_argument("--days", type=int, default=2, choices=(1, 2), help="days of the exhaustive part")
-    parser.add_argument("--steps", default="", help="only steps whose name matches this expression")
+    parser.add_argument("--steps", default="", help="only steps whose name matches this regular expression")
     parser.add_argument(
         "--folder", type=Path, default=PROJECT_ROOT / "build" / "faults", help="for the table"
     )
@@ -34,30 +34,31 @@ def _arguments() -> argparse.Namespace:
 
 
 def _parts(
-    asked: argparse.Namespace, kinds: list[str], folder: Path
+    arguments: argparse.Namespace, kinds: list[str], folder: Path
 ) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
     if own := [kind for kind in kinds if kind in exhaustive_run.PARTS]:
-        options = {name: getattr(asked, name) for name in ("workers", "steps", "days")}
+        options = {name: getattr(arguments, name) for name in ("workers", "steps", "days")}
         yield (
             ", ".join(own),
-            partial(exhaustive_run.run, asked.scale, asked.seed, folder, kinds=own, **options),
+            partial(exhaustive_run.run, arguments.scale, arguments.seed, folder, kinds=own, **options),
         )
     for kind in kinds:
         if kind not in exhaustive_run.PARTS:
             part = importlib.import_module(f"tests.faults.{kind}_run")
-            yield kind, partial(part.run, asked.scale, asked.seed, folder / kind)
+            yield kind, partial(part.run, arguments.scale, arguments.seed, folder / kind)
 
 
 def main() -> int:
-    """Run the parts, print and write the table; 0 where nothing was found."""
-    asked = _arguments()
-    # so that servers and workers are ended on the way out
+    """Run the parts, print and write the table; return 1 if anything was found."""
+    arguments = _arguments()
+    # an exception, so that servers and workers are ended on the way out
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    kinds = asked.kinds.split(",")
+    kinds = arguments.kinds.split(",")
     if unknown := set(kinds) - set(KINDS):
         sys.exit(f"unknown part {sorted(unknown)[0]}: there are {', '.join(KINDS)}")
     heading = (
-        f"Faults at commit {commit()}: parts {', '.join(kinds)}, seed {asked.seed}, scale {asked.scale:g}."
+        f"Faults at commit {commit()}: parts {', '.join(kinds)}, seed {arguments.seed},"
+        f" scale {arguments.scale:g}."
     )
     print(heading, flush=True)
     began = time.monotonic()
@@ -65,11 +66,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user
-        for title, part in _parts(asked, kinds, folder):
+        for title, part in _parts(arguments, kinds, folder):
             print(f"part {title}, {time.monotonic() - began:.0f} s from the beginning", flush=True)
             rows = merged([*rows, *part()])
-            # what is known stays known, whatever becomes of the parts that follow
-            path = write(rows, asked.folder, heading=heading, seconds=time.monotonic() - began)
+            # written after each part, because a later one may be interrupted
+            path = write(rows, arguments.folder, heading=heading, seconds=time.monotonic() - began)
     seconds = time.monotonic() - began
     print(f"\n{markdown(rows)}")
     findings = [finding for row in rows for finding in row.findings]

@@ -1,4 +1,4 @@
-"""What goes wrong while a whole Airflow works, and when: a seed says it."""
+"""Injects faults into a running Airflow; a seed determines which and when."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from spotify_stack import processes, services
 from tests.e2e.conftest import CHAIN, Running
 
 
-class Hit(StrEnum):
-    """Who is hit, always by SIGKILL, or stopped for seconds."""
+class Kind(StrEnum):
+    """What is killed (always by SIGKILL), stopped for some seconds, or fails."""
 
     TASK = "task killed"
     WORKER = "LocalExecutor worker killed"
@@ -26,55 +26,55 @@ class Hit(StrEnum):
     WAREHOUSE = "warehouse killed"
     STORE = "store killed"
     WAREHOUSE_STOPPED = "warehouse stopped"
-    API_ERRORS = "Spotify responds with 503"
+    API_ERRORS = "Spotify returns 503"
 
 
 STOPPED_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class Blow:
-    """`hit` in the run of `dag_id`, after `delay` of the time that it takes undisturbed."""
+class Fault:
+    """A fault in the run of `dag_id`, after the share `delay` of the run's usual duration."""
 
-    hit: Hit
+    kind: Kind
     dag_id: str
     delay: float
 
     def __str__(self) -> str:
-        return f"{self.hit}, {self.dag_id}+{self.delay:.2f}"
+        return f"{self.kind}, {self.dag_id}+{self.delay:.2f}"
 
 
-def draw(seed: int) -> list[Blow]:
-    """Two or three blows; seeds in a row go through all kinds."""
-    dice = random.Random(f"airflow {seed}")
-    hits = list(Hit)
-    chosen = [hits[seed % len(hits)], *dice.choices(hits, k=dice.choice((1, 1, 2)))]
-    # most of the time goes into dbt's tasks, and most of the tasks do
-    blows = [Blow(hit, dice.choices(CHAIN, (5, 6, 1))[0], dice.random()) for hit in chosen]
-    blows = [Blow(b.hit, CHAIN[0], b.delay) if b.hit is Hit.API_ERRORS else b for b in blows]
-    return sorted(blows, key=lambda blow: (CHAIN.index(blow.dag_id), blow.delay))
+def draw(seed: int) -> list[Fault]:
+    """Return the two or three faults of a seed; seeds in a row go through all kinds."""
+    rng = random.Random(f"airflow {seed}")
+    kinds = list(Kind)
+    chosen = [kinds[seed % len(kinds)], *rng.choices(kinds, k=rng.choice((1, 1, 2)))]
+    # weighted by duration: transform is the longest run
+    faults = [Fault(kind, rng.choices(CHAIN, (5, 6, 1))[0], rng.random()) for kind in chosen]
+    faults = [Fault(b.kind, CHAIN[0], b.delay) if b.kind is Kind.API_ERRORS else b for b in faults]
+    return sorted(faults, key=lambda fault: (CHAIN.index(fault.dag_id), fault.delay))
 
 
-def strike(running: Running, blow: Blow, run_id: str) -> bool:
-    """Do it; False where there was nobody to hit."""
-    if blow.hit is Hit.API_ERRORS:
+def inject(running: Running, fault: Fault, run_id: str) -> bool:
+    """Cause a fault; return False if there was no process to kill."""
+    if fault.kind is Kind.API_ERRORS:
         running.control.add_fault("status", status=503, path="^/v1/", times=12)
         return True
-    if blow.hit is Hit.TASK:
-        return _kill(_task_processes(running, blow.dag_id, run_id)[-1:])
-    if blow.hit is Hit.WORKER:
+    if fault.kind is Kind.TASK:
+        return _kill(_task_processes(running, fault.dag_id, run_id)[-1:])
+    if fault.kind is Kind.WORKER:
         return _kill(_found(running, lambda title: "LocalExecutor" in title and "idle" not in title)[:1])
-    if blow.hit is Hit.WAREHOUSE_STOPPED:
+    if fault.kind is Kind.WAREHOUSE_STOPPED:
         stopped = processes.of_stack(running.stack.paths, service=services.WAREHOUSE)
         _send(stopped, signal.SIGSTOP)
         time.sleep(STOPPED_SECONDS)
         _send(stopped, signal.SIGCONT)
         return True
-    if blow.hit is Hit.SCHEDULER:
-        # its workers live on as orphans for a while: the worst case
+    if fault.kind is Kind.SCHEDULER:
+        # its workers continue as orphans for a while, which is the worst case
         leaders = processes.of_stack(running.stack.paths, service=services.SCHEDULER)
         return _kill([p for p in leaders if _parent_is_supervisor(p)][:1])
-    service = services.WAREHOUSE if blow.hit is Hit.WAREHOUSE else services.STORE
+    service = services.WAREHOUSE if fault.kind is Kind.WAREHOUSE else services.STORE
     return _kill(processes.of_stack(running.stack.paths, service=service))
 
 

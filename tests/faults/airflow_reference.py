@@ -1,4 +1,4 @@
-"""What the days would have come to undisturbed: the same days, step by step, in a warehouse beside."""
+"""Runs the same days without faults, step by step, in a second warehouse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Undisturbed:
 
     @cached_property
     def connections(self) -> dict[str, ConnectionInfo]:
-        """The stack's, with another database and bucket."""
+        """Return the stack's connections, with another database and bucket."""
         environ = airflow_environment.connection_variables(self.running.state)
         found = {name: connections.from_environment(name, environ) for name in connections.CONNECTION_IDS}
         for name, info in found.items():
@@ -46,7 +46,7 @@ class Undisturbed:
         return found
 
     def create(self) -> None:
-        """The database and the bucket, unless they are there."""
+        """Create the database and the bucket unless they exist."""
         state = self.running.state
         passwords = {
             role: state.secrets[secret] for role, secret in airflow_environment.WAREHOUSE_LOGINS.values()
@@ -56,7 +56,7 @@ class Undisturbed:
         Lake(self.connections["spotify_lake"]).create_bucket()
 
     def run(self, days: Sequence[date]) -> None:
-        """All steps of each day, then all of dbt."""
+        """Run all steps of each day, then all of dbt."""
         for day in days:
             self.running.set_day(day)
             settings = Settings(sources=self.running.state.paths.sources)
@@ -69,7 +69,7 @@ class Undisturbed:
         self._dbt()
 
     def findings(self) -> list[Finding]:
-        """Where the stack's tables differ from these."""
+        """Return where the stack's tables differ from these."""
         return differences(self._captured(DATABASE), self._captured(airflow_environment.WAREHOUSE_DATABASE))
 
     def _captured(self, database: str) -> State:

@@ -1,8 +1,8 @@
-"""Random blows at a whole Airflow, one partition a schedule, and three parties that must agree afterwards.
+"""Injects random faults into a whole Airflow, one partition per schedule, and checks the result.
 
-Airflow's states, dbt's results and the tables: every run ends as success within its tries, every test task
-that is green has a result of dbt that passed, a partition is published only behind all of them, and staging
-and marts hold the rows of an undisturbed run.
+Airflow's states, dbt's results and the tables must agree: every run succeeds within its tries, every green
+test task has a result of dbt that passed, a partition is published only after all of them, and staging and
+marts contain the rows of an undisturbed run.
 
     python -m tests.faults.airflow_run --seed 0 --schedules 3 --stack /tmp/faults-stack
 """
@@ -34,7 +34,7 @@ from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions
 from spotify_stack.summary import TEST_OPERATOR, dbt_nodes
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
-from tests.faults.airflow_disturb import Blow, draw, strike
+from tests.faults.airflow_disturb import Fault, draw, inject
 from tests.faults.airflow_reference import Undisturbed
 from tests.faults.oracle import Finding
 from tests.faults.table import Row, commit
@@ -44,11 +44,11 @@ FIRST_DAY = date(2021, 3, 1)
 # seconds that each takes undisturbed on two idle cores
 USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
 WAIT_SECONDS = 420
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class Artists(Running):
-    """A stack whose sources are the catalogue's artists: what belongs to a user is none of this suite."""
+    """A stack whose sources are the catalogue's artists, without the lists of a user."""
 
     def set_day(self, day: date) -> None:
         moment = f"{day.isoformat()}T06:00:00Z"
@@ -59,25 +59,25 @@ class Artists(Running):
 
 @dataclass
 class Result:
-    """One schedule: its blows that hit somebody, what is wrong, and how long the chain took."""
+    """One schedule: its faults that took effect, the findings, and the duration of the chain."""
 
     seed: int
     day: date
-    blows: list[Blow]
+    faults: list[Fault]
     findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        return f"seed {self.seed}, {self.day}: {'; '.join(map(str, self.blows)) or 'undisturbed'}"
+        return f"seed {self.seed}, {self.day}: {'; '.join(map(str, self.faults)) or 'undisturbed'}"
 
 
 @contextmanager
-def stack_running(folder: Path, say: Say) -> Iterator[Running]:
-    """The stack in `folder`, made where there is none; ended afterwards, its data kept."""
+def stack_running(folder: Path, report: Report) -> Iterator[Running]:
+    """Start the stack in `folder`, which is created if it is new; stop it afterwards and keep its data."""
     catalogue = folder / "catalogue"
     if not catalogue.exists():
         write_catalogue(catalogue, FIRST_DAY)
-    stack = Stack(StackPaths(folder / "stack"), report=say)
+    stack = Stack(StackPaths(folder / "stack"), report=report)
     options = SandboxOptions("development", str(catalogue), f"{FIRST_DAY.isoformat()}T06:00:00Z")
     started_at = datetime.now().astimezone()
     try:
@@ -89,35 +89,35 @@ def stack_running(folder: Path, say: Say) -> Iterator[Running]:
         stack.down()
 
 
-def chain(running: Running, day: date, blows: list[Blow]) -> Result:
-    """One partition through the chain while the blows fall."""
+def chain(running: Running, day: date, faults: list[Fault]) -> Result:
+    """Run one partition through the chain while faults are injected."""
     result = Result(-1, day, [])
     began = time.monotonic()
     try:
-        _run_chain(running, day, blows, result)
-        # the last blow may have fallen when nothing was left to do
+        _run_chain(running, day, faults, result)
+        # the last fault may have come after the last task
         for server in (services.warehouse_postgres(running.state), services.object_store(running.state)):
             wait_until(server.check, timeout=120, what="a server that was killed", poll=0.3)
         if not result.findings:
-            result.findings += agree(running, day)
+            result.findings += check_agreement(running, day)
     except PipelineError as error:
         result.findings.append(Finding("recovery", str(day), str(error)))
     result.seconds = time.monotonic() - began
     return result
 
 
-def _run_chain(running: Running, day: date, blows: list[Blow], result: Result) -> None:
+def _run_chain(running: Running, day: date, faults: list[Fault], result: Result) -> None:
     running.set_day(day)
     since = datetime.now(UTC)
     running.api.trigger(INGEST, day.isoformat())
     for dag_id in CHAIN:
-        run_id = _begun(running, dag_id, day, since)
-        hitting = threading.Thread(target=_hit, args=[running, dag_id, run_id, blows, result])
-        hitting.start()
+        run_id = _wait_for_run(running, dag_id, day, since)
+        injecting = threading.Thread(target=_inject_faults, args=[running, dag_id, run_id, faults, result])
+        injecting.start()
         try:
             run = running.ended(dag_id, run_id, timeout=WAIT_SECONDS)
         finally:
-            hitting.join(120)
+            injecting.join(120)
             running.control.clear_faults()
         if run["state"] != "success":
             failed = [t for t in running.api.tasks(dag_id, run_id) if t["state"] == "failed"]
@@ -126,23 +126,23 @@ def _run_chain(running: Running, day: date, blows: list[Blow], result: Result) -
             return
 
 
-def _hit(running: Running, dag_id: str, run_id: str, blows: list[Blow], result: Result) -> None:
+def _inject_faults(running: Running, dag_id: str, run_id: str, faults: list[Fault], result: Result) -> None:
     began = time.monotonic()
-    for blow in blows:
-        if blow.dag_id != dag_id:
+    for fault in faults:
+        if fault.dag_id != dag_id:
             continue
-        time.sleep(max(began + blow.delay * USUAL[dag_id] - time.monotonic(), 0))
-        for _ in range(20):  # between two tasks there is nobody to hit
+        time.sleep(max(began + fault.delay * USUAL[dag_id] - time.monotonic(), 0))
+        for _ in range(20):  # between two tasks there is no process to kill
             try:
-                if strike(running, blow, run_id):
-                    result.blows.append(blow)
+                if inject(running, fault, run_id):
+                    result.faults.append(fault)
                     break
             except NotReady:
                 pass
             time.sleep(0.2)
 
 
-def _begun(running: Running, dag_id: str, day: date, since: datetime) -> str:
+def _wait_for_run(running: Running, dag_id: str, day: date, since: datetime) -> str:
     found: list[str] = []
 
     def check() -> None:
@@ -155,8 +155,8 @@ def _begun(running: Running, dag_id: str, day: date, since: datetime) -> str:
     return found[-1]
 
 
-def agree(running: Running, day: date) -> list[Finding]:
-    """Airflow's states, dbt's results and ops.publication, of each transform run of a day."""
+def check_agreement(running: Running, day: date) -> list[Finding]:
+    """Compare Airflow's states, dbt's results and ops.publication for each transform run of a day."""
     found: list[Finding] = []
     wanted = dbt_nodes(MANIFEST)["tests"]
     with running.warehouse(connections.WAREHOUSE_OWNER) as conn:
@@ -191,36 +191,36 @@ def agree(running: Running, day: date) -> list[Finding]:
 
 
 class Progress:
-    """Which partitions a stack has had, kept in its folder: a turn may end in the middle of one."""
+    """The partitions that a stack has run, stored in its folder, because a session may be interrupted."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "days.json"
         self._days: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
 
     def note(self, day: date, state: str) -> None:
-        """`begun`, `done` or `compared`."""
+        """Store the state of a partition: `begun`, `done` or `compared`."""
         self._days[day.isoformat()] = state
         self._file.write_text(json.dumps(self._days))
 
     def days(self, state: str) -> list[date]:
-        """Partitions in a state, oldest first."""
+        """Return the partitions in a state, oldest first."""
         return [date.fromisoformat(day) for day, known in sorted(self._days.items()) if known == state]
 
     def next_day(self) -> date:
-        """One that the stack has not had."""
+        """Return the first partition that the stack has not run."""
         return FIRST_DAY + timedelta(days=len(self._days))
 
 
 def schedules(
-    first: int, count: int, folder: Path, say: Say, *, seconds: float = math.inf
+    first: int, count: int, folder: Path, report: Report, *, seconds: float = math.inf
 ) -> Iterator[Result]:
-    """Run schedules on partitions that the stack in `folder` has not had; compare once, at their end.
+    """Run schedules on new partitions of the stack in `folder`, and compare once, after the last.
 
-    None begins later than `seconds` from now.
+    No schedule begins later than `seconds` from now.
     """
     deadline = time.monotonic() + seconds
     progress = Progress(folder)
-    with stack_running(folder, say) as running:
+    with stack_running(folder, report) as running:
         reference = Undisturbed(running)
         reference.create()
         for day in progress.days("begun"):
@@ -229,7 +229,7 @@ def schedules(
         results: list[Result] = []
         for seed in range(first, first + count):
             if time.monotonic() > deadline:
-                say(f"no time is left for seed {seed} and those after it")
+                report(f"no time is left for seed {seed} and those after it")
                 break
             day = progress.next_day()
             progress.note(day, "begun")
@@ -237,28 +237,28 @@ def schedules(
             result.seed = seed
             results.append(result)
             progress.note(day, "done")
-            say(f"{'FAILED' if result.findings else 'agreed'} {result.seconds:.0f} s  {result}")
+            report(f"{'FAILED' if result.findings else 'agreed'} {result.seconds:.0f} s  {result}")
         done = progress.days("done")
         reference.run(done)
         different = reference.findings()
         for day in done:
             progress.note(day, "compared")
-        say(f"{len(done)} partitions compared with undisturbed ones: {len(different)} differences")
+        report(f"{len(done)} partitions compared with undisturbed ones: {len(different)} differences")
         for result in results:
-            # a row does not say which blow it is owed to: it is told with each
+            # a different row does not show which fault caused it: report it with each schedule
             result.findings += different
             if result.findings:
-                say(f"FAILED at {commit()}: {result}")
+                report(f"FAILED at {commit()}: {result}")
                 for finding in result.findings[:12]:
-                    say(f"    {finding}")
+                    report(f"    {finding}")
             yield result
 
 
 def rows_of(result: Result) -> list[Row]:
-    """One row for each blow."""
-    rows = [Row(f"Airflow: {b.hit}", b.dag_id, 1, seconds=[result.seconds]) for b in result.blows]
+    """Return one row for each fault."""
+    rows = [Row(f"Airflow: {b.kind}", b.dag_id, 1, seconds=[result.seconds]) for b in result.faults]
     if not rows:
-        rows = [Row("Airflow: nobody was hit", "", 0, seconds=[result.seconds])]
+        rows = [Row("Airflow: no fault took effect", "", 0, seconds=[result.seconds])]
     rows[0].findings = [str(finding) for finding in result.findings]
     rows[0].lost = sum(finding.lost for finding in result.findings)
     rows[0].wrong = sum(finding.wrong for finding in result.findings)
@@ -266,30 +266,31 @@ def rows_of(result: Result) -> list[Row]:
 
 
 def run(scale: float, seed: int, folder: Path) -> list[Row]:
-    """Rows for the table; `scale` 1 is ten schedules."""
+    """Return rows for the table; `scale` 1 is ten schedules."""
     count = max(1, round(SCHEDULES * scale))
     return [row for result in schedules(seed, count, folder, print) for row in rows_of(result)]
 
 
 def main() -> int:
-    """Run some, for example in turns over a stack that is kept."""
+    """Run some schedules on a stack that is kept, so that a later call can run more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--schedules", type=int, default=SCHEDULES)
     parser.add_argument("--seconds", type=float, default=200, help="begin no schedule later than this")
     parser.add_argument("--stack", type=Path, required=True, help="folder for the stack; kept afterwards")
-    asked = parser.parse_args()
-    asked.stack.mkdir(parents=True, exist_ok=True)
+    arguments = parser.parse_args()
+    arguments.stack.mkdir(parents=True, exist_ok=True)
     # the stack must end with this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
-    told = schedules(
-        asked.seed,
-        asked.schedules,
-        asked.stack,
-        lambda line: print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True),
-        seconds=asked.seconds,
+    results = list(
+        schedules(
+            arguments.seed,
+            arguments.schedules,
+            arguments.stack,
+            lambda line: print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True),
+            seconds=arguments.seconds,
+        )
     )
-    results = list(told)
     failed = sum(bool(result.findings) for result in results)
     print(f"{len(results) - failed} of {len(results)} schedules agreed, at {commit()}")
     return 1 if failed else 0

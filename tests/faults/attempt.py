@@ -1,4 +1,4 @@
-"""One attempt of a step in a process of its own, as a task's is; and what became of it."""
+"""Runs one attempt of a step in its own process, as Airflow runs a task, and returns how it ended."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ Prepare = Callable[[], None]
 
 @dataclass(frozen=True)
 class Attempt:
-    """`ended`: done, transient, fatal, killed or hanging. `error` is its sentence, `struck` the call hit."""
+    """How an attempt ended: done, transient, fatal, killed or hanging.
+
+    `failed_call` is the label of the call that was made to fail, `labels` are those of all calls.
+    """
 
     ended: str
     result: Any = None
     error: str = ""
-    struck: str | None = None
+    failed_call: str | None = None
     labels: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def is_done(self) -> bool:
-        """Whether the step came to its end."""
+        """Whether the step finished."""
         return self.ended == "done"
 
 
@@ -52,10 +55,9 @@ class Running:
     pid: int
     reading: int
     began: float
-    told: bytes = b""
 
     def is_stopped(self, limit: float = LIMIT_SECONDS) -> bool:
-        """Wait until it has stopped itself (Way.STOPPED) or ended; whether it is stopped."""
+        """Wait until it has stopped itself (Way.STOPPED) or ended; return whether it is stopped."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
             options = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
@@ -66,33 +68,33 @@ class Running:
         return False
 
     def has_ended(self) -> bool:
-        """Whether it has come to its end, in whatever way."""
+        """Return whether it has ended, in whatever way."""
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def wake(self) -> None:
-        """Let it go on."""
+        """Continue it after a stop."""
         os.kill(self.pid, signal.SIGCONT)
 
     def finish(self, limit: float = LIMIT_SECONDS) -> Attempt:
-        """Wait for its end, at most `limit` seconds from its beginning, and tell what became of it."""
-        told, in_time = _read(self.reading, self.began + limit)
+        """Wait for its end, at most `limit` seconds from its beginning, and return how it ended."""
+        received, in_time = _read(self.reading, self.began + limit)
         os.close(self.reading)
         if not in_time:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         seconds = time.monotonic() - self.began
-        *announced, last = told.split(_MARK)
-        struck = announced[0].decode() if announced else None
+        *announced, last = received.split(_MARK)
+        failed_call = announced[0].decode() if announced else None
         if not in_time:
             error = f"not at its end after {limit:g} s"
-            return Attempt("hanging", error=error, struck=struck, seconds=seconds)
+            return Attempt("hanging", error=error, failed_call=failed_call, seconds=seconds)
         if os.WIFSIGNALED(status):
-            return Attempt("killed", struck=struck, seconds=seconds)
+            return Attempt("killed", failed_call=failed_call, seconds=seconds)
         if not last:
-            # a bug that could not be planted must not count as found
+            # raised, so that a bug that could not be planted does not count as found
             raise RuntimeError("the attempt could not begin: see its error above")
         ended, result, error, labels = pickle.loads(last)  # noqa: S301 - our own child wrote it
-        return Attempt(ended, result, error, struck, labels, seconds)
+        return Attempt(ended, result, error, failed_call, labels, seconds)
 
 
 def start(
@@ -101,14 +103,14 @@ def start(
     carried: Mapping[str, Any],
     *,
     number: int = 1,
-    strike: int = 0,
+    fail_at: int = 0,
     way: Way = Way.REFUSED,
     prepare: Prepare | None = None,
     work: Work = perform,
 ) -> Running:
-    """Fork and do the step there, as try `number`; its call number `strike` goes wrong in that way.
+    """Fork and run the step in the child as try `number`; its call number `fail_at` fails in that way.
 
-    `prepare` runs in the child first: that is where planted bugs are planted.
+    `prepare` runs in the child first: it plants a bug.
     """
     reading, writing = os.pipe()
     gc.freeze()
@@ -116,9 +118,9 @@ def start(
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        tell = partial(_tell, writing)
-        interposer = Interposer(strike, way, lambda label: tell(label.encode() + _MARK))
-        _child(tell, interposer, prepare, lambda: work(environment.runtime(number), step, carried))
+        send = partial(_write_all, writing)
+        interposer = Interposer(fail_at, way, lambda label: send(label.encode() + _MARK))
+        _child(send, interposer, prepare, lambda: work(environment.runtime(number), step, carried))
     os.close(writing)
     return Running(pid, reading, began)
 
@@ -131,17 +133,17 @@ def attempt(
     limit: float = LIMIT_SECONDS,
     **more: Any,
 ) -> Attempt:
-    """`start` and `finish`, within `limit` seconds."""
+    """Start an attempt and wait until it has ended, at most `limit` seconds."""
     return start(environment, step, carried, **more).finish(limit)
 
 
 def _child(
-    tell: Callable[[bytes], None], interposer: Interposer, prepare: Prepare | None, do: Callable[[], Any]
+    send: Callable[[bytes], None], interposer: Interposer, prepare: Prepare | None, do: Callable[[], Any]
 ) -> None:
     status = 1
     try:
         logging.disable(logging.CRITICAL)
-        # the retries within an attempt would hide what the retry of the task has to repair
+        # retries within an attempt would hide what a retry of the task must repair
         stamina.set_testing(True, attempts=1)
         interposer.install()
         if prepare is not None:
@@ -153,17 +155,17 @@ def _child(
             ended, error = "transient", f"{type(failure).__name__}: {failure}"
         except Exception as failure:
             ended, error = "fatal", f"{type(failure).__name__}: {failure}"
-        tell(pickle.dumps((ended, result, error, interposer.labels)))
+        send(pickle.dumps((ended, result, error, interposer.labels)))
         status = 0
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
     finally:
-        # no handler of the parent's, no flushing of its buffers
+        # skips the exit handlers and buffers that were inherited from the parent
         os._exit(status)
 
 
-def _tell(writing: int, data: bytes) -> None:
+def _write_all(writing: int, data: bytes) -> None:
     while data:
         data = data[os.write(writing, data) :]
 

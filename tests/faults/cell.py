@@ -1,4 +1,4 @@
-"""One cell of the exhaustive part: a step whose n-th call goes wrong, its retries, and all oracles."""
+"""Runs one cell of the exhaustive part: a step whose n-th call fails, its retries, and all oracles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.oracle import Finding, State, differences, warehouse_at_rest
 
 _LOGIN_LOST = r"AuthenticationError: the response to a refresh of the login was lost .* auth login"
 TRIES = 3
-"""Attempts in all: the one that is hit, its retry, and one more that should not be needed."""
+"""Attempts in all: the one that fails, its retry, and one more that should not be needed."""
 
 
 @dataclass(frozen=True)
@@ -30,47 +30,47 @@ class Moment:
 
     @property
     def calls(self) -> int:
-        """How many I/O calls it makes."""
+        """The number of I/O calls that it makes."""
         return len(self.labels)
 
     def numbers(self, pattern: str) -> list[int]:
-        """Numbers of the calls whose label matches."""
+        """Return the numbers of the calls whose label matches."""
         return [n for n, label in enumerate(self.labels, 1) if re.search(pattern, label)]
 
 
 @dataclass
 class Cell:
-    """What became of one injection. `struck` names the call; None: the step has fewer than `n` of them."""
+    """The result of one fault; `failed_call` is None if the step has fewer than `n` calls."""
 
     step: Step
     way: Way
     n: int
-    struck: str | None = None
+    failed_call: str | None = None
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
     @property
     def where(self) -> str:
-        """Enough to run it again."""
-        return f"{self.step.day} {self.step}, call {self.n} ({self.struck}) {self.way}"
+        """The text by which the cell can be repeated."""
+        return f"{self.step.day} {self.step}, call {self.n} ({self.failed_call}) {self.way}"
 
 
 def run_cell(
     environment: Environment, moment: Moment, way: Way, n: int, *, prepare: Prepare | None = None
 ) -> Cell:
-    """Put the environment back to before the step, hit its n-th call, try again, and look at everything."""
+    """Restore the environment, run the step with a fault in its n-th call, retry, and check everything."""
     step = moment.step
     cell = Cell(step, way, n)
-    environment.put_back(moment.before, rows=step.writes_rows)
+    environment.restore(moment.before, rows=step.writes_rows)
     asks_spotify = moment.api_calls > 0
     if asks_spotify:
         environment.sandbox.control.reset_calls()
-    hit = attempt(environment, step, moment.before.carried, strike=n, way=way, prepare=prepare)
-    cell.struck = hit.struck
-    cell.findings += _of_attempt(hit, way)
-    if hit.struck is not None:
+    first = attempt(environment, step, moment.before.carried, fail_at=n, way=way, prepare=prepare)
+    cell.failed_call = first.failed_call
+    cell.findings += _of_attempt(first, way)
+    if first.failed_call is not None:
         cell.findings += half_written(environment, moment)
-    last, login_lost = hit, _loses_login(hit, way) and environment.has_lost_login()
+    last, login_lost = first, _loses_login(first, way) and environment.has_lost_login()
     for number in range(2, TRIES + 1):
         if last.is_done:
             break
@@ -88,17 +88,17 @@ def run_cell(
     cell.findings += _at_the_end(environment, moment, last)
     if asks_spotify:
         made = environment.sandbox.control.calls(recent=1).api_total
-        # the response that was in hand when the fault came may be lost with it, and no other
-        allowed = moment.api_calls + (hit.struck is not None)
+        # only the response that was being handled when the fault came may be lost
+        allowed = moment.api_calls + (first.failed_call is not None)
         if made > allowed:
             detail = f"{made} calls of the Web API where {allowed} are enough"
             cell.findings.append(Finding("calls", str(step), detail))
     return cell
 
 
-def _loses_login(hit: Attempt, way: Way) -> bool:
-    """Whether a response with a new refresh token can be lost: no retry can get it again."""
-    return way in {Way.LOST, Way.KILLED} and (hit.struck or "").startswith("api POST")
+def _loses_login(first: Attempt, way: Way) -> bool:
+    """Return whether a response with a new refresh token may be lost, which no retry can get again."""
+    return way in {Way.LOST, Way.KILLED} and (first.failed_call or "").startswith("api POST")
 
 
 def _of_lost_login(retry: Attempt) -> Iterator[Finding]:
@@ -108,20 +108,20 @@ def _of_lost_login(retry: Attempt) -> Iterator[Finding]:
         )
 
 
-def _of_attempt(hit: Attempt, way: Way) -> Iterator[Finding]:
-    if hit.ended == "hanging":
-        yield Finding("bounds", "first attempt", hit.error)
-    elif hit.ended == "fatal":
-        # an outage is never a reason to give up, and never without a name
-        yield Finding("errors", "first attempt", hit.error)
-    elif hit.struck is not None and way is Way.KILLED and hit.ended != "killed":
-        yield Finding("harness", "first attempt", f"should have been killed, and ended {hit.ended}")
+def _of_attempt(first: Attempt, way: Way) -> Iterator[Finding]:
+    if first.ended == "hanging":
+        yield Finding("bounds", "first attempt", first.error)
+    elif first.ended == "fatal":
+        # an outage must be a transient error of the pipeline
+        yield Finding("errors", "first attempt", first.error)
+    elif first.failed_call is not None and way is Way.KILLED and first.ended != "killed":
+        yield Finding("harness", "first attempt", f"should have been killed, and ended {first.ended}")
 
 
 def half_written(environment: Environment, moment: Moment) -> list[Finding]:
-    """What can be seen between a fault and its retry: all of a step or nothing of it."""
+    """Check that between a fault and its retry all results of a step are visible, or none."""
     before, after = moment.before.state, moment.after.state
-    now, findings = environment.look()
+    now, findings = environment.inspect()
     if now.tables not in (before.tables, after.tables):
         changed = differences(State(before.tables), State(now.tables))
         text = "rows of a step that has not ended: " + "; ".join(map(str, changed))[:500]
@@ -134,7 +134,7 @@ def half_written(environment: Environment, moment: Moment) -> list[Finding]:
             and _says_complete(environment, key)
             and digest != after.objects.get(key)
         ):
-            findings.append(Finding("half-written", key, "says that it is complete, and is not"))
+            findings.append(Finding("half-written", key, "says complete, but is not"))
         if key.endswith("/_summary.json"):
             findings += _unfinished_validation(key, now, after)
     return findings
@@ -145,18 +145,18 @@ def _says_complete(environment: Environment, key: str) -> bool:
 
 
 def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
-    """Counts are written last: where they are, the rest is."""
+    """Check that the objects of a validation are complete, because its counts, written last, exist."""
     folder = key.removesuffix("_summary.json")
     folders = (folder, folder.replace("validated/", "quarantine/", 1))
     keys = [each for each in after.objects if each.startswith(folders)]
     wrong = [each for each in keys if now.objects.get(each) != after.objects[each]]
-    return [Finding("half-written", key, f"is there, and {each} is not as it should be") for each in wrong]
+    return [Finding("half-written", key, f"exists, but {each} differs or is absent") for each in wrong]
 
 
 def _at_the_end(environment: Environment, moment: Moment, last: Attempt) -> list[Finding]:
-    state, half = environment.look()
+    state, half = environment.inspect()
     findings = warehouse_at_rest(environment.inspector()) + half + differences(moment.after.state, state)
     expected = moment.after.carried[moment.step.key]
     if last.is_done and last.result != expected:
-        findings.append(Finding("result", str(moment.step), f"hands on {last.result}, not {expected}"))
+        findings.append(Finding("result", str(moment.step), f"returns {last.result}, not {expected}"))
     return findings

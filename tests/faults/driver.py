@@ -1,4 +1,4 @@
-"""The steps of a partition, one call each as its task makes it, without Airflow."""
+"""Runs the steps of a partition without Airflow, each with the call that its task makes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTENING = "_listening"
 
 @dataclass(frozen=True)
 class Step:
-    """One task of one partition; `source` is empty where it is about all of them."""
+    """One task of one partition; `source` is empty if the task concerns all of them."""
 
     day: date
     task: str
@@ -36,17 +36,17 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Its name among what steps hand on."""
+        """The key of its result among those that are passed to later steps."""
         return f"{self.day}/{self}"
 
     @property
     def writes_rows(self) -> bool:
-        """Whether the warehouse may differ after it."""
+        """Whether it may change the warehouse."""
         return self.task not in {"fetch", "validate"}
 
 
 def steps_of(day: date, sources: tuple[str, ...]) -> list[Step]:
-    """A partition's steps in the order of the DAG, with the hour's listening history before the join."""
+    """Return a partition's steps in the order of the DAG; the listening history comes before reconcile."""
     steps = [Step(day, "plan")]
     for source in (*sources, DETAILS):
         steps += [Step(day, task, source) for task in ("fetch", "validate", "load")]
@@ -55,7 +55,10 @@ def steps_of(day: date, sources: tuple[str, ...]) -> list[Step]:
 
 
 def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_left: bool = True) -> Any:
-    """Do a step; gives what it hands on, plain values. Errors as the task would see them."""
+    """Run a step and return its result for later steps, in plain values; errors are those of the task.
+
+    `carried` holds the results of earlier steps by `Step.key`.
+    """
     if step.task == "plan":
         plan = planning.plan(runtime, step.day)
         planning.register(runtime, plan)

@@ -1,4 +1,4 @@
-"""A small environment of one's own: a database, a bucket, a sandbox; it can be saved and put back quickly."""
+"""A small environment: a database, a bucket and a sandbox, which can be saved and restored quickly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ from spotify_pipeline.warehouse.migrate import migrate
 from spotify_pipeline.warehouse.roles import ROLES, bootstrap
 from spotify_sandbox.testing import RunningSandbox, running
 from tests.accounts import ACCOUNT_KEY, KEY_CONNECTION, user_hash
-from tests.faults.oracle import Finding, State, capture_objects, half_manifests, listed, query_rows, question
+from tests.faults.oracle import (
+    Finding,
+    State,
+    capture_objects,
+    half_manifests,
+    listed,
+    query_rows,
+    rows_query,
+)
 from tests.faults.servers import Servers
 
 DAY = date(2026, 11, 22)
@@ -43,7 +51,7 @@ SOURCES = ("band", "found", "lists")
 
 @dataclass(frozen=True)
 class Saved:
-    """A moment of an environment: rows in a schema of their own, objects, and what its steps handed on."""
+    """A saved environment: rows in a schema of their own, objects, and the results of its steps."""
 
     schema: str
     objects: dict[str, tuple[str, StoredObject]]
@@ -54,7 +62,7 @@ class Saved:
 
 @dataclass
 class Environment:
-    """Its steps run in child processes; this object only prepares and inspects."""
+    """An environment, which this object prepares and inspects; its steps run in child processes."""
 
     name: str
     servers: Servers
@@ -63,7 +71,7 @@ class Environment:
     connections: dict[str, ConnectionInfo] = field(default_factory=dict)
     _token_at_reset: str = REFRESH_TOKEN
     _tables: dict[str, str] = field(default_factory=dict)
-    _question: str = ""
+    _rows_query: str = ""
     _inspecting: tuple[int, psycopg.Connection] | None = None
 
     def __post_init__(self) -> None:
@@ -94,7 +102,7 @@ class Environment:
 
     @property
     def owner(self) -> ConnectionInfo:
-        """Connection of the role that reads everything."""
+        """The connection of the role that may read everything."""
         return self.connections["warehouse_owner"]
 
     def _connect_user(self, refresh_token: str) -> None:
@@ -106,21 +114,21 @@ class Environment:
         )
 
     def log_in_again(self) -> None:
-        """Do what a user does whose login is lost: agree once more, and replace the connection."""
+        """Do what a user with a lost login does: authorise the app again, and replace the connection."""
         self._token_at_reset = self.sandbox.control.authorize(USER)
         self._connect_user(self._token_at_reset)
 
     def stored_token(self) -> str:
-        """The newest refresh token that the pipeline has stored; at first that of the connection."""
+        """Return the newest refresh token that the pipeline has stored; at first that of the connection."""
         seed = Login.from_connection(self.connections[SPOTIFY_USER])
         text = FileState(self.folder / f"connection-{seed.user_hash}.json").read()
         known = None if text is None else Login.from_json(text, "the stored login")
         return seed.refresh_token if known is None or known.seed != seed.seed else known.refresh_token
 
     def has_lost_login(self) -> bool:
-        """Whether Spotify has replaced the refresh token since the reset, and the pipeline has the old one.
+        """Return whether Spotify has replaced the refresh token and the pipeline still has the old one.
 
-        The sandbox gives a new one at each refresh.
+        The sandbox replaces it at each refresh.
         """
         newest = self.sandbox.control.authorizations()[-1]
         return newest["refreshes"] > 0 and self.stored_token() == self._token_at_reset
@@ -131,7 +139,7 @@ class Environment:
         return self.connections[conn_id]
 
     def runtime(self, try_number: int = 1, run_id: str = "faults") -> Runtime:
-        """What one attempt of a task gets. One request at a time, so that calls have numbers."""
+        """Return the runtime of one attempt; it sends one request at a time, so that calls have numbers."""
         settings = Settings(
             sources=self.folder / "sources.yml",
             login_file=self.folder / "login.json",
@@ -142,25 +150,25 @@ class Environment:
         return Runtime(settings=settings, lookup=self.lookup, attempt=Attempt(run_id, try_number))
 
     def create(self) -> None:
-        """Database, bucket and sources.yml, from nothing."""
+        """Create the database, the bucket and sources.yml."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.administrator() as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
         bootstrap(self.servers.postgres.url(), PASSWORDS, database=self.name)
         migrate(self.owner)
         self.lake.create_bucket()
-        self.put_back_objects({})
+        self.restore_objects({})
         self.authorize_stored()
         self.write_sources()
 
     def write_sources(self) -> None:
-        """One small source of each sort, the same in every environment of a seed."""
+        """Write one small source of each kind, the same in every environment of a seed."""
         playlists = [p for p in self.sandbox.control.playlists() if p["owner"] == USER]
         playlist = max(playlists, key=lambda p: p["entries"])  # of several pages
         token = {"Authorization": f"Bearer {self.sandbox.access_token()}"}
         with httpx.Client(base_url=self.sandbox.api_url, headers=token) as api:
             artist, query, album = self._choose(api)
-            self._spoil(api, album)
+            self._add_invalid_track(api, album)
         entries = [
             {"name": "band", "kind": "artist", "ids": [artist]},
             {"name": "found", "kind": "search", "queries": [query]},
@@ -170,7 +178,7 @@ class Environment:
         (self.folder / "sources.yml").write_text(text)
 
     def _choose(self, api: httpx.Client) -> tuple[str, str, str]:
-        """The artist with the fewest albums, two at least; a query for another one; an album to spoil."""
+        """Return the artist with the fewest albums (two or more), a query for another one, and an album."""
         found = []
         for artist_id, name in self.sandbox.control.catalog().artists:
             listing = api.get(f"/artists/{artist_id}/albums", params={"limit": 10}).json()
@@ -179,45 +187,45 @@ class Environment:
         (_, artist_id, _, album), (_, _, other, _), *_ = sorted(found)
         return artist_id, f"artist:{other}", album
 
-    def _spoil(self, api: httpx.Client, album_id: str) -> None:
-        """From now on one track of this album breaks the contract."""
+    def _add_invalid_track(self, api: httpx.Client, album_id: str) -> None:
+        """Make one track of this album violate the contract from now on."""
         album = api.get(f"/albums/{album_id}").json()
         album["tracks"]["items"][0]["explicit"] = "no"
         self.sandbox.control.add_fault(
             "status", status=200, path=f"^/v1/albums/{album_id}$", body=album, times=None
         )
 
-    def go_to(self, day: date) -> None:
-        """Spotify's clock stands still at six in the morning of `day`."""
+    def freeze_clock(self, day: date) -> None:
+        """Stop Spotify's clock at 06:00 of `day`."""
         self.sandbox.control.set_clock(f"{day.isoformat()}T06:00:00Z", frozen=True)
 
     @contextmanager
     def superuser(self) -> Iterator[psycopg.Connection]:
-        """A superuser's connection to this environment's database."""
+        """Yield a superuser's connection to this environment's database."""
         with psycopg.connect(self.servers.postgres.url(self.name), autocommit=True) as conn:
             yield conn
 
     @contextmanager
     def administrator(self) -> Iterator[psycopg.Connection]:
-        """A superuser's connection, beside all environments."""
+        """Yield a superuser's connection to a database of no environment."""
         with psycopg.connect(self.servers.postgres.url(), autocommit=True) as conn:
             yield conn
 
     def state(self) -> State:
-        """Rows and objects now; instants count, since the clock stands still."""
-        return self.look()[0]
+        """Return the current rows and objects, with Spotify's times, because its clock is stopped."""
+        return self.inspect()[0]
 
-    def look(self) -> tuple[State, list[Finding]]:
-        """The state, and the manifests in it that are half."""
+    def inspect(self) -> tuple[State, list[Finding]]:
+        """Return the state, and findings about incomplete manifests."""
         conn = self.inspector()
-        if not self._question:
-            self._question = question(conn, exact=True)
+        if not self._rows_query:
+            self._rows_query = rows_query(conn, exact=True)
         tags = listed(self.lake, "")
-        state = State(query_rows(conn, self._question), capture_objects(self.lake, tags, exact=True))
+        state = State(query_rows(conn, self._rows_query), capture_objects(self.lake, tags, exact=True))
         return state, half_manifests(self.lake, tags)
 
     def inspector(self) -> psycopg.Connection:
-        """A connection of this process that stays open for looking."""
+        """Return this process's connection for inspection, which stays open."""
         if self._inspecting is None or self._inspecting[0] != os.getpid():
             url = self.servers.postgres.url(self.name)
             self._inspecting = (
@@ -227,15 +235,15 @@ class Environment:
         return self._inspecting[1]
 
     def reconnect(self) -> None:
-        """Forget the connection: a server that was killed has taken it along."""
+        """Close the connection for inspection, which a killed server has broken."""
         if self._inspecting is not None:
             self._inspecting[1].close()
             self._inspecting = None
 
     def save(self, label: str, carried: dict[str, Any], *, rows_of: Saved | None = None) -> Saved:
-        """Remember this moment: its rows in schema `saved_LABEL` beside them, its objects in memory.
+        """Save the rows in schema `saved_LABEL` and the objects in memory.
 
-        `rows_of`: a moment since which no row has changed.
+        `rows_of` is an earlier state since which no row has changed.
         """
         schema = f"saved_{label}" if rows_of is None else rows_of.schema
         if rows_of is None:
@@ -247,8 +255,8 @@ class Environment:
         files = {path: path.read_text() for path in self.folder.glob("*.json")}
         return Saved(schema, objects, self.state(), dict(carried), files)
 
-    def put_back(self, saved: Saved, *, rows: bool = True) -> None:
-        """Make everything as it was; without `rows` the warehouse is left as it is."""
+    def restore(self, saved: Saved, *, rows: bool = True) -> None:
+        """Restore a saved state; without `rows` the warehouse keeps its current rows."""
         if rows:
             conn = self.inspector()
             self._disconnect(conn)
@@ -261,7 +269,7 @@ class Environment:
                 ]
             drawn = f"SELECT setval('ops.load_seq_seq', last_value, is_called) FROM {saved.schema}.load_seq"
             conn.execute("; ".join(["BEGIN", *statements, drawn, "COMMIT"]).encode())
-        self.put_back_objects(saved.objects)
+        self.restore_objects(saved.objects)
         for path in self.folder.glob("*.json"):
             path.unlink()
         for path, text in saved.files.items():
@@ -270,14 +278,14 @@ class Environment:
         self.authorize_stored()
 
     def authorize_stored(self) -> None:
-        """Make Spotify accept the stored refresh token, as before it was replaced."""
+        """Make Spotify accept the stored refresh token again."""
         self._token_at_reset = self.stored_token()
         self.sandbox.control.authorize(USER, refresh_token=self._token_at_reset)
 
     def tables(self, conn: psycopg.Connection) -> dict[str, str]:
-        """Columns of each table of the pipeline's own schemas, without those that Postgres computes.
+        """Return the columns of each table in staging and ops, without those that Postgres computes.
 
-        Names are qualified. The version of the migrations is left out.
+        Names of tables have their schema. The version of the migrations is left out.
         """
         if not self._tables:
             self._tables = dict(
@@ -296,13 +304,13 @@ class Environment:
             )
         return self._tables
 
-    def put_back_objects(self, objects: dict[str, tuple[str, StoredObject]]) -> None:
-        """Make the bucket hold exactly these."""
-        there = listed(self.lake, "")
-        for key in there.keys() - objects.keys():
+    def restore_objects(self, objects: dict[str, tuple[str, StoredObject]]) -> None:
+        """Make the bucket contain exactly these objects."""
+        existing = listed(self.lake, "")
+        for key in existing.keys() - objects.keys():
             self.lake.delete(key)
         for key, (tag, stored) in objects.items():
-            if there.get(key) != tag:
+            if existing.get(key) != tag:
                 self.lake.put(key, stored.data, metadata=stored.metadata)
 
     def _disconnect(self, conn: psycopg.Connection, name: str = "") -> None:
@@ -321,13 +329,13 @@ def _flat(table: str) -> str:
 def environments(
     servers: Servers, folder: Path, count: int, *, name: str = "w", seed: int = 1
 ) -> Iterator[list[Environment]]:
-    """Some equal environments, each with a sandbox of its own, all at the beginning."""
+    """Yield equal new environments, each with its own sandbox."""
     with ExitStack() as stack:
         made = []
         for number in range(count):
             sandbox = stack.enter_context(running(size=60, seed=seed, arguments=["--rotation", "always"]))
             environment = Environment(f"{name}_{number}", servers, sandbox, folder / f"{name}_{number}")
-            environment.go_to(DAY)
+            environment.freeze_clock(DAY)
             environment.create()
             made.append(environment)
         yield made

@@ -1,7 +1,7 @@
-"""Every I/O call of every step goes wrong once in each way, as SQLite tests itself: n = 1, 2, 3 and so on.
+"""Makes every I/O call of every step fail once in each way: n = 1, 2, 3 and so on, as SQLite is tested.
 
-A step runs from the state that an undisturbed run had before it, and must end in the state that the
-undisturbed run had after it; so what follows it cannot differ either.
+A step starts from the state that an undisturbed run had before it, and must end in the state that the
+undisturbed run had after it, so later steps cannot differ either.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Unit:
-    """All calls of one step in one way, or of them `every`-th from `start` on."""
+    """The calls of one step that fail in one way: every `every`-th from `start` on."""
 
     moment: int
     way: Way
@@ -36,17 +36,17 @@ class Unit:
 
 
 def undisturbed(environment: Environment, days: Sequence[Any] = DAYS) -> list[Moment]:
-    """Run the days once without a fault, saving the environment before and after each step."""
+    """Run the days once without a fault, and save the environment before and after each step."""
     moments: list[Moment] = []
     saved = environment.save("start", {})
     for day in days:
-        environment.go_to(day)
+        environment.freeze_clock(day)
         carried: dict[str, Any] = {}
         for step in steps_of(day, SOURCES):
             environment.sandbox.control.reset_calls()
             done = attempt(environment, step, carried)
             if not done.is_done:
-                raise RuntimeError(f"{day} {step} fails without any fault: {done.error}")
+                raise RuntimeError(f"{day} {step} fails without a fault: {done.error}")
             carried[step.key] = done.result
             rows_of = None if step.writes_rows else saved
             after = environment.save(str(len(moments)), carried, rows_of=rows_of)
@@ -60,34 +60,34 @@ def undisturbed(environment: Environment, days: Sequence[Any] = DAYS) -> list[Mo
 def cells_of(
     environment: Environment, moments: Sequence[Moment], unit: Unit, prepare: Prepare | None = None
 ) -> Iterator[Cell]:
-    """The cells of a unit, up to and with the first run that passes untouched."""
+    """Yield the cells of a unit, up to the first one with fewer calls than its number, which is included."""
     moment = moments[unit.moment]
-    environment.go_to(moment.step.day)
-    environment.put_back(moment.before)
+    environment.freeze_clock(moment.step.day)
+    environment.restore(moment.before)
     for n in range(unit.start, _MOST_CALLS, unit.every):
         cell = run_cell(environment, moment, unit.way, n, prepare=prepare)
         yield cell
-        if cell.struck is None:
+        if cell.failed_call is None:
             return
     raise RuntimeError(f"{moment.step} has more than {_MOST_CALLS} calls")
 
 
 def run(
-    all_worlds: Sequence[Environment], moments: Sequence[Moment], units: Sequence[Unit], report: Report
+    all_environments: Sequence[Environment], moments: Sequence[Moment], units: Sequence[Unit], report: Report
 ) -> list[Row]:
-    """Run units side by side, one environment for each worker; one row for each fault and step."""
+    """Run units in parallel, one environment for each worker; return one row for each fault and step."""
     context = multiprocessing.get_context("fork")
     free = context.SimpleQueue()
-    for number in range(len(all_worlds)):
+    for number in range(len(all_environments)):
         free.put(number)
     rows: list[Row] = []
     began, cells = time.monotonic(), 0
-    _Worker.environments, _Worker.moments = all_worlds, moments
+    _Worker.environments, _Worker.moments = all_environments, moments
     days = [moment.step.day for moment in moments]
-    # the first day first, of a day the longest first
+    # by day, and within a day the longest first
     longest_first = sorted(units, key=lambda unit: (days[unit.moment], -moments[unit.moment].calls))
     with ExitStack() as stack:
-        workers = len(all_worlds)
+        workers = len(all_environments)
         pool = ProcessPoolExecutor(workers, context, initializer=_Worker.start, initargs=(free,))
         jobs = [pool.submit(_Worker.work, unit) for unit in longest_first]
         stack.callback(_end, pool)
@@ -103,7 +103,7 @@ def run(
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Wait for nothing: whoever interrupts the suite wants its servers and workers gone."""
+    """Kill the workers without waiting for their jobs, in case the suite was interrupted."""
     workers = list(pool._processes.values())
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in workers:
@@ -123,7 +123,7 @@ class _Worker:
         number = free.get()
         cls.environment = cls.environments[number]
         if number:
-            # links and tokens are those of its own sandbox, and so is its undisturbed run
+            # links and tokens differ between sandboxes, so each worker has an undisturbed run of its own
             cls.moments = undisturbed(cls.environment, sorted({moment.step.day for moment in cls.moments}))
 
     @classmethod
@@ -132,17 +132,17 @@ class _Worker:
 
 
 def rows_of(cells: Iterator[Cell]) -> list[Row]:
-    """One row for each door and way; a run that passed untouched is no injection."""
+    """Return one row for each kind of call and way; a run in which no call failed does not count."""
     rows = []
     for cell in cells:
-        if cell.struck is None and not cell.findings:
+        if cell.failed_call is None and not cell.findings:
             continue
-        fault = f"{cell.struck.split(' ')[0]} call {cell.way}" if cell.struck else "none"
+        fault = f"{cell.failed_call.split(' ')[0]} call {cell.way}" if cell.failed_call else "none"
         rows.append(
             Row(
                 fault=fault,
                 step=str(cell.step),
-                injected=int(cell.struck is not None),
+                injected=int(cell.failed_call is not None),
                 lost=sum(finding.lost for finding in cell.findings),
                 wrong=sum(finding.wrong for finding in cell.findings),
                 seconds=[cell.seconds],

@@ -1,4 +1,4 @@
-"""The parts of the suite without real schedules: every n-th call, the other orders, the planted bugs."""
+"""Runs the parts of the suite that go step by step: every n-th call, other orders, planted bugs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults import exhaustive
-from tests.faults.bugs import BUGS, hunt
+from tests.faults.bugs import BUGS, find_bug
 from tests.faults.cell import Moment
 from tests.faults.environment import DAYS, Environment, environments
 from tests.faults.exhaustive import Unit
 from tests.faults.interpose import WAYS
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
-from tests.faults.schedules import Outcome, backwards, overtaken, side_by_side, twice
+from tests.faults.schedules import Outcome, concurrent_loads, days_in_reverse, orphan_and_retry, run_twice
 from tests.faults.servers import Servers, serving
 from tests.faults.switch import switched
 from tests.faults.table import Row
@@ -24,18 +24,18 @@ PARTS = ("exhaustive", "schedules", "bugs")
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Worlds, and the undisturbed run of the first."""
+class Prepared:
+    """Environments, and the undisturbed run of the first."""
 
     environments: Sequence[Environment]
     moments: Sequence[Moment]
 
 
 @contextmanager
-def ground(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Ground]:
-    """Some environments; in the first the days are run once without a fault."""
+def prepared(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Prepared]:
+    """Yield environments, after the days have run without a fault in the first."""
     with environments(servers, folder, count) as made:
-        yield Ground(made, exhaustive.undisturbed(made[0], days))
+        yield Prepared(made, exhaustive.undisturbed(made[0], days))
 
 
 def run(
@@ -48,9 +48,9 @@ def run(
     steps: str = "",
     days: int = len(DAYS),
 ) -> list[Row]:
-    """Rows of the parts asked for; with a `scale` below 1 that share of the calls, from number `seed` on."""
+    """Run parts and return their rows; a `scale` below 1 selects a share of the calls, by `seed`."""
     every = max(1, round(1 / scale))
-    with serving(folder) as servers, ground(servers, folder, workers, DAYS[:days]) as made:
+    with serving(folder) as servers, prepared(servers, folder, workers, DAYS[:days]) as made:
         rows: list[Row] = []
         if "exhaustive" in kinds:
             units = [
@@ -59,7 +59,7 @@ def run(
                 if re.search(steps, str(moment.step))
                 for way in WAYS
             ]
-            rows += exhaustive.run(made.environments, made.moments, units, _say)
+            rows += exhaustive.run(made.environments, made.moments, units, _report)
         if "schedules" in kinds:
             rows += _schedules(made, every)
         if "bugs" in kinds:
@@ -67,22 +67,22 @@ def run(
         return rows
 
 
-def _schedules(made: Ground, every: int) -> list[Row]:
+def _schedules(made: Prepared, every: int) -> list[Row]:
     environment, moments = made.environments[0], made.moments
     first = [
         m for m in moments if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
     ]
     outcomes = {
-        "finished day again": ("all", twice(environment, moments)),
-        "days backwards, from raw": ("all", backwards(environment, moments)),
-        "loads side by side": ("load", side_by_side(environment, moments)),
+        "a finished day again": ("all", run_twice(environment, moments)),
+        "days in reverse order, from raw": ("all", days_in_reverse(environment, moments)),
+        "concurrent loads": ("load", concurrent_loads(environment, moments)),
         "publication by switch": ("publish", switched(environment, moments, every=every)),
-        "orphan beside its retry": ("all", overtaken(environment, first, every=3 * every)),
+        "old process and its retry": ("all", orphan_and_retry(environment, first, every=3 * every)),
     }
     rules = {
         "quota ends between two pages": ("lists", closed_bucket),
         "more bad records than allowed": ("load band", mostly_bad),
-        "date that is over": ("plan", past_day),
+        "past date": ("plan", past_day),
     }
     for name, (step, rule) in rules.items():
         outcomes[name] = (step, Outcome(rule(environment, moments, None), 1))
@@ -92,22 +92,22 @@ def _schedules(made: Ground, every: int) -> list[Row]:
         wrong = sum(finding.wrong for finding in outcome.findings)
         findings = [f"{name}: {finding}" for finding in outcome.findings]
         rows.append(Row(name, step, outcome.injected, lost, wrong, outcome.seconds, findings))
-        _say(f"{name}: {outcome.injected} times, {len(findings)} findings")
+        _report(f"{name}: {outcome.injected} times, {len(findings)} findings")
     return rows
 
 
-def _bugs(made: Ground, folder: Path) -> list[Row]:
-    """Every planted bug has to be found: one that is not is the finding."""
+def _bugs(made: Prepared, folder: Path) -> list[Row]:
+    """Plant every bug; a bug that no oracle finds is a finding."""
     rows = []
     for bug in BUGS:
-        verdict = hunt(made.environments[0], made.moments, bug)
-        found = ", ".join(verdict.oracles) or "NOBODY"
-        _say(f"planted: {bug.name} ({bug.what}; {bug.where}): found by {found}; {verdict.first[:160]}")
-        blind = [] if verdict.is_found else [f"planted bug '{bug.name}' was found by no oracle"]
+        verdict = find_bug(made.environments[0], made.moments, bug)
+        found = ", ".join(verdict.oracles) or "NO ORACLE"
+        _report(f"planted: {bug.name} ({bug.what}; {bug.where}): found by {found}; {verdict.first[:160]}")
+        missed = [] if verdict.is_found else [f"planted bug '{bug.name}' was found by no oracle"]
         found_by = f"found by {', '.join(verdict.oracles)}" if verdict.is_found else "NOT FOUND"
-        rows.append(Row(f"planted: {bug.name}", found_by, 1, 0, 0, [verdict.seconds], blind))
+        rows.append(Row(f"planted: {bug.name}", found_by, 1, 0, 0, [verdict.seconds], missed))
     return rows
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(text, flush=True)

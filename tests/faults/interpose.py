@@ -1,9 +1,8 @@
-"""Every I/O call of a step has a number; the one with a chosen number goes wrong.
+"""Numbers the I/O calls of a step, and makes the one with a chosen number fail.
 
-Three doors are watched, each the last Python call before the network: httpx' transport (Spotify's API),
-urllib3's pool manager (the object store), and psycopg's connect and `Connection.wait`, through which every
-exchange with Postgres goes: statements, batches, COPY, COMMIT, ROLLBACK. For use in a child process only:
-what is patched stays patched.
+Calls are intercepted at three places, each the last Python call before the network: httpx' transport
+(Spotify's API), urllib3's pool manager (the object store), and psycopg's connect and `Connection.wait`, which
+every statement, batch, COPY, COMMIT and ROLLBACK uses. For a child process only: the patches are not undone.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from psycopg.waiting import Ready, Wait
 
 
 class Way(StrEnum):
-    """How a call goes wrong."""
+    """How a call fails."""
 
-    REFUSED = "fails before"  # it never reaches the server, and the connection is gone
-    LOST = "response lost"  # it took effect, and the caller does not hear so
-    KILLED = "process killed"  # SIGKILL with the call on its way
-    STOPPED = "overtaken"  # SIGSTOP before it: an orphan that wakes up beside its own retry
+    REFUSED = "fails before"  # it does not reach the server, and the connection is gone
+    LOST = "response lost"  # it takes effect, but the caller gets no response
+    KILLED = "process killed"  # SIGKILL after the call is sent
+    STOPPED = "overtaken"  # SIGSTOP before it: an orphan, which continues after its retry has started
 
 
 WAYS = (Way.REFUSED, Way.LOST, Way.KILLED)
@@ -41,44 +40,44 @@ Announce = Callable[[str], None]
 
 
 class Interposer:
-    """Counts calls; strikes the call number `strike` (from 1) in the given way, and no other."""
+    """Counts calls, and makes only the call number `fail_at` (from 1) fail in the given way."""
 
     def __init__(
-        self, strike: int = 0, way: Way = Way.REFUSED, announce: Announce = lambda _label: None
+        self, fail_at: int = 0, way: Way = Way.REFUSED, announce: Announce = lambda _label: None
     ) -> None:
-        self.strike = strike
+        self.fail_at = fail_at
         self.way = way
         self.labels: list[str] = []
         self._announce = announce
         self._lock = threading.Lock()
 
     @property
-    def struck(self) -> str | None:
-        """Label of the call that went wrong, None where there were fewer."""
-        return self.labels[self.strike - 1] if 0 < self.strike <= len(self.labels) else None
+    def failed_call(self) -> str | None:
+        """The label of the call that failed, or None if there were fewer calls."""
+        return self.labels[self.fail_at - 1] if 0 < self.fail_at <= len(self.labels) else None
 
-    def _is_struck(self, label: str) -> bool:
+    def _must_fail(self, label: str) -> bool:
         with self._lock:
             self.labels.append(label)
-            mine = len(self.labels) == self.strike
+            mine = len(self.labels) == self.fail_at
         if mine:
             self._announce(label)
             if self.way is Way.STOPPED:
                 os.kill(os.getpid(), signal.SIGSTOP)
-                return False  # woken up, it goes on as if nothing had been
+                return False  # after SIGCONT the call is made as usual
         return mine
 
     def install(self) -> None:
-        """Watch all three doors from now on."""
-        self._watch_api()
-        self._watch_store()
-        self._watch_warehouse()
+        """Intercept calls at all three places from now on."""
+        self._intercept_api()
+        self._intercept_store()
+        self._intercept_warehouse()
 
-    def _watch_api(self) -> None:
+    def _intercept_api(self) -> None:
         send = httpx.HTTPTransport.handle_request
 
         def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-            if not self._is_struck(f"api {request.method} {_without_ids(request.url.path)}"):
+            if not self._must_fail(f"api {request.method} {_without_ids(request.url.path)}"):
                 return send(transport, request)
             if self.way is Way.REFUSED:
                 raise httpx.ConnectError("[Errno 111] Connection refused")
@@ -87,18 +86,18 @@ class Interposer:
             response.close()
             if self.way is Way.KILLED:
                 _die()
-            # a body that breaks off is noticed later than an response that never comes: half of each
-            if self.strike % 2:
+            # a truncated body is noticed later than a missing response: half of each
+            if self.fail_at % 2:
                 raise httpx.ReadError("[Errno 104] Connection reset by peer")
             return httpx.Response(response.status_code, headers=response.headers, stream=_BrokenBody(body))
 
         httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign,assignment]
 
-    def _watch_store(self) -> None:
+    def _intercept_store(self) -> None:
         send = urllib3.PoolManager.urlopen
 
         def urlopen(pool: urllib3.PoolManager, method: str, url: str, **options: Any) -> Any:
-            if not self._is_struck(f"store {method} {_object(url)}"):
+            if not self._must_fail(f"store {method} {_object(url)}"):
                 return send(pool, method, url, **options)
             if self.way is Way.REFUSED:
                 raise _store_gone(url, urllib3.exceptions.ConnectTimeoutError("Connection refused"))
@@ -111,12 +110,12 @@ class Interposer:
 
         urllib3.PoolManager.urlopen = urlopen  # type: ignore[method-assign,assignment]
 
-    def _watch_warehouse(self) -> None:
+    def _intercept_warehouse(self) -> None:
         open_, wait = psycopg.connect, psycopg.Connection.wait
 
         def connect(*arguments: Any, **options: Any) -> Any:
             where = f'connection to server at "{options.get("host")}", port {options.get("port")} failed'
-            if not self._is_struck("warehouse connect"):
+            if not self._must_fail("warehouse connect"):
                 return open_(*arguments, **options)
             if self.way is Way.REFUSED:
                 raise psycopg.OperationalError(f"{where}: Connection refused")
@@ -129,7 +128,7 @@ class Interposer:
         def wait_for(conn: psycopg.Connection, gen: Any, *arguments: Any, **options: Any) -> Any:
             # entering psycopg's pipeline mode exchanges nothing with the server
             statement = _statement(gen)
-            if statement == "enter_gen" or not self._is_struck(f"warehouse {statement}"):
+            if statement == "enter_gen" or not self._must_fail(f"warehouse {statement}"):
                 return wait(conn, gen, *arguments, **options)
             if self.way is Way.KILLED:
                 _send_only(conn, gen)
@@ -138,7 +137,7 @@ class Interposer:
                 wait(conn, gen, *arguments, **options)
             _cut(conn)
             if self.way is Way.REFUSED:
-                return wait(conn, gen, *arguments, **options)  # libpq finds out by itself
+                return wait(conn, gen, *arguments, **options)  # libpq notices the broken connection
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
         psycopg.connect = connect
@@ -165,14 +164,14 @@ def _store_gone(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError
 
 
 def _cut(conn: psycopg.Connection) -> None:
-    """Break the TCP connection under libpq, so that everything after this fails as it does in life."""
+    """Break the TCP connection under libpq, so that later calls fail as with a real outage."""
     own = socket.socket(fileno=os.dup(conn.pgconn.socket))
     own.shutdown(socket.SHUT_RDWR)
     own.close()
 
 
 def _send_only(conn: psycopg.Connection, gen: Any) -> None:
-    """Put a statement on its way without waiting for the response."""
+    """Send a statement without waiting for the response."""
     try:
         wanted = next(gen)
         while wanted & Wait.W:
@@ -187,7 +186,7 @@ def _without_ids(path: str) -> str:
 
 
 def _object(url: str) -> str:
-    """Zone and kind of the object that a URL names, or that it is about a listing or the bucket."""
+    """Return the zone and kind of the object in a URL, or `listing` or `bucket`."""
     path, _, query = unquote(url).partition("?")
     name = path.rpartition("/")[2]
     if "/ingest_date=" not in path:
@@ -197,7 +196,7 @@ def _object(url: str) -> str:
 
 
 def _statement(gen: Any) -> str:
-    """What a psycopg generator is about to send: the first words of its SQL, or the generator's own name."""
+    """Return the first words of the SQL that a psycopg generator will send, or the generator's name."""
     frame = getattr(gen, "gi_frame", None)
     known = frame.f_locals if frame is not None else {}
     text = known.get("query") or known.get("statement") or known.get("command")

@@ -1,8 +1,8 @@
-"""What must hold after any fault and its retries: the same rows, the same objects, nothing left behind.
+"""Checks the state after a fault and its retries: the same rows, the same objects, no locks or sessions left.
 
 `capture` reads a whole warehouse and bucket, `differences` compares two of them and counts lost and wrong
-rows, `at_rest` looks for what a crash leaves behind. None of them uses the pipeline's own checksums, so that
-an error in those cannot hide a loss.
+rows, `at_rest` searches for remains of a crash. None of them uses the pipeline's own checksums, because an
+error in these could hide a loss.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.warehouse.connection import connect
 
-# which run wrote a row, and when
+# columns that say which run wrote a row, and when
 BOOKKEEPING = re.compile(
     r"^(load_seq|run_id|try_number|fence|holder|id|inputs_digest"
     r"|(loaded|recorded|checked|published|switched|started|finished|built|updated|acquired|replayed|resolved)_at)$"
 )
-# what the API's clock put there: equal only where that clock stands still
+# columns with times of the API's clock, which are equal only if that clock is stopped
 CLOCK = re.compile(
     r"^(raw_key|observed_at|begun_at|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
 )
-# reservations and counters that a repeated call moves on, and the log of attempts
+# counters and reservations, which a repeated call changes, and the log of attempts
 NO_RESULT = {"ops.alembic_version", "ops.api_calls", "ops.api_pace", "ops.load", "ops.step_lease"}
 _LAST_LOADS = """
 SELECT DISTINCT ON (partition, source) 'ops.load (last)', ROW(partition, source, complete)::text
@@ -41,14 +41,14 @@ FROM ops.load ORDER BY partition, source, load_seq DESC
 _ZONES = ("raw/", "validated/", "quarantine/")
 _VOLATILE = {"calls", "manifest_sha256"}
 _VOLATILE_CLOCK = {"observed_at", "begun_at", "resume_after", "stopped_by", "raw_key"}
-# digests of files that hold instants
+# digests of files that contain times
 _VOLATILE_SUMMARY = {"objects"}
-SETTLE_SECONDS = 15.0
+REST_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be. `oracle` is who found it, `lost` and `wrong` count rows."""
+    """One error in the result; `oracle` names the check that found it, `lost` and `wrong` count rows."""
 
     oracle: str
     subject: str
@@ -62,7 +62,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class State:
-    """Rows by table as text, and digests of objects by key."""
+    """The rows of each table as text, and the digest of each object."""
 
     tables: Mapping[str, Counter[str]]
     objects: Mapping[str, str] = field(default_factory=dict)
@@ -75,19 +75,22 @@ def capture(
     exact: bool = False,
     schemas: Sequence[str] = ("staging", "ops"),
 ) -> State:
-    """Read everything that counts as a result, rows in one snapshot.
+    """Read all results, the rows in one snapshot.
 
-    `exact` compares the API's instants too: only where its clock stood still in both runs.
+    `exact` includes the API's times, for runs in which its clock was stopped.
     """
     with connect(owner) as conn:
-        tables = query_rows(conn, question(conn, exact=exact, schemas=schemas))
+        tables = query_rows(conn, rows_query(conn, exact=exact, schemas=schemas))
     return State(tables, {} if lake is None else capture_objects(lake, listed(lake, ""), exact=exact))
 
 
-def question(
+def rows_query(
     conn: psycopg.Connection, *, exact: bool = False, schemas: Sequence[str] = ("staging", "ops")
 ) -> str:
-    """One statement for every row of `schemas` without bookkeeping; of ops.load only who was loaded."""
+    """Return a statement that reads every row of `schemas`, without bookkeeping.
+
+    Of ops.load it reads only the last load of each partition and source.
+    """
     conn.execute("SET timezone TO 'UTC'")
     columns: dict[str, list[str]] = {}
     for table, column in conn.execute(
@@ -112,7 +115,7 @@ def question(
 
 
 def query_rows(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]]:
-    """Rows by table of a `question`."""
+    """Run a `rows_query` and return its rows by table."""
     tables: dict[str, Counter[str]] = {}
     for table, row in conn.execute(statement.encode(), prepare=True):
         tables.setdefault(table, Counter())[row] += 1
@@ -120,7 +123,7 @@ def query_rows(conn: psycopg.Connection, statement: str) -> dict[str, Counter[st
 
 
 def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False) -> dict[str, str]:
-    """Digest of each object; of what the pipeline writes about its responses, without counts of attempts."""
+    """Return the digest of each object; files that the pipeline composes are read without volatile fields."""
     found = {}
     for key, tag in tags.items():
         if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
@@ -131,7 +134,7 @@ def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False)
 
 
 def listed(lake: Lake, prefix: str) -> dict[str, str]:
-    """Keys and entity tags (the MD5 of an object written whole) below a prefix."""
+    """Return keys and entity tags (MD5 of an object that was written in one part) below a prefix."""
     found = lake._client.list_objects(bucket_name=lake.bucket, prefix=prefix, recursive=True)
     return {item.object_name: str(item.etag).strip('"') for item in found if not item.is_dir}
 
@@ -162,33 +165,33 @@ def _without(value: Any, names: set[str]) -> Any:
 
 
 def differences(expected: State, actual: State) -> list[Finding]:
-    """What an undisturbed run has and this one lacks (lost), and what only this one has (wrong)."""
+    """Return the differences: rows only in `expected` are lost, rows only in `actual` are wrong."""
     findings = []
     for table in sorted(expected.tables.keys() | actual.tables.keys()):
-        there, here = expected.tables.get(table, Counter()), actual.tables.get(table, Counter())
-        lost, wrong = there - here, here - there
+        wanted, found = expected.tables.get(table, Counter()), actual.tables.get(table, Counter())
+        lost, wrong = wanted - found, found - wanted
         if lost or wrong:
             sample = next(iter(wrong or lost))
             text = f"{lost.total()} rows lost, {wrong.total()} wrong, such as {sample[:200]}"
             findings.append(Finding("rows", table, text, lost.total(), wrong.total()))
     for key in sorted(expected.objects.keys() | actual.objects.keys()):
         if expected.objects.get(key) != actual.objects.get(key):
-            what = "is absent" if key not in actual.objects else "is too much"
+            what = "is absent" if key not in actual.objects else "is not expected"
             what = "differs" if key in expected.objects.keys() & actual.objects.keys() else what
             findings.append(Finding("objects", key, what))
     return findings
 
 
-def at_rest(owner: ConnectionInfo, lake: Lake | None, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
-    """What a crash may leave behind, once the server has had `settle` seconds to notice it."""
+def at_rest(owner: ConnectionInfo, lake: Lake | None, *, wait: float = REST_SECONDS) -> list[Finding]:
+    """Return what a crash has left, after the server had up to `wait` seconds to notice it."""
     with connect(owner, autocommit=True) as conn:
-        findings = warehouse_at_rest(conn, settle=settle)
+        findings = warehouse_at_rest(conn, wait=wait)
     return findings + ([] if lake is None else half_manifests(lake, listed(lake, "raw/")))
 
 
-def warehouse_at_rest(conn: psycopg.Connection, *, settle: float = SETTLE_SECONDS) -> list[Finding]:
-    """The warehouse's part of `at_rest`; `conn` in autocommit."""
-    deadline = time.monotonic() + settle
+def warehouse_at_rest(conn: psycopg.Connection, *, wait: float = REST_SECONDS) -> list[Finding]:
+    """Return what a crash has left in the warehouse; `conn` must be in autocommit."""
+    deadline = time.monotonic() + wait
     while findings := list(_left_behind(conn)):
         if time.monotonic() > deadline:
             break
@@ -214,7 +217,7 @@ def _left_behind(conn: psycopg.Connection) -> Iterator[Finding]:
 
 
 def _unbalanced(conn: psycopg.Connection) -> list[Finding]:
-    """Counts that do not add up; promise 4."""
+    """Return counts that do not add up (promise 4)."""
     rows = conn.execute(
         "SELECT partition, source, record_kind, fetched, loaded + quarantined + duplicates + set_aside"
         " FROM ops.reconciliation WHERE fetched <> loaded + quarantined + duplicates + set_aside"
@@ -227,7 +230,7 @@ def _unbalanced(conn: psycopg.Connection) -> list[Finding]:
 
 
 def half_manifests(lake: Lake, etags: Mapping[str, str]) -> list[Finding]:
-    """Manifests whose objects are absent or altered: the partition would be visible half-written."""
+    """Return manifests whose objects are absent or altered, so that a partition is visible half-written."""
     findings = []
     for key in etags:
         if not key.endswith("/_manifest.json"):
@@ -241,7 +244,9 @@ def half_manifests(lake: Lake, etags: Mapping[str, str]) -> list[Finding]:
             if name not in etags:
                 findings.append(Finding("manifests", key, f"lists {name}, which is absent", lost=1))
             elif _sha256(lake, name, etags[name]) != sha256:
-                findings.append(Finding("manifests", key, f"lists other bytes than {name} has", wrong=1))
+                findings.append(
+                    Finding("manifests", key, f"lists another digest than that of {name}", wrong=1)
+                )
     return findings
 
 

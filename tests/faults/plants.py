@@ -1,4 +1,4 @@
-"""The planted bugs' code: each function breaks one thing in the process that calls it."""
+"""The code of the planted bugs: each function breaks one thing in the process that calls it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.faults.environment import DAY
 
 
 def _patch(target: Any, name: str, value: Any) -> None:
-    if not hasattr(target, name):  # a bug planted in code that is not called would not be one
+    if not hasattr(target, name):  # else the bug would be planted in code that nothing calls
         raise AttributeError(f"{target} has no {name}")
     setattr(target, name, value)
 
@@ -103,7 +103,7 @@ def local_clock() -> None:
 
 
 class _Later:
-    """A store whose writes are done at the end, in the opposite order."""
+    """A store that collects writes, so that they can be done later in the opposite order."""
 
     def __init__(self) -> None:
         self.writes: list[Callable[[Lake], None]] = []

@@ -1,7 +1,7 @@
-"""Attempts of steps, each a process of its own, forked from one that has imported everything.
+"""Runs attempts of steps, each in its own process, forked from one that has imported everything.
 
-The pool reads jobs on its standard input and forks; who waits for an attempt reads its end from the
-pool's standard output, its result from a file that is complete when it exists.
+The pool reads jobs from its standard input and forks. It writes to its standard output which attempts have
+ended; an attempt writes its result to a file, which is complete when it exists.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt. `clock_off`: how wrong this machine's clock is; `result`: the file to write."""
+    """One attempt; `clock_off` is the error of this machine's clock, `result` the file to write."""
 
     connections: Mapping[str, ConnectionInfo]
     folder: Path
@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`ended`: done, transient, terminal, crashed (an error of no kind that the project knows), killed."""
+    """How an attempt ended: done, transient, terminal, killed, or crashed (no error of the pipeline)."""
 
     ended: str
     result: Any = None
@@ -90,7 +90,7 @@ class ProcessPool:
         return self._process.stdout
 
     def start(self, job: Job) -> int:
-        """Fork an attempt; its process id. Ends that come in between are told by the next `ended`."""
+        """Fork an attempt and return its process id; attempts that end meanwhile are kept for `ended`."""
         assert self._process.stdin is not None
         _write(self._process.stdin, job)
         while True:
@@ -100,7 +100,7 @@ class ProcessPool:
             self._ends.append(int(pid))
 
     def ended(self, seconds: float) -> list[int]:
-        """Attempts that have ended since, waiting up to `seconds` for the first."""
+        """Return attempts that have ended since the last call; wait up to `seconds` for the first."""
         while select.select([self._stdout], [], [], 0 if self._ends else seconds)[0]:
             self._ends.append(int(_read(self._stdout)[1]))
         found, self._ends = self._ends, []
@@ -108,7 +108,7 @@ class ProcessPool:
 
 
 def outcome(job: Job) -> Outcome:
-    """What an attempt that has ended left behind."""
+    """Return the outcome of an attempt that has ended."""
     try:
         return Outcome(*pickle.loads(job.result.read_bytes()))  # noqa: S301 - our own child wrote it
     except FileNotFoundError:
@@ -153,9 +153,9 @@ def _attempt(job: Job) -> tuple[str, Any, str]:
 
 def _child(job: Job) -> None:
     try:
-        told = _attempt(job)
+        result = _attempt(job)
         unfinished = job.result.with_suffix(".unfinished")
-        unfinished.write_bytes(pickle.dumps(told))
+        unfinished.write_bytes(pickle.dumps(result))
         unfinished.rename(job.result)
     finally:
         os._exit(0)
@@ -184,17 +184,17 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
 
 
 def main() -> None:
-    """The pool's side: fork on demand, tell who has ended, until standard input is closed."""
+    """Run the pool: fork on demand, report which attempts have ended, until standard input is closed."""
     logging.disable(logging.CRITICAL)
-    # retries within an attempt stay, their waits do not
+    # retries within an attempt stay, but without their waits
     stamina.set_testing(True, attempts=3, cap=True)
     jobs = os.fdopen(0, "rb", buffering=0, closefd=False)
-    told = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever a library prints must not come in between
-    _write(told, ("ready", 0))
-    living: set[int] = set()
+    events = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # output of libraries must not mix with the pool's messages
+    _write(events, ("ready", 0))
+    running: set[int] = set()
     while True:
-        if select.select([jobs], [], [], 0.004 if living else 1.0)[0]:
+        if select.select([jobs], [], [], 0.004 if running else 1.0)[0]:
             try:
                 job = _read(jobs)
             except EOFError:
@@ -203,12 +203,12 @@ def main() -> None:
             if pid == 0:
                 os.close(0)
                 _child(job)
-            living.add(pid)
-            _write(told, ("began", pid))
-        for pid in list(living):
+            running.add(pid)
+            _write(events, ("began", pid))
+        for pid in list(running):
             if os.waitpid(pid, os.WNOHANG)[0]:
-                living.discard(pid)
-                _write(told, ("ended", pid))
+                running.discard(pid)
+                _write(events, ("ended", pid))
 
 
 if __name__ == "__main__":

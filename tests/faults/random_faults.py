@@ -1,8 +1,7 @@
-"""How each fault of a schedule is brought about, and what an operator does where the system asks for one.
+"""Injects each fault of a schedule, and does what an error asks an operator to do.
 
-A fault ends in one of two ways, never in a third: everything equals an undisturbed run in the end, by retries
-alone; or a step stops with an error that names the way out (`WAYS_OUT`), and after that way out everything
-equals an undisturbed run.
+There are two ways to recover from a fault. Either retries alone lead to the result of an undisturbed run, or
+a step stops with an error that names the way out (`WAYS_OUT`), and that way leads to the same result.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.sources import load_sources
 from spotify_pipeline.sources.model import SourceKind
 from spotify_pipeline.stages.details import DETAILS
-from tests.faults.random_proxy import Poison, Toxic
+from tests.faults.random_proxy import ActiveToxic, Toxic
 from tests.faults.random_schedule import Fault, Kind
-from tests.faults.random_servers import STORE, WAREHOUSE, Scene
+from tests.faults.random_servers import STORE, WAREHOUSE, ProxiedEnvironment
 
 At = Callable[[float, Callable[[], None]], None]
 _TOXICS = {
@@ -39,7 +38,7 @@ _TOXICS = {
     Kind.CUT: Toxic.CUT,
 }
 LONG_SECONDS = 1200
-# kind -> what the error must say, and the task of the same source that is cleared after the mending
+# kind -> pattern of the error, and the task of the same source to clear after the fix
 WAYS_OUT: dict[Kind, tuple[str, str]] = {
     Kind.RAW_LOST: (r"is missing: clear the fetch task", "fetch"),
     Kind.RAW_CORRUPT: (r"differs from its manifest: delete the object and the manifest", "fetch"),
@@ -51,26 +50,26 @@ WAYS_OUT: dict[Kind, tuple[str, str]] = {
 
 
 @dataclass
-class Strike:
-    """A fault that is brought about: what it needs, and what an operator has to undo."""
+class Injection:
+    """A fault that is injected, with the objects that it damaged."""
 
-    scene: Scene
+    proxied: ProxiedEnvironment
     fault: Fault
     day: date
-    at: At
-    dice: random.Random
+    call_later: At
+    rng: random.Random
     threads: list[threading.Thread] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
-    hit: bool = True
+    took_effect: bool = True
 
     @property
     def source(self) -> str:
-        """Which source the step is about."""
+        """The source of the step."""
         return self.fault.step.partition(" ")[2]
 
     def before(self) -> bool:
-        """Prepare it before the first attempt of its step; False where there is nothing to hit."""
-        fault, control = self.fault, self.scene.sandbox.control
+        """Prepare the fault before the first attempt of its step; return False if nothing can be damaged."""
+        fault, control = self.fault, self.proxied.sandbox.control
         script = _SCRIPTS.get(fault.kind)
         if script is not None:
             control.add_fault(**script(fault))
@@ -81,56 +80,58 @@ class Strike:
         return True
 
     def now(self) -> None:
-        """Bring it about while the step runs; faults of the worker itself are the chain's."""
-        fault, scene = self.fault, self.scene
+        """Cause the fault while the step runs; the chain itself causes faults of workers."""
+        fault, proxied = self.fault, self.proxied
         if fault.kind in _TOXICS:
-            proxy = scene.proxies[fault.target]
+            proxy = proxied.proxies[fault.target]
             limited = fault.kind in {Kind.RESET, Kind.LOST, Kind.CUT}
-            proxy.poison(
-                Poison(_TOXICS[fault.kind], fault.size, fault.window / 20, fault.times if limited else None)
+            proxy.set_toxic(
+                ActiveToxic(
+                    _TOXICS[fault.kind], fault.size, fault.window / 20, fault.times if limited else None
+                )
             )
-            self.at(fault.window, proxy.heal)
+            self.call_later(fault.window, proxy.clear_toxic)
         elif fault.kind is Kind.STORE_FULL:
-            scene.proxies[STORE].poison(Poison(Toxic.FULL))
-            self.at(fault.window, scene.proxies[STORE].heal)
+            proxied.proxies[STORE].set_toxic(ActiveToxic(Toxic.FULL))
+            self.call_later(fault.window, proxied.proxies[STORE].clear_toxic)
         elif fault.kind is Kind.POSTGRES_FULL:
-            scene.postgres.limit_files(2**13)
-            self.at(fault.window, lambda: scene.postgres.limit_files(-1))
+            proxied.postgres.limit_files(2**13)
+            self.call_later(fault.window, lambda: proxied.postgres.limit_files(-1))
         elif fault.kind in {Kind.POSTGRES_KILLED, Kind.STORE_KILLED}:
-            server = scene.server(WAREHOUSE if fault.kind is Kind.POSTGRES_KILLED else STORE)
+            server = proxied.server(WAREHOUSE if fault.kind is Kind.POSTGRES_KILLED else STORE)
             self.threads.append(threading.Thread(target=server.kill))
             self.threads[-1].start()
         elif fault.kind in {Kind.POSTGRES_STOPPED, Kind.STORE_STOPPED}:
-            server = scene.server(WAREHOUSE if fault.kind is Kind.POSTGRES_STOPPED else STORE)
+            server = proxied.server(WAREHOUSE if fault.kind is Kind.POSTGRES_STOPPED else STORE)
             server.signal(signal.SIGSTOP)
-            self.at(fault.window, lambda: server.signal(signal.SIGCONT))
+            self.call_later(fault.window, lambda: server.signal(signal.SIGCONT))
         elif fault.kind is Kind.API_STOPPED:
-            scene.stop_sandbox(signal.SIGSTOP)
-            self.at(fault.window, lambda: scene.stop_sandbox(signal.SIGCONT))
+            proxied.signal_sandbox(signal.SIGSTOP)
+            self.call_later(fault.window, lambda: proxied.signal_sandbox(signal.SIGCONT))
         elif fault.kind is Kind.BACKEND_KILLED:
             self._kill_backend()
         elif fault.kind is Kind.TOKENS_EXPIRED:
-            scene.sandbox.control.expire_tokens()
+            proxied.sandbox.control.expire_tokens()
         elif fault.kind is Kind.MIDNIGHT:
-            scene.environment.go_to(self.day + timedelta(days=1))
+            proxied.environment.freeze_clock(self.day + timedelta(days=1))
 
-    def mend(self, error: str) -> str | None:
-        """Do what the error asks an operator for; the task to clear, None where it does not ask well."""
+    def fix(self, error: str) -> str | None:
+        """Do what the error asks; return the task to clear, or None if the error is not the expected one."""
         expected, task = WAYS_OUT.get(self.fault.kind, ("", ""))
         if not task or not re.search(expected, error):
             return None
         if self.fault.kind in {Kind.RAW_CORRUPT, Kind.SELECTION_CORRUPT}:
             for key in self.damaged:
-                self.scene.environment.lake.delete(key)
+                self.proxied.environment.lake.delete(key)
         if self.fault.kind is Kind.RAW_CORRUPT:
-            self.scene.environment.lake.delete(
+            self.proxied.environment.lake.delete(
                 keys.manifest_key(self.day, self.source, _user_of(self.damaged[0]))
             )
         return task
 
     def _damage(self) -> bool:
-        """Lose or alter one object of the source."""
-        lake, kind = self.scene.environment.lake, self.fault.kind
+        """Delete or alter one object of the source."""
+        lake, kind = self.proxied.environment.lake, self.fault.kind
         if kind is Kind.SELECTION_CORRUPT:
             self.damaged = [keys.selection_key(self.day, DETAILS)]
             lake.put(self.damaged[0], b'{"ids": ["')
@@ -143,12 +144,12 @@ class Strike:
             found = [k for k in found if not k.endswith(keys.SELECTION_NAME)]
         if not found:
             return False
-        key = self.dice.choice(found)
+        key = self.rng.choice(found)
         self.damaged = [key]
         stored = lake.get(key)
         if kind in {Kind.RAW_CORRUPT, Kind.VALIDATED_CORRUPT}:
-            place = self.dice.randrange(len(stored.data))
-            flipped = bytes([stored.data[place] ^ (1 << self.dice.randrange(7))])
+            place = self.rng.randrange(len(stored.data))
+            flipped = bytes([stored.data[place] ^ (1 << self.rng.randrange(7))])
             data = stored.data[:place] + flipped + stored.data[place + 1 :]
             lake.put(key, data, metadata=stored.metadata)
         else:
@@ -156,7 +157,7 @@ class Strike:
         return True
 
     def _kill_backend(self) -> None:
-        with suppress(psycopg.OperationalError), self.scene.environment.administrator() as admin:
+        with suppress(psycopg.OperationalError), self.proxied.environment.administrator() as admin:
             found = [
                 int(pid)
                 for (pid,) in admin.execute(
@@ -164,14 +165,14 @@ class Strike:
                 )
             ]
         if found:
-            chosen = self.dice.choice(found)
-            for process in self.scene.postgres.processes():
+            chosen = self.rng.choice(found)
+            for process in self.proxied.postgres.processes():
                 if process.pid == chosen:
                     process.kill()
 
     def _shift_pages(self) -> None:
-        """An album comes in while the list is paged: what was last on a page is first on the next."""
-        environment, api = self.scene.environment, self.scene.connections["spotify_api"].extra["api_url"]
+        """Insert an album while the list is paged: the last entry of a page is also the first of the next."""
+        environment, api = self.proxied.environment, self.proxied.connections["spotify_api"].extra["api_url"]
         band = next(
             s for s in load_sources(environment.folder / "sources.yml") if s.kind is SourceKind.ARTIST
         )

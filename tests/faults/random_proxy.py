@@ -1,4 +1,4 @@
-"""A TCP proxy that spoils what passes through it, one for each server of the suite."""
+"""A TCP proxy that disturbs connections, one for each server of the suite."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _FULL_BODY = b"<Error><Code>XMinioStorageFull</Code><Message>no space left on de
 class Toxic(StrEnum):
     """What happens to connections."""
 
-    REFUSED = "refused"  # nobody listens, and what is open is reset
-    RESET = "reset mid-body"  # RST after `after` bytes of an response
-    LOST = "response lost"  # the request passes, its response is thrown away and the connection reset
-    HOLE = "black hole"  # nothing passes, nothing is closed; what was held back passes afterwards
-    LATENCY = "latency"  # each piece waits `seconds`
-    CUT = "truncated"  # the connection is closed in good order after `after` bytes of an response
-    FULL = "no space left"  # the object store refuses to write: 507, as MinIO does
+    REFUSED = "refused"  # the port is closed, and open connections are reset
+    RESET = "reset mid-body"  # RST after `after` bytes of a response
+    LOST = "response lost"  # the request passes, its response is discarded and the connection reset
+    HOLE = "black hole"  # nothing passes and nothing is closed; delayed data passes afterwards
+    LATENCY = "latency"  # each chunk waits `seconds`
+    CUT = "truncated"  # the connection is closed regularly after `after` bytes of a response
+    FULL = "no space left"  # writes to the object store get 507, as from MinIO
 
 
 @dataclass
-class Poison:
-    """A toxic in force; it spends itself on `times` connections, or lasts until it is healed (None)."""
+class ActiveToxic:
+    """A toxic in force for `times` connections, or until it is cleared (None)."""
 
     toxic: Toxic
     after: int = 0
@@ -45,15 +45,15 @@ class Poison:
 
 
 class FaultProxy:
-    """Listens on `port`, hands everything to `target`, both on 127.0.0.1."""
+    """Forwards connections from `port` to `target`, both on 127.0.0.1."""
 
     def __init__(self, port: int, target: int) -> None:
         self.port = port
         self._target = target
-        self._poison: Poison | None = None
+        self._toxic: ActiveToxic | None = None
         self._lock = threading.Lock()
-        self._healed = threading.Event()
-        self._healed.set()
+        self._passing = threading.Event()
+        self._passing.set()
         self._open: set[socket.socket] = set()
         self._ended = False
         self._listener = self._listen()
@@ -66,33 +66,33 @@ class FaultProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended = True
-        self._healed.set()
+        self._passing.set()
         self._listener.close()
         self.reset()
 
-    def poison(self, poison: Poison) -> None:
-        """Spoil from now on."""
+    def set_toxic(self, active: ActiveToxic) -> None:
+        """Disturb connections from now on."""
         with self._lock:
-            self._poison = poison
-        if poison.toxic is Toxic.HOLE:
-            self._healed.clear()
-        elif poison.toxic is Toxic.REFUSED:
+            self._toxic = active
+        if active.toxic is Toxic.HOLE:
+            self._passing.clear()
+        elif active.toxic is Toxic.REFUSED:
             # closing alone leaves it listening for as long as the other thread waits on it
             with suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self.reset()
 
-    def heal(self) -> None:
-        """Let everything pass again."""
+    def clear_toxic(self) -> None:
+        """Forward everything again."""
         with self._lock:
-            self._poison = None
-        self._healed.set()
+            self._toxic = None
+        self._passing.set()
         if self._listener.fileno() < 0 and not self._ended:
             self._listener = self._listen()
 
     def reset(self) -> None:
-        """RST to both ends of every open connection."""
+        """Send RST to both ends of every open connection."""
         with self._lock:
             open_ = list(self._open)
         for end in open_:
@@ -119,14 +119,14 @@ class FaultProxy:
                 client, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            except OSError:  # closed: nobody listens for a while
+            except OSError:  # closed while connections are refused
                 time.sleep(0.005)
                 continue
             threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         client.settimeout(None)
-        self._healed.wait()
+        self._passing.wait()
         try:
             server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
         except OSError:
@@ -150,8 +150,8 @@ class FaultProxy:
         passed = 0
         try:
             while data := source.recv(_CHUNK):
-                self._healed.wait()
-                if self._spoils(data, passed, source, sink, responses):
+                self._passing.wait()
+                if self._apply(data, passed, source, sink, responses):
                     return
                 sink.sendall(data)
                 passed += len(data)
@@ -160,27 +160,27 @@ class FaultProxy:
             for end in (source, sink):
                 _abort(end)
 
-    def _spoils(
+    def _apply(
         self, data: bytes, passed: int, source: socket.socket, sink: socket.socket, responses: bool
     ) -> bool:
-        """Whether this connection has been ended over these bytes."""
+        """Apply the toxic to these bytes; return whether it has ended their connection."""
         with self._lock:
-            poison = self._poison
-        if poison is None:
+            active = self._toxic
+        if active is None:
             return False
-        if poison.toxic is Toxic.LATENCY:
-            time.sleep(poison.seconds)
-        if not _concerns(poison, data, passed, responses) or not self._spend(poison):
+        if active.toxic is Toxic.LATENCY:
+            time.sleep(active.seconds)
+        if not _ends_connection(active, data, passed, responses) or not self._use_once(active):
             return False
         with suppress(OSError):
-            if poison.toxic is Toxic.FULL:
+            if active.toxic is Toxic.FULL:
                 source.sendall(_FULL % (len(_FULL_BODY), _FULL_BODY))
                 source.shutdown(socket.SHUT_WR)
                 _abort(sink)
                 return True
-            if poison.toxic is not Toxic.LOST:
-                sink.sendall(data[: max(poison.after - passed, 0)])
-            if poison.toxic is Toxic.CUT:
+            if active.toxic is not Toxic.LOST:
+                sink.sendall(data[: max(active.after - passed, 0)])
+            if active.toxic is Toxic.CUT:
                 sink.shutdown(socket.SHUT_WR)
                 _abort(source)
                 return True
@@ -188,24 +188,24 @@ class FaultProxy:
         _abort(source)
         return True
 
-    def _spend(self, poison: Poison) -> bool:
+    def _use_once(self, active: ActiveToxic) -> bool:
         with self._lock:
-            if self._poison is not poison:
+            if self._toxic is not active:
                 return False
-            if poison.times is not None:
-                poison.times -= 1
-                if poison.times <= 0:
-                    self._poison = None
+            if active.times is not None:
+                active.times -= 1
+                if active.times <= 0:
+                    self._toxic = None
         return True
 
 
-def _concerns(poison: Poison, data: bytes, passed: int, responses: bool) -> bool:
-    """Whether these bytes end their connection."""
-    if poison.toxic is Toxic.FULL:
+def _ends_connection(active: ActiveToxic, data: bytes, passed: int, responses: bool) -> bool:
+    """Return whether a toxic ends the connection at these bytes."""
+    if active.toxic is Toxic.FULL:
         return not responses and data.startswith(b"PUT ")
-    if poison.toxic is Toxic.LOST:
+    if active.toxic is Toxic.LOST:
         return responses
-    return poison.toxic in {Toxic.RESET, Toxic.CUT} and responses and passed + len(data) > poison.after
+    return active.toxic in {Toxic.RESET, Toxic.CUT} and responses and passed + len(data) > active.after
 
 
 def _abort(end: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Random schedules over real processes: each ends as an undisturbed run does."""
+"""Runs random schedules with real processes, and compares each with an undisturbed run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tests.faults.oracle import Finding, State, at_rest, capture, differences
 from tests.faults.process_pool import ProcessPool
 from tests.faults.random_chain import Chain
 from tests.faults.random_schedule import Kind, Schedule, draw
-from tests.faults.random_servers import Scene, scene
+from tests.faults.random_servers import ProxiedEnvironment, proxied
 from tests.faults.table import Row, commit
 
 SCHEDULES = 200
-# the API's clock moves on while a bucket is closed
+# faults during which the API's clock advances
 _MOVES_CLOCK = {Kind.LONG_LIMIT, Kind.QUOTA, Kind.SHORT_LIMIT, Kind.PLAIN_TEXT, Kind.MIDNIGHT}
 _CLOSES_BUCKETS = {Kind.LONG_LIMIT, Kind.QUOTA, Kind.SHORT_LIMIT, Kind.PLAIN_TEXT}
-# steps of the source that comes a day late
+# steps that run a day late
 _LATE = ("validate lists", "load lists")
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass
 class Result:
-    """What one schedule came to."""
+    """The result of one schedule."""
 
     schedule: Schedule
     findings: list[str]
@@ -48,10 +48,10 @@ class Result:
 
 
 class Runner:
-    """One scene for all schedules; knows what undisturbed runs of one day and two come to."""
+    """Runs schedules in one environment; it has the results of undisturbed runs of one and of two days."""
 
-    def __init__(self, stage: Scene, pool: ProcessPool, results: Path) -> None:
-        self._scene = stage
+    def __init__(self, proxied: ProxiedEnvironment, pool: ProcessPool, results: Path) -> None:
+        self._proxied = proxied
         self._pool = pool
         self._results = results
         self._usual: dict[str, float] = {}
@@ -59,9 +59,9 @@ class Runner:
         self._begin: Saved | None = None
 
     def prepare(self) -> None:
-        """The beginning, and the undisturbed runs."""
-        environment = self._scene.environment
-        environment.go_to(DAY)
+        """Save the initial state, and run the days without a fault."""
+        environment = self._proxied.environment
+        environment.freeze_clock(DAY)
         environment.create()
         self._begin = environment.save("random_begin", {})
         chain, carried = self._chain(), {}  # type: ignore[var-annotated]
@@ -72,13 +72,13 @@ class Runner:
                 self._expected[days, exact] = capture(environment.owner, environment.lake, exact=exact)
         self._usual = chain.seconds
 
-    def run(self, schedule: Schedule, *, meddle: str = "") -> Result:
-        """Bring a schedule to its end and look at what is there; `meddle` is a statement to be found out."""
+    def run(self, schedule: Schedule, *, tampering: str = "") -> Result:
+        """Run a schedule and check the result; the checks must detect the SQL of `tampering`."""
         assert self._begin is not None
-        environment, control = self._scene.environment, self._scene.sandbox.control
+        environment, control = self._proxied.environment, self._proxied.sandbox.control
         environment.reconnect()
-        environment.put_back(self._begin)
-        self._scene.connections[SPOTIFY_USER] = environment.connections[SPOTIFY_USER]
+        environment.restore(self._begin)
+        self._proxied.connections[SPOTIFY_USER] = environment.connections[SPOTIFY_USER]
         began = time.monotonic()
         spoilt = control.faults()[0]
         control.clear_faults()
@@ -91,9 +91,9 @@ class Runner:
                 break
         if not chain.findings:
             self._after(chain, schedule, carried)
-        if meddle:
+        if tampering:
             with connect(environment.owner) as conn:
-                conn.execute(meddle.encode())
+                conn.execute(tampering.encode())
         findings = [Finding("chain", "", text) for text in chain.findings]
         findings += self._differences(schedule)
         seconds = time.monotonic() - began
@@ -103,7 +103,7 @@ class Runner:
         return result
 
     def _chain(self) -> Chain:
-        return Chain(self._scene, self._pool, self._usual, self._results)
+        return Chain(self._proxied, self._pool, self._usual, self._results)
 
     def _day(
         self,
@@ -115,7 +115,7 @@ class Runner:
         late: bool = False,
     ) -> None:
         date = DAY + timedelta(days=day)
-        self._scene.environment.go_to(date)
+        self._proxied.environment.freeze_clock(date)
         steps = steps_of(date, SOURCES)
         if late:
             steps = [s for s in steps if s.task != "reconcile" and str(s) not in _LATE]
@@ -123,9 +123,9 @@ class Runner:
         chain.run(date, steps, carried, faults, seed=schedule.seed if schedule else 0)
 
     def _after(self, chain: Chain, schedule: Schedule, carried: dict[str, Any]) -> None:
-        """Once more, out of order, or what was left for later."""
+        """Run the day again, the days out of order, or the late steps."""
         if schedule.order is Kind.REPEATED:
-            control = self._scene.sandbox.control
+            control = self._proxied.sandbox.control
             control.reset_calls()
             day = DAY + timedelta(days=schedule.days - 1)
             chain.run(day, steps_of(day, SOURCES), carried)
@@ -141,7 +141,7 @@ class Runner:
             chain.run(DAY, steps, carried)
 
     def _differences(self, schedule: Schedule) -> list[Finding]:
-        environment = self._scene.environment
+        environment = self._proxied.environment
         kinds = {fault.kind for fault in schedule.faults}
         exact = not kinds & _MOVES_CLOCK
         expected = self._expected[schedule.days, exact]
@@ -149,21 +149,21 @@ class Runner:
         if kinds & _CLOSES_BUCKETS:
             found = [finding for finding in found if finding.subject != "ops.api_cooldown"]
         if Kind.PAGE_SHIFTED in kinds:
-            # it was fetched otherwise; what came of it is the same
+            # raw differs, because the pages did; the rows must not
             found = [finding for finding in found if finding.subject.startswith("staging.")]
         return found + at_rest(environment.owner, environment.lake)
 
 
 def _rows(result: Result, chain: Chain) -> list[Row]:
     rows = []
-    for number, strike in enumerate(chain.struck):
-        fault = strike.fault
+    for number, injection in enumerate(chain.injections):
+        fault = injection.fault
         row = Row(
             f"{fault.kind}{f' ({fault.target})' if fault.target else ''}",
             fault.step.split()[0],
-            int(strike.hit),
+            int(injection.took_effect),
         )
-        if (seconds := chain.recoveries.get(id(strike))) is not None:
+        if (seconds := chain.recoveries.get(id(injection))) is not None:
             row.seconds.append(seconds)
         if number == 0:
             row.lost, row.wrong, row.findings = result.lost, result.wrong, list(result.findings)
@@ -179,29 +179,29 @@ def _rows(result: Result, chain: Chain) -> list[Row]:
 
 @contextmanager
 def runner(folder: Path) -> Iterator[Runner]:
-    """Servers, the undisturbed runs, ready for schedules."""
+    """Yield a runner, after servers have started and the undisturbed runs are done."""
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
-    with ProcessPool(folder / "pool.log") as pool, scene(folder / "servers") as stage:
-        made = Runner(stage, pool, results)
+    with ProcessPool(folder / "pool.log") as pool, proxied(folder / "servers") as environment:
+        made = Runner(environment, pool, results)
         made.prepare()
         yield made
 
 
-def schedules(seeds: Iterable[int], folder: Path, say: Say = print) -> Iterator[Result]:
-    """Run the schedules of these seeds, telling of each that goes wrong."""
+def schedules(seeds: Iterable[int], folder: Path, report: Report = print) -> Iterator[Result]:
+    """Run the schedules of these seeds, and report each one with findings."""
     with runner(folder) as made:
         for seed in seeds:
             result = made.run(draw(seed))
             if result.findings:
-                say(f"FAILED at {commit()}: {result.schedule}")
+                report(f"FAILED at {commit()}: {result.schedule}")
                 for finding in result.findings[:12]:
-                    say(f"    {finding}")
+                    report(f"    {finding}")
             yield result
 
 
 def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
-    """Rows for the table; `scale` 1 is 200 schedules. Each worker has servers of its own."""
+    """Return rows for the table; `scale` 1 is 200 schedules. Each worker has its own servers."""
     seeds = range(seed, seed + max(1, round(SCHEDULES * scale)))
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers, context) as pool:
@@ -212,7 +212,7 @@ def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
             rows = [row for share in shares for row in share.result()]
             return sorted(rows, key=lambda row: (row.fault, row.step))
         except BaseException:
-            # each ends its servers on the way out
+            # on SIGTERM each worker ends its servers
             for worker in pool._processes.values():
                 worker.terminate()
             raise
@@ -229,21 +229,21 @@ def _share(seeds: range, folder: Path) -> list[Row]:
 
 
 def main() -> int:
-    """Replay: `python -m tests.faults.random_run --seed 17 --schedules 1`."""
+    """Repeat one schedule with `python -m tests.faults.random_run --seed 17 --schedules 1`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--schedules", type=int, default=SCHEDULES)
-    parser.add_argument("--quiet", action="store_true", help="tell only of what goes wrong")
-    asked = parser.parse_args()
+    parser.add_argument("--quiet", action="store_true", help="print only schedules with findings")
+    arguments = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for result in schedules(range(asked.seed, asked.seed + asked.schedules), Path(folder)):
+        for result in schedules(range(arguments.seed, arguments.seed + arguments.schedules), Path(folder)):
             failed += bool(result.findings)
-            if not asked.quiet:
+            if not arguments.quiet:
                 print(
                     f"{'FAILED' if result.findings else 'equal '} {result.seconds:5.1f} s  {result.schedule}"
                 )
-    print(f"{asked.schedules - failed} of {asked.schedules} schedules ended equal, at {commit()}")
+    print(f"{arguments.schedules - failed} of {arguments.schedules} schedules ended equal, at {commit()}")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""A schedule: what goes wrong, when. A seed gives it, and nothing else does."""
+"""A schedule: which faults happen, and when. The seed alone determines it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.faults.random_servers import API, STORE, WAREHOUSE
 
 
 class Kind(StrEnum):
-    """What can go wrong; how each may end is said in `random_faults`."""
+    """The kinds of faults; `random_faults` says how the pipeline may recover from them."""
 
     WORKER_KILLED = "worker killed"
     WORKER_STOPPED = "worker stopped"
-    WORKER_ORPHANED = "worker stopped, its retry beside it"
+    WORKER_ORPHANED = "worker stopped, its retry at the same time"
     DOUBLE_RUN = "two workers at once"
     BACKEND_KILLED = "Postgres session killed"
     POSTGRES_KILLED = "Postgres killed"
@@ -70,7 +70,7 @@ _SERVERS = (
     Kind.BACKEND_KILLED, Kind.POSTGRES_KILLED, Kind.POSTGRES_STOPPED, Kind.POSTGRES_FULL, Kind.STORE_KILLED,
     Kind.STORE_STOPPED, Kind.STORE_FULL, Kind.API_STOPPED,
 )  # fmt: skip
-# several at a time; the others are one to a schedule, since what is to become of them is said by name
+# these may be combined; a schedule has at most one of the others, because each has its own expected result
 COMBINED = (
     *PROCESS,
     *NETWORK,
@@ -89,9 +89,10 @@ _DAILY = [f"{{}} {name}" for name in (*SOURCES, DETAILS)]
 
 @dataclass(frozen=True)
 class Fault:
-    """`kind` at the first attempt of `step` on day `day`, `delay` of its usual duration after it began.
+    """A fault in the first attempt of `step` on day `day`, after the share `delay` of its usual duration.
 
-    `target`: the server; `window`: seconds it lasts; `size`: bytes or calls let through; `times`: how often.
+    `target`: the server; `window`: its length in seconds; `size`: bytes or calls that still pass;
+    `times`: how often it happens.
     """
 
     kind: Kind
@@ -110,7 +111,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Some faults over one day or two; `order` is what happens after the last day."""
+    """Some faults during one or two days; `order` is what happens after the last day."""
 
     seed: int
     days: int
@@ -124,47 +125,47 @@ class Schedule:
 
 
 def draw(seed: int) -> Schedule:
-    """The schedule of a seed. Seeds in a row go through all kinds, so that none is left to luck."""
-    dice = random.Random(f"schedule {seed}")
+    """Return the schedule of a seed; seeds in a row go through all kinds of faults."""
+    rng = random.Random(f"schedule {seed}")
     kinds = list(Kind)
     first = kinds[seed % len(kinds)]
-    days = 2 if first in {Kind.OUT_OF_ORDER, Kind.LATE} or dice.random() < 0.1 else 1
+    days = 2 if first in {Kind.OUT_OF_ORDER, Kind.LATE} or rng.random() < 0.1 else 1
     chosen = [first]
     if first in COMBINED or first in ORDER:
-        chosen += dice.sample(COMBINED, dice.choice((0, 1, 1, 2)))
-    faults = tuple(_fault(dice, kind, days) for kind in chosen if kind not in ORDER)
+        chosen += rng.sample(COMBINED, rng.choice((0, 1, 1, 2)))
+    faults = tuple(_fault(rng, kind, days) for kind in chosen if kind not in ORDER)
     shuffle = [0, 1, 0, 1]
-    dice.shuffle(shuffle)
+    rng.shuffle(shuffle)
     return Schedule(seed, days, faults, first if first in ORDER else None, tuple(shuffle))
 
 
-def _fault(dice: random.Random, kind: Kind, days: int) -> Fault:
-    day, delay = dice.randrange(days), dice.random()
-    step, target, window, size, times = dice.choice(_STEPS), "", dice.uniform(0.1, 0.8), 0, 1
+def _fault(rng: random.Random, kind: Kind, days: int) -> Fault:
+    day, delay = rng.randrange(days), rng.random()
+    step, target, window, size, times = rng.choice(_STEPS), "", rng.uniform(0.1, 0.8), 0, 1
     if kind in NETWORK:
-        target = dice.choice((API, STORE, WAREHOUSE))
-        step = dice.choice([name for name in _STEPS if target in _reaches(name)])
-        size, times = int(2 ** dice.uniform(0, 13)), dice.choice((1, 1, 2, 6))
+        target = rng.choice((API, STORE, WAREHOUSE))
+        step = rng.choice([name for name in _STEPS if target in _servers_of(name)])
+        size, times = int(2 ** rng.uniform(0, 13)), rng.choice((1, 1, 2, 6))
     elif kind in RESPONSES:
-        step, size, times, delay = dice.choice(_CALLS[:3]), dice.randrange(4), dice.choice((1, 2, 4, 8)), 0.0
+        step, size, times, delay = rng.choice(_CALLS[:3]), rng.randrange(4), rng.choice((1, 2, 4, 8)), 0.0
     elif kind is Kind.PAGE_SHIFTED:
         step, delay = "fetch band", 0.0
     elif kind in {Kind.API_STOPPED, Kind.LOCAL_CLOCK}:
-        step = dice.choice(_CALLS)
+        step = rng.choice(_CALLS)
     elif kind in {Kind.STORE_KILLED, Kind.STORE_STOPPED, Kind.STORE_FULL}:
-        step = dice.choice([name for name in _STEPS if STORE in _reaches(name)])
+        step = rng.choice([name for name in _STEPS if STORE in _servers_of(name)])
     elif kind in {Kind.BACKEND_KILLED, Kind.POSTGRES_KILLED, Kind.POSTGRES_STOPPED, Kind.POSTGRES_FULL}:
-        step = dice.choice([name for name in _STEPS if WAREHOUSE in _reaches(name)])
+        step = rng.choice([name for name in _STEPS if WAREHOUSE in _servers_of(name)])
     elif kind in {Kind.RAW_LOST, Kind.RAW_CORRUPT, Kind.MANIFEST_LOST}:
-        step, delay = dice.choice(_DAILY).format("validate"), 0.0
+        step, delay = rng.choice(_DAILY).format("validate"), 0.0
     elif kind in {Kind.VALIDATED_LOST, Kind.VALIDATED_CORRUPT}:
-        step, delay = dice.choice(_DAILY).format("load"), 0.0
+        step, delay = rng.choice(_DAILY).format("load"), 0.0
     elif kind is Kind.SELECTION_CORRUPT:
         step, delay = f"fetch {DETAILS}", 0.0
     return Fault(kind, step, day, delay, target, window, size, times)
 
 
-def _reaches(step: str) -> set[str]:
+def _servers_of(step: str) -> set[str]:
     task = step.split(maxsplit=1)[0]
     return {
         "plan": {API, STORE, WAREHOUSE},

@@ -1,4 +1,4 @@
-"""Servers that can be killed, stopped and started again, each behind a proxy that can be poisoned."""
+"""Servers that can be killed, stopped and started again, each behind a proxy that can disturb it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIRST_PORT = 16_200
 API, STORE, WAREHOUSE = "api", "store", "warehouse"
 
 
-class Kept:
+class RestartableServer:
     """A server process that is started again after it was killed."""
 
     def __init__(self, start: Callable[[], AbstractContextManager[Popen[bytes]]]) -> None:
@@ -41,24 +41,24 @@ class Kept:
         self._process = self._stack.enter_context(self._start())
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop it regularly."""
         self._stack.close()
 
     def processes(self) -> list[psutil.Process]:
-        """The server and its children, which may have sessions of their own."""
+        """Return the server and its children, which may have sessions of their own."""
         with suppress(psutil.NoSuchProcess):
             leader = psutil.Process(self._process.pid)
             return [leader, *leader.children(recursive=True)]
         return []
 
     def signal(self, number: signal.Signals) -> None:
-        """To all of its processes."""
+        """Send a signal to all of its processes."""
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL to all of it, then start it again: what a supervisor would do."""
+        """Kill all of its processes, then start it again, as a supervisor does."""
         killed = self.processes()
         self.signal(signal.SIGKILL)
         psutil.wait_procs(killed, timeout=10)
@@ -66,9 +66,9 @@ class Kept:
         self.start()
 
     def limit_files(self, size: int) -> None:
-        """Let none of its processes write beyond `size` bytes in any file; -1: as far as they like.
+        """Limit the size of the files that its processes write; -1 removes the limit.
 
-        The kernel returns EFBIG where a full disk returns ENOSPC; it needs no file system of its own.
+        Writes beyond it fail with EFBIG, not with the ENOSPC of a full disk, which needs a file system.
         """
         for process in self.processes():
             with suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
@@ -77,37 +77,37 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A environment whose steps reach its servers through proxies."""
+class ProxiedEnvironment:
+    """An environment whose steps reach the servers through proxies."""
 
     environment: Environment
-    postgres: Kept
-    store: Kept
+    postgres: RestartableServer
+    store: RestartableServer
     proxies: dict[str, FaultProxy]
     connections: dict[str, ConnectionInfo]
 
     @property
     def sandbox(self) -> RunningSandbox:
-        """Spotify."""
+        """The server that stands in for Spotify."""
         return self.environment.sandbox
 
-    def server(self, name: str) -> Kept:
-        """The process behind a proxy, the sandbox's excepted."""
+    def server(self, name: str) -> RestartableServer:
+        """Return the server behind the proxy of the store or of the warehouse."""
         return {STORE: self.store, WAREHOUSE: self.postgres}[name]
 
     def log_in_again(self) -> None:
-        """Replace the connection of a login that is lost."""
+        """Log the user in again, and replace the connection of the lost login."""
         self.environment.log_in_again()
         self.connections[SPOTIFY_USER] = self.environment.connections[SPOTIFY_USER]
 
-    def stop_sandbox(self, number: signal.Signals) -> None:
-        """A signal to the sandbox."""
+    def signal_sandbox(self, number: signal.Signals) -> None:
+        """Send a signal to the sandbox."""
         os.kill(self.sandbox.process.pid, number)
 
 
 @contextmanager
-def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
-    """All servers, their proxies and one environment at its beginning."""
+def proxied(folder: Path, *, seed: int = 1) -> Iterator[ProxiedEnvironment]:
+    """Yield a new environment with its own servers and proxies."""
     folder.mkdir(parents=True, exist_ok=True)
     with PortReservation() as reservation, ExitStack() as stack:
         postgres = PostgresServer(
@@ -120,9 +120,9 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
         store = SeaweedServer(folder / "store", ports, access_key="test-access", secret_key="test-secret-key")
         postgres.initialise()
         store.initialise()
-        kept = {
-            # a crash of a process loses nothing that the kernel has: only the wait for the disk is left out
-            WAREHOUSE: Kept(
+        servers = {
+            # killing a process loses nothing that the kernel has, so no write needs to reach the disk
+            WAREHOUSE: RestartableServer(
                 lambda: running(
                     [*postgres.command(), "-c", "fsync=off", "-c", "full_page_writes=off"],
                     check=postgres.check,
@@ -131,7 +131,7 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
                     stop_signal=signal.SIGINT,
                 )
             ),
-            STORE: Kept(
+            STORE: RestartableServer(
                 lambda: running(
                     store.command(),
                     check=store.check,
@@ -142,7 +142,7 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
             ),
         }
         stack.callback(store.remove_sockets)
-        for server in kept.values():
+        for server in servers.values():
             stack.callback(server.stop)
             server.start()
         sandbox = stack.enter_context(
@@ -159,7 +159,9 @@ def scene(folder: Path, *, seed: int = 1) -> Iterator[Scene]:
             for number, (name, target) in enumerate(targets.items())
         }
         environment = Environment("random", Servers(postgres, store), sandbox, folder / "environment")
-        yield Scene(environment, kept[WAREHOUSE], kept[STORE], proxies, _through(environment, proxies))
+        yield ProxiedEnvironment(
+            environment, servers[WAREHOUSE], servers[STORE], proxies, _through(environment, proxies)
+        )
 
 
 def _through(environment: Environment, proxies: dict[str, FaultProxy]) -> dict[str, ConnectionInfo]:

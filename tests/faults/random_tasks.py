@@ -1,4 +1,4 @@
-"""The tasks of a day as the DAG has them, and the processes of their attempts."""
+"""The tasks of a day with their dependencies in the DAG, and the processes of their attempts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from spotify_pipeline.stages.details import DETAILS
 from tests.faults.driver import LISTENING, Step
 from tests.faults.process_pool import Job
-from tests.faults.random_faults import Strike
+from tests.faults.random_faults import Injection
 
 
 @dataclass
 class Task:
-    """A step and how far it is. `due`: when its next attempt may begin; `live`: attempts by process."""
+    """A step and its state; `due` is when its next attempt may begin, `live` its attempts by process id."""
 
     step: Step
     needs: tuple[str, ...]
@@ -25,13 +25,13 @@ class Task:
     attempts: int = 0
     due: float = 0.0
     live: dict[int, tuple[Job, float]] = field(default_factory=dict)
-    strikes: list[Strike] = field(default_factory=list)
-    struck_at: float | None = None
+    injections: list[Injection] = field(default_factory=list)
+    injected_at: float | None = None
     seconds: float = 0.0
 
 
 def dag(steps: Iterable[Step]) -> dict[str, Task]:
-    """Tasks with what each waits for, as the DAG has them; what is not among `steps` is done."""
+    """Return the tasks with their dependencies in the DAG; steps that are not given count as done."""
     found = {str(step): step for step in steps}
     tasks = {}
     for name, step in found.items():
@@ -52,18 +52,18 @@ def dag(steps: Iterable[Step]) -> dict[str, Task]:
     return tasks
 
 
-def alive(tasks: dict[str, Task]) -> list[int]:
-    """Processes of all attempts."""
+def live_processes(tasks: dict[str, Task]) -> list[int]:
+    """Return the process ids of all attempts that run."""
     return [pid for task in tasks.values() for pid in task.live]
 
 
-def go_on(pid: int, task: Task) -> None:
-    """Let a stopped attempt live on."""
+def resume(pid: int, task: Task) -> None:
+    """Continue a stopped attempt."""
     send(pid, task, signal.SIGCONT)
 
 
 def send(pid: int, task: Task, number: signal.Signals) -> bool:
-    """Whether there was somebody to get it."""
+    """Send a signal to an attempt; return whether its process existed."""
     if pid in task.live:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

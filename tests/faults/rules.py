@@ -1,4 +1,4 @@
-"""Situations in which a step has to refuse, or to hold back: each gives what it did instead."""
+"""Checks situations in which a step must refuse, or must load a source as partial."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MEMBERS = "SELECT playlist_id, observed_on, position, track_id, complete FROM {
 def closed_bucket(
     environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
 ) -> list[Finding]:
-    """The quota ends between two pages of a playlist: what is loaded must not pass for the whole list."""
+    """The quota ends between two pages of a playlist: the loaded part must not count as the complete list."""
     steps = [m for m in moments if m.step.source == PLAYLIST][:3]
-    environment.go_to(steps[0].step.day)
-    environment.put_back(steps[0].before)
+    environment.freeze_clock(steps[0].step.day)
+    environment.restore(steps[0].before)
     control = environment.sandbox.control
     control.exhaust_quota("/v1/playlists/.*offset=", retry_after=2, times=1)
     carried = dict(steps[0].before.carried)
@@ -38,11 +38,11 @@ def closed_bucket(
         whole = conn.execute("SELECT list_id FROM staging.list_reads WHERE complete").fetchall()
     status = carried[steps[-1].step.key]
     if status is None or status["status"] != "partial":
-        findings.append(Finding("result", PLAYLIST, f"hands on {status}, and is partial"))
+        findings.append(Finding("result", PLAYLIST, f"returns {status}, not partial"))
     findings += [
         Finding("complete", list_id, "a list that was not read to its end", wrong=1) for (list_id,) in whole
     ]
-    # once the bucket is open again, the same day goes on from there
+    # when the bucket is open again, the same day continues from there
     control.set_clock(f"{steps[0].step.day.isoformat()}T06:00:05Z", frozen=True)
     for moment in steps:
         done = attempt(environment, moment.step, carried, number=2, prepare=prepare)
@@ -60,10 +60,10 @@ def closed_bucket(
 
 
 def mostly_bad(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
-    """With no bad record allowed, the source that has one loads nothing and says so."""
+    """If no bad record is allowed, a source with one loads nothing and fails with a clear error."""
     moment = next(m for m in moments if str(m.step) == "load band")
-    environment.go_to(moment.step.day)
-    environment.put_back(moment.before)
+    environment.freeze_clock(moment.step.day)
+    environment.restore(moment.before)
 
     def strict(runtime: Runtime, step: Step, carried: Mapping[str, Any]) -> Any:
         settings = runtime.settings.model_copy(update={"quarantine_share": 0.0})
@@ -76,10 +76,10 @@ def mostly_bad(environment: Environment, moments: Sequence[Moment], prepare: Pre
 
 
 def past_day(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None) -> list[Finding]:
-    """A date that is over, of which nothing is stored, is refused; nothing is written under it."""
+    """A past date without stored responses is refused."""
     moment = moments[0]
-    environment.go_to(moments[-1].step.day)
-    environment.put_back(moment.before)
+    environment.freeze_clock(moments[-1].step.day)
+    environment.restore(moment.before)
     done = attempt(environment, moment.step, {}, prepare=prepare)
     if not done.error.startswith("PastPartition"):
         return [Finding("refusal", str(moment.step), f"ended {done.ended} {done.error}", wrong=1)]

@@ -1,4 +1,4 @@
-"""Schedules beside the n-th call: everything twice, days in another order, attempts that overlap."""
+"""Schedules in other orders: everything twice, days in reverse, attempts that overlap."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.faults.environment import Environment
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, at_rest, differences, listed
 
-# tables that tell what the sources hold, whichever way they came
+# tables whose content must not depend on the order of the days
 RESULTS = ("staging.", "ops.crawl_state", "ops.play_cursor", "ops.quarantined_record")
-# what a queue has done tells its history; what is left in it is a result
+# entries that are done depend on the order; those that are left are a result
 _QUEUED = "SELECT record_kind, record_id, reason, enqueued_on FROM {} WHERE done_on IS NULL ORDER BY 1, 2"
 
 
-PATIENCE = 0.6
-"""Seconds that one of two overlapping attempts is given before the other goes on."""
+OVERLAP_SECONDS = 0.6
+"""Seconds that one of two overlapping attempts gets before the other continues."""
 
 
 @dataclass
 class Outcome:
-    """What a schedule found, and how long it took."""
+    """The findings of a schedule, and how long it took."""
 
     findings: list[Finding] = field(default_factory=list)
     injected: int = 0
@@ -40,10 +40,10 @@ Schedule = Callable[[Environment, Sequence[Moment], Prepare | None], Outcome]
 
 def _all_steps(steps: Sequence[Step]) -> Callable[[Runtime, Step, Mapping[str, Any]], Any]:
     def work(runtime: Runtime, _: Step, carried: Mapping[str, Any]) -> dict[str, Any]:
-        handed_on = dict(carried)
+        results = dict(carried)
         for step in steps:
-            handed_on[step.key] = perform(runtime, step, handed_on)
-        return handed_on
+            results[step.key] = perform(runtime, step, results)
+        return results
 
     return work
 
@@ -56,11 +56,11 @@ def _run(
     return Outcome(found, 1, [done.seconds])
 
 
-def twice(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
-    """Promise 1: a finished partition runs again: no row version, no object and no API call is new."""
+def run_twice(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
+    """Promise 1: a finished partition runs again without a new row version, object or API call."""
     last = moments[-1]
-    environment.go_to(last.step.day)
-    environment.put_back(last.after)
+    environment.freeze_clock(last.step.day)
+    environment.restore(last.after)
     before = versions(environment), listed(environment.lake, "")
     environment.sandbox.control.reset_calls()
     steps = [m.step for m in moments if m.step.day == last.step.day]
@@ -79,7 +79,7 @@ def twice(environment: Environment, moments: Sequence[Moment], prepare: Prepare 
 
 
 def versions(environment: Environment) -> dict[str, list[tuple[Any, ...]]]:
-    """Where each row of staging lies and who wrote it: an update makes another version."""
+    """Return the place and the transaction of each row; an update changes them."""
     with environment.superuser() as conn:
         tables = [table for table in environment.tables(conn) if table.startswith(RESULTS)]
         return {
@@ -88,21 +88,23 @@ def versions(environment: Environment) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def backwards(environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None) -> Outcome:
-    """Promise 2: from raw alone, the last day first and twice, and the last source first."""
+def days_in_reverse(
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None
+) -> Outcome:
+    """Promise 2: replay from raw alone, the last day first and twice, the sources in reverse order."""
     last = moments[-1]
     first, *_, second = sorted({m.step.day for m in moments})
-    environment.go_to(second)
-    environment.put_back(moments[0].before)
+    environment.freeze_clock(second)
+    environment.restore(moments[0].before)
     raw = {key: stored for key, stored in last.after.objects.items() if key.startswith("raw/")}
-    environment.put_back_objects(raw)
+    environment.restore_objects(raw)
     carried = {m.step.key: m.after.carried[m.step.key] for m in moments if m.step.source == LISTENING}
     outcome = Outcome()
-    for day, turn in ((second, -1), (second, 1), (first, -1)):
+    for day, direction in ((second, -1), (second, 1), (first, -1)):
         sources = list(dict.fromkeys(m.step.source for m in moments if m.step.day == day and m.step.source))
         steps = [Step(day, "plan")]
-        for source in sources[::turn]:
-            # a day that is no longer Spotify's own has its raw; the hour's history is replayed like the rest
+        for source in sources[::direction]:
+            # a past day has its raw; the listening history is replayed without a call as well
             again = ("validate", "load") if source == LISTENING else ("fetch", "validate", "load")
             steps += [Step(day, task, source) for task in again]
         part = _run(environment, [*steps, Step(day, "reconcile")], carried, prepare)
@@ -124,23 +126,23 @@ def _results(state: State) -> State:
     return State({table: rows for table, rows in state.tables.items() if table.startswith(RESULTS)})
 
 
-def overtaken(
+def orphan_and_retry(
     environment: Environment,
     moments: Sequence[Moment],
     prepare: Prepare | None = None,
     *,
     every: int = 1,
 ) -> Outcome:
-    """Promise 3: an orphan stops at its n-th call, its retry starts beside it, and then it goes on.
+    """Promise 3: an orphan stops at its n-th call, its retry starts, and then the orphan continues.
 
-    The retry is let to its end, or for `PATIENCE` seconds where it waits for what the orphan holds.
+    The retry runs to its end, or for `OVERLAP_SECONDS` if it waits for a lock of the orphan.
     """
     outcome = Outcome()
     for moment in moments:
-        environment.go_to(moment.step.day)
-        environment.put_back(moment.before)
+        environment.freeze_clock(moment.step.day)
+        environment.restore(moment.before)
         for n in range(1, moment.calls + 1, every):
-            environment.put_back(moment.before, rows=moment.step.writes_rows)
+            environment.restore(moment.before, rows=moment.step.writes_rows)
             for found in _overtake(environment, moment, n, prepare, outcome):
                 where = f"{moment.step.day} {moment.step}, call {n} {Way.STOPPED}: {found.subject}"
                 outcome.findings.append(replace(found, subject=where))
@@ -151,24 +153,24 @@ def _overtake(
     environment: Environment, moment: Moment, n: int, prepare: Prepare | None, outcome: Outcome
 ) -> list[Finding]:
     carried = moment.before.carried
-    orphan = start(environment, moment.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
+    orphan = start(environment, moment.step, carried, fail_at=n, way=Way.STOPPED, prepare=prepare)
     if not orphan.is_stopped():
         orphan.finish()
         return []
     outcome.injected += 1
     retry = start(environment, moment.step, carried, number=2, prepare=prepare)
-    overtook = _ends_within(retry, PATIENCE)
-    seen = environment.state()
+    overtook = _ends_within(retry, OVERLAP_SECONDS)
+    retry_state = environment.state()
     orphan.wake()
     woken, done = orphan.finish(), retry.finish()
-    if done.ended == "transient":  # the orphan began its load after the retry had, and went before it
+    if done.ended == "transient":  # the orphan took the lease from the retry
         done = attempt(environment, moment.step, carried, number=3, prepare=prepare)
     outcome.seconds.append(done.seconds)
     findings = []
     if not done.is_done:
         findings.append(Finding("recovery", "the retry", f"{done.ended}: {done.error}"))
-    if overtook and environment.state() != seen:
-        findings.append(Finding("fence", "the orphan", "changed what its retry had finished"))
+    if overtook and environment.state() != retry_state:
+        findings.append(Finding("fence", "the orphan", "changed the result of its retry"))
     if woken.ended == "fatal":
         findings.append(Finding("errors", "the orphan", woken.error))
     if overtook and woken.is_done and _holds_lease(moment, n):
@@ -181,12 +183,12 @@ def _overtake(
 
 
 def _holds_lease(moment: Moment, n: int) -> bool:
-    """Whether call `n` stands behind the taking of the lease and not behind the load's COMMIT."""
-    asked = moment.numbers("step_lease")
-    if not asked:
+    """Return whether call `n` comes after the lease is taken and not after the load's COMMIT."""
+    leased = moment.numbers("step_lease")
+    if not leased:
         return False
-    committed = next(number for number in moment.numbers("COMMIT") if number > asked[-1])
-    return asked[0] + 1 < n <= committed
+    committed = next(number for number in moment.numbers("COMMIT") if number > leased[-1])
+    return leased[0] + 1 < n <= committed
 
 
 def _ends_within(running: Running, seconds: float) -> bool:
@@ -196,27 +198,27 @@ def _ends_within(running: Running, seconds: float) -> bool:
     return running.has_ended()
 
 
-def side_by_side(
+def concurrent_loads(
     environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None
 ) -> Outcome:
-    """Two loads at once, the first stopped at each of its calls; a reader follows the newest load number.
+    """Two loads run at once, the first stopped at each of its calls; a reader follows the newest load number.
 
-    Whoever has seen a number must have seen all that any load of a lower or equal number ever wrote.
+    A reader that has seen a number must have seen all rows of loads with a lower or equal number.
     """
     outcome = Outcome()
     loads = [m for m in moments if m.step.task == "load" and m.step.day == moments[-1].step.day]
     first, second = loads[0], loads[1]
     for n in range(first.numbers("load_seq")[0] + 1, first.calls + 1, 4):
-        environment.put_back(first.before)
+        environment.restore(first.before)
         carried = second.before.carried
-        slow = start(environment, first.step, carried, strike=n, way=Way.STOPPED, prepare=prepare)
+        slow = start(environment, first.step, carried, fail_at=n, way=Way.STOPPED, prepare=prepare)
         stopped = slow.is_stopped()
-        # its input is there already: only the order of the loads differs
-        environment.put_back_objects(second.before.objects)
+        # its input exists already: only the order of the loads differs
+        environment.restore_objects(second.before.objects)
         fast = start(environment, second.step, carried, prepare=prepare)
-        _ends_within(fast, PATIENCE)
+        _ends_within(fast, OVERLAP_SECONDS)
         mark = attempt(environment, first.step, carried, prepare=prepare, work=_watermark).result or 0
-        seen = _written_up_to(environment, mark)
+        retry_state = _written_up_to(environment, mark)
         if stopped:
             slow.wake()
         ended = slow.finish(), fast.finish()
@@ -225,7 +227,7 @@ def side_by_side(
         outcome.findings += [
             Finding("errors", "a load", f"{each.ended}: {each.error}") for each in ended if not each.is_done
         ]
-        late = _written_up_to(environment, mark) - seen
+        late = _written_up_to(environment, mark) - retry_state
         if late:
             text = f"{len(late)} rows of loads up to {mark} came after a reader had seen {mark}"
             outcome.findings.append(Finding("increments", f"call {n}", text, lost=len(late)))

@@ -1,4 +1,4 @@
-"""Postgres and SeaweedFS for the suite, as children of this process, like those of the tests' fixtures."""
+"""Starts Postgres and SeaweedFS for the suite, like the fixtures of tests/conftest.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_PORT = 15_700
 
 @dataclass(frozen=True)
 class Servers:
-    """What every environment shares: one Postgres, one object store."""
+    """The servers that all environments share: one Postgres and one object store."""
 
     postgres: PostgresServer
     store: SeaweedServer
@@ -26,7 +26,7 @@ class Servers:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Servers]:
-    """Start both below `folder`; they are gone when the block ends."""
+    """Start both servers with their data below `folder`; stop them at the end of the block."""
     with PortReservation() as reservation:
         postgres = PostgresServer(
             folder / "postgres", reservation.choose(FIRST_PORT), password="superuser-of-tests", durable=False
@@ -40,7 +40,7 @@ def serving(folder: Path) -> Iterator[Servers]:
         store.initialise()
         with (
             running(
-                # each step logs in several times: a costly password hash would be most of its time
+                # each step logs in several times: a costly password hash would take most of its time
                 [*postgres.command(), "-c", "scram_iterations=1"],
                 check=postgres.check,
                 log=folder / "postgres.log",

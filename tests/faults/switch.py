@@ -1,8 +1,8 @@
-"""The switch of a publication under faults: every call of `publish` goes wrong once, and so does catching up.
+"""Runs a publication with faults: every call of `publish` and of `catch_up` fails once.
 
-Two small tables stand for the marts. dbt's part is done as dbt does it: a table at a time, under its name,
-with a row of ops.dbt_result. All values of a moment are equal to the load number of its publication, so that
-a reader can see in one statement whether what it reads belongs together.
+Two small tables stand for the marts. They are built as dbt builds them: one table at a time, under its name,
+with a row of ops.dbt_result. All values are equal to the load number of their publication, so that a reader
+can check in one statement that all tables belong to the same publication.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _READ = """
 SELECT (SELECT value FROM marts.a), (SELECT value FROM marts.b),
     (SELECT load_seq FROM ops.publication ORDER BY published_at DESC LIMIT 1)
 """
-# what a switch would be that somebody wrote without thinking of the rights
+# a switch that does not move the rights
 _WITHOUT_RIGHTS = """
 CREATE OR REPLACE FUNCTION ops.switch_without_rights() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -57,61 +57,61 @@ def switched(
     ways: Sequence[Way] = WAYS,
     every: int = 1,
 ) -> Outcome:
-    """Promises 3 and 7: killed between build, switch and catching up, then tried again.
+    """Promises 3 and 7: a publication fails between build, switch and catch-up, and is retried.
 
-    Readers see one publication whole at every moment. Afterwards a single task can be cleared and published.
-    Ends at the first case with a finding.
+    Readers always see one complete publication. Afterwards a single task can be cleared and published.
+    It ends at the first case with a finding.
     """
-    environment.put_back(moments[0].before)
+    environment.restore(moments[0].before)
     outcome = Outcome()
     for way, task in product(ways, ("publish", "catch_up")):
         for number in count(1, every):
             case = _Case(environment, prepare, task, way, number)
             found = list(case.run())
-            outcome.injected += case.is_struck
+            outcome.injected += case.has_failed_call
             outcome.seconds.append(case.seconds)
             where = f"{task}, call {number} {way}"
             outcome.findings += [replace(each, subject=f"{where}: {each.subject}") for each in found]
-            if found or not case.is_struck:
+            if found or not case.has_failed_call:
                 break
         if outcome.findings:
             break
     outcome.findings += warehouse_at_rest(environment.inspector())
-    _begin(environment, drop_only=True)
+    _reset_schemas(environment, drop_only=True)
     return outcome
 
 
 @dataclass
 class _Case:
-    """One publication, of which call `number` of `task` goes wrong, and what a person does afterwards."""
+    """One publication, in which call `number` of `task` fails, and what a person does afterwards."""
 
     environment: Environment
     prepare: Prepare | None
     task: str
     way: Way
     number: int
-    is_struck: bool = False
+    has_failed_call: bool = False
     seconds: float = 0.0
 
     def run(self) -> Iterator[Finding]:
-        _begin(self.environment)
-        yield from self._must("build")
-        yield from seen(self.environment, OLD)
+        _reset_schemas(self.environment)
+        yield from self._expect_success("build")
+        yield from check_readers(self.environment, OLD)
         yield from self._until_done("publish", OLD)
-        # one model that is cleared before the retired tables have caught up is no whole build
-        yield from self._must("clear")
+        # one model that is cleared before the retired tables have caught up is not a complete build
+        yield from self._expect_success("clear")
         if self._try("publish").is_done:
-            yield from seen(self.environment, NEW)
+            yield from check_readers(self.environment, NEW)
         yield from self._until_done("catch_up", NEW)
-        yield from self._must("clear")
-        yield from self._must("publish")
-        yield from seen(self.environment, NEW)
+        yield from self._expect_success("clear")
+        yield from self._expect_success("publish")
+        yield from check_readers(self.environment, NEW)
 
     def _until_done(self, task: str, before: int) -> Iterator[Finding]:
-        strike = {"strike": self.number, "way": self.way} if task == self.task else {}
-        tried = self._try(task, **strike)
-        self.is_struck = self.is_struck or tried.struck is not None
-        yield from seen(self.environment, before, NEW)
+        fault = {"fail_at": self.number, "way": self.way} if task == self.task else {}
+        tried = self._try(task, **fault)
+        self.has_failed_call = self.has_failed_call or tried.failed_call is not None
+        yield from check_readers(self.environment, before, NEW)
         for number in range(2, TRIES + 1):
             if tried.is_done:
                 break
@@ -119,9 +119,9 @@ class _Case:
             self.seconds += tried.seconds
         if not tried.is_done:
             yield Finding("recovery", task, f"{tried.ended}: {tried.error}")
-        yield from seen(self.environment, NEW)
+        yield from check_readers(self.environment, NEW)
 
-    def _must(self, task: str) -> Iterator[Finding]:
+    def _expect_success(self, task: str) -> Iterator[Finding]:
         done = self._try(task)
         if not done.is_done:
             yield Finding("recovery", task, f"{done.ended}: {done.error}")
@@ -130,8 +130,8 @@ class _Case:
         return attempt(self.environment, Step(DAY, task), {}, prepare=self.prepare, work=work, **more)
 
 
-def seen(environment: Environment, *expected: int) -> Iterator[Finding]:
-    """Check what spotify_reader reads: one of the expected publications, and nothing that is being built."""
+def check_readers(environment: Environment, *expected: int) -> Iterator[Finding]:
+    """Check that spotify_reader reads one of the expected publications, and nothing that is being built."""
     with connect(environment.connections["warehouse_reader"], autocommit=True) as conn:
         try:
             row: tuple[Any, ...] = conn.execute(_READ).fetchone() or ()
@@ -146,7 +146,7 @@ def seen(environment: Environment, *expected: int) -> Iterator[Finding]:
 
 
 def work(runtime: Runtime, step: Step, _: Mapping[str, Any]) -> None:
-    """Do one task of spotify_transform."""
+    """Run one task of spotify_transform."""
     if step.task == "publish":
         covered = Watermark(NEW, "", "", is_published=False)
         publish.publish(runtime, DAY, Path(runtime.settings.sources).parent, covered, BUILD)
@@ -157,7 +157,7 @@ def work(runtime: Runtime, step: Step, _: Mapping[str, Any]) -> None:
 
 
 def catch_up(runtime: Runtime) -> None:
-    """Build the retired tables once more."""
+    """Build the retired tables again."""
     build(runtime, TABLES)
 
 
@@ -180,8 +180,8 @@ def _result(conn: psycopg.Connection, unique_id: str, status: str, runtime: Runt
     )
 
 
-def _begin(environment: Environment, *, drop_only: bool = False) -> None:
-    """Both schemas as after an earlier publication: it is read, and the retired tables have caught up."""
+def _reset_schemas(environment: Environment, *, drop_only: bool = False) -> None:
+    """Set both schemas up as after an earlier publication whose retired tables have caught up."""
     with environment.superuser() as conn:
         conn.execute("DELETE FROM ops.publication; DELETE FROM ops.dbt_result; DROP FUNCTION IF EXISTS"
                      " ops.switch_without_rights()")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The table of a run: fault, step, times injected, lost rows, wrong rows, seconds; as Markdown and JSON."""
+"""Writes the table of a run as Markdown and JSON: fault, step, counts of faults and rows, seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADINGS = ("fault", "step", "times injected", "lost rows", "wrong rows", "secon
 
 @dataclass
 class Row:
-    """One fault at one step. `seconds` holds how long each recovery took, from the first retry to its end."""
+    """One fault at one step; `seconds` is the duration of each recovery, from the first retry to its end."""
 
     fault: str
     step: str
@@ -27,7 +27,7 @@ class Row:
     findings: list[str] = field(default_factory=list)
 
     def cells(self) -> tuple[str, ...]:
-        """Texts of the printed columns."""
+        """Return the texts of the printed columns."""
         times = sorted(self.seconds)
         median = f"{times[len(times) // 2]:.2f}" if times else "-"
         most = f"{times[-1]:.2f}" if times else "-"
@@ -35,7 +35,7 @@ class Row:
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:
-    """One row for each fault and step, in the order of their first appearance."""
+    """Merge rows of the same fault and step, in the order of their first appearance."""
     found: dict[tuple[str, str], Row] = {}
     for row in rows:
         known = found.setdefault((row.fault, row.step), Row(row.fault, row.step))
@@ -48,7 +48,7 @@ def merged(rows: Iterable[Row]) -> list[Row]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table, with a line of sums."""
+    """Return the table as Markdown, with a line of sums."""
     total = Row("all", "")
     for row in rows:
         total.injected += row.injected
@@ -61,7 +61,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], folder: Path, *, heading: str, seconds: float) -> Path:
-    """Write table.md and table.json into `folder`; gives the path of the first."""
+    """Write table.md and table.json into `folder`; return the path of table.md."""
     folder.mkdir(parents=True, exist_ok=True)
     found = [finding for row in rows for finding in row.findings]
     text = f"{heading}\n\n{markdown(rows)}\n{len(found)} findings, {seconds:.0f} seconds.\n"
@@ -79,11 +79,11 @@ def write(rows: Sequence[Row], folder: Path, *, heading: str, seconds: float) ->
 
 
 def commit() -> str:
-    """Short name of the commit that is tested, with a `+` where files differ from it."""
+    """Return the short hash of the tested commit, with a `+` if files differ from it."""
     git = ["git", "-C", str(PROJECT_ROOT)]
     if shutil.which("git") is None:
         return "no commit"
-    asked = subprocess.run(  # noqa: S603
+    described = subprocess.run(  # noqa: S603
         [*git, "describe", "--always", "--dirty=+", "--abbrev=9"], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or "no commit"
+    return described.stdout.strip() or "no commit"

@@ -1,4 +1,4 @@
-"""What every `make test` runs of the faults suite: the calls that matter most, and some planted bugs."""
+"""Runs a part of the faults suite in `make test`: the calls that matter most, and some planted bugs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from spotify_stack.object_store import SeaweedServer
 from spotify_stack.postgres import PostgresServer
 from tests.faults.attempt import attempt
-from tests.faults.bugs import BUGS, hunt, moment_of
+from tests.faults.bugs import BUGS, find_bug, moment_of
 from tests.faults.cell import run_cell
 from tests.faults.environment import DAYS
-from tests.faults.exhaustive_run import Ground, ground
+from tests.faults.exhaustive_run import Prepared, prepared
 from tests.faults.interpose import WAYS, Way
-from tests.faults.schedules import twice
+from tests.faults.schedules import run_twice
 from tests.faults.servers import Servers
 from tests.faults.switch import switched
 
 pytestmark = pytest.mark.integration
-# a step, and which of its calls: the last one that matches
+# a step and a pattern; the last call that matches fails
 CALLS = (
     ("plan", "warehouse COMMIT"),
     ("fetch band", "api GET /v1/albums"),
@@ -47,48 +47,50 @@ SOME_BUGS = (
 
 
 @pytest.fixture(scope="module")
-def made(
+def prepared_days(
     postgres_server: PostgresServer, s3_server: SeaweedServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Ground]:
+) -> Iterator[Prepared]:
     folder = tmp_path_factory.mktemp("faults")
-    with ground(Servers(postgres_server, s3_server), folder, 1, DAYS[:1]) as made:
-        yield made
+    with prepared(Servers(postgres_server, s3_server), folder, 1, DAYS[:1]) as prepared_days:
+        yield prepared_days
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("step", "call"), CALLS)
-def test_promise_3_killed_anywhere_same_result(made: Ground, step: str, call: str, way: Way) -> None:
-    (environment,) = made.environments
-    moment = moment_of(made.moments, step)
-    environment.go_to(moment.step.day)
-    environment.put_back(moment.before)
+def test_promise_3_killed_anywhere_same_result(
+    prepared_days: Prepared, step: str, call: str, way: Way
+) -> None:
+    (environment,) = prepared_days.environments
+    moment = moment_of(prepared_days.moments, step)
+    environment.freeze_clock(moment.step.day)
+    environment.restore(moment.before)
     cell = run_cell(environment, moment, way, moment.numbers(call)[-1])
-    assert cell.struck is not None
+    assert cell.failed_call is not None
     assert cell.findings == []
 
 
-def test_a_finished_partition_runs_again_unchanged(made: Ground) -> None:
-    (environment,) = made.environments
-    assert twice(environment, made.moments).findings == []
+def test_a_finished_partition_runs_again_unchanged(prepared_days: Prepared) -> None:
+    (environment,) = prepared_days.environments
+    assert run_twice(environment, prepared_days.moments).findings == []
 
 
-def test_promise_7_a_killed_publication_is_seen_whole(made: Ground) -> None:
-    (environment,) = made.environments
-    outcome = switched(environment, made.moments, ways=[Way.KILLED], every=3)
+def test_promise_7_readers_see_a_killed_publication_whole(prepared_days: Prepared) -> None:
+    (environment,) = prepared_days.environments
+    outcome = switched(environment, prepared_days.moments, ways=[Way.KILLED], every=3)
     assert outcome.findings == []
     assert outcome.injected > 5
 
 
 @pytest.mark.parametrize("name", SOME_BUGS)
-def test_a_planted_bug_is_found(made: Ground, name: str) -> None:
-    (environment,) = made.environments
+def test_a_planted_bug_is_found(prepared_days: Prepared, name: str) -> None:
+    (environment,) = prepared_days.environments
     bug = next(bug for bug in BUGS if bug.name == name)
-    assert hunt(environment, made.moments, bug).oracles != ()
+    assert find_bug(environment, prepared_days.moments, bug).oracles != ()
 
 
-def test_every_planted_bug_still_fits_the_code(made: Ground) -> None:
-    (environment,) = made.environments
-    step = made.moments[0].step
+def test_every_bug_can_be_planted_in_the_code(prepared_days: Prepared) -> None:
+    (environment,) = prepared_days.environments
+    step = prepared_days.moments[0].step
     for bug in BUGS:
         ended = attempt(environment, step, {}, prepare=bug.plant, work=lambda *_: "planted")
         assert (bug.name, ended.result) == (bug.name, "planted")

@@ -1,4 +1,4 @@
-"""The suite's own parts: what counts as lost or wrong, how calls are named, what the table says."""
+"""Tests parts of the suite itself: lost and wrong rows, labels of calls, the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_absent_rows_are_lost_and_surplus_rows_are_wrong() -> None:
     assert [(found.subject, found.detail) for found in objects] == [
         ("raw/x", "differs"),
         ("raw/y", "is absent"),
-        ("raw/z", "is too much"),
+        ("raw/z", "is not expected"),
     ]
     assert differences(expected, expected) == []
 
@@ -38,12 +38,12 @@ def test_absent_rows_are_lost_and_surplus_rows_are_wrong() -> None:
         ("observed_on", False, False),
     ],
 )
-def test_what_a_comparison_leaves_out(column: str, bookkeeping: bool, clock: bool) -> None:
+def test_columns_that_a_comparison_ignores(column: str, bookkeeping: bool, clock: bool) -> None:
     assert bool(BOOKKEEPING.match(column)) is bookkeeping
     assert bool(CLOCK.match(column)) is clock
 
 
-def test_calls_have_names_that_are_the_same_from_run_to_run() -> None:
+def test_labels_of_calls_are_the_same_in_every_run() -> None:
     key = f"raw/ingest_date%3D2026-11-22/source%3Dband/album-{'0' * 32}.json"
     assert _object(f"http://127.0.0.1:1/bucket/{key}") == "raw/album.json"
     assert _object("http://127.0.0.1:1/bucket?list-type=2&prefix=raw%2F") == "listing"
@@ -55,16 +55,16 @@ def test_calls_have_names_that_are_the_same_from_run_to_run() -> None:
     assert _statement(_execute_gen("SELECT 1")) == "SELECT 1"
 
 
-def test_one_call_is_struck_and_no_other() -> None:
+def test_only_the_chosen_call_fails() -> None:
     announced: list[str] = []
     interposer = Interposer(2, Way.REFUSED, announced.append)
-    assert [interposer._is_struck(label) for label in ("a", "b", "c")] == [False, True, False]
-    assert interposer.struck == "b"
+    assert [interposer._must_fail(label) for label in ("a", "b", "c")] == [False, True, False]
+    assert interposer.failed_call == "b"
     assert announced == ["b"]
-    assert Interposer(4, Way.LOST).struck is None
+    assert Interposer(4, Way.LOST).failed_call is None
 
 
-def test_the_table_adds_up_and_names_what_was_found(tmp_path: Path) -> None:
+def test_the_table_has_sums_and_findings(tmp_path: Path) -> None:
     one = Row("store call response lost", "load band", 2, 1, 0, [0.5, 0.1], ["rows: staging.tracks"])
     rows = merged(
         [one, Row("store call response lost", "load band", 1, 0, 3, [0.3]), Row("other", "plan", 4)]

@@ -1,4 +1,4 @@
-"""A few random schedules over real processes, and what they are made with."""
+"""Tests a few random schedules with real processes, and the proxy that they use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import suppress
 import pytest
 
 from spotify_stack.ports import PortReservation
-from tests.faults.random_proxy import FaultProxy, Poison, Toxic
+from tests.faults.random_proxy import ActiveToxic, FaultProxy, Toxic
 from tests.faults.random_run import Runner, runner
 from tests.faults.random_schedule import Kind, draw
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
-# one of each sort: worker, twins, network, full disk, closed bucket, damaged objects
+# one of each kind: worker, two workers, network, full disk, closed bucket, damaged objects
 SEEDS = (0, 7, 13, 14, 20, 30, 33)
 RESPONSE = b"x" * 50_000
 
@@ -28,17 +28,17 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
 def test_promise_3_killed_anywhere_same_result(schedules: Runner, seed: int) -> None:
-    """Replay one with `python -m tests.faults.random_run --seed N --schedules 1`."""
+    """Repeat one with `python -m tests.faults.random_run --seed N --schedules 1`."""
     schedule = draw(seed)
     assert schedule.days == 1, "two days take twice as long"
     result = schedules.run(schedule)
-    assert result.findings == [], f"{schedule} ends otherwise than an undisturbed run"
-    assert sum(row.injected for row in result.rows) >= 1, "nobody was hit"
+    assert result.findings == [], f"{schedule} differs from an undisturbed run"
+    assert sum(row.injected for row in result.rows) >= 1, "no fault took effect"
 
 
-def test_the_oracle_finds_one_row_too_few(schedules: Runner) -> None:
-    result = schedules.run(draw(0), meddle="DELETE FROM staging.artists WHERE name = (SELECT min(name) FROM"
-                           " staging.artists)")  # fmt: skip
+def test_the_oracle_finds_one_missing_row(schedules: Runner) -> None:
+    tampering = "DELETE FROM staging.artists WHERE name = (SELECT min(name) FROM staging.artists)"
+    result = schedules.run(draw(0), tampering=tampering)
     assert result.lost >= 1
     assert any("staging.artists" in finding for finding in result.findings)
 
@@ -53,7 +53,7 @@ def test_two_hundred_seeds_reach_every_kind_of_fault() -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
-    """In front of a server that responds to each line with `RESPONSE`."""
+    """Yield a proxy before a server that responds to each line with `RESPONSE`."""
     with socket.create_server(("127.0.0.1", 0)) as listener, PortReservation() as ports:
 
         def response(client: socket.socket) -> None:
@@ -72,8 +72,8 @@ def proxy() -> Iterator[FaultProxy]:
             yield made
 
 
-def ask(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> bytes:
-    """Everything that comes back before the connection ends; OSError where it is reset or refused."""
+def send(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> bytes:
+    """Return the bytes that arrive before the connection ends; raise OSError if it is reset or refused."""
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=seconds) as client:
         client.sendall(question)
         response = b""
@@ -85,39 +85,39 @@ def ask(proxy: FaultProxy, question: bytes = b"ask\n", seconds: float = 5) -> by
         return response
 
 
-def test_the_proxy_passes_everything_on_unless_poisoned(
+def test_the_proxy_forwards_everything_without_a_toxic(
     proxy: FaultProxy,
 ) -> None:
-    assert ask(proxy) == RESPONSE
-    proxy.poison(Poison(Toxic.REFUSED))
+    assert send(proxy) == RESPONSE
+    proxy.set_toxic(ActiveToxic(Toxic.REFUSED))
     with pytest.raises(OSError, match="refused|reset"):
-        ask(proxy)
-    proxy.heal()
-    assert ask(proxy) == RESPONSE
+        send(proxy)
+    proxy.clear_toxic()
+    assert send(proxy) == RESPONSE
 
 
 @pytest.mark.parametrize("toxic", [Toxic.RESET, Toxic.LOST])
-def test_a_reset_spends_itself(proxy: FaultProxy, toxic: Toxic) -> None:
-    proxy.poison(Poison(toxic, after=1_000, times=1))
+def test_a_reset_affects_one_connection(proxy: FaultProxy, toxic: Toxic) -> None:
+    proxy.set_toxic(ActiveToxic(toxic, after=1_000, times=1))
     with pytest.raises(ConnectionResetError):
-        ask(proxy)
-    assert ask(proxy) == RESPONSE
+        send(proxy)
+    assert send(proxy) == RESPONSE
 
 
-def test_a_truncated_response_ends_in_order(proxy: FaultProxy) -> None:
-    proxy.poison(Poison(Toxic.CUT, after=1_000, times=1))
-    assert ask(proxy) == RESPONSE[:1_000]
+def test_a_truncated_response_ends_regularly(proxy: FaultProxy) -> None:
+    proxy.set_toxic(ActiveToxic(Toxic.CUT, after=1_000, times=1))
+    assert send(proxy) == RESPONSE[:1_000]
 
 
 def test_a_black_hole_sends_nothing_and_closes_nothing(proxy: FaultProxy) -> None:
-    proxy.poison(Poison(Toxic.HOLE))
+    proxy.set_toxic(ActiveToxic(Toxic.HOLE))
     with pytest.raises(TimeoutError):
-        ask(proxy, seconds=0.2)
-    proxy.heal()
-    assert ask(proxy) == RESPONSE
+        send(proxy, seconds=0.2)
+    proxy.clear_toxic()
+    assert send(proxy) == RESPONSE
 
 
-def test_a_full_store_refuses_to_write_and_goes_on_reading(proxy: FaultProxy) -> None:
-    proxy.poison(Poison(Toxic.FULL))
-    assert ask(proxy, b"PUT /bucket/key HTTP/1.1\r\n").startswith(b"HTTP/1.1 507")
-    assert ask(proxy, b"GET /bucket/key HTTP/1.1\r\n") == RESPONSE
+def test_a_full_store_refuses_writes_but_not_reads(proxy: FaultProxy) -> None:
+    proxy.set_toxic(ActiveToxic(Toxic.FULL))
+    assert send(proxy, b"PUT /bucket/key HTTP/1.1\r\n").startswith(b"HTTP/1.1 507")
+    assert send(proxy, b"GET /bucket/key HTTP/1.1\r\n") == RESPONSE
