@@ -18,7 +18,7 @@ from spotify_pipeline.report.page import render_page
 from spotify_pipeline.report.week import render_week
 from spotify_pipeline.spotify.authorization import callback_page
 from spotify_sandbox.testing import RunningSandbox
-from tests.integration.sandbox.test_sandbox_logins import request_of
+from tests.integration.sandbox.api_client import authorization_parameters
 from tests.unit.report.test_report_page import EMPTY, hostile
 from tests.unit.report.test_report_page import FULL as REPORT
 from tests.unit.report.test_week_page import FULL as WEEK
@@ -36,7 +36,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 
 
 def consent_page(sandbox: RunningSandbox) -> str:
-    return httpx.get(f"{sandbox.accounts_url}/authorize", params=request_of(sandbox)).text
+    return httpx.get(f"{sandbox.accounts_url}/authorize", params=authorization_parameters(sandbox)).text
 
 
 def raw_responses_page() -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import httpx
 
+from spotify_sandbox.accounts.authorizations import challenge_of
 from spotify_sandbox.testing import RunningSandbox
+
+REDIRECT = "http://127.0.0.1:5000/callback"
+VERIFIER = secrets.token_urlsafe(48)
 
 
 def client_of(sandbox: RunningSandbox, token: str | None = None) -> httpx.Client:
@@ -47,3 +52,17 @@ def album_ids(api: httpx.Client, sandbox: RunningSandbox) -> list[str]:
     for artist in artist_ids(sandbox):
         found |= dict.fromkeys(album["id"] for album in all_items(api, f"/artists/{artist}/albums", limit=10))
     return list(found)
+
+
+def authorization_parameters(sandbox: RunningSandbox, **changes: str) -> dict[str, str]:
+    """Return the query parameters of a request for a user's consent; an empty change removes one."""
+    parameters = {
+        "client_id": sandbox.client_id,
+        "response_type": "code",
+        "redirect_uri": REDIRECT,
+        "scope": "user-library-read user-top-read",
+        "state": "a state/with=signs&",
+        "code_challenge_method": "S256",
+        "code_challenge": challenge_of(VERIFIER),
+    }
+    return {key: value for key, value in (parameters | changes).items() if value}

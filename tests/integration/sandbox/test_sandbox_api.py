@@ -1,4 +1,4 @@
-"""The endpoints under /v1, over real HTTP."""
+"""Tests of the sandbox's endpoints under /v1, over real HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spotify_sandbox.testing import RunningSandbox
 from tests.integration.sandbox.api_client import album_ids, all_items, artist_ids, busiest_artist, get
 
 pytestmark = pytest.mark.integration
-NOBODY = "0" * 22
+UNKNOWN_ID = "0" * 22
 
 
 def error(status: int, message: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_album_and_search_pages_have_the_sizes_of_the_app_class(
         assert (refused.status_code, refused.json()) == (400, error(400, "Invalid limit"))
 
 
-def test_paging_to_the_end_gives_every_album_once(
+def test_reading_all_pages_returns_every_album_once(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     artist = busiest_artist(development_api, development)
@@ -68,7 +68,7 @@ def test_include_groups_divides_an_artists_albums(
     assert [album["id"] for album in two] == by_group["album"] + by_group["single"]
 
 
-def test_the_catalogue_is_whole_through_the_api(
+def test_the_api_serves_the_whole_catalogue(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     served = development.control.catalog()
@@ -101,7 +101,7 @@ def test_an_album_of_over_fifty_tracks_has_a_next_page(
     assert {track["disc_number"] for track in listed} == {1, 2, 3, 4}
 
 
-def test_links_point_at_the_host_that_the_client_used(
+def test_links_point_to_the_host_of_the_request(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     artist = busiest_artist(development_api, development)
@@ -142,8 +142,11 @@ def test_market_turns_available_markets_into_is_playable(
 
 
 @pytest.mark.parametrize("kind", ["artists", "albums", "tracks"])
-def test_unknown_and_malformed_ids(development_api: httpx.Client, kind: str) -> None:
-    unknown, malformed = development_api.get(f"/{kind}/{NOBODY}"), development_api.get(f"/{kind}/not-an-id")
+def test_unknown_and_malformed_ids_are_errors(development_api: httpx.Client, kind: str) -> None:
+    unknown, malformed = (
+        development_api.get(f"/{kind}/{UNKNOWN_ID}"),
+        development_api.get(f"/{kind}/not-an-id"),
+    )
     assert (unknown.status_code, unknown.json()) == (404, error(404, "Resource not found"))
     assert (malformed.status_code, malformed.json()) == (400, error(400, "Invalid base62 id"))
 
@@ -158,14 +161,12 @@ def test_unknown_and_malformed_ids(development_api: httpx.Client, kind: str) -> 
         ("q=a&type=track&market=Sweden", "Invalid market code"),
     ],
 )
-def test_search_refuses_what_it_does_not_know(
-    development_api: httpx.Client, query: str, message: str
-) -> None:
+def test_search_refuses_wrong_parameters(development_api: httpx.Client, query: str, message: str) -> None:
     response = development_api.get(f"/search?{query}")
     assert (response.status_code, response.json()) == (400, error(400, message))
 
 
-def test_search_gives_a_page_per_type_and_its_links_go_on(
+def test_search_returns_a_page_per_type_with_links_to_more(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     name = development.control.catalog().artists[1][1]
@@ -200,11 +201,11 @@ def test_removed_endpoints_return_403_in_development(
     assert (response.status_code, response.json()) == (403, error(403, "Forbidden"))
 
 
-def test_an_extended_app_gets_several_with_null_for_unknown(
+def test_an_extended_app_reads_several_ids_with_null_for_unknown(
     extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     artists = artist_ids(extended)[:3]
-    got = get(extended_api, "/artists", ids=",".join([*artists, NOBODY]))["artists"]
+    got = get(extended_api, "/artists", ids=",".join([*artists, UNKNOWN_ID]))["artists"]
     assert [artist and artist["id"] for artist in got] == [*artists, None]
     albums = [album["id"] for album in get(extended_api, f"/artists/{artists[1]}/albums")["items"]]
     several = get(extended_api, "/albums", ids=",".join(albums))["albums"]
@@ -216,8 +217,8 @@ def test_an_extended_app_gets_several_with_null_for_unknown(
 
 @pytest.mark.parametrize(("kind", "most"), [("artists", 50), ("albums", 20), ("tracks", 50)])
 def test_too_many_ids_are_refused(extended_api: httpx.Client, kind: str, most: int) -> None:
-    assert extended_api.get(f"/{kind}", params={"ids": ",".join([NOBODY] * most)}).status_code == 200
-    refused = extended_api.get(f"/{kind}", params={"ids": ",".join([NOBODY] * (most + 1))})
+    assert extended_api.get(f"/{kind}", params={"ids": ",".join([UNKNOWN_ID] * most)}).status_code == 200
+    refused = extended_api.get(f"/{kind}", params={"ids": ",".join([UNKNOWN_ID] * (most + 1))})
     assert (refused.status_code, refused.json()) == (400, error(400, "Too many ids requested"))
     assert extended_api.get(f"/{kind}").status_code == 400
 
@@ -235,7 +236,7 @@ def test_top_tracks_and_new_releases_of_an_extended_app(
     assert all(album["release_date"] >= "2026-11-08" for album in fresh)
 
 
-def test_every_answer_carries_the_date_of_the_sandboxes_clock(
+def test_every_response_has_the_date_of_the_sandbox_s_clock(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     development.control.set_clock("2031-01-02T03:04:05Z", frozen=True)
@@ -243,16 +244,16 @@ def test_every_answer_carries_the_date_of_the_sandboxes_clock(
     for response in responses:
         assert response.headers.get_list("date") == ["Thu, 02 Jan 2031 03:04:05 GMT"]
     development.control.set_clock("2026-11-22T06:00:00Z", frozen=False)
-    got = parsedate_to_datetime(development_api.get(f"/artists/{NOBODY}").headers["date"])
+    got = parsedate_to_datetime(development_api.get(f"/artists/{UNKNOWN_ID}").headers["date"])
     assert 0 <= (got - datetime(2026, 11, 22, 6, tzinfo=UTC)).total_seconds() < 60
 
 
-def test_a_path_that_is_not_served(development_api: httpx.Client) -> None:
+def test_a_path_that_is_not_served_is_404(development_api: httpx.Client) -> None:
     response = development_api.get("/audiobooks/x")
     assert (response.status_code, response.json()) == (404, error(404, "Service not found"))
 
 
-def test_a_market_relinks_tracks_to_one_that_can_be_played(
+def test_a_market_relinks_a_track_to_a_playable_one(
     extended: RunningSandbox, extended_api: httpx.Client, development_api: httpx.Client
 ) -> None:
     singles = [
@@ -263,17 +264,17 @@ def test_a_market_relinks_tracks_to_one_that_can_be_played(
     ]
     found = 0
     for single in {album["id"]: album for album in singles}.values():
-        (asked, *_) = get(extended_api, f"/albums/{single['id']}")["tracks"]["items"]
-        got = get(extended_api, f"/tracks/{asked['id']}", market="ES")
-        if got["id"] == asked["id"]:
+        (requested, *_) = get(extended_api, f"/albums/{single['id']}")["tracks"]["items"]
+        got = get(extended_api, f"/tracks/{requested['id']}", market="ES")
+        if got["id"] == requested["id"]:
             assert (got["is_playable"], got["restrictions"]) == (False, {"reason": "market"})
             assert "linked_from" not in got
             continue
         found += 1
-        assert (got["is_playable"], got["linked_from"]["id"]) == (True, asked["id"])
-        plain = get(extended_api, f"/tracks/{asked['id']}")
-        assert (plain["id"], plain["external_ids"]) == (asked["id"], got["external_ids"])
-        development = get(development_api, f"/tracks/{asked['id']}", market="ES")
+        assert (got["is_playable"], got["linked_from"]["id"]) == (True, requested["id"])
+        plain = get(extended_api, f"/tracks/{requested['id']}")
+        assert (plain["id"], plain["external_ids"]) == (requested["id"], got["external_ids"])
+        development = get(development_api, f"/tracks/{requested['id']}", market="ES")
         assert development["id"] == got["id"]
         assert "linked_from" not in development
     assert found

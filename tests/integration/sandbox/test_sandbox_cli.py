@@ -1,4 +1,4 @@
-"""Starting the server from the command line."""
+"""Tests of starting the sandbox from the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotify_sandbox.testing import running
 pytestmark = pytest.mark.integration
 
 
-def refused(*arguments: str) -> str:
+def error_of(*arguments: str) -> str:
     command = [sys.executable, "-m", "spotify_sandbox", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  ours
     assert done.returncode != 0
@@ -23,7 +23,7 @@ def refused(*arguments: str) -> str:
     return done.stderr
 
 
-def test_two_sandboxes_run_with_clocks_of_their_own() -> None:
+def test_two_sandboxes_run_with_different_clocks() -> None:
     with (
         running(size=50, clock="2026-01-05T00:00:00Z") as one,
         running(size=50, clock="2026-02-06T00:00:00Z") as two,
@@ -36,23 +36,23 @@ def test_two_sandboxes_run_with_clocks_of_their_own() -> None:
         httpx.get(f"{one.base_url}/_sandbox/health")
 
 
-def test_a_taken_port_is_named() -> None:
+def test_the_error_for_a_used_port_names_it() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"cannot listen on 127.0.0.1:{port}" in refused("--port", str(port))
+        assert f"cannot listen on 127.0.0.1:{port}" in error_of("--port", str(port))
 
 
-def test_a_folder_without_catalogues_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path}: no folder named YYYY-MM-DD" in refused("--port", "0", "--catalog", str(tmp_path))
+def test_the_error_for_a_folder_without_catalogues_names_it(tmp_path: Path) -> None:
+    assert f"{tmp_path}: no folder named YYYY-MM-DD" in error_of("--port", "0", "--catalog", str(tmp_path))
 
 
-def test_a_clock_that_is_no_moment_is_named() -> None:
-    assert "not an ISO 8601 moment" in refused("--port", "0", "--clock", "yesterday").replace("\n", " ")
+def test_a_clock_that_is_not_a_time_is_an_error() -> None:
+    assert "not an ISO 8601 moment" in error_of("--port", "0", "--clock", "yesterday").replace("\n", " ")
 
 
-def test_a_start_that_fails_raises_with_what_was_written(tmp_path: Path) -> None:
+def test_a_failed_start_raises_an_error_with_the_output(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="nowhere: no such folder"), running(catalog=tmp_path / "nowhere"):
         pass
 

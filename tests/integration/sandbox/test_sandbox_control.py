@@ -1,4 +1,4 @@
-"""The control endpoints and their client."""
+"""Tests of the sandbox's control endpoints and their client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def control(development: RunningSandbox) -> SandboxControl:
     return development.control
 
 
-def test_the_clock_moves_the_catalogue(control: SandboxControl) -> None:
+def test_the_clock_decides_which_catalogue_is_served(control: SandboxControl) -> None:
     assert control.set_clock("2026-11-22T23:00:00Z", frozen=True) == datetime(2026, 11, 22, 23, tzinfo=UTC)
     before = control.catalog()
     control.set_clock(datetime(2026, 11, 23, tzinfo=UTC))
@@ -42,7 +42,7 @@ def test_the_catalogue_lists_every_artist(control: SandboxControl) -> None:
     assert all(len(artist_id) == 22 and name for artist_id, name in served.artists)
 
 
-def test_calls_are_counted_since_a_number(
+def test_calls_are_counted_from_a_given_number(
     control: SandboxControl, development_api: httpx.Client, url: str
 ) -> None:
     start = control.calls().last_number
@@ -60,7 +60,7 @@ def test_calls_are_counted_since_a_number(
     assert control.calls().total == 0
 
 
-def test_no_call_is_logged_with_its_token(development: RunningSandbox, control: SandboxControl) -> None:
+def test_the_call_log_contains_no_secret(development: RunningSandbox, control: SandboxControl) -> None:
     token = development.access_token()
     httpx.get(f"{development.api_url}/markets", headers={"Authorization": f"Bearer {token}"})
     report = httpx.get(f"{development.base_url}/_sandbox/calls").text
@@ -68,7 +68,9 @@ def test_no_call_is_logged_with_its_token(development: RunningSandbox, control: 
     assert development.client_secret not in report
 
 
-def test_a_rate_limit_passes(control: SandboxControl, development_api: httpx.Client, url: str) -> None:
+def test_a_rate_limit_applies_to_the_given_number_of_calls(
+    control: SandboxControl, development_api: httpx.Client, url: str
+) -> None:
     control.rate_limit("/artists/", retry_after=7, times=2, after=1)
     responses = [development_api.get(url) for _ in range(4)]
     assert [each.status_code for each in responses] == [200, 429, 429, 200]
@@ -77,7 +79,7 @@ def test_a_rate_limit_passes(control: SandboxControl, development_api: httpx.Cli
     assert (control.faults()[0]["matched"], control.faults()[0]["applied"]) == (4, 2)
 
 
-def test_a_quota_holds_for_its_endpoint_until_cleared(
+def test_a_quota_error_applies_to_its_endpoint_until_cleared(
     control: SandboxControl, development_api: httpx.Client, url: str
 ) -> None:
     control.exhaust_quota(r"^/v1/artists/\w+/albums", retry_after=86_207)
@@ -99,7 +101,7 @@ def test_errors_can_be_plain_text(control: SandboxControl, development_api: http
     assert (development_api.get(url).status_code, development_api.get(url).status_code) == (502, 200)
 
 
-def test_a_cut_body_ends_the_connection(
+def test_a_cut_response_ends_the_connection(
     control: SandboxControl, development_api: httpx.Client, url: str
 ) -> None:
     control.add_fault("cut", body_bytes=30)
@@ -118,14 +120,16 @@ def test_a_truncated_body_is_complete_http_and_broken_json(
     assert got.headers["content-length"] == "30"
 
 
-def test_a_body_that_is_not_json(control: SandboxControl, development_api: httpx.Client, url: str) -> None:
+def test_a_response_can_be_html_instead_of_json(
+    control: SandboxControl, development_api: httpx.Client, url: str
+) -> None:
     control.add_fault("not_json")
     got = development_api.get(url)
     assert (got.status_code, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert got.text.startswith("<!DOCTYPE html>")
 
 
-def test_a_late_answer_and_one_that_never_comes(
+def test_a_response_can_be_late_or_never_come(
     control: SandboxControl, development_api: httpx.Client, url: str
 ) -> None:
     control.add_fault("latency", seconds=0.3)
@@ -151,7 +155,7 @@ def test_a_late_answer_and_one_that_never_comes(
         ("POST", "faults", "{", "unexpected end of data"),
     ],
 )
-def test_a_wrong_control_call_says_what_is_wrong(
+def test_a_wrong_clock_or_fault_is_refused_with_the_reason(
     development: RunningSandbox, method: str, name: str, body: str, message: str
 ) -> None:
     response = httpx.request(method, f"{development.base_url}/_sandbox/{name}", content=body)
@@ -186,7 +190,7 @@ def test_a_lapsed_subscription_is_refused_in_plain_text(
         ("PUT", "clock", [], "the body must be a JSON object"),
     ],
 )
-def test_what_is_wrong_with_a_call_is_named(
+def test_a_wrong_control_call_is_refused_with_the_reason(
     development: RunningSandbox, method: str, name: str, body: object, message: str
 ) -> None:
     refused = httpx.request(method, f"{development.base_url}/_sandbox/{name}", json=body)

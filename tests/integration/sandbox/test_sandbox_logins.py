@@ -1,9 +1,8 @@
-"""Authorization code with PKCE, refresh and scopes, over real HTTP."""
+"""Tests of the sandbox's authorization code flow with PKCE, of refresh and of scopes, over real HTTP."""
 
 from __future__ import annotations
 
 import re
-import secrets
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,37 +10,22 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from spotify_sandbox.accounts.authorizations import challenge_of
 from spotify_sandbox.testing import RunningSandbox, running
+from tests.integration.sandbox.api_client import REDIRECT, VERIFIER, authorization_parameters
 
 pytestmark = pytest.mark.integration
-REDIRECT = "http://127.0.0.1:5000/callback"
-VERIFIER = secrets.token_urlsafe(48)
 
 
-def request_of(sandbox: RunningSandbox, **changes: str) -> dict[str, str]:
-    asked = {
-        "client_id": sandbox.client_id,
-        "response_type": "code",
-        "redirect_uri": REDIRECT,
-        "scope": "user-library-read user-top-read",
-        "state": "a state/with=signs&",
-        "code_challenge_method": "S256",
-        "code_challenge": challenge_of(VERIFIER),
-    }
-    return {key: value for key, value in (asked | changes).items() if value}
-
-
-def sent_back(response: httpx.Response) -> dict[str, str]:
-    """Parameters of the redirect."""
+def redirect_parameters(response: httpx.Response) -> dict[str, str]:
+    """Return the query parameters of the redirect."""
     assert response.status_code == 302, response.text
     location = response.headers["location"]
     assert location.startswith(f"{REDIRECT}?")
     return {key: values[0] for key, values in parse_qs(urlsplit(location).query).items()}
 
 
-def ask(sandbox: RunningSandbox, **changes: str) -> httpx.Response:
-    return httpx.get(f"{sandbox.accounts_url}/authorize", params=request_of(sandbox, **changes))
+def request_authorization(sandbox: RunningSandbox, **changes: str) -> httpx.Response:
+    return httpx.get(f"{sandbox.accounts_url}/authorize", params=authorization_parameters(sandbox, **changes))
 
 
 def token(sandbox: RunningSandbox, *, secret: bool = False, **form: str) -> httpx.Response:
@@ -69,40 +53,42 @@ def me(sandbox: RunningSandbox, access_token: str, path: str = "") -> httpx.Resp
 
 
 def test_the_consent_page_shows_scopes_and_redirects(development: RunningSandbox) -> None:
-    page = ask(development)
+    page = request_authorization(development)
     assert page.status_code == 200
     assert "user-library-read" in page.text
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text))
     form = {key: unescape(value) for key, value in fields.items()}
-    assert form == request_of(development)
+    assert form == authorization_parameters(development)
     url = f"{development.accounts_url}/authorize"
-    agreed = sent_back(httpx.post(url, data=form | {"user": "listener2", "decision": "agree"}))
+    agreed = redirect_parameters(httpx.post(url, data=form | {"user": "listener2", "decision": "agree"}))
     assert agreed["state"] == "a state/with=signs&"
     body = exchange(development, agreed["code"]).json()
     assert set(body) == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
     assert body["scope"] == "user-library-read user-top-read"
     assert me(development, body["access_token"]).json()["id"] == "listener2"
-    cancelled = sent_back(httpx.post(url, data=form | {"user": "listener2", "decision": "cancel"}))
+    cancelled = redirect_parameters(httpx.post(url, data=form | {"user": "listener2", "decision": "cancel"}))
     assert cancelled == {"error": "access_denied", "state": form["state"]}
 
 
-def test_what_the_app_sends_is_shown_as_text(development: RunningSandbox) -> None:
-    assert "<script>" not in ask(development, state='"><script>').text
+def test_the_consent_page_escapes_the_app_s_parameters(development: RunningSandbox) -> None:
+    assert "<script>" not in request_authorization(development, state='"><script>').text
 
 
-def test_without_a_click(development: RunningSandbox) -> None:
-    code = sent_back(ask(development, auto_approve="true", user="listener3"))["code"]
+def test_auto_approve_redirects_without_the_consent_page(development: RunningSandbox) -> None:
+    code = redirect_parameters(request_authorization(development, auto_approve="true", user="listener3"))[
+        "code"
+    ]
     body = exchange(development, code).json()
     assert me(development, body["access_token"]).json()["id"] == "listener3"
-    assert ask(development, auto_approve="true", user="nobody").status_code == 400
+    assert request_authorization(development, auto_approve="true", user="nobody").status_code == 400
     development.control.auto_approve("listener2")
-    assert "code" in sent_back(ask(development))
+    assert "code" in redirect_parameters(request_authorization(development))
     assert [each["user"] for each in development.control.authorizations()] == ["listener3"]
     development.control.auto_approve("listener2", deny=True)
-    assert sent_back(ask(development))["error"] == "access_denied"
+    assert redirect_parameters(request_authorization(development))["error"] == "access_denied"
     development.control.auto_approve(None)
-    assert ask(development).status_code == 200
+    assert request_authorization(development).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -117,10 +103,10 @@ def test_without_a_click(development: RunningSandbox) -> None:
         "",
     ],
 )
-def test_only_a_loopback_address_with_a_port_is_sent_back_to(
+def test_a_redirect_must_go_to_a_loopback_address_with_a_port(
     development: RunningSandbox, address: str
 ) -> None:
-    refused = ask(development, redirect_uri=address, auto_approve="true")
+    refused = request_authorization(development, redirect_uri=address, auto_approve="true")
     assert (refused.status_code, refused.text) == (400, "INVALID_CLIENT: Insecure redirect URI")
 
 
@@ -134,15 +120,15 @@ def test_only_a_loopback_address_with_a_port_is_sent_back_to(
         ({"code_challenge": ""}, "invalid_request"),
     ],
 )
-def test_the_app_is_told_what_is_wrong_with_its_request(
+def test_an_error_of_the_request_is_sent_to_the_app(
     development: RunningSandbox, changes: dict[str, str], error: str
 ) -> None:
-    redirected = sent_back(ask(development, auto_approve="true", **changes))
+    redirected = redirect_parameters(request_authorization(development, auto_approve="true", **changes))
     assert redirected == {"error": error, "state": "a state/with=signs&"}
 
 
-def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
-    assert ask(development, client_id="other").text == "INVALID_CLIENT: Invalid client"
+def test_an_unknown_app_is_refused_without_a_redirect(development: RunningSandbox) -> None:
+    assert request_authorization(development, client_id="other").text == "INVALID_CLIENT: Invalid client"
 
 
 @pytest.mark.parametrize(
@@ -154,27 +140,27 @@ def test_an_unknown_app_is_not_sent_back(development: RunningSandbox) -> None:
         ({"code": "invented"}, ("invalid_grant", "Invalid authorization code")),
     ],
 )
-def test_a_code_is_exchanged_by_the_app_that_asked_for_it_only(
+def test_a_code_is_refused_with_wrong_parameters(
     development: RunningSandbox, changes: dict[str, str], error: tuple[str, str]
 ) -> None:
-    code = sent_back(ask(development, auto_approve="true"))["code"]
+    code = redirect_parameters(request_authorization(development, auto_approve="true"))["code"]
     refused = exchange(development, code, **changes)
     assert refused.status_code == 400
     assert (refused.json()["error"], refused.json()["error_description"]) == error
 
 
-def test_without_pkce_the_secret_is_asked_for(development: RunningSandbox) -> None:
+def test_without_pkce_the_client_secret_is_required(development: RunningSandbox) -> None:
     plain = {"code_challenge": "", "code_challenge_method": "", "auto_approve": "true"}
-    code = sent_back(ask(development, **plain))["code"]
+    code = redirect_parameters(request_authorization(development, **plain))["code"]
     assert exchange(development, code).json()["error"] == "invalid_client"
     form = {"grant_type": "authorization_code", "redirect_uri": REDIRECT}
-    code = sent_back(ask(development, **plain))["code"]
+    code = redirect_parameters(request_authorization(development, **plain))["code"]
     body = token(development, secret=True, code=code, **form).json()
     assert refresh(development, body["refresh_token"]).json()["error"] == "invalid_client"
     assert refresh(development, body["refresh_token"], secret=True).status_code == 200
 
 
-def test_a_refresh_without_a_new_token_means_keep_the_old(development: RunningSandbox) -> None:
+def test_a_refresh_without_a_new_token_keeps_the_old_one_valid(development: RunningSandbox) -> None:
     old = development.control.authorize("listener1")
     first = refresh(development, old)
     assert (first.status_code, "refresh_token" in first.json()) == (200, False)
@@ -184,7 +170,7 @@ def test_a_refresh_without_a_new_token_means_keep_the_old(development: RunningSa
     assert refresh(development, second["refresh_token"]).status_code == 200
 
 
-def test_a_login_lasts_six_months_by_the_sandboxes_clock(development: RunningSandbox) -> None:
+def test_a_login_expires_after_six_months_of_the_sandbox_s_clock(development: RunningSandbox) -> None:
     token = development.control.authorize("listener1", authorized_at="2026-05-22T06:00:10Z")
     development.control.set_clock("2026-11-22T06:00:09Z", frozen=True)
     access = refresh(development, token).json()["access_token"]
@@ -196,7 +182,7 @@ def test_a_login_lasts_six_months_by_the_sandboxes_clock(development: RunningSan
     assert (known["expired"], known["expires_at"]) == (True, "2026-11-22T06:00:10+00:00")
 
 
-def test_a_user_who_removes_the_app_ends_its_tokens(development: RunningSandbox) -> None:
+def test_removing_the_app_revokes_its_tokens(development: RunningSandbox) -> None:
     mine, other = (development.control.authorize(user) for user in ("listener1", "listener2"))
     access = refresh(development, mine).json()["access_token"]
     assert development.control.revoke_authorizations("listener1") == 1
@@ -209,7 +195,7 @@ def test_a_user_who_removes_the_app_ends_its_tokens(development: RunningSandbox)
     assert development.control.revoke_authorizations() == 1
 
 
-def test_access_tokens_expire_at_once_when_told(development: RunningSandbox) -> None:
+def test_access_tokens_can_be_expired_at_once(development: RunningSandbox) -> None:
     access = development.user_token()
     assert development.control.expire_tokens() >= 1
     assert me(development, access).json()["error"]["message"] == "The access token expired"
@@ -226,7 +212,7 @@ def test_access_tokens_expire_at_once_when_told(development: RunningSandbox) -> 
         ("/playlists", "playlist-read-private"),
     ],
 )
-def test_each_endpoint_asks_for_its_scope(development: RunningSandbox, path: str, scope: str) -> None:
+def test_each_endpoint_requires_its_scope(development: RunningSandbox, path: str, scope: str) -> None:
     others = {
         "user-library-read",
         "user-top-read",
@@ -239,7 +225,7 @@ def test_each_endpoint_asks_for_its_scope(development: RunningSandbox, path: str
     assert me(development, development.user_token(scopes=[scope]), path).status_code == 200
 
 
-def test_client_credentials_stand_for_no_user(development: RunningSandbox) -> None:
+def test_client_credentials_cannot_read_a_user_s_data(development: RunningSandbox) -> None:
     for path in ("", "/tracks", "/playlists"):
         refused = me(development, development.access_token(), path)
         assert (refused.status_code, refused.json()["error"]["message"]) == (
@@ -248,16 +234,16 @@ def test_client_credentials_stand_for_no_user(development: RunningSandbox) -> No
         )
 
 
-def test_a_reset_of_the_users_ends_all_logins(development: RunningSandbox) -> None:
+def test_a_reset_of_the_users_removes_all_logins(development: RunningSandbox) -> None:
     access = development.user_token()
     development.control.auto_approve("listener1")
     development.control.reset_users()
     assert me(development, access).status_code == 401
     assert development.control.authorizations() == []
-    assert ask(development).status_code == 200
+    assert request_authorization(development).status_code == 200
 
 
-def test_logins_from_the_command_line() -> None:
+def test_logins_can_be_set_on_the_command_line() -> None:
     arguments = [
         "--users",
         "1",
@@ -270,6 +256,6 @@ def test_logins_from_the_command_line() -> None:
     ]
     with running(size=50, arguments=arguments) as sandbox:
         assert [refresh(sandbox, "fixed").status_code for _ in range(3)] == [200] * 3
-        assert "code" in sent_back(ask(sandbox))
+        assert "code" in redirect_parameters(request_authorization(sandbox))
         assert "refresh_token" in refresh(sandbox, sandbox.control.authorize("listener1")).json()
         assert len(sandbox.control.users()) == 1

@@ -1,4 +1,4 @@
-"""The endpoints under /me, over real HTTP."""
+"""Tests of the sandbox's endpoints under /me, over real HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cursor_of(play: Any) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def test_the_profile_has_what_the_app_and_the_scopes_give(
+def test_the_profile_depends_on_the_app_class_and_the_scopes(
     development_user: httpx.Client, extended: RunningSandbox
 ) -> None:
     removed = {"country", "email", "explicit_content", "followers", "product"}
@@ -31,7 +31,7 @@ def test_the_profile_has_what_the_app_and_the_scopes_give(
         assert removed <= get(api, "/me").keys()
 
 
-def test_saved_tracks_page_to_the_end(development_user: httpx.Client) -> None:
+def test_saved_tracks_can_be_read_page_by_page(development_user: httpx.Client) -> None:
     first = get(development_user, "/me/tracks")
     assert (first["limit"], len(first["items"])) == (20, 20)
     saved = all_items(development_user, "/me/tracks", limit=50)
@@ -83,7 +83,7 @@ def test_top_artists_by_time_range(development_user: httpx.Client) -> None:
     assert {"followers", "popularity"}.isdisjoint(first["items"][0])
 
 
-def test_followed_artists_page_by_the_last_id(development_user: httpx.Client) -> None:
+def test_followed_artists_are_paged_by_the_last_id(development_user: httpx.Client) -> None:
     whole = get(development_user, "/me/following", type="artist", limit=50)["artists"]
     ids = [artist["id"] for artist in whole["items"]]
     page = get(development_user, "/me/following", type="artist", limit=3)["artists"]
@@ -101,7 +101,7 @@ def test_followed_artists_page_by_the_last_id(development_user: httpx.Client) ->
         assert development_user.get(f"/me/following{query}").status_code == 400
 
 
-def test_fifty_plays_are_kept_and_paged_backwards(development_user: httpx.Client) -> None:
+def test_the_last_fifty_plays_are_paged_backwards(development_user: httpx.Client) -> None:
     first = get(development_user, PLAYED)
     assert set(first) == {"items", "next", "cursors", "limit", "href"}
     assert len(first["items"]) == first["limit"] == 20
@@ -118,7 +118,7 @@ def test_fifty_plays_are_kept_and_paged_backwards(development_user: httpx.Client
     assert any(play["context"] is None for play in plays)
 
 
-def test_after_and_before_are_exclusive_and_not_given_together(development_user: httpx.Client) -> None:
+def test_after_and_before_exclude_the_cursor_and_each_other(development_user: httpx.Client) -> None:
     cursors = [cursor_of(play) for play in get(development_user, PLAYED, limit=50)["items"]]
     newer = get(development_user, PLAYED, after=cursors[7], limit=50)
     assert [cursor_of(play) for play in newer["items"]] == cursors[:7]
@@ -131,13 +131,13 @@ def test_after_and_before_are_exclusive_and_not_given_together(development_user:
         assert development_user.get(f"{PLAYED}?{query}").status_code == 400, query
 
 
-def test_an_hourly_reader_by_cursor_gets_every_play_once(
+def test_hourly_reads_by_cursor_return_every_play_once(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
     got: list[int] = []
     for hour in range(10, 24):
         development.control.set_clock(f"2026-11-22T{hour}:59:00Z", frozen=True)
-        token = development.user_token("listener2")  # who listens most
+        token = development.user_token("listener2")  # the user with the most plays
         with client_of(development, token) as api:
             after = {"after": got[-1]} if got else {}
             page = get(api, PLAYED, limit=50, **after)
@@ -148,7 +148,7 @@ def test_an_hourly_reader_by_cursor_gets_every_play_once(
     assert sorted(kept) == got[-50:]
 
 
-def test_users_differ_and_seeds_differ(development: RunningSandbox, development_user: httpx.Client) -> None:
+def test_users_have_different_libraries(development: RunningSandbox, development_user: httpx.Client) -> None:
     def first(api: httpx.Client) -> str:
         track_id: str = get(api, "/me/tracks", limit=1)["items"][0]["track"]["id"]
         return track_id
@@ -157,13 +157,13 @@ def test_users_differ_and_seeds_differ(development: RunningSandbox, development_
         assert first(other) != first(development_user)
 
 
-def test_a_users_tracks_can_be_asked_for_by_id(development_user: httpx.Client) -> None:
+def test_a_user_s_tracks_can_be_read_by_id(development_user: httpx.Client) -> None:
     saved = all_items(development_user, "/me/tracks", limit=50)
     for each in saved[::10]:
         assert get(development_user, f"/tracks/{each['track']['id']}") == each["track"]
 
 
-def test_users_have_libraries_over_a_catalogue_folder_too(reference_data: Any) -> None:
+def test_a_catalogue_folder_has_user_libraries_too(reference_data: Any) -> None:
     with (
         running(catalog=reference_data / "catalogue", clock="2021-03-19T12:00:00Z") as sandbox,
         client_of(sandbox, sandbox.user_token()) as api,
@@ -173,7 +173,7 @@ def test_users_have_libraries_over_a_catalogue_folder_too(reference_data: Any) -
         assert get(api, "/me/top/tracks")["total"] == 60
 
 
-def test_a_users_own_country_as_the_market(
+def test_from_token_means_the_user_s_country(
     development: RunningSandbox, development_user: httpx.Client, development_api: httpx.Client
 ) -> None:
     country = next(user["country"] for user in development.control.users() if user["id"] == "listener1")

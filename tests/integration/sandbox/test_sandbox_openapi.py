@@ -1,4 +1,4 @@
-"""Answers of both classes of app against Spotify's own OpenAPI description."""
+"""Tests that responses for both classes of app conform to Spotify's own OpenAPI description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.sandbox.api_client import album_ids, artist_ids, get
 
 pytestmark = pytest.mark.integration
 
-# removed for Development Mode in February 2026; the description still calls those of albums required
+# removed for Development Mode in February 2026; the description still requires those of albums
 REMOVED = {
     "artist": {"followers", "popularity"},
     "album": {"album_group", "available_markets", "label", "popularity"},
@@ -32,7 +32,7 @@ def description(reference_data: Path) -> Any:
 
 
 def schema_errors(description: Any, path: str, status: str, body: Any) -> list[Any]:
-    """Errors of a body as the response to GET path, by the description."""
+    """Return how a body differs from the described response to GET `path`."""
     response = description["paths"][path]["get"]["responses"][status]
     if "$ref" in response:
         response = description["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
@@ -49,7 +49,7 @@ def leaves(error: Any) -> Iterator[Any]:
 
 
 def responses(api: httpx.Client, sandbox: RunningSandbox, *, several: bool) -> Iterator[tuple[str, Any]]:
-    """(path in the description, body) for artists, albums and tracks of every sort."""
+    """Yield (path in the description, body) for artists, albums, tracks and lists of them."""
     for artist in artist_ids(sandbox)[:40]:
         yield "/artists/{id}", get(api, f"/artists/{artist}")
         yield "/artists/{id}/albums", get(api, f"/artists/{artist}/albums", limit=10)
@@ -78,7 +78,7 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
             yield from objects(inner)
 
 
-def test_the_validator_finds_a_wrong_answer(
+def test_the_validator_finds_a_wrong_response(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     album = get(extended_api, f"/albums/{album_ids(extended_api, extended)[0]}")
@@ -91,7 +91,7 @@ def test_the_validator_finds_a_wrong_answer(
         assert schema_errors(description, "/albums/{id}", "200", wrong)
 
 
-def test_extended_responses_keep_to_the_description(
+def test_extended_responses_conform_to_the_description(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     count = 0
@@ -102,7 +102,7 @@ def test_extended_responses_keep_to_the_description(
     assert count > 150
 
 
-def test_with_a_market_only_available_markets_is_missing(
+def test_with_a_market_only_available_markets_is_absent(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     # the description requires the key on albums, the recorded responses to requests with a market lack it
@@ -130,9 +130,9 @@ def test_development_lacks_the_removed_fields_only(
 
 
 def user_responses(api: httpx.Client) -> Iterator[tuple[str, Any]]:
-    """(path in the description, body) of what a user may read.
+    """Yield (path in the description, body) of a user's data.
 
-    Where the description lets a list hold several kinds, its tracks are yielded one by one.
+    Where the description allows several kinds in a list, each track or artist is yielded alone.
     """
     yield "/me", get(api, "/me")
     yield "/me/tracks", get(api, "/me/tracks", limit=50)
@@ -157,7 +157,7 @@ def user_responses(api: httpx.Client) -> Iterator[tuple[str, Any]]:
 
 
 def without_nulls(page: dict[str, Any]) -> dict[str, Any]:
-    """The page without the nulls at its ends, of which the description knows nothing."""
+    """Return the page without keys that are null, which the description does not allow."""
     return {key: value for key, value in page.items() if value is not None}
 
 
@@ -185,7 +185,7 @@ def test_development_user_data_lacks_removed_fields_only(
     assert seen["/tracks/{id}"] > 100
 
 
-def test_errors_keep_to_the_description(
+def test_errors_conform_to_the_description(
     description: Any, development: RunningSandbox, development_api: httpx.Client
 ) -> None:
     without_token = httpx.get(f"{development.api_url}/artists/none")

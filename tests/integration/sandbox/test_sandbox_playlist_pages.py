@@ -1,4 +1,4 @@
-"""Playlists of either class of app, over real HTTP."""
+"""Tests of the sandbox's playlists for both classes of app, over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.integration
 FORBIDDEN = {"error": {"status": 403, "message": "Forbidden"}}
 
 
-def named(sandbox: RunningSandbox, **wanted: Any) -> dict[str, Any]:
-    """The longest playlist with these properties."""
+def longest_playlist(sandbox: RunningSandbox, **wanted: Any) -> dict[str, Any]:
+    """Return the longest playlist with these properties."""
     fits = [
         each
         for each in sandbox.control.playlists()
@@ -32,7 +32,7 @@ def listener2(development: RunningSandbox) -> Iterator[httpx.Client]:
         yield api
 
 
-def test_a_users_list_holds_what_the_user_owns_and_follows(
+def test_a_user_s_playlists_are_those_owned_and_followed(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
     listed = get(development_user, "/me/playlists")
@@ -49,17 +49,17 @@ def test_a_users_list_holds_what_the_user_owns_and_follows(
         assert not any(each["collaborative"] for each in get(api, "/me/playlists")["items"])
 
 
-def test_an_owner_reads_every_entry_in_the_shape_of_2026(
+def test_an_owner_reads_every_entry_with_the_keys_of_2026(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1")
+    mine = longest_playlist(development, owner="listener1")
     entries = all_items(development_user, f"/playlists/{mine['id']}/items", limit=50)
     assert len(entries) == mine["entries"] > 100
     assert all("item" in entry for entry in entries)
     assert development_user.get(f"/playlists/{mine['id']}/items?limit=51").status_code == 400
 
 
-def test_entries_hold_tracks_local_tracks_episodes_and_nothing(
+def test_entries_are_tracks_local_tracks_episodes_or_null(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
     entries = [
@@ -83,10 +83,10 @@ def test_entries_hold_tracks_local_tracks_episodes_and_nothing(
     assert {entry["is_local"] for entry in entries if entry["item"] in local} == {True}
 
 
-def test_a_share_of_pages_carries_both_keys(
+def test_some_entries_have_both_the_old_and_the_new_key(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1")
+    mine = longest_playlist(development, owner="listener1")
     pages = [
         get(development_user, f"/playlists/{mine['id']}/items", limit=1, offset=offset)["items"][0]
         for offset in range(60)
@@ -96,12 +96,12 @@ def test_a_share_of_pages_carries_both_keys(
     assert all(entry["item"] == entry["track"] for entry in both)
 
 
-def test_in_development_other_peoples_playlists_show_no_entries(
+def test_in_development_playlists_of_others_show_no_entries(
     development: RunningSandbox, listener2: httpx.Client
 ) -> None:
     editorial, public = (
-        named(development, owner="spotify"),
-        named(development, owner="listener1", public=True),
+        longest_playlist(development, owner="spotify"),
+        longest_playlist(development, owner="listener1", public=True),
     )
     for each in (editorial, public):
         body = get(listener2, f"/playlists/{each['id']}")
@@ -109,7 +109,7 @@ def test_in_development_other_peoples_playlists_show_no_entries(
         assert not {"items", "tracks"} & body.keys()
         refused = listener2.get(f"/playlists/{each['id']}/items")
         assert (refused.status_code, refused.json()) == (403, FORBIDDEN)
-    private = named(development, owner="listener1", public=False, collaborative=False)
+    private = longest_playlist(development, owner="listener1", public=False, collaborative=False)
     for path in ("", "/items"):
         assert listener2.get(f"/playlists/{private['id']}{path}").status_code == 404
 
@@ -117,7 +117,7 @@ def test_in_development_other_peoples_playlists_show_no_entries(
 def test_a_collaborator_reads_entries_and_who_added_them(
     development: RunningSandbox, listener2: httpx.Client
 ) -> None:
-    shared = named(development, collaborative=True)
+    shared = longest_playlist(development, collaborative=True)
     entries = all_items(listener2, f"/playlists/{shared['id']}/items")
     assert len(entries) == shared["entries"]
     assert len({entry["added_by"]["id"] for entry in entries}) > 1
@@ -127,7 +127,7 @@ def test_a_collaborator_reads_entries_and_who_added_them(
 def test_the_first_page_of_entries_is_in_the_playlist(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1")
+    mine = longest_playlist(development, owner="listener1")
     page = get(development_user, f"/playlists/{mine['id']}")["items"]
     items = list(page["items"])
     while page["next"]:
@@ -137,18 +137,18 @@ def test_the_first_page_of_entries_is_in_the_playlist(
     assert [entry["item"] for entry in items] == [entry["item"] for entry in direct]
 
 
-def test_the_old_address_is_removed_in_development(
+def test_the_old_path_is_removed_in_development(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1")
+    mine = longest_playlist(development, owner="listener1")
     refused = development_user.get(f"/playlists/{mine['id']}/tracks")
     assert (refused.status_code, refused.json()) == (403, FORBIDDEN)
 
 
-def test_a_scope_or_a_user_that_is_missing(
+def test_playlists_need_a_user_and_a_scope(
     development: RunningSandbox, development_api: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1", public=False)
+    mine = longest_playlist(development, owner="listener1", public=False)
     with client_of(development, development.user_token(scopes=["user-top-read"])) as api:
         refused = api.get(f"/playlists/{mine['id']}/items")
         assert refused.json()["error"] == {"status": 403, "message": "Insufficient client scope"}
@@ -158,10 +158,10 @@ def test_a_scope_or_a_user_that_is_missing(
         assert api.get(f"/playlists/{'0' * 22}").status_code == 404
 
 
-def test_an_extended_app_gets_old_keys_without_a_user(
+def test_an_extended_app_reads_playlists_without_a_user(
     extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
-    editorial = named(extended, owner="spotify")
+    editorial = longest_playlist(extended, owner="spotify")
     body = get(extended_api, f"/playlists/{editorial['id']}")
     assert "items" not in body
     assert body["tracks"]["limit"] == 100
@@ -171,14 +171,14 @@ def test_an_extended_app_gets_old_keys_without_a_user(
     assert entries[:100] == body["tracks"]["items"]
     new = all_items(extended_api, f"/playlists/{editorial['id']}/items", limit=50)
     assert [entry["item"] for entry in new] == [entry["track"] for entry in entries]
-    private = named(extended, owner="listener1", public=False)
+    private = longest_playlist(extended, owner="listener1", public=False)
     assert extended_api.get(f"/playlists/{private['id']}/tracks").status_code == 404
 
 
 def test_the_snapshot_id_changes_with_the_entries(
     development: RunningSandbox, development_user: httpx.Client
 ) -> None:
-    mine = named(development, owner="listener1")
+    mine = longest_playlist(development, owner="listener1")
     seen = {}
     for day in (22, 23, 24):
         development.control.set_clock(f"2026-11-{day}T06:00:00Z", frozen=True)

@@ -1,4 +1,4 @@
-"""Answers against responses recorded from the real service: the same keys at every level."""
+"""Tests that responses have the same keys at every level as responses recorded from the real service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 class Recordings:
-    """Recorded responses by file."""
+    """Reads recorded responses by file name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ def recorded(reference_data: Path) -> Recordings:
 
 
 def differences(ours: Any, real: Any, at: str = "") -> set[str]:
-    """Paths of keys that only one of the two has (+ ours, - the real one's); lists by their first entries."""
+    """Return paths of keys that only one of the two has (+ ours, - real); of lists, compare first entries."""
     if isinstance(ours, list) and isinstance(real, list):
         return differences(ours[0], real[0], f"{at}[]") if ours and real else set()
     if not isinstance(ours, dict) or not isinstance(real, dict):
@@ -59,7 +59,7 @@ def album(extended_api: httpx.Client, artist: str) -> Any:
     return get(extended_api, f"/albums/{albums[0]['id']}")
 
 
-def test_differences_are_seen() -> None:
+def test_differences_are_found() -> None:
     assert differences({"a": [{"b": 1}], "c": 1}, {"a": [{"d": 1}], "c": 2}) == {"+.a[].b", "-.a[].d"}
 
 
@@ -86,7 +86,7 @@ def test_a_full_track_with_its_simplified_album(
 
 def test_an_album_with_its_page_of_tracks(recorded: Recordings, album: Any) -> None:
     real = next(each for each in recorded.read("zmb3-spotify/find_albums.json")["albums"] if "label" in each)
-    # recorded before these two fields were there; the OpenAPI description has both
+    # recorded before Spotify added these two fields; the OpenAPI description has both
     assert differences(album, real) == {"+.total_tracks", "+.tracks.items[].is_local"}
 
 
@@ -111,7 +111,7 @@ ADDED_TO_TRACKS = {"is_local"}
 
 
 def without_newer(found: set[str], track: str) -> set[str]:
-    """Differences but for what a track and its album have gained since; track: its path."""
+    """Return the differences without the fields added since to the track at path `track` and to its album."""
     newer = {f"+{track}.album.{key}" for key in ADDED_TO_ALBUMS} | {
         f"+{track}.{key}" for key in ADDED_TO_TRACKS
     }
@@ -126,7 +126,7 @@ def test_a_page_of_saved_tracks(recorded: Recordings, extended_user: httpx.Clien
 def test_a_page_of_top_tracks(recorded: Recordings, extended_user: httpx.Client) -> None:
     real = recorded.read("JMPerez-spotify-web-api-js/user_top_tracks.json")
     found = without_newer(differences(get(extended_user, "/me/top/tracks"), real), ".items[]")
-    # recorded with the user's market, which swaps one for the other
+    # recorded with the user's market, which replaces one field by the other
     assert found == {"+.items[].available_markets", "-.items[].is_playable"}
 
 
@@ -143,7 +143,7 @@ def test_a_page_of_plays(recorded: Recordings, extended_user: httpx.Client, name
     assert without_newer(differences(ours, recorded.read(name)), ".items[].track") == set()
 
 
-def test_the_cursors_of_plays_are_texts_and_next_goes_back(
+def test_cursors_of_plays_are_strings_and_next_goes_back(
     recorded: Recordings, extended_user: httpx.Client
 ) -> None:
     real = recorded.read("spotify-web-api-java/GetCurrentUsersRecentlyPlayedTracksRequest.json")
@@ -153,21 +153,21 @@ def test_the_cursors_of_plays_are_texts_and_next_goes_back(
         assert f"before={body['cursors']['before']}&limit=2" in body["next"]
 
 
-def longest(sandbox: RunningSandbox) -> str:
+def longest_playlist(sandbox: RunningSandbox) -> str:
     playlists = sandbox.control.playlists()
     playlist_id: str = max(playlists, key=lambda playlist: playlist["entries"])["id"]
     return playlist_id
 
 
-def is_bare(entry: Any) -> bool:
-    """Whether an entry holds something else than a track with an ISRC, which the recorded ones hold."""
+def is_without_isrc(entry: Any) -> bool:
+    """Return whether an entry is something else than a track with an ISRC, as the recorded entries are."""
     return not (entry["track"] or {}).get("external_ids")
 
 
 def test_a_playlist(recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client) -> None:
     real = recorded.read("zmb3-spotify/get_playlist.json")
-    ours = get(extended_user, f"/playlists/{longest(extended)}")
-    ours["tracks"]["items"].sort(key=is_bare)
+    ours = get(extended_user, f"/playlists/{longest_playlist(extended)}")
+    ours["tracks"]["items"].sort(key=is_without_isrc)
     assert without_newer(differences(ours, real), ".tracks.items[].track") == set()
 
 
@@ -175,25 +175,25 @@ def test_a_page_of_a_playlists_tracks(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     real = recorded.read("zmb3-spotify/playlist_items_tracks.json")
-    ours = get(extended_user, f"/playlists/{longest(extended)}/tracks")
-    ours["items"].sort(key=is_bare)
+    ours = get(extended_user, f"/playlists/{longest_playlist(extended)}/tracks")
+    ours["items"].sort(key=is_without_isrc)
     assert without_newer(differences(ours, real), ".items[].track") == set()
 
 
-def test_an_entry_that_holds_an_episode(
+def test_an_entry_with_an_episode(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     real = recorded.read("zmb3-spotify/playlist_items_episodes.json")
-    entries = all_items(extended_user, f"/playlists/{longest(extended)}/tracks")
+    entries = all_items(extended_user, f"/playlists/{longest_playlist(extended)}/tracks")
     ours = next(entry for entry in entries if entry["track"] and entry["track"]["type"] == "episode")
     assert differences(ours, real["items"][0]) == set()
 
 
-def test_an_entry_that_holds_nothing(
+def test_an_entry_with_null(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     (real,) = recorded.read("transcribed-from-issues/playlist_page_null_track.json")["items"]
-    entries = all_items(extended_user, f"/playlists/{longest(extended)}/tracks")
+    entries = all_items(extended_user, f"/playlists/{longest_playlist(extended)}/tracks")
     assert differences(next(entry for entry in entries if entry["track"] is None), real) == set()
 
 
@@ -203,7 +203,7 @@ def test_a_refresh(recorded: Recordings, extended: RunningSandbox, name: str) ->
     url = f"{extended.accounts_url}/api/token"
     responses = [httpx.post(url, data=form | {"client_id": extended.client_id}).json() for _ in range(2)]
     real = recorded.read(f"spotify-web-api-java/{name}.json")
-    # one of two rotates the refresh token
+    # every second refresh rotates the refresh token
     assert differences(responses["refresh_token" in real], real) == set()
 
 

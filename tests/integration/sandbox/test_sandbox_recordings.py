@@ -1,4 +1,4 @@
-"""Recorded responses served in place of the catalogue's, over real HTTP."""
+"""Tests that recorded responses are served in place of the catalogue's, over real HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.sandbox.api_client import artist_ids, client_of, get
 pytestmark = pytest.mark.integration
 
 
-def recordings(folder: Path) -> Path:
+def write_recordings(folder: Path) -> Path:
     page: dict[str, Any] = {"href": "https://api.spotify.com/v1/me/tracks?limit=1", "items": [], "next": None}
     (folder / "saved.json").write_text(json.dumps(page))
     (folder / "busy.txt").write_text("Too many requests")
@@ -33,8 +33,8 @@ def recordings(folder: Path) -> Path:
     return folder
 
 
-def test_recorded_responses_come_before_the_catalogue(tmp_path: Path) -> None:
-    arguments = ["--playback", str(recordings(tmp_path))]
+def test_recorded_responses_take_precedence_over_the_catalogue(tmp_path: Path) -> None:
+    arguments = ["--playback", str(write_recordings(tmp_path))]
     with running(size=50, arguments=arguments) as sandbox, client_of(sandbox, sandbox.user_token()) as api:
         assert get(api, "/me/tracks")["href"] == f"{sandbox.api_url}/me/tracks?limit=1"
         artist = artist_ids(sandbox)[0]
@@ -46,10 +46,10 @@ def test_recorded_responses_come_before_the_catalogue(tmp_path: Path) -> None:
         assert httpx.get(f"{sandbox.api_url}/me/tracks").status_code == 401
 
 
-def test_recorded_responses_only_with_their_links_as_they_were(tmp_path: Path) -> None:
+def test_only_recorded_responses_are_served_with_original_links(tmp_path: Path) -> None:
     arguments = [
         "--playback",
-        str(recordings(tmp_path)),
+        str(write_recordings(tmp_path)),
         "--playback-links",
         "keep",
         "--playback-miss",
@@ -62,7 +62,7 @@ def test_recorded_responses_only_with_their_links_as_they_were(tmp_path: Path) -
         assert missed.json()["error"]["message"] == "No recorded response for this request"
 
 
-def test_recorded_responses_of_spotify_can_be_played(reference_data: Path, tmp_path: Path) -> None:
+def test_recorded_responses_of_spotify_can_be_served(reference_data: Path, tmp_path: Path) -> None:
     fixtures = reference_data / "recorded" / "JMPerez-spotify-web-api-js"
     index = [
         {"path": f"/v1/{path}", "file": file}

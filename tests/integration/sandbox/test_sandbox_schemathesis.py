@@ -1,7 +1,7 @@
-"""Requests that schemathesis generates from Spotify's OpenAPI description, and checks of the responses.
+"""Checks responses to requests that schemathesis generates from Spotify's OpenAPI description.
 
-Where the description is wrong about the real service (by the recorded responses) it is corrected first:
-each correction below says how.
+Where the recorded responses show that the description is wrong, it is corrected first; a comment explains
+each correction.
 """
 
 from __future__ import annotations
@@ -66,22 +66,22 @@ def description(reference_data: Path) -> Any:
 
 
 def without_extensions(value: Any) -> Any:
-    """Spotify's own keys hold references to nothing, at which schemathesis gives up without a word."""
+    """Remove Spotify's own keys: they contain broken references, at which schemathesis stops silently."""
     if isinstance(value, dict):
         return {key: without_extensions(each) for key, each in value.items() if not str(key).startswith("x-")}
     return [without_extensions(each) for each in value] if isinstance(value, list) else value
 
 
 def corrected(description: Any, sandbox: RunningSandbox, api: httpx.Client) -> Any:
-    """The operations that the sandbox serves, with ids that exist, and with what Spotify really returns."""
+    """Return the description of the operations that the sandbox serves, corrected and with ids that exist."""
     schemas, responses = description["components"]["schemas"], description["components"]["responses"]
     paths = {path: {"get": description["paths"][path]["get"]} for path in PATHS}
-    # 400 and 404 are returned, but not described
+    # Spotify returns 400 and 404, which are not described
     for operation in (each["get"] for each in paths.values()):
         for status in ("400", "404"):
             operation["responses"].setdefault(status, error())
         operation.pop("security", None)
-    # null in the recorded responses
+    # keys that are null in the recorded responses
     for name, keys in {
         "CursorPagingObject": ("next", "cursors"),
         "PlayHistoryObject": ("context",),
@@ -91,7 +91,7 @@ def corrected(description: Any, sandbox: RunningSandbox, api: httpx.Client) -> A
     }.items():
         for key in keys:
             schemas[name]["properties"][key] = {"anyOf": [schemas[name]["properties"][key]], "nullable": True}
-    # entries without anything in them, and local tracks, which have no ids
+    # entries that are null, and local tracks, which have no ids
     local = {"type": "object", "properties": {"is_local": {"enum": [True]}, "id": {"enum": [None]}}}
     for key in ("item", "track"):
         held = schemas["PlaylistTrackObject"]["properties"][key].pop("oneOf")
@@ -99,25 +99,29 @@ def corrected(description: Any, sandbox: RunningSandbox, api: httpx.Client) -> A
             "anyOf": [*held, {**local, "required": ["is_local", "id"]}],
             "nullable": True,
         }
-    # null for an unknown id
+    # Spotify returns null for an unknown id
     for name, key in (("ManyArtists", "artists"), ("ManyAlbums", "albums"), ("ManyTracks", "tracks")):
         listed = responses[name]["content"]["application/json"]["schema"]["properties"][key]
         listed["items"] = {"anyOf": [listed["items"]], "nullable": True}
-    # lists of a user's tracks only: the sandbox has no top artists
+    # top tracks only; test_sandbox_me.py reads top artists
     parameters = paths["/me/top/{type}"]["get"]["parameters"]
     parameters[0]["schema"] = {"type": "string", "enum": ["tracks"]}
-    # an album asked for with a market has no available_markets
+    # an album that is requested with a market has no available_markets
     schemas["AlbumBase"]["required"].remove("available_markets")
-    # pages that have something on them
-    for parameter in (each for path in paths.values() for each in resolved(description, path["get"])):
+    # small offsets, so that pages have items
+    for parameter in (
+        each for path in paths.values() for each in resolved_parameters(description, path["get"])
+    ):
         if parameter["name"] == "offset":
             parameter["schema"] |= {"minimum": 0, "maximum": 40}
     for path, ids in known_ids(sandbox, api).items():
         operation = paths[path]["get"]
-        (name,) = {"id", "ids", "playlist_id"} & {each["name"] for each in resolved(description, operation)}
-        described = next(each for each in resolved(description, operation) if each["name"] == name)
+        (name,) = {"id", "ids", "playlist_id"} & {
+            each["name"] for each in resolved_parameters(description, operation)
+        }
+        described = next(each for each in resolved_parameters(description, operation) if each["name"] == name)
         operation["parameters"] = [
-            *(each for each in resolved(description, operation) if each["name"] != name),
+            *(each for each in resolved_parameters(description, operation) if each["name"] != name),
             {**described, "schema": {"type": "string", "enum": ids}},
         ]
     return {**description, "paths": paths}
@@ -129,7 +133,7 @@ def error() -> Any:
 
 
 def known_ids(sandbox: RunningSandbox, api: httpx.Client) -> dict[str, list[str]]:
-    """A few ids that exist for each path, one that does not and one that is none."""
+    """Return for each path a few ids that exist, one that does not and one that is malformed."""
     artists = artist_ids(sandbox)[1:4]
     albums = [get(api, f"/artists/{artist}/albums", limit=1)["items"][0]["id"] for artist in artists]
     tracks = [get(api, f"/albums/{album}")["tracks"]["items"][0]["id"] for album in albums]
@@ -144,8 +148,8 @@ def known_ids(sandbox: RunningSandbox, api: httpx.Client) -> dict[str, list[str]
     return single | several
 
 
-def resolved(description: Any, operation: Any) -> list[Any]:
-    """The operation's parameters without references."""
+def resolved_parameters(description: Any, operation: Any) -> list[Any]:
+    """Return the operation's parameters with references resolved_parameters."""
     shared = description["components"]["parameters"]
     return [
         shared[each["$ref"].rsplit("/", 1)[1]] if "$ref" in each else each
@@ -154,12 +158,12 @@ def resolved(description: Any, operation: Any) -> list[Any]:
 
 
 def operations(schema: Any) -> list[Any]:
-    """The operations of a description, each of which can be read."""
+    """Return the operations of a description; raise if one cannot be parsed."""
     return [result.ok() for result in schema.get_all_operations()]
 
 
 def statuses(operation: Any, mode: GenerationMode, base_url: str, token: str) -> Counter[int]:
-    """Statuses of the responses to generated requests, each of which has passed the checks."""
+    """Send generated requests, check each response, and count the statuses."""
     seen: Counter[int] = Counter()
 
     @settings(
@@ -181,7 +185,7 @@ def statuses(operation: Any, mode: GenerationMode, base_url: str, token: str) ->
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: str(mode.value))
-def test_generated_requests_get_described_responses(
+def test_responses_to_generated_requests_are_as_described(
     description: Any, extended: RunningSandbox, extended_user: httpx.Client, mode: GenerationMode
 ) -> None:
     schema = schemathesis.openapi.from_dict(corrected(description, extended, extended_user))

@@ -1,4 +1,4 @@
-"""The token endpoint, and what tokens open."""
+"""Tests of the sandbox's token endpoint, and of requests with and without valid tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 GRANT = {"grant_type": "client_credentials"}
 
 
-def ask(sandbox: RunningSandbox, **options: Any) -> httpx.Response:
+def request_token(sandbox: RunningSandbox, **options: Any) -> httpx.Response:
     return httpx.post(f"{sandbox.accounts_url}/api/token", **options)
 
 
@@ -26,12 +26,12 @@ def artist_status(sandbox: RunningSandbox, authorization: str | None) -> tuple[i
 
 
 @pytest.mark.parametrize("way", ["basic", "form"])
-def test_client_credentials_give_a_token_for_an_hour(development: RunningSandbox, way: str) -> None:
+def test_client_credentials_get_a_token_for_an_hour(development: RunningSandbox, way: str) -> None:
     pair = {"client_id": development.client_id, "client_secret": development.client_secret}
     options: dict[str, Any] = (
         {"auth": tuple(pair.values()), "data": GRANT} if way == "basic" else {"data": GRANT | pair}
     )
-    response = ask(development, **options)
+    response = request_token(development, **options)
     body = response.json()
     assert response.status_code == 200
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
@@ -54,24 +54,24 @@ def test_client_credentials_give_a_token_for_an_hour(development: RunningSandbox
 def test_an_unknown_client_is_refused(
     development: RunningSandbox, options: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    response = ask(development, data=GRANT, **options)
+    response = request_token(development, data=GRANT, **options)
     assert (response.status_code, response.json()) == (400, expected)
 
 
 def test_a_wrong_secret_is_refused(development: RunningSandbox) -> None:
-    response = ask(development, data=GRANT, auth=(development.client_id, "wrong"))
+    response = request_token(development, data=GRANT, auth=(development.client_id, "wrong"))
     assert response.status_code == 400
     assert response.json() == {"error": "invalid_client", "error_description": "Invalid client secret"}
 
 
 @pytest.mark.parametrize("form", [{}, {"grant_type": "password"}])
 def test_another_grant_is_refused(development: RunningSandbox, form: dict[str, str]) -> None:
-    response = ask(development, data=form, auth=(development.client_id, development.client_secret))
+    response = request_token(development, data=form, auth=(development.client_id, development.client_secret))
     assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Basic abc"])
-def test_without_a_token_nothing_is_served(development: RunningSandbox, authorization: str | None) -> None:
+def test_a_request_without_a_token_is_refused(development: RunningSandbox, authorization: str | None) -> None:
     status, message, challenge = artist_status(development, authorization)
     assert (status, message) == (401, "Missing/invalid/expired access token")
     assert challenge == 'Bearer realm="spotify", error="missing_token", error_description="No token provided"'
@@ -81,7 +81,7 @@ def test_an_invented_token_is_refused(development: RunningSandbox) -> None:
     assert artist_status(development, "Bearer invented")[:2] == (401, "Invalid access token")
 
 
-def test_a_token_expires_by_the_sandboxes_clock(development: RunningSandbox) -> None:
+def test_a_token_expires_by_the_sandbox_s_clock(development: RunningSandbox) -> None:
     development.control.set_clock("2026-11-22T06:00:00Z", frozen=True)
     authorization = f"Bearer {development.access_token()}"
     development.control.set_clock("2026-11-22T06:59:59Z")
