@@ -1,4 +1,4 @@
-"""A private authority and the certificates it signs, valid for an hour."""
+"""A private certificate authority and the certificates that it signs, valid for an hour."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Certificate:
 
 
 class Authority:
-    """Signs certificates for servers; its own certificate lies at `path`."""
+    """A certificate authority; its own certificate is the file `path`."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -37,7 +37,7 @@ class Authority:
         self.path.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
     def sign(self, host: str, folder: Path) -> Certificate:
-        """A certificate for `host`, an IP address or a name, as public.crt and private.key in `folder`."""
+        """Sign a certificate for `host`, an IP address or a name: public.crt and private.key in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])

@@ -1,4 +1,4 @@
-"""TLS to the warehouse and to the object store, each with a certificate of a private authority."""
+"""Tests of TLS to the warehouse and the object store, with certificates of a private authority."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def authority(folder: Path) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def stranger(folder: Path) -> Authority:
+def other_authority(folder: Path) -> Authority:
     return Authority(folder, "another-authority")
 
 
@@ -50,7 +50,7 @@ def with_extra(info: ConnectionInfo, **extra: object) -> ConnectionInfo:
 
 @contextmanager
 def warehouse(server: PostgresServer, certificate: Certificate) -> Iterator[ConnectionInfo]:
-    """Connection of a Postgres that shows this certificate; it says nothing about TLS."""
+    """Yield the connection, without TLS options, of a Postgres that has this certificate."""
     with tls_front(HOST, server.port, certificate) as port:
         yield ConnectionInfo(
             "warehouse_ingest", "postgres", HOST, port, SUPERUSER, server.password, "postgres"
@@ -65,7 +65,7 @@ def warehouse_info(
         yield info
 
 
-def test_a_warehouse_with_a_valid_certificate_is_reached(
+def test_a_warehouse_with_a_valid_certificate_is_accepted(
     warehouse_info: ConnectionInfo, authority: Authority
 ) -> None:
     verified = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(authority.path))
@@ -75,25 +75,25 @@ def test_a_warehouse_with_a_valid_certificate_is_reached(
 
 
 def test_a_warehouse_of_another_authority_is_refused(
-    warehouse_info: ConnectionInfo, stranger: Authority
+    warehouse_info: ConnectionInfo, other_authority: Authority
 ) -> None:
-    wrong = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(stranger.path))
+    wrong = with_extra(warehouse_info, sslmode="verify-full", sslrootcert=str(other_authority.path))
     with pytest.raises(PipelineError, match="warehouse_ingest.*certificate verify failed"):
         open_connection(wrong)
 
 
-def test_a_warehouse_with_somebody_else_s_certificate_is_refused(
+def test_a_warehouse_with_another_host_s_certificate_is_refused(
     folder: Path, postgres_server: PostgresServer, authority: Authority
 ) -> None:
     with warehouse(postgres_server, authority.sign(OTHER_HOST, folder / "impostor")) as info:
         extra = {"sslmode": "verify-full", "sslrootcert": str(authority.path)}
         with pytest.raises(WarehouseUnavailable, match="does not match host name"):
             open_connection(with_extra(info, **extra))
-        # the mode that does not look at the name is fooled: why the documentation says verify-full
+        # verify-ca does not check the host name, which is why the documentation says verify-full
         open_connection(with_extra(info, **extra | {"sslmode": "verify-ca"})).close()
 
 
-def test_a_client_certificate_is_shown_to_the_warehouse(
+def test_a_client_certificate_is_sent_to_the_warehouse(
     folder: Path, postgres_server: PostgresServer, authority: Authority
 ) -> None:
     own = authority.sign("spotify_ingest", folder / "client")
@@ -112,7 +112,7 @@ def test_a_client_certificate_is_shown_to_the_warehouse(
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_dbt_is_given_the_same_tls_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dbt_gets_the_same_tls_options(monkeypatch: pytest.MonkeyPatch) -> None:
     from spotify_pipeline.orchestration.dbt.profile import WarehouseProfileMapping
 
     options = {
@@ -139,7 +139,7 @@ def test_dbt_is_given_the_same_tls_options(monkeypatch: pytest.MonkeyPatch) -> N
 def store(
     kind: str, folder: Path, reservation: PortReservation, authority: Authority, host: str
 ) -> Iterator[ConnectionInfo]:
-    """Connection of an S3 server whose certificate is for `host`; it names no authority."""
+    """Yield the connection, without a ca_file, of an S3 server whose certificate is for `host`."""
     server: SeaweedServer | MinioServer
     if kind == MINIO:
         if find_minio() is None:
@@ -170,7 +170,7 @@ def store(
 
     def check() -> None:
         try:
-            Lake(trusting).create_bucket()  # SeaweedFS makes none when it speaks TLS only
+            Lake(trusting).create_bucket()  # SeaweedFS creates none when it serves only TLS
         except LakeUnavailable as error:
             raise NotReady(str(error)) from error
         except ConfigurationError:
@@ -194,7 +194,7 @@ def store_info(
         yield info
 
 
-def test_the_store_is_reached_through_a_private_authority(
+def test_a_store_with_a_valid_certificate_is_accepted(
     store_info: ConnectionInfo, authority: Authority
 ) -> None:
     lake = Lake(with_extra(store_info, secure=True, ca_file=str(authority.path)))
@@ -204,19 +204,19 @@ def test_the_store_is_reached_through_a_private_authority(
 
 
 def test_a_store_of_another_authority_is_refused_at_once(
-    store_info: ConnectionInfo, stranger: Authority
+    store_info: ConnectionInfo, other_authority: Authority
 ) -> None:
-    for extra in ({"secure": True}, {"secure": True, "ca_file": str(stranger.path)}):
+    for extra in ({"secure": True}, {"secure": True, "ca_file": str(other_authority.path)}):
         with pytest.raises(ConfigurationError, match="cannot be verified.*ca_file.*'spotify_lake'"):
             Lake(with_extra(store_info, **extra)).check()
 
 
-def test_a_store_with_tls_gives_nothing_away_without(store_info: ConnectionInfo) -> None:
+def test_a_store_with_tls_refuses_a_connection_without(store_info: ConnectionInfo) -> None:
     with pytest.raises(PipelineError):
         Lake(with_extra(store_info, secure=False)).check()
 
 
-def test_a_store_with_somebody_else_s_certificate_is_refused(
+def test_a_store_with_another_host_s_certificate_is_refused(
     folder: Path, port_reservation: PortReservation, authority: Authority
 ) -> None:
     place = folder / "impostor-store"
@@ -228,7 +228,7 @@ def test_a_store_with_somebody_else_s_certificate_is_refused(
         Lake(with_extra(info, secure=True, ca_file=str(authority.path))).check()
 
 
-def test_an_absent_authority_is_named_with_the_way_out() -> None:
+def test_the_error_for_a_missing_ca_file_names_it_and_the_fix() -> None:
     info = ConnectionInfo("spotify_lake", "generic", HOST, 9000, "user", "password", "bucket")
     with pytest.raises(ConfigurationError, match="ca_file '/no/such.pem', which is not a file: mount it"):
         Lake(with_extra(info, secure=True, ca_file="/no/such.pem"))

@@ -1,6 +1,6 @@
-"""TLS in front of a Postgres that has none, as pgbouncer or a cloud's load balancer ends it.
+"""A proxy that adds TLS to a Postgres without TLS, as pgbouncer or a cloud's load balancer does.
 
-The embedded server's binaries are built without TLS. What is tested is the client: which server it accepts.
+The embedded server's binaries are built without TLS. The tests check which servers the client accepts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.integration.security.certificates import Certificate
 
-# what a client sends before anything else: length 8, then this number (PostgreSQL's protocol, SSLRequest)
+# the first message of a client: length 8, then this number (PostgreSQL's protocol, SSLRequest)
 SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
@@ -22,13 +22,13 @@ SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 def tls_front(
     host: str, backend_port: int, certificate: Certificate, *, clients: Path | None = None
 ) -> Iterator[int]:
-    """Port of the front; connections that do not ask for TLS are cut.
+    """Run the proxy and yield its port; it closes connections that do not request TLS.
 
     Args:
         host: Address to listen at.
-        backend_port: Port of the Postgres behind it.
-        certificate: What the front shows.
-        clients: Authority that must have signed the certificate of a client; without it, none is asked for.
+        backend_port: Port of the Postgres server.
+        certificate: The proxy's certificate.
+        clients: Authority that must have signed a client's certificate; None requires no certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
@@ -38,7 +38,7 @@ def tls_front(
     with socket.create_server((host, 0)) as listening:
 
         def accept() -> None:
-            with suppress(OSError):  # the listening socket is closed at the end
+            with suppress(OSError):  # the main thread closes the listening socket
                 while True:
                     client, _ = listening.accept()
                     threading.Thread(
@@ -51,7 +51,7 @@ def tls_front(
 
 
 def _serve(client: socket.socket, context: ssl.SSLContext, backend: tuple[str, int]) -> None:
-    with client, suppress(OSError):  # a client that does not trust us hangs up in the handshake
+    with client, suppress(OSError):  # a client that refuses the certificate ends the handshake
         if client.recv(len(SSL_REQUEST), socket.MSG_WAITALL) != SSL_REQUEST:
             return
         client.sendall(b"S")

@@ -1,4 +1,4 @@
-"""What the tests of the client share: connections, and the type of the fixtures that make clients."""
+"""Connections of the client, and the type of the fixtures that create clients."""
 
 from __future__ import annotations
 

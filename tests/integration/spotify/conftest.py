@@ -1,4 +1,4 @@
-"""The real client against the real sandbox, and against a scripted server."""
+"""Clients of the sandbox and of a scripted server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
 
 @pytest.fixture
 def sandbox_client(sandbox: RunningSandbox) -> Iterator[ClientMaker]:
-    """Clients of the sandbox that do not wait between attempts."""
+    """A function that creates clients of the sandbox, which do not wait between attempts."""
     made: list[SpotifyClient] = []
 
     def make(**options: Any) -> SpotifyClient:
@@ -74,7 +74,7 @@ def sleeps() -> Sleeps:
 
 @pytest.fixture
 def scripted_client(server: ScriptedServer, sleeps: Sleeps) -> Iterator[ClientMaker]:
-    """Clients of the scripted server that never really wait."""
+    """A function that creates clients of the scripted server, whose waits take no time."""
     made: list[SpotifyClient] = []
 
     def make(**settings: Any) -> SpotifyClient:
@@ -93,7 +93,7 @@ def scripted_client(server: ScriptedServer, sleeps: Sleeps) -> Iterator[ClientMa
 
 @pytest.fixture
 def scripted_user(server: ScriptedServer, sleeps: Sleeps) -> Iterator[Callable[[LoginStore], SpotifyClient]]:
-    """Clients of the scripted server that read as a user."""
+    """A function that creates clients of the scripted server with a user's login."""
     made: list[SpotifyClient] = []
 
     def make(login: LoginStore) -> SpotifyClient:

@@ -1,4 +1,4 @@
-"""What the tests of logins share: a store in memory, and users of the sandbox."""
+"""A login store in memory, and logins of the sandbox's users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER = "listener1"
 
 
 class MemoryStore:
-    """A login in memory; it may be read and written only under its lock."""
+    """A login store in memory that asserts that its lock is held for reads and writes."""
 
     def __init__(self, login: Login) -> None:
         self.login = login
@@ -45,6 +45,6 @@ def login_of(
     scopes: tuple[str, ...] = tuple(Scope),
     authorized_on: date = date(2026, 11, 1),
 ) -> Login:
-    """A login that `user` has given the sandbox's app."""
+    """Return a login with which `user` has authorized the sandbox's app."""
     token = sandbox.control.authorize(user, scopes, authorized_at=f"{authorized_on}T08:00:00Z")
     return Login(sandbox.client_id, token, user_hash(user), scopes, authorized_on, ACCOUNT_KEY.key_id)

@@ -1,4 +1,4 @@
-"""A server that responds by script, for headers and bodies that the sandbox does not make."""
+"""A server with scripted responses, for headers and bodies that the sandbox does not send."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATE = "Sun, 22 Nov 2026 06:00:00 GMT"
 class Reply:
     """One response of the scripted server.
 
-    `date` None sends no Date header, a list several; `drip` is the pause in seconds after each byte.
+    With `date` None no Date header is sent, with a list several; `drip` is the pause in seconds after each byte.
     """
 
     status: int = 200
@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass
 class ScriptedServer:
-    """Responds by path, from the front of a list whose last reply stays; `seen` holds the requests."""
+    """Returns the replies of a path in order, the last one repeatedly; `seen` holds the requests."""
 
     url: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def answer(self) -> None:
+        def respond(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             reply = script.take(self.path, self.headers.get("authorization"))
             body = reply.encoded()
@@ -86,16 +86,16 @@ def handler_for(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(body[position : position + 1])
                     time.sleep(reply.drip)
 
-        do_GET = do_POST = answer  # noqa: N815 - names that http.server looks for
+        do_GET = do_POST = respond  # noqa: N815 - names that http.server looks for
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Keep the test's output to itself."""
+            """Log nothing."""
 
     return Handler
 
 
 class Sleeps(list[float]):
-    """Seconds that a pacer was told to sleep; its clock moves by them."""
+    """The seconds that a pacer would have slept; its clock advances by them."""
 
     def clock(self) -> float:
         return sum(self)

@@ -1,4 +1,4 @@
-"""Raw objects of one partition, in memory."""
+"""A store of one partition's raw objects in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TODAY = date(2026, 11, 22)
 
 @dataclass
 class Store:
-    """Raw objects of one partition, in memory; `jitter` makes each take its own time to keep."""
+    """Raw objects of one partition; with `jitter`, storing one takes a random time."""
 
     bodies: dict[Request, bytes] = field(default_factory=dict)
     kept: list[Request] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Store:
         assert (request.path, request.params) == (response.path, response.params)
         if self.jitter:
             time.sleep(self.jitter.random() / 200)
-        assert request not in self.bodies, "kept twice"
+        assert request not in self.bodies, "the response was stored twice"
         self.bodies[request] = response.body
         self.kept.append(request)
 
@@ -42,6 +42,6 @@ class Store:
         return crawl(client, source, have=self.have, keep=self.keep, **given)
 
     def items(self, result: CrawlResult) -> list[Any]:
-        """The items of all pages, in the result's order."""
+        """Return the items of all pages in the result's order."""
         pages = [json.loads(self.bodies[request]) for request in result.requests]
         return [item for page in pages for item in page.get("items", [])]

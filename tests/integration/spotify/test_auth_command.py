@@ -1,4 +1,4 @@
-"""`spotify-pipeline auth`: a login through a real browser's steps, and what becomes of it."""
+"""Tests of `spotify-pipeline auth`: a login with the requests of a browser, its status and its removal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def auth(sandbox: RunningSandbox, file: Path) -> Iterator[Auth]:
-    """Starts `spotify-pipeline auth …` against the sandbox."""
+    """A function that starts `spotify-pipeline auth …` against the sandbox."""
     extra = {"api_url": sandbox.api_url, "accounts_url": sandbox.accounts_url}
     connection = {"conn_type": "generic", "login": sandbox.client_id, "extra": extra}
     started: list[subprocess.Popen[str]] = []
@@ -67,8 +67,8 @@ def auth(sandbox: RunningSandbox, file: Path) -> Iterator[Auth]:
         process.communicate()
 
 
-def page_of(process: subprocess.Popen[str]) -> str:
-    """The address that the command prints, on its second line."""
+def printed_address(process: subprocess.Popen[str]) -> str:
+    """Return the address that the command prints on its second line."""
     assert process.stdout is not None
     process.stdout.readline()
     return process.stdout.readline().strip()
@@ -82,10 +82,10 @@ def output(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
 
 def begin(auth: Auth) -> tuple[subprocess.Popen[str], str]:
     process = auth("login", "--no-browser", "--port", "0", "--timeout", "30")
-    return process, page_of(process)
+    return process, printed_address(process)
 
 
-def test_a_user_logs_in_and_the_login_is_handed_to_airflow(
+def test_a_login_is_stored_and_printed_as_a_connection(
     sandbox: RunningSandbox, auth: Auth, file: Path
 ) -> None:
     process, page = begin(auth)
@@ -118,7 +118,7 @@ def test_a_user_logs_in_and_the_login_is_handed_to_airflow(
     assert "no user is logged in" in output(auth("status"), 1)[1]
 
 
-def test_each_listener_has_a_login_of_their_own(file: Path, auth: Auth) -> None:
+def test_each_listener_has_a_separate_login(file: Path, auth: Auth) -> None:
     login = Login("client", "refresh-word", "0" * 16, (), date(2126, 11, 1))
     FileLoginStore(file.with_name("login-anna.json")).write(login)
     assert "no user is logged in" in output(auth("status"), 1)[1]
@@ -129,7 +129,9 @@ def test_each_listener_has_a_login_of_their_own(file: Path, auth: Auth) -> None:
     assert "'An-na' cannot be the name of a user" in output(auth("status", "--user", "An-na"), 1)[1]
 
 
-def test_only_the_answer_with_our_state_counts(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:
+def test_only_a_redirect_with_the_right_state_is_accepted(
+    sandbox: RunningSandbox, auth: Auth, file: Path
+) -> None:
     process, page = begin(auth)
     redirect = parse_qs(urlsplit(page).query)["redirect_uri"][0]
     for stray in ("", "?code=stolen", "?code=stolen&state=guess", "?error=access_denied&state="):
@@ -156,13 +158,13 @@ def test_a_user_who_refuses_is_not_logged_in(sandbox: RunningSandbox, auth: Auth
     assert not file.exists()
 
 
-def test_a_login_that_nobody_makes_ends(auth: Auth, file: Path) -> None:
+def test_a_login_ends_after_its_timeout(auth: Auth, file: Path) -> None:
     process = auth("login", "--no-browser", "--port", "0", "--timeout", "1")
     assert "no login within 1 seconds" in output(process, 1)[1]
     assert not file.exists()
 
 
-def test_logout_forgets_the_login(auth: Auth, file: Path) -> None:
+def test_logout_deletes_the_login(auth: Auth, file: Path) -> None:
     assert "No user was logged in" in output(auth("logout"))[0]
     file.parent.mkdir(exist_ok=True)
     file.write_text("{}")

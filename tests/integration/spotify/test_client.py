@@ -1,4 +1,4 @@
-"""The client's verdict on every answer, over real HTTP."""
+"""Tests what the client does with each kind of response, over real HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,11 +32,11 @@ from spotify_pipeline.spotify.client import REFUSALS_RETRIED, WAITS_MAX, Spotify
 from spotify_pipeline.spotify.headers import RETRY_AFTER_MAX
 from spotify_pipeline.spotify.tokens import TOKEN_BUCKET
 from spotify_sandbox.testing import RunningSandbox
+from tests.integration.spotify.clients import ClientMaker
 from tests.integration.spotify.scripted import DATE, Reply, ScriptedServer, Sleeps
 
 pytestmark = pytest.mark.integration
 
-ClientMaker = Callable[..., SpotifyClient]
 ARTIST = "0TnOYISbd1XYRBk9myaseg"
 PATH = f"/artists/{ARTIST}"
 BUCKET = "GET /artists/{id}"
@@ -51,7 +50,7 @@ def limited(retry_after: str | None, reason: str | None = None, *, date: str | N
     return Reply(429, {"error": error | ({"reason": reason} if reason else {})}, headers, date)
 
 
-def test_an_answer_comes_whole_with_the_moment_it_was_made(
+def test_a_response_has_its_body_and_the_time_of_the_api(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     artist_id, name = sandbox.control.catalog().artists[0]
@@ -64,7 +63,7 @@ def test_an_answer_comes_whole_with_the_moment_it_was_made(
     assert (response.status, response.bucket) == (200, BUCKET)
 
 
-def test_the_date_of_the_api_is_known_from_the_token_alone(
+def test_the_date_of_the_api_comes_from_the_token_response(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     sandbox.control.set_clock("2021-03-18T12:00:00Z")
@@ -99,7 +98,7 @@ def test_an_expired_token_is_renewed(sandbox: RunningSandbox, sandbox_client: Cl
     assert client.get(f"/artists/{artist_id}").observed_at.hour == 8
 
 
-def test_a_wrong_secret_names_the_connection_and_the_way_out(sandbox_client: ClientMaker) -> None:
+def test_the_error_for_a_wrong_secret_names_the_connection(sandbox_client: ClientMaker) -> None:
     client = sandbox_client(fields={"password": "wr0ng-word"})
     with pytest.raises(
         AuthenticationError, match=r"'spotify_api' \(invalid_client: .*\): put .* run again"
@@ -116,7 +115,7 @@ def test_an_unknown_id_is_not_found(sandbox_client: ClientMaker) -> None:
     assert client.calls()[BUCKET] == 1 + REFUSALS_RETRIED
 
 
-def test_a_page_larger_than_allowed_is_refused_by_spotify(sandbox_client: ClientMaker) -> None:
+def test_a_page_size_above_the_limit_is_a_configuration_error(sandbox_client: ClientMaker) -> None:
     with pytest.raises(ConfigurationError, match=r"\(Invalid limit\): set app_class"):
         sandbox_client().get("/search", {"q": "a", "type": "track", "limit": "11"})
 
@@ -133,7 +132,7 @@ def test_a_damaged_body_is_fetched_again(
 
 
 @pytest.mark.parametrize("kind", ["cut", "truncate", "not_json"])
-def test_a_body_that_stays_damaged_is_reported_with_what_came(
+def test_a_body_that_stays_damaged_is_an_error(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, kind: str
 ) -> None:
     artist_id = sandbox.control.catalog().artists[0][0]
@@ -144,7 +143,7 @@ def test_a_body_that_stays_damaged_is_reported_with_what_came(
     assert client.calls()[BUCKET] == 3
 
 
-def test_a_server_error_is_tried_again_and_then_named(
+def test_a_server_error_is_retried_and_then_reported(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     artist_id = sandbox.control.catalog().artists[0][0]
@@ -155,7 +154,9 @@ def test_a_server_error_is_tried_again_and_then_named(
         sandbox_client().get(f"/artists/{artist_id}")
 
 
-def test_a_server_that_hangs_is_given_up(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_a_server_that_hangs_is_an_error_after_the_timeout(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
     client = sandbox_client(settings=Settings(request_timeout=0.2))
     client.api_now()
     sandbox.control.add_fault("hang", path="/v1/artists", seconds=5, times=None)
@@ -163,10 +164,10 @@ def test_a_server_that_hangs_is_given_up(sandbox: RunningSandbox, sandbox_client
         client.get(PATH)
 
 
-def test_a_server_that_sends_a_byte_at_a_time_is_given_up(
+def test_a_slow_body_is_an_error_after_the_timeout(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
-    # no single read takes long, the whole answer would take 10 s
+    # no single read takes long, but the whole response would take 10 s
     server.on("/v1" + PATH, Reply(body="x" * 500, drip=0.02))
     with pytest.raises(
         BodyCutShort, match=r"ended early \(ReadTimeout: not complete after 0.2 s\), attempt 3 of 3"
@@ -174,7 +175,7 @@ def test_a_server_that_sends_a_byte_at_a_time_is_given_up(
         scripted_client(request_timeout=0.2).get(PATH)
 
 
-def test_a_closed_port_is_named(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+def test_the_error_for_a_closed_port_names_it(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     client = scripted_client()
     client.api_now()
     client.api_url = "http://127.0.0.1:9/v1"
@@ -182,7 +183,7 @@ def test_a_closed_port_is_named(server: ScriptedServer, scripted_client: ClientM
         client.get(PATH)
 
 
-def test_a_short_rate_limit_is_waited_out(
+def test_the_client_waits_for_a_short_rate_limit(
     server: ScriptedServer, scripted_client: ClientMaker, sleeps: Sleeps
 ) -> None:
     server.on("/v1" + PATH, limited("3"), limited("0"), limited("60"), OK)
@@ -233,12 +234,12 @@ def test_a_rate_limit_without_a_date_still_has_a_deadline(
     server.on("/v1" + PATH, limited("100", date=None))
     with pytest.raises(RateLimited) as closed:
         scripted_client().get(PATH)
-    # the API's time is taken from the token's answer and runs on from there
+    # the API's time is that of the token response plus the time passed since
     assert timedelta(seconds=100) <= closed.value.deadline - NOW < timedelta(seconds=130)
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", [DATE, "Sat, 21 Nov 2026 06:00:00 GMT"]])
-def test_an_answer_without_one_readable_date_is_refused(
+def test_a_response_without_one_readable_date_is_refused(
     server: ScriptedServer, scripted_client: ClientMaker, date: Any
 ) -> None:
     server.on("/v1" + PATH, Reply(body={}, date=date))
@@ -261,7 +262,7 @@ def test_a_redirect_is_not_followed(server: ScriptedServer, scripted_client: Cli
         (Reply(418, {"error": {"status": 418, "message": "short and stout"}}), RequestRefused),
     ],
 )
-def test_a_refusal_is_not_tried_again(
+def test_a_refusal_is_not_retried(
     server: ScriptedServer, scripted_client: ClientMaker, reply: Reply, kind: type[PipelineError]
 ) -> None:
     server.on("/v1" + PATH, reply)
@@ -281,7 +282,7 @@ def test_a_token_that_is_never_accepted_is_an_outage(
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_an_answer_larger_than_allowed_is_not_read(
+def test_a_response_above_the_maximum_size_is_not_read(
     server: ScriptedServer, scripted_client: ClientMaker, compressed: bool
 ) -> None:
     body = json.dumps({"a": "x" * 200_000}).encode()
@@ -294,7 +295,7 @@ def test_an_answer_larger_than_allowed_is_not_read(
     assert scripted_client().get(PATH).body == body
 
 
-def test_a_body_that_cannot_be_unpacked_is_transient(
+def test_a_body_that_cannot_be_unpacked_is_a_transient_error(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     server.on("/v1" + PATH, Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"}))
@@ -312,7 +313,7 @@ def test_a_body_that_cannot_be_unpacked_is_transient(
         Reply(body="<html>"),
     ],
 )
-def test_an_odd_token_answer_is_transient(
+def test_a_malformed_token_response_is_a_transient_error(
     server: ScriptedServer, scripted_client: ClientMaker, token: Reply
 ) -> None:
     server.on("/api/token", token)
@@ -321,7 +322,7 @@ def test_an_odd_token_answer_is_transient(
 
 
 @pytest.mark.parametrize("lifetime", [None, -1, 0, "soon", 30])
-def test_a_token_with_an_odd_lifetime_still_serves(
+def test_a_token_with_a_malformed_lifetime_is_used(
     server: ScriptedServer, scripted_client: ClientMaker, lifetime: Any
 ) -> None:
     server.on("/api/token", Reply(body={"access_token": "short", "expires_in": lifetime}))
@@ -330,7 +331,7 @@ def test_a_token_with_an_odd_lifetime_still_serves(
     assert ("/v1" + PATH, "Bearer short") in server.seen
 
 
-def test_a_rate_limited_token_endpoint_is_told_as_such(
+def test_a_rate_limit_of_the_token_endpoint_is_reported(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     server.on("/api/token", limited("90"))
@@ -348,24 +349,24 @@ def test_no_secret_reaches_a_log_or_a_traceback(
     client.get(PATH)
     with pytest.raises(ApiUnavailable) as failed:
         client.get(PATH)
-    # the frames of the client with all their locals, as a verbose log shows them; not the test's own frame
+    # the client's frames with local variables, as in a verbose log, without the frame of the test
     frames = failed.value.with_traceback(failed.tb.tb_next)
-    told = "".join(traceback.TracebackException.from_exception(frames, capture_locals=True).format())
-    assert "responds with 500" in told
-    assert "_attempt" in told
-    shown = caplog.text + told
+    formatted = "".join(traceback.TracebackException.from_exception(frames, capture_locals=True).format())
+    assert "responds with 500" in formatted
+    assert "_attempt" in formatted
+    shown = caplog.text + formatted
     assert f"GET /v1{PATH} 200" in shown
     assert BUCKET in shown
     for secret in ("t0ken-secret", "not-the-real-word"):
         assert secret not in shown
 
 
-def test_a_gate_of_ones_own_is_asked_before_every_call(server: ScriptedServer, sleeps: Sleeps) -> None:
-    asked: list[tuple[str, datetime]] = []
+def test_a_custom_gate_is_checked_before_every_call(server: ScriptedServer, sleeps: Sleeps) -> None:
+    checked: list[tuple[str, datetime]] = []
 
     class Closed:
         def check(self, bucket: str, now: datetime) -> None:
-            asked.append((bucket, now))
+            checked.append((bucket, now))
             raise RateLimited("closed", bucket=bucket, deadline=now)
 
         def close(self, bucket: str, deadline: datetime, reason: str | None) -> None:
@@ -379,12 +380,12 @@ def test_a_gate_of_ones_own_is_asked_before_every_call(server: ScriptedServer, s
     ):
         client.get(PATH)
     assert server.count("/v1" + PATH) == 0
-    # the gate is told the API's time, not this machine's
-    assert [(bucket, now.date()) for bucket, now in asked] == [(BUCKET, NOW.date())]
+    # the gate gets the API's time, not this machine's
+    assert [(bucket, now.date()) for bucket, now in checked] == [(BUCKET, NOW.date())]
 
 
 @pytest.mark.parametrize("path", ["artists", "/../api/token", "/artists?x=1", "//example.org/"])
-def test_a_path_that_could_leave_the_api_is_not_asked_for(scripted_client: ClientMaker, path: str) -> None:
+def test_a_path_that_could_leave_the_api_is_not_requested(scripted_client: ClientMaker, path: str) -> None:
     with pytest.raises(RequestRefused, match="not a path of the Web API"):
         scripted_client().get(path)
 
@@ -398,13 +399,13 @@ def test_a_path_that_could_leave_the_api_is_not_asked_for(scripted_client: Clien
         ({"accounts_url": "https://user:word@x"}, "accounts_url that is not a plain"),
     ],
 )
-def test_a_connection_that_cannot_be_used_is_named(extra: dict[str, str], words: str) -> None:
+def test_the_error_for_a_wrong_connection_names_the_field(extra: dict[str, str], words: str) -> None:
     known = ConnectionInfo("spotify_api", login="a", password="b", extra=extra)
     with pytest.raises(ConfigurationError, match=words):
         SpotifyClient.from_connection(known, Settings())
 
 
-def test_every_recorded_body_is_kept_byte_for_byte(
+def test_every_recorded_body_is_returned_byte_for_byte(
     server: ScriptedServer, scripted_client: ClientMaker, reference_data: Path
 ) -> None:
     client = scripted_client()
@@ -416,7 +417,7 @@ def test_every_recorded_body_is_kept_byte_for_byte(
         assert client.get(PATH).body == body, path.name
 
 
-def test_threads_share_one_pause(
+def test_threads_share_the_wait_of_a_rate_limit(
     server: ScriptedServer, scripted_client: ClientMaker, sleeps: Sleeps
 ) -> None:
     server.on("/v1" + PATH, limited("5"), OK)

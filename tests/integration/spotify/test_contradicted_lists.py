@@ -1,4 +1,4 @@
-"""Lists whose `total` contradicts their end: read again, and partial where that does not help."""
+"""Tests that a list whose `total` contradicts its end is read again, and is partial if that does not help."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def whole(sandbox: RunningSandbox, user: SpotifyClient) -> list[Any]:
     return entries
 
 
-def test_an_empty_page_amid_a_list_is_read_again(
+def test_an_empty_page_within_a_list_is_read_again(
     sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
 ) -> None:
     sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50")
@@ -67,7 +67,7 @@ def test_a_list_that_stays_short_is_partial(
 
 
 @pytest.mark.parametrize("offset", [0, 50])
-def test_a_missing_next_is_no_end_before_the_total(
+def test_a_missing_next_before_the_total_does_not_end_the_list(
     sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any], offset: int
 ) -> None:
     path = "me/tracks" if offset == 0 else f"me/tracks.*offset={offset}"
@@ -80,7 +80,7 @@ def test_a_missing_next_is_no_end_before_the_total(
     assert f"{offset + 50} entries were read of the {len(whole)}" in str(result.message)
 
 
-def test_an_empty_library_is_complete_and_a_blank_one_is_not(
+def test_an_empty_list_is_complete_and_a_blank_page_is_not(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
 ) -> None:
     client = scripted_user(MemoryStore(login_of(sandbox)))
@@ -101,11 +101,11 @@ def test_a_list_edited_between_two_pages_is_read_again(
     assert result.complete
     assert store.items(result) == whole
     assert len({request.reading for request in result.requests} - {1}) == 1
-    # the first page and the next one of the first reading, then the whole list
+    # two pages of the first reading, then the whole list again
     assert result.calls == 2 + len(result.requests)
 
 
-def test_a_list_edited_all_the_time_is_partial(
+def test_a_list_edited_in_every_reading_is_partial(
     sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
 ) -> None:
     sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1, times=None)
@@ -119,21 +119,21 @@ def test_a_list_edited_all_the_time_is_partial(
 @pytest.mark.parametrize(
     ("fault", "calls"),
     [
-        # only the page that ended the list, and what follows it
+        # only the page that ended the list and the pages after it are read again
         ({"kind": "empty_page", "path": "me/tracks.*offset=100"}, 1),
         ({"kind": "no_next", "path": "me/tracks.limit=50$"}, 3),
         ({"kind": "status", "path": "offset=50", "status": 200, "body": {"items": None}}, 2),
-        # a list that was changed while it was read is read as a whole
+        # a list that was changed during the reading is read again as a whole
         ({"kind": "total", "path": "me/tracks.limit=50$", "change": 1}, 3),
     ],
 )
-def test_a_later_attempt_repairs_what_is_partial(
+def test_a_later_attempt_completes_a_partial_list(
     sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any], fault: dict[str, Any], calls: int
 ) -> None:
     sandbox.control.add_fault(times=None, **fault)
     store = Store()
     assert not store.crawl(user, LIBRARY).complete
-    # while the fault lasts, an attempt makes few calls and changes nothing for the worse
+    # while the fault lasts, another attempt is partial too
     again = store.crawl(user, LIBRARY)
     assert not again.complete
     assert again.calls > 0
@@ -155,7 +155,7 @@ def test_a_second_attempt_repeats_no_call(
     assert (again.calls, again.complete, again.requests) == (0, True, first.requests)
 
 
-def test_a_list_with_a_next_link_for_ever_ends_at_its_total(
+def test_a_list_with_endless_next_links_ends_at_its_total(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     artist = sandbox.control.catalog().artists[0][0]
@@ -171,7 +171,7 @@ def test_a_list_with_a_next_link_for_ever_ends_at_its_total(
 
 
 @pytest.mark.parametrize("past_end", ["repeated", "null", "growing"])
-def test_pages_past_the_end_cost_little(
+def test_pages_after_the_end_cost_few_calls(
     server: ScriptedServer,
     scripted_user: Callable[[MemoryStore], SpotifyClient],
     sandbox: RunningSandbox,
@@ -211,7 +211,9 @@ def test_a_list_of_empty_pages_without_a_total_ends(
     assert result.calls == 1 + 4
 
 
-def test_a_search_goes_on_past_a_missing_next(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_a_search_continues_after_a_missing_next(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
     expected, store = Store(), Store()
     client = sandbox_client()
     plain = expected.crawl(client, SEARCH)
@@ -222,7 +224,9 @@ def test_a_search_goes_on_past_a_missing_next(sandbox: RunningSandbox, sandbox_c
     assert len(result.requests) == 10
 
 
-def test_a_search_ends_where_a_page_is_not_full(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+def test_a_search_ends_at_a_page_that_is_not_full(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
     tracks = {"items": [None] * 7, "next": None, "total": 4000}
     server.on("/v1/search?limit=10&offset=0&q=a&type=track", Reply(body={"tracks": tracks}))
     result = Store().crawl(scripted_client(), SEARCH)
@@ -244,7 +248,7 @@ def test_an_empty_search_page_is_read_once_more(server: ScriptedServer, scripted
 
 
 class EditedPlaylist:
-    """A playlist of two pages; each reading of its head finds the next of `snapshots`."""
+    """A playlist of two pages; each request for its head returns the next of `snapshots`."""
 
     def __init__(self, server: ScriptedServer, *snapshots: str) -> None:
         self._server = server
@@ -253,8 +257,8 @@ class EditedPlaylist:
         heads = [{"id": PLAYLIST, "name": "Ours", "snapshot_id": snapshot} for snapshot in snapshots]
         server.on(self.head, *(Reply(body=head) for head in heads))
 
-    def read(self, *readings: str) -> None:
-        """Each reading of the entries finds the next of `readings`: an entry a letter, fifty to a page."""
+    def script_readings(self, *readings: str) -> None:
+        """Script the entries of each reading, given as one letter per entry; a page has fifty."""
         for offset in (0, 50):
             suffix = f"&offset={offset}" if offset else ""
             link = None if offset else f"{self._server.api_url}{self.items.removeprefix('/v1')}&offset=50"
@@ -287,8 +291,8 @@ def test_a_playlist_edited_without_a_new_total_is_read_again(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
 ) -> None:
     playlist = EditedPlaylist(server, "one", "two")
-    # its first entry goes between the pages and a last one comes, so the 51st is on neither page
-    playlist.read(BEFORE[:50] + AFTER[50:], AFTER)
+    # between the pages the first entry is removed and one is appended, so the 51st is on neither page
+    playlist.script_readings(BEFORE[:50] + AFTER[50:], AFTER)
     client, store = scripted_user(MemoryStore(login_of(sandbox))), Store()
     result = store.crawl(client, SOURCE)
     assert (result.complete, names(store, result)) == (True, AFTER)
@@ -299,25 +303,25 @@ def test_a_playlist_edited_without_a_new_total_is_read_again(
     assert (again.calls, again.complete, again.requests) == (0, True, result.requests)
 
 
-def test_a_snapshot_that_changes_by_itself_is_no_edit(
+def test_a_new_snapshot_id_with_equal_entries_is_no_edit(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
 ) -> None:
-    EditedPlaylist(server, "one", "two", "three").read(BEFORE)
+    EditedPlaylist(server, "one", "two", "three").script_readings(BEFORE)
     store = Store()
     result = store.crawl(scripted_user(MemoryStore(login_of(sandbox))), SOURCE)
     assert (result.complete, names(store, result)) == (True, BEFORE)
 
 
-def test_a_playlist_edited_all_the_time_is_partial(
+def test_a_playlist_edited_in_every_reading_is_partial(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], sandbox: RunningSandbox
 ) -> None:
     playlist = EditedPlaylist(server, "one", "two", "three")
-    playlist.read(BEFORE, AFTER, AFTER[::-1])
+    playlist.script_readings(BEFORE, AFTER, AFTER[::-1])
     client, store = scripted_user(MemoryStore(login_of(sandbox))), Store()
     result = store.crawl(client, SOURCE)
     assert (result.complete, result.stopped_by) == (False, StopReason.CONTRADICTED)
     assert "it was edited while it was read" in str(result.message)
-    # both heads are kept, so that the validation does not count the list as whole
+    # both heads are kept, so that validation does not count the list as complete
     kinds = [request.kind for request in result.requests]
     assert kinds == [RequestKind.PLAYLIST, *[RequestKind.PLAYLIST_ITEMS] * 2, RequestKind.PLAYLIST]
     repaired = store.crawl(client, SOURCE)

@@ -1,4 +1,4 @@
-"""Crawls of the sandbox: whole, in order, resumable, stopped by limits and by midnight."""
+"""Tests that crawls are complete, ordered and resumable, and stop at limits and at midnight."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def artists_of(sandbox: RunningSandbox) -> Source:
     return Source("all", SourceKind.ARTIST, ids, ("album", "single", "compilation"))
 
 
-def tracks_in(store: Store) -> set[str]:
-    """Ids of all tracks in albums and their further pages."""
+def track_ids(store: Store) -> set[str]:
+    """Return the ids of all tracks on the pages of all albums."""
     found = set()
     for request, body in store.bodies.items():
         document = json.loads(body)
@@ -46,7 +46,7 @@ def tracks_in(store: Store) -> set[str]:
 
 
 @pytest.mark.parametrize("mode", ["development", "extended"])
-def test_artists_lead_to_every_track_with_no_call_too_many(mode: str) -> None:
+def test_a_crawl_reads_every_track_without_unneeded_calls(mode: str) -> None:
     with running(mode=mode, size=300, seed=7) as sandbox:
         known = connection(
             sandbox.api_url,
@@ -61,7 +61,7 @@ def test_artists_lead_to_every_track_with_no_call_too_many(mode: str) -> None:
         served = sandbox.control.catalog()
         assert result.complete
         assert (result.stopped_by, result.message, result.missing, result.problems) == (None, None, (), ())
-        assert len(tracks_in(store)) == served.track_count
+        assert len(track_ids(store)) == served.track_count
         assert result.calls == len(result.requests) == len(store.bodies)
         called = sandbox.control.calls()
         assert called.api_total == result.calls
@@ -69,7 +69,7 @@ def test_artists_lead_to_every_track_with_no_call_too_many(mode: str) -> None:
         assert called.by_bucket["/v1/albums/{id}"] == served.album_count
 
 
-def test_an_album_that_the_caller_has_is_left_out(
+def test_albums_that_the_caller_skips_are_not_read(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     source, whole = artists_of(sandbox), Store()
@@ -88,14 +88,14 @@ def test_an_album_that_the_caller_has_is_left_out(
     store = Store()
     result = store.crawl(sandbox_client(), source, skip_album=skip_album)
     assert result.complete
-    # once each, in the order of the listings, though two artists may list the same album
+    # each album once, in the order of the listings, though two artists may list the same album
     assert asked == albums
     assert list(result.skipped) == albums[::2]
     assert sandbox.control.calls().by_bucket["/v1/albums/{id}"] == len(albums[1::2])
     assert not {request.requested_id for request in store.kept} & known
 
 
-def test_the_order_of_the_objects_does_not_depend_on_timing(
+def test_the_order_of_objects_does_not_depend_on_timing(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     source = artists_of(sandbox)
@@ -120,7 +120,7 @@ def test_a_second_crawl_makes_no_call(sandbox: RunningSandbox, sandbox_client: C
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 10, 60, 150])
-def test_a_crawl_killed_after_any_object_goes_on_where_it_was(
+def test_a_crawl_killed_after_any_object_can_be_resumed(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, kept: int
 ) -> None:
     source = artists_of(sandbox)
@@ -153,7 +153,7 @@ def test_albums_are_read_with_all_their_tracks(server: ScriptedServer, scripted_
 
 
 @pytest.mark.parametrize("wanted", [7, 10, 25])
-def test_a_search_asks_for_no_more_than_is_wanted(
+def test_a_search_returns_at_most_max_results(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, wanted: int
 ) -> None:
     source = Source("s", SourceKind.SEARCH, queries=("a", "e"), types=("track", "album"), max_results=wanted)
@@ -192,7 +192,7 @@ def test_an_unknown_id_does_not_stop_the_others(sandbox: RunningSandbox, sandbox
     assert sandbox.control.calls().by_status[404] == 1 + REFUSALS_RETRIED
 
 
-def test_a_spent_quota_closes_its_bucket_alone(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_a_quota_error_closes_only_its_bucket(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     source, store = artists_of(sandbox), Store()
     sandbox.control.exhaust_quota(r"/v1/albums/\w+$", retry_after=86_207, after=5)
     client = sandbox_client()
@@ -205,11 +205,11 @@ def test_a_spent_quota_closes_its_bucket_alone(sandbox: RunningSandbox, sandbox_
     assert kinds.count(RequestKind.ALBUM) == 5
     assert kinds.count(RequestKind.ARTIST) == len(source.ids)
     assert sandbox.control.calls().by_status[429] == 1
-    # the same client keeps off that bucket
+    # the same client does not call that bucket again
     again = store.crawl(client, source, concurrency=4)
     assert (again.calls, again.stopped_by) == (0, StopReason.QUOTA_EXCEEDED)
     assert set(again.requests) == set(store.bodies)
-    # and when it is open again, only what is missing is fetched
+    # when the bucket is open again, only the missing responses are fetched
     sandbox.control.clear_faults()
     sandbox.control.reset_calls()
     rest = store.crawl(sandbox_client(), source)
@@ -217,7 +217,7 @@ def test_a_spent_quota_closes_its_bucket_alone(sandbox: RunningSandbox, sandbox_
     assert sandbox.control.calls().api_total == rest.calls == len(rest.requests) - len(result.requests)
 
 
-def test_a_closed_listing_bucket_still_lets_known_albums_through(
+def test_listed_albums_are_read_while_the_listings_are_closed(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     sandbox.control.exhaust_quota(r"/v1/artists/\w+/albums", after=3)
@@ -228,7 +228,7 @@ def test_a_closed_listing_bucket_still_lets_known_albums_through(
     assert kinds.count(RequestKind.ALBUM) > 0
 
 
-def test_a_long_limit_without_a_reason_stops_every_call(
+def test_a_long_rate_limit_without_a_reason_stops_every_call(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     sandbox.control.rate_limit(r"/v1/artists/\w+$", retry_after=3600, times=None, after=2)
@@ -260,7 +260,7 @@ def test_midnight_ends_the_crawl(sandbox: RunningSandbox, sandbox_client: Client
     assert sandbox.control.calls().api_total == 21
 
 
-def test_a_404_after_midnight_says_nothing_about_the_day_before(
+def test_a_404_after_midnight_does_not_count_for_the_day_before(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     sandbox.control.set_clock("2026-11-23T00:00:00Z")
@@ -268,7 +268,7 @@ def test_a_404_after_midnight_says_nothing_about_the_day_before(
     assert (result.stopped_by, result.missing) == (StopReason.DATE_PASSED, ())
 
 
-def test_an_outage_of_one_album_leaves_the_others(
+def test_an_outage_of_one_album_does_not_stop_the_others(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     source, whole = artists_of(sandbox), Store()
@@ -310,7 +310,7 @@ POISONED = {
 
 
 @pytest.mark.parametrize("body", POISONED.values(), ids=POISONED)
-def test_a_resumed_crawl_reads_what_the_first_one_read(
+def test_a_resumed_crawl_reads_stored_bodies_in_the_same_way(
     two_artists: ScriptedServer, scripted_client: ClientMaker, body: bytes
 ) -> None:
     place = "%s".encode("utf-16-le") if body.startswith(b"\xff\xfe") else b"%s"
@@ -325,7 +325,9 @@ def test_a_resumed_crawl_reads_what_the_first_one_read(
     assert (again.calls, again.complete, again.requests) == (0, True, first.requests)
 
 
-def test_a_damaged_object_is_named(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_the_error_for_a_damaged_object_names_it(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
     source, store = artists_of(sandbox), Store()
     first = store.crawl(sandbox_client(), source).requests[0]
     store.bodies[first] = store.bodies[first][:-1]
@@ -339,7 +341,7 @@ ARTIST = Source("a", SourceKind.ARTIST, (A, B), ("album",))
 
 @pytest.fixture
 def two_artists(server: ScriptedServer) -> ScriptedServer:
-    """Artist B is in order; the test says how A's listing responds."""
+    """A server with two artists: the listing of B is correct, and the test scripts that of A."""
     for artist in (A, B):
         server.on(f"/v1/artists/{artist}", Reply(body={"id": artist}))
     server.on(LISTING.replace(A, B), Reply(body={"items": [{"id": C}], "next": None}))
@@ -347,7 +349,7 @@ def two_artists(server: ScriptedServer) -> ScriptedServer:
     return server
 
 
-def test_the_way_a_next_link_leaves_the_api_is_never_taken(
+def test_a_next_link_to_another_host_is_not_followed(
     two_artists: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     elsewhere = two_artists.url.replace("127.0.0.1", "localhost") + LISTING
@@ -383,11 +385,11 @@ def test_an_unreadable_response_is_kept_and_reported(
     assert problem in result.message
     assert (result.message,) == result.problems
     assert LISTING.removeprefix("/v1").replace(",", "%2C") in [request.target for request in result.requests]
-    # the other artist and its album are there all the same
+    # the other artist and its album are read
     assert result.requests[-1].requested_id == C
 
 
-def test_a_list_without_an_end_is_left(
+def test_a_list_without_an_end_is_read_up_to_a_maximum(
     two_artists: ScriptedServer, scripted_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spotify_pipeline.spotify.paging.PAGES_MAX", 5)

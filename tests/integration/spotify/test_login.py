@@ -1,4 +1,4 @@
-"""Reading as a user: tokens that are shared, rotated, refused and dead."""
+"""Tests of requests as a user: shared, rotated, refused and expired tokens, and interrupted refreshes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refreshes(sandbox: RunningSandbox) -> int:
     return sum(one["refreshes"] for one in sandbox.control.authorizations())
 
 
-def test_a_user_is_read_with_one_refresh_and_the_token_is_shared(
+def test_one_refresh_serves_all_clients_of_a_login(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     hidden: list[str] = []
@@ -48,7 +48,7 @@ def test_a_user_is_read_with_one_refresh_and_the_token_is_shared(
     first = sandbox_client(login=store, hide_secret=hidden.append)
     assert first.get("/me").document["id"] == USER
     assert first.get("/me/tracks", {"limit": "50"}).document["items"]
-    # another task of the same login
+    # another task with the same login
     assert sandbox_client(login=store).get("/me").document["id"] == USER
     assert refreshes(sandbox) == 1
     assert {store.login.access_token, store.login.refresh_token} <= set(hidden)
@@ -57,7 +57,7 @@ def test_a_user_is_read_with_one_refresh_and_the_token_is_shared(
 def test_a_shared_token_does_not_rely_on_the_local_clock(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
-    """The sandbox is far from now: a deadline is compared with its time, from the first call on."""
+    """The sandbox's date is years ahead; deadlines are compared with it from the first call on."""
     sandbox.control.set_clock("2031-05-06T07:00:00Z")
     store = MemoryStore(login_of(sandbox, authorized_on=date(2031, 5, 1)))
     sandbox_client(login=store).get("/me")
@@ -72,7 +72,7 @@ def test_a_shared_token_does_not_rely_on_the_local_clock(
     assert refreshes(sandbox) == 1
 
 
-def test_threads_that_need_a_token_at_once_refresh_it_once(
+def test_concurrent_threads_refresh_a_token_once(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     store = MemoryStore(login_of(sandbox))
@@ -83,20 +83,20 @@ def test_threads_that_need_a_token_at_once_refresh_it_once(
     assert refreshes(sandbox) == 1
 
 
-def test_a_rotated_refresh_token_is_kept_and_the_login_goes_on() -> None:
+def test_each_rotated_refresh_token_is_stored_and_used() -> None:
     with running(size=50, arguments=("--rotation", "always")) as sandbox:
         store = MemoryStore(login_of(sandbox))
-        begun = store.login.refresh_token
+        original = store.login.refresh_token
         known = connection(sandbox.api_url, sandbox.accounts_url, login=sandbox.client_id)
         with SpotifyClient.from_connection(known, Settings(), retries=NO_WAITING, login=store) as client:
             for _ in range(3):
                 client.get("/me")
                 sandbox.control.expire_tokens()
-        assert len({login.refresh_token for login in store.written} | {begun}) == 4
+        assert len({login.refresh_token for login in store.written} | {original}) == 4
         assert {login.seed for login in store.written} == {store.login.seed}
 
 
-def test_a_token_that_spotify_refuses_is_replaced_for_everyone(
+def test_a_token_that_spotify_refuses_is_replaced_for_all_tasks(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     store = MemoryStore(login_of(sandbox))
@@ -105,7 +105,7 @@ def test_a_token_that_spotify_refuses_is_replaced_for_everyone(
     other.get("/me")
     sandbox.control.expire_tokens()
     assert one.get("/me").status == other.get("/me").status == 200
-    # the second task took the token that the first one had got
+    # the second task used the token that the first one had received
     assert refreshes(sandbox) == 2
 
 
@@ -118,7 +118,7 @@ def test_an_ended_login_is_not_retried(sandbox: RunningSandbox, sandbox_client: 
     assert sandbox.control.calls().total == 1
 
 
-def test_a_login_that_the_user_ended_is_told_in_the_same_way(
+def test_a_login_that_the_user_revoked_is_reported(
     sandbox: RunningSandbox, sandbox_client: ClientMaker
 ) -> None:
     client = sandbox_client(login=MemoryStore(login_of(sandbox)))
@@ -129,7 +129,7 @@ def test_a_login_that_the_user_ended_is_told_in_the_same_way(
 
 
 @pytest.mark.parametrize(("authorized_on", "warned"), [(date(2026, 6, 6), True), (date(2026, 6, 7), False)])
-def test_from_two_weeks_before_the_end_every_run_warns(
+def test_every_run_warns_in_the_last_two_weeks_of_a_login(
     sandbox: RunningSandbox,
     sandbox_client: ClientMaker,
     caplog: pytest.LogCaptureFixture,
@@ -140,22 +140,22 @@ def test_from_two_weeks_before_the_end_every_run_warns(
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             sandbox_client(login=store).get("/me")
-    words = [record.message for record in caplog.records if "the login at Spotify ends on" in record.message]
+    warnings = [
+        record.message for record in caplog.records if "the login at Spotify ends on" in record.message
+    ]
     # once for each run, whether it refreshed or took the shared token
-    assert len(words) == (2 if warned else 0)
-    assert all("2026-12-06 (14 days left)" in text for text in words)
+    assert len(warnings) == (2 if warned else 0)
+    assert all("2026-12-06 (14 days left)" in text for text in warnings)
 
 
-def test_a_scope_that_was_not_allowed_is_permission_denied(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker
-) -> None:
+def test_a_missing_scope_is_permission_denied(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
     client = sandbox_client(login=MemoryStore(login_of(sandbox, scopes=("user-top-read",))))
     assert client.get("/me/top/tracks", {"limit": "1"}).status == 200
     with pytest.raises(PermissionDenied, match="/me/tracks"):
         client.get("/me/tracks")
 
 
-def test_an_echoed_refresh_token_is_not_repeated(
+def test_a_refresh_token_in_a_response_is_masked_in_the_error(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient]
 ) -> None:
     store = MemoryStore(Login("client", "r3fresh-secret", "0" * 16, (), date(2026, 11, 1)))
@@ -170,18 +170,18 @@ REVOKED = Reply(400, {"error": "invalid_grant", "error_description": "Refresh to
 UserMaker = Callable[[MemoryStore], SpotifyClient]
 
 
-def a_store(**fields: Any) -> MemoryStore:
+def new_store(**fields: Any) -> MemoryStore:
     return MemoryStore(Login("client", "r3fresh", "0" * 16, ("a",), date(2026, 11, 1), **fields))
 
 
 class Killed(BaseException):
-    """Ends a process between two statements."""
+    """Stands for the end of a process between two statements."""
 
 
 def test_a_store_that_cannot_be_written_is_not_refreshed(
     server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = a_store()
+    store = new_store()
 
     def refuse(login: Login) -> None:
         raise ConfigurationError("the state is read-only")
@@ -192,10 +192,10 @@ def test_a_store_that_cannot_be_written_is_not_refreshed(
     assert server.count("/api/token") == 0
 
 
-def test_a_kill_before_the_new_token_is_stored_is_reported(
+def test_a_kill_before_the_new_token_is_stored_is_reported_later(
     server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = a_store()
+    store = new_store()
     write = store.write
 
     def killed(login: Login) -> None:
@@ -229,7 +229,7 @@ SpotifyClient.from_connection(known, Settings(), login=store).get("/me")
 """
 
 
-def test_a_killed_process_leaves_a_login_that_says_so(tmp_path: Path) -> None:
+def test_a_killed_process_marks_the_login_as_lost(tmp_path: Path) -> None:
     with running(size=50, arguments=("--rotation", "always")) as sandbox:
         store = FileLoginStore(tmp_path / "login.json")
         store.write(login_of(sandbox))
@@ -245,19 +245,19 @@ def test_a_killed_process_leaves_a_login_that_says_so(tmp_path: Path) -> None:
             client.get("/me")
 
 
-def test_a_lost_response_of_the_same_call_is_reported(
+def test_a_lost_response_within_one_call_is_reported(
     server: ScriptedServer, scripted_user: UserMaker
 ) -> None:
     server.on("/api/token", Reply(502, "bad gateway"), REVOKED)
     with pytest.raises(AuthenticationError, match="was lost on"):
-        scripted_user(a_store()).get("/me")
+        scripted_user(new_store()).get("/me")
 
 
 def test_the_previous_refresh_token_is_kept_and_tried(
     server: ScriptedServer, scripted_user: UserMaker
 ) -> None:
-    begun = datetime(2026, 11, 22, 5, tzinfo=UTC)
-    store = a_store(previous_refresh_token="older", refreshing_since=begun)
+    started = datetime(2026, 11, 22, 5, tzinfo=UTC)
+    store = new_store(previous_refresh_token="older", refreshing_since=started)
     server.on("/api/token", REVOKED, Reply(body=NEW))
     server.on("/v1/me", Reply(body={"id": "x"}))
     scripted_user(store).get("/me")
@@ -267,18 +267,18 @@ def test_the_previous_refresh_token_is_kept_and_tried(
     assert not any(secret in repr(login) for secret in ("r3placed", "r3fresh", "older", "acc3ss"))
 
 
-def test_a_new_token_that_cannot_be_stored_is_tried_again(
+def test_storing_a_new_token_is_tried_again_after_a_failure(
     server: ScriptedServer, scripted_user: UserMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = a_store()
+    store = new_store()
     write, failures = store.write, iter([OSError("busy")])
 
-    def unsteady(login: Login) -> None:
+    def fail_once(login: Login) -> None:
         if login.access_token is not None and (failure := next(failures, None)):
             raise failure
         write(login)
 
-    monkeypatch.setattr(store, "write", unsteady)
+    monkeypatch.setattr(store, "write", fail_once)
     monkeypatch.setattr("spotify_pipeline.spotify.user_tokens._STORE_AGAIN_SECONDS", 0.0)
     server.on("/api/token", Reply(body=NEW))
     server.on("/v1/me", Reply(body={"id": "x"}))
@@ -292,12 +292,12 @@ def test_a_refusal_of_the_app_names_the_app(
 ) -> None:
     server.on("/api/token", Reply(400, {"error": reason, "error_description": "Invalid client"}))
     with pytest.raises(AuthenticationError, match="does not accept the app of the login") as error:
-        scripted_user(a_store()).get("/me")
+        scripted_user(new_store()).get("/me")
     assert "six months" not in str(error.value)
 
 
 @pytest.mark.parametrize("extra", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}])
-def test_an_answer_without_a_refresh_token_keeps_the_old_one(
+def test_a_response_without_a_refresh_token_keeps_the_old_one(
     server: ScriptedServer, scripted_user: Callable[[MemoryStore], SpotifyClient], extra: dict[str, object]
 ) -> None:
     store = MemoryStore(Login("client", "r3fresh-secret", "0" * 16, ("a",), date(2026, 11, 1)))
@@ -326,7 +326,7 @@ def test_processes_that_share_a_file_refresh_it_once(sandbox: RunningSandbox, tm
     assert json.loads(store.path.read_text())["access_token"] == store.read().access_token
 
 
-def test_a_dead_holder_of_the_lock_leaves_it_free(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_process_is_free(sandbox: RunningSandbox, tmp_path: Path) -> None:
     store = FileLoginStore(tmp_path / "login.json")
     store.write(replace(login_of(sandbox)))
     script = (

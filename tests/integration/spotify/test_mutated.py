@@ -1,4 +1,4 @@
-"""Recorded and mutated responses: the crawl ends with a result or with one of our errors."""
+"""Tests that for recorded and mutated responses a crawl returns a result or raises one of our errors."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ def client(scripted_client: ClientMaker) -> SpotifyClient:
     return scripted_client()
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where anything lies in a document."""
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value in a document."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+    return [path, *(place for key, item in inner for place in paths_in(item, (*path, key)))]
 
 
 def mutated(document: Any, data: st.DataObject, api_url: str) -> Any:
-    """The document with up to three parts replaced or taken out."""
+    """Replace or remove up to three parts of the document."""
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.sampled_from(places(document)))
+        place = data.draw(st.sampled_from(paths_in(document)))
         junk = data.draw(JUNK)
         junk = junk.replace("API/v1", api_url) if isinstance(junk, str) else junk
         if not place:
@@ -94,13 +94,13 @@ def mutated(document: Any, data: st.DataObject, api_url: str) -> Any:
     return document
 
 
-def crawled(client: SpotifyClient, source: Source) -> CrawlResult | PipelineError:
+def crawl_outcome(client: SpotifyClient, source: Source) -> CrawlResult | PipelineError:
     store = Store()
     try:
         result = store.crawl(client, source, concurrency=2)
     except PipelineError as error:
         return error
-    # a page that was read again, or that repeats the one before, is left out
+    # the result omits a page that was read again, or that repeats the page before
     for request in set(store.bodies) - set(result.requests):
         assert any(other.path == request.path for other in result.requests)
     assert set(result.requests) <= set(store.bodies)
@@ -108,8 +108,8 @@ def crawled(client: SpotifyClient, source: Source) -> CrawlResult | PipelineErro
     return result
 
 
-class Everything(dict[str, list[Reply]]):
-    """Responds to every path alike."""
+class SameReply(dict[str, list[Reply]]):
+    """Replies that are the same for every path but that of the token."""
 
     def __init__(self, token: list[Reply], reply: Reply) -> None:
         super().__init__({"/api/token": token})
@@ -130,8 +130,8 @@ def test_any_response_gives_a_result_or_a_named_error(
     server: ScriptedServer, client: SpotifyClient, kind: SourceKind, data: st.DataObject
 ) -> None:
     document = mutated(copy.deepcopy(DOCUMENT), data, server.api_url)
-    server.replies = Everything(server.replies["/api/token"], Reply(body=json.dumps(document)))
-    outcome = crawled(client, SOURCES[kind])
+    server.replies = SameReply(server.replies["/api/token"], Reply(body=json.dumps(document)))
+    outcome = crawl_outcome(client, SOURCES[kind])
     assert "\n" not in str(outcome)
 
 
@@ -153,9 +153,9 @@ def test_any_response_gives_a_result_or_a_named_error(
 def test_any_status_and_header_gives_a_result_or_a_named_error(
     server: ScriptedServer, scripted_client: ClientMaker, reply: Reply
 ) -> None:
-    server.replies = Everything(server.replies["/api/token"], reply)
+    server.replies = SameReply(server.replies["/api/token"], reply)
     client = scripted_client()
-    outcome = crawled(client, SOURCES[SourceKind.ALBUM])
+    outcome = crawl_outcome(client, SOURCES[SourceKind.ALBUM])
     client.close()
     assert "\n" not in str(outcome)
     if isinstance(outcome, CrawlResult) and outcome.deadline is not None and reply.date == DATE:
@@ -177,24 +177,24 @@ RECORDED = {
 }
 
 
-def test_every_recorded_response_passes_every_walk(
+def test_every_recorded_response_can_be_crawled_as_any_kind(
     server: ScriptedServer, client: SpotifyClient, reference_data: Path
 ) -> None:
     files = sorted((reference_data / "recorded").rglob("*.json"))
     assert len(files) > 70
     for path in files:
         body = path.read_bytes()
-        # links that lead to Spotify itself lead to the server here, as they do for its own client
+        # links to Spotify become links to the server, as for a client of Spotify itself
         body = body.replace(b"https://api.spotify.com/v1", server.api_url.encode())
-        server.replies = Everything(server.replies["/api/token"], Reply(body=body))
+        server.replies = SameReply(server.replies["/api/token"], Reply(body=body))
         for kind, source in SOURCES.items():
-            outcome = crawled(client, source)
-            meant = any(part in path.name for part in RECORDED[kind]) and "_and_" not in path.name
+            outcome = crawl_outcome(client, source)
+            expected = any(part in path.name for part in RECORDED[kind]) and "_and_" not in path.name
             if isinstance(outcome, PipelineError):
-                assert "link" in str(outcome) or not meant, (path, kind, outcome)
+                assert "link" in str(outcome) or not expected, (path, kind, outcome)
 
 
-def test_every_call_of_a_user_has_its_scope() -> None:
+def test_endpoints_of_a_user_require_a_scope() -> None:
     assert {kind for kind, endpoint in ENDPOINTS.items() if endpoint.scopes} == {
         RequestKind.PLAYLIST,
         RequestKind.PLAYLIST_ITEMS,

@@ -1,4 +1,4 @@
-"""Refusals that Spotify sends in error: repeated, and what they mean where they stay."""
+"""Tests that refusals which may be temporary are retried, and what they mean if they stay."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listed_albums(sandbox: RunningSandbox, client: Any, artist: Source) -> list[
 
 @pytest.mark.parametrize("refused", [UNAUTHORIZED, PREMIUM, NOT_FOUND], ids=["401", "403", "404"])
 @pytest.mark.parametrize("times", range(1, REFUSALS_RETRIED + 1))
-def test_a_refusal_that_passes_costs_nothing(
+def test_a_temporary_refusal_has_no_effect_on_the_result(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, refused: Any, times: int
 ) -> None:
     album = listed_albums(sandbox, sandbox_client(), artist)[1]
@@ -72,7 +72,7 @@ def test_a_refusal_without_reason_that_stays_is_an_outage(
     assert sandbox.control.faults()[0]["applied"] == 1 + REFUSALS_RETRIED
 
 
-def test_one_id_that_is_forbidden_leaves_the_others(
+def test_one_forbidden_id_does_not_stop_the_others(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
 ) -> None:
     albums = listed_albums(sandbox, sandbox_client(), artist)
@@ -97,13 +97,15 @@ def test_a_forbidden_endpoint_costs_few_calls(
     assert sandbox.control.calls().by_bucket["/v1/albums/{id}"] < 10
 
 
-def test_a_lapsed_subscription_is_no_outage(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
+def test_a_lapsed_subscription_is_permission_denied(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker
+) -> None:
     sandbox.control.lapse_premium()
     with pytest.raises(PermissionDenied, match="Premium of the app's owner has lapsed"):
         sandbox_client().get("/search", {"q": "a", "type": "track"})
 
 
-def test_a_listed_album_that_is_not_found_is_left_for_later(
+def test_a_listed_album_that_is_not_found_is_missing(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
 ) -> None:
     album = listed_albums(sandbox, sandbox_client(), artist)[1]
@@ -117,7 +119,7 @@ def test_a_listed_album_that_is_not_found_is_left_for_later(
 
 
 @pytest.mark.parametrize("page", ["offset=10", "offset=20", "albums.include"])
-def test_a_page_of_a_known_list_is_never_missing(
+def test_a_page_of_a_list_that_is_not_found_is_an_outage(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, page: str
 ) -> None:
     path = f"^/v1/artists/.*{page}"
@@ -128,7 +130,7 @@ def test_a_page_of_a_known_list_is_never_missing(
     assert Store().crawl(sandbox_client(), artist).complete
 
 
-def test_a_begun_album_that_is_gone_is_left_for_later(
+def test_a_resumed_album_that_is_not_found_is_missing(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
 ) -> None:
     album = listed_albums(sandbox, sandbox_client(), artist)[1]
@@ -141,7 +143,7 @@ def test_a_begun_album_that_is_gone_is_left_for_later(
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_refused_search_text_leaves_the_others(
+def test_a_refused_search_text_does_not_stop_the_others(
     server: ScriptedServer, scripted_client: ClientMaker, status: int
 ) -> None:
     words = {"error": {"status": status, "message": "Query exceeds maximum length of 250 characters"}}
@@ -160,7 +162,9 @@ def test_a_refused_search_text_leaves_the_others(
         Store().crawl(scripted_client(), alone)
 
 
-def test_a_page_of_a_search_is_never_missing(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+def test_a_search_page_that_is_not_found_is_an_outage(
+    server: ScriptedServer, scripted_client: ClientMaker
+) -> None:
     found = {"tracks": {"items": [None] * 10, "next": None, "total": 40}}
     server.on("/v1/search?limit=10&offset=0&q=jazz&type=track", Reply(body=found))
     server.on("/v1/search?limit=10&offset=10&q=jazz&type=track", Reply(404, NOT_FOUND))
@@ -169,7 +173,7 @@ def test_a_page_of_a_search_is_never_missing(server: ScriptedServer, scripted_cl
     assert (result.stopped_by, len(result.requests)) == (StopReason.OUTAGE, 1)
 
 
-def test_a_refused_page_size_names_the_class_of_app(
+def test_the_error_for_a_refused_page_size_names_the_app_class(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     body = {"error": {"status": 400, "message": "Invalid limit"}}

@@ -1,4 +1,4 @@
-"""Crawls of what belongs to a user, and of single tracks."""
+"""Tests of crawls of a user's lists and plays, and of single tracks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_tracks_are_read_fifty_a_call_in_extended_mode() -> None:
             documents = [json.loads(store.bodies[request])["tracks"] for request in result.requests]
             assert [track["id"] for tracks in documents for track in tracks if track] == good
             assert [missing.requested_id for missing in result.missing] == list(ids[50:])
-            # an id that Spotify cannot read spoils the answer for the others, which are then read one by one
+            # if Spotify refuses all ids because of one, they are read one by one
             body = {"error": {"status": 400, "message": "Invalid base62 id"}}
             sandbox.control.add_fault("status", status=400, path=r"/v1/tracks\?ids", body=body)
             result = Store().crawl(client, Source("t", SourceKind.TRACK, (*good[:2], UNKNOWN)))
@@ -79,7 +79,7 @@ def test_tracks_are_read_fifty_a_call_in_extended_mode() -> None:
             assert [missing.requested_id for missing in result.missing] == [UNKNOWN]
 
 
-def test_saved_tracks_are_read_to_their_end(sandbox: RunningSandbox, as_user: UserClient) -> None:
+def test_saved_tracks_are_read_completely(sandbox: RunningSandbox, as_user: UserClient) -> None:
     store = Store()
     result = store.crawl(as_user("listener1"), Source("mine", SourceKind.SAVED_TRACKS))
     assert result.complete
@@ -93,16 +93,16 @@ def test_saved_tracks_are_read_to_their_end(sandbox: RunningSandbox, as_user: Us
 @pytest.mark.parametrize(
     ("wanted", "limits"), [(0, [50]), (7, [7]), (50, [50]), (55, [50, 5]), (90, [50, 40])]
 )
-def test_top_tracks_are_read_as_far_as_wanted(
+def test_top_tracks_are_read_up_to_max_results(
     sandbox: RunningSandbox, as_user: UserClient, wanted: int, limits: list[int]
 ) -> None:
     store, ranges = Store(), ("short_term", "long_term")
     source = Source("top", SourceKind.TOP_TRACKS, time_ranges=ranges, max_results=wanted)
     result = store.crawl(as_user("listener1"), source)
     assert result.complete
-    asked = [dict(request.params) for request in result.requests]
-    assert [params["time_range"] for params in asked] == [name for name in ranges for _ in limits]
-    assert [int(params["limit"]) for params in asked] == limits * 2
+    parameters = [dict(request.params) for request in result.requests]
+    assert [params["time_range"] for params in parameters] == [name for name in ranges for _ in limits]
+    assert [int(params["limit"]) for params in parameters] == limits * 2
     # the user has 60
     assert len(store.items(result)) == 2 * min(60, sum(limits))
 
@@ -128,25 +128,25 @@ def test_top_artists_are_read_by_range(sandbox: RunningSandbox, as_user: UserCli
 def test_followed_artists_are_read_by_cursor(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     source, first, second = Source("mine", SourceKind.FOLLOWED_ARTISTS), f"{49:022}", f"{99:022}"
 
-    def answer(after: str, numbers: range, following: str | None) -> None:
+    def script_page(after: str, numbers: range, following: str | None) -> None:
         items = [{"id": f"{number:022}", "name": str(number)} for number in numbers]
         link = f"{server.api_url}/me/following?type=artist&after={following}&limit=50" if following else None
         page = {"items": items, "next": link, "cursors": {"after": following}, "total": 110, "limit": 50}
         server.on(f"/v1/me/following?{after}limit=50&type=artist", Reply(body={"artists": page}))
 
-    answer("", range(50), first)
-    answer(f"after={first}&", range(50, 100), second)
-    answer(f"after={second}&", range(100, 110), None)
+    script_page("", range(50), first)
+    script_page(f"after={first}&", range(50, 100), second)
+    script_page(f"after={second}&", range(100, 110), None)
     result = Store().crawl(scripted_client(), source)
     assert (result.complete, result.calls) == (True, 3)
-    # the second page ends the list too early: it is read again, and the list is partial
-    answer(f"after={first}&", range(50, 100), None)
+    # a second page that ends the list too early is read again, and the list is partial
+    script_page(f"after={first}&", range(50, 100), None)
     result = Store().crawl(scripted_client(), source)
     assert (result.stopped_by, result.calls) == (StopReason.CONTRADICTED, 3)
     assert "100 entries were read of the 110" in str(result.message)
 
 
-def test_a_playlist_of_spotify_s_own_is_named_as_such(
+def test_the_message_for_a_playlist_of_spotify_explains_it(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
     own = "37i9dQZF1DXcBWIGoYBM5M"
@@ -175,7 +175,7 @@ def test_playlists_of_others_are_listed_as_missing(sandbox: RunningSandbox, as_u
         Store().crawl(as_user("listener1"), Source("lists", SourceKind.PLAYLIST, (foreign,)))
 
 
-def test_plays_go_on_from_the_cursor(sandbox: RunningSandbox, as_user: UserClient) -> None:
+def test_plays_are_read_from_the_cursor_on(sandbox: RunningSandbox, as_user: UserClient) -> None:
     client, source = as_user("listener1"), Source("plays", SourceKind.RECENTLY_PLAYED)
     sandbox.control.set_clock("2026-11-22T12:00:00Z")
     first = Store().crawl(client, source)
@@ -245,7 +245,7 @@ def test_a_history_without_the_last_known_play_is_a_gap(
     assert (result.plays.count, result.plays.possible_gap) == (plays, gap)
 
 
-def test_a_history_of_nothing_has_no_gap(server: ScriptedServer, scripted_client: ClientMaker) -> None:
+def test_an_empty_history_has_no_gap(server: ScriptedServer, scripted_client: ClientMaker) -> None:
     server.on(PLAYED + "?limit=50", Reply(body={"items": [], "next": None}))
     result = Store().crawl(scripted_client(), Source("p", SourceKind.RECENTLY_PLAYED), after_ms=5)
     assert result.plays is not None

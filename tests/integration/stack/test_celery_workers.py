@@ -1,4 +1,4 @@
-"""A broker and a worker as the stack starts them: ready, lost, and ready again. No scheduler."""
+"""Tests, without a scheduler, that the stack's broker and worker become ready, also after a kill."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def state(tmp_path: Path) -> StackState:
 
 @contextmanager
 def running(state: StackState, service: Service) -> Iterator[subprocess.Popen[bytes]]:
-    """A service without its supervisor; results of tasks are kept in a file here."""
+    """Run a service without its supervisor; task results are stored in a file."""
     service.prepare()
     results = {"AIRFLOW__CELERY__RESULT_BACKEND": f"db+sqlite:///{state.paths.root / 'results.db'}"}
     with processes.running(
@@ -47,11 +47,11 @@ def running(state: StackState, service: Service) -> Iterator[subprocess.Popen[by
         yield process
 
 
-def test_both_start_again_after_they_were_killed(state: StackState) -> None:
+def test_broker_and_worker_start_again_after_a_kill(state: StackState) -> None:
     everything = services.all_services(state)
     broker, worker = everything[services.BROKER], everything[WORKER]
     with running(state, broker), running(state, worker) as process:
-        # a package that only the warm-up imports: tasks are forked from these processes
+        # a package that only the warm-up imports is in the processes from which tasks are forked
         pool = [child for child in psutil.Process(process.pid).children() if "ForkPool" in child.cmdline()[0]]
         assert len(pool) == celery_workers.CONCURRENCY
         loaded = [{Path(map.path).parent.name for map in child.memory_maps()} for child in pool]

@@ -1,4 +1,4 @@
-"""The user of the sandbox whose account the stack reads, after an erasure."""
+"""Tests which user of the sandbox the stack reads after an erasure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def state(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackState:
-    """A stack on the warehouse of the tests."""
+    """The state of a stack that uses the warehouse of the tests."""
     with PortReservation() as reservation:
         created = create_or_load(StackPaths(tmp_path / "stack"), reservation)
     owner = pipeline.runtime.lookup(WAREHOUSE_OWNER)
@@ -40,16 +40,16 @@ def erase(pipeline: Pipeline, user: str) -> None:
         begin_erasure(connection, user_hash(user))
 
 
-def test_a_user_who_was_never_erased_stays(state: StackState) -> None:
+def test_a_user_who_was_not_erased_is_kept(state: StackState) -> None:
     assert bootstrap.listener(state) == state
 
 
-def test_the_next_user_follows_an_erased_one(pipeline: Pipeline, state: StackState) -> None:
+def test_the_next_user_replaces_erased_ones(pipeline: Pipeline, state: StackState) -> None:
     for number in range(1, 4):
         erase(pipeline, f"listener{number}")
     chosen = bootstrap.listener(state)
     assert chosen.sandbox_user == "listener4"
-    assert load(state.paths).listener == 4, "the next start begins with it"
+    assert load(state.paths).listener == 4, "the next start uses this user"
     connection = airflow_environment.connections(chosen)["spotify_user"]
     assert connection["extra"]["user_hash"] == user_hash("listener4")  # type: ignore[index]
 

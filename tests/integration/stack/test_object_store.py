@@ -1,4 +1,4 @@
-"""The embedded S3 stores as real servers."""
+"""Tests of the embedded S3 stores as real servers."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def start(store: SeaweedServer) -> dict[str, Any]:
     }
 
 
-def test_bucket_is_there_and_an_object_comes_back(each_s3_server: S3Server) -> None:
+def test_an_object_can_be_written_and_read(each_s3_server: S3Server) -> None:
     client = client_of(each_s3_server)
     client.put_object("spotify-lake", "local/test", io.BytesIO(b"body"), 4)
     assert client.get_object("spotify-lake", "local/test").read() == b"body"
 
 
 def test_wrong_keys_are_refused(each_s3_server: S3Server) -> None:
-    server: Any = each_s3_server  # a dataclass, of which its protocol says nothing
+    server: Any = each_s3_server  # its protocol does not say that it is a dataclass
     for wrong in (replace(server, secret_key="wrong"), replace(server, access_key="nobody")):
         with pytest.raises(S3Error):
             list(client_of(wrong).list_objects("spotify-lake"))
@@ -77,7 +77,7 @@ def test_no_port_serves_an_unsigned_http_request(s3_server: SeaweedServer) -> No
     client = client_of(s3_server)
     client.put_object("spotify-lake", "doors/object", io.BytesIO(b"body of the object"), 18)
     refused = {"/", "/buckets/spotify-lake/doors/object", "/spotify-lake/doors/object", "/1,01637037d6"}
-    # the master deletes a bucket, or signs for whoever asks, under these addresses
+    # paths at which the master deletes a bucket, or signs requests for any client
     refused |= {
         "/col/delete?collection=spotify-lake",
         "/dir/assign",
@@ -99,7 +99,7 @@ def test_no_port_serves_an_unsigned_http_request(s3_server: SeaweedServer) -> No
 
 
 def grpc_greeting(port: int, context: ssl.SSLContext | None) -> bytes:
-    """Open HTTP/2 as gRPC does; return what the server sends, nothing when it refuses."""
+    """Open HTTP/2 as gRPC does, and return the server's response, which is empty if it refuses."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
             connection = context.wrap_socket(plain) if context else plain
@@ -131,29 +131,27 @@ def test_no_other_user_may_write_to_the_unix_sockets(s3_server: SeaweedServer) -
     ports = "|".join(str(port + offset) for port in s3_server.ports.values() for offset in (0, GRPC_OFFSET))
     sockets = [
         path
-        for path in Path("/tmp").glob("seaweedfs-*.sock")  # noqa: S108 - weed's choice
+        for path in Path("/tmp").glob("seaweedfs-*.sock")  # noqa: S108 - SeaweedFS chooses it
         if path.stem.rsplit("-", 1)[-1] in ports.split("|")
     ]
     assert sockets
     assert [path for path in sockets if path.stat().st_mode & 0o022] == []
 
 
-def test_the_number_of_volumes_ignores_the_size_of_the_disk(s3_server: SeaweedServer) -> None:
-    # left to itself it has as many volumes as fit on the disk, and each bucket takes several
+def test_the_number_of_volumes_is_fixed(s3_server: SeaweedServer) -> None:
+    # by default there are as many volumes as fit on the disk, and each bucket uses several
     page = httpx.get(f"http://127.0.0.1:{s3_server.ports['master']}/").text
     rows = dict(re.findall(r"<th>([^<]+)</th>\s*<td>([^<]+)</td>", page))
     assert rows["Max"] == "1000"
 
 
-def test_a_missing_bucket_is_not_made_by_writing_to_it(each_s3_server: S3Server) -> None:
+def test_writing_to_a_missing_bucket_does_not_create_it(each_s3_server: S3Server) -> None:
     with pytest.raises(S3Error) as refused:
         client_of(each_s3_server).put_object("no-such-bucket", "key", io.BytesIO(b"x"), 1)
     assert refused.value.code == "NoSuchBucket"
 
 
-def test_all_ports_are_loopback_and_the_ones_asked_for(
-    tmp_path: Path, port_reservation: PortReservation
-) -> None:
+def test_all_ports_are_loopback_and_as_configured(tmp_path: Path, port_reservation: PortReservation) -> None:
     store = new_store(tmp_path, port_reservation, 15_600)
     with running(store.command(), **start(store)) as process:
         listening = {
@@ -167,7 +165,9 @@ def test_all_ports_are_loopback_and_the_ones_asked_for(
     assert {address.port for address in listening} == expected
 
 
-def test_objects_survive_kill_9_and_other_ports(tmp_path: Path, port_reservation: PortReservation) -> None:
+def test_objects_survive_sigkill_and_a_change_of_ports(
+    tmp_path: Path, port_reservation: PortReservation
+) -> None:
     store = new_store(tmp_path, port_reservation, 15_600)
     with running(store.command(), **start(store)) as process:
         for number in range(20):
@@ -180,5 +180,5 @@ def test_objects_survive_kill_9_and_other_ports(tmp_path: Path, port_reservation
         bodies = {int(client.get_object("spotify-lake", f"kept/{number}").read()) for number in range(20)}
     for each in (store, moved):
         each.remove_sockets()
-        assert not list(Path("/tmp").glob(f"seaweedfs-*-{each.port}.sock"))  # noqa: S108 - weed's choice
+        assert not list(Path("/tmp").glob(f"seaweedfs-*-{each.port}.sock"))  # noqa: S108 - SeaweedFS chooses it
     assert bodies == set(range(20))

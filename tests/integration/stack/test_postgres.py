@@ -1,4 +1,4 @@
-"""The embedded Postgres as a real server."""
+"""Tests of the embedded Postgres as a real server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spotify_stack.processes import running
 pytestmark = pytest.mark.integration
 
 
-def test_is_postgres_18_and_sorts_the_same_everywhere(empty_database: str) -> None:
+def test_version_collation_and_time_zone_are_fixed(empty_database: str) -> None:
     with psycopg.connect(empty_database) as connection:
         row = connection.execute(
             "SELECT current_setting('server_version_num')::int / 10000, datlocprovider, datlocale,"
@@ -49,7 +49,7 @@ def test_server_does_not_run_as_root(postgres_server: PostgresServer) -> None:
     assert psutil.Process(pid).uids().effective != 0
 
 
-def test_each_test_gets_a_database_of_its_own(empty_database: str, postgres_server: PostgresServer) -> None:
+def test_each_test_gets_its_own_database(empty_database: str, postgres_server: PostgresServer) -> None:
     assert empty_database.startswith(postgres_server.url("test_"))
     with psycopg.connect(empty_database) as connection:
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
@@ -62,9 +62,7 @@ def _server_in(folder: Path, port: int, *, durable: bool = False) -> PostgresSer
     return server
 
 
-def test_runs_in_a_private_folder_and_leaves_it_private(
-    tmp_path: Path, port_reservation: PortReservation
-) -> None:
+def test_a_private_data_folder_stays_private(tmp_path: Path, port_reservation: PortReservation) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     server = _server_in(closed, port_reservation.choose(15_450))
@@ -77,7 +75,7 @@ def test_runs_in_a_private_folder_and_leaves_it_private(
     assert closed.stat().st_uid == os.geteuid()
 
 
-def test_runs_in_a_path_longer_than_a_unix_socket_may_have(port_reservation: PortReservation) -> None:
+def test_the_data_folder_s_path_may_be_long(port_reservation: PortReservation) -> None:
     with tempfile.TemporaryDirectory() as folder:
         deep = Path(folder, *["a-rather-long-folder-name"] * 6)
         deep.mkdir(parents=True)
@@ -87,7 +85,7 @@ def test_runs_in_a_path_longer_than_a_unix_socket_may_have(port_reservation: Por
             server.check()
 
 
-def test_an_interrupted_initdb_is_thrown_away(tmp_path: Path, port_reservation: PortReservation) -> None:
+def test_an_interrupted_initdb_is_deleted(tmp_path: Path, port_reservation: PortReservation) -> None:
     unfinished = tmp_path / "data.unfinished"
     unfinished.mkdir()
     (unfinished / "base").write_text("half")
@@ -103,13 +101,13 @@ def test_initialise_keeps_a_complete_data_folder(tmp_path: Path) -> None:
     assert (server.data / "PG_VERSION").stat().st_mtime_ns == before
 
 
-def test_initialise_says_why_it_cannot(tmp_path: Path) -> None:
+def test_the_error_of_initialise_gives_the_reason(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(ConfigurationError, match=r"data folder .*data cannot be created"):
         PostgresServer(tmp_path / "data", 1, password="x").initialise()
 
 
-def test_starts_again_after_kill_9_with_a_stale_pid_file(
+def test_the_server_starts_after_sigkill_with_a_stale_pid_file(
     tmp_path: Path, port_reservation: PortReservation
 ) -> None:
     server = _server_in(tmp_path, port_reservation.choose(15_450), durable=True)
@@ -119,7 +117,7 @@ def test_starts_again_after_kill_9_with_a_stale_pid_file(
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
         os.killpg(process.pid, signal.SIGKILL)
     pid_file = server.data / "postmaster.pid"
-    # the worst case: the number in the file now belongs to another living process
+    # the worst case: the process id in the file belongs to another running process
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
     server.discard_stale_pid_file()
@@ -127,7 +125,7 @@ def test_starts_again_after_kill_9_with_a_stale_pid_file(
     with running(server.command(), **start), psycopg.connect(server.url()) as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
         server.discard_stale_pid_file()
-        assert pid_file.exists(), "the file of a living server is left alone"
+        assert pid_file.exists(), "the file of a running server is kept"
 
 
 def test_check_names_the_port_of_a_missing_server(tmp_path: Path, port_reservation: PortReservation) -> None:
@@ -136,7 +134,7 @@ def test_check_names_the_port_of_a_missing_server(tmp_path: Path, port_reservati
         PostgresServer(tmp_path, port, password="x").check()
 
 
-def test_a_server_that_ends_early_is_reported_at_once(tmp_path: Path) -> None:
+def test_a_server_that_ends_while_starting_is_an_error(tmp_path: Path) -> None:
     server = PostgresServer(tmp_path / "absent", 15_499, password="x")
     with (
         pytest.raises(NotReady, match=r"test Postgres \(log: .*log\) did not start: it ended with status"),

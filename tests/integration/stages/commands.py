@@ -1,4 +1,4 @@
-"""Commands over a test's pipeline: its connections as environment variables."""
+"""Runs commands over a test's pipeline, with its connections as environment variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.pipeline import Pipeline
 
 
 def environment(pipeline: Pipeline) -> dict[str, str]:
-    """What a shell would hold: the connections, the settings, and no embedded stack."""
+    """Return the environment of a shell: connections and settings, without an embedded stack."""
     found = {"SPOTIFY_PIPELINE_STACK_DIR": "/nonexistent/stack-of-tests", "COLUMNS": "200"}
     for conn_id in (*CONNECTION_IDS, SPOTIFY_USER):
         try:
@@ -35,7 +35,7 @@ def environment(pipeline: Pipeline) -> dict[str, str]:
 def call(
     command: Callable[..., Any], pipeline: Pipeline, *arguments: str, answer: str | None = None
 ) -> Result:
-    """Run a command of the command line over a pipeline; `answer` is typed where it asks."""
+    """Run a command over a pipeline; `answer` is the input to its prompt."""
     app = typer.Typer()
     app.command()(command)
     return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=answer)

@@ -1,4 +1,4 @@
-"""Recorded responses as raw objects of a pipeline."""
+"""Stores recorded responses as raw objects of a pipeline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotify_pipeline.stages.validate import validate_source
 from tests.integration.pipeline import DAY, Pipeline
 
 USER = "0123456789abcdef"
-# the request of each recorded response; the others are of endpoints that the pipeline does not call
+# recorded responses by kind of request; the other recorded ones are of endpoints that are not called
 REQUESTS = {
     "album": ("album.json", "GetAlbumRequest.json"),
     "album_tracks": ("album_tracks.json", "find_album_tracks.json", "GetAlbumsTracksRequest.json"),
@@ -52,8 +52,8 @@ REQUESTS = {
 }
 
 
-def in_pipeline(pipeline: Pipeline, number: int, kind: str, body: bytes) -> ValidationSummary:
-    """Store one answer as a source of its own and validate it."""
+def validate_recorded(pipeline: Pipeline, number: int, kind: str, body: bytes) -> ValidationSummary:
+    """Store one response as a separate source and validate it."""
     source, path = f"recorded-{number}", f"/recorded/{number}"
     query = {"time_range": "long_term"}
     key = keys.raw_key(DAY, source, kind, method="GET", path=path, query=query, user=USER)
@@ -76,7 +76,7 @@ def in_pipeline(pipeline: Pipeline, number: int, kind: str, body: bytes) -> Vali
 
 
 def spoiled(body: bytes) -> bytes:
-    """The same answer with what breaks rules: types changed and fields gone, here and there."""
+    """Return the response with negative durations and flags of the wrong type, which break the contract."""
     text = json.dumps(json.loads(body))
     return (
         text.replace('"duration_ms": 2', '"duration_ms": -2')

@@ -1,4 +1,4 @@
-"""What belongs to a user: playlists, saved and top tracks, and the listening history hour by hour."""
+"""Tests of a user's account: playlists, saved and top lists, followed artists, and hourly plays."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COUNTS = """
 
 @pytest.fixture
 def account(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """A pipeline whose sources are one user's."""
+    """A pipeline whose sources are those of one user."""
     pipeline.list_sources(*own_sources(pipeline))
     yield logged_in(pipeline)
     pipeline.sandbox.control.reset_users()
@@ -56,13 +56,13 @@ def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
     assert all(row[1] for row in counts)
     for table in ("playlists", "playlist_membership", "list_reads", *LISTS):
         assert account.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
-    # each list that was read to its end says so, with as many entries as there are rows
+    # each list is complete and has as many entries as there are rows
     assert account.query("SELECT bool_and(complete) FROM staging.list_reads") == [(True,)]
     assert account.query(
         "SELECT count(*) FROM staging.list_reads AS r WHERE list_kind = 'playlist' AND item_count <>"
         " (SELECT count(*) FROM staging.playlist_membership WHERE playlist_id = r.list_id)"
     ) == [(0,)]
-    # the tracks and artists in the lists are records like any other
+    # the tracks and artists in the lists are loaded as records
     assert account.query(
         "SELECT count(*) FROM staging.saved_tracks LEFT JOIN staging.tracks USING (track_id)"
         " WHERE tracks IS NULL"
@@ -75,7 +75,7 @@ def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
     assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
 
 
-def test_an_app_with_extended_quota_reads_a_user_s_lists_too(pipeline: Pipeline) -> None:
+def test_an_extended_app_reads_a_user_s_lists_too(pipeline: Pipeline) -> None:
     with running(mode="extended", size=300) as sandbox:
         moved = logged_in(connected(pipeline, sandbox, "extended"))
         moved.list_sources(*own_sources(moved))
@@ -85,7 +85,7 @@ def test_an_app_with_extended_quota_reads_a_user_s_lists_too(pipeline: Pipeline)
             assert moved.query(f"SELECT count(*) > 0 FROM staging.{table}") == [(True,)], table
 
 
-def test_objects_of_an_account_lie_under_its_hash(account: Pipeline) -> None:
+def test_objects_of_an_account_have_its_hash_in_the_key(account: Pipeline) -> None:
     account.run()
     for zone in ("raw", "validated"):
         stored = account.lake.keys(f"{zone}/")
@@ -97,7 +97,7 @@ def test_objects_of_an_account_lie_under_its_hash(account: Pipeline) -> None:
         ]
 
 
-def test_who_has_logged_in_is_known_by_hash_and_until_when(account: Pipeline) -> None:
+def test_a_login_is_recorded_with_hash_and_end(account: Pipeline) -> None:
     account.run()
     known = account.query('SELECT user_hash, connection, token_expires_on, erased_at FROM ops."user"')
     assert known == [(HASH, SPOTIFY_USER, date(2027, 5, 1), None)]
@@ -129,7 +129,7 @@ def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
     assert account.checksums() == expected
 
 
-def test_a_partial_playlist_never_says_that_a_track_left(account: Pipeline) -> None:
+def test_a_partial_playlist_is_not_recorded_as_complete(account: Pipeline) -> None:
     account.run()
     whole = account.query("SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist' AND complete")
     account.go_to(NEXT_DAY)
@@ -140,7 +140,7 @@ def test_a_partial_playlist_never_says_that_a_track_left(account: Pipeline) -> N
         f" AND complete AND observed_on = '{NEXT_DAY}'"
     )
     assert account.query(reads)[0] < whole[0]
-    # the same date read to its end wins over what was cut off, whichever is loaded last
+    # the complete reading of the same date replaces the partial one
     account.sandbox.control.clear_faults()
     with connect(account.runtime.ingest) as conn:
         conn.execute("UPDATE ops.api_cooldown SET deadline = %s", [datetime(2026, 1, 1, tzinfo=UTC)])
@@ -169,19 +169,19 @@ def test_a_list_with_bad_entries_keeps_the_others(account: Pipeline) -> None:
     assert counts.fetched == counts.accepted + 3
 
 
-def test_overlapping_hours_lose_and_double_no_play(account: Pipeline) -> None:
+def test_overlapping_hours_load_every_play_once(account: Pipeline) -> None:
     for time in ("06:05:00", "07:05:00", "07:50:00", "09:40:00"):
         account.go_to(DAY, time)
         listen(account)
-    heard = account.query("SELECT played_at, track_id FROM staging.plays ORDER BY 1, 2")
-    assert len(set(heard)) == len(heard) > 0
-    # one read of the same history, all at once, finds nothing that was missed
+    plays = account.query("SELECT played_at, track_id FROM staging.plays ORDER BY 1, 2")
+    assert len(set(plays)) == len(plays) > 0
+    # reading the same history at once finds no other plays
     account.run()
-    newest = heard[-1][0]
+    newest = plays[-1][0]
     at_once = account.query(
         f"SELECT played_at, track_id FROM staging.plays WHERE played_at <= '{newest}' ORDER BY 1, 2"
     )
-    assert at_once == heard
+    assert at_once == plays
     cursor = account.query("SELECT after_ms FROM ops.play_cursor")
     assert datetime.fromtimestamp(cursor[0][0] / 1000, UTC) == newest  # type: ignore[operator]
 
@@ -211,7 +211,7 @@ def test_plays_that_are_reported_late_are_loaded(account: Pipeline) -> None:
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
 
 
-def test_the_daily_source_notes_a_gap_too(account: Pipeline) -> None:
+def test_the_daily_source_records_a_gap_too(account: Pipeline) -> None:
     account.list_sources({"name": "plays", "kind": "recently_played"})
     account.run()
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
@@ -221,7 +221,7 @@ def test_the_daily_source_notes_a_gap_too(account: Pipeline) -> None:
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(1,)]
 
 
-def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None:
+def test_a_partial_library_is_not_recorded_as_complete(account: Pipeline) -> None:
     account.list_sources({"name": "saved", "kind": "saved_tracks"})
     account.run()
     whole = account.query("SELECT track_id FROM staging.saved_tracks ORDER BY 1")
@@ -231,7 +231,7 @@ def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None
     complete = f"SELECT complete FROM staging.list_reads WHERE observed_on = '{NEXT_DAY}'"
     assert account.query(complete) == [(False,)]
     account.sandbox.control.clear_faults()
-    # a second run of the same day asks for what is missing alone
+    # a second run of the same day requests only the missing pages
     account.sandbox.control.reset_calls()
     assert not account.run(NEXT_DAY).partial
     assert account.query(complete) == [(True,)]
@@ -244,13 +244,13 @@ def test_a_library_cut_short_shows_nothing_as_removed(account: Pipeline) -> None
     assert set(whole) <= set(account.query("SELECT track_id FROM staging.saved_tracks"))
 
 
-def test_a_possible_gap_is_noted_once_and_warned_of(
+def test_a_possible_gap_is_recorded_once_with_a_warning(
     account: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.go_to(DAY, "06:05:00")
     first = listen(account)
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(0,)]
-    # weeks without a reading: Spotify has pushed plays out
+    # after weeks without a reading Spotify no longer has the oldest plays
     later = DAY + timedelta(days=20)
     account.go_to(later)
     with caplog.at_level(logging.WARNING):
@@ -259,13 +259,13 @@ def test_a_possible_gap_is_noted_once_and_warned_of(
     gap = account.query("SELECT from_played_at, to_played_at FROM ops.play_gap")
     assert len(gap) == 1
     assert gap[0][0] < gap[0][1]  # type: ignore[operator]
-    # loaded again, in any order, it stays one
+    # further loads in any order keep one gap
     for reading in (second, first):
         load_plays(account.runtime, reading)
     assert account.query("SELECT from_played_at, to_played_at FROM ops.play_gap") == gap
 
 
-def test_without_a_login_the_reason_is_a_sentence(pipeline: Pipeline) -> None:
+def test_without_a_login_the_reason_is_given(pipeline: Pipeline) -> None:
     assert "define connection 'spotify_user'" in str(reason_not_read(pipeline.runtime))
     without = logged_in(pipeline, (Scope.LIBRARY,))
     assert str(Scope.RECENTLY_PLAYED) in str(reason_not_read(without.runtime))

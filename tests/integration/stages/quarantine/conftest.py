@@ -1,4 +1,4 @@
-"""The pipeline, what makes its responses as bad as wanted, and the command line connected to it."""
+"""Bad responses, a relaxed contract, and the `quarantine` command connected to the pipeline."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from spotify_pipeline.contract import validator
 from tests.integration.pipeline import Pipeline, connect_commands
 
 TOO_LONG = 700_000_000
-"""Milliseconds that today's contract refuses and the tables can hold."""
+"""Milliseconds that the contract refuses and the tables can store."""
 
 
 class OneTrackTooLong:
-    """Makes the first track of the first album too long, and remembers which it was."""
+    """Makes the first track of the first album too long; `track_id` is its id."""
 
     def __init__(self) -> None:
         self.track_id = ""
@@ -58,9 +58,9 @@ def command(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.fixture
 def newer_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Puts a contract into force that lets a track be as long as it likes."""
+    """A function that replaces the contract by one without a maximum duration."""
 
-    def put_into_force() -> None:
+    def replace_contract() -> None:
         today = validator.schema("track")
         relaxed = {**today, "properties": {**today["properties"], "duration_ms": {"type": "integer"}}}
         compiled, reference = validator._compiled, validator._reference
@@ -75,4 +75,4 @@ def newer_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             lambda kind: jsonschema.Draft202012Validator(relaxed) if kind == "track" else reference(kind),
         )
 
-    return put_into_force
+    return replace_contract

@@ -1,4 +1,4 @@
-"""Quarantined records: listed, shown with what Spotify sent, and replayed without a call."""
+"""Tests that quarantined records are listed, shown with Spotify's response, and replayed without a call."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CODE = "track.duration_ms.maximum"
 
 
 def run_with_one_bad_track(pipeline: Pipeline, *days: date) -> str:
-    """Source `first` on each day, one of its tracks too long; the track's id."""
+    """Run source `first` on each day with one track too long, and return the track's id."""
     spoil = OneTrackTooLong()
     for day in days or (DAY,):
         pipeline.go_to(day)
         pipeline.fetch("first", day)
         alter(pipeline, "first", "album", spoil, day)
         pipeline.validate("first", day)
-    # after all were fetched: an album that is loaded whole is not fetched again
+    # loaded after all days are fetched, since an album that was loaded completely is not fetched again
     for day in days or (DAY,):
         pipeline.load("first", day)
     return spoil.track_id
@@ -71,10 +71,10 @@ def test_promise_8_a_quarantined_record_can_be_replayed(
     assert (pipeline.checksums(), pipeline.objects("")) == (before, objects)
 
 
-def test_a_replay_mends_every_day_on_which_the_record_was_refused(
+def test_a_replay_repairs_every_day_of_a_quarantined_record(
     pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
-    """The row knows the newest day only; observations are wanted of all."""
+    """The quarantine row has only the newest day; observations of all days must be written."""
     track_id = run_with_one_bad_track(pipeline, DAY, NEXT_DAY)
     (listed,) = command.json("list")
     assert listed["partition"] == str(NEXT_DAY)
@@ -85,7 +85,7 @@ def test_a_replay_mends_every_day_on_which_the_record_was_refused(
     assert pipeline.query(days) == [(DAY,), (NEXT_DAY,)]
 
 
-def test_list_finds_by_partition_source_kind_and_reason(pipeline: Pipeline, command: Command) -> None:
+def test_list_filters_by_partition_source_kind_and_reason(pipeline: Pipeline, command: Command) -> None:
     run_with_one_bad_track(pipeline)
     for found in (
         ["--source", "first"],
@@ -104,7 +104,7 @@ def test_list_finds_by_partition_source_kind_and_reason(pipeline: Pipeline, comm
     assert (bad.exit_code, "yesterday" in bad.stderr) == (1, True)
 
 
-def test_show_tells_of_an_unknown_id_and_of_raw_that_is_gone(pipeline: Pipeline, command: Command) -> None:
+def test_show_reports_an_unknown_id_and_deleted_raw_objects(pipeline: Pipeline, command: Command) -> None:
     run_with_one_bad_track(pipeline)
     (listed,) = command.json("list")
     unknown = command("show", "ffffffffffff0")
@@ -115,7 +115,7 @@ def test_show_tells_of_an_unknown_id_and_of_raw_that_is_gone(pipeline: Pipeline,
     assert "retention" in command("show", listed["id"]).stdout
 
 
-def test_an_answer_that_is_no_json_is_shown_as_text(pipeline: Pipeline, command: Command) -> None:
+def test_a_response_without_a_page_is_quarantined_and_shown(pipeline: Pipeline, command: Command) -> None:
     pipeline.fetch("first")
     manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
@@ -127,7 +127,7 @@ def test_an_answer_that_is_no_json_is_shown_as_text(pipeline: Pipeline, command:
     assert "items" in command.json("show", listed[0]["id"])["record"]
 
 
-def test_a_source_that_is_too_bad_names_the_command(
+def test_the_error_of_a_source_that_is_too_bad_names_the_command(
     pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
 ) -> None:
     def spoil(body: dict[str, dict[str, list[dict[str, int]]]]) -> None:
@@ -144,6 +144,6 @@ def test_a_source_that_is_too_bad_names_the_command(
     assert failed.exit_code == 1
     assert "more than the 5% allowed" in failed.stderr
     newer_schema()
-    mended = command.json("replay")
-    assert mended["still_quarantined"] == []
+    replayed = command.json("replay")
+    assert replayed["still_quarantined"] == []
     assert pipeline.query("SELECT count(*) > 10, max(duration_ms) FROM staging.tracks") == [(True, TOO_LONG)]
