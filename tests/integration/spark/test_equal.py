@@ -12,7 +12,7 @@ from spotify_sandbox.testing import running
 from tests.integration.pipeline import VERSIONS, Pipeline, connected
 from tests.integration.spark.conftest import empty
 from tests.integration.spark.engines import differences, found, with_local, with_spark
-from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
+from tests.integration.stages.recorded import REQUESTS, spoiled, validate_recorded
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -61,7 +61,7 @@ def test_both_engines_agree_on_recorded_responses(
         for name in names:
             stored += 1
             body = files[name].read_bytes()
-            in_pipeline(pipeline, stored, kind, body if stored % 2 else spoiled(body))
+            validate_recorded(pipeline, stored, kind, body if stored % 2 else spoiled(body))
     local = with_local(pipeline)
     expected = found(pipeline)
     empty(pipeline)

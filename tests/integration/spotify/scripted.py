@@ -19,7 +19,7 @@ DATE = "Sun, 22 Nov 2026 06:00:00 GMT"
 class Reply:
     """One response of the scripted server.
 
-    With `date` None no Date header is sent, with a list several; `drip` is the pause in seconds after each byte.
+    With `date` None no Date header is sent, with a list several; `drip` is the pause per byte in seconds.
     """
 
     status: int = 200

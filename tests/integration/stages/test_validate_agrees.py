@@ -9,7 +9,7 @@ import pytest
 
 from spotify_pipeline.cli.validate import survey_file
 from tests.integration.pipeline import Pipeline
-from tests.integration.stages.recorded import REQUESTS, in_pipeline, spoiled
+from tests.integration.stages.recorded import REQUESTS, spoiled, validate_recorded
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ def test_command_and_pipeline_agree_on_recorded_responses(
                 file = tmp_path / "answer.json"
                 file.write_bytes(data)
                 survey = survey_file(file)
-                summary = in_pipeline(pipeline, compared, kind, data)
+                summary = validate_recorded(pipeline, compared, kind, data)
                 told = {
                     k: (t.fetched, t.accepted, t.quarantined, t.set_aside)
                     for k, t in (survey.kinds | survey.entries).items()
