@@ -218,7 +218,7 @@ def concurrent_loads(
         fast = start(environment, second.step, carried, prepare=prepare)
         _ends_within(fast, OVERLAP_SECONDS)
         mark = attempt(environment, first.step, carried, prepare=prepare, work=_watermark).result or 0
-        retry_state = _written_up_to(environment, mark)
+        seen = _written_up_to(environment, mark)
         if stopped:
             slow.wake()
         ended = slow.finish(), fast.finish()
@@ -227,7 +227,7 @@ def concurrent_loads(
         outcome.findings += [
             Finding("errors", "a load", f"{each.ended}: {each.error}") for each in ended if not each.is_done
         ]
-        late = _written_up_to(environment, mark) - retry_state
+        late = _written_up_to(environment, mark) - seen
         if late:
             text = f"{len(late)} rows of loads up to {mark} came after a reader had seen {mark}"
             outcome.findings.append(Finding("increments", f"call {n}", text, lost=len(late)))

@@ -1,4 +1,4 @@
-"""The value and its words: nothing secret, nothing endless, one line for a subject."""
+"""Tests the texts of an alert: secrets are hidden, lengths are limited, the headline is one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_text_has_event_meaning_and_action() -> None:
 
 
 def test_a_headline_is_one_line() -> None:
-    """A line break in a mail's subject would begin a header of its own."""
+    """A line break in the subject of a mail would start another header."""
     assert "\n" not in headline(ALERT)
 
 
@@ -50,12 +50,12 @@ def test_promise_9_secrets_are_hidden_in_every_text(text: str, secret: str) -> N
     assert "***" in cleaned.happened
 
 
-def test_plain_words_stay_as_they_are() -> None:
+def test_text_without_secrets_is_unchanged() -> None:
     text = "the login at Spotify ends on 2027-05-01: a token lives six months"
     assert clean(text) == text
 
 
-def test_a_text_is_cut_to_what_channels_take() -> None:
+def test_a_long_text_is_truncated() -> None:
     assert len(clean("x" * 100_000)) <= 2_000
 
 

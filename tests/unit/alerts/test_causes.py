@@ -1,4 +1,4 @@
-"""Which failures are one alert, and that every one of them helps its reader."""
+"""Tests which failures share an alert, and that every alert has all its texts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ THERE = causes.Origin("2026-11-05", "spotify_transform", "run", "publish")
 MOMENT = datetime(2026, 11, 5, 4, tzinfo=UTC)
 
 
-def test_an_outage_is_one_alert_whichever_task_meets_it() -> None:
+def test_an_outage_is_one_alert_for_all_tasks() -> None:
     down = errors.WarehouseUnavailable("connection refused")
     gone = errors.WarehouseUnavailable("server closed the connection")
     assert causes.task_failed(HERE, down).key == causes.task_failed(THERE, gone).key
     assert causes.task_failed(HERE, down, about="mine").key == causes.task_failed(THERE, gone).key
 
 
-def test_a_wrong_setting_is_one_alert_whichever_task_meets_it() -> None:
+def test_a_wrong_setting_is_one_alert_for_all_tasks() -> None:
     missing = errors.ConnectionMissing("connection 'warehouse_dbt' is not defined")
     other = errors.ConnectionMissing("connection 'spotify_lake' is not defined")
     assert causes.task_failed(HERE, missing).key == causes.task_failed(THERE, missing).key
     assert causes.task_failed(HERE, missing).key != causes.task_failed(HERE, other).key
 
 
-def test_of_two_sources_and_two_tasks_each_has_its_own() -> None:
+def test_two_sources_or_two_tasks_have_two_alerts() -> None:
     bad = errors.QuarantineShareExceeded("too much")
     assert causes.task_failed(HERE, bad, about="a").key != causes.task_failed(HERE, bad, about="b").key
     assert causes.task_failed(HERE, ValueError("x")).key != causes.task_failed(THERE, ValueError("x")).key
@@ -42,7 +42,7 @@ def test_another_error_of_the_same_task_is_another_alert() -> None:
     assert causes.task_failed(HERE, first).key != causes.task_failed(HERE, second).key
 
 
-def test_a_killed_process_is_told_without_an_error() -> None:
+def test_a_killed_process_has_an_alert_without_an_error() -> None:
     alert = causes.task_failed(HERE, None)
     assert alert.cause == "ProcessDied"
     assert "killed" in alert.meaning
@@ -84,7 +84,7 @@ def test_every_alert_has_event_meaning_and_action(alert: Alert) -> None:
     assert alert.severity in {"error", "warning"}
 
 
-def test_every_kind_of_alert_is_looked_at_above() -> None:
+def test_every_kind_of_alert_is_in_every_alert() -> None:
     makers = {
         name
         for name, found in inspect.getmembers(causes, inspect.isfunction)
@@ -108,13 +108,13 @@ def test_the_partial_sources_of_a_day_are_one_alert() -> None:
     assert alert.severity == "warning"
 
 
-def test_a_login_is_told_once_whatever_the_day() -> None:
+def test_an_ending_login_is_one_alert_on_all_days() -> None:
     first = causes.login_ends("spotify_user", date(2026, 12, 1), 14)
     later = causes.login_ends("spotify_user", date(2026, 12, 1), 3)
     assert first.key == later.key
     assert causes.login_ends("spotify_user", date(2027, 6, 1), 14).key != first.key
 
 
-def test_a_deadline_that_a_late_run_still_met_is_a_warning() -> None:
+def test_a_late_run_that_succeeded_is_a_warning() -> None:
     assert causes.deadline_missed(HERE, MOMENT, "running").severity == "error"
     assert causes.deadline_missed(HERE, MOMENT, "success").severity == "warning"

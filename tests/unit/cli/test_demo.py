@@ -1,3 +1,5 @@
+"""Tests the texts of `spotify-pipeline demo`."""
+
 from __future__ import annotations
 
 from datetime import date

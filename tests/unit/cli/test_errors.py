@@ -1,4 +1,4 @@
-"""One sentence and status 1 for an error of our own; anything else is a bug and looks like one."""
+"""Tests that an error of the pipeline is printed as one sentence, and that any other keeps its traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import BucketMissing
 
 
-def test_an_error_of_ours_is_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipeline_error_is_one_sentence_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as left, report_errors():
         raise BucketMissing("bucket 'x' does not exist: create it")
     assert left.value.exit_code == 1
@@ -21,7 +21,7 @@ def test_an_error_of_ours_is_one_sentence_on_stderr(capsys: pytest.CaptureFixtur
     assert (shown.out, shown.err) == ("", "error: bucket 'x' does not exist: create it\n")
 
 
-def test_another_error_keeps_its_stack() -> None:
+def test_another_error_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError), report_errors():
         raise ZeroDivisionError
 

@@ -1,3 +1,5 @@
+"""Tests the command line as a whole: help, options, completion and exit codes."""
+
 from __future__ import annotations
 
 import logging
@@ -31,7 +33,7 @@ def test_every_command_exists_and_has_help(name: str) -> None:
     assert "Usage" in shown.output
 
 
-def test_help_of_the_whole_imports_none_of_the_commands() -> None:
+def test_the_overall_help_imports_no_command() -> None:
     modules = sorted({module for module, _, _ in cli.COMMANDS.values()})
     script = (
         "import sys; from spotify_pipeline.cli import main as cli\n"
@@ -60,7 +62,7 @@ def test_a_wrong_command_is_refused() -> None:
 
 @pytest.mark.parametrize("command", ["status", "doctor"])
 def test_options_of_a_command_are_completed(command: str) -> None:
-    """As bash asks: its function calls the program with the words so far."""
+    """Bash's completion function calls the program with the words typed so far."""
     words = f"spotify-pipeline {command} --js"
     done = subprocess.run(  # noqa: S603 - ours
         [str(Path(sys.executable).parent / "spotify-pipeline")],

@@ -1,3 +1,5 @@
+"""Tests `spotify-pipeline erase`."""
+
 from __future__ import annotations
 
 import typer
@@ -9,7 +11,7 @@ app = typer.Typer()
 app.command()(erase)
 
 
-def test_a_wrong_hash_is_refused_before_the_question() -> None:
+def test_a_wrong_hash_is_refused_before_the_confirmation() -> None:
     done = CliRunner().invoke(app, ["zzz"], input="y\n")
     assert done.exit_code == 1
     assert "'zzz' is not the hash of a user" in done.stderr

@@ -1,3 +1,5 @@
+"""Tests the JSON that commands print."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Production installs neither the embedded stack nor the sandbox, and needs neither."""
+"""Tests that the pipeline works without the packages of the embedded stack and the sandbox."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_command_of_an_extra_names_its_package(tmp_path: Path, name: str) -> N
     "command",
     [("quarantine", "list"), ("contract", "drift"), ("replay", "--from=2026-11-20", "--to=2026-11-22")],
 )
-def test_commands_ask_for_the_connection_they_need(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_commands_name_the_connection_they_need(command: tuple[str, ...], tmp_path: Path) -> None:
     done = run(tmp_path, "command", *command)
     assert done.returncode == 1
     assert done.stderr.startswith("error: connection '"), done.stderr

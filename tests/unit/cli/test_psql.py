@@ -1,3 +1,5 @@
+"""Tests `spotify-pipeline psql`."""
+
 from __future__ import annotations
 
 import json
@@ -38,7 +40,7 @@ def test_url_has_the_password_and_the_tls_options() -> None:
     )
 
 
-def test_an_ipv6_host_stands_in_brackets() -> None:
+def test_an_ipv6_host_is_in_brackets() -> None:
     info = ConnectionInfo("warehouse_reader", host="::1", login="spotify_reader", schema="warehouse")
     assert (
         psql_command.warehouse_url(info, password=True) == "postgresql://spotify_reader@[::1]:5432/warehouse"
@@ -64,7 +66,7 @@ def test_psql_gets_the_password_through_its_environment(monkeypatch: pytest.Monk
     assert "PGHOSTADDR" not in started["environment"]
 
 
-def test_psql_of_the_embedded_stack_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_psql_of_the_embedded_stack_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert postgres_program("psql", "").endswith("bin/psql")
 

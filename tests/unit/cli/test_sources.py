@@ -1,3 +1,5 @@
+"""Tests `spotify-pipeline sources check`."""
+
 from __future__ import annotations
 
 import json

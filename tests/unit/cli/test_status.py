@@ -1,4 +1,4 @@
-"""What `spotify-pipeline status` says of the newest partitions."""
+"""Tests what `spotify-pipeline status` shows of the newest partitions."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def shown(*found: Progress) -> str:
     return capture.get()
 
 
-def test_a_terminal_of_80_columns_cuts_nothing_off() -> None:
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
     text = shown(progress())
     for wanted in ("2026-11-22", "123,456", "120,000", "1,234", "2,200", "22", "yes", "11-22 06:30, 98"):
         assert wanted in text
     assert "…" not in text
 
 
-def test_what_is_wrong_stands_out() -> None:
+def test_an_incomplete_partition_is_marked() -> None:
     text = shown(progress(adds_up=False, published_at=None, unfinished={"artists-1": ("failed", "why")}))
     assert "no" in text.split()
     assert "14 of 15" in text
@@ -66,7 +66,7 @@ def test_failed_models_are_listed_and_the_rest_counted() -> None:
     assert lines[-1] == "spotify_transform failed: 2 more models and data tests"
 
 
-def test_the_newest_report_is_that_of_the_last_date(tmp_path: Path) -> None:
+def test_the_newest_report_is_the_one_of_the_last_date(tmp_path: Path) -> None:
     assert newest_report(tmp_path) is None
     for day in ("2026-11-22", "2026-11-05"):
         (tmp_path / f"report-{day}.html").touch()

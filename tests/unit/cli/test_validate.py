@@ -1,4 +1,4 @@
-"""`spotify-pipeline validate`: any response file, every entry of it, and files that cannot be read."""
+"""Tests `spotify-pipeline validate` with all kinds of response files, and files that cannot be read."""
 
 from __future__ import annotations
 
@@ -143,13 +143,13 @@ BODIES: dict[str, tuple[Any, tuple[int, int, int], tuple[int, int, int]]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_the_records_in_every_body_are_found_and_judged(name: str, tmp_path: Path) -> None:
+def test_the_records_of_every_body_are_validated(name: str, tmp_path: Path) -> None:
     body, tracks, albums = BODIES[name]
     found = report_of(tmp_path, body)
     assert (counted(found, "track"), counted(found, "album")) == (tracks, albums)
 
 
-def test_entries_and_playlists_are_counted_apart(tmp_path: Path) -> None:
+def test_entries_and_playlists_are_counted_separately(tmp_path: Path) -> None:
     page = {
         "items": [
             {"added_at": "yesterday", "added_by": None, "track": TRACK},
@@ -178,7 +178,7 @@ def test_each_finding_has_a_code_a_sentence_and_pointers(tmp_path: Path) -> None
         assert value in (None, -1)
 
 
-def test_the_same_is_printed_for_people(tmp_path: Path) -> None:
+def test_the_findings_are_printed_as_text(tmp_path: Path) -> None:
     file = tmp_path / "response.json"
     file.write_text(json.dumps({"items": [TRACK, BAD, None]}))
     result = run(file)
@@ -188,7 +188,7 @@ def test_the_same_is_printed_for_people(tmp_path: Path) -> None:
     assert "set aside: 1 null" in result.stdout
 
 
-def test_a_file_of_lines_is_judged_line_by_line(tmp_path: Path) -> None:
+def test_a_file_of_json_lines_is_validated_by_line(tmp_path: Path) -> None:
     lines = "\n".join([json.dumps(TRACK), "", json.dumps(BAD)])
     found = report_of(tmp_path, lines.encode(), "responses.jsonl")
     assert counted(found, "track") == (1, 1, 0)
@@ -234,7 +234,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("poison", POISON)
-def test_poison_is_quarantined_and_the_record_beside_it_is_not(poison: str, tmp_path: Path) -> None:
+def test_only_the_poisoned_record_is_quarantined(poison: str, tmp_path: Path) -> None:
     own = json.dumps(TRACK)
     for name in re.findall(r'^, "(name|id)":', POISON[poison]):
         if not poison.startswith("two"):

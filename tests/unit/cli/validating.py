@@ -1,4 +1,4 @@
-"""`spotify-pipeline validate`, called as from a shell."""
+"""Calls `spotify-pipeline validate` as from a shell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(*arguments: object, given: str | None = None) -> Result:
 
 
 def report_of(tmp_path: Path, body: Any, name: str = "response.json") -> dict[str, Any]:
-    """What --json says of one file that can be read."""
+    """Validate one readable file with --json, and return its part of the report."""
     file = tmp_path / name
     file.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
     result = run(file, "--json")
@@ -37,6 +37,6 @@ def report_of(tmp_path: Path, body: Any, name: str = "response.json") -> dict[st
 
 
 def counted(found: dict[str, Any], kind: str) -> tuple[int, int, int]:
-    """valid, quarantined, set_aside."""
+    """Return the counts of a kind: valid, quarantined, set_aside."""
     tally = found["kinds"][kind]
     return tally["valid"], tally["quarantined"], tally["set_aside"]

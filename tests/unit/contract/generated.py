@@ -1,4 +1,4 @@
-"""Records made from the schemas themselves, and small changes of them."""
+"""Generates records from the schemas, and mutations of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 INSTANT = r"^[0-9]{4}-[0-9]{2}"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 IDS = st.text("0123456789abcXYZ", min_size=22, max_size=22)
-# what any value of a record may be replaced by
+# replacements for any value of a record
 JUNK = st.one_of(
     st.none(),
     st.booleans(),
@@ -27,7 +27,7 @@ JUNK = st.one_of(
 
 
 def values(rule: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that hold a rule; a keyword that is not known here fails the test."""
+    """Return values that satisfy a rule; an unknown keyword of the schema fails the test."""
     known = {
         *("type", "const", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "maxItems"),
         *("items", "properties", "required", "description", "title", "$schema", "$id", "x-sometimes"),
@@ -70,7 +70,7 @@ def _text(rule: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where anything lies in a record."""
+    """Yield the path of each value in a record."""
     yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
@@ -78,7 +78,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def mutated(record: Any, data: st.DataObject) -> Any:
-    """The record with one to three parts replaced by junk, taken out, or added to."""
+    """Return the record with one to three values replaced, removed or added."""
     record = copy.deepcopy(record)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.sampled_from(list(places(record))))

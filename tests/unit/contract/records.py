@@ -1,4 +1,4 @@
-"""Records that hold the contract."""
+"""Records that satisfy the contract."""
 
 from __future__ import annotations
 

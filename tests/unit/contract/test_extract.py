@@ -1,4 +1,4 @@
-"""Which records an answer holds, whatever its envelope."""
+"""Tests which records are found in a response, in every kind of envelope."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def found(body: Any, **context: Any) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_page_gives_its_items_in_order_and_sets_nulls_aside() -> None:
+def test_items_of_a_page_are_in_order_and_nulls_set_aside() -> None:
     assert found({"items": [TRACK, None, TRACK]}) == [
         ("track", "/items/0"),
         ("track null", "/items/1"),
@@ -28,7 +28,7 @@ def test_a_page_gives_its_items_in_order_and_sets_nulls_aside() -> None:
     ]
 
 
-def test_an_album_gives_itself_and_its_tracks_which_know_it() -> None:
+def test_an_album_contains_itself_and_its_tracks() -> None:
     records = list(find_records({**ALBUM, "tracks": {"items": [TRACK]}}))
     assert [(r.kind, r.pointer, r.album_id) for r in records if isinstance(r, Found)] == [
         ("album", "", None),
@@ -36,7 +36,7 @@ def test_an_album_gives_itself_and_its_tracks_which_know_it() -> None:
     ]
 
 
-def test_a_search_gives_each_of_its_pages() -> None:
+def test_a_search_contains_the_items_of_each_page() -> None:
     body = {"tracks": {"items": [TRACK]}, "albums": {"items": [ALBUM]}, "artists": {"items": [None]}}
     assert found(body) == [
         ("track", "/tracks/items/0"),
@@ -65,13 +65,13 @@ def test_an_entry_with_both_item_and_track_counts_once() -> None:
         ({"item": {"type": "episode", "id": "e" * 22}}, "episode"),
     ],
 )
-def test_what_is_no_record_of_ours_is_set_aside_with_its_reason(entry: dict[str, Any], reason: str) -> None:
+def test_other_items_are_set_aside_with_a_reason(entry: dict[str, Any], reason: str) -> None:
     items = list(find_records({"items": [entry]}))
     assert [item.reason for item in items if isinstance(item, SetAside)] == [reason]
     assert len(items) == 1
 
 
-def test_a_saved_album_entry_gives_the_album() -> None:
+def test_a_saved_album_entry_contains_the_album() -> None:
     assert found({"items": [{"added_at": "2020-01-01T00:00:00Z", "album": ALBUM}]}) == [
         ("album", "/items/0/album")
     ]
@@ -84,15 +84,15 @@ def test_a_null_playlist_entry_is_an_absent_track() -> None:
     ]
 
 
-def test_an_object_of_another_type_goes_to_the_contract() -> None:
+def test_an_object_of_another_type_is_left_to_the_contract() -> None:
     assert found({"items": [ARTIST, 7]}, expected="track") == [("track", "/items/0"), ("track", "/items/1")]
 
 
-def test_artists_and_albums_that_a_track_mentions_are_no_records() -> None:
+def test_artists_and_albums_in_a_track_are_not_records() -> None:
     assert found({**TRACK, "album": ALBUM, "artists": [ARTIST]}) == [("track", "")]
 
 
-def test_answers_without_records_give_none() -> None:
+def test_responses_without_records_have_none() -> None:
     assert found({"error": {"status": 404, "message": "x"}}) == []
     assert found({"shows": {"items": [{"type": "show"}]}}) == []
     assert found([]) == []

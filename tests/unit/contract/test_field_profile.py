@@ -1,4 +1,4 @@
-"""Which fields records have, and which of them the contract does not know."""
+"""Tests the counts of fields in records, and which fields are not in the contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spotify_pipeline.json_reading import read_json
 from tests.unit.contract.records import track
 
 
-def test_fields_are_counted_those_of_what_is_mentioned_too() -> None:
+def test_fields_are_counted_with_those_of_nested_records() -> None:
     profile = FieldProfile("album", "track")
     profile.add(track(popularity=None))
     profile.add(track(album={"id": "x", "mood": 1}))
@@ -21,21 +21,21 @@ def test_fields_are_counted_those_of_what_is_mentioned_too() -> None:
     assert profile.new_fields == ["album.mood"]
 
 
-def test_fields_that_come_and_go_are_not_counted() -> None:
+def test_fields_that_are_only_sometimes_present_are_not_counted() -> None:
     profile = FieldProfile("album", "track")
     profile.add(track(linked_from={}, restrictions={}, is_playable=True))
     assert {"linked_from", "restrictions", "is_playable"} <= sometimes("track")
     assert not sometimes("track") & set(profile.fields)
 
 
-def test_an_unprintable_name_is_counted_under_a_word() -> None:
+def test_an_unprintable_field_name_is_replaced() -> None:
     profile = FieldProfile("artist", "artist")
     profile.add({"id": "x", "a\0b": 1, "\x1b[2J": 1, "x" * 1000: 1})
     assert profile.new_fields == ["(unprintable)"]
     assert profile.fields["(unprintable)"] == 1
 
 
-def test_no_field_of_the_recorded_responses_is_unknown(reference_data: Path) -> None:
+def test_every_field_of_the_recorded_responses_is_known(reference_data: Path) -> None:
     profiles = {kind: FieldProfile("any", kind) for kind in ("track", "album", "artist")}
     for path in (reference_data / "recorded").rglob("*.json"):
         for item in find_records(read_json(path.read_bytes())):

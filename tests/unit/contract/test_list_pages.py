@@ -1,4 +1,4 @@
-"""Which pages together are a whole list."""
+"""Tests which pages together are a complete list."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LAST = page(20, following=False)
         ([(100, LAST), (0, page(50)), (50, page(50))], None),
         ([(0, page(50, total=None)), (50, page(3, total=None, following=False))], None),
         ([(0, page(0, total=0, following=False))], None),
-        # more than the total says: it never confirms an end
+        # more entries than the total
         ([(0, page(50, total=3)), (50, page(50, total=3, following=False))], None),
-        # a `next` link for ever
+        # a `next` link on the last page
         ([(0, page(50, total=50)), (50, page(0, total=50))], None),
         ([(50, page(50)), (100, LAST)], "its first page was not read"),
         ([(0, page(50)), (50, page(50))], "its last page was not read"),
@@ -35,7 +35,7 @@ LAST = page(20, following=False)
         ([(0, page(0, total=0, following=False, limit=0))], "a page is blank"),
     ],
 )
-def test_a_list_is_whole_unless_its_pages_contradict_it(
+def test_a_list_is_complete_unless_its_pages_contradict_it(
     pages: list[tuple[int, dict[str, Any]]], fault: str | None
 ) -> None:
     read = ListPages()
@@ -46,7 +46,7 @@ def test_a_list_is_whole_unless_its_pages_contradict_it(
 
 
 @pytest.mark.parametrize("total", [True, -1, "120", 3.5, None])
-def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
+def test_a_total_that_is_not_a_count_is_ignored(total: Any) -> None:
     read = ListPages()
     read.add(page(1, total=total, following=False), 0)
     assert (read.greatest_total, read.fault()) == (0, None)
@@ -69,12 +69,12 @@ def test_a_page_after_a_cursor_has_no_offset() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], {"artists": None}, {}, {"items": []}])
-def test_a_response_without_its_page_holds_none(body: Any) -> None:
+def test_a_response_without_a_page(body: Any) -> None:
     assert page_in("followed_artists", body) == ("/artists", None)
     assert page_in("saved_tracks", body) == ("", body)
 
 
-def test_of_a_list_only_so_much_can_be_wanted() -> None:
+def test_a_list_can_be_complete_up_to_a_limit() -> None:
     read = ListPages()
     read.add(page(50, total=2742), 0)
     assert read.fault() is not None

@@ -1,4 +1,4 @@
-"""Entries and records are classified alike: what is no track is set aside by both."""
+"""Tests that entries and records are classified alike: both set aside what is not a track."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_IDS = {
     "duration_ms": 0,
     "explicit": False,
 }
-HELD = {
+NOT_TRACKS = {
     "no ids": NO_IDS,
     "an empty id": NO_IDS | {"id": ""},
     "an address alone": NO_IDS | {"uri": f"spotify:track:{ID}"},
@@ -38,32 +38,32 @@ HELD = {
 }
 WHEN = {"added_at": "2021-01-01T00:00:00Z"}
 PAGES: dict[str, Callable[[Any], Any]] = {
-    "playlist_items": lambda held: {**WHEN, "is_local": False, "item": held},
-    "saved_tracks": lambda held: {**WHEN, "track": held},
-    "top_tracks": lambda held: held,
-    "recently_played": lambda held: {"played_at": "2026-11-22T04:00:00.000Z", "context": None, "track": held},
+    "playlist_items": lambda item: {**WHEN, "is_local": False, "item": item},
+    "saved_tracks": lambda item: {**WHEN, "track": item},
+    "top_tracks": lambda item: item,
+    "recently_played": lambda item: {"played_at": "2026-11-22T04:00:00.000Z", "context": None, "track": item},
 }
 
 
 @pytest.mark.parametrize("request_kind", PAGES)
-@pytest.mark.parametrize("held", HELD.values(), ids=HELD)
-def test_what_is_no_track_is_set_aside_by_entry_and_record(request_kind: str, held: Any) -> None:
-    body = {"items": [PAGES[request_kind](held)], "offset": 0}
+@pytest.mark.parametrize("item", NOT_TRACKS.values(), ids=NOT_TRACKS)
+def test_entry_and_record_set_aside_what_is_not_a_track(request_kind: str, item: Any) -> None:
+    body = {"items": [PAGES[request_kind](item)], "offset": 0}
     (entry,) = find_entries(request_kind, body)
     fields = check_entry(entry)
     assert isinstance(fields, EntryFields)
-    assert (fields.item_kind, fields.track_id) == (media_of(held), None)
+    assert (fields.item_kind, fields.track_id) == (media_of(item), None)
     (record,) = find_records(body, expected=EXPECTED[request_kind])
     assert isinstance(record, SetAside)
-    assert record.reason == media_of(held)
+    assert record.reason == media_of(item)
 
 
 @pytest.mark.parametrize(
-    ("held", "kind"),
+    ("item", "kind"),
     [
         ({"type": "track", "id": ID}, "track"),
         ({"id": ID}, "track"),
-        ({"type": "track", "uri": f"spotify:track:{ID}"}, "track"),  # a field of the id is missing: bad
+        ({"type": "track", "uri": f"spotify:track:{ID}"}, "track"),  # without an id: invalid
         ({"name": "a projection", "href": f"https://api.spotify.com/v1/tracks/{ID}"}, "track"),
         ({"type": "track", "id": 5}, "track"),
         ({"type": "artist", "id": ID}, "track"),
@@ -71,5 +71,5 @@ def test_what_is_no_track_is_set_aside_by_entry_and_record(request_kind: str, he
         ({"type": "track", "id": None, "is_local": True}, "local"),
     ],
 )
-def test_only_what_is_no_track_is_kept_from_the_contract(held: dict[str, Any], kind: str) -> None:
-    assert media_of(held) == kind
+def test_anything_else_counts_as_a_track_for_the_contract(item: dict[str, Any], kind: str) -> None:
+    assert media_of(item) == kind

@@ -1,4 +1,4 @@
-"""From records to observations: groups that are present, stubs of what is mentioned."""
+"""Tests the observations of records: their field groups, and stubs of nested records."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_null_is_a_value_where_an_absent_field_is_none() -> None:
     assert own.groups["detail"] == {"isrc": None}
 
 
-def test_playability_is_there_only_where_the_call_named_a_market() -> None:
+def test_playability_is_present_only_for_a_call_with_a_market() -> None:
     assert "playability" not in next(rows("track", track())).groups
     assert next(rows("track", track(is_playable=None))).groups["playability"] == {"is_playable": None}
 
@@ -70,12 +70,12 @@ def test_every_row_fits_its_table() -> None:
             }
 
 
-def test_numbers_come_as_whole_numbers() -> None:
+def test_whole_numbers_become_integers() -> None:
     listing = next(rows("track", track(duration_ms=204053.0))).groups["listing"]
     assert repr(listing["duration_ms"]) == "204053"
 
 
-def test_what_a_track_mentions_becomes_stubs() -> None:
+def test_album_and_artists_of_a_track_become_stubs() -> None:
     found = list(rows("track", track(album=ALBUM)))
     album = by_kind(found, "album")[0]
     assert album.stub
@@ -85,7 +85,7 @@ def test_what_a_track_mentions_becomes_stubs() -> None:
     assert all(row.stub for row in found[1:])
 
 
-def test_an_album_mentioned_by_name_only_makes_no_stub() -> None:
+def test_an_album_with_only_a_name_makes_no_stub() -> None:
     assert by_kind(list(rows("track", track(album={"id": ALBUM_ID, "name": "x"}))), "album") == []
     broken = ALBUM | {"total_tracks": "three"}
     assert by_kind(list(rows("track", track(album=broken))), "album") == []
@@ -112,7 +112,7 @@ def test_an_artist_in_both_classes_of_app() -> None:
     assert extended.groups["popularity"] == {"popularity": 3, "followers": 9}
 
 
-def test_every_observation_carries_its_response() -> None:
+def test_every_observation_has_time_and_key_of_its_response() -> None:
     for row in rows("track", track(album=ALBUM)):
         assert (row.observed_at, row.raw_key) == (AT, RAW_KEY)
 

@@ -1,4 +1,4 @@
-"""One place says what is required, nullable and bounded; the page of the documentation says the same."""
+"""Tests the rules of the schemas, and that the documentation lists every reason code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = PROJECT_ROOT / "docs" / "reason-codes.md"
 
 
 def parts(rule: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rule and all rules inside."""
+    """Yield a rule and all rules inside it, with their paths."""
     yield path, rule
     for name, inner in rule.get("properties", {}).items():
         yield from parts(inner, f"{path}.{name}")
@@ -38,20 +38,20 @@ def test_every_kind_has_a_schema_of_the_current_version() -> None:
 
 
 @pytest.mark.parametrize("kind", SCHEMA_KINDS)
-def test_each_schema_is_of_draft_2020_12_with_a_sentence_a_rule(kind: str) -> None:
+def test_each_schema_is_valid_and_describes_every_rule(kind: str) -> None:
     own = schema(kind)
     jsonschema.Draft202012Validator.check_schema(own)
     assert own["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert own["$id"] == f"urn:spotify-pipeline:{kind}:{SCHEMA_VERSION}"
     for path, rule in parts(own, kind):
         assert rule["description"], path
-        # a flaw of the text must never pass for a value that is loaded
+        # a rule without a type would accept any value
         assert {"type", "const", "enum"} & set(rule), path
 
 
 @pytest.mark.parametrize("kind", SCHEMA_KINDS)
 def test_every_text_and_number_that_is_loaded_is_bounded(kind: str) -> None:
-    """Documented fields that are not loaded are held to their type only."""
+    """Fields that are not loaded have a type only."""
     for path, rule in parts(schema(kind), kind):
         types = rule.get("type", [])
         if "integer" in types:
@@ -63,7 +63,7 @@ def test_every_text_and_number_that_is_loaded_is_bounded(kind: str) -> None:
 UNLOADED = {"href", "uri", "preview_url", "album_group", "primary_color"}
 
 
-def test_what_development_mode_removed_is_optional_and_nullable() -> None:
+def test_fields_removed_in_development_mode_are_optional() -> None:
     removed = {"popularity", "available_markets", "label", "followers", "linked_from", "album_group"}
     for kind in ("track", "album", "artist"):
         own = schema(kind)
@@ -72,7 +72,7 @@ def test_what_development_mode_removed_is_optional_and_nullable() -> None:
             assert nullable(own["properties"][name]), f"{kind}.{name}"
 
 
-def test_every_reason_code_stands_on_the_page_with_its_sentence() -> None:
+def test_every_reason_code_is_in_the_documentation() -> None:
     text = PAGE.read_text("utf-8")
     for code in {rule.code for kind in ALL_KINDS for rule in rules(kind)}:
         assert f"`{code}`" in text, code

@@ -1,4 +1,4 @@
-"""`spotify-pipeline validate` over the recorded responses: each entry has its verdict."""
+"""Tests `spotify-pipeline validate` with the recorded responses."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ zmb3/search_tracks.json 2 0 0 0 0 0
 """
 
 
-def test_every_entry_of_the_recorded_responses_has_its_verdict(reference_data: Path) -> None:
+def test_counts_of_every_recorded_response(reference_data: Path) -> None:
     files = sorted((reference_data / "recorded").rglob("*.json"))
     result = run(*files, "--json")
     assert result.exit_code == 0, result.stderr
@@ -97,7 +97,7 @@ REMOVED = {"popularity", "available_markets", "label", "followers", "linked_from
 
 
 def of_2026(value: Any) -> Any:
-    """The same answer as a Development Mode app gets it since 2026: fields gone, playlists renamed."""
+    """Convert a response to Development Mode's format since 2026: some fields removed, others renamed."""
     if isinstance(value, list):
         return [of_2026(member) for member in value]
     if not isinstance(value, dict):
@@ -110,7 +110,7 @@ def of_2026(value: Any) -> Any:
     return {renamed.get(key, key): of_2026(inner) for key, inner in value.items() if key not in REMOVED}
 
 
-def test_the_shape_of_2026_gets_the_same_verdicts(reference_data: Path, tmp_path: Path) -> None:
+def test_the_format_of_2026_gets_the_same_verdicts(reference_data: Path, tmp_path: Path) -> None:
     changed = 0
     for path in sorted((reference_data / "recorded").rglob("*.json")):
         body = json.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""DAG files in a DAG bundle: a copy of `dags/` in a folder of Airflow's, with no project around it."""
+"""Tests DAG files in a DAG bundle: a copy of `dags/` in another folder, without the rest of the project."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from spotify_stack.dbt_manifest import build_manifest
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """The root of a bundle's version, which has the DAG files and the sources of the dbt project."""
+    """Return the root of a bundle's version, with the DAG files and the sources of the dbt project."""
     root = tmp_path / "bundle" / "versions" / "abc"
     shutil.copytree(PROJECT_ROOT / "dags", root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PROJECT_ROOT / "dbt", root / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
     return root
 
 
-def test_dag_files_import_from_a_foreign_root(bundle: Path) -> None:
+def test_dag_files_can_be_imported_from_another_root(bundle: Path) -> None:
     build_manifest(lambda command: subprocess.run(command, check=True))  # noqa: S603 - our own command line
     bag = DagBag(str(bundle / "dags"))
     assert bag.import_errors == {}

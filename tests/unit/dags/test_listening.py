@@ -1,4 +1,4 @@
-"""How spotify_listening is wired."""
+"""Tests the structure of the DAG spotify_listening."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dag() -> DAG:
     return bag.dags["spotify_listening"]
 
 
-def test_the_steps_follow_each_other(dag: DAG) -> None:
+def test_the_order_of_the_tasks(dag: DAG) -> None:
     assert dag.get_task("fetch").downstream_task_ids == {"validate"}
     assert dag.get_task("validate").downstream_task_ids == {"load"}
     assert len(dag.tasks) == 3

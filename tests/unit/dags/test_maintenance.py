@@ -1,4 +1,4 @@
-"""How spotify_maintenance is wired."""
+"""Tests the structure of the DAG spotify_maintenance."""
 
 from __future__ import annotations
 

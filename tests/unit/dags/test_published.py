@@ -1,4 +1,4 @@
-"""The event for DAGs that know no partitions."""
+"""Tests the DAG that emits an event for DAGs without partitions."""
 
 from __future__ import annotations
 

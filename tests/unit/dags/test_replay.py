@@ -1,4 +1,4 @@
-"""How spotify_replay is wired, and how a range becomes mapped units."""
+"""Tests the structure of the DAG spotify_replay, and the mapped units of a range of dates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def days(number: int) -> list[Replay]:
     return [Replay(DAY + timedelta(days=offset), ("one",)) for offset in range(number)]
 
 
-def test_the_steps_of_a_date_follow_each_other(dag: DAG) -> None:
+def test_the_order_of_the_tasks_of_a_date(dag: DAG) -> None:
     assert dag.get_task("plan").downstream_task_ids >= {"dates.replay"}
     assert dag.get_task("dates.replay").downstream_task_ids == {"dates.reconcile"}
     assert dag.get_task("dates.reconcile").downstream_task_ids == {"dates.conclude"}
@@ -37,7 +37,7 @@ def test_the_steps_of_a_date_follow_each_other(dag: DAG) -> None:
     assert dag.get_task("dates.reconcile").outlets[0].name == "spotify_staging"
 
 
-def test_it_runs_by_hand_one_at_a_time_and_says_its_keys_itself(dag: DAG) -> None:
+def test_it_runs_by_hand_and_sets_its_partition_keys(dag: DAG) -> None:
     assert isinstance(dag.timetable, PartitionedAtRuntime)
     assert dag.max_active_runs == 1
     assert all(task.retries >= 3 for task in dag.tasks)
@@ -49,7 +49,7 @@ def test_it_runs_by_hand_one_at_a_time_and_says_its_keys_itself(dag: DAG) -> Non
     ("name", "value"),
     [("from", "22.11.2026"), ("from", None), ("sources", "first"), ("sources", [1]), ("engine", "flink")],
 )
-def test_a_parameter_of_another_shape_is_refused_at_the_trigger(dag: DAG, name: str, value: object) -> None:
+def test_an_invalid_parameter_is_refused_at_the_trigger(dag: DAG, name: str, value: object) -> None:
     good = {"from": "2026-11-05", "to": "2026-11-06", "sources": ["first"], "engine": "spark"}
     for key, fine in good.items():
         assert dag.params.get_param(key).resolve(fine) == fine
@@ -57,7 +57,7 @@ def test_a_parameter_of_another_shape_is_refused_at_the_trigger(dag: DAG, name: 
         dag.params.get_param(name).resolve(value)
 
 
-def test_each_date_is_a_unit_of_its_own_with_a_readable_name() -> None:
+def test_each_date_is_one_unit_with_a_readable_name() -> None:
     units = units_of([*days(2), Replay(DAY + timedelta(days=9), ("one", "two"))])
     assert [unit["label"] for unit in units] == [
         "2026-11-05, 1 source", "2026-11-06, 1 source", "2026-11-14, 2 sources",
@@ -83,7 +83,7 @@ def test_with_spark_a_unit_is_a_span_of_dates() -> None:
     assert {unit["engine"] for unit in units_of(days(2))} == {"local"}
 
 
-def test_the_event_of_one_date_says_what_the_ingest_s_says() -> None:
+def test_the_event_of_one_date_equals_that_of_an_ingest() -> None:
     verdict = Verdict(["first"], {"second": "quota"}, {"third": "bad"})
     assert summary_of({"2026-11-05": verdict}) == vars(verdict)
 

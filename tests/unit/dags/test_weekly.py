@@ -1,4 +1,4 @@
-"""spotify_weekly as parsed: which days a week waits for."""
+"""Tests the DAG spotify_weekly: which days a week waits for."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def dag() -> DAG:
 
 @pytest.fixture(scope="module")
 def mapper(dag: DAG) -> RollupMapper:
-    """The mapper as the scheduler has it: written into the metadata database and read back."""
+    """Return the mapper as the scheduler has it, after it was serialised and read back."""
     assert isinstance(dag.timetable, PartitionedAssetTimetable)
     found = decode_partition_mapper(encode_partition_mapper(dag.timetable.default_partition_mapper))
     assert isinstance(found, RollupMapper)
     return found
 
 
-def test_it_listens_to_the_tested_marts_and_runs_one_at_a_time(dag: DAG) -> None:
+def test_it_is_scheduled_by_the_tested_marts(dag: DAG) -> None:
     assert dag.timetable.asset_condition == MARTS
     assert dag.max_active_runs == 1
     assert [task.task_id for task in dag.tasks if task.outlets] == []
@@ -47,7 +47,7 @@ def test_the_keys_of_a_week_become_one_key(mapper: RollupMapper) -> None:
 
 
 @pytest.mark.parametrize(("missing", "starts"), [(0, True), (1, False), (6, False)])
-def test_a_week_starts_when_all_its_days_have_come(mapper: RollupMapper, missing: int, starts: bool) -> None:
+def test_a_week_starts_after_all_its_days(mapper: RollupMapper, missing: int, starts: bool) -> None:
     expected = mapper.to_upstream("2026-11-16 (W47)")
-    there = set(sorted(expected)[missing:])
-    assert mapper.wait_policy.is_satisfied_by_keys(matched=there, expected=expected).satisfied is starts
+    published = set(sorted(expected)[missing:])
+    assert mapper.wait_policy.is_satisfied_by_keys(matched=published, expected=expected).satisfied is starts

@@ -1,7 +1,7 @@
-"""The rules of dbt-project-evaluator, held over the manifest without the package.
+"""Tests the rules of dbt-project-evaluator on the manifest, without the package.
 
-Left out on purpose: freshness on every source (the loads' own table answers for all of them) and model
-fan-out (a mart is there to be read by many).
+Two rules are omitted: freshness of every source, because the table of loads stands for all of them, and model
+fan-out, because marts are made to be read by many.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parents(node: dict[str, Any], kind: str) -> list[str]:
     return [parent for parent in node["depends_on"]["nodes"] if parent.startswith(f"{kind}.")]
 
 
-def test_a_model_lies_in_the_folder_of_its_layer(models: Nodes) -> None:
+def test_a_model_is_in_the_folder_of_its_layer(models: Nodes) -> None:
     assert {layer(node) for node in models.values()} == set(LAYERS)
     for node in models.values():
         folders = node["original_file_path"].split("/")[1:-1]
@@ -54,28 +54,28 @@ def test_a_model_lies_in_the_folder_of_its_layer(models: Nodes) -> None:
         assert node["patch_path"] == f"spotify://{node['original_file_path'].removesuffix('.sql')}.yml"
 
 
-def test_staging_is_foldered_by_source(manifest: dict[str, Any], models: Nodes) -> None:
+def test_staging_models_are_in_the_folder_of_their_source(manifest: dict[str, Any], models: Nodes) -> None:
     for node in models.values():
         if layer(node) == "staging":
             [source] = parents(node, "source")
             assert node["fqn"][2] == manifest["sources"][source]["source_name"], node["name"]
 
 
-def test_staging_reads_one_source_and_nothing_else_reads_any(models: Nodes) -> None:
+def test_only_staging_models_read_sources_one_each(models: Nodes) -> None:
     for node in models.values():
         expected = (1, 0) if layer(node) == "staging" else (0, len(parents(node, "model")))
         assert (len(parents(node, "source")), len(parents(node, "model"))) == expected, node["name"]
 
 
 def test_no_layer_reads_a_later_one(models: Nodes) -> None:
-    """Except for the watermarks, which are no data: each model reads and writes its own."""
+    """The watermarks are an exception, because they are not data: each model reads and writes its own."""
     for node in models.values():
         for parent in parents(node, "model"):
             if models[parent]["name"] != "mart_model_watermark":
                 assert LAYERS.index(layer(models[parent])) <= LAYERS.index(layer(node)), node["name"]
 
 
-def test_no_model_is_a_root_or_stands_for_nothing(manifest: dict[str, Any], models: Nodes) -> None:
+def test_every_model_has_inputs_and_is_used(manifest: dict[str, Any], models: Nodes) -> None:
     used = {
         parent
         for found in (models, manifest["exposures"])
@@ -87,13 +87,13 @@ def test_no_model_is_a_root_or_stands_for_nothing(manifest: dict[str, Any], mode
     assert [node["name"] for key, node in models.items() if key not in used] == []
 
 
-def test_no_table_is_named_where_a_reference_belongs(models: Nodes) -> None:
+def test_models_name_tables_only_by_reference(models: Nodes) -> None:
     written = re.compile(r"\b(?:from|join)\s+(?:staging|ops|dbt_staging|intermediate|marts)\.", re.IGNORECASE)
 
     assert [node["name"] for node in models.values() if written.search(node["raw_code"])] == []
 
 
-def test_views_do_not_pile_up(models: Nodes) -> None:
+def test_chains_of_views_are_short(models: Nodes) -> None:
     def views_behind(key: str) -> int:
         node = models[key]
         if node["config"]["materialized"] != "view":
@@ -103,8 +103,8 @@ def test_views_do_not_pile_up(models: Nodes) -> None:
     assert max(map(views_behind, models)) <= CHAIN_OF_VIEWS
 
 
-def test_every_model_has_a_key_that_the_database_holds(manifest: dict[str, Any], models: Nodes) -> None:
-    """A table's key is a unique index; a view's is the primary key of the table that it renames."""
+def test_every_model_has_a_key_that_the_database_enforces(manifest: dict[str, Any], models: Nodes) -> None:
+    """A table has a unique index; a view has the primary key of the table that it renames."""
     for node in models.values():
         if layer(node) == "staging":
             source = manifest["sources"][parents(node, "source")[0]]
@@ -121,7 +121,7 @@ def test_a_source_table_is_declared_once(manifest: dict[str, Any]) -> None:
     assert [source["name"] for source in manifest["sources"].values() if not source["description"]] == []
 
 
-def test_exposures_read_tables_of_the_marts_and_all_of_them(manifest: dict[str, Any], models: Nodes) -> None:
+def test_exposures_read_all_tables_of_the_marts_and_no_other(manifest: dict[str, Any], models: Nodes) -> None:
     exposed = {parent for exposure in manifest["exposures"].values() for parent in parents(exposure, "model")}
 
     assert exposed == {key for key, node in models.items() if layer(node) == "marts"}
@@ -133,7 +133,7 @@ def test_exposures_read_tables_of_the_marts_and_all_of_them(manifest: dict[str, 
 @pytest.mark.parametrize(
     ("exposed", "module"), [("catalogue_report", "queries.py"), ("weekly_page", "week_queries.py")]
 )
-def test_a_page_is_exposed_with_the_marts_that_it_reads(
+def test_the_exposure_of_a_page_lists_the_marts_that_it_reads(
     manifest: dict[str, Any], exposed: str, module: str
 ) -> None:
     queries = Path(__file__).parents[3] / "src" / "spotify_pipeline" / "report" / module

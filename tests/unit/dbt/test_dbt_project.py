@@ -1,4 +1,4 @@
-"""What every model, mart and test of the dbt project must have, read from its manifest."""
+"""Tests what every model, mart and test of the dbt project must have, read from its manifest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_model_seed_and_column_is_described(manifest: dict[str, Any]) -> N
     ] == []
 
 
-def test_the_documentation_begins_with_words_of_our_own(manifest: dict[str, Any]) -> None:
+def test_the_documentation_has_its_own_start_page(manifest: dict[str, Any]) -> None:
     text = manifest["docs"]["doc.spotify.__overview__"]["block_contents"]
     named = set(re.findall(r"`([a-z_]+)`", text))
 
@@ -90,8 +90,8 @@ def test_every_mart_has_an_enforced_contract_and_a_unique_index(models: dict[str
         assert indexed <= node["columns"].keys(), node["name"]
 
 
-def test_no_data_test_repeats_what_the_database_holds(manifest: dict[str, Any]) -> None:
-    """A unique index holds the key of every mart, so a test of it could never fail on data."""
+def test_no_data_test_repeats_what_the_database_enforces(manifest: dict[str, Any]) -> None:
+    """A unique index enforces the key of every mart, so a data test of it could never fail."""
     assert [
         node["name"]
         for node in manifest["nodes"].values()
@@ -99,14 +99,14 @@ def test_no_data_test_repeats_what_the_database_holds(manifest: dict[str, Any]) 
     ] == []
 
 
-def test_every_data_test_says_what_it_is_for(manifest: dict[str, Any]) -> None:
+def test_every_data_test_has_a_description(manifest: dict[str, Any]) -> None:
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
 
     assert len(tests) > 30
     assert [test["name"] for test in tests if not test["description"]] == []
 
 
-def test_tables_of_failures_have_names_postgres_keeps_whole(manifest: dict[str, Any]) -> None:
+def test_names_of_failure_tables_fit_postgres(manifest: dict[str, Any]) -> None:
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
 
     assert {node["config"]["store_failures"] for node in tests} == {True}
@@ -114,7 +114,7 @@ def test_tables_of_failures_have_names_postgres_keeps_whole(manifest: dict[str, 
     assert len({node["alias"].lower() for node in tests}) == len(tests)
 
 
-def test_every_severity_below_error_says_why() -> None:
+def test_every_severity_below_error_has_a_reason() -> None:
     for path in sorted(DBT_PROJECT.rglob("*.yml")):
         lines = path.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
@@ -128,7 +128,7 @@ def test_owners_are_roles(manifest: dict[str, Any]) -> None:
     assert {node["config"]["meta"].get("owner") for node in owned} == {"data-platform"}
 
 
-def test_no_secret_stands_in_a_file_of_the_project() -> None:
+def test_the_profile_contains_no_secret() -> None:
     profile = (DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8")
 
     assert "password: \"{{ env_var('DBT_ENV_SECRET_WAREHOUSE_PASSWORD', '') }}\"" in profile

@@ -1,4 +1,7 @@
-"""Each bad input of the doctor: one sentence with the way out. Tools are programs on a PATH of the test."""
+"""Tests the checks of `doctor`: each problem is one sentence with the way out.
+
+External tools are replaced by scripts on a PATH of the test.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def problems(findings: Iterator[Finding]) -> list[str]:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on the PATH, empty."""
+    """Return an empty folder, the only one on the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -39,6 +42,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tool(folder: Path, name: str, output: str, status: int = 0) -> None:
+    """Write a program that prints a text and ends with a status."""
     program = folder / name
     program.write_text(f"#!/bin/sh\necho '{output}'\nexit {status}\n")
     program.chmod(0o755)
@@ -106,7 +110,7 @@ def test_a_wrong_image_tag_is_reported_with_the_right_one(
         assert found[0].endswith("start from astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12")
 
 
-def test_our_own_dockerfile_and_this_python_are_well() -> None:
+def test_the_project_s_dockerfile_and_this_python_are_accepted() -> None:
     assert problems(versions.check_image(PROJECT_ROOT / "Dockerfile")) == []
     assert problems(versions.check_python()) == []
 
@@ -137,14 +141,14 @@ def test_an_invalid_port_is_reported() -> None:
     assert "SPOTIFY_LAKE_PORT='9000/tcp' is not a port: give 1 to 65535" in found
 
 
-def test_every_port_of_the_override_is_looked_at() -> None:
+def test_every_port_of_the_override_is_checked() -> None:
     subjects = [finding.subject for finding in ports.check_ports(PROJECT_ROOT, {})]
     assert len(subjects) == len(set(subjects)) == 2 + OVERRIDE.read_text().count('- "127.0.0.1:')
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with what the checks of `astro dev start` read."""
+    """Return a folder with the files that the checks of `astro dev start` read."""
     folder = tmp_path / "project"
     (folder / ".astro").mkdir(parents=True)
     shutil.copy(PROJECT_ROOT / ".astro" / "config.yaml", folder / ".astro")
@@ -163,7 +167,7 @@ def test_a_port_of_the_project_itself_is_not_taken(tools: Path, project: Path, t
     assert not [problem for problem in problems(ports.check_ports(project, environ)) if str(taken) in problem]
 
 
-def test_a_taken_8080_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+def test_port_8080_may_be_taken(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port: port != 8080)
     assert problems(ports.check_ports(project, {})) == []
 
@@ -177,12 +181,12 @@ def test_the_port_of_the_proxy_is_checked(
     assert problem.startswith("port 6563 of the CLI's proxy is taken")
     assert "--no-proxy" in problem
     served_texts[:] = ["<title>Astro Dev Proxy</title>"]
-    assert problems(ports.check_ports(project, {})) == [], "the proxy itself, which another project started"
+    assert problems(ports.check_ports(project, {})) == [], "the CLI's own proxy is accepted"
 
 
 @pytest.fixture
 def served_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What any address responds with: the first text of the list."""
+    """Return a list whose first text is the response of every address."""
     texts: list[str] = []
     monkeypatch.setattr(httpx, "get", lambda *_args, **_options: httpx.Response(200, text=texts[0]))
     return texts
@@ -249,7 +253,7 @@ def test_dead_connections_are_reported_without_passwords() -> None:
         assert "\n" not in problem
 
 
-def test_a_wrong_setting_and_a_wrong_list_are_reported(
+def test_a_wrong_setting_and_a_missing_source_list_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_FETCH_TASKS", "many")
@@ -259,7 +263,7 @@ def test_a_wrong_setting_and_a_wrong_list_are_reported(
     assert "absent.yml" in problems(reach.check_settings())[0]
 
 
-def test_what_is_looked_at_follows_what_is_there(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checks_depend_on_tools_and_connections(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for conn_id in CONNECTION_IDS:
         monkeypatch.delenv(variable_name(conn_id), raising=False)
     assert list(likely_ways()) == [Way.EMBEDDED]
@@ -268,15 +272,15 @@ def test_what_is_looked_at_follows_what_is_there(tools: Path, monkeypatch: pytes
     assert list(likely_ways()) == [Way.EMBEDDED, Way.DOCKER, Way.CONNECTIONS]
 
 
-def test_the_command_s_status_says_whether_all_is_well(tools: Path, tmp_path: Path) -> None:
+def test_the_exit_status_says_whether_everything_is_right(tools: Path, tmp_path: Path) -> None:
     runner, app = CliRunner(), cli.build(["doctor"])
-    well = runner.invoke(app, ["doctor", "embedded"])
-    assert well.exit_code == 0, well.output
+    good = runner.invoke(app, ["doctor", "embedded"])
+    assert good.exit_code == 0, good.output
     shutil.copy(PROJECT_ROOT / "Dockerfile", tmp_path)
-    ill = runner.invoke(app, ["doctor", "docker", "--project", str(tmp_path)])
-    assert ill.exit_code == 1
-    assert "wrong  docker is not installed" in ill.output
-    assert "ok     image" in ill.output
+    bad = runner.invoke(app, ["doctor", "docker", "--project", str(tmp_path)])
+    assert bad.exit_code == 1
+    assert "wrong  docker is not installed" in bad.output
+    assert "ok     image" in bad.output
 
 
 def test_each_way_has_checks() -> None:
@@ -303,7 +307,7 @@ def test_a_channel_of_alerts_without_its_connection_is_named(monkeypatch: pytest
         (ConfigurationError("set the variable"), "set the variable"),
     ],
 )
-def test_whatever_a_check_raises_is_a_finding(error: Exception, shown: str) -> None:
+def test_an_error_in_a_check_is_a_finding(error: Exception, shown: str) -> None:
     def check() -> Findings:
         yield Finding("first")
         raise error

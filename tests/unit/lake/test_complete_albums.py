@@ -1,4 +1,4 @@
-"""Which albums are whole, told from the answers in any order."""
+"""Tests which albums are complete, for responses in any order."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ DETAIL = (raw("album"), LISTED | {"tracks": page("more")})
 LAST = (raw("album_tracks"), page(None))
 
 
-def complete(*answers: tuple[RawObject, Any]) -> list[str]:
+def complete(*responses: tuple[RawObject, Any]) -> list[str]:
     seen = AlbumsSeen()
-    for answer in answers:
-        seen.add(*answer)
+    for response in responses:
+        seen.add(*response)
     return [album.album_id for album in seen.complete()]
 
 
@@ -53,7 +53,7 @@ def test_an_album_with_detail_and_last_page_is_complete() -> None:
         assert complete(*order) == [ALBUM]
 
 
-def test_whatever_is_missing_keeps_it_from_being_whole() -> None:
+def test_an_album_with_a_missing_part_is_not_complete() -> None:
     for pair in itertools.combinations((LISTING, DETAIL, LAST), 2):
         assert complete(*pair) == []
     unfinished = (raw("album_tracks"), page("still more"))
@@ -64,17 +64,17 @@ def test_an_album_of_one_page_needs_no_other() -> None:
     assert complete(LISTING, (raw("album"), LISTED | {"tracks": page(None)})) == [ALBUM]
 
 
-def test_answers_that_cannot_be_read_say_nothing() -> None:
+def test_malformed_responses_are_ignored() -> None:
     bodies: tuple[Any, ...] = (None, [], "text", {}, {"items": None}, {"tracks": {"next": None}})
     for body in bodies:
         assert complete(LISTING, (raw("album"), body)) == []
     assert complete((raw("artist_albums"), {"items": None}), DETAIL, LAST) == []
 
 
-def test_the_state_has_the_listing_and_the_time_of_the_detail() -> None:
+def test_a_complete_album_has_listing_and_time_of_the_detail() -> None:
     seen = AlbumsSeen()
-    for answer in (LISTING, DETAIL, LAST):
-        seen.add(*answer)
+    for response in (LISTING, DETAIL, LAST):
+        seen.add(*response)
     (album,) = seen.complete()
     assert (album.listing_sha256, album.observed_at) == (listing_sha256(LISTED), AT)
 
@@ -88,8 +88,8 @@ def test_an_album_not_read_to_its_end_has_the_next_offset() -> None:
     second = (raw("album_tracks"), page(at_offset(100)))
     for order in itertools.permutations((LISTING, first, second)):
         seen = AlbumsSeen()
-        for answer in order:
-            seen.add(*answer)
+        for response in order:
+            seen.add(*response)
         assert [(a.album_id, a.next_offset, a.begun_at) for a in seen.begun()] == [(ALBUM, 100, AT)]
         seen.add(*LAST)
         assert list(seen.begun()) == []
@@ -99,8 +99,8 @@ def test_an_album_not_read_to_its_end_has_the_next_offset() -> None:
 def test_the_rest_of_an_album_completes_it_with_the_old_time() -> None:
     earlier = AT - timedelta(days=1)
     seen = AlbumsSeen({ALBUM: earlier})
-    for answer in (LISTING, (raw("album_tracks"), page(at_offset(150)))):
-        seen.add(*answer)
+    for response in (LISTING, (raw("album_tracks"), page(at_offset(150)))):
+        seen.add(*response)
     assert [(a.next_offset, a.begun_at) for a in seen.begun()] == [(150, earlier)]
     seen.add(*LAST)
     assert [a.observed_at for a in seen.complete()] == [earlier]
@@ -109,6 +109,6 @@ def test_the_rest_of_an_album_completes_it_with_the_old_time() -> None:
 @pytest.mark.parametrize("link", ["more", at_offset(50).replace("offset", "page"), "http://[", 7])
 def test_a_link_without_an_offset_gives_no_next_offset(link: Any) -> None:
     seen = AlbumsSeen()
-    for answer in (LISTING, (raw("album"), LISTED | {"tracks": page(link)})):
-        seen.add(*answer)
+    for response in (LISTING, (raw("album"), LISTED | {"tracks": page(link)})):
+        seen.add(*response)
     assert list(seen.begun()) == []

@@ -1,4 +1,4 @@
-"""Where objects lie."""
+"""Tests the keys of objects in the lake."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_source_name_cannot_leave_its_folder(name: str) -> None:
         keys.manifest_key(DAY, name)
 
 
-def test_what_derives_from_an_account_lies_under_its_user() -> None:
+def test_data_of_an_account_is_under_its_user() -> None:
     prefix = keys.source_prefix(keys.RAW, DAY, "saved", "0123456789abcdef")
     assert prefix == f"raw/ingest_date={DAY}/user=0123456789abcdef/source=saved/"
     assert prefix.startswith(keys.users_prefix(keys.RAW, DAY))
@@ -47,7 +47,7 @@ def test_what_derives_from_an_account_lies_under_its_user() -> None:
 
 
 @pytest.mark.parametrize("user", ["", "listener1", "../../x", "0123456789ABCDEF", "0" * 15])
-def test_a_user_is_a_hash_and_nothing_else(user: str) -> None:
+def test_a_user_must_be_a_hash(user: str) -> None:
     with pytest.raises(ConfigurationError, match="user_hash"):
         keys.source_prefix(keys.RAW, DAY, "saved", user)
 
@@ -56,7 +56,7 @@ def test_a_user_is_a_hash_and_nothing_else(user: str) -> None:
     "text",
     [None, "", "today", "2026-02-30", "2026-1-1", "2026-11-22T00:00:00", "\uff12\uff10\uff12\uff16-01-01"],
 )
-def test_a_partition_key_that_is_no_date_is_refused_by_name(text: str | None) -> None:
+def test_a_partition_key_that_is_not_a_date_is_refused(text: str | None) -> None:
     with pytest.raises(ConfigurationError, match="partition key"):
         keys.parse_partition(text)
 
@@ -81,5 +81,5 @@ def test_instants_have_a_time_zone() -> None:
         ("", None),
     ],
 )
-def test_a_folder_is_a_partition_or_none(folder: str, partition: date | None) -> None:
+def test_the_partition_of_a_folder(folder: str, partition: date | None) -> None:
     assert keys.partition_of_folder(folder) == partition

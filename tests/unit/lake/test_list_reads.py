@@ -1,4 +1,4 @@
-"""Which lists a source read, how far, and when each reading began."""
+"""Tests which lists a source read, how far, and when each read began."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pages(*lengths: int) -> ListsSeen:
     return seen
 
 
-def test_a_reading_lasts_from_its_first_page_to_its_last() -> None:
+def test_a_read_lasts_from_its_first_page_to_its_last() -> None:
     [read] = pages(50, 50, 2).reads()
     assert (read.complete, read.item_count) == (True, 102)
     assert (read.begun_at, read.observed_at) == (BEGUN, BEGUN + timedelta(minutes=2))
@@ -46,7 +46,7 @@ def test_a_reading_lasts_from_its_first_page_to_its_last() -> None:
 
 
 @pytest.mark.parametrize(("snapshots", "complete"), [(["a"], True), (["a", "a"], True), (["a", "b"], False)])
-def test_a_playlist_with_two_snapshots_is_not_whole(snapshots: list[str], complete: bool) -> None:
+def test_a_playlist_with_two_snapshots_is_not_complete(snapshots: list[str], complete: bool) -> None:
     seen = pages(50, 2)
     for snapshot in snapshots:
         seen.add_playlist(raw(0), {"id": PLAYLIST, "snapshot_id": snapshot})

@@ -1,4 +1,4 @@
-"""Mistakes in connection spotify_lake, each as one sentence that names the connection and what to write."""
+"""Tests mistakes in connection spotify_lake: each error names the connection and the way out."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def lake(**changes: Any) -> Lake:
         "http://key:word@s3.example.com",
     ],
 )
-def test_a_host_is_a_name_alone(host: str) -> None:
+def test_a_host_is_only_a_name(host: str) -> None:
     with pytest.raises(ConfigurationError, match="'spotify_lake' is not just a name") as raised:
         lake(host=host)
     assert "word@" not in str(raised.value)
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
-def test_an_ipv6_address_stands_in_brackets(host: str) -> None:
+def test_an_ipv6_address_is_in_brackets(host: str) -> None:
     assert lake(host=host).address == "http://[::1]:9"
 
 
@@ -56,7 +56,7 @@ def test_a_bucket_s_name_is_checked(bucket: str) -> None:
 
 @contextmanager
 def refusing_store(code: str, headers: dict[str, str]) -> Iterator[int]:
-    """Port of a store that refuses every request with this code."""
+    """Yield the port of a store that refuses every request with this code."""
     body = f"<Error><Code>{code}</Code><Message>no</Message><Resource>/</Resource></Error>".encode()
 
     class Refusal(BaseHTTPRequestHandler):

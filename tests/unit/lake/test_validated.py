@@ -1,4 +1,4 @@
-"""Observations as lines, and reading ahead."""
+"""Tests observations as lines of JSON, and reading ahead."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ROW = Observation(
 )
 
 
-def test_an_observation_is_one_line_and_comes_back() -> None:
+def test_an_observation_is_one_line_and_can_be_read_back() -> None:
     line = to_line(ROW)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     assert from_line("track", line) == ROW
 
 
-def test_the_line_is_the_one_that_is_stored() -> None:
+def test_the_format_of_a_line() -> None:
     stub = ROW._replace(stub=True, groups={"listing": {"name": "y"}})
     assert to_line(stub) == (
         b'{"key":"tttttttttttttttttttttt","rank":1,"observed_at":"2026-11-22T06:00:00Z","raw_key":"raw/x",'
@@ -54,7 +54,7 @@ def test_reading_ahead_keeps_the_order_and_is_bounded() -> None:
     assert max(most) <= 3
 
 
-def test_an_error_of_a_read_comes_at_its_turn() -> None:
+def test_an_error_of_a_read_is_raised_in_order() -> None:
     def read(number: int) -> int:
         if number == 3:
             raise OSError("gone")

@@ -1,4 +1,4 @@
-"""Weeks as partitions."""
+"""Tests weeks as partitions."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ USER = "0123456789abcdef"
 
 
 @pytest.mark.parametrize("key", ["2026-11-16 (W47)", "2026-11-16"])
-def test_a_week_is_known_by_its_monday(key: str) -> None:
+def test_a_week_is_identified_by_its_monday(key: str) -> None:
     assert parse_week(key) == MONDAY
 
 
 @pytest.mark.parametrize(
     "key", [None, "", "2026-W47", "2026-11-17 (W47)", "2026-11-16 (W46)", "2026-02-30", "2026-11-16 (W47) "]
 )
-def test_what_is_no_week_is_refused_with_an_example(key: str | None) -> None:
+def test_an_invalid_week_is_refused_with_an_example(key: str | None) -> None:
     with pytest.raises(ConfigurationError, match=r"like 2026-11-16 \(W47\)"):
         parse_week(key)
 
 
 @pytest.mark.parametrize("day", [*days(MONDAY), date(2027, 1, 1), date(2024, 12, 30), date(2021, 1, 3)])
-def test_the_scheduler_s_key_of_any_day_is_read_back(day: date) -> None:
+def test_the_scheduler_s_key_of_any_day_can_be_parsed(day: date) -> None:
     mapper = StartOfWeekMapper(input_format="%Y-%m-%d", output_format=KEY_FORMAT)
     monday = parse_week(mapper.to_downstream(day.isoformat()))
     assert day in days(monday)
     assert day.isocalendar()[:2] == monday.isocalendar()[:2]
 
 
-def test_a_week_across_new_year_has_the_name_that_iso_8601_gives() -> None:
+def test_a_week_across_new_year_has_its_iso_8601_name() -> None:
     assert week_name(date(2024, 12, 30)) == "2025-W01"
     assert week_name(date(2020, 12, 28)) == "2020-W53"
 

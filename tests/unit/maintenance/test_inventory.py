@@ -1,4 +1,4 @@
-"""A new table or zone must say how an erasure empties it, and how long it is kept."""
+"""Tests that every table and zone has a rule for erasure and one for retention."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spotify_pipeline.warehouse import erase_sql, retention
 from spotify_pipeline.warehouse.tables import metadata
 
 
-def test_every_table_says_what_an_erasure_deletes() -> None:
+def test_every_table_has_a_rule_for_erasure() -> None:
     assert sorted(erase_sql.TABLES) == sorted(metadata.tables)
     assert all(erase_sql.TABLES.values())
 

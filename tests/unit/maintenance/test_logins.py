@@ -1,4 +1,4 @@
-"""Tokens of an erased user, in files and in Airflow."""
+"""Tests that the tokens of an erased user are deleted, in files and in Airflow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASH, OTHER = "0123456789abcdef", "f" * 16
 
 
 class Airflow:
-    """An Airflow with the variable of a connection, and what it was asked for."""
+    """An Airflow with the variable of a connection; it records its calls."""
 
     def __init__(self, value: str | None, *, connection: str = SPOTIFY_USER, deletes: bool = True) -> None:
         self.value = value
@@ -52,7 +52,7 @@ def files(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.login_file.parent.glob("*.json"))
 
 
-def test_all_logins_of_the_user_go_and_those_of_others_stay(settings: Settings) -> None:
+def test_only_the_logins_of_the_user_are_deleted(settings: Settings) -> None:
     airflow = Airflow("[warning] a line of log\n" + login(HASH).to_json())
     assert forget_logins(settings, airflow, HASH, False) == {"login files": 2, "Airflow variables": 1}
     assert files(settings) == [f"connection-{OTHER}.json"]
@@ -68,23 +68,23 @@ def test_a_dry_run_only_counts(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "no login", "{}", login(OTHER).to_json()])
-def test_a_variable_that_is_not_the_user_s_stays(settings: Settings, value: str | None) -> None:
+def test_a_variable_of_another_user_is_kept(settings: Settings, value: str | None) -> None:
     airflow = Airflow(value)
     assert forget_logins(settings, airflow, HASH, False)["Airflow variables"] == 0
     assert airflow.calls == ["list", "get"]
 
 
-def test_another_user_s_file_stays(settings: Settings) -> None:
+def test_a_file_of_another_user_is_kept(settings: Settings) -> None:
     assert forget_logins(settings, None, OTHER, False)["login files"] == 1
     assert files(settings) == [f"connection-{HASH}.json", "login.json"]
 
 
-def test_a_variable_that_stays_is_said(settings: Settings) -> None:
+def test_a_variable_that_cannot_be_deleted_is_an_error(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="Admin → Variables"):
         forget_logins(settings, Airflow(login(HASH).to_json(), deletes=False), HASH, False)
 
 
-def test_the_logins_of_a_named_user_go(settings: Settings) -> None:
+def test_the_logins_of_a_named_user_are_deleted(settings: Settings) -> None:
     for name, user in (("anna", OTHER), ("ben", HASH)):
         FileLoginStore(settings.login_file_of(name)).write(login(user))
     airflow = Airflow(login(OTHER).to_json(), connection=user_connection("anna"))

@@ -1,4 +1,4 @@
-"""Which errors are worth another try."""
+"""Tests which errors are retried, and the limit of a task's duration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_the_retry_policy_reads_whether_an_error_is_terminal(kind: type[errors.PipelineError]) -> None:
+def test_only_terminal_errors_are_not_retried(kind: type[errors.PipelineError]) -> None:
     error = kind.__new__(kind)
     decision = default_args()["retry_policy"].evaluate(error, try_number=1, max_tries=5)
     expected = RetryAction.FAIL if issubclass(kind, errors.TerminalError) else RetryAction.DEFAULT
@@ -27,11 +27,11 @@ def test_the_retry_policy_reads_whether_an_error_is_terminal(kind: type[errors.P
     assert decision.action is expected
 
 
-def test_what_is_no_error_of_ours_is_tried_again() -> None:
+def test_an_error_outside_the_pipeline_s_tree_is_retried() -> None:
     decision = default_args()["retry_policy"].evaluate(OSError(), try_number=1, max_tries=5)
     assert decision.action is RetryAction.DEFAULT
 
 
-def test_no_task_holds_its_slot_for_ever() -> None:
-    """A day's calls at 150 per 30 s take less, and waits for a closed bucket give the slot back."""
+def test_a_task_has_a_time_limit() -> None:
+    """A day's calls at 150 per 30 s take less, and a wait for a closed bucket releases the slot."""
     assert timedelta(hours=1) < default_args()["execution_timeout"] < timedelta(days=1)

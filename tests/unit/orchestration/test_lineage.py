@@ -1,4 +1,4 @@
-"""What tasks of ingest report to OpenLineage, read the way the provider reads it."""
+"""Tests what ingest tasks report to OpenLineage, read as the provider reads it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STATES = [
 
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The running task, which has an asset of Airflow's as outlet, in a process where lineage is on."""
+    """Return the running task, which has an Airflow asset as outlet; lineage is on."""
     running = SimpleNamespace(inlets=[], outlets=[STAGING])
     monkeypatch.setattr(lineage, "get_current_context", lambda: {"ti": SimpleNamespace(task=running)})
     monkeypatch.setattr(conf, "is_disabled", lambda: False)
@@ -47,7 +47,7 @@ def task(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def reported(task: Any) -> tuple[list[str], list[str]]:
-    """Datasets that the provider finds, `namespace name`."""
+    """Return the input and output datasets that the provider finds, as `namespace name`."""
     found = OperatorLineage()
     ExtractorManager().extract_inlets_and_outlets(found, task)
     return tuple([f"{d.namespace} {d.name}" for d in part] for part in (found.inputs, found.outputs))  # type: ignore[return-value]
@@ -92,20 +92,20 @@ def test_the_partition_is_in_openlineage_s_facet(task: Any) -> None:
         assert [part.dimensions for part in condition.partitions] == [{"ingest_date": "2026-11-05"}]
 
 
-def test_airflow_s_own_assets_stay(task: Any) -> None:
+def test_airflow_s_own_assets_are_kept(task: Any) -> None:
     lineage.wrote_tables(CONNECTIONS.__getitem__, DAY, "ops.reconciliation")
     assert task.outlets[0] is STAGING
     assert reported(task) == ([], ["postgres://db.example:6543 warehouse.ops.reconciliation"])
 
 
-def test_nothing_is_read_or_reported_where_it_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_reported_if_lineage_is_off(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conf, "is_disabled", lambda: True)
     nothing: dict[str, ConnectionInfo] = {}
     lineage.loaded(nothing.__getitem__, DAY, STATES)
     assert (task.inlets, task.outlets) == ([], [STAGING])
 
 
-def test_what_goes_wrong_is_a_warning_and_fails_no_task(task: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_lineage_is_only_a_warning(task: Any, caplog: pytest.LogCaptureFixture) -> None:
     def absent(conn_id: str) -> ConnectionInfo:
         raise ConnectionMissing(f"connection '{conn_id}' is not defined")
 
@@ -115,7 +115,7 @@ def test_what_goes_wrong_is_a_warning_and_fails_no_task(task: Any, caplog: pytes
 
 
 @pytest.mark.parametrize(
-    ("kinds", "there", "absent"),
+    ("kinds", "present", "absent"),
     [
         ((), {"ops.load"}, {"staging.tracks"}),
         (("track",), {"staging.tracks", "staging.albums", "staging.artists"}, {"staging.album_observations"}),
@@ -123,11 +123,11 @@ def test_what_goes_wrong_is_a_warning_and_fails_no_task(task: Any, caplog: pytes
         (("playlist_item",), {"staging.playlist_membership", "staging.list_reads"}, {"staging.plays"}),
     ],
 )
-def test_a_load_fills_the_tables_of_its_kinds_and_mentions(
-    kinds: tuple[str, ...], there: set[str], absent: set[str]
+def test_a_load_writes_the_tables_of_its_kinds_and_stubs(
+    kinds: tuple[str, ...], present: set[str], absent: set[str]
 ) -> None:
     found = set(tables_of(kinds))
-    assert there <= found
+    assert present <= found
     assert not absent & found
 
 
@@ -137,14 +137,14 @@ def test_a_table_has_openlineage_s_name_for_postgres() -> None:
     )
 
 
-def test_a_connection_without_a_port_is_at_postgres_own() -> None:
+def test_the_default_port_of_a_connection_is_postgres_s() -> None:
     assert (
         table_dataset(replace(WAREHOUSE, port=None), "marts", "dim_track").namespace
         == "postgres://db.example:5432"
     )
 
 
-def test_the_asset_of_a_table_is_the_uri_that_cosmos_would_give() -> None:
+def test_the_uri_of_a_table_is_the_same_as_in_cosmos() -> None:
     assert (
         table_uri(WAREHOUSE, "marts", "dim_track") == "postgres://db.example:6543/warehouse/marts/dim_track"
     )

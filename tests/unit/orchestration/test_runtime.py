@@ -1,4 +1,4 @@
-"""What tasks read from Airflow: a login's tokens in a Variable, and the partition of a run."""
+"""Tests what tasks read from Airflow: a login's tokens in a Variable, and the partition of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.orchestration.runtime import VariableState, partition_of, partition_or_today
 
 
-def test_the_text_is_read_from_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tokens_are_read_from_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_SPOTIFY_USER_TOKEN", "kept")
     assert VariableState(SPOTIFY_USER).read() == "kept"
 
@@ -27,13 +27,13 @@ def run_of(key: str | None) -> dict[str, SimpleNamespace]:
     return {"dag_run": SimpleNamespace(partition_key=key, run_after=moment)}
 
 
-def test_an_ingest_without_a_key_is_for_the_date_of_its_trigger() -> None:
+def test_an_ingest_without_a_key_has_the_date_of_its_trigger() -> None:
     assert partition_or_today(run_of(None)) == date(2026, 11, 22)
     assert partition_or_today(run_of("2026-11-01")) == date(2026, 11, 1)
     with pytest.raises(ConfigurationError, match="'today' is not a date"):
         partition_or_today(run_of("today"))
 
 
-def test_other_runs_without_a_key_name_its_place_in_the_form() -> None:
+def test_other_runs_without_a_key_say_where_to_give_it() -> None:
     with pytest.raises(ConfigurationError, match="as Partition Key under Advanced Options"):
         partition_of(run_of(None))

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: a reader of HTML and a text that must stay text."""
+"""Shared by the tests of pages: a reader of HTML, and a text with markup that must be escaped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 class Reader(HTMLParser):
-    """Collects elements and fails where tags do not match."""
+    """Collects the elements of a page, and fails if tags do not match."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -37,9 +37,9 @@ class Reader(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a person reads, on one line."""
+        """The visible text, on one line."""
         return " ".join(" ".join(self.words).split())
 
     def attributes(self, name: str) -> list[str]:
-        """Values of one attribute, all elements."""
+        """Return the values of an attribute in all elements."""
         return [value for _, attrs in self.elements if (value := attrs.get(name))]

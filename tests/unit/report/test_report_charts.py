@@ -1,4 +1,4 @@
-"""The drawings themselves: well-formed, sized by data, free of markup that came with a name."""
+"""Tests the charts: well-formed, proportional to the data, with names escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def texts(svg: str) -> list[str]:
 
 
 def bars(svg: str, colour: str) -> list[float]:
-    """Heights of the bars of one colour: their path is M x,y h width v height."""
+    """Return the heights of the bars of one colour; their path is M x,y h width v height."""
     found = [node.get("d", "") for node in parse(svg).iter("path") if node.get("fill") == colour]
     return [float(re.search(r"v(-?[\d.]+)", path).group(1)) for path in found if "v" in path]  # type: ignore[union-attr]
 
@@ -34,14 +34,14 @@ def artist(name: str | None, tracks: int) -> ArtistRow:
     return ArtistRow("id", name, None, None, tracks, 1)
 
 
-def test_growth_stacks_new_tracks_on_those_known_before() -> None:
+def test_growth_stacks_new_tracks_on_known_ones() -> None:
     svg = charts.catalogue_growth([DAY, NEXT_DAY])
     before, new = bars(svg, charts.MARK_SOFT), bars(svg, charts.MARK)
     assert max(before) == pytest.approx(2 * new[1], rel=0.01)  # 10 known before, 5 new
     assert {"03-18", "03-19", "known before", "new"} <= set(texts(svg))
 
 
-def test_years_lie_in_proportion_and_show_their_types() -> None:
+def test_bars_of_years_are_proportional_and_show_types() -> None:
     svg = charts.release_years(
         [YearCount(1999, "album", 4), YearCount(2001, "album", 2), YearCount(2001, "odd", 1)]
     )
@@ -51,14 +51,14 @@ def test_years_lie_in_proportion_and_show_their_types() -> None:
     assert "single" not in texts(svg)
 
 
-def test_histograms_stand_on_zero() -> None:
+def test_histograms_start_at_zero() -> None:
     for svg in (charts.durations([Bin(0, 1), Bin(20, 4)]), charts.popularity([Bin(0, 1), Bin(95, 4)])):
         low, high = sorted(bars(svg, charts.MARK))
         assert high == pytest.approx(4 * low, rel=0.01)
     assert "10+" in texts(charts.durations([Bin(20, 4)]))
 
 
-def test_a_hostile_name_stays_text() -> None:
+def test_markup_in_a_name_is_escaped() -> None:
     svg = charts.top_artists([artist(HOSTILE, 3), artist("back\\slash ${1} `x`", 2)])
     assert not [node.tag for node in parse(svg).iter() if node.tag.endswith("script")]
     assert "<script" not in svg
@@ -66,7 +66,7 @@ def test_a_hostile_name_stays_text() -> None:
     assert "back\\slash ${1} `x`" in texts(svg)
 
 
-def test_two_artists_of_one_name_keep_a_bar_each() -> None:
+def test_two_artists_with_the_same_name_have_two_bars() -> None:
     svg = charts.top_artists([artist("Nirvana", 3), artist("Nirvana", 1)])
     assert texts(svg).count("Nirvana") == 2
     assert len(bars(svg, charts.MARK)) == 2
@@ -82,7 +82,7 @@ def test_drawing_twice_gives_the_same_bytes() -> None:
     assert charts.catalogue_growth([DAY, NEXT_DAY]) == charts.catalogue_growth([DAY, NEXT_DAY])
 
 
-def test_every_colour_of_a_drawing_has_a_rule_for_dark_pages() -> None:
+def test_every_colour_of_a_chart_has_a_rule_for_dark_mode() -> None:
     from importlib import resources
 
     css = resources.files("spotify_pipeline.report").joinpath("templates/report.css").read_text("utf-8")
@@ -96,7 +96,7 @@ def test_every_colour_of_a_drawing_has_a_rule_for_dark_pages() -> None:
     assert all(f'="{colour}"]' in css for colour in used)
 
 
-def test_no_drawing_carries_an_id_that_could_clash_with_the_next() -> None:
+def test_charts_have_no_ids_that_could_clash() -> None:
     svg = charts.durations([Bin(0, 1)]) + charts.top_artists([artist("a", 1)])
     assert not re.search(r"\sid=\"|url\(#", svg)
 
@@ -108,7 +108,7 @@ def test_one_high_bar_does_not_flatten_the_others(heights: list[int], top: int |
     assert charts.cut_axis(heights) == top
 
 
-def test_a_bar_that_is_cut_has_its_figure() -> None:
+def test_a_truncated_bar_shows_its_value() -> None:
     years = [YearCount(2024, "album", 20), YearCount(2025, "single", 3)]
     years += [YearCount(2026, "album", 300), YearCount(2026, "single", 25)]
     svg = charts.release_years(years)

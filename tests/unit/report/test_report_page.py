@@ -1,4 +1,4 @@
-"""The page from rows alone: what it says, that names stay text, that it asks nothing of the network."""
+"""Tests the page of the report: its texts, escaping, structure, and that it loads nothing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def hostile() -> ReportData:
     )
 
 
-def test_a_catalogue_that_lacks_tracks_says_so() -> None:
+def test_a_catalogue_with_missing_tracks_has_a_note() -> None:
     short = render_page(replace(FULL, coverage=Coverage(claimed=8471, known=6318)))
 
     assert "Of 8,471 tracks in the listed albums, 6,318 are known (75 %)." in Reader(short).text
@@ -94,7 +94,7 @@ def test_tags_match_and_ids_are_unique(data: ReportData) -> None:
     assert not [name for name, times in ids.items() if times > 1]
 
 
-def test_a_hostile_name_stays_text() -> None:
+def test_markup_in_names_is_escaped() -> None:
     page = Reader(render_page(hostile()))
     assert not {"script", "img", "iframe", "object", "form"} & {tag for tag, _ in page.elements}
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
@@ -102,7 +102,7 @@ def test_a_hostile_name_stays_text() -> None:
     assert not [url for url in page.attributes("href") if url.startswith("javascript")]
 
 
-def test_the_page_asks_nothing_of_the_network() -> None:
+def test_the_page_loads_nothing_from_the_network() -> None:
     page = render_page(FULL)
     reader = Reader(page)
     for attribute in ("src", "srcset", "action", "poster", "data", "xlink:href"):
@@ -118,7 +118,7 @@ def test_the_same_rows_give_the_same_bytes() -> None:
     assert render_page(FULL).encode() == render_page(FULL).encode()
 
 
-def test_key_figures_and_what_is_new() -> None:
+def test_key_figures_and_their_changes() -> None:
     shown = Reader(render_page(FULL)).text
     assert (
         "Friday, 2021-03-19 (UTC). Published after 72 data tests passed. Compared with 2021-03-18." in shown
@@ -136,7 +136,7 @@ def test_names_link_to_spotify_and_dates_keep_precision() -> None:
     assert "\N{MINUS SIGN}4" in page
 
 
-def test_an_empty_warehouse_says_so_and_has_no_charts() -> None:
+def test_an_empty_warehouse_has_a_note_and_no_charts() -> None:
     reader = Reader(render_page(EMPTY))
     assert "The warehouse has no track, album or artist up to this partition." in reader.text
     assert "No source was fetched for this partition." in reader.text
@@ -155,13 +155,13 @@ def test_the_first_day_has_no_growth_and_no_comparison() -> None:
     assert "Catalogue growth" not in shown
 
 
-def test_popularity_is_one_sentence_where_it_is_absent() -> None:
+def test_absent_popularity_is_explained_in_one_sentence() -> None:
     shown = Reader(render_page(replace(FULL, popularity=[], movers=[]))).text
     assert "Popularity is not shown: Spotify gives it to apps with extended quota only." in shown
     assert "Popularity of tracks" not in shown
 
 
-def test_drift_of_the_source_is_a_table_and_absent_without_any() -> None:
+def test_drift_is_a_table_and_absent_without_any() -> None:
     page = render_page(replace(FULL, drift=[DriftRow("north", "album", "new", HOSTILE, 2, 1300)]))
     assert "Changes of Spotify's responses" in page
     assert "2 of 1,300" in page
@@ -190,7 +190,7 @@ def test_partial_and_failed_sources_have_a_banner_each() -> None:
     assert "on this day" not in Reader(render_page(FULL)).text
 
 
-def test_a_source_is_as_good_as_the_worst_of_its_kinds() -> None:
+def test_a_source_has_the_worst_status_of_its_kinds() -> None:
     groups = group_sources(
         [source("a"), source("a", "album", "failed", "why"), source("a", "artist", "partial")]
     )
@@ -206,7 +206,7 @@ def test_counts_that_do_not_add_up_are_marked() -> None:
     assert '<td class="state ok" data-label="adds up">yes</td>' in render_page(FULL)
 
 
-def test_structure_that_assistive_technology_needs() -> None:
+def test_the_structure_that_assistive_technology_needs() -> None:
     reader = Reader(render_page(FULL))
     tags = [tag for tag, _ in reader.elements]
     assert dict(reader.elements)["html"] == {"lang": "en"}
@@ -220,7 +220,7 @@ def test_structure_that_assistive_technology_needs() -> None:
     assert all((attrs.get("aria-label") or "").startswith("Chart: ") for attrs in charts)
 
 
-def test_a_page_of_the_demo_says_that_its_data_is_made_up() -> None:
+def test_the_demo_s_page_says_that_its_data_is_made_up() -> None:
     made_up = Reader(render_page(FULL, made_up=True)).text
     assert "Made-up data" in made_up
     assert "Metadata from Spotify" not in made_up

@@ -1,4 +1,4 @@
-"""Callbacks and deadlines: which failures send an alert, and what it says."""
+"""Tests callbacks and deadlines: which failures send an alert, and its content."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def context(error: BaseException | None, *, partition: str | None = "2026-11-05"
 
 
 def raised(error: errors.PipelineError) -> AirflowFailException:
-    """As `running` raises it."""
+    """Return an Airflow exception with a pipeline error as its cause, as `running` raises it."""
     try:
         raise AirflowFailException(str(error)) from error
     except AirflowFailException as wrapped:
         return wrapped
 
 
-def test_the_error_behind_airflow_s_own_is_told(sent: list[Alert]) -> None:
+def test_the_alert_has_the_cause_of_airflow_s_exception(sent: list[Alert]) -> None:
     callbacks.on_task_failure(context(raised(errors.RowRefused("row 3 is refused"))))
     [alert] = sent
     assert (alert.cause, alert.happened) == ("RowRefused", "row 3 is refused")
@@ -64,13 +64,13 @@ def test_the_error_behind_airflow_s_own_is_told(sent: list[Alert]) -> None:
     assert alert.links == {"Log": "http://airflow/dags/spotify_ingest/runs/run/tasks/sources.load/mapped/2"}
 
 
-def test_a_run_without_a_partition_is_of_its_day(sent: list[Alert]) -> None:
-    """Else the failure of one hour would be the same alert as that of any other, for ever."""
+def test_a_run_without_a_partition_gets_its_date(sent: list[Alert]) -> None:
+    """Without a date, failures of different days would share one alert."""
     callbacks.on_task_failure(context(ValueError("x"), partition=None))
     assert sent[0].partition == "2026-11-05"
 
 
-def test_a_killed_process_has_no_error_and_is_told(sent: list[Alert]) -> None:
+def test_a_killed_process_without_an_error_sends_an_alert(sent: list[Alert]) -> None:
     callbacks.on_task_failure(context(None))
     assert sent[0].cause == "ProcessDied"
 
@@ -82,14 +82,14 @@ def test_an_error_with_an_alert_sends_no_second_one(sent: list[Alert]) -> None:
     assert sent == []
 
 
-def test_our_own_sentence_goes_before_what_a_library_said(sent: list[Alert]) -> None:
+def test_the_pipeline_s_message_takes_precedence(sent: list[Alert]) -> None:
     ours = errors.ConfigurationError("the warehouse has no marts yet: run spotify_transform")
     ours.__cause__ = ValueError("relation does not exist")
     callbacks.on_task_failure(context(raised(ours)))
     assert sent[0].happened == str(ours)
 
 
-def test_a_verdict_of_dbt_makes_its_own_alert(sent: list[Alert]) -> None:
+def test_a_failed_data_test_has_its_own_alert(sent: list[Alert]) -> None:
     node = SimpleNamespace(
         name="unique_x", unique_id="test.spotify.unique_x", relation_name='"w"."dbt_audit"."unique_x"'
     )
@@ -101,23 +101,23 @@ def test_a_verdict_of_dbt_makes_its_own_alert(sent: list[Alert]) -> None:
     assert "w.dbt_audit.unique_x" in alert.action
 
 
-def test_an_error_of_cosmos_is_that_of_its_node(sent: list[Alert]) -> None:
+def test_an_error_of_cosmos_is_reported_as_a_failed_node(sent: list[Alert]) -> None:
     callbacks.on_task_failure(context(type("CosmosDbtRunError", (Exception,), {})("syntax error")))
     assert sent[0].cause == "DbtNodeFailed"
 
 
 @pytest.mark.parametrize(("reason", "alerts"), [("task_failure", 0), ("timed_out", 1)])
-def test_a_red_run_is_told_where_no_task_of_it_failed(sent: list[Alert], reason: str, alerts: int) -> None:
+def test_a_failed_run_sends_an_alert_unless_a_task_did(sent: list[Alert], reason: str, alerts: int) -> None:
     callbacks.on_run_failure(context(None, reason=reason))
     assert [alert.cause for alert in sent] == ["RunFailed"] * alerts
 
 
-def test_a_callback_works_with_nothing_but_the_run(sent: list[Alert]) -> None:
+def test_a_callback_needs_only_the_run(sent: list[Alert]) -> None:
     callbacks.on_run_failure({"dag": SimpleNamespace(dag_id="d"), "run_id": "r", "reason": "timed_out"})
     assert (sent[0].dag_id, sent[0].run_id) == ("d", "r")
 
 
-def test_a_callback_never_makes_things_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_FETCH_TASKS", "no number")
     callbacks.on_task_failure(context(ValueError("x")))
     callbacks.on_task_failure({})
@@ -136,7 +136,7 @@ def test_promise_9_airflow_s_secrets_are_not_sent(monkeypatch: pytest.MonkeyPatc
     assert "a-secret-of-a-connection" not in seen[0].happened
 
 
-def test_airflow_calls_when_the_time_since_the_queue_is_over() -> None:
+def test_a_deadline_counts_from_the_queueing_of_a_run() -> None:
     found = callbacks.deadline("spotify_ingest")
     assert found is not None
     assert found.reference == DeadlineReference.DAGRUN_QUEUED_AT
@@ -146,7 +146,7 @@ def test_airflow_calls_when_the_time_since_the_queue_is_over() -> None:
     assert found.callback.kwargs == {"seconds": 4 * 3600}
 
 
-def test_airflow_stores_what_its_own_clearing_can_read() -> None:
+def test_airflow_can_recalculate_a_stored_deadline() -> None:
     """`taskinstance._recalculate_dagrun_queued_at_deadlines` of 3.3.2 makes a timedelta of what is stored."""
     from airflow.serialization.decoders import decode_deadline_alert
     from airflow.serialization.encoders import encode_deadline_alert
@@ -156,7 +156,7 @@ def test_airflow_stores_what_its_own_clearing_can_read() -> None:
     assert decode_deadline_alert(stored).interval == timedelta(hours=4)
 
 
-def test_a_setting_changes_it_and_0_takes_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_changes_a_deadline_and_0_removes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "90")
     found = callbacks.deadline("spotify_report")
     assert found is not None
@@ -165,13 +165,13 @@ def test_a_setting_changes_it_and_0_takes_it_away(monkeypatch: pytest.MonkeyPatc
     assert callbacks.alert_arguments("spotify_report")["deadline"] is None
 
 
-def test_a_value_that_is_no_number_does_not_break_the_parse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`astro dev parse` puts such values into every variable; a real run refuses it by name."""
+def test_a_setting_that_is_not_a_number_does_not_break_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`astro dev parse` sets every variable to such a value; a real run refuses it."""
     monkeypatch.setenv("SPOTIFY_PIPELINE_DEADLINE_REPORT", "MOCKED_VALUE")
     assert callbacks.deadline("spotify_report") is not None
 
 
-def test_a_dag_without_such_a_setting_has_none() -> None:
+def test_a_dag_without_a_setting_has_no_deadline() -> None:
     assert callbacks.deadline("spotify_listening") is None
 
 
@@ -179,7 +179,7 @@ def late(run: dict[str, Any], seconds: float = 3600) -> None:
     asyncio.run(callbacks.missed(seconds=seconds, context={"dag_run": run}))
 
 
-def test_a_missed_one_names_the_run_and_how_it_stands(sent: list[Alert]) -> None:
+def test_a_missed_deadline_names_the_run_and_its_state(sent: list[Alert]) -> None:
     late(RUN)
     [alert] = sent
     assert (alert.partition, alert.cause, alert.subject) == ("2026-11-05", "DeadlineMissed", "spotify_report")
@@ -189,7 +189,7 @@ def test_a_missed_one_names_the_run_and_how_it_stands(sent: list[Alert]) -> None
 
 
 @pytest.mark.parametrize(("ended", "alerts"), [("03:59:59", 0), ("04:00:01", 1)])
-def test_a_deadline_counts_from_the_start_of_a_run(sent: list[Alert], ended: str, alerts: int) -> None:
+def test_a_run_is_late_by_the_time_since_its_start(sent: list[Alert], ended: str, alerts: int) -> None:
     late({**RUN, "state": "success", "end_date": f"2026-11-05T{ended}Z"})
     assert len(sent) == alerts
 

@@ -1,4 +1,4 @@
-"""What is sent of sources: each failure once, by the task that knows it."""
+"""Tests the alerts about sources: each failure is sent once, by the task in which it happens."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def verdict(
     source_alerts.notify_reconciled(runtime(), DAY, found, states)
 
 
-def test_a_failed_source_has_an_alert_and_the_others_go_on(sent: list[Alert]) -> None:
+def test_a_failed_source_has_an_alert_and_the_others_continue(sent: list[Alert]) -> None:
     def work(state: SourceState) -> SourceState:
         if state.source == "bad":
             raise QuarantineShareExceeded("80 % of source 'bad' break the contract")
@@ -64,7 +64,7 @@ def test_a_failed_source_has_an_alert_and_the_others_go_on(sent: list[Alert]) ->
 
 
 @pytest.mark.parametrize(("tries_left", "alerts"), [(True, 0), (False, 1)])
-def test_what_is_tried_again_is_told_when_it_was_the_last_try(
+def test_a_transient_error_sends_an_alert_on_the_last_try(
     sent: list[Alert], tries_left: bool, alerts: int
 ) -> None:
     def work(state: SourceState) -> SourceState:
@@ -79,7 +79,7 @@ def test_what_is_tried_again_is_told_when_it_was_the_last_try(
     assert len(sent) == alerts
 
 
-def test_a_source_that_ends_as_failed_without_an_error_is_told(sent: list[Alert]) -> None:
+def test_a_source_that_fails_without_an_error_has_an_alert(sent: list[Alert]) -> None:
     def work(state: SourceState) -> SourceState:
         return SourceState(state.source, "failed", "Spotify knows no artist x (404)")
 
@@ -89,7 +89,7 @@ def test_a_source_that_ends_as_failed_without_an_error_is_told(sent: list[Alert]
     ]
 
 
-def test_the_join_tells_only_what_no_task_before_it_could_know(sent: list[Alert]) -> None:
+def test_reconcile_sends_only_failures_that_it_finds_itself(sent: list[Alert]) -> None:
     states = [
         SourceState("wrong sum", "complete", None, {"track": GOOD}),
         SourceState("failed before", "failed", "sent by its task"),
@@ -107,14 +107,14 @@ def test_partial_sources_are_one_alert(sent: list[Alert]) -> None:
 
 
 @pytest.mark.parametrize(("bad", "alerts"), [(0, 0), (1, 0), (2, 1)])
-def test_a_share_above_the_warning_level_is_told(sent: list[Alert], bad: int, alerts: int) -> None:
+def test_a_share_above_the_warning_level_has_an_alert(sent: list[Alert], bad: int, alerts: int) -> None:
     counts = {"track": KindCounts(fetched=100, loaded=100 - bad, quarantined=bad)}
     verdict([SourceState("one", "complete", None, counts), SourceState("empty", "complete")])
     assert [alert.cause for alert in sent] == ["QuarantineShare"] * alerts
 
 
 @pytest.mark.parametrize(("days", "alerts"), [(15, 0), (14, 1), (0, 1), (-3, 1)])
-def test_a_login_is_told_in_its_last_two_weeks(sent: list[Alert], days: int, alerts: int) -> None:
+def test_a_login_has_an_alert_in_its_last_two_weeks(sent: list[Alert], days: int, alerts: int) -> None:
     login = SimpleNamespace(
         user_hash="0123456789abcdef",
         ends_on=DAY,
@@ -127,7 +127,7 @@ def test_a_login_is_told_in_its_last_two_weeks(sent: list[Alert], days: int, ale
     assert not any("0123456789abcdef" in str(alert) for alert in sent)
 
 
-def test_a_login_that_cannot_be_read_stops_nothing(sent: list[Alert]) -> None:
+def test_a_login_that_cannot_be_read_is_ignored(sent: list[Alert]) -> None:
     def refuse() -> None:
         raise ConfigurationError("connection 'spotify_user' has no refresh token")
 

@@ -1,4 +1,4 @@
-"""The project with all that a user may add to it, as a copy in a folder."""
+"""A copy of the dbt project with everything that a user may add to it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ snapshots:
 
 
 def odd_project(root: Path) -> Path:
-    """Copy the project into `root/dbt`, add everything, and parse it."""
+    """Copy the project to `root/dbt`, add the files and parse it; return its folder."""
     project = root / "dbt"
     shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     for name, text in FILES.items():

@@ -1,4 +1,4 @@
-"""Any dbt project becomes tasks: the DAG imports, and each test that dbt would run has one."""
+"""Tests that any dbt project becomes tasks, one for each data test that dbt would run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_each_test_that_dbt_would_run_has_one_task(project: Path, dag: DAG) -> N
     assert len(wanted) > 40
 
 
-def test_all_that_a_user_may_add_is_rendered(dag: DAG) -> None:
+def test_everything_that_a_user_may_add_becomes_a_task(dag: DAG) -> None:
     found = nodes(dag)
     added = {
         "model.spotify.in_root",

@@ -1,4 +1,4 @@
-"""The facet of columns on what Cosmos tells of a model."""
+"""Tests the column lineage that is added to Cosmos' lineage of a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model() -> OutputDataset:
     return OutputDataset(SERVER, "warehouse.marts.dim_track", facets={})
 
 
-def test_columns_name_their_origins_as_datasets_are_named() -> None:
+def test_origins_of_columns_have_the_names_of_datasets() -> None:
     output = model()
     add_columns([output], SQL, PROJECT)
     facet = Serde.to_dict(output)["facets"]["columnLineage"]
@@ -36,7 +36,7 @@ def test_columns_name_their_origins_as_datasets_are_named() -> None:
         "warehouse.dbt_staging.stg_tracks",
         "track_id",
     )
-    assert "plays" not in facet["fields"], "made of no column"
+    assert "plays" not in facet["fields"], "a count has no origin"
 
 
 @pytest.mark.parametrize("sql", [None, "select from where )"])
@@ -83,7 +83,7 @@ def test_stars_joins_and_expressions_lead_to_table_columns() -> None:
     }
 
 
-def test_a_column_made_of_nothing_has_no_origin() -> None:
+def test_a_column_without_inputs_has_no_origin() -> None:
     sql = 'select album_id, count(*) as tracks from "warehouse"."dbt_staging"."stg_tracks" group by album_id'
     assert origins(sql) == {"album_id": ["stg_tracks.album_id"], "tracks": []}
 
@@ -101,6 +101,6 @@ def test_both_halves_of_a_union_count() -> None:
     assert origins(sql) == {"record_id": ["stg_albums.album_id", "stg_tracks.track_id"]}
 
 
-def test_what_cannot_be_read_says_nothing() -> None:
+def test_sql_that_cannot_be_parsed_has_no_origins() -> None:
     assert column_origins("select from where )", KNOWN) == {}
     assert column_origins("vacuum analyze", KNOWN) == {}

@@ -1,4 +1,4 @@
-"""What the tasks of a dbt project are: names, selectors, and what each waits for."""
+"""Tests the tasks of a dbt project: ids, selectors and dependencies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def generic(name: str, kind: str, *parents: str, **kwargs: Any) -> dict[str, Any
 
 
 def manifest(*nodes: dict[str, Any]) -> DbtManifest:
-    """A chain source → a → b → c → d, `other` next to it, and the given nodes."""
+    """Return a manifest with a chain source → a → b → c → d, a model `other`, and the given nodes."""
     models = [
         node("model", "a", SOURCE),
         node("model", "b", "model.p.a"),
@@ -90,12 +90,12 @@ def task_of(found: dict[str, Any]) -> NodeTask:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_task_is_found_by_layer_and_node(found: dict[str, Any], task_id: str) -> None:
+def test_a_task_id_has_layer_and_node(found: dict[str, Any], task_id: str) -> None:
     assert task_of(found).task_id == task_id
 
 
 @pytest.mark.parametrize("name", ["from finance", "k\u00fcnstler", "x" * 300, "publish"])
-def test_any_name_gives_an_id_that_airflow_takes(name: str) -> None:
+def test_every_name_gives_an_id_that_airflow_accepts(name: str) -> None:
     found = task_of(node("model", name, folder=name))
     assert found.task_id.isascii()
     assert len(found.task_id) <= 250
@@ -121,14 +121,14 @@ def test_a_node_selects_itself_by_its_full_name() -> None:
         node("model", "staging") | {"fqn": ["p", "staging"]}, node("model", "x y", folder="from finance")
     )
     assert found.tasks["model.p.x y"].select == "fqn:p.from?finance.x?y"
-    # named like a folder: what is below it would run, too
+    # named like a folder: the nodes in the folder would also be selected
     assert found.tasks["model.p.staging"].exclude == tuple(
         f"fqn:p.staging.{name}" for name in ("a", "b", "c", "d", "other")
     )
 
 
-def test_names_that_differ_in_signs_are_told_apart() -> None:
-    """A selector has `?` for a sign, which stands for any letter, too."""
+def test_names_that_differ_in_signs_are_distinguished() -> None:
+    """A selector has `?` for a sign, which also matches a letter."""
     found = manifest(node("model", "x@"), node("model", "x+"), node("model", "xy"))
     one = found.tasks["model.p.x@"]
     assert one.select == found.tasks["model.p.x+"].select == "fqn:p.staging.x?"
@@ -136,8 +136,8 @@ def test_names_that_differ_in_signs_are_told_apart() -> None:
     assert found.tasks["model.p.xy"].exclude == found.tasks["model.p.xy"].twins == ()
 
 
-def test_names_with_dots_are_told_apart() -> None:
-    """dbt takes what stands before a dot for a folder; of a source it reads three parts."""
+def test_names_with_dots_are_distinguished() -> None:
+    """In a selector, dbt reads the part before a dot as a folder, and a source as three parts."""
     freshness = {"warn_after": {"count": 1, "period": "day"}}
     dotted = node("source", "b.c", source_name="s", freshness=freshness) | {"unique_id": "source.p.s.b.c"}
     found = manifest(
@@ -152,7 +152,7 @@ def test_names_with_dots_are_told_apart() -> None:
     assert found.tasks["source.p.s.b.c"].select == "source:p.s.b?c"
 
 
-def test_a_test_holds_back_the_first_nodes_that_follow_all_it_reads() -> None:
+def test_nodes_below_all_models_of_a_test_wait_for_it() -> None:
     found = manifest(
         node("test", "own", "model.p.a"),
         node("test", "across", "model.p.a", "model.p.other"),
@@ -160,11 +160,11 @@ def test_a_test_holds_back_the_first_nodes_that_follow_all_it_reads() -> None:
         node("test", "last", SOURCE, "model.p.d"),
         node("test", "of_source", SOURCE),
     )
-    held = {
+    waiting = {
         test: {key for key, task in found.tasks.items() if f"test.p.{test}" in task.upstream}
         for test in ("own", "across", "chain", "last", "of_source")
     }
-    assert held == {
+    assert waiting == {
         "own": {"model.p.b"},
         "across": {"model.p.c"},
         "chain": {"model.p.c"},
@@ -174,7 +174,7 @@ def test_a_test_holds_back_the_first_nodes_that_follow_all_it_reads() -> None:
     assert found.tasks["test.p.across"].upstream == {"model.p.a", "model.p.other"}
 
 
-def test_an_ephemeral_model_has_no_task_and_its_edges_stay() -> None:
+def test_an_ephemeral_model_has_no_task_but_keeps_its_edges() -> None:
     inline = node("model", "inline", "model.p.a", config={"materialized": "ephemeral"})
     found = manifest(
         inline,
@@ -186,13 +186,13 @@ def test_an_ephemeral_model_has_no_task_and_its_edges_stay() -> None:
     assert found.tasks["test.p.of_inline"].upstream == {"model.p.a"}
 
 
-def test_what_is_disabled_has_no_task_and_is_not_counted() -> None:
+def test_a_disabled_test_has_no_task_and_is_not_counted() -> None:
     gone = node("test", "gone", "model.p.a", config={"enabled": False})
     assert gone["unique_id"] not in manifest(gone).tasks
     assert manifest(gone).data_tests == frozenset()
 
 
-def test_a_source_has_a_task_where_its_freshness_is_declared() -> None:
+def test_a_source_with_freshness_has_a_task() -> None:
     late = node("source", "late", source_name="s", freshness={"warn_after": {"count": 1, "period": "day"}})
     found = manifest()
     assert SOURCE not in found.tasks
@@ -207,7 +207,7 @@ def test_a_kind_of_node_without_a_task_is_refused() -> None:
         assert found.tasks
 
 
-def test_a_snapshot_among_tables_that_trade_names_is_refused() -> None:
+def test_a_snapshot_in_the_schema_of_the_marts_is_refused() -> None:
     inside = node("snapshot", "snap", "model.p.a", schema="marts")
     with pytest.raises(ConfigurationError, match=r"snapshot snap .* `schema: intermediate`"):
         assert manifest(inside).tasks

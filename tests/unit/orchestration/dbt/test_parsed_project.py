@@ -1,4 +1,4 @@
-"""A kept parse holds for the files, and the database, that it was made from."""
+"""Tests that a stored parse is used only for the files from which it was made."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_F
 
 
 def parsed(database: str = "warehouse") -> Any:
-    """As much of a manifest as is asked of it."""
+    """Return a manifest with the attributes that are used."""
     model = SimpleNamespace(database=database, relation_name=f'"{database}"."marts"."a"')
     test = SimpleNamespace(database=database, relation_name=None)
     return SimpleNamespace(nodes={"model.a": model, "test.a": test}, sources={})
 
 
 def written(project: Path) -> Path:
-    """Write an empty manifest as `dbt parse` does, and the digest of the project's files."""
+    """Write an empty manifest, as `dbt parse` does, and the digest of the project's files."""
     (project / DBT_BUILD_TARGET).mkdir()
     (project / DBT_BUILD_TARGET / "partial_parse.msgpack").write_bytes(Manifest().to_msgpack())
     (project / DBT_DIGEST).write_text(folder_digest(project, without=DBT_OUTPUT_FOLDERS))
@@ -41,14 +41,14 @@ def project(tmp_path: Path) -> Iterator[Path]:
     parsed_project.forget()
 
 
-def test_what_was_kept_is_given_while_nothing_changed(project: Path) -> None:
+def test_a_kept_manifest_is_returned_while_nothing_changes(project: Path) -> None:
     manifest = parsed()
     assert keep(project, manifest, fingerprint(project))
     assert manifest_for(project, "warehouse") is manifest
 
 
-def test_the_database_of_the_connection_is_named(project: Path) -> None:
-    """The project is parsed once for all databases; a name may need quoting."""
+def test_a_manifest_gets_the_database_of_the_connection(project: Path) -> None:
+    """The project is parsed once for all databases; the name of one may need quotes."""
     manifest = parsed()
     keep(project, manifest, fingerprint(project))
     for database in ("other", 'odd " name', "warehouse"):
@@ -58,13 +58,13 @@ def test_the_database_of_the_connection_is_named(project: Path) -> None:
     assert manifest.nodes["test.a"].relation_name is None
 
 
-def test_another_project_gets_none(project: Path) -> None:
+def test_another_project_has_no_manifest(project: Path) -> None:
     keep(project, parsed(), fingerprint(project))
     assert manifest_for(project / "models", "warehouse") is None
 
 
 @pytest.mark.parametrize("change", ["edit", "touch", "add", "remove", "rename"])
-def test_any_change_of_a_file_ends_it(project: Path, change: str) -> None:
+def test_a_manifest_is_not_used_after_a_change_of_a_file(project: Path, change: str) -> None:
     keep(project, parsed(), fingerprint(project))
     model = project / "models" / "a.sql"
     if change == "edit":
@@ -80,14 +80,14 @@ def test_any_change_of_a_file_ends_it(project: Path, change: str) -> None:
     assert manifest_for(project, "warehouse") is None
 
 
-def test_what_dbt_writes_itself_is_no_change(project: Path) -> None:
+def test_files_that_dbt_writes_are_not_a_change(project: Path) -> None:
     keep(project, parsed(), fingerprint(project))
     (project / "target" / "manifest.json").write_text("{}")
     assert manifest_for(project, "warehouse") is not None
 
 
 def test_a_written_manifest_of_the_same_files_is_read(project: Path) -> None:
-    """A worker that is no fork of the scheduler has only the file; times of files say nothing."""
+    """A worker that is not a fork of the scheduler has only the file; times of files are not compared."""
     os.utime(project / "models" / "a.sql", (1000, 1000))
     manifest = manifest_for(written(project), "warehouse")
     assert manifest is not None

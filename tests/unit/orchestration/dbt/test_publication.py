@@ -1,4 +1,4 @@
-"""The assets of single models, and when a failed run starts another one."""
+"""Tests the assets of single models, and when a run builds or starts another one."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_each_relation_has_one_asset_with_its_number_of_tests() -> None:
     }
 
 
-def test_airflow_takes_each_uri_of_the_project_as_it_is() -> None:
-    """Its Postgres provider corrects or refuses one that is malformed, and then nothing would join."""
+def test_airflow_does_not_change_the_uris_of_models() -> None:
+    """Airflow's Postgres provider changes or refuses a malformed URI, so names would not match."""
     manifest = DbtManifest.read(MANIFEST)
     uris = list(publication.model_assets(manifest, WAREHOUSE))
     assert [Asset(uri).uri for uri in uris] == uris
@@ -62,7 +62,7 @@ def test_airflow_takes_each_uri_of_the_project_as_it_is() -> None:
     assert len(uris) == len(models) > 30
 
 
-def test_announcing_adds_an_event_a_model_under_the_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_announce_adds_one_event_per_model_to_the_alias(monkeypatch: pytest.MonkeyPatch) -> None:
     added: dict[str, Any] = {}
     events = SimpleNamespace(add=lambda asset, extra: added.update({asset.uri: extra}))
     context = {"outlet_events": {MODELS: events}}
@@ -76,7 +76,7 @@ def test_announcing_adds_an_event_a_model_under_the_alias(monkeypatch: pytest.Mo
 
 @pytest.fixture
 def newest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The newest load that the warehouse has, to be set by the test."""
+    """Return a list with the number of the newest load, which a test can change."""
     found = [7]
 
     @contextmanager
@@ -88,7 +88,7 @@ def newest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def test_what_failed_stands_where_nothing_was_loaded(newest: list[int]) -> None:
+def test_no_new_build_without_a_newer_load(newest: list[int]) -> None:
     with pytest.raises(AirflowSkipException, match="since load 7"):
         publication.require_newer_load(COVERED)
 
@@ -98,7 +98,7 @@ def test_a_run_without_a_watermark_starts_no_other(newest: list[int]) -> None:
         publication.require_newer_load(None)
 
 
-def test_a_load_in_between_is_a_reason_to_build_again(newest: list[int]) -> None:
+def test_a_load_in_between_starts_a_new_build(newest: list[int]) -> None:
     newest[0] = 9
     assert publication.require_newer_load(COVERED) == 9
 
@@ -126,7 +126,7 @@ def watermark_of(monkeypatch: pytest.MonkeyPatch, *, published: bool, run_type: 
         (True, "asset_materialization", True),
     ],
 )
-def test_a_run_that_somebody_asked_for_always_builds(
+def test_a_run_by_hand_always_builds(
     monkeypatch: pytest.MonkeyPatch, published: bool, run_type: str, built: bool
 ) -> None:
     covered = watermark_of(monkeypatch, published=published, run_type=run_type)
@@ -140,14 +140,14 @@ def test_a_run_that_somebody_asked_for_always_builds(
         ({"full_refresh": False, "select": ["dim_track"]}, "switch `full_refresh` on"),
     ],
 )
-def test_params_that_would_do_nothing_are_refused(
+def test_params_without_effect_are_refused(
     monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         watermark_of(monkeypatch, published=False, run_type="manual", **params)
 
 
-def test_what_lies_in_the_marts_is_published_seeds_included() -> None:
+def test_every_table_of_the_marts_is_published_with_seeds() -> None:
     nodes = {
         "model.dim_track": model("dim_track", "marts"),
         "model.stg_tracks": model("stg_tracks", "dbt_staging"),

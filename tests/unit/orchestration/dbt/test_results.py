@@ -1,4 +1,4 @@
-"""What a verdict of dbt becomes: a failure that names the rows, a warning that is seen."""
+"""Tests what follows from a result of dbt: a failure that names the rows, a warning with an alert."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Alert]:
     return found
 
 
-def test_a_warning_is_in_the_log_in_an_xcom_and_told(
+def test_a_warning_is_in_the_log_an_xcom_and_an_alert(
     context: Any, sent: list[Alert], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -66,17 +66,17 @@ def test_a_warning_is_in_the_log_in_an_xcom_and_told(
     assert "w.dbt_audit.unique_x" in alert.action
 
 
-def test_a_stale_source_that_only_warns_is_told_as_what_it_is(context: Any, sent: list[Alert]) -> None:
+def test_a_stale_source_that_only_warns_has_its_own_alert(context: Any, sent: list[Alert]) -> None:
     note_warnings([outcome("warn", unique_id="source.spotify.ops.load")], context)
     assert [alert.cause for alert in sent] == ["DbtNodeWarned"]
 
 
-def test_passing_nodes_leave_nothing(context: Any, sent: list[Alert]) -> None:
+def test_passing_nodes_send_nothing(context: Any, sent: list[Alert]) -> None:
     note_warnings([outcome("pass"), outcome("success", unique_id="model.spotify.x")], context)
     assert (sent, context["pushed"]) == ([], {})
 
 
-def test_bad_data_says_which_rows(context: Any) -> None:
+def test_bad_data_names_the_table_of_the_rows(context: Any) -> None:
     error = BadData([outcome("fail", relation='"w"."dbt_audit"."unique_x"')])
     assert str(error) == (
         "unique_x: Got 2 results, configured to warn if != 0 (see the rows in w.dbt_audit.unique_x)"
@@ -86,6 +86,6 @@ def test_bad_data_says_which_rows(context: Any) -> None:
     assert stale.alert_from(origin_of(context)).cause == "DbtNodeFailed"
 
 
-def test_the_query_of_what_failed_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_query_of_a_failed_test_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     log_queries([outcome("fail")])
     assert "compiled SQL of unique_x:\nselect 1 as bad" in caplog.text

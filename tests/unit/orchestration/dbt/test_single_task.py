@@ -1,4 +1,4 @@
-"""A task made alone is the task of the whole graph."""
+"""Tests that a task built alone equals the same task of the whole graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.dbt_manifest import DBT_PROJECT, build_manifest
 
 DAG_FILE = PROJECT_ROOT / "dags" / "spotify_transform.py"
-# relations to the graph, names of the place in it, and what only serves a process without the parsed project
+# attributes about the place in the graph, and those needed only without the parsed project
 IGNORED = {
     "task_id", "label", "task_group", "dag", "upstream_task_ids", "downstream_task_ids", "start_date",
     "extra_context", "params", "manifest_filepath", "cache_dir", "profile_config",
@@ -37,7 +37,7 @@ def manifest() -> DbtManifest:
 
 @pytest.fixture
 def warm() -> Iterator[None]:
-    """As in a fork of a scheduler that has parsed the project."""
+    """Keep a parsed project, as in a fork of a scheduler that has parsed it."""
     parsed: Any = SimpleNamespace(nodes={}, sources={})
     assert parsed_project.keep(DBT_PROJECT, parsed, parsed_project.fingerprint(DBT_PROJECT))
     yield
@@ -68,7 +68,7 @@ def settings_of(task: BaseOperator) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("warm")
-def test_a_task_made_alone_equals_that_of_the_graph(whole: DAG) -> None:
+def test_a_task_built_alone_equals_that_of_the_graph(whole: DAG) -> None:
     tasks = [task for task in whole.tasks if isinstance(task, DbtNode) and task.dbt_node]
     assert len(tasks) > 50
     for task in tasks:
@@ -89,7 +89,7 @@ def test_other_tasks_of_the_dag_get_the_whole_graph(whole: DAG, task_id: str) ->
     assert dag_of(task_id).task_ids == whole.task_ids
 
 
-def test_without_a_kept_project_the_whole_graph_is_drawn(whole: DAG) -> None:
+def test_without_a_kept_project_the_whole_graph_is_built(whole: DAG) -> None:
     task_id = "marts.dim_track.run"
     assert dag_of(task_id).task_ids == whole.task_ids
 

@@ -1,4 +1,4 @@
-"""The DAG spotify_transform as rendered: nothing of the manifest is missing, nothing passes untested."""
+"""Tests the DAG spotify_transform: it has every node of the manifest, and publishes nothing untested."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def dag(manifest: dict[str, Any]) -> DAG:
 
 @pytest.fixture(scope="module")
 def task_of(dag: DAG) -> dict[str, str]:
-    """Task id by dbt's unique id."""
+    """Return task ids by dbt's unique id."""
     return {
         str(task.dbt_node): task.task_id for task in dag.tasks if isinstance(task, DbtNode) and task.dbt_node
     }
@@ -66,10 +66,14 @@ def test_every_node_of_the_manifest_has_one_task(
         for kind in (RunModel, LoadSeed, RunDataTest)
         if isinstance(task, kind)
     )
-    there = Counter(node["resource_type"] for node in manifest["nodes"].values())
+    nodes = Counter(node["resource_type"] for node in manifest["nodes"].values())
 
     assert task_of.keys() == manifest["nodes"].keys() | {"source.spotify.ops.load"}
-    assert rendered == {"RunModel": there["model"], "LoadSeed": there["seed"], "RunDataTest": there["test"]}
+    assert rendered == {
+        "RunModel": nodes["model"],
+        "LoadSeed": nodes["seed"],
+        "RunDataTest": nodes["test"],
+    }
 
 
 def test_a_node_waits_for_its_parents_and_their_tests(
@@ -90,7 +94,7 @@ def test_a_node_waits_for_its_parents_and_their_tests(
                 assert tests <= upstream, f"{unique_id} does not wait for tests of {parent}"
 
 
-def test_a_test_across_models_blocks_what_follows_them(dag: DAG, task_of: dict[str, str]) -> None:
+def test_a_test_of_two_models_blocks_nodes_below_both(dag: DAG, task_of: dict[str, str]) -> None:
     relationship = "staging.stg_tracks.relationships_album_id__album_id__ref_stg_albums"
     assert relationship in ancestors(dag, task_of["model.spotify.dim_track"])
     assert relationship not in ancestors(dag, task_of["model.spotify.bridge_track_artist"])
@@ -113,13 +117,13 @@ def test_publish_follows_every_model_and_test(dag: DAG) -> None:
     others = {task.task_id for task in dag.tasks} - after
 
     assert ancestors(dag, "publish") == others
-    # a run that has nothing new skips the nodes; one that failed publishes nothing
+    # a run without new data skips the nodes and publishes; a failed one does not publish
     assert dag.get_task("publish").trigger_rule == "none_failed"
     assert sorted(task.task_id for task in dag.tasks if task.outlets) == ["build_again", "publish"]
     assert dag.get_task("publish").outlets == [MARTS, MODELS]
 
 
-def test_a_failure_may_ask_for_another_run_but_publishes_nothing(dag: DAG) -> None:
+def test_a_failed_run_may_start_another_but_publishes_nothing(dag: DAG) -> None:
     again = dag.get_task("build_again")
     assert again.trigger_rule == "one_failed"
     assert again.outlets == [STAGING]
@@ -130,7 +134,7 @@ def test_a_failure_may_ask_for_another_run_but_publishes_nothing(dag: DAG) -> No
     )
 
 
-def test_catching_up_and_the_documentation_follow_publish(dag: DAG) -> None:
+def test_catch_up_and_the_documentation_follow_publish(dag: DAG) -> None:
     assert dag.get_task("publish").downstream_task_ids == {"catch_up", "announce"}
     assert dag.get_task("catch_up").downstream_task_ids == {"write_docs"}
     assert dag.get_task("write_docs").downstream_task_ids == set()
@@ -145,7 +149,7 @@ def test_freshness_comes_before_every_other_node(dag: DAG) -> None:
             assert freshness.task_id in ancestors(dag, task.task_id)
 
 
-def test_a_model_and_its_tests_stand_in_one_group(dag: DAG, task_of: dict[str, str]) -> None:
+def test_a_model_and_its_tests_are_in_one_group(dag: DAG, task_of: dict[str, str]) -> None:
     assert task_of["model.spotify.dim_track"] == "marts.dim_track.run"
     group = dag.task_group.children["marts"].children["marts.dim_track"]
     tracks = dag.task_group.children["staging"].children["staging.stg_tracks"]
@@ -170,14 +174,14 @@ def test_a_task_is_documented_by_the_manifest(dag: DAG) -> None:
         ({"full_refresh": True, "select": ["dim_album"]}, "False"),
     ],
 )
-def test_a_run_can_build_models_from_nothing(dag: DAG, params: dict[str, Any], expected: str) -> None:
+def test_a_run_can_rebuild_models_completely(dag: DAG, params: dict[str, Any], expected: str) -> None:
     template = dag.get_task("marts.dim_track.run").full_refresh
     assert Template(template).render(params=params) == expected
     assert {"full_refresh", "select"} <= dag.params.keys()
 
 
 def test_every_dbt_task_has_the_same_environment_and_variables(dag: DAG) -> None:
-    """Else dbt parses the whole project again in each."""
+    """With different ones, dbt would parse the whole project again in each task."""
     nodes: list[Any] = [task for task in dag.tasks if isinstance(task, DbtNode)]
 
     assert {(str(task.env or {}), str(task.vars or {})) for task in nodes} == {("{}", "{}")}
@@ -198,7 +202,7 @@ def test_each_partition_of_staging_gets_a_run_with_its_key(dag: DAG) -> None:
     assert isinstance(dag.timetable.default_partition_mapper, IdentityMapper)
 
 
-def test_parsing_keeps_to_its_budget(dag: DAG, record_property: Callable[[str, object], None]) -> None:
+def test_parsing_takes_less_than_its_budget(dag: DAG, record_property: Callable[[str, object], None]) -> None:
     begun = time.process_time()
     assert DagBag(str(DAG_FILE)).import_errors == {}
     seconds = time.process_time() - begun

@@ -1,4 +1,7 @@
-"""What the scheduler loads for its workers. Each test asks a process of its own: this one is warm already."""
+"""Tests what the scheduler loads before it forks workers.
+
+Each test uses a process of its own, because this one has loaded everything already.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from airflow.providers.openlineage import conf as openlineage
 from spotify_pipeline.orchestration.dbt import warm_workers
 from spotify_pipeline.settings import PROJECT_ROOT
 
-LOOK = """
+WARM_UP = """
 import json, os, sys, threading, time
 import psutil
 process = psutil.Process()
@@ -64,7 +67,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "TMPDIR": str(folder / "tmp"),
     }
     done = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-c", LOOK, str(folder / "found.json"), str(PROJECT_ROOT / "dbt")],
+        [sys.executable, "-c", WARM_UP, str(folder / "found.json"), str(PROJECT_ROOT / "dbt")],
         env=environment,
         capture_output=True,
         text=True,
@@ -75,7 +78,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found | {"output": done.stdout + done.stderr}
 
 
-def test_nothing_is_left_that_a_fork_must_not_share(warm: dict[str, Any]) -> None:
+def test_warming_up_leaves_no_threads_files_or_connections(warm: dict[str, Any]) -> None:
     assert warm["after"] == warm["before"]
 
 
@@ -83,7 +86,7 @@ def test_a_fork_can_still_parse_a_changed_dbt_project(warm: dict[str, Any]) -> N
     assert warm["fork_parses"], "a native thread pool was started before the fork"
 
 
-def test_nothing_stays_cold(warm: dict[str, Any]) -> None:
+def test_every_module_is_loaded(warm: dict[str, Any]) -> None:
     assert "stay cold" not in warm["output"]
     assert set(warm_workers.MODULES) <= set(warm["modules"])
 
@@ -93,7 +96,7 @@ def test_every_command_of_dbt_that_a_task_runs_is_loaded(warm: dict[str, Any], n
     assert name in warm["modules"]
 
 
-def test_our_own_code_is_loaded(warm: dict[str, Any]) -> None:
+def test_the_code_of_the_pipeline_is_loaded(warm: dict[str, Any]) -> None:
     assert {"spotify_pipeline.orchestration.dbt.publication", "spotify_pipeline.stages.publish"} <= set(
         warm["modules"]
     )
@@ -116,7 +119,7 @@ fork()
 """
 
 
-def test_a_fork_reads_own_code_again_that_has_changed(tmp_path: Path) -> None:
+def test_a_fork_imports_changed_code_again(tmp_path: Path) -> None:
     shutil.copytree(PROJECT_ROOT / "src/spotify_pipeline", tmp_path / "spotify_pipeline")
     shown = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", FORK, str(tmp_path / "spotify_pipeline/files.py")],
@@ -139,7 +142,7 @@ def test_an_absent_package_does_not_stop_the_scheduler(
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_what_lineage_takes_is_loaded_only_where_it_is_on(
+def test_modules_of_lineage_are_loaded_only_if_it_is_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: bool
 ) -> None:
     monkeypatch.setattr(warm_workers, "MODULES", ())
@@ -164,7 +167,7 @@ def test_what_lineage_takes_is_loaded_only_where_it_is_on(
         ("", "LocalExecutor", False),
     ],
 )
-def test_what_forks_tasks_is_warmed(command: str, executor: str, warms: bool) -> None:
+def test_only_processes_that_fork_tasks_are_warmed_up(command: str, executor: str, warms: bool) -> None:
     script = (
         "import sys; from spotify_pipeline.orchestration.dbt import warm_workers\n"
         "warm_workers.warm_up = lambda project: print('warm', project)\n"

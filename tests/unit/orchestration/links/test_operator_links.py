@@ -1,4 +1,4 @@
-"""Which task has which link, and what the pages behind them hand out."""
+"""Tests which task has which link, and what the linked pages show."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def key_of(task_id: str, dag_id: str = "spotify_ingest", map_index: int = -1) ->
     return SimpleNamespace(dag_id=dag_id, run_id="manual__1+0", task_id=task_id, map_index=map_index)
 
 
-def test_links_name_the_operators_as_airflow_stores_them() -> None:
-    """Airflow compares the names of class and module; a stand-in must not drift from its class."""
+def test_links_refer_to_existing_operators() -> None:
+    """Airflow compares names of class and module, so a stand-in must have those of a real class."""
     classes = [_PythonDecoratedOperator, *vars(transform_operators).values()]
     known = {(found.__module__, found.__name__) for found in classes if isinstance(found, type)}
     for link in links.PipelineLinks.operator_extra_links:
@@ -51,7 +51,7 @@ def test_links_name_the_operators_as_airflow_stores_them() -> None:
         ),
     ],
 )
-def test_a_task_has_the_links_that_are_of_use(link: Any, key: Any, ending: str) -> None:
+def test_a_task_has_the_links_of_its_outputs(link: Any, key: Any, ending: str) -> None:
     found = link.get_link(None, ti_key=key)
     assert found.endswith(ending)
     assert bool(found) == bool(ending)
@@ -61,7 +61,7 @@ RAW = keys.partition_prefix(keys.RAW, DAY)
 ACCOUNT = f"user=0123456789abcdef/source=mine/{keys.MANIFEST_NAME}"
 
 
-def test_a_page_shows_raw_of_its_partition_and_of_no_account() -> None:
+def test_a_page_shows_raw_of_its_partition_but_no_account() -> None:
     from spotify_pipeline.orchestration.links.pages import is_shown
 
     response = keys.raw_key(DAY, "mine", "album", method="GET", path="/albums/x", query={})
@@ -96,14 +96,14 @@ def test_a_key_of_another_form_is_not_shown(key: str) -> None:
 
 @pytest.mark.parametrize("page", ["raw", "object?key=x", "report", "week"])
 def test_a_dag_of_another_team_has_no_pages(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    """Its users have the right to their own DAG, and its runs may have partitions of the same form."""
+    """Users of another DAG may read its pages, and its runs may have the same partition keys."""
     import httpx
     from fastapi import Depends, FastAPI
 
     from spotify_pipeline.orchestration.links import pages
 
     def no_store() -> None:
-        raise AssertionError("the store is asked")
+        raise AssertionError("the store was read")
 
     monkeypatch.setattr(pages, "partition_key", lambda _dag, _run: DAY.isoformat())
     monkeypatch.setattr(pages, "_lake", no_store)
@@ -140,7 +140,7 @@ def test_the_week_s_page_is_that_of_the_catalogue(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_pages_require_a_login() -> None:
-    """A plugin's application has no login of its own: without Airflow's the store would be open to all."""
+    """A plugin's application has no login of its own; without Airflow's, everybody could read the store."""
     import httpx
 
     from spotify_pipeline.orchestration.links.pages import application

@@ -1,4 +1,4 @@
-"""What a reader of Airflow's UI finds: names, descriptions, rules for running again, one owner, alerts."""
+"""Tests what Airflow's UI shows of the DAGs: names, descriptions, documentation, owner, parameters."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def test_each_file_defines_the_dag_of_its_name(dags: dict[str, DAG]) -> None:
 
 @pytest.mark.parametrize("dag_id", [file.stem for file in FILES])
 class TestEachDag:
-    def test_says_what_it_does_and_when_it_may_run_again(self, dags: dict[str, DAG], dag_id: str) -> None:
+    def test_describes_what_it_does_and_how_to_run_it_again(self, dags: dict[str, DAG], dag_id: str) -> None:
         dag = dags[dag_id]
-        assert dag.description, "shown beside its name in the list"
+        assert dag.description, "the list of DAGs shows it next to the name"
         assert len(dag.description) <= 80
         headings = re.findall(r"^### (.+)$", dag.doc_md or "", re.MULTILINE)
         assert {"What it does", "Running it again", "When it is red"} <= set(headings)
 
-    def test_is_found_by_tag_and_owner(self, dags: dict[str, DAG], dag_id: str) -> None:
+    def test_has_tags_and_one_owner(self, dags: dict[str, DAG], dag_id: str) -> None:
         dag = dags[dag_id]
         assert "spotify" in dag.tags
         assert len(dag.tags) >= 2
         assert {task.owner for task in dag.tasks} == {OWNER}
 
-    def test_tells_its_failures(self, dags: dict[str, DAG], dag_id: str) -> None:
+    def test_sends_alerts_of_failures(self, dags: dict[str, DAG], dag_id: str) -> None:
         dag = dags[dag_id]
         assert dag.on_failure_callback is on_run_failure
         assert dag.has_on_failure_callback
@@ -69,12 +69,12 @@ def test_the_daily_chain_has_deadlines(dags: dict[str, DAG], dag_id: str) -> Non
     assert deadline.interval > 0
 
 
-def test_every_task_of_the_pipeline_s_own_says_what_it_does(dags: dict[str, DAG]) -> None:
-    """dbt's tasks are named by model and test, and described by dbt's own documentation."""
-    silent = [
+def test_every_task_of_the_pipeline_has_documentation(dags: dict[str, DAG]) -> None:
+    """dbt's tasks have the names of models and tests, which dbt's documentation describes."""
+    undocumented = [
         f"{dag_id}.{task.task_id}"
         for dag_id, dag in dags.items()
         for task in dag.tasks
         if not task.task_id.startswith("dbt.") and not (task.doc_md or "").strip()
     ]
-    assert silent == []
+    assert undocumented == []

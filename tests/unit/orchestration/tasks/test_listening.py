@@ -1,4 +1,4 @@
-"""The hourly reading of several listeners: who fails does not stop the others."""
+"""Tests the hourly fetch of several listeners: a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ DAY = date(2026, 11, 22)
 
 @pytest.fixture(autouse=True)
 def stages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Listeners anna, ben and carl; carl has no login, and ben's is refused. Returns what is loaded."""
+    """Replace the stages; of the listeners anna, ben and carl, ben's login is refused and carl has none.
+
+    Returns the list of loaded sources.
+    """
     loaded: list[str] = []
 
     @contextmanager
@@ -51,7 +54,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return loaded
 
 
-def test_a_refused_login_leaves_the_others_and_a_red_run(stages: list[str]) -> None:
+def test_a_refused_login_fails_the_run_after_the_others(stages: list[str]) -> None:
     readings = listening.validate(listening.fetch())
     assert [state["source"] for state in readings["states"]] == ["_listening-06-anna", "spotify_user_ben"]
     with pytest.raises(
@@ -67,7 +70,7 @@ def test_without_any_login_the_run_is_skipped(monkeypatch: pytest.MonkeyPatch) -
         listening.fetch()
 
 
-def test_a_login_that_cannot_be_read_fails_alone(stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_login_stops_no_other(stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def reason_not_read(_runtime: Any, name: str | None) -> str | None:
         if name == "ben":
             raise ConfigurationError("connection 'spotify_user_ben' has no password")

@@ -1,4 +1,4 @@
-"""A retry for one source of a group repeats no other source."""
+"""Tests that a retry for one source of a group does not repeat the other sources."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Store:
         self.kept[key] = value
 
 
-def attempt(store: Store, series: int, results: dict[str, Any], asked: list[str]) -> list[SourceState]:
-    """One try over the sources; an result is a status, or an error to raise."""
+def attempt(store: Store, series: int, results: dict[str, Any], worked_on: list[str]) -> list[SourceState]:
+    """Run one try over the sources; a result is a status, or an error to raise."""
 
     def work(state: SourceState) -> SourceState:
-        asked.append(state.source)
+        worked_on.append(state.source)
         result = results[state.source]
         if isinstance(result, Exception):
             raise result
@@ -41,7 +41,7 @@ def attempt(store: Store, series: int, results: dict[str, Any], asked: list[str]
 
 
 def test_a_retry_repeats_only_unfinished_sources() -> None:
-    store, asked = Store(), list[str]()
+    store, worked_on = Store(), list[str]()
     results: dict[str, Any] = {
         "refused": PermissionDenied("not yours"),
         "whole": "complete",
@@ -49,11 +49,11 @@ def test_a_retry_repeats_only_unfinished_sources() -> None:
         "away": ApiUnavailable("later"),
     }
     with pytest.raises(ApiUnavailable):
-        attempt(store, 5, results, asked)
-    assert asked == ["refused", "whole", "cut", "away"]
-    asked.clear()
-    states = attempt(store, 5, results | {"cut": "complete", "away": "complete"}, asked)
-    assert asked == ["cut", "away"]
+        attempt(store, 5, results, worked_on)
+    assert worked_on == ["refused", "whole", "cut", "away"]
+    worked_on.clear()
+    states = attempt(store, 5, results | {"cut": "complete", "away": "complete"}, worked_on)
+    assert worked_on == ["cut", "away"]
     assert [(state.source, state.status) for state in states] == [
         ("refused", "failed"),
         ("whole", "complete"),
@@ -63,18 +63,18 @@ def test_a_retry_repeats_only_unfinished_sources() -> None:
     assert states[0].message == "not yours"
 
 
-def test_a_task_that_is_cleared_begins_anew() -> None:
-    store, asked = Store(), list[str]()
+def test_a_cleared_task_starts_from_the_beginning() -> None:
+    store, worked_on = Store(), list[str]()
     results: dict[str, Any] = {"refused": PermissionDenied("not yours"), "away": ApiUnavailable("later")}
     with pytest.raises(ApiUnavailable):
-        attempt(store, 5, results, asked)
-    asked.clear()
-    states = attempt(store, 7, dict.fromkeys(results, "complete"), asked)
-    assert asked == ["refused", "away"]
+        attempt(store, 5, results, worked_on)
+    worked_on.clear()
+    states = attempt(store, 7, dict.fromkeys(results, "complete"), worked_on)
+    assert worked_on == ["refused", "away"]
     assert {state.status for state in states} == {"complete"}
 
 
-def test_nothing_is_written_where_nothing_is_tried_again() -> None:
+def test_nothing_is_stored_without_a_retry() -> None:
     store = Store()
     attempt(store, 5, {"whole": "complete", "refused": PermissionDenied("not yours")}, [])
     assert store.kept == {}
