@@ -1,4 +1,4 @@
-"""A whole small pipeline without Airflow: warehouse, store, sandbox, and a sources.yml."""
+"""Fixtures of a small pipeline without Airflow: warehouse, store, sandbox, and a sources.yml."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: PostgresServer) -> str:
-    """Name of a warehouse without rows, to be copied."""
+    """The name of a migrated warehouse without rows, which tests copy."""
     name = "migrated"
     databases.create_migrated(postgres_server, name)
     return name
@@ -38,7 +38,7 @@ def migrated_template(postgres_server: PostgresServer) -> str:
 def migrated_database(
     postgres_server: PostgresServer, migrated_template: str, database_numbers: Iterator[int]
 ) -> Iterator[str]:
-    """Superuser's URL of a warehouse without rows, dropped after the test."""
+    """The superuser's URL of a migrated warehouse without rows, which is dropped after the test."""
     name = f"warehouse_{next(database_numbers)}"
     databases.copy(postgres_server, migrated_template, name)
     yield postgres_server.url(name)

@@ -1,4 +1,4 @@
-"""Databases of the test server, as copies: a copy takes a tenth of the time of the migrations."""
+"""Creates and copies databases of the test server; a copy takes a tenth of the time of the migrations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PASSWORDS = {role: f"{role}-of-tests" for role in roles.ROLES}
 
 
 def login(admin_url: str, role: str) -> ConnectionInfo:
-    """Return the connection of a role to the database of an administrator's URL."""
+    """Return the connection of a role to the database in an administrator's URL."""
     parts = urlsplit(admin_url)
     conn_id = role.replace("spotify", "warehouse")
     database = parts.path.lstrip("/")
@@ -29,9 +29,9 @@ def create_migrated(server: PostgresServer, name: str) -> None:
 
 
 def copy(server: PostgresServer, template: str, name: str) -> None:
-    """Copy a warehouse; one of this name is dropped before. Nobody may be connected to the template."""
+    """Copy a warehouse, replacing one of the same name; the template must have no connections."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'.encode())
-    # a copy lacks the rights and settings of the database itself
+    # rights and settings of the database itself are not copied
     roles.bootstrap(server.url(), PASSWORDS, database=name)

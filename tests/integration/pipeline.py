@@ -54,7 +54,7 @@ VERSIONS = """
 
 @dataclass
 class Pipeline:
-    """Steps over real servers, one call each."""
+    """The stages of the pipeline over real servers, one method each."""
 
     runtime: Runtime
     sandbox: RunningSandbox
@@ -83,7 +83,7 @@ class Pipeline:
         return load_source(self.runtime, day, name)
 
     def run(self, day: date = DAY) -> Verdict:
-        """A whole run of a partition, source by source."""
+        """Run all stages of a partition, source by source."""
         planned = plan(self.runtime, day)
         names = [name for group in planned.groups for name in group.sources]
         states = []
@@ -96,7 +96,7 @@ class Pipeline:
         return reconcile(self.runtime, day, names, states)
 
     def run_details(self, day: date = DAY) -> SourceState:
-        """The stage after the sources: what the detail queue holds."""
+        """Fetch, validate and load the records of the detail queue."""
         with Clients(self.runtime) as clients:
             source = details_source(self.runtime, clients.app, day)
             assert source is not None
@@ -117,7 +117,7 @@ class Pipeline:
 
 
 def connected(pipeline: Pipeline, sandbox: RunningSandbox, app_class: str = "development") -> Pipeline:
-    """The same pipeline with another sandbox as Spotify."""
+    """Return the same pipeline with another sandbox as Spotify."""
     lookup = pipeline.runtime.lookup
     api = ConnectionInfo(
         "spotify_api",
@@ -143,7 +143,7 @@ def logged_in(
     user: str = USER,
     name: str | None = None,
 ) -> Pipeline:
-    """The same pipeline with a login of a user, which sources.yml calls by `name`."""
+    """Return the same pipeline with the login of a user, whom sources.yml calls `name`."""
     token = pipeline.sandbox.control.authorize(user, scopes, authorized_at="2026-11-01T08:00:00Z")
     login = Login(
         pipeline.sandbox.client_id, token, user_hash(user), scopes, DAY.replace(day=1), ACCOUNT_KEY.key_id
@@ -162,7 +162,7 @@ def logged_in(
 
 
 def own_sources(pipeline: Pipeline, user: str = USER) -> list[dict[str, object]]:
-    """One source of each kind that belongs to the user."""
+    """Return one source of each kind that belongs to the user."""
     own = [p["id"] for p in pipeline.sandbox.control.playlists() if p["owner"] == user]
     return [
         {"name": "lists", "kind": "playlist", "ids": own},
@@ -175,6 +175,7 @@ def own_sources(pipeline: Pipeline, user: str = USER) -> list[dict[str, object]]
 
 
 def listen(pipeline: Pipeline, name: str | None = None) -> Reading:
+    """Fetch, validate and load one reading of a listener's plays."""
     reading = fetch_plays(pipeline.runtime, name)
     validate_source(pipeline.lake, reading.partition, reading.source)
     load_plays(pipeline.runtime, reading)
@@ -182,18 +183,18 @@ def listen(pipeline: Pipeline, name: str | None = None) -> Reading:
 
 
 def without_spotify(runtime: Runtime, run_id: str = "replay") -> Runtime:
-    """The same runtime, where whoever looks for Spotify's connections fails."""
+    """Return the same runtime, in which a lookup of Spotify's connections fails."""
 
     def lookup(conn_id: str) -> ConnectionInfo:
         if conn_id.startswith("spotify_") and conn_id != "spotify_lake":
-            raise ConnectionMissing(f"a replay asked for {conn_id}")
+            raise ConnectionMissing(f"a replay must not look up {conn_id}")
         return runtime.lookup(conn_id)
 
     return Runtime(settings=runtime.settings, lookup=lookup, attempt=Attempt(run_id, 1))
 
 
 def spoil(pipeline: Pipeline, source: str, old: bytes, new: bytes, *, album: int = 0) -> None:
-    """Alter one track of a stored album as if Spotify had answered so, manifest included."""
+    """Alter one track of a stored album as if Spotify had sent it so, manifest included."""
     manifest = read_manifest(pipeline.lake, DAY, source)
     assert manifest is not None
     objects = list(manifest.objects)
@@ -208,7 +209,7 @@ def spoil(pipeline: Pipeline, source: str, old: bytes, new: bytes, *, album: int
 
 
 def alter(pipeline: Pipeline, source: str, kind: str, change: Callable[[Any], None], day: date = DAY) -> int:
-    """Alter stored answers of one request kind as if Spotify had sent them so, manifest included."""
+    """Alter stored responses of one request kind as if Spotify had sent them so, manifest included."""
     manifest = read_manifest(pipeline.lake, day, source)
     assert manifest is not None
     objects, altered = [], 0
@@ -224,12 +225,12 @@ def alter(pipeline: Pipeline, source: str, kind: str, change: Callable[[Any], No
         else:
             objects.append(raw)
     pipeline.lake.put(manifest.key, replace(manifest, objects=tuple(objects)).to_bytes())
-    assert altered, f"source '{source}' has no answer of kind {kind}"
+    assert altered, f"source '{source}' has no response of kind {kind}"
     return altered
 
 
 def connect_commands(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Give the warehouse and the store to commands, as a production shell would; Spotify is left out."""
+    """Set the connections of warehouse and store as environment variables, and none of Spotify."""
     for conn_id in ("spotify_lake", "warehouse_ingest", "warehouse_reader"):
         info = pipeline.runtime.lookup(conn_id)
         fields = {name: getattr(info, name) for name in ("host", "port", "login", "password", "schema")}

@@ -1,4 +1,4 @@
-"""What a pipeline left in warehouse and store, given to later tests again."""
+"""Copies of what a pipeline has written to warehouse and store, for later tests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tests.integration.pipeline import Pipeline
 
 
 class Snapshots:
-    """Copies of databases and objects: a day takes seconds to run and a tenth of that to copy."""
+    """Copies of databases and objects: copying a day takes a tenth of the time of running it."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._objects: dict[str, list[StoredObject]] = {}
 
     def once(self, name: str, pipeline: Pipeline, run: Callable[[], object]) -> None:
-        """Run for the first pipeline of a name; give those that follow what it left.
+        """Call `run` for the first pipeline of a name, and copy the result for later ones.
 
-        The sandbox is not part of a snapshot: set its clock, its users and its log of calls afterwards.
+        The sandbox is not part of a snapshot: set its clock, users and call log afterwards.
         """
         database = str(pipeline.runtime.lookup("warehouse_owner").schema)
         if name in self._objects:

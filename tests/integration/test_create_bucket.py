@@ -1,4 +1,4 @@
-"""The bucket of the Docker stack, made by its script against real object stores."""
+"""Tests of the script that creates the bucket of the Docker stack, against real object stores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(server: S3Server, **changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_bucket_is_made_once(each_s3_server: S3Server) -> None:
+def test_the_script_creates_the_bucket_once(each_s3_server: S3Server) -> None:
     for _ in range(2):
         done = run(each_s3_server)
         assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} exists\n"), done.stderr
@@ -51,7 +51,7 @@ def test_the_bucket_is_made_once(each_s3_server: S3Server) -> None:
     client.remove_bucket(bucket_name=BUCKET)
 
 
-def test_wrong_keys_are_said_without_repeating_them(each_s3_server: S3Server) -> None:
+def test_the_error_for_wrong_keys_contains_no_key(each_s3_server: S3Server) -> None:
     done = run(each_s3_server, LAKE_PASSWORD="not-the-password")
     assert done.returncode == 1
     assert f"bucket {BUCKET} cannot be created" in done.stderr
@@ -59,21 +59,21 @@ def test_wrong_keys_are_said_without_repeating_them(each_s3_server: S3Server) ->
     assert "not-the-password" not in done.stdout + done.stderr
 
 
-def test_a_store_that_is_starting_is_waited_for() -> None:
+def test_the_script_waits_for_a_starting_store() -> None:
     statuses = [503, 503, 404, 503, 200]  # HEAD until the store is ready, then PUT
-    asked = []
+    methods = []
 
     class Starting(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            asked.append(self.command)
-            self.send_response(statuses[len(asked) - 1])
+            methods.append(self.command)
+            self.send_response(statuses[len(methods) - 1])
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         do_PUT = do_HEAD  # noqa: N815 - the name that the library calls
 
         def log_message(self, *_: object) -> None:
-            """Nothing is logged."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((HOST, 0), Starting)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -94,4 +94,4 @@ def test_a_store_that_is_starting_is_waited_for() -> None:
     )
     server.shutdown()
     assert (done.returncode, done.stdout) == (0, f"bucket {BUCKET} exists\n"), done.stderr
-    assert asked == ["HEAD", "HEAD", "HEAD", "PUT", "PUT"]
+    assert methods == ["HEAD", "HEAD", "HEAD", "PUT", "PUT"]

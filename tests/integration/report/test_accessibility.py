@@ -54,7 +54,7 @@ def pages(session_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFact
         "empty report": render_page(EMPTY),
         "week": render_week(WEEK, made_up=True),
         "week of a listener": render_week(OWN),
-        "consent_page": consent_page(session_sandbox),
+        "consent": consent_page(session_sandbox),
         "login": callback_page("You are logged in."),
         "raw responses": raw_responses_page(),
     }

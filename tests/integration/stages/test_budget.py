@@ -1,4 +1,4 @@
-"""A run's budget of calls."""
+"""Tests of the budget of calls of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 BUCKET = "GET /albums/{id}"
 
 
-def test_after_a_spent_budget_the_next_run_continues(pipeline: Pipeline) -> None:
+def test_the_next_run_continues_after_a_spent_budget(pipeline: Pipeline) -> None:
     def fetch(run_id: str) -> tuple[bool, int, str | None]:
         settings = Settings(sources=pipeline.sources_file, call_budget={"total": 40, BUCKET: 10})
         runtime = Runtime(settings=settings, lookup=pipeline.runtime.lookup, attempt=Attempt(run_id))
@@ -32,14 +32,14 @@ def test_after_a_spent_budget_the_next_run_continues(pipeline: Pipeline) -> None
         (BUCKET, 10),
         (TOTAL, calls),
     ]
-    # the budget is the run's, so another attempt of it makes no call
+    # the budget is that of the run, so another attempt of the same run makes no call
     assert fetch("one") == (False, 0, message)
     pipeline.sandbox.control.reset_calls()
     runs = 1
     while not fetch(f"run {runs}")[0]:
         runs += 1
         assert runs < 20
-    # what one run has stored, the next one does not ask for
+    # a run does not request albums that an earlier run has stored
     albums = [key for key in pipeline.objects("raw") if "/album-" in key]
     assert pipeline.sandbox.control.calls().by_bucket["/v1/albums/{id}"] == len(albums) - 10
     assert runs == -(-(len(albums) - 10) // 10)

@@ -1,4 +1,4 @@
-"""How many requests the object store gets, at sizes that a growing installation reaches."""
+"""Tests how many requests the object store gets in a large installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Requests to the store by kind, from now on."""
+    """Counts the requests to the store by kind."""
     counted: Counter[str] = Counter()
     send = urllib3.PoolManager.urlopen
 
@@ -39,7 +39,7 @@ def put_all(pipeline: Pipeline, objects: dict[str, bytes]) -> None:
         list(pool.map(lambda item: pipeline.lake.put(*item), objects.items()))
 
 
-def test_a_plan_of_1000_sources_asks_for_manifests_that_exist(
+def test_a_plan_of_1000_sources_reads_only_existing_manifests(
     pipeline: Pipeline, requests: Counter[str]
 ) -> None:
     artist = pipeline.sandbox.control.catalog().artists[0][0]
@@ -67,7 +67,7 @@ def test_a_replay_of_90_dates_lists_no_raw_objects(pipeline: Pipeline, requests:
     for day in dates:
         objects[keys.manifest_key(day, "first")] = b"{}"
         objects[keys.manifest_key(day, "saved", HASH)] = b"{}"
-        # more than a page of a listing in all
+        # together more keys than one page of a listing has
         for number in range(12):
             objects[f"{keys.source_prefix(keys.RAW, day, 'first')}album-{number:032x}.json"] = b"{}"
     put_all(pipeline, objects)
@@ -75,7 +75,7 @@ def test_a_replay_of_90_dates_lists_no_raw_objects(pipeline: Pipeline, requests:
     requests.clear()
     planned = plan_replay(runtime, dates[-1], dates[0])
     assert [replay.sources for replay in planned] == [("first", "saved")] * 90
-    # the dates; of each its folders, those of its user, and whether there is a manifest
+    # one listing of the dates; for each date its folders, its user's folders, and checks for manifests
     assert requests["LIST"] == 1 + 90 * 2
     assert requests["HEAD"] <= 1 + 90 * 2
     assert requests["GET"] == 0

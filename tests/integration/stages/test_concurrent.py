@@ -1,4 +1,4 @@
-"""Two partitions load while the marts are built: no deadlock, no long wait for a lock, the serial result."""
+"""Tests that two partitions can load while the marts are built: no deadlock, no long wait, equal result."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.integration.pipeline import DAY, Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 NEXT_DAY = DAY + timedelta(days=1)
-# seconds; a load takes a fraction of one, and waits for at most the merges of those before it
+# in seconds; a load takes less than one and waits at most for the merges of the loads before it
 LONGEST_WAIT = 10.0
 
 
 class Dbt:
-    """dbt in a process of its own, as spotify_dbt."""
+    """Runs dbt in its own process, as spotify_dbt."""
 
     def __init__(self, pipeline: Pipeline, target: Path) -> None:
         info = pipeline.runtime.ingest
@@ -55,7 +55,7 @@ class Dbt:
 
 @contextmanager
 def lock_waits(admin_url: str) -> Iterator[list[float]]:
-    """Seconds that statements were seen to wait for a lock, as Postgres tells them twenty times a second."""
+    """Sample twenty times a second how many seconds statements have waited for a lock."""
     waits = [0.0]
     stop = threading.Event()
 
@@ -82,8 +82,8 @@ def checksums(admin_url: str) -> dict[str, TableChecksum]:
         return dict(table_checksums(connection))
 
 
-def empty(admin_url: str) -> None:
-    """Take all rows out of staging and ops."""
+def delete_rows(admin_url: str) -> None:
+    """Delete all rows of staging and ops."""
     with psycopg.connect(admin_url) as connection:
         tables = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
@@ -92,28 +92,28 @@ def empty(admin_url: str) -> None:
         connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}".encode())
 
 
-def stored(pipeline: Pipeline, day: date) -> Plan:
-    """Fetch and validate a partition, load nothing."""
+def fetch_and_validate(pipeline: Pipeline, day: date) -> Plan:
+    """Fetch and validate a partition without loading it, and return its plan."""
     pipeline.go_to(day)
     planned = plan(pipeline.runtime, day)
-    for name in names(planned):
+    for name in source_names(planned):
         pipeline.fetch(name, day)
         pipeline.validate(name, day)
     return planned
 
 
-def names(planned: Plan) -> list[str]:
+def source_names(planned: Plan) -> list[str]:
     return [name for group in planned.groups for name in group.sources]
 
 
 def test_two_partitions_load_while_the_marts_are_built(
     pipeline: Pipeline, migrated_database: str, tmp_path: Path
 ) -> None:
-    plans = {day: stored(pipeline, day) for day in (DAY, NEXT_DAY)}
+    plans = {day: fetch_and_validate(pipeline, day) for day in (DAY, NEXT_DAY)}
     for planned in plans.values():
         register(pipeline.runtime, planned)
     dbt = Dbt(pipeline, tmp_path / "target")
-    pipeline.load(names(plans[DAY])[0], DAY)  # so that the first build has something to build
+    pipeline.load(source_names(plans[DAY])[0], DAY)  # so that the first build has rows
 
     building = dbt.start("build")
     rounds = 0
@@ -121,7 +121,7 @@ def test_two_partitions_load_while_the_marts_are_built(
     def load(day: date) -> None:
         nonlocal rounds
         while True:
-            for name in names(plans[day]):
+            for name in source_names(plans[day]):
                 pipeline.load(name, day)
                 rounds += 1
             if building.poll() is not None:
@@ -133,7 +133,7 @@ def test_two_partitions_load_while_the_marts_are_built(
 
     statuses = dbt.statuses()
     assert {node: status for node, status in statuses.items() if "error" in status} == {}
-    # a test of a table against a newer table may find a difference then; no model may come to harm
+    # a data test that compares tables of different times may fail; no model may fail
     assert {status for node, status in statuses.items() if node.startswith("model.")} <= {
         "success",
         "skipped",
@@ -145,16 +145,16 @@ def test_two_partitions_load_while_the_marts_are_built(
             "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         ).fetchall()
     assert deadlocks == 0
-    assert dbt.start("build").wait(300) == 0, "with loads at rest, every test passes"
+    assert dbt.start("build").wait(300) == 0, "after the loads every test passes"
     concurrent = checksums(migrated_database)
 
-    empty(migrated_database)
+    delete_rows(migrated_database)
     for day, planned in plans.items():
         register(pipeline.runtime, planned)
-        for name in names(planned):
+        for name in source_names(planned):
             pipeline.load(name, day)
     assert dbt.start("run", "--full-refresh").wait(300) == 0
     assert concurrent == checksums(migrated_database)
     rows = {name: table["rows"] for name, table in concurrent.items()}
     assert rows["staging.track_observations"] > rows["marts.dim_track"] == rows["staging.tracks"] > 0
-    print(f"{rounds} loads beside the build, longest wait for a lock {max(waits):.2f} s")
+    print(f"{rounds} loads during the build, longest wait for a lock {max(waits):.2f} s")

@@ -1,4 +1,4 @@
-"""Promise 6: a bucket that Spotify has closed for a day, over the partitions that fall into it."""
+"""Promise 6: tests of a bucket that Spotify has closed for a day."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WAIT = 86_400
 
 
 def calls_of_albums(pipeline: Pipeline) -> int:
-    """Since the last reset, by what the server has seen."""
+    """Return the calls to the closed bucket since the last reset, counted by the server."""
     return pipeline.sandbox.control.calls().by_bucket.get(BUCKET, 0)
 
 
 def run_at(pipeline: Pipeline, day: date, time: str) -> int:
-    """Run a partition and its details; give the calls to the closed bucket."""
+    """Run a partition and its details, and return the number of calls to the closed bucket."""
     pipeline.go_to(day, time)
     pipeline.sandbox.control.reset_calls()
     pipeline.run(day)
@@ -35,7 +35,7 @@ def test_a_closed_bucket_is_not_called_before_its_deadline(
     pipeline: Pipeline,
 ) -> None:
     control = pipeline.sandbox.control
-    # refused for good: only the pipeline's own patience keeps the calls away
+    # the server refuses every call until the fault is cleared, so the pipeline must not call
     control.exhaust_quota("^/v1/albums/[^/]+(\\?|$)", after=6, retry_after=WAIT)
     assert run_at(pipeline, DAY, "20:00:00") >= 7
     [(deadline,)] = pipeline.query("SELECT deadline FROM ops.api_cooldown")
@@ -44,7 +44,7 @@ def test_a_closed_bucket_is_not_called_before_its_deadline(
 
     for day, time in ((DAY, "23:59:00"), (NEXT_DAY, "00:10:00"), (NEXT_DAY, "19:59:00")):
         assert run_at(pipeline, day, time) == 0, (day, time)
-    # the other buckets are open: the day has its listings, and says what is missing
+    # the other buckets are open: the day has its listings and is partial
     seen = f"SELECT count(*) FROM staging.albums WHERE last_seen_on = '{NEXT_DAY}'"
     assert pipeline.query(seen) >= listed
     states = (
@@ -58,8 +58,8 @@ def test_a_closed_bucket_is_not_called_before_its_deadline(
     assert pipeline.query(states) == [("complete",)]
 
 
-def test_tasks_side_by_side_leave_a_closed_bucket_alone(pipeline: Pipeline) -> None:
-    """Each with a client of its own: what they share is the table."""
+def test_concurrent_tasks_do_not_call_a_closed_bucket(pipeline: Pipeline) -> None:
+    """Each task has its own client; they share only the table of cool-downs."""
     pipeline.sandbox.control.exhaust_quota("^/v1/albums/", retry_after=WAIT)
     settings = pipeline.runtime.settings.model_copy(update={"fetch_concurrency": 1})
     one_by_one = replace(pipeline, runtime=replace(pipeline.runtime, settings=settings))

@@ -1,4 +1,4 @@
-"""What Spotify gets wrong on one day is repaired on the next, without fetching again what is there."""
+"""Tests that the next day repairs wrong responses of a day, without fetching correct ones again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fetched_albums(pipeline: Pipeline, day: Any) -> set[str | None]:
 
 @pytest.fixture
 def listed(pipeline: Pipeline) -> list[str]:
-    """The albums of an artist with more than two pages of them, which is the only source."""
+    """The albums of an artist with more than two pages of albums; the artist is the only source."""
     with pipeline.runtime.spotify() as client:
         for artist_id, _ in pipeline.sandbox.control.catalog().artists:
             ids: list[str] = []
@@ -38,7 +38,7 @@ def listed(pipeline: Pipeline) -> list[str]:
     raise AssertionError("no artist has three pages")
 
 
-def test_a_listed_album_that_is_not_found_is_had_the_next_day(pipeline: Pipeline, listed: list[str]) -> None:
+def test_a_listed_album_that_is_not_found_is_read_the_next_day(pipeline: Pipeline, listed: list[str]) -> None:
     gone = listed[3]
     path = f"/v1/albums/{gone}"
     pipeline.sandbox.control.add_fault("status", status=404, path=path, body=NOT_FOUND, times=None)
@@ -52,7 +52,7 @@ def test_a_listed_album_that_is_not_found_is_had_the_next_day(pipeline: Pipeline
     pipeline.fetch("first", NEXT_DAY)
     again = fetched_albums(pipeline, NEXT_DAY)
     assert gone in again
-    # of the others only what changed from one day to the next
+    # of the other albums only those that changed from one day to the next
     assert len(again) < len(listed) / 2
 
 
@@ -64,7 +64,7 @@ def test_a_listed_album_that_is_not_found_is_had_the_next_day(pipeline: Pipeline
         ("no_next", {"path": "^/v1/artists/.*albums.include"}),
     ],
 )
-def test_a_listing_cut_short_is_partial_and_repaired(
+def test_an_incomplete_listing_is_partial_and_repaired(
     pipeline: Pipeline, listed: list[str], kind: str, settings: dict[str, Any]
 ) -> None:
     pipeline.sandbox.control.add_fault(kind, times=None, **settings)
@@ -72,14 +72,14 @@ def test_a_listing_cut_short_is_partial_and_repaired(
     assert not outcome.complete
     pipeline.validate("first")
     assert pipeline.load("first").status == "partial"
-    had = fetched_albums(pipeline, DAY)
-    assert 0 < len(had) < len(listed)
+    first_day = fetched_albums(pipeline, DAY)
+    assert 0 < len(first_day) < len(listed)
     pipeline.sandbox.control.clear_faults()
     pipeline.go_to(NEXT_DAY)
     assert pipeline.fetch("first", NEXT_DAY).complete
     again = fetched_albums(pipeline, NEXT_DAY)
-    assert set(listed) - had <= again
-    assert len(again & had) < len(had) / 2
+    assert set(listed) - first_day <= again
+    assert len(again & first_day) < len(first_day) / 2
 
 
 def status(
@@ -105,7 +105,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_one_run_left_partial_the_next_repairs(pipeline: Pipeline, case: str) -> None:
+def test_the_next_run_repairs_a_partial_source(pipeline: Pipeline, case: str) -> None:
     definition, fault = CASES[case]
     with pipeline.runtime.spotify() as client:
         found = client.get("/search", {"q": "a", "type": "album", "limit": "3"}).document
@@ -120,21 +120,21 @@ def test_what_one_run_left_partial_the_next_repairs(pipeline: Pipeline, case: st
         complete = user.fetch("first", day, tries_left=False).complete
         user.validate("first", day)
         calls = [call for call in control.calls().recent if call["path"].startswith("/v1/")]
-        asked = [(call["path"], call["query"]) for call in calls]
-        well = {
+        requested = [(call["path"], call["query"]) for call in calls]
+        correct = {
             (call["path"], call["query"]) for call in calls if call["status"] == 200 and not call["fault"]
         }
-        return complete, user.load("first", day).status, asked, well
+        return complete, user.load("first", day).status, requested, correct
 
     control.add_fault(**(fault | {"path": fault["path"].replace("ALBUM", albums[1])}))
-    complete, state, _, well = read(DAY)
+    complete, state, _, correct = read(DAY)
     assert (complete, state) == (False, "partial")
     control.clear_faults()
-    complete, state, asked, _ = read(DAY)
+    complete, state, requested, _ = read(DAY)
     assert (complete, state) == (True, "complete")
-    assert asked
-    # a playlist's own record is asked for after its pages, to see whether it was edited
-    assert not {request for request in asked if "fields=" not in request[1]} & well
+    assert requested
+    # a playlist's head is requested again after its pages, to find edits
+    assert not {request for request in requested if "fields=" not in request[1]} & correct
     assert read(DAY)[2] == []
     user.go_to(NEXT_DAY)
     assert read(NEXT_DAY)[:2] == (True, "complete")

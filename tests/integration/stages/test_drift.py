@@ -1,4 +1,4 @@
-"""Drift of the source: counted in each run, told against the run before, never fatal."""
+"""Tests that drift is counted in each run, shown against the run before, and never fatal."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ DRIFT = """
 """
 
 
-def drifted(listing: Any) -> None:
+def change_fields(listing: Any) -> None:
     for album in listing["items"]:
         del album["external_urls"]
         album["mood"] = "calm"
 
 
-def fetched_days(pipeline: Pipeline) -> None:
-    """Three days of an artist's listing; on the second one the albums lack a field and have a new one."""
+def fetch_three_days(pipeline: Pipeline) -> None:
+    """Fetch three days of an artist's listing; on the second its albums lack one field and have a new one."""
     artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
     pipeline.list_sources({"name": "first", "kind": "artist", "ids": artists[2:3]})
     for day in (DAY, NEXT_DAY, THIRD_DAY):
         pipeline.go_to(day)
         pipeline.fetch("first", day)
         if day == NEXT_DAY:
-            alter(pipeline, "first", "artist_albums", drifted, day)
+            alter(pipeline, "first", "artist_albums", change_fields, day)
         pipeline.validate("first", day)
 
 
 def test_new_and_gone_fields_are_counted_and_shown(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fetched_days(pipeline)
+    fetch_three_days(pipeline)
     assert "fields of album that the contract does not describe: mood" in caplog.text
-    # in any order, the newest first: what a day is compared with is the day before it
+    # newest first: in any order of loads, a day is compared with the day before it
     states = [pipeline.load("first", day) for day in (THIRD_DAY, NEXT_DAY, DAY)]
     assert [state.status for state in states] == ["complete"] * 3
     assert pipeline.query("SELECT count(*) FROM ops.quarantined_record") == [(0,)]
     expected = [
         (NEXT_DAY, "artist_albums", "album", "gone", "external_urls", True, DAY),
         (NEXT_DAY, "artist_albums", "album", "new", "mood", True, DAY),
-        # back on the third day, when the new one is gone again
+        # on the third day the old field is back and the new one is gone
         (THIRD_DAY, "artist_albums", "album", "gone", "mood", True, NEXT_DAY),
     ]
     assert pipeline.query(DRIFT) == expected
@@ -71,7 +71,7 @@ def test_new_and_gone_fields_are_counted_and_shown(
 def test_a_second_load_changes_no_field_profile(
     pipeline: Pipeline,
 ) -> None:
-    """A Development app gets no popularity: nobody took it away since yesterday."""
+    """A Development app never gets popularity, so its absence is no drift."""
     pipeline.list_sources(
         {"name": "first", "kind": "search", "queries": ["a"], "types": ["track"], "max_results": 10}
     )
@@ -81,23 +81,23 @@ def test_a_second_load_changes_no_field_profile(
         pipeline.validate("first", day)
         pipeline.load("first", day)
     assert pipeline.query(DRIFT) == []
-    shapes = "SELECT xmin, * FROM ops.record_shape ORDER BY partition, record_kind"
-    before = pipeline.query(shapes)
+    profiles = "SELECT xmin, * FROM ops.record_shape ORDER BY partition, record_kind"
+    before = pipeline.query(profiles)
     assert len(before) == 2
     pipeline.load("first", DAY)
-    assert pipeline.query(shapes) == before
-    (shape,) = read_summary(pipeline.lake, DAY, "first").profiles
-    assert "popularity" not in shape.fields
-    assert shape.fields["name"] == shape.records > 0
+    assert pipeline.query(profiles) == before
+    (profile,) = read_summary(pipeline.lake, DAY, "first").profiles
+    assert "popularity" not in profile.fields
+    assert profile.fields["name"] == profile.records > 0
 
 
 def test_a_changed_type_is_quarantined(pipeline: Pipeline) -> None:
-    fetched_days(pipeline)
+    fetch_three_days(pipeline)
 
-    def retyped(listing: Any) -> None:
+    def change_type(listing: Any) -> None:
         listing["items"][0]["total_tracks"] = str(listing["items"][0]["total_tracks"])
 
-    pages = alter(pipeline, "first", "artist_albums", retyped)
+    pages = alter(pipeline, "first", "artist_albums", change_type)
     pipeline.validate("first")
     assert pipeline.load("first").counts["album"].quarantined == pages
     assert pipeline.query("SELECT DISTINCT reason_code FROM ops.quarantined_record") == [

@@ -1,4 +1,4 @@
-"""What a second day costs, what it finds, and what a cut-off day leaves to the next."""
+"""Tests which albums and details a later day fetches, also after a day that stopped early."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _id(kind: str, number: int) -> str:
 
 
 def _write(folder: Path, changed: int = 0) -> None:
-    """A catalogue folder; the first `changed` albums have one track more, and their listing says so."""
+    """Write a catalogue folder in which the first `changed` albums have one more track."""
     folder.mkdir(parents=True)
     artists = [{"id": _id("artist", n), "name": f"Artist {n}"} for n in range(ARTISTS)]
     albums, tracks = [], []
@@ -80,7 +80,7 @@ def folder_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 
 @pytest.fixture
 def listed(pipeline: Pipeline, folder_sandbox: RunningSandbox) -> Pipeline:
-    """A pipeline whose two sources hold every artist of the folder, the last one in both."""
+    """A pipeline whose two sources contain all artists of the folder, one of them in both."""
     folder_sandbox.control.clear_faults()
     folder_sandbox.control.reset_calls()
     moved = connected(pipeline, folder_sandbox)
@@ -99,7 +99,7 @@ def album_calls(pipeline: Pipeline) -> int:
 
 
 def run_on(pipeline: Pipeline, day: date) -> int:
-    """Run a partition; give its calls for albums and their tracks."""
+    """Run a partition, and return the number of its calls for albums and their tracks."""
     pipeline.go_to(day)
     pipeline.sandbox.control.reset_calls()
     pipeline.run(day)
@@ -126,7 +126,7 @@ def test_a_skipped_album_counts_as_seen_in_a_complete_source(listed: Pipeline) -
     ]
 
 
-def test_promise_1_a_repeated_day_decides_as_the_first_time(listed: Pipeline) -> None:
+def test_promise_1_a_repeated_day_fetches_and_changes_nothing(listed: Pipeline) -> None:
     for day in (FIRST, BETWEEN):
         run_on(listed, day)
     before = (
@@ -139,7 +139,7 @@ def test_promise_1_a_repeated_day_decides_as_the_first_time(listed: Pipeline) ->
     assert (listed.checksums(), listed.objects("raw"), state) == before
 
 
-def test_an_older_partition_leaves_the_crawl_state_alone(listed: Pipeline) -> None:
+def test_an_older_partition_does_not_change_the_crawl_state(listed: Pipeline) -> None:
     for day in (FIRST, SECOND):
         run_on(listed, day)
     after = listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3")
@@ -148,7 +148,7 @@ def test_an_older_partition_leaves_the_crawl_state_alone(listed: Pipeline) -> No
     assert listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3") == after
 
 
-def test_a_refresh_that_is_due_fetches_an_unchanged_album_again(listed: Pipeline) -> None:
+def test_a_due_refresh_fetches_an_unchanged_album_again(listed: Pipeline) -> None:
     whole = run_on(listed, FIRST)
     days = listed.runtime.settings.album_refresh_days
     due = listed.query("SELECT min(refresh_due_on), max(refresh_due_on) FROM ops.crawl_state")
@@ -172,13 +172,13 @@ def test_a_source_stopped_by_its_quota_continues_the_next_day(listed: Pipeline, 
     fetched = album_pages(listed)
     assert 9 <= fetched.total() < 2 * ARTISTS * ALBUMS_EACH
     control.clear_faults()
-    # past the day's quota, at the same catalogue
+    # after the end of the quota error, with the same catalogue
     listed.go_to(BETWEEN, "07:00:00")
     assert listed.run(BETWEEN).complete == ["all"]
     assert set(album_pages(listed).values()) == {1}
     assert album_pages(listed).total() == 2 * ARTISTS * ALBUMS_EACH
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(ARTISTS * ALBUMS_EACH * TRACKS_EACH,)]
-    # a repeated partition decides as it did; the day after fetches the two albums that have grown alone
+    # a repeated partition fetches nothing; the next day fetches only the two albums that have grown
     control.reset_calls()
     listed.run(BETWEEN)
     assert album_calls(listed) == 0
@@ -205,19 +205,19 @@ def test_a_continued_album_is_complete_in_any_order_of_loads(listed: Pipeline) -
     assert (listed.query(state), listed.query(begun)) == known
 
 
-def test_an_album_whose_listing_changed_is_fetched_whole(listed: Pipeline) -> None:
+def test_an_album_with_a_changed_listing_is_read_from_the_start(listed: Pipeline) -> None:
     listed.list_sources({"name": "all", "kind": "artist", "ids": [_id("artist", 0)]})
     listed.go_to(FIRST)
     listed.sandbox.control.exhaust_quota("/v1/albums/[^/]+/tracks", retry_after=86_400)
     listed.run(FIRST)
     listed.sandbox.control.clear_faults()
-    # of the artist's albums the first has one track more
+    # the first of the artist's albums has one more track
     assert run_on(listed, SECOND) == 2 + (ALBUMS_EACH - 1)
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(ALBUMS_EACH * TRACKS_EACH + 1,)]
 
 
 def album_pages(pipeline: Pipeline) -> Counter[tuple[str, str]]:
-    """Pages of albums and of their tracks that Spotify has answered, by path and query, with how often."""
+    """Count Spotify's responses for albums and their tracks, by path and query."""
     return Counter(
         (call["path"], call["query"])
         for call in pipeline.sandbox.control.calls(recent=200_000).recent
@@ -225,7 +225,7 @@ def album_pages(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     )
 
 
-def test_only_an_earlier_date_s_state_settles_an_album(listed: Pipeline) -> None:
+def test_only_the_state_of_an_earlier_date_skips_an_album(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     with connect(listed.runtime.ingest) as conn:
         assert unchanged_albums(conn, "first", FIRST) == {}
@@ -254,7 +254,7 @@ def test_the_listing_hash_does_not_depend_on_the_request() -> None:
     assert listing_sha256("no album") is None
 
 
-def test_details_come_oldest_first_and_within_the_budget(listed: Pipeline) -> None:
+def test_details_are_fetched_within_the_budget(listed: Pipeline) -> None:
     budgeted = replace(
         listed,
         runtime=replace(
@@ -269,13 +269,13 @@ def test_details_come_oldest_first_and_within_the_budget(listed: Pipeline) -> No
     assert budgeted.run_details(FIRST).status == "complete"
     assert budgeted.sandbox.control.calls().by_bucket["/v1/tracks/{id}"] == 7
     assert budgeted.query("SELECT count(*) FROM staging.tracks WHERE isrc IS NOT NULL") == [(7,)]
-    # a second run of the partition takes nothing more
+    # a second run of the partition selects nothing more
     budgeted.sandbox.control.reset_calls()
     state = budgeted.run_details(FIRST)
     assert budgeted.sandbox.control.calls().api_total == 0
     assert state.counts["track"].adds_up
     assert budgeted.query(queued) == [(ARTISTS * ALBUMS_EACH * TRACKS_EACH - 7,)]
-    # the next day goes on; a refresh makes no track a member of anything
+    # the next day continues; a refresh adds no track to a source
     budgeted.go_to(BETWEEN)
     budgeted.run(BETWEEN)
     budgeted.run_details(BETWEEN)
@@ -297,7 +297,7 @@ def test_the_selection_is_written_before_the_first_call(listed: Pipeline) -> Non
 
 
 def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path: Path) -> None:
-    """An Extended app asks for 50 tracks a call, and gets null for one that is gone."""
+    """An Extended app requests 50 tracks per call, and gets null for a track that is gone."""
     _write(tmp_path / FIRST.isoformat())
     _write(tmp_path / BETWEEN.isoformat())
     gone = [_id("track", position) for position in range(30)]
@@ -314,23 +314,23 @@ def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path
         moved.go_to(BETWEEN)
         moved.run(BETWEEN)
         assert moved.run_details(BETWEEN).status == "complete"
-        asked = "SELECT record_id FROM ops.detail_queue WHERE asked_on IS NOT NULL ORDER BY 1"
-        assert [row[0] for row in moved.query(asked)] == gone
+        not_returned = "SELECT record_id FROM ops.detail_queue WHERE asked_on IS NOT NULL ORDER BY 1"
+        assert [row[0] for row in moved.query(not_returned)] == gone
         with connect(moved.runtime.ingest) as conn:
             total = ALBUMS_EACH * TRACKS_EACH
-            # not again on the same day, and on the next one behind all that nobody has asked for
+            # not selected again on the same day, and on the next day after all tracks not yet requested
             assert not set(gone) & set(stale_tracks(conn, BETWEEN, total))
             order = stale_tracks(conn, SECOND, total)
             assert len(order) == total
             assert set(order[-50:]) > set(gone)
-            # an older partition that is loaded later takes nothing back
+            # an older partition that is loaded later changes nothing
             mark_not_returned(conn, gone[:1], FIRST)
             assert stale_tracks(conn, SECOND, total) == order
 
 
 @pytest.mark.slow
 def test_the_reference_catalogue_continues_the_next_day(pipeline: Pipeline, reference_data: Path) -> None:
-    """Day one ends at its quota; day two fetches no album page that day one has, and misses no track."""
+    """Day one stops at its quota; day two fetches the other album pages, and no track is missing."""
     catalogue = reference_data / "catalogue"
     days = sorted(date.fromisoformat(folder.name) for folder in catalogue.iterdir() if folder.is_dir())
     with running(catalog=catalogue) as sandbox:
@@ -347,13 +347,13 @@ def test_the_reference_catalogue_continues_the_next_day(pipeline: Pipeline, refe
         both = album_pages(moved)
         assert first.total() >= 100
         assert both.total() > first.total()
-        # by the calls that the server has seen: each source that lists an album asks for its pages once
+        # the server has seen one call per page for each source that lists the album
         shared = "SELECT record_id, count(*) FROM ops.crawl_state GROUP BY record_id"
         sources = {f"/v1/albums/{album_id}": count for album_id, count in moved.query(shared)}
         assert {page: n for page, n in both.items() if n != sources[page[0].removesuffix("/tracks")]} == {}
         served = sandbox.control.catalog()
         assert moved.query("SELECT count(*) FROM staging.tracks") == [(served.track_count,)]
-        # the newest date of the catalogue: what its listings say has changed, and nothing else
+        # on the newest date of the catalogue, albums with a changed listing are fetched again
         moved.go_to(days[-1])
         _list_all_artists(moved)
         moved.run(days[-1])
@@ -363,7 +363,7 @@ def test_the_reference_catalogue_continues_the_next_day(pipeline: Pipeline, refe
 
 
 def _list_all_artists(pipeline: Pipeline) -> None:
-    """Four sources that hold every artist served now, each artist in the same one on every date."""
+    """List all artists served now in four sources, each artist in the same source on every date."""
     parts: dict[int, list[str]] = {}
     for artist_id, _ in pipeline.sandbox.control.catalog().artists:
         parts.setdefault(sum(artist_id.encode()) % 4, []).append(artist_id)

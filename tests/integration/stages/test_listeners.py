@@ -1,4 +1,4 @@
-"""Several listeners: each has a login, a cursor and data of their own, and one does not stop the others."""
+"""Tests that listeners have separate logins, cursors and data, and do not stop each other."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ HASHES = {name: user_hash(account) for name, account in ACCOUNTS.items()}
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Iterator[RunningSandbox]:
+def ten_user_sandbox() -> Iterator[RunningSandbox]:
     with running(size=200, arguments=["--users", str(len(NAMES))]) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def ten(pipeline: Pipeline, crowd: RunningSandbox) -> Pipeline:
+def ten(pipeline: Pipeline, ten_user_sandbox: RunningSandbox) -> Pipeline:
     """A pipeline with ten listeners, each with a library and a listening history."""
-    crowd.control.set_clock(f"{DAY}T06:00:00Z")
-    crowd.control.reset_users()
-    found = connected(pipeline, crowd)
+    ten_user_sandbox.control.set_clock(f"{DAY}T06:00:00Z")
+    ten_user_sandbox.control.reset_users()
+    found = connected(pipeline, ten_user_sandbox)
     for name, account in ACCOUNTS.items():
         found = logged_in(found, user=account, name=name)
     found.list_sources(*({"name": f"saved-{name}", "kind": "saved_tracks", "user": name} for name in NAMES))
@@ -44,7 +44,7 @@ def ten(pipeline: Pipeline, crowd: RunningSandbox) -> Pipeline:
 
 
 def tables_of(pipeline: Pipeline, name: str) -> list[list[tuple[object, ...]]]:
-    """All rows of a listener but their load numbers."""
+    """Return all rows of a listener, without load numbers."""
     own = f"user_hash = '{HASHES[name]}'"
     return [
         pipeline.query(f"SELECT track_id, added_at FROM staging.saved_tracks WHERE {own} ORDER BY 1"),
@@ -53,7 +53,7 @@ def tables_of(pipeline: Pipeline, name: str) -> list[list[tuple[object, ...]]]:
     ]
 
 
-def test_ten_listeners_are_read_each_by_their_own_login(ten: Pipeline) -> None:
+def test_each_of_ten_listeners_is_read_with_their_own_login(ten: Pipeline) -> None:
     verdict = ten.run()
     assert verdict.complete == sorted(f"saved-{name}" for name in NAMES)
     assert listeners(ten.runtime) == [None, *sorted(NAMES)]
@@ -73,7 +73,7 @@ def test_ten_listeners_are_read_each_by_their_own_login(ten: Pipeline) -> None:
     assert "/v1/me/player/recently-played" not in ten.sandbox.control.calls().by_bucket
 
 
-def test_a_login_that_fails_leaves_the_other_listeners(ten: Pipeline) -> None:
+def test_a_login_that_fails_does_not_stop_other_listeners(ten: Pipeline) -> None:
     ten.sandbox.control.revoke_authorizations(ACCOUNTS["ben"])
     planned = plan(ten.runtime, DAY)
     names = sorted(name for group in planned.groups for name in group.sources)
@@ -92,7 +92,7 @@ def test_a_login_that_fails_leaves_the_other_listeners(ten: Pipeline) -> None:
     assert tables_of(ten, "anna")[0]
 
 
-def test_an_erased_listener_leaves_the_others_as_they_are(ten: Pipeline) -> None:
+def test_an_erasure_does_not_change_other_listeners(ten: Pipeline) -> None:
     ten.run()
     for name in NAMES:
         listen(ten, name)
@@ -110,7 +110,7 @@ def test_an_erased_listener_leaves_the_others_as_they_are(ten: Pipeline) -> None
     assert after.fetch("saved-anna", NEXT_DAY).complete
 
 
-def test_a_listener_of_another_app_is_counted_by_that_app(
+def test_cool_downs_of_another_app_s_listener_are_separate(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = logged_in(pipeline, user="listener2", name="anna")

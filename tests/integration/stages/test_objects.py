@@ -1,4 +1,4 @@
-"""Objects that are lost, altered or written by an attempt that outlived its task."""
+"""Tests of objects that are lost, altered, or written by an attempt that was replaced by a retry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def source(pipeline: Pipeline) -> Source:
     return next(source for source in load_sources(pipeline.sources_file) if source.name == "first")
 
 
-def _staged(pipeline: Pipeline) -> dict[str, object]:
+def _validate_and_load(pipeline: Pipeline) -> dict[str, object]:
     pipeline.validate("first")
     pipeline.load("first")
     return pipeline.checksums()
@@ -34,7 +34,7 @@ def _staged(pipeline: Pipeline) -> dict[str, object]:
 
 def test_a_lost_raw_object_is_fetched_again_on_its_date(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
-    expected = _staged(pipeline)
+    expected = _validate_and_load(pipeline)
     lost = [key for key in pipeline.lake.keys("raw/") if "/album-" in key][:2]
     for key in lost:
         pipeline.lake.delete(key)
@@ -43,10 +43,10 @@ def test_a_lost_raw_object_is_fetched_again_on_its_date(pipeline: Pipeline) -> N
     pipeline.sandbox.control.reset_calls()
     assert pipeline.fetch("first").complete
     assert pipeline.sandbox.control.calls().api_total == len(lost)
-    assert _staged(pipeline) == expected
+    assert _validate_and_load(pipeline) == expected
 
 
-def test_an_object_lost_after_its_date_is_named(pipeline: Pipeline) -> None:
+def test_an_object_lost_after_its_date_is_an_error(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     before = read_manifest(pipeline.lake, DAY, "first")
     pipeline.lake.delete(next(key for key in pipeline.lake.keys("raw/") if "/album-" in key))
@@ -58,7 +58,7 @@ def test_an_object_lost_after_its_date_is_named(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("name", ["tracks.ndjson", "_complete_albums.ndjson"])
 @pytest.mark.parametrize("altered", [None, b'{"key":', b"\n"], ids=["lost", "cut", "longer"])
-def test_a_load_takes_what_the_validation_wrote_or_nothing(
+def test_a_load_refuses_changed_validated_objects(
     pipeline: Pipeline, snapshots: Snapshots, name: str, altered: bytes | None
 ) -> None:
     def validated() -> None:
@@ -78,7 +78,7 @@ def test_a_load_takes_what_the_validation_wrote_or_nothing(
     assert pipeline.load("first").status == "complete"
 
 
-def test_a_lost_summary_names_the_way_out(pipeline: Pipeline) -> None:
+def test_the_error_for_a_lost_summary_names_the_fix(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     pipeline.validate("first")
     pipeline.lake.delete(keys.summary_key(DAY, "first"))
@@ -86,7 +86,7 @@ def test_a_lost_summary_names_the_way_out(pipeline: Pipeline) -> None:
         pipeline.load("first")
 
 
-def test_an_altered_row_that_still_reads_is_not_loaded(pipeline: Pipeline) -> None:
+def test_an_altered_row_that_is_valid_json_is_not_loaded(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     pipeline.validate("first")
     key = next(key for key in pipeline.lake.keys("validated/") if key.endswith("/tracks.ndjson"))
@@ -96,8 +96,8 @@ def test_an_altered_row_that_still_reads_is_not_loaded(pipeline: Pipeline) -> No
     assert pipeline.query("SELECT count(*) FROM staging.tracks") == [(0,)]
 
 
-def test_the_first_answer_of_a_key_is_kept_and_walked_through(pipeline: Pipeline, source: Source) -> None:
-    """An orphan of a killed worker fetches beside its retry; Spotify has changed a name meanwhile."""
+def test_the_first_response_of_a_key_is_kept_and_used(pipeline: Pipeline, source: Source) -> None:
+    """An attempt that its retry has replaced stores another response for a key that exists."""
     pipeline.fetch("first")
     manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
@@ -132,10 +132,10 @@ def _requests(pipeline: Pipeline, source: Source) -> list:  # type: ignore[type-
 
 
 class _Overtaken:
-    """A client whose first call is held up until another attempt has done everything."""
+    """A client whose first call waits until another attempt has fetched and validated the source."""
 
     def __init__(self, client: SpotifyClient, pipeline: Pipeline) -> None:
-        self._client, self._world, self._held = client, pipeline, True
+        self._client, self._pipeline, self._held = client, pipeline, True
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._client, name)
@@ -143,22 +143,22 @@ class _Overtaken:
     def get(self, *arguments: object) -> ApiResponse:
         if self._held:
             self._held = False
-            self._world.fetch("first")
-            self._world.validate("first")
+            self._pipeline.fetch("first")
+            self._pipeline.validate("first")
         return self._client.get(*arguments)  # type: ignore[arg-type]
 
 
-def test_an_orphan_leaves_the_manifest_of_its_retry_alone(pipeline: Pipeline, source: Source) -> None:
+def test_a_replaced_attempt_does_not_change_the_manifest(pipeline: Pipeline, source: Source) -> None:
     with pipeline.runtime.spotify() as client:
         orphan = fetch_into_raw(pipeline.lake, _Overtaken(client, pipeline), DAY, source, concurrency=1)  # type: ignore[arg-type]
     assert orphan.complete
     manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None
     assert manifest.calls == len(manifest.objects)
-    assert pipeline.load("first").status == "complete", "what was validated is still what is there"
+    assert pipeline.load("first").status == "complete", "the validated manifest is unchanged"
 
 
-def test_a_manifest_is_the_same_whatever_the_attempts_it_took(pipeline: Pipeline) -> None:
+def test_a_manifest_s_hash_does_not_depend_on_the_calls(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     manifest = read_manifest(pipeline.lake, DAY, "first")
     assert manifest is not None

@@ -1,4 +1,4 @@
-"""Poison from a real HTTP server through fetch, validation and load: quarantined, or a clear error."""
+"""Tests that poisoned responses of a real HTTP server are quarantined, or end in a clear error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = re.compile(
     r"(raw|validated|quarantine)/ingest_date=2026-11-22/source=[a-z0-9-]+/[a-z_0-9-]+\.(nd)?json"
 )
 
-# one record of forty is poisoned: what stands after `"duration_ms": 1`
+# JSON that is added to one record of forty, after `"duration_ms": 1`
 RECORD_POISON = {
     "nul-in-a-name": ', "name": "a\\u0000b"',
     "lone-surrogate": ', "name": "a\\ud800b"',
@@ -42,7 +42,7 @@ RECORD_POISON = {
     "beyond-bigint": ', "popularity": 99999999999999999999999999',
     "five-thousand-digits": f', "popularity": {"9" * 5000}',
     "ten-thousand-deep": f', "extra": {DEEP}',
-    "ten-thousand-deep-where-we-read": f', "artists": {DEEP}',
+    "ten-thousand-deep-in-a-field-of-the-contract": f', "artists": {DEEP}',
     "long-string": f', "name": "{"x" * 20_000_000}"',
     "id-like-a-path": ', "id": "../../../etc/x"',
     "id-like-sql": ', "id": "\'; DROP TABLE staging.tracks; --"',
@@ -53,7 +53,7 @@ RECORD_POISON = {
     "fraction": ', "track_number": 1.5',
     "word-for-a-flag": ', "explicit": "false"',
 }
-# a track without an id is not available, which is no fault of the record
+# a track without an id is not available and is set aside
 SET_ASIDE = {"id-null"}
 
 
@@ -71,7 +71,7 @@ def track(number: int) -> dict[str, Any]:
 
 
 def album(number: int, poison: str = "", *, twice: bool = False) -> str:
-    """An album of forty tracks as JSON; `poison` is in the first, instead of the field that it names."""
+    """Return an album of forty tracks as JSON; `poison` replaces a field of the first track."""
     first = number * 100
     tracks = [track(first + index) for index in range(GOOD)]
     bad = track(first + 99)
@@ -96,14 +96,14 @@ def album(number: int, poison: str = "", *, twice: bool = False) -> str:
 
 @dataclass
 class Poisoned:
-    """A pipeline whose Spotify answers by script."""
+    """A pipeline and the scripted server that stands for Spotify."""
 
     pipeline: Pipeline
     server: ScriptedServer
     client: SpotifyClient
 
     def process(self, name: str, number: int, body: bytes | str) -> Any:
-        """One source with one album: its state once loaded, or the error that ended it."""
+        """Fetch, validate and load a source with one album; return its state or the error."""
         source = Source(name, SourceKind.ALBUM, (f"{number:022}",))
         self.server.on(f"/v1/albums/{number:022}", Reply(body=body))
         try:
@@ -113,7 +113,7 @@ class Poisoned:
         except PipelineError as error:
             return error
 
-    def assert_zones_hold(self) -> None:
+    def assert_keys_are_well_formed(self) -> None:
         for zone in ("", "raw/", "validated/", "quarantine/"):
             for key in self.pipeline.lake.keys(zone):
                 assert KEY.fullmatch(key), key
@@ -138,27 +138,27 @@ def test_promise_8_a_bad_record_never_stops_the_good_ones(poisoned: Poisoned) ->
         assert all(kind.adds_up for kind in state.counts.values()), name
     refused = pipeline.query("SELECT source, pointer FROM ops.quarantined_record ORDER BY source")
     assert refused == [(name, "/tracks/items/0") for name in sorted(RECORD_POISON.keys() - SET_ASIDE)]
-    # each table is there, holds what was good and nothing else
+    # the tables contain the good records and nothing else
     assert pipeline.query(
         "SELECT count(*), count(*) FILTER (WHERE name = 'Track ' || track_id::numeric) FROM staging.tracks"
     ) == [(GOOD * len(RECORD_POISON),) * 2]
     assert pipeline.query("SELECT artist_id FROM staging.artists") == [(f"{7:022}",)]
-    poisoned.assert_zones_hold()
+    poisoned.assert_keys_are_well_formed()
 
 
 def _utf16(text: str) -> bytes:
     return text.encode("utf-16")
 
 
-# a whole body: bytes, and what becomes of it
-READ_ALL_THE_SAME: dict[str, Callable[[str], bytes]] = {
+# whole bodies that are read, that are no JSON, and that are JSON without records
+READABLE: dict[str, Callable[[str], bytes]] = {
     "utf-16": _utf16,
     "utf-32": lambda text: text.encode("utf-32"),
     "byte-order-mark": lambda text: text.encode("utf-8-sig"),
-    "nested-beside-the-records": lambda text: f'{text[:-1]}, "extra": {DEEP}}}'.encode(),
+    "nested-next-to-the-records": lambda text: f'{text[:-1]}, "extra": {DEEP}}}'.encode(),
     "escaped": lambda text: text.replace("Track", "\\u0054rack").encode(),
 }
-NO_ANSWER: dict[str, bytes | str] = {
+NO_JSON: dict[str, bytes | str] = {
     "empty": b"",
     "white-space": b"  \n",
     "html": b"<html><body>502</body></html>",
@@ -179,27 +179,27 @@ NO_RECORDS: dict[str, bytes] = {
 }
 
 
-def test_an_odd_encoding_is_read_and_no_json_is_an_error(poisoned: Poisoned) -> None:
+def test_unusual_encodings_are_read_and_no_json_is_an_error(poisoned: Poisoned) -> None:
     number = 0
-    for name, encode in READ_ALL_THE_SAME.items():
+    for name, encode in READABLE.items():
         number += 1
         state = poisoned.process(name, number, encode(album(number, ', "extra": 1')))
         assert not isinstance(state, PipelineError), (name, str(state))
         assert (state.counts["track"].loaded, state.counts["track"].quarantined) == (GOOD + 1, 0), name
     loaded = poisoned.pipeline.checksums()
-    for name, body in NO_ANSWER.items():
+    for name, body in NO_JSON.items():
         number += 1
         error = poisoned.process(name, number, body)
         assert isinstance(error, PipelineError), name
         assert "\n" not in str(error), name
     assert poisoned.pipeline.checksums() == loaded
-    poisoned.assert_zones_hold()
+    poisoned.assert_keys_are_well_formed()
 
 
 def test_promise_4_nothing_is_lost_without_a_record(poisoned: Poisoned) -> None:
     for number, (name, body) in enumerate(NO_RECORDS.items(), start=1):
         error = poisoned.process(name, number, body)
-        # one bad record of one is more than the share allows: the source fails, and the record is kept
+        # the only record is bad, which is above the allowed share, so the source fails
         assert isinstance(error, PipelineError), name
         assert "spotify-pipeline quarantine list" in str(error), (name, str(error))
     state = poisoned.process("null", 99, b"null")
@@ -207,10 +207,10 @@ def test_promise_4_nothing_is_lost_without_a_record(poisoned: Poisoned) -> None:
     codes = poisoned.pipeline.query("SELECT source, reason_code FROM ops.quarantined_record ORDER BY source")
     assert [source for source, _ in codes] == sorted(NO_RECORDS)
     assert poisoned.pipeline.query("SELECT count(*) FROM staging.albums") == [(0,)]
-    poisoned.assert_zones_hold()
+    poisoned.assert_keys_are_well_formed()
 
 
-def test_a_hundred_megabytes_are_refused_before_they_are_kept(poisoned: Poisoned) -> None:
+def test_a_body_of_100_megabytes_is_refused_and_not_stored(poisoned: Poisoned) -> None:
     body = album(1, f', "name": "{"x" * 100_000_000}"').encode()
     error = poisoned.process("large", 1, body)
     assert "SPOTIFY_PIPELINE_MAX_RESPONSE_BYTES" in str(error)
@@ -218,8 +218,8 @@ def test_a_hundred_megabytes_are_refused_before_they_are_kept(poisoned: Poisoned
     assert read_manifest(poisoned.pipeline.lake, DAY, "large") is None
 
 
-def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Poisoned) -> None:
-    """A listing of albums is what further requests, and so paths, are made of."""
+def test_malformed_ids_in_a_listing_are_not_requested(poisoned: Poisoned) -> None:
+    """Ids of a listing become paths of further requests."""
     artist = f"{7:022}"
     bad = [
         "../../me",
@@ -238,15 +238,15 @@ def test_ids_in_a_listing_are_never_asked_for_unless_they_are_ids(poisoned: Pois
     poisoned.server.replies = _Listing(poisoned.server.replies["/api/token"], artist, known, page)
     source = Source("listing", SourceKind.ARTIST, (artist,), ("album",))
     fetch_into_raw(poisoned.pipeline.lake, poisoned.client, DAY, source)
-    asked = {path.partition("?")[0] for path, _ in poisoned.server.seen}
-    assert asked == {"/api/token", f"/v1/artists/{artist}", f"/v1/artists/{artist}/albums"}
+    requested = {path.partition("?")[0] for path, _ in poisoned.server.seen}
+    assert requested == {"/api/token", f"/v1/artists/{artist}", f"/v1/artists/{artist}/albums"}
     summary = poisoned.pipeline.validate("listing")
     assert summary.counts["album"].quarantined == len(bad)
-    poisoned.assert_zones_hold()
+    poisoned.assert_keys_are_well_formed()
 
 
 class _Listing(dict[str, list[Reply]]):
-    """Answers of an artist and its albums, whatever the query."""
+    """Replies for an artist and its albums, for any query."""
 
     def __init__(self, token: list[Reply], artist: str, known: Any, page: Any) -> None:
         super().__init__({"/api/token": token, f"/v1/artists/{artist}": [Reply(body=known)]})

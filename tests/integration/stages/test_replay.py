@@ -1,4 +1,4 @@
-"""Stored raw to staging again: no call to Spotify, nothing changed by equal code, corrections overwrite."""
+"""Tests that a replay makes no call, changes nothing with equal code, and overwrites corrected values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.integration
 
 
 def replay_all(pipeline: Pipeline, first: date = DAY, last: date = NEXT_DAY) -> list[str]:
-    """Everything that is kept of a range, newest date first; the names of the sources."""
+    """Replay all stored sources of a range, newest date first, and return their names."""
     runtime = without_spotify(pipeline.runtime)
     done = []
     for planned in reversed(plan_replay(runtime, first, last)):
@@ -53,7 +53,7 @@ def replay_all(pipeline: Pipeline, first: date = DAY, last: date = NEXT_DAY) -> 
 
 
 def two_days(pipeline: Pipeline) -> None:
-    """All that there is to load: sources, details, and a reading of the listening history."""
+    """Run two days: sources, details, and a reading of the listening history."""
     pipeline.run()
     pipeline.run_details()
     listen(pipeline)
@@ -63,7 +63,7 @@ def two_days(pipeline: Pipeline) -> None:
 
 @pytest.fixture
 def account(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """A user's sources beside an artist."""
+    """A pipeline with an artist and a user's sources."""
     artist = pipeline.sandbox.control.catalog().artists[0][0]
     pipeline.list_sources({"name": "first", "kind": "artist", "ids": [artist]}, *own_sources(pipeline))
     yield logged_in(pipeline)
@@ -87,7 +87,7 @@ def test_promise_1_a_replay_changes_nothing_and_makes_no_call(
     assert account.sandbox.control.calls().total == 0
 
 
-def test_raw_alone_gives_the_warehouse_again_in_any_order(account: Pipeline) -> None:
+def test_a_replay_rebuilds_staging_from_raw_in_any_order(account: Pipeline) -> None:
     two_days(account)
     expected = account.checksums()
     validated = account.objects("validated")
@@ -128,7 +128,7 @@ def test_a_corrected_transformation_overwrites_the_old_values(
 
     assert pipeline.checksums() == right
     assert pipeline.objects("validated") == objects
-    # the incremental models go by it
+    # incremental models use load_seq
     assert pipeline.query("SELECT max(load_seq) FROM staging.track_observations") > sequence
 
 
@@ -147,14 +147,14 @@ def test_a_record_that_passes_now_is_loaded_and_resolved(
         "track.disc_number.minimum", "track.explicit.type",
     ]  # fmt: skip
 
-    judge = validating.validate
+    validate = validating.validate
 
-    def today(kind: str, record: object) -> object:
+    def relaxed(kind: str, record: object) -> object:
         if isinstance(record, dict) and record.get("explicit") == "no":
             record["explicit"] = False
-        return judge(kind, record)
+        return validate(kind, record)
 
-    monkeypatch.setattr(validating, "validate", today)
+    monkeypatch.setattr(validating, "validate", relaxed)
     state = replay_source(without_spotify(pipeline.runtime), DAY, "first")
 
     assert state.counts["track"].quarantined == 1
@@ -163,35 +163,35 @@ def test_a_record_that_passes_now_is_loaded_and_resolved(
     assert pipeline.query(open_records) == [("track.disc_number.minimum",)]
     assert len(pipeline.objects("quarantine")) == 1
 
-    # the older schema again: the record is open again, as its answer still says the same
+    # with the older contract the record is quarantined again
     monkeypatch.undo()
     replay_source(without_spotify(pipeline.runtime), DAY, "first")
     assert len(pipeline.query(open_records)) == 2
 
 
-def test_a_replay_gives_way_to_an_ingest_of_the_same_partition(
+def test_a_replay_stops_when_an_ingest_takes_the_lease(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.run()
     fence = pipeline.query("SELECT fence FROM ops.step_lease WHERE step = 'load' AND source = 'first'")
     replay_source(without_spotify(pipeline.runtime), DAY, "first")
     query = "SELECT fence FROM ops.step_lease WHERE step = 'load' AND source = 'first'"
-    assert pipeline.query(query) == fence, "an ingest that runs now keeps its lease"
+    assert pipeline.query(query) == fence, "a replay does not take the lease of a running ingest"
 
     loads = pipeline.query("SELECT count(*) FROM ops.load")
     validate_source = replaying.validate_source
 
-    def slowly(*arguments: object) -> object:
+    def acquired_by_ingest(*arguments: object) -> object:
         lease.acquire(pipeline.runtime.ingest, "load", DAY, "first", "ingest#1")
         return validate_source(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(replaying, "validate_source", slowly)
+    monkeypatch.setattr(replaying, "validate_source", acquired_by_ingest)
     with pytest.raises(PartitionBusy, match=f"another run has begun to load source 'first' of {DAY}"):
         replay_source(without_spotify(pipeline.runtime), DAY, "first")
     assert pipeline.query("SELECT count(*) FROM ops.load") == loads
 
 
-def test_counts_of_a_later_load_are_not_written_over(pipeline: Pipeline) -> None:
+def test_counts_of_a_later_load_are_not_overwritten(pipeline: Pipeline) -> None:
     pipeline.run()
     runtime = without_spotify(pipeline.runtime)
     states = replay_partition(runtime, Replay(DAY, ("first", "second")))
@@ -206,13 +206,13 @@ def test_counts_of_a_later_load_are_not_written_over(pipeline: Pipeline) -> None
     )
 
 
-def test_a_range_is_what_is_kept_of_it(pipeline: Pipeline) -> None:
+def test_a_range_contains_only_stored_sources(pipeline: Pipeline) -> None:
     pipeline.run()
     pipeline.go_to(NEXT_DAY)
     pipeline.run(NEXT_DAY)
     lake, runtime = pipeline.lake, without_spotify(pipeline.runtime)
     assert list(retained_sources(lake, date(2020, 1, 1), date(2030, 1, 1))) == [DAY, NEXT_DAY]
-    # what has no manifest is no partition
+    # a source without a manifest is not replayed
     lake.delete(keys.manifest_key(DAY, "first"))
     assert plan_replay(runtime, DAY, DAY) == [Replay(DAY, ("second",))]
     lake.delete(keys.manifest_key(DAY, "second"))
@@ -224,22 +224,22 @@ def test_a_range_is_what_is_kept_of_it(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "sources", "said"),
+    ("first", "last", "sources", "message"),
     [
         (NEXT_DAY, DAY, [], f"begins on {NEXT_DAY} and ends on {DAY}, before it"),
         (date(2040, 1, 1), date(2040, 1, 2), [], f"the newest of {DAY}"),
         (DAY, DAY, ["other"], f"nothing of other is kept from {DAY} to {DAY}"),
     ],
 )
-def test_a_range_that_cannot_be_replayed_is_one_sentence(
-    pipeline: Pipeline, first: date, last: date, sources: list[str], said: str
+def test_a_range_that_cannot_be_replayed_is_an_error(
+    pipeline: Pipeline, first: date, last: date, sources: list[str], message: str
 ) -> None:
     pipeline.fetch("first")
-    with pytest.raises(NothingRetained, match=said):
+    with pytest.raises(NothingRetained, match=message):
         plan_replay(without_spotify(pipeline.runtime), first, last, sources)
 
 
-def test_a_damaged_answer_fails_its_source_and_not_the_others(pipeline: Pipeline) -> None:
+def test_a_lost_response_fails_only_its_source(pipeline: Pipeline) -> None:
     pipeline.run()
     broken = next(key for key in pipeline.lake.keys("raw/") if "source=first/album-" in key)
     pipeline.lake.delete(broken)

@@ -1,4 +1,4 @@
-"""`spotify-pipeline replay` over a real warehouse and store."""
+"""Tests of `spotify-pipeline replay` over a real warehouse and store."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def two_days(pipeline: Pipeline, snapshots: Snapshots) -> Pipeline:
     return pipeline
 
 
-def test_two_dates_at_a_time_give_what_was_there_and_a_table(two_days: Pipeline) -> None:
+def test_two_workers_change_nothing_and_print_a_table(two_days: Pipeline) -> None:
     before = two_days.checksums(), two_days.objects("validated")
     done = call(replay, two_days, *RANGE, "--workers", "2")
     assert done.exit_code == 0, done.output
     for day in (DAY, NEXT_DAY):
-        # 80 columns are enough for a whole row
+        # a row fits into 80 columns
         row = next(line for line in done.stdout.splitlines() if line.startswith(f"{day} "))
         cells = row.split()
         assert len(cells) == 8
@@ -72,13 +72,13 @@ def test_json_is_the_only_output(two_days: Pipeline) -> None:
     assert first["fetched"] > 0
 
 
-def test_one_source_of_the_range(two_days: Pipeline) -> None:
+def test_one_source_of_the_range_can_be_replayed(two_days: Pipeline) -> None:
     assert call(replay, two_days, *RANGE, "--source", "second").exit_code == 0
     loaded = two_days.query("SELECT DISTINCT source FROM ops.load WHERE run_id LIKE '%replay%'")
     assert loaded == [("second",)]
 
 
-def test_without_pyspark_the_spark_engine_says_what_to_install(
+def test_without_pyspark_the_error_says_what_to_install(
     two_days: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
@@ -90,7 +90,7 @@ def test_without_pyspark_the_spark_engine_says_what_to_install(
     assert two_days.query("SELECT count(*) FROM ops.load WHERE run_id LIKE '%replay%'") == [(0,)]
 
 
-def test_a_bad_range_is_one_sentence(pipeline: Pipeline) -> None:
+def test_a_wrong_range_is_an_error_of_one_sentence(pipeline: Pipeline) -> None:
     done = call(replay, pipeline, "--from", str(NEXT_DAY), "--to", str(DAY))
     assert done.exit_code == 1
     assert done.stderr == (

@@ -1,4 +1,4 @@
-"""A partition from sources.yml to staging, over real servers, and what happens when it is disturbed."""
+"""Tests of a partition from sources.yml to staging over real servers, without and with faults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 NEXT_DAY = DAY + timedelta(days=1)
 
 
-def test_promise_4_nothing_is_lost_nothing_is_invented(pipeline: Pipeline) -> None:
+def test_promise_4_all_fetched_records_are_accounted_for(pipeline: Pipeline) -> None:
     verdict = pipeline.run()
     assert verdict.complete == ["first", "second"]
     assert not verdict.partial
@@ -93,14 +93,14 @@ def test_promise_2_any_order_same_result(pipeline: Pipeline) -> None:
     assert pipeline.checksums() == expected
 
 
-def test_promise_5_the_past_is_not_faked(pipeline: Pipeline) -> None:
+def test_promise_5_a_past_partition_is_not_fetched(pipeline: Pipeline) -> None:
     yesterday = DAY - timedelta(days=1)
     with pytest.raises(PastPartition, match=f"{yesterday} is not Spotify's date \\({DAY}\\)"):
         plan(pipeline.runtime, yesterday)
     assert pipeline.sandbox.control.calls().api_total == 0
 
 
-def test_a_past_partition_uses_the_raw_that_exists(pipeline: Pipeline) -> None:
+def test_a_past_partition_uses_stored_responses(pipeline: Pipeline) -> None:
     pipeline.run()
     pipeline.go_to(NEXT_DAY)
     pipeline.list_sources({"name": "other", "kind": "search", "queries": ["love"]})
@@ -110,7 +110,7 @@ def test_a_past_partition_uses_the_raw_that_exists(pipeline: Pipeline) -> None:
     assert pipeline.run(DAY).complete == ["first", "second"]
 
 
-def test_a_crawl_that_crosses_midnight_closes_as_partial(pipeline: Pipeline) -> None:
+def test_a_crawl_that_crosses_midnight_is_partial(pipeline: Pipeline) -> None:
     planned = plan(pipeline.runtime, DAY)
     assert planned.fetch
     pipeline.go_to(NEXT_DAY, "00:00:01")
@@ -153,11 +153,11 @@ def test_promise_6_no_task_calls_a_bucket_before_its_deadline(pipeline: Pipeline
     assert pipeline.query("SELECT bucket, reason FROM ops.api_cooldown") == [
         ("GET /albums/{id}", "QUOTA_EXCEEDED")
     ]
-    # another task, another client, no fault left: the table alone holds it back
+    # another task with another client: without a fault, only the table of cool-downs prevents the call
     control.reset_calls()
     assert not pipeline.fetch("second").complete
     assert "/v1/albums/{id}" not in control.calls().by_bucket
-    # past the deadline the same sources go on from what they have
+    # after the deadline the same sources continue with what is stored
     pipeline.go_to(DAY, "07:30:00")
     assert pipeline.run().complete == ["first", "second"]
 
@@ -173,7 +173,7 @@ def test_an_unknown_artist_fails_its_source_and_loads_the_rest(pipeline: Pipelin
     assert "artist 0000000000000000000000" in verdict.failed["typo"]
     assert "sources.yml" in verdict.failed["typo"]
     assert pipeline.query(f"SELECT count(*) FROM staging.artists WHERE artist_id = '{artists[0]}'") == [(1,)]
-    # the repair: only what is new is asked for
+    # after a correction of the id, the source is complete
     pipeline.list_sources(
         {"name": "typo", "kind": "artist", "ids": [artists[0], artists[2]]},
         {"name": "good", "kind": "artist", "ids": [artists[1]]},
@@ -181,7 +181,7 @@ def test_an_unknown_artist_fails_its_source_and_loads_the_rest(pipeline: Pipelin
     assert pipeline.run().complete == ["good", "typo"]
 
 
-def test_a_wrong_secret_is_one_sentence_that_names_the_connection(pipeline: Pipeline) -> None:
+def test_the_error_for_a_wrong_secret_in_plan_names_spotify_api(pipeline: Pipeline) -> None:
     wrong = pipeline.runtime.lookup("spotify_api")
     lookup = {
         "spotify_api": type(wrong)("spotify_api", login=wrong.login, password="wrong", extra=wrong.extra)
@@ -206,28 +206,28 @@ def test_the_error_for_a_missing_bucket_names_it_and_the_fix(pipeline: Pipeline)
         plan(runtime, DAY)
 
 
-def test_a_warehouse_that_is_down_is_transient(pipeline: Pipeline) -> None:
+def test_a_load_can_be_repeated_after_a_warehouse_outage(pipeline: Pipeline) -> None:
     for name in ("first", "second"):
         pipeline.fetch(name)
         pipeline.validate(name)
     info = pipeline.runtime.ingest
-    away = type(info)(**(vars(info) | {"port": 1}))
+    down = type(info)(**(vars(info) | {"port": 1}))
     runtime = type(pipeline.runtime)(
         settings=pipeline.runtime.settings,
-        lookup=lambda conn_id: away if conn_id == "warehouse_ingest" else pipeline.runtime.lookup(conn_id),
+        lookup=lambda conn_id: down if conn_id == "warehouse_ingest" else pipeline.runtime.lookup(conn_id),
     )
     with pytest.raises(WarehouseUnavailable, match="warehouse_ingest.*127.0.0.1:1"):
         load_source(runtime, DAY, "first")
     assert pipeline.run().complete == ["first", "second"]
 
 
-def test_a_malformed_sources_file_names_its_line(pipeline: Pipeline) -> None:
+def test_the_error_for_a_malformed_sources_file_names_the_line(pipeline: Pipeline) -> None:
     pipeline.sources_file.write_text("version: 1\nsources:\n  - name: x\n    kind: artiste\n")
     with pytest.raises(SourcesFileError, match=r"sources\.yml:4"):
         plan(pipeline.runtime, DAY)
 
 
-def test_a_source_that_is_mostly_bad_loads_nothing_and_says_why(pipeline: Pipeline) -> None:
+def test_a_source_with_mostly_bad_records_loads_nothing(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     _spoil(pipeline, "first", b'"duration_ms":', b'"duration_ms":-')
     pipeline.validate("first")
@@ -252,7 +252,7 @@ def test_promise_8_a_bad_record_never_stops_the_good_ones(pipeline: Pipeline) ->
     assert str(refused[0][3]).startswith(f"raw/ingest_date={DAY}/source=first/album-")
 
 
-def test_an_altered_raw_object_is_noticed(pipeline: Pipeline) -> None:
+def test_an_altered_raw_object_is_an_error(pipeline: Pipeline) -> None:
     pipeline.fetch("first")
     key = next(k for k in pipeline.lake.keys("raw/") if "/album-" in k)
     pipeline.lake.put(key, pipeline.lake.get(key).data + b" ", metadata=pipeline.lake.get(key).metadata)
@@ -260,8 +260,8 @@ def test_an_altered_raw_object_is_noticed(pipeline: Pipeline) -> None:
         pipeline.validate("first")
 
 
-def test_a_later_simplified_record_keeps_the_detail(pipeline: Pipeline) -> None:
-    """Absent is not null: an album listing of the next day does not erase the label and UPC."""
+def test_a_later_simplified_record_keeps_detail_fields(pipeline: Pipeline) -> None:
+    """Absent is not null: an album listing of the next day does not delete the UPC."""
     pipeline.run()
     before = pipeline.query("SELECT album_id, upc FROM staging.albums WHERE upc IS NOT NULL ORDER BY 1")
     assert before
@@ -273,7 +273,7 @@ def test_a_later_simplified_record_keeps_the_detail(pipeline: Pipeline) -> None:
 
 
 def _spoil(pipeline: Pipeline, source: str, old: bytes, new: bytes, *, limit: int | None = None) -> None:
-    """Alter stored albums as if Spotify had answered so, manifest included."""
+    """Alter stored albums as if Spotify had sent them so, manifest included."""
     manifest = read_manifest(pipeline.lake, DAY, source)
     assert manifest is not None
     objects, left = [], limit

@@ -1,4 +1,4 @@
-"""Runs that read what belongs to a user, and sources that meet an outage."""
+"""Tests of runs with a user's sources, of the login's lock, and of an album that always fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 
 
 class State:
-    """A place for one text, in memory."""
+    """A login state in memory."""
 
     def __init__(self) -> None:
         self.text: str | None = None
@@ -58,7 +58,7 @@ MakeRuntime = Callable[[Login | None], Runtime]
 
 @pytest.fixture
 def runtime_of(pipeline: Pipeline, tmp_path: Path) -> MakeRuntime:
-    """A runtime whose connection spotify_user is this login, or is not defined."""
+    """A function that returns a runtime with a login as connection spotify_user, or without one."""
     state = State()
 
     def make(login: Login | None) -> Runtime:
@@ -83,15 +83,15 @@ def test_a_library_is_planned_and_fetched_as_its_user(pipeline: Pipeline, runtim
     assert [group.sources for group in plan(runtime, DAY).groups] == [("mine",), ("top",)]
 
     def fetch(number: int) -> bool:
-        # a task of its own each: what they share is the warehouse and the state
+        # like two tasks, which share only the warehouse and the login state
         return replace(pipeline, runtime=runtime_of(login)).fetch(("mine", "top")[number % 2]).complete
 
     login = login_of(pipeline)
     pipeline.sandbox.control.reset_calls()
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(fetch, range(2))) == [True, True]
-    [_, known] = pipeline.sandbox.control.authorizations()[-2:]
-    assert known["refreshes"] == 1
+    [_, authorization] = pipeline.sandbox.control.authorizations()[-2:]
+    assert authorization["refreshes"] == 1
     assert pipeline.objects("raw")
 
 
@@ -106,7 +106,7 @@ def test_a_list_that_the_login_cannot_read_stops_the_plan(
     assert pipeline.sandbox.control.calls().api_total == 0
 
 
-def test_without_a_connection_the_command_lines_login_counts(
+def test_without_a_connection_the_command_line_s_login_is_used(
     pipeline: Pipeline, runtime_of: MakeRuntime
 ) -> None:
     runtime = runtime_of(None)
@@ -128,7 +128,7 @@ def test_a_login_of_another_app_is_ignored(
     assert runtime.user() is None
 
 
-def test_one_holder_at_a_time_has_the_lock(pipeline: Pipeline) -> None:
+def test_a_named_lock_has_one_holder_at_a_time(pipeline: Pipeline) -> None:
     inside, most = 0, 0
     guard = threading.Lock()
 

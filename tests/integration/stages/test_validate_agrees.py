@@ -1,4 +1,4 @@
-"""`spotify-pipeline validate` says of an answer what the pipeline does with it."""
+"""Tests that `spotify-pipeline validate` gives the same counts for a response as the pipeline."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def test_command_and_pipeline_agree_on_recorded_responses(
                 variants[f"2026 {name}"] = re.sub(rb'"track"\s*:', b'"item":', body)
             for variant, data in variants.items():
                 compared += 1
-                file = tmp_path / "answer.json"
+                file = tmp_path / "response.json"
                 file.write_bytes(data)
                 survey = survey_file(file)
                 summary = validate_recorded(pipeline, compared, kind, data)
-                told = {
+                command_counts = {
                     k: (t.fetched, t.accepted, t.quarantined, t.set_aside)
                     for k, t in (survey.kinds | survey.entries).items()
                     if t.fetched
                 }
-                done = {
+                pipeline_counts = {
                     k: (c.fetched, c.accepted, c.quarantined, c.set_aside)
                     for k, c in summary.counts.items()
                     if c.fetched
                 }
-                assert told == done, variant
+                assert command_counts == pipeline_counts, variant
                 assert dict(survey.codes) == summary.reasons, variant
     assert compared > 80

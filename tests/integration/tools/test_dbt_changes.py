@@ -1,4 +1,4 @@
-"""The page on a change of the dbt project: a small project, and ours, built on a real Postgres."""
+"""Tests of the page about a change of the dbt project, for a small project and the real one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`first` and `second`, which reads it, and a test of `second`."""
+    """A project with model `first`, model `second` that reads it, and a test of `second`."""
     project = tmp_path_factory.mktemp("base") / "dbt"
     (project / "models").mkdir(parents=True)
     (project / "dbt_project.yml").write_text("name: spotify\nprofile: spotify\nmodel-paths: [models]\n")
@@ -33,18 +33,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def nothing(*_: object) -> None:
-    """No row for staging: the small project reads none."""
+    """Insert nothing into staging, since the small project reads nothing from it."""
 
 
-def changed(base: Path, folder: Path, sql: str) -> Path:
+def write_change(base: Path, folder: Path, sql: str) -> Path:
     project = folder / "dbt"
     shutil.copytree(base, project)
     (project / "models" / "first.sql").write_text(sql)
     return project
 
 
-def test_a_change_is_built_with_what_follows_from_it(base: Path, tmp_path: Path) -> None:
-    change = compare(base, changed(base, tmp_path, "select 2 as id"), tmp_path, fill=nothing)
+def test_a_change_is_built_with_its_descendants(base: Path, tmp_path: Path) -> None:
+    change = compare(base, write_change(base, tmp_path, "select 2 as id"), tmp_path, fill=nothing)
     assert change == Change(
         {"model": ["first"]}, {"model": ["second"], "test": ["not_null_second_id"]}, True, {}, []
     )
@@ -55,22 +55,22 @@ def test_a_change_is_built_with_what_follows_from_it(base: Path, tmp_path: Path)
     assert "No table is affected." in page, "both are views"
 
 
-def test_a_change_that_breaks_what_follows_is_told(base: Path, tmp_path: Path) -> None:
-    change = compare(base, changed(base, tmp_path, "select 2 as other_name"), tmp_path, fill=nothing)
+def test_a_change_that_breaks_a_descendant_is_reported(base: Path, tmp_path: Path) -> None:
+    change = compare(base, write_change(base, tmp_path, "select 2 as other_name"), tmp_path, fill=nothing)
     assert change.built is False
     assert change.data is None
     assert "**failed**" in change.markdown()
 
 
 def test_no_change_builds_nothing(base: Path, tmp_path: Path) -> None:
-    change = compare(base, changed(base, tmp_path, "select 1 as id"), tmp_path)
+    change = compare(base, write_change(base, tmp_path, "select 1 as id"), tmp_path)
     assert change == Change({}, {}, None)
     assert change.markdown() == "The dbt project is the same.\n"
     assert not (tmp_path / "postgres").exists()
 
 
-def test_a_model_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
-    project = changed(base, tmp_path, "select 1 as id")
+def test_a_removed_model_is_reported(base: Path, tmp_path: Path) -> None:
+    project = write_change(base, tmp_path, "select 1 as id")
     (project / "models" / "second.sql").unlink()
     (project / "models" / "_models.yml").unlink()
     change = compare(base, project, tmp_path, fill=nothing)
@@ -78,8 +78,8 @@ def test_a_model_that_is_gone_is_named(base: Path, tmp_path: Path) -> None:
     assert "**Removed**\n- model: `second`\n- test: 1\n" in change.markdown()
 
 
-def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
-    """Another link for each recording: nothing else becomes different."""
+def test_changed_rows_of_marts_are_reported_by_key(tmp_path: Path) -> None:
+    """A change of the link of each recording changes no other column."""
     base, project = PROJECT_ROOT / "dbt", tmp_path / "dbt"
     shutil.copytree(base, project, ignore=shutil.ignore_patterns(*DBT_OUTPUT_FOLDERS))
     model = project / "models" / "marts" / "catalogue" / "dim_recording.sql"
@@ -104,13 +104,13 @@ def test_what_becomes_of_the_marts_is_told_by_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git repository with one commit: the project itself may be an unpacked archive."""
+    """A git repository with one commit, since the project itself may be an unpacked archive."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     folder = tmp_path / "repository"
     (folder / "dbt").mkdir(parents=True)
     (folder / "dbt" / "dbt_project.yml").write_text("name: spotify\n")
-    # nothing of the user's own git: no hooks, no signing, no repository of a parent process
+    # without the user's git settings: no hooks, no signing, no repository of a parent process
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -129,19 +129,19 @@ def test_the_project_of_a_commit_is_unpacked(repository: Path, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("repository")
-def test_an_unknown_commit_is_named(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_commit_names_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'no-such-commit' cannot be read from git"):
         base_project("no-such-commit", tmp_path)
 
 
-def test_a_folder_without_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_repository_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dbt_changes, "PROJECT_ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(ConfigurationError, match="'HEAD' cannot be read from git"):
         base_project("HEAD", tmp_path)
 
 
-def test_a_machine_without_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_git_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="git is not installed"):
         base_project("HEAD", tmp_path)

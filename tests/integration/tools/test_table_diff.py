@@ -1,4 +1,4 @@
-"""Two tables side by side in a real Postgres."""
+"""Tests of the comparison of two tables in a real Postgres."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def connection(empty_database: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def compared(connection: psycopg.Connection, *statements: str, key: tuple[str, ...] = KEY) -> TableDiff:
+def diff_after(connection: psycopg.Connection, *statements: str, key: tuple[str, ...] = KEY) -> TableDiff:
     for statement in statements:
         connection.execute(statement.encode())
     return diff_tables(connection, "days", before="before", after="after", key=key)
 
 
-def test_equal_tables_are_the_same_whichever_load_brought_them(connection: psycopg.Connection) -> None:
-    diff = compared(connection, "update after.days set load_seq = 2")
+def test_tables_that_differ_only_in_load_seq_are_the_same(connection: psycopg.Connection) -> None:
+    diff = diff_after(connection, "update after.days set load_seq = 2")
     assert diff == TableDiff("days", (3, 3), 0, 0, 0)
     assert diff.is_same
     assert markdown([diff]) == "The data of 1 tables is the same.\n"
     assert markdown([]) == "No table is affected.\n"
 
 
-def test_rows_are_told_apart_by_their_whole_key(connection: psycopg.Connection) -> None:
-    diff = compared(
+def test_rows_are_compared_by_their_whole_key(connection: psycopg.Connection) -> None:
+    diff = diff_after(
         connection,
         "delete from after.days where name = 'Björk`s'",
         "insert into after.days values ('Múm', '2026-11-01'), ('Múm', '2026-11-02')",
@@ -59,14 +59,14 @@ def test_rows_are_told_apart_by_their_whole_key(connection: psycopg.Connection) 
     page = markdown([diff, TableDiff("other", (1, 1), 0, 0, 0)])
     assert "| `days` | 3 | 4 | 2 | 1 | 1 |" in page
     assert '- changed `Sigur Rós, 2026-11-02`: `share` 2.5 → 3.0; `genres` ["rock", "ambient"] → null' in page
-    assert "- removed `Björk's, 2026-11-01`" in page, "a backtick would end the mark"
+    assert "- removed `Björk's, 2026-11-01`" in page, "a backtick would end the code mark"
     assert "The data of 1 other tables is the same." in page
 
 
 def test_changed_columns_are_reported_and_not_compared(
     connection: psycopg.Connection,
 ) -> None:
-    diff = compared(
+    diff = diff_after(
         connection,
         "alter table after.days drop column genres",
         "alter table after.days add column label text default 'any'",
@@ -83,20 +83,20 @@ def test_changed_columns_are_reported_and_not_compared(
 
 
 @pytest.mark.parametrize("key", [(), ("no_such_column",)])
-def test_without_a_key_equal_rows_are_counted_each(
+def test_without_a_key_each_of_several_equal_rows_counts(
     connection: psycopg.Connection, key: tuple[str, ...]
 ) -> None:
-    diff = compared(
+    diff = diff_after(
         connection, "insert into after.days select * from after.days where name = 'Björk`s'", key=key
     )
     assert (diff.rows, diff.added, diff.removed, diff.changed) == ((3, 4), 1, 0, 0)
 
 
-def test_a_change_of_the_key_is_one_row_less_and_one_more(connection: psycopg.Connection) -> None:
-    diff = compared(connection, "update after.days set name = 'Björk' where name = 'Björk`s'")
+def test_a_changed_key_is_one_removed_and_one_added_row(connection: psycopg.Connection) -> None:
+    diff = diff_after(connection, "update after.days set name = 'Björk' where name = 'Björk`s'")
     assert (diff.added, diff.removed, diff.changed) == (1, 1, 0)
 
 
-def test_a_table_that_is_not_there_is_named(connection: psycopg.Connection) -> None:
+def test_the_error_for_a_missing_table_names_it(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable, match="after.days"):
-        compared(connection, "drop table after.days")
+        diff_after(connection, "drop table after.days")

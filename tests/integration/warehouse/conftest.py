@@ -1,4 +1,4 @@
-"""A warehouse of its own for each test."""
+"""A separate warehouse for each test."""
 
 from __future__ import annotations
 

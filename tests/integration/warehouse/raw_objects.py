@@ -1,4 +1,4 @@
-"""Raw objects of few records, as hypothesis draws them."""
+"""Hypothesis strategies for raw objects with few records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ optional = {
 
 @dataclass(frozen=True)
 class RawObject:
-    """One response of one source: its observations cannot be split, all else can."""
+    """One response of one source; its observations always belong to the same load."""
 
     source: str
     raw_key: str
@@ -31,7 +31,7 @@ class RawObject:
 
 @st.composite
 def raw_objects(draw: st.DrawFn) -> RawObject:
-    """Few ids and few times, so that observations meet; a time 20 minutes on is another date."""
+    """Draw from few ids and times, so that observations collide; times lie on two dates."""
     source = draw(st.sampled_from(["one", "two"]))
     at = START + timedelta(minutes=5 * draw(st.integers(0, 4)))
     raw_key = f"raw/source={source}/{draw(st.sampled_from('aBcé'))}-{at:%H%M}.json"

@@ -1,4 +1,4 @@
-"""Rows of ops.api_cooldown."""
+"""Tests of the rows of ops.api_cooldown."""
 
 from __future__ import annotations
 

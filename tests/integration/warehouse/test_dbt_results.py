@@ -1,3 +1,5 @@
+"""Tests which dbt results count as failed."""
+
 from __future__ import annotations
 
 import psycopg

@@ -1,4 +1,4 @@
-"""Promise 9, table by table: each role logs in and tries each verb on every table, of tomorrow too."""
+"""Promise 9 for every table, including future ones: each role tries each kind of statement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERBS = {
     "D": "DELETE FROM {table} WHERE false",
     "T": "TRUNCATE {table}",
 }
-# what a role may do with the tables of a schema, where the second table says nothing else
+# what a role may do with the tables of a schema, except those of BY_TABLE
 BY_SCHEMA = {
     roles.INGEST: {"staging": "SIU", "ops": "SIU", "landing": "SIUD"},
     roles.DBT: {"staging": "S", "ops": "", "landing": ""},
@@ -25,11 +25,11 @@ BY_SCHEMA = {
 }
 BY_TABLE = {
     roles.INGEST: {
-        # what may be less when it is read again: a list, and what a run's records had
+        # tables whose rows a repeated load may delete: lists, and field profiles
         **dict.fromkeys(("staging.playlist_membership", "staging.top_tracks", "staging.top_artists"), "SIUD"),
         "ops.record_shape": "SIUD",
         "ops.load": "SI",
-        # written by others
+        # tables that other roles write
         **dict.fromkeys(("ops.alembic_version", "ops.dbt_result", "ops.erasure", "ops.maintenance_run"), "S"),
         **dict.fromkeys(("ops.contract_drift", "ops.removal"), "S"),
         "ops.listening_gap": "",
@@ -67,7 +67,7 @@ BY_TABLE = {
 
 
 def tables(warehouse: Warehouse) -> list[tuple[str, str, str]]:
-    """Schema, name and a column of every table and view."""
+    """Return schema, name and one column of every table and view."""
     return warehouse.rows(
         "SELECT n.nspname, format('%I.%I', n.nspname, c.relname), min(a.attname)"
         " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -78,7 +78,7 @@ def tables(warehouse: Warehouse) -> list[tuple[str, str, str]]:
 
 
 def allowed(conn: psycopg.Connection, table: str, column: str) -> str:
-    """The verbs that the role of a connection is not refused."""
+    """Return the verbs that the connection's role may use on a table."""
     found = ""
     for verb, statement in VERBS.items():
         try:
@@ -87,7 +87,7 @@ def allowed(conn: psycopg.Connection, table: str, column: str) -> str:
         except psycopg.errors.InsufficientPrivilege:
             continue
         except psycopg.Error as error:
-            # allowed, and then stopped by a rule of the table, or by a view's nature
+            # any other error than these two comes after the check of rights: the verb is allowed
             if isinstance(
                 error, (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.WrongObjectType)
             ):
@@ -97,7 +97,7 @@ def allowed(conn: psycopg.Connection, table: str, column: str) -> str:
 
 
 @pytest.mark.parametrize("role", [roles.INGEST, roles.DBT, roles.READER])
-def test_promise_9_no_table_gives_a_role_more_than_its_job(warehouse: Warehouse, role: str) -> None:
+def test_promise_9_each_role_has_exactly_its_rights_on_tables(warehouse: Warehouse, role: str) -> None:
     with warehouse.connect(role) as conn:
         found = {
             table: (

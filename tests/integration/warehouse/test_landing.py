@@ -1,4 +1,4 @@
-"""Landing: a task's rows are there once, whoever writes them how often; a batch that is closed takes none."""
+"""Tests that a task's rows are in landing once after several attempts, and that closed batches get none."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def rows(*keys: str, kind: str = "track") -> list[LandingRow]:
     return [LandingRow(SOURCE_RECORDS, 1, ["one", kind, key, DAY, DAY]) for key in keys]
 
 
-def write(warehouse: Warehouse, batch: int, came: Iterable[LandingRow], task: int = 0) -> dict[str, int]:
-    return landing.write_task(warehouse.info(), batch, task, [SOURCE_RECORDS], came)
+def write(warehouse: Warehouse, batch: int, landed: Iterable[LandingRow], task: int = 0) -> dict[str, int]:
+    return landing.write_task(warehouse.info(), batch, task, [SOURCE_RECORDS], landed)
 
 
 def test_a_second_attempt_of_a_task_replaces_only_the_first(warehouse: Warehouse) -> None:
@@ -45,30 +45,30 @@ def test_a_second_attempt_of_a_task_replaces_only_the_first(warehouse: Warehouse
         ]  # fmt: skip
 
 
-def test_of_two_attempts_at_the_same_time_the_rows_are_there_once(warehouse: Warehouse) -> None:
-    """Spark runs a slow task a second time beside itself."""
+def test_two_concurrent_attempts_write_the_rows_once(warehouse: Warehouse) -> None:
+    """Spark may run a second attempt of a slow task at the same time."""
     with driver(warehouse) as (_, batch), ThreadPoolExecutor(1) as pool:
         second = []
 
-        def slowly() -> Iterator[LandingRow]:
+        def slow_rows() -> Iterator[LandingRow]:
             yield from rows("a")
             second.append(pool.submit(write, warehouse, batch, rows("a", "b")))
             warehouse.wait_until_blocked()
             yield from rows("b")
 
-        write(warehouse, batch, slowly())
+        write(warehouse, batch, slow_rows())
         second[0].result(timeout=60)
         assert warehouse.row(COUNT) == (2,)
 
 
-def test_an_attempt_that_fails_leaves_nothing(warehouse: Warehouse) -> None:
+def test_a_failed_attempt_writes_no_rows(warehouse: Warehouse) -> None:
     with driver(warehouse) as (_, batch):
         with pytest.raises(RowRefused, match="source_records one"):
             write(warehouse, batch, [*rows("a"), *rows("b", kind="podcast")])
         assert warehouse.row(COUNT) == (0,)
 
 
-def test_a_batch_that_was_closed_takes_no_more_rows(warehouse: Warehouse) -> None:
+def test_a_closed_batch_gets_no_more_rows(warehouse: Warehouse) -> None:
     with driver(warehouse) as (conn, batch):
         write(warehouse, batch, rows("a"))
         landing.close_batch(conn, batch)
@@ -81,12 +81,12 @@ def test_closing_waits_for_a_writing_task_and_deletes_its_rows(warehouse: Wareho
     with driver(warehouse) as (conn, batch), ThreadPoolExecutor(1) as pool:
         closing = []
 
-        def slowly() -> Iterator[LandingRow]:
+        def slow_rows() -> Iterator[LandingRow]:
             closing.append(pool.submit(landing.close_batch, conn, batch))
             warehouse.wait_until_blocked()
             yield from rows("a")
 
-        assert write(warehouse, batch, slowly()) == {SOURCE_RECORDS: 1}
+        assert write(warehouse, batch, slow_rows()) == {SOURCE_RECORDS: 1}
         closing[0].result(timeout=60)
         assert warehouse.row(COUNT) == (0,)
 
@@ -101,7 +101,7 @@ def test_only_batches_of_lost_drivers_are_removed(
         with driver(warehouse) as (_, batch):
             assert warehouse.rows("SELECT batch FROM landing.batch ORDER BY 1") == [(alive,), (batch,)]
             assert warehouse.rows("SELECT record_id FROM landing.source_records") == [("b",)]
-    # maintenance, as the owner
+    # maintenance runs as the owner
     with connect(warehouse.info(roles.OWNER), autocommit=True) as conn:
         assert landing.remove_dead_batches(conn) == 2
     assert warehouse.row(COUNT) == (0,)

@@ -1,4 +1,4 @@
-"""Lists in the warehouse: the winner of a date, whole reads and half ones, and plays by their natural key."""
+"""Tests of lists: which reading of a date is kept, complete and partial readings, and plays."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def membership(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.rows("SELECT position, track_id, complete FROM staging.playlist_membership ORDER BY 1")
 
 
-def test_the_reads_of_a_date_end_the_same_in_any_order(warehouse: Warehouse) -> None:
+def test_readings_of_a_date_give_the_same_rows_in_any_order(warehouse: Warehouse) -> None:
     whole = ([read(2)], [entry(position=0), entry(position=1)])
     shorter = (
         [read(1, at=LATER, raw_key="raw/b.json")],
@@ -72,12 +72,12 @@ def test_the_reads_of_a_date_end_the_same_in_any_order(warehouse: Warehouse) -> 
         warehouse.empty()
         for reads, entries in (*order, order[0]):
             load(warehouse, reads, entries)
-        # what was read to its end wins, then the later; nothing is left of the others
+        # a complete reading takes precedence, then the later one; no row of the others is left
         assert membership(warehouse) == [(0, "new", True)]
         assert warehouse.rows("SELECT complete, item_count FROM staging.list_reads") == [(True, 1)]
 
 
-def test_an_emptied_playlist_leaves_a_read_and_no_member(warehouse: Warehouse) -> None:
+def test_an_emptied_playlist_has_a_reading_and_no_entries(warehouse: Warehouse) -> None:
     load(warehouse, [read(1)], [entry()])
     load(warehouse, [read(0, at=LATER)], [])
     assert membership(warehouse) == []
@@ -87,7 +87,7 @@ def test_an_emptied_playlist_leaves_a_read_and_no_member(warehouse: Warehouse) -
 
 
 @pytest.mark.parametrize("kind", ["track", "artist"])
-def test_a_top_list_of_a_date_is_its_last_whole_reading(warehouse: Warehouse, kind: str) -> None:
+def test_a_top_list_of_a_date_is_its_last_complete_reading(warehouse: Warehouse, kind: str) -> None:
     def reading(
         names: str, *, at: datetime = AT, complete: bool = True
     ) -> tuple[list[ListRead], list[ListEntry]]:
@@ -114,7 +114,7 @@ def test_a_top_list_of_a_date_is_its_last_whole_reading(warehouse: Warehouse, ki
         assert warehouse.rows(ranks) == [(1, "b"), (2, "c"), (3, "a")]
 
 
-def test_a_load_that_repeats_what_is_stored_writes_no_row(warehouse: Warehouse) -> None:
+def test_a_load_with_equal_values_writes_no_row(warehouse: Warehouse) -> None:
     entries = [
         entry(),
         entry("saved_track"),
@@ -151,7 +151,7 @@ def test_a_corrected_value_of_one_response_replaces_the_old(warehouse: Warehouse
     assert warehouse.rows("SELECT added_at FROM staging.saved_tracks") == [(AT,)]
 
 
-def test_overlapping_reads_of_a_history_keep_each_play_once(warehouse: Warehouse) -> None:
+def test_overlapping_readings_of_plays_keep_each_play_once(warehouse: Warehouse) -> None:
     plays = [entry("play", at=AT + timedelta(minutes=n), track_id="same") for n in range(5)]
     late = [replace(play, observed_at=LATER, raw_key="raw/b.json") for play in plays[2:]]
     twice = load(warehouse, [], [*plays[:3], plays[0]])
@@ -185,7 +185,7 @@ def test_followed_artists_keep_both_dates_in_any_order(warehouse: Warehouse) -> 
         ) == [("artist", days[0].date(), days[2].date())]
 
 
-def test_a_cursor_only_moves_on_and_a_gap_is_noted_once(warehouse: Warehouse) -> None:
+def test_a_cursor_only_grows_and_a_gap_is_recorded_once(warehouse: Warehouse) -> None:
     with warehouse.connect() as conn:
         assert cursor_ms(conn, USER) is None
         for newest in (1_000, 3_000, 2_000):

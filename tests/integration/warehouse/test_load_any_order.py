@@ -1,4 +1,4 @@
-"""Promise 2: loads in any order, repeated or split, give the same warehouse as once and in order."""
+"""Promise 2: loads in any order, repeated or split, give the same tables as loads in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[RawObject], list[list[RawObject]]]:
-    """Raw objects in order, and loads that together hold each at least once in any order."""
+    """Draw raw objects, and loads that together contain each of them at least once in any order."""
     objects = draw(st.lists(raw_objects(), min_size=1, max_size=6, unique_by=lambda raw: raw.raw_key))
     repeated = draw(st.lists(st.sampled_from(objects), max_size=3))
     shuffled = draw(st.permutations(objects + repeated))
@@ -47,12 +47,14 @@ def run(conn: psycopg.Connection, objects: list[RawObject]) -> None:
 
 
 def expected(objects: list[RawObject]) -> dict[str, tuple[Any, ...]]:
-    """The winners, computed the plain way: one group of one id after the other."""
-    observations = [seen for raw in objects for seen in raw.observations]
-    return {key: tuple(_winners(key, observations)) for key in sorted({seen.key for seen in observations})}
+    """Compute the expected values in Python, for each id and field group."""
+    observations = [item for raw in objects for item in raw.observations]
+    return {
+        key: tuple(_expected_values(key, observations)) for key in sorted({item.key for item in observations})
+    }
 
 
-def _winners(key: str, observations: list[Observation]) -> Iterator[Any]:
+def _expected_values(key: str, observations: list[Observation]) -> Iterator[Any]:
     for group, column in (
         ("listing", "name"),
         ("playability", "is_playable"),
@@ -60,9 +62,15 @@ def _winners(key: str, observations: list[Observation]) -> Iterator[Any]:
         ("popularity", "popularity"),
     ):
         having = [
-            (seen.observed_at, seen.rank, seen.raw_key.encode(), position, seen.groups[group][column])
-            for position, seen in enumerate(observations)
-            if seen.key == key and group in seen.groups
+            (
+                item.observed_at,
+                item.rank,
+                item.raw_key.encode(),
+                position,
+                item.groups[group][column],
+            )
+            for position, item in enumerate(observations)
+            if item.key == key and group in item.groups
         ]
         yield max(having, key=lambda found: found[:4])[4] if having else None
 
@@ -94,7 +102,7 @@ def test_promise_2_any_order_same_result(warehouse: Warehouse, history: tuple[An
 
 
 def test_promise_2_an_equal_newer_observation_counts(warehouse: Warehouse) -> None:
-    """Equal values confirmed by a newer observation move the order on, or one in between would win."""
+    """An equal newer observation is recorded; else an older one that is loaded later would replace it."""
     old, between, new = (
         track(at=START + timedelta(minutes=minutes), raw_key=f"raw/{minutes}", name=name)
         for minutes, name in ((0, "a"), (1, "b"), (2, "a"))
@@ -104,7 +112,7 @@ def test_promise_2_an_equal_newer_observation_counts(warehouse: Warehouse) -> No
     assert warehouse.row("SELECT name, listing_raw_key FROM staging.tracks") == ("a", "raw/2")
 
 
-def test_every_group_of_every_kind_is_ordered_by_its_own_columns() -> None:
+def test_field_groups_of_each_kind() -> None:
     assert {kind: [group.name for group in spec.groups] for kind, spec in SPECS.items()} == {
         "track": ["listing", "playability", "detail", "popularity"],
         "album": ["listing", "detail", "label", "popularity"],

@@ -1,4 +1,4 @@
-"""Promise 3: a load that is cut off, fenced off or overtaken leaves nothing half-written."""
+"""Promise 3: a load that is interrupted or loses its lease writes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_each_attempt_gets_a_higher_fence(warehouse: Warehouse) -> None:
     ]
 
 
-def test_an_orphan_writes_nothing_once_its_retry_has_started(warehouse: Warehouse) -> None:
+def test_an_attempt_writes_nothing_after_its_retry_has_started(warehouse: Warehouse) -> None:
     orphan = acquire(warehouse, "try 1")
 
     def retry_starts_meanwhile() -> Iterator[Observation]:
@@ -47,8 +47,8 @@ def test_an_orphan_writes_nothing_once_its_retry_has_started(warehouse: Warehous
     assert warehouse.rows("SELECT * FROM ops.load") == []
 
 
-def test_of_two_runs_at_the_same_time_both_end_well(warehouse: Warehouse) -> None:
-    """A scheduled run and one by hand, of the same partition: the one overtaken is tried again."""
+def test_two_concurrent_runs_of_a_partition_both_complete(warehouse: Warehouse) -> None:
+    """Of a scheduled and a manual run of one partition, the first to start loses its lease and is retried."""
     overtaken = acquire(warehouse, "by hand")
 
     def the_other_begins() -> Iterator[Observation]:
@@ -83,8 +83,8 @@ def test_a_lease_that_was_removed_is_lost(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("when", ["while rows are copied", "right before the commit"])
-def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Warehouse, when: str) -> None:
-    def cut(conn: psycopg.Connection | None = None, load_seq: int = 0) -> None:
+def test_a_lost_connection_writes_nothing_and_a_retry_completes(warehouse: Warehouse, when: str) -> None:
+    def end_connections(conn: psycopg.Connection | None = None, load_seq: int = 0) -> None:
         with psycopg.connect(warehouse.admin_url, autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -94,17 +94,17 @@ def test_a_lost_connection_leaves_nothing_and_a_retry_completes(warehouse: Wareh
     def rows() -> Iterator[Observation]:
         yield from many()
         if when == "while rows are copied":
-            cut()
+            end_connections()
         yield from many()
 
     with pytest.raises(WarehouseUnavailable, match=r"'warehouse_ingest': Postgres at 127\.0\.0\.1:\d+"):
-        warehouse.load(rows(), before_commit=cut)
+        warehouse.load(rows(), before_commit=end_connections)
     assert warehouse.checksums()["staging.tracks"]["rows"] == 0
     assert warehouse.rows("SELECT * FROM ops.load") == []
     assert warehouse.load(many()).tables["staging.tracks"].inserted == 6_000
 
 
-def test_an_error_in_the_stream_leaves_nothing(warehouse: Warehouse) -> None:
+def test_an_error_in_the_stream_writes_nothing(warehouse: Warehouse) -> None:
     def broken() -> Iterator[Observation]:
         yield from many()
         raise OSError("the object store went away")
@@ -115,7 +115,7 @@ def test_an_error_in_the_stream_leaves_nothing(warehouse: Warehouse) -> None:
 
 
 def test_a_commit_whose_response_was_lost_is_repeated_safely(warehouse: Warehouse) -> None:
-    """The first attempt committed, its task never heard so: it runs again."""
+    """The first attempt committed, but its task got no response and runs again."""
     warehouse.load(many())
     before = warehouse.checksums()
     assert warehouse.load(many()).tables["staging.tracks"].unchanged == 6_000
@@ -123,25 +123,25 @@ def test_a_commit_whose_response_was_lost_is_repeated_safely(warehouse: Warehous
 
 
 def test_load_sequence_order_is_commit_order(warehouse: Warehouse) -> None:
-    """The load that commits first has the lower number, even when the other began long before it."""
-    begun, go_on = threading.Event(), threading.Event()
+    """The load that commits first has the lower number, even if the other started long before it."""
+    started, may_continue = threading.Event(), threading.Event()
 
     def slow() -> Iterator[Observation]:
         yield track("slow")
-        begun.set()
-        assert go_on.wait(30)
+        started.set()
+        assert may_continue.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        first_to_begin = pool.submit(warehouse.load, slow(), source="one")
-        assert begun.wait(30)
+        first_to_start = pool.submit(warehouse.load, slow(), source="one")
+        assert started.wait(30)
         first_to_commit = warehouse.load([track("fast")], source="two")
-        go_on.set()
-        assert first_to_begin.result(timeout=60).load_seq > first_to_commit.load_seq
+        may_continue.set()
+        assert first_to_start.result(timeout=60).load_seq > first_to_commit.load_seq
     assert warehouse.rows("SELECT source FROM ops.load ORDER BY load_seq") == [("two",), ("one",)]
 
 
-def test_load_numbers_are_drawn_in_order_of_commit(warehouse: Warehouse) -> None:
-    """Whoever has seen a number has seen all the lower ones: what incremental models rely on."""
+def test_a_visible_load_number_implies_all_lower_ones(warehouse: Warehouse) -> None:
+    """A reader that sees a number sees all lower ones, which incremental models rely on."""
     seen: list[tuple[int, int | None]] = []
 
     def look(conn: psycopg.Connection, load_seq: int) -> None:
@@ -161,10 +161,10 @@ def test_load_numbers_are_drawn_in_order_of_commit(warehouse: Warehouse) -> None
     assert all(committed in (drawn - 1, None) for drawn, committed in seen)
 
 
-def test_a_lost_peer_is_noticed_within_a_minute(
+def test_connections_notice_a_lost_server_within_a_minute(
     warehouse: Warehouse,
 ) -> None:
-    """Keepalives rest while data is on its way; TCP alone goes on trying for a quarter of an hour."""
+    """Keepalives are not sent while data is unacknowledged; TCP alone retries for fifteen minutes."""
     with warehouse.connect() as conn:
         parameters = conn.info.get_parameters()
     assert parameters["tcp_user_timeout"] == "60000"

@@ -1,4 +1,4 @@
-"""What one load does to the tables."""
+"""Tests of what one load writes to the tables."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_absent_is_not_null(warehouse: Warehouse) -> None:
     assert warehouse.row(query) == ("Name", None, 7, True)
 
 
-def test_a_full_record_beats_a_simplified_one_of_the_same_moment(warehouse: Warehouse) -> None:
+def test_a_full_record_takes_precedence_over_a_simplified_one(warehouse: Warehouse) -> None:
     warehouse.load(
         [track(rank=FULL, name="Full", raw_key="raw/a"), track(name="Simplified", raw_key="raw/z")]
     )
@@ -67,12 +67,12 @@ def test_a_full_record_beats_a_simplified_one_of_the_same_moment(warehouse: Ware
 
 
 def test_raw_keys_are_compared_byte_by_byte(warehouse: Warehouse) -> None:
-    """In most languages' order é comes before z; its bytes come after."""
+    """In most languages é sorts before z; its bytes sort after."""
     warehouse.load([track(name="accent", raw_key="raw/é"), track(name="z", raw_key="raw/z")])
     assert warehouse.row("SELECT name FROM staging.tracks") == ("accent",)
 
 
-def test_the_last_of_two_observations_in_one_raw_object_wins(warehouse: Warehouse) -> None:
+def test_the_last_of_two_observations_in_one_response_is_kept(warehouse: Warehouse) -> None:
     outcome = warehouse.load([track(name="first"), track(name="last")])
     assert warehouse.row("SELECT name FROM staging.tracks") == ("last",)
     assert outcome.kinds["track"] == KindCounts(loaded=1, duplicates=1)
@@ -120,7 +120,7 @@ def test_a_record_in_two_sources_counts_in_each(warehouse: Warehouse) -> None:
     assert warehouse.rows("SELECT source FROM staging.source_records ORDER BY 1") == [("one",), ("two",)]
 
 
-def test_the_log_says_what_a_load_did(warehouse: Warehouse) -> None:
+def test_the_load_log_has_the_counts_of_a_load(warehouse: Warehouse) -> None:
     outcome = warehouse.load([track(), track("track-2"), artist(stub=True)], complete=False)
     logged = warehouse.row(
         "SELECT load_seq, partition, source, inserted, updated, unchanged, complete, run_id, try_number,"
@@ -129,14 +129,14 @@ def test_the_log_says_what_a_load_did(warehouse: Warehouse) -> None:
     assert logged == (outcome.load_seq, DAY, "one", 3, 0, 0, False, "test", 1, True)
 
 
-def test_more_than_one_batch_of_each_kind_mixed(warehouse: Warehouse) -> None:
+def test_mixed_kinds_in_more_than_one_batch_are_all_loaded(warehouse: Warehouse) -> None:
     count = BATCH + 7
     stream = (make(str(number)) for number in range(count) for make in (track, artist))
     outcome = warehouse.load(stream)
     assert tracks_of(outcome).inserted == outcome.tables["staging.artists"].inserted == count
 
 
-def test_text_arrives_as_it_is(warehouse: Warehouse) -> None:
+def test_text_is_stored_unchanged(warehouse: Warehouse) -> None:
     name = 'tab\t "quote" \\N {curly} \r\n ' + "\N{SNOWMAN}\N{GRINNING FACE}"
     warehouse.load([track(name=name, artist_ids=[name, ""]), artist("none", genres=[], image_url=None)])
     assert warehouse.row("SELECT name, artist_ids FROM staging.tracks") == (name, [name, ""])
@@ -155,7 +155,7 @@ def test_text_arrives_as_it_is(warehouse: Warehouse) -> None:
         ({"explicit": "perhaps"}, "boolean"),
     ],
 )
-def test_a_row_that_postgres_refuses_is_named(
+def test_the_error_for_a_row_that_postgres_refuses_names_it(
     warehouse: Warehouse, fields: dict[str, Any], words: str
 ) -> None:
     observations = [track("good-1"), track("bad-2", **fields), track("good-3")]
@@ -165,7 +165,7 @@ def test_a_row_that_postgres_refuses_is_named(
     assert warehouse.row("SELECT count(*) FROM ops.load") == (0,)
 
 
-def test_an_observation_that_does_not_fit_is_named(warehouse: Warehouse) -> None:
+def test_the_error_for_a_malformed_observation_names_it(warehouse: Warehouse) -> None:
     without_name = Observation("artist", "a1", 0, AT, "raw/a.json", {"listing": {}})
     with pytest.raises(ValueError, match=r"artist a1 of raw/a\.json does not fit .*listing\.name"):
         warehouse.load([without_name])

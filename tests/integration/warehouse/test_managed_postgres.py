@@ -1,4 +1,4 @@
-"""A warehouse on a managed Postgres, whose administrator is no superuser."""
+"""Tests of a warehouse on a managed Postgres, whose administrator is no superuser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spotify_stack.postgres import PostgresServer
 from spotify_stack.processes import running
 from tests.conftest import FIRST_TEST_PORT
 from tests.integration.databases import PASSWORDS
-from tests.integration.warehouse.test_warehouse_roles import ALLOWED, FORBIDDEN
+from tests.integration.warehouse.role_statements import ALLOWED, FORBIDDEN
 from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
@@ -26,7 +26,7 @@ ADMINISTRATOR = "administrator"
 
 @pytest.fixture
 def administrator(tmp_path: Path, port_reservation: PortReservation) -> Iterator[str]:
-    """URL of an administrator that may create roles and databases, on a server of its own."""
+    """URL of an administrator that may create roles and databases, on a separate server."""
     port = port_reservation.choose(FIRST_TEST_PORT)
     server = PostgresServer(tmp_path / "data", port, password="superuser-of-tests", durable=False)
     server.initialise()
@@ -42,9 +42,9 @@ def administrator(tmp_path: Path, port_reservation: PortReservation) -> Iterator
         yield server.url("warehouse", ADMINISTRATOR, "secret")
 
 
-def test_an_administrator_without_superuser_can_prepare_it(administrator: str) -> None:
+def test_an_administrator_who_is_no_superuser_can_prepare_it(administrator: str) -> None:
     warehouse = Warehouse(administrator)
-    # the second run is that of an upgrade, or of new passwords
+    # the second run is as in an upgrade, or a change of passwords
     for _ in range(2):
         roles.bootstrap(administrator.replace("/warehouse", "/postgres"), PASSWORDS)
         migrate(warehouse.info(roles.OWNER))
@@ -60,6 +60,6 @@ def test_an_administrator_without_superuser_can_prepare_it(administrator: str) -
             for statement in FORBIDDEN[role]:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
                     conn.execute(statement)
-    # the administrator has kept no right to work as one of the roles
+    # the administrator has none of the roles' rights afterwards
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         warehouse.rows("SELECT * FROM staging.tracks")

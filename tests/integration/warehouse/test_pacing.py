@@ -1,4 +1,4 @@
-"""The pace and the budget that tasks share through the warehouse."""
+"""Tests of the pace and the budget of calls that tasks share through the warehouse."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def _calls(info: ConnectionInfo, count: int, window: float, each: int) -> list[f
     return moments
 
 
-def test_processes_keep_one_pace_together(ingest: ConnectionInfo) -> None:
-    # 10 calls in any second, by three processes that would each go as fast as they can
+def test_processes_share_one_pace(ingest: ConnectionInfo) -> None:
+    # 10 calls in any second, by three processes that call as fast as they may
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         taken = pool.starmap(_calls, [(ingest, 10, 1.0, 8)] * 3)
     moments = [moment for each in taken for moment in each]
     assert len(moments) == 24
-    # a process may be held up between its call and the reading of the clock: one call of slack
+    # one call of tolerance, since a process may be delayed between its call and the reading of the clock
     assert most_in_a_window(moments, 1.0) <= 11
-    # 2 at once and then 9 a second: slower would waste the limit
+    # at least 2 calls at once and then 9 per second, so that the limit is used
     assert max(moments) - min(moments) < 22 / 9 + 1.5
 
 
-def test_accounts_do_not_hold_each_other_up(ingest: ConnectionInfo) -> None:
+def test_accounts_have_separate_paces(ingest: ConnectionInfo) -> None:
     slept: list[float] = []
     for account in ("one", "other"):
         with closing(WarehousePacer(ingest, account, 1, 60, sleep=slept.append)) as pacer:
@@ -54,16 +54,16 @@ def test_accounts_do_not_hold_each_other_up(ingest: ConnectionInfo) -> None:
     assert slept == []
 
 
-def test_each_call_reserves_the_next_free_moment(ingest: ConnectionInfo) -> None:
+def test_each_call_reserves_the_next_free_time(ingest: ConnectionInfo) -> None:
     slept: list[float] = []
     with closing(WarehousePacer(ingest, "app", 2, 60, sleep=slept.append)) as pacer:
         for _ in range(3):
             pacer.acquire(BUCKET)
-    # one may go at once, and one each half minute after that
+    # the first call may go at once, and then one every 30 seconds
     assert slept == [pytest.approx(30, abs=5), pytest.approx(60, abs=5)]
 
 
-def test_a_pause_holds_every_task(ingest: ConnectionInfo) -> None:
+def test_a_pause_delays_every_task(ingest: ConnectionInfo) -> None:
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -82,7 +82,7 @@ def test_a_pause_holds_every_task(ingest: ConnectionInfo) -> None:
         assert slept == []
 
 
-def test_a_budget_is_one_for_all_tasks_of_a_run(ingest: ConnectionInfo) -> None:
+def test_the_tasks_of_a_run_share_one_budget(ingest: ConnectionInfo) -> None:
     def spend(number: int) -> int:
         limits = {BUCKET: 5, TOTAL: 12}
         with closing(WarehouseBudget(ingest, "app", "run", limits)) as budget:
@@ -106,7 +106,7 @@ def test_a_budget_is_one_for_all_tasks_of_a_run(ingest: ConnectionInfo) -> None:
         assert error.value.bucket == TOTAL
 
 
-def test_a_budget_of_nothing_lets_nothing_through(ingest: ConnectionInfo, warehouse: Warehouse) -> None:
+def test_a_budget_of_zero_allows_no_call(ingest: ConnectionInfo, warehouse: Warehouse) -> None:
     with (
         closing(WarehouseBudget(ingest, "app", "run", {BUCKET: 0})) as budget,
         pytest.raises(CallBudgetSpent, match="calls to GET /albums/{id} is spent"),

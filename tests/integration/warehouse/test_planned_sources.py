@@ -1,4 +1,4 @@
-"""Rows of ops.source: plans of any order give the same."""
+"""Tests of the rows of ops.source, which do not depend on the order of plans."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan(warehouse: Warehouse, partition: date, *sources: PlannedSource) -> None
         record_sources(conn, sources, partition)
 
 
-def test_a_source_taken_out_stays_and_is_inactive(warehouse: Warehouse) -> None:
+def test_a_removed_source_stays_as_inactive(warehouse: Warehouse) -> None:
     plan(warehouse, DAY, planned("a"), planned("b"))
     plan(warehouse, NEXT, planned("b", "2"))
     assert warehouse.rows(SOURCES) == [("a", False, "1", DAY, DAY), ("b", True, "2", DAY, NEXT)]
@@ -34,7 +34,7 @@ def test_a_source_taken_out_stays_and_is_inactive(warehouse: Warehouse) -> None:
     assert warehouse.rows(SOURCES) == [("a", True, "1", DAY, NEXT), ("b", True, "2", DAY, NEXT)]
 
 
-def test_taking_out_the_last_source_leaves_none_active(warehouse: Warehouse) -> None:
+def test_removing_the_last_source_leaves_none_active(warehouse: Warehouse) -> None:
     plan(warehouse, DAY, planned("a"))
     plan(warehouse, DAY)
     assert warehouse.rows(SOURCES) == [("a", False, "1", DAY, DAY)]
@@ -56,7 +56,7 @@ def test_plans_of_any_order_give_the_same_sources(warehouse: Warehouse) -> None:
     assert len(results) == 1
 
 
-def test_the_same_plan_again_writes_nothing(warehouse: Warehouse) -> None:
+def test_an_equal_plan_writes_nothing(warehouse: Warehouse) -> None:
     plan(warehouse, DAY, planned("a"))
     before = warehouse.rows("SELECT xmin, * FROM ops.source")
     plan(warehouse, DAY, planned("a"))

@@ -1,4 +1,4 @@
-"""Publications: readers see the tables of one build, tested, and the row that belongs to them."""
+"""Tests that readers see the tested tables of one build, and the row of its publication."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BUILD = Build(frozenset({"model.p.a", "model.p.b"}), frozenset({"test.p.t"}))
 BOTH = "SELECT min(a.v), max(a.v), min(b.v), max(b.v) FROM marts.a, marts.b"
 
 
-def built(conn: psycopg.Connection, table: str) -> None:
+def record_build(conn: psycopg.Connection, table: str) -> None:
     statement = (
         "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES (%s, 'model', 'success')"
     )
@@ -42,14 +42,14 @@ def built(conn: psycopg.Connection, table: str) -> None:
 
 
 def build(warehouse: Warehouse, value: int) -> None:
-    """Build both tables anew, as dbt does: each under its name at once."""
+    """Build both tables as dbt does: each is replaced and visible at once."""
     with warehouse.connect(roles.DBT) as conn:
         for table in TABLES:
             conn.execute(f"DROP TABLE IF EXISTS marts_build.{table}")
             conn.execute(
                 f"CREATE TABLE marts_build.{table} AS SELECT {value} AS v FROM generate_series(1, 3)"
             )
-            built(conn, table)
+            record_build(conn, table)
 
 
 def run_test(warehouse: Warehouse, run_id: str, status: str = "pass", partition: date = DAY) -> None:
@@ -61,7 +61,7 @@ def run_test(warehouse: Warehouse, run_id: str, status: str = "pass", partition:
         )
 
 
-def published(warehouse: Warehouse, run_id: str, load_seq: int = 1, **more: Any) -> Publication:
+def publish_build(warehouse: Warehouse, run_id: str, load_seq: int = 1, **more: Any) -> Publication:
     partition = more.pop("partition", DAY)
     with warehouse.connect() as conn:
         return publish(conn, partition, run_id, load_seq, BUILD, wait=more.pop("wait", 5), **more)
@@ -79,30 +79,30 @@ def once(warehouse: Warehouse) -> Warehouse:
     """A warehouse with value 1 published by run `one`, and value 2 built and tested by run `two`."""
     build(warehouse, 1)
     run_test(warehouse, "one")
-    published(warehouse, "one")
+    publish_build(warehouse, "one")
     build(warehouse, 2)
     run_test(warehouse, "two", partition=NEXT_DAY)
     return warehouse
 
 
-def test_what_is_built_is_read_only_after_its_publication(once: Warehouse) -> None:
+def test_readers_see_a_build_only_after_its_publication(once: Warehouse) -> None:
     with reader(once) as conn:
         assert conn.execute(BOTH).fetchone() == (1, 1, 1, 1)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT * FROM marts_build.a")
-        published(once, "two", 2, partition=NEXT_DAY)
+        publish_build(once, "two", 2, partition=NEXT_DAY)
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT * FROM marts_build.a")
         assert conn.execute("SELECT run_id, load_seq FROM ops.pin_publication()").fetchone() == ("two", 2)
 
 
-def test_every_role_that_may_read_goes_with_the_names(once: Warehouse) -> None:
+def test_rights_of_other_readers_follow_the_switch(once: Warehouse) -> None:
     with psycopg.connect(once.admin_url) as conn:
         conn.execute("DO $$ BEGIN CREATE ROLE tests_analyst; EXCEPTION WHEN duplicate_object THEN END $$")
         conn.execute("GRANT USAGE ON SCHEMA marts TO tests_analyst")
     try:
-        published(once, "two", partition=NEXT_DAY)
+        publish_build(once, "two", partition=NEXT_DAY)
         assert once.row(
             "SELECT has_schema_privilege('tests_analyst', 'marts', 'USAGE'),"
             " has_schema_privilege('tests_analyst', 'marts_build', 'USAGE')"
@@ -113,7 +113,7 @@ def test_every_role_that_may_read_goes_with_the_names(once: Warehouse) -> None:
             conn.execute("DROP ROLE tests_analyst")
 
 
-def test_a_publication_that_is_rolled_back_leaves_nothing(once: Warehouse) -> None:
+def test_a_publication_that_is_rolled_back_changes_nothing(once: Warehouse) -> None:
     with once.connect() as conn:
         publish(conn, NEXT_DAY, "two", 2, BUILD, wait=5)
         conn.rollback()
@@ -122,41 +122,41 @@ def test_a_publication_that_is_rolled_back_leaves_nothing(once: Warehouse) -> No
         assert conn.execute("SELECT run_id FROM ops.publication").fetchall() == [("one",)]
 
 
-def test_a_try_after_a_lost_commit_does_not_switch_back(once: Warehouse) -> None:
-    first = published(once, "two", 2, partition=NEXT_DAY)
-    assert published(once, "two", 2, partition=NEXT_DAY) == first
+def test_a_retry_after_a_lost_commit_does_not_switch_back(once: Warehouse) -> None:
+    first = publish_build(once, "two", 2, partition=NEXT_DAY)
+    assert publish_build(once, "two", 2, partition=NEXT_DAY) == first
     with reader(once) as conn:
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
 
 
-def test_tables_that_are_not_built_anew_are_refused(once: Warehouse) -> None:
-    published(once, "two", partition=NEXT_DAY)
+def test_tables_that_were_not_built_again_are_not_published(once: Warehouse) -> None:
+    publish_build(once, "two", partition=NEXT_DAY)
     run_test(once, "three")
     with pytest.raises(BuildIncomplete, match="2 tables were not built"):
-        published(once, "three")
+        publish_build(once, "three")
     with once.connect(roles.DBT) as conn:
-        built(conn, "a")
+        record_build(conn, "a")
     with pytest.raises(BuildIncomplete, match=r"1 tables were not built .*model\.p\.b.*catch_up"):
-        published(once, "two", partition=NEXT_DAY)
+        publish_build(once, "two", partition=NEXT_DAY)
 
 
-def test_a_test_without_a_result_or_a_failed_one_is_refused(once: Warehouse) -> None:
+def test_a_build_with_a_failed_test_is_not_published(once: Warehouse) -> None:
     build(once, 3)
     run_test(once, "three", "fail")
     with pytest.raises(BuildIncomplete, match=r"1 data tests did not pass"):
-        published(once, "three")
+        publish_build(once, "three")
     run_test(once, "three", "warn")
-    assert published(once, "three").tests_passed == 1
+    assert publish_build(once, "three").tests_passed == 1
 
 
-def test_a_test_that_ran_in_no_run_is_refused(warehouse: Warehouse) -> None:
+def test_a_build_with_a_test_without_result_is_not_published(warehouse: Warehouse) -> None:
     build(warehouse, 1)
     with pytest.raises(BuildIncomplete, match=r"no result \(test\.p\.t\)"):
-        published(warehouse, "one")
+        publish_build(warehouse, "one")
 
 
-def test_each_statement_sees_one_publication_whole(once: Warehouse) -> None:
-    """Switches under readers: no statement sees two builds, none fails, a long query ends undisturbed."""
+def test_each_statement_sees_one_publication_only(once: Warehouse) -> None:
+    """During switches no statement sees two builds, none fails, and a long query completes."""
     stop, seen, errors = threading.Event(), set[tuple[Any, ...]](), list[BaseException]()
 
     def read() -> None:
@@ -182,9 +182,9 @@ def test_each_statement_sees_one_publication_whole(once: Warehouse) -> None:
     for number in range(2, 12):
         build(once, number) if number > 2 else None
         run_test(once, f"run {number}")
-        published(once, f"run {number}")
+        publish_build(once, f"run {number}")
         if number == 2:
-            threads[2].join()  # dbt waits for who reads the retired tables; a publication does not
+            threads[2].join()  # dbt waits for readers of the retired tables; a publication does not
     stop.set()
     for thread in threads:
         thread.join()
@@ -198,28 +198,28 @@ def test_a_pinned_reader_never_sees_two_publications(once: Warehouse) -> None:
         pin(conn)
         assert conn.execute("SELECT max(v) FROM marts.a").fetchone() == (1,)
         with pytest.raises(MartsPinned, match=r"spotify_reader \(spotify-pipeline, pid \d+\)"):
-            published(once, "two", wait=1, partition=NEXT_DAY)
+            publish_build(once, "two", wait=1, partition=NEXT_DAY)
         assert conn.execute("SELECT max(v) FROM marts.b").fetchone() == (1,)
-    assert published(once, "two", partition=NEXT_DAY).run_id == "two"
+    assert publish_build(once, "two", partition=NEXT_DAY).run_id == "two"
 
 
 def test_the_pin_in_sql_ends_with_its_transaction(once: Warehouse) -> None:
     with once.connect(roles.READER) as conn:
         assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("one",)
         with pytest.raises(MartsPinned):
-            published(once, "two", wait=1, partition=NEXT_DAY)
+            publish_build(once, "two", wait=1, partition=NEXT_DAY)
         conn.commit()
-        published(once, "two", partition=NEXT_DAY)
+        publish_build(once, "two", partition=NEXT_DAY)
         assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("two",)
 
 
 def test_a_load_seq_only_grows(once: Warehouse) -> None:
     with once.connect() as conn:
         assert highest_load_seq(conn) == 0
-    published(once, "two", 5, partition=NEXT_DAY)
+    publish_build(once, "two", 5, partition=NEXT_DAY)
     build(once, 3)
     run_test(once, "late", partition=NEXT_DAY)
-    published(once, "late", 4, partition=NEXT_DAY)
+    publish_build(once, "late", 4, partition=NEXT_DAY)
     assert once.rows("SELECT run_id, load_seq FROM ops.publication WHERE partition = '2026-11-06'") == [
         ("late", 5)
     ]
@@ -230,46 +230,46 @@ def as_owner(warehouse: Warehouse, statement: str) -> None:
         conn.execute(statement.encode())
 
 
-def again(warehouse: Warehouse, partition: date, run_id: str, digest: str) -> Publication:
+def publish_for_partition(warehouse: Warehouse, partition: date, run_id: str, digest: str) -> Publication:
     with warehouse.connect() as conn:
         return publish_again(conn, partition, run_id, Inputs(2, digest), wait=1)
 
 
 def test_one_build_is_published_for_several_partitions(once: Warehouse) -> None:
-    published(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
     third = date(2026, 11, 7)
-    assert again(once, third, "three", "inputs") == Publication(third, "three", 2, 1)
+    assert publish_for_partition(once, third, "three", "inputs") == Publication(third, "three", 2, 1)
 
     rows = once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1")
     assert [row[0] for row in rows] == [DAY, NEXT_DAY, third]
-    assert rows[1][1] == rows[2][1], "the tables are those of one switch"
+    assert rows[1][1] == rows[2][1], "both partitions have the tables of one switch"
     with reader(once) as conn:
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
         assert conn.execute("SELECT partition FROM ops.pin_publication()").fetchone() == (third,)
 
-    assert again(once, third, "three", "inputs").run_id == "three"
+    assert publish_for_partition(once, third, "three", "inputs").run_id == "three"
     assert once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1") == rows
-    # what was built since the switch is still known
+    # a later build can still be published
     build(once, 4)
     run_test(once, "four", partition=third)
-    published(once, "four", 4, partition=third)
+    publish_build(once, "four", 4, partition=third)
     with reader(once) as conn:
         assert conn.execute(BOTH).fetchone() == (4, 4, 4, 4)
 
 
 @pytest.mark.parametrize("digest", ["other", None])
 def test_tables_of_other_inputs_are_not_published_again(once: Warehouse, digest: str | None) -> None:
-    published(once, "two", 2, partition=NEXT_DAY, inputs_digest=digest)
+    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest=digest)
     with pytest.raises(BuildIncomplete, match="clear its task `watermark`"):
-        again(once, date(2026, 11, 7), "three", "inputs")
+        publish_for_partition(once, date(2026, 11, 7), "three", "inputs")
 
 
-def test_a_pinned_reader_sees_no_further_partition(once: Warehouse) -> None:
-    published(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+def test_a_pinned_reader_prevents_a_further_partition(once: Warehouse) -> None:
+    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
     with once.connect(roles.READER) as conn:
         pin(conn)
         with pytest.raises(MartsPinned):
-            again(once, date(2026, 11, 7), "three", "inputs")
+            publish_for_partition(once, date(2026, 11, 7), "three", "inputs")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_pinned_reader_sees_no_further_partition(once: Warehouse) -> None:
         "UPDATE ops.source SET active = false",
     ],
 )
-def test_whatever_dbt_reads_asks_for_a_build(warehouse: Warehouse, change: str) -> None:
+def test_a_change_of_anything_that_dbt_reads_requires_a_build(warehouse: Warehouse, change: str) -> None:
     as_owner(
         warehouse,
         "INSERT INTO ops.reconciliation (partition, source, record_kind, fetched, loaded, quarantined,"
@@ -300,7 +300,7 @@ def test_whatever_dbt_reads_asks_for_a_build(warehouse: Warehouse, change: str) 
         assert not is_published(conn, before)
     build(warehouse, 1)
     run_test(warehouse, "one")
-    published(warehouse, "one", inputs_digest=before.digest)
+    publish_build(warehouse, "one", inputs_digest=before.digest)
     with warehouse.connect() as conn:
         assert is_published(conn, inputs_of(conn, "code"))
         assert not is_published(conn, inputs_of(conn, "other code"))

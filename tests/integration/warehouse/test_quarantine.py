@@ -1,4 +1,4 @@
-"""Rows of ops.quarantined_record: observations of any order give the same."""
+"""Tests of the rows of ops.quarantined_record, which do not depend on the order of observations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of ops.reconciliation, and `spotify-pipeline status` over them."""
+"""Tests of the rows of ops.reconciliation, and of `spotify-pipeline status`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def reconciled(**changes: object) -> Reconciliation:
     return replace(item, **changes)  # type: ignore[arg-type]
 
 
-def test_the_newest_result_stays_and_an_equal_one_writes_nothing(warehouse: Warehouse) -> None:
+def test_a_newer_result_replaces_and_an_equal_one_writes_nothing(warehouse: Warehouse) -> None:
     def record(item: Reconciliation) -> list[tuple[object, ...]]:
         with warehouse.connect() as conn:
             record_reconciliation(conn, [item])
@@ -98,7 +98,7 @@ def test_counts_states_and_publications_of_newest_partitions(warehouse: Warehous
     assert found[0].unfinished["two"] == ("partial", "two [stopped]")
 
 
-def test_totals_add_up_the_named_sources(warehouse: Warehouse) -> None:
+def test_totals_are_sums_over_the_named_sources(warehouse: Warehouse) -> None:
     for source in ("one", "two", "other"):
         reconcile(warehouse, DAY, source, 16, 10)
     with warehouse.connect() as conn:
@@ -112,7 +112,7 @@ def test_totals_add_up_the_named_sources(warehouse: Warehouse) -> None:
         assert set(totals(conn, DAY, []).values()) == {0}
 
 
-def test_a_warehouse_that_was_never_migrated_has_none(bootstrapped: Warehouse) -> None:
+def test_a_warehouse_that_was_never_migrated_has_no_partitions(bootstrapped: Warehouse) -> None:
     with psycopg.connect(bootstrapped.admin_url) as conn:
         assert newest_partitions(conn) == []
 
@@ -143,7 +143,7 @@ def test_the_command_fails_where_counts_do_not_add_up(warehouse: Warehouse) -> N
     assert call(warehouse).exit_code == 1
 
 
-def test_without_stack_and_connection_it_says_how_to_start(warehouse: Warehouse) -> None:
+def test_without_stack_and_connection_status_says_how_to_start(warehouse: Warehouse) -> None:
     done = call(None)
     assert done.exit_code == 1
     assert "'make up' starts it" in done.stdout

@@ -1,4 +1,4 @@
-"""Spotify's release dates, text with a precision, as dates."""
+"""Tests that Spotify's release dates, a text and a precision, become dates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checksums are over the data, not over which load brought it when."""
+"""Tests that checksums depend on the data, and not on when and by which load it was written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_each_business_column_counts(warehouse: Warehouse) -> None:
             conn.rollback()
 
 
-def test_all_staging_tables_and_marts_are_there_and_views_are_not(warehouse: Warehouse) -> None:
+def test_all_staging_tables_and_marts_are_included(warehouse: Warehouse) -> None:
     mart(
         warehouse,
         "CREATE TABLE marts.dim_b (b text)",
@@ -71,7 +71,7 @@ def test_all_staging_tables_and_marts_are_there_and_views_are_not(warehouse: War
     ]
 
 
-def test_rows_and_columns_of_a_mart_may_stand_in_any_order(warehouse: Warehouse) -> None:
+def test_the_order_of_rows_and_columns_does_not_matter(warehouse: Warehouse) -> None:
     mart(
         warehouse,
         "CREATE TABLE marts.one AS"
@@ -83,8 +83,8 @@ def test_rows_and_columns_of_a_mart_may_stand_in_any_order(warehouse: Warehouse)
     assert sums["marts.one"]["rows"] == 2
 
 
-def test_the_text_that_is_summed_is_fixed(warehouse: Warehouse) -> None:
-    """The settings of the session, and the server's language, must not matter."""
+def test_the_hashed_text_does_not_depend_on_settings(warehouse: Warehouse) -> None:
+    """Settings of the session and the server's language must not change the text."""
     mart(
         warehouse,
         "CREATE TABLE marts.m AS SELECT * FROM (VALUES ('é', timestamptz '2026-11-05 12:00+01', 0.1::float8),"
@@ -106,7 +106,7 @@ def test_rows_with_line_breaks_count_once(warehouse: Warehouse) -> None:
     assert warehouse.checksums()["staging.tracks"]["rows"] == 2
 
 
-def test_an_empty_table_has_a_sum_too(warehouse: Warehouse) -> None:
+def test_an_empty_table_has_a_checksum(warehouse: Warehouse) -> None:
     mart(warehouse, "CREATE TABLE marts.empty (a int, load_seq bigint)")
     found = warehouse.checksums()["marts.empty"]
     assert found == {"rows": 0, "sha256": hashlib.sha256(b"a").hexdigest()}

@@ -1,4 +1,4 @@
-"""Migrations on a real Postgres."""
+"""Tests of migrations on a real Postgres."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CONSTRAINTS = """
     WHERE connamespace IN ('staging'::regnamespace, 'ops'::regnamespace, 'landing'::regnamespace)
         AND contype IN ('c', 'p', 'u', 'f') AND conname NOT LIKE 'alembic%' ORDER BY 1, 2
 """
-# name, position, type, whether the server makes its value, and the first text that a check of it allows
+# name, position, type, whether the server computes its value, and the first text that its check allows
 COLUMNS = r"""
     SELECT attname, attnum, format_type(atttypid, NULL), attidentity <> '' OR attgenerated <> '',
         (SELECT substring(pg_get_constraintdef(oid) FROM '(?:ARRAY\[|= )''([^'']+)''') FROM pg_constraint
@@ -49,7 +49,7 @@ def owner_engine(warehouse: Warehouse) -> sa.Engine:
 
 
 def tables_of(conn: psycopg.Connection) -> list[str]:
-    """Every table of our schemas, except that of Alembic."""
+    """Return every table of our schemas except Alembic's."""
     rows = conn.execute(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
         " WHERE schemaname IN ('staging', 'ops', 'landing') AND tablename <> 'alembic_version' ORDER BY 1"
@@ -60,7 +60,7 @@ def tables_of(conn: psycopg.Connection) -> list[str]:
 def insert_row(conn: psycopg.Connection, table: str) -> dict[str, Any]:
     """Insert one row that the table's checks accept, and return it.
 
-    Dates and times grow with a column's position, since `first_seen_on` stands before `last_seen_on`.
+    Dates and times grow with a column's position, since `first_seen_on` comes before `last_seen_on`.
     """
     row = {
         name: listed or value_of(type_, position)
@@ -106,7 +106,7 @@ def test_constraints_are_those_of_the_metadata(warehouse: Warehouse) -> None:
         conn.execute("DROP SCHEMA staging, ops, landing CASCADE")
         for schema in ("staging", "ops", "landing"):
             conn.execute(f"CREATE SCHEMA {schema}")
-        for (definition,) in functions:  # a column is generated with it
+        for (definition,) in functions:  # a generated column uses it
             conn.execute(definition)
     admin = sa.make_url(warehouse.admin_url).set(drivername="postgresql+psycopg")
     with sa.create_engine(admin, poolclass=sa.NullPool).begin() as connection:
@@ -116,7 +116,7 @@ def test_constraints_are_those_of_the_metadata(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_upgrading_a_filled_warehouse_keeps_its_rows(bootstrapped: Warehouse, revision: str) -> None:
-    """From each revision to head; a new revision is a new case."""
+    """The test runs from each revision to the newest one."""
     with owner_engine(bootstrapped).begin() as connection:
         command.upgrade(config_for(connection), revision)
     with psycopg.connect(bootstrapped.admin_url) as conn:
@@ -138,14 +138,14 @@ def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:
     assert warehouse.row("SELECT count(*) FROM staging.tracks") == (1,)
 
 
-def test_migrations_at_once_do_not_race(bootstrapped: Warehouse) -> None:
+def test_concurrent_migrations_do_not_conflict(bootstrapped: Warehouse) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: migrate(bootstrapped.info(roles.OWNER)), range(4)))
     assert done == [head()] * 4
     assert bootstrapped.rows("SELECT version_num FROM ops.alembic_version") == [(head(),)]
 
 
-def test_a_newer_warehouse_is_refused_and_left_alone(warehouse: Warehouse) -> None:
+def test_a_newer_warehouse_is_refused_and_not_changed(warehouse: Warehouse) -> None:
     with warehouse.connect(roles.OWNER) as conn:
         conn.execute("UPDATE ops.alembic_version SET version_num = 'r9999'")
     with pytest.raises(WarehouseNewer, match="revision r9999, which this code does not know"):
@@ -163,21 +163,21 @@ def test_a_draft_before_the_first_release_is_refused(warehouse: Warehouse) -> No
         migrate(warehouse.info(roles.OWNER))
 
 
-def test_an_unmigrated_warehouse_says_what_to_run(bootstrapped: Warehouse) -> None:
+def test_the_error_for_an_unmigrated_warehouse_says_what_to_run(bootstrapped: Warehouse) -> None:
     with bootstrapped.connect() as conn:
         assert current_revision(conn) is None
         with pytest.raises(SchemaVersionError, match="run `spotify-pipeline warehouse migrate`"):
             require_current(conn)
 
 
-def test_a_database_without_schemas_says_what_to_run(warehouse: Warehouse) -> None:
+def test_the_error_for_missing_schemas_says_what_to_run(warehouse: Warehouse) -> None:
     with psycopg.connect(warehouse.admin_url) as conn:
         conn.execute("DROP SCHEMA ops CASCADE")
     with pytest.raises(SchemaVersionError, match="warehouse bootstrap"):
         migrate(warehouse.info(roles.OWNER))
 
 
-def test_indexes_that_models_and_users_query_by_exist(warehouse: Warehouse) -> None:
+def test_indexes_for_queries_of_models_and_users_exist(warehouse: Warehouse) -> None:
     found = warehouse.rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'staging'")
     assert {name for (name,) in found} >= {
         "tracks_album_id_idx",

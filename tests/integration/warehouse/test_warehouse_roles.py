@@ -1,4 +1,4 @@
-"""Promise 9: every login can do its own job only."""
+"""Promise 9: each role can do its own job only."""
 
 from __future__ import annotations
 
@@ -15,99 +15,15 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import migrate
 from spotify_stack.postgres import binaries
 from tests.integration.databases import PASSWORDS
+from tests.integration.warehouse.role_statements import ALLOWED, FORBIDDEN
 from tests.integration.warehouse.warehouse_database import Warehouse, artist, track
 
 pytestmark = pytest.mark.integration
 
-FORBIDDEN = {
-    roles.OWNER: [
-        "CREATE TABLE marts.t (a int)",
-        "CREATE TABLE public.t (a int)",
-        "CREATE ROLE other",
-    ],
-    roles.INGEST: [
-        "DELETE FROM staging.tracks",
-        "DELETE FROM staging.plays",
-        "TRUNCATE staging.tracks",
-        "DROP TABLE staging.tracks",
-        "ALTER TABLE staging.tracks ADD COLUMN a int",
-        "CREATE TABLE staging.t (a int)",
-        "UPDATE ops.load SET inserted = 0",
-        "DELETE FROM ops.load",
-        "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES ('a', 'b', 'c')",
-        "UPDATE ops.alembic_version SET version_num = '9'",
-        "SELECT setval('ops.load_seq_seq', 1)",
-        "CREATE TABLE marts.t (a int)",
-        "SELECT * FROM marts.probe",
-    ],
-    roles.DBT: [
-        "INSERT INTO staging.artists (artist_id) VALUES ('a')",
-        "UPDATE staging.tracks SET name = ''",
-        "DELETE FROM staging.tracks",
-        "CREATE TABLE staging.t (a int)",
-        "SELECT * FROM ops.step_lease",
-        "SELECT * FROM ops.quarantined_record",
-        "SELECT * FROM ops.api_cooldown",
-        "SELECT * FROM ops.play_cursor",
-        'SELECT * FROM ops."user"',
-        "SELECT * FROM ops.dbt_result",
-        "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
-        "SELECT nextval('ops.load_seq_seq')",
-        "SELECT ops.switch_marts()",
-        "ALTER SCHEMA marts RENAME TO other",
-    ],
-    roles.READER: [
-        "SELECT * FROM staging.tracks",
-        "SELECT * FROM staging.plays",
-        "SELECT * FROM staging.saved_tracks",
-        "SELECT * FROM staging.playlist_membership",
-        "SELECT * FROM ops.play_gap",
-        "SELECT * FROM intermediate.probe",
-        "SELECT * FROM marts_build.probe",
-        "SELECT ops.switch_marts()",
-        "SELECT * FROM ops.step_lease",
-        "SELECT * FROM ops.api_cooldown",
-        "SELECT * FROM ops.quarantined_record",
-        "SELECT * FROM ops.record_shape",
-        "UPDATE marts.probe SET a = 1",
-        "INSERT INTO ops.publication VALUES ('2026-11-05', now(), 'r', 1, 1)",
-        "CREATE TEMPORARY TABLE t (a int)",
-    ],
-}
-ALLOWED = {
-    roles.OWNER: ["DELETE FROM staging.tracks", "ALTER TABLE staging.tracks ADD COLUMN a int"],
-    roles.INGEST: [
-        "SELECT * FROM staging.tracks",
-        "SELECT * FROM ops.dbt_result",
-        "SELECT nextval('ops.load_seq_seq')",
-        # a playlist that is read again may have become shorter
-        "DELETE FROM staging.playlist_membership",
-        "INSERT INTO ops.play_cursor VALUES ('0123456789abcdef', 1, now())",
-        "SELECT ops.switch_marts()",
-    ],
-    roles.DBT: [
-        "SELECT * FROM staging.plays, staging.saved_tracks, staging.top_tracks, staging.list_reads",
-        "SELECT * FROM staging.source_records, ops.load, ops.reconciliation, ops.source",
-        "INSERT INTO ops.dbt_result (unique_id, resource_type, status) VALUES ('a', 'b', 'c')",
-        "CREATE TABLE dbt_audit.t (a int)",
-        "CREATE VIEW dbt_staging.t AS SELECT * FROM staging.tracks",
-        "DROP TABLE marts.probe",
-        "CREATE TEMPORARY TABLE t (a int)",
-    ],
-    roles.READER: [
-        "SELECT * FROM marts.probe",
-        "SELECT * FROM ops.publication, ops.load, ops.reconciliation, ops.source, ops.dbt_result",
-        "SELECT * FROM ops.alert",
-        "SELECT * FROM ops.contract_drift",
-        "SELECT * FROM ops.listening_gap",
-        "SELECT * FROM ops.pin_publication()",
-    ],
-}
-
 
 @pytest.fixture
 def with_models(warehouse: Warehouse) -> Warehouse:
-    """As after a dbt run: tables that spotify_dbt made."""
+    """A warehouse as after a dbt run, with tables that spotify_dbt has created."""
     with warehouse.connect(roles.DBT) as conn:
         conn.execute("CREATE TABLE marts.probe (a int)")
         conn.execute("CREATE TABLE marts_build.probe (a int)")
@@ -131,7 +47,7 @@ def test_each_role_can_do_its_job(with_models: Warehouse, role: str) -> None:
                 conn.execute(statement)
 
 
-def test_ingest_loads_and_dbt_reads_what_it_loaded(warehouse: Warehouse) -> None:
+def test_dbt_can_read_what_ingest_has_loaded(warehouse: Warehouse) -> None:
     warehouse.load([track(), artist()])
     with warehouse.connect(roles.DBT) as conn:
         assert conn.execute("SELECT name FROM staging.tracks").fetchall() == [("Name",)]
@@ -139,14 +55,14 @@ def test_ingest_loads_and_dbt_reads_what_it_loaded(warehouse: Warehouse) -> None
 
 def test_tables_of_later_migrations_are_granted_by_default(warehouse: Warehouse) -> None:
     with warehouse.connect(roles.OWNER) as conn:
-        conn.execute("CREATE TABLE staging.of_tomorrow (a int)")
+        conn.execute("CREATE TABLE staging.later (a int)")
     with warehouse.connect() as conn:
-        conn.execute("INSERT INTO staging.of_tomorrow VALUES (1)")
+        conn.execute("INSERT INTO staging.later VALUES (1)")
     with warehouse.connect(roles.DBT) as conn:
-        assert conn.execute("SELECT a FROM staging.of_tomorrow").fetchone() == (1,)
+        assert conn.execute("SELECT a FROM staging.later").fetchone() == (1,)
 
 
-def test_roles_are_plain_logins_and_the_only_ones(warehouse: Warehouse) -> None:
+def test_the_roles_have_no_special_rights_and_there_is_no_other(warehouse: Warehouse) -> None:
     found = warehouse.rows(
         "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
         " rolcanlogin"
@@ -160,7 +76,7 @@ def test_roles_are_plain_logins_and_the_only_ones(warehouse: Warehouse) -> None:
     ) == (False, False)
 
 
-def test_bootstrap_again_only_changes_passwords(with_models: Warehouse) -> None:
+def test_a_second_bootstrap_changes_only_passwords(with_models: Warehouse) -> None:
     with_models.load([track()])
     roles.bootstrap(
         with_models.admin_url, PASSWORDS | {roles.READER: "changed"}, database=with_models.database
@@ -187,17 +103,17 @@ def test_bootstrap_creates_the_database_without_plain_passwords(
     assert stored.startswith("SCRAM-SHA-256$")
 
 
-def test_bootstrap_names_the_role_without_a_password(empty_database: str) -> None:
+def test_the_error_of_bootstrap_names_roles_without_a_password(empty_database: str) -> None:
     with pytest.raises(ConfigurationError, match="no password for spotify_dbt, spotify_reader"):
         roles.bootstrap(empty_database, {roles.OWNER: "a", roles.INGEST: "b", roles.DBT: ""})
 
 
-def test_bootstrap_names_a_server_that_is_away() -> None:
+def test_bootstrap_of_an_unreachable_server_is_an_error() -> None:
     with pytest.raises(WarehouseUnavailable, match="cannot be reached as administrator"):
         roles.bootstrap("postgresql://postgres:secret@127.0.0.1:1/postgres", PASSWORDS)
 
 
-def test_the_shell_script_makes_the_same_roles(empty_database: str) -> None:
+def test_the_shell_script_creates_the_same_roles(empty_database: str) -> None:
     parts = urlsplit(empty_database)
     package = files("spotify_pipeline.warehouse")
     environment = {

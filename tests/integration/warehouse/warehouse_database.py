@@ -1,4 +1,4 @@
-"""A warehouse to test against, and observations to load into it."""
+"""A warehouse for tests, and observations to load into it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ AT = datetime(2026, 11, 5, 3, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Warehouse:
+    """A warehouse with a connection for each role."""
+
     admin_url: str
 
     @property
@@ -85,7 +87,7 @@ class Warehouse:
 
 
 def observation(kind: RowKind, key: str, fields: dict[str, Any], **more: Any) -> Observation:
-    """An observation with these columns, each in its group; a column of no group is put into the listing."""
+    """Return an observation with each column in its field group; other columns are in the listing."""
     groups: dict[str, dict[str, Any]] = {}
     group_of = {column: group.name for group in SPECS[kind].groups for column in group.columns}
     for column, value in fields.items():
@@ -95,7 +97,7 @@ def observation(kind: RowKind, key: str, fields: dict[str, Any], **more: Any) ->
 
 
 def track(key: str = "track-1", *, at: datetime = AT, **fields: Any) -> Observation:
-    """A simplified track; `fields` change its listing, its origin, or add other groups."""
+    """Return a simplified track; `fields` change its listing or its origin, or add field groups."""
     listing = {
         "name": "Name",
         "album_id": "album-1",
@@ -110,6 +112,6 @@ def track(key: str = "track-1", *, at: datetime = AT, **fields: Any) -> Observat
 
 
 def artist(key: str = "artist-1", **fields: Any) -> Observation:
-    """A simplified artist."""
+    """Return a simplified artist."""
     origin = {name: fields.pop(name) for name in ("raw_key", "stub") if name in fields}
     return observation("artist", key, {"name": "Artist"} | fields, **origin)
