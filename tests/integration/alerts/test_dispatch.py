@@ -164,7 +164,7 @@ def test_a_sent_alert_is_not_sent_again_when_its_row_is_lost(warehouse: Warehous
     assert len(channel.received) == 1
 
 
-def test_the_file_gets_whole_lines_from_several_writers(tmp_path: Path) -> None:
+def test_concurrent_writers_write_whole_lines_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "not yet there" / "alerts.ndjson"
     with ThreadPoolExecutor(8) as pool:
         for n in range(40):

@@ -115,7 +115,7 @@ def test_each_condition_of_depends_on_can_become_true(services: dict[str, Any]) 
                 assert "restart" not in services[needed], (name, needed)
 
 
-def test_the_cli_s_settings_are_kept_and_ours_added(services: dict[str, Any]) -> None:
+def test_the_cli_s_settings_are_kept_and_the_project_s_added(services: dict[str, Any]) -> None:
     cli = compose.interpolated(compose.CLI)["services"]
     for name in AIRFLOW:
         kept = cli[name]["environment"].items()

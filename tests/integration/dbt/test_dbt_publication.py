@@ -114,7 +114,7 @@ def test_a_failed_build_does_not_change_later_publications(warehouse: Warehouse)
     ) == [(1,)]
 
 
-def test_after_catching_up_one_task_can_be_cleared_alone(warehouse: Warehouse) -> None:
+def test_one_task_can_be_cleared_alone_after_catch_up(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
     assert transform(warehouse, DAY, "first")
     publication(warehouse, DAY, "first")

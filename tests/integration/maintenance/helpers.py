@@ -41,7 +41,7 @@ def rows_with(url: str, text: str) -> dict[str, int]:
         return found
 
 
-def at(pipeline: Pipeline, **settings: int) -> Pipeline:
+def with_old_leases(pipeline: Pipeline, **settings: int) -> Pipeline:
     """Return the pipeline with other settings, and make its leases two days old."""
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")

@@ -9,7 +9,7 @@ import pytest
 from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, at, no_logins, rows_with
+from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, no_logins, rows_with, with_old_leases
 from tests.integration.pipeline import DAY, HASH, Pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("clock_far_ahead")]
@@ -24,7 +24,7 @@ def test_deletions_reach_the_marts(account: Pipeline, dbt: Dbt, migrated_databas
     assert receipt.removed["marts.fct_play"] == plays
     assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
 
-    aged = at(account, retain_history_days=100, retain_play_days=100)
+    aged = with_old_leases(account, retain_history_days=100, retain_play_days=100)
     removal = apply_retention(aged.runtime, DAY + timedelta(days=101))
     assert removal.removed["staging.track_observations"] > 0
 

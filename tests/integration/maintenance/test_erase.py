@@ -164,10 +164,10 @@ def test_an_interrupted_erasure_is_completed_by_the_next_call(
     for step in ("_erase_rows", "_erase_marts", "finish_erasure"):
         with monkeypatch.context() as patched:
 
-            def cut(*_: object, **__: object) -> None:
+            def interrupt(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patched.setattr(f"spotify_pipeline.maintenance.erase.{step}", cut)
+            patched.setattr(f"spotify_pipeline.maintenance.erase.{step}", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 erase_user(account.runtime, HASH, no_logins)
         with pytest.raises(UserErased):

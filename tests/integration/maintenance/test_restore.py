@@ -99,7 +99,7 @@ def test_a_backup_that_cannot_be_used_is_refused(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("clock_far_ahead")
-def test_the_loss_of_the_warehouse_leaves_no_difference(
+def test_a_replay_after_a_restore_completes_a_lost_warehouse(
     account: Pipeline, dbt: Dbt, migrated_database: str, tmp_path: Path
 ) -> None:
     dbt("run")

@@ -16,7 +16,7 @@ from spotify_pipeline.maintenance.retention import apply_retention, upkeep
 from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay, retained_sources
 from spotify_pipeline.warehouse.connection import connect
-from tests.integration.maintenance.helpers import NEXT_DAY, at
+from tests.integration.maintenance.helpers import NEXT_DAY, with_old_leases
 from tests.integration.pipeline import DAY, Pipeline
 from tests.integration.stages.commands import call
 
@@ -41,7 +41,7 @@ def zones(pipeline: Pipeline, day: date) -> set[str]:
 
 
 def test_each_zone_has_its_own_retention_time(days: Pipeline) -> None:
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     expected = [
         (DAY + timedelta(days=30), {"raw", "validated", "reports"}),
         (DAY + timedelta(days=31), {"raw", "reports"}),
@@ -56,7 +56,7 @@ def test_each_zone_has_its_own_retention_time(days: Pipeline) -> None:
 
 
 def test_a_dry_run_counts_what_a_run_removes(days: Pipeline) -> None:
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     before = pipeline.checksums(), set(pipeline.lake.keys(""))
     far = DAY + timedelta(days=2_000)
     counted = apply_retention(pipeline.runtime, far, dry_run=True)
@@ -76,7 +76,7 @@ def test_a_dry_run_counts_what_a_run_removes(days: Pipeline) -> None:
 
 @pytest.mark.slow
 def test_history_and_plays_are_deleted_and_current_rows_stay(days: Pipeline) -> None:
-    pipeline = at(days, retain_history_days=100, retain_play_days=100)
+    pipeline = with_old_leases(days, retain_history_days=100, retain_play_days=100)
     tracks = pipeline.query("SELECT count(*) FROM staging.tracks")
     apply_retention(pipeline.runtime, DAY + timedelta(days=101))
     for table in (
@@ -99,7 +99,7 @@ def test_history_and_plays_are_deleted_and_current_rows_stay(days: Pipeline) -> 
 
 
 def test_a_partition_without_raw_is_not_fetched_again(days: Pipeline) -> None:
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     pipeline.sandbox.control.reset_calls()
     assert list(retained_sources(pipeline.lake, DAY, NEXT_DAY)) == [DAY, NEXT_DAY]
     apply_retention(pipeline.runtime, RAW_GONE)
@@ -116,7 +116,7 @@ def test_promise_3_the_next_run_completes_interrupted_retention(
     days: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails after 0, 1, 2, … requests; retention removes manifests before responses."""
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     delete_all = Lake.delete_all
     interruptions = 0
     for allowed in range(100):
@@ -148,14 +148,14 @@ def test_promise_3_the_next_run_completes_interrupted_retention(
 
 
 def test_raw_that_is_in_use_or_was_never_loaded_is_kept(days: Pipeline) -> None:
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     pipeline.fetch("first", NEXT_DAY)
     plan_replay(pipeline.runtime, DAY, DAY)  # takes the leases of that date
     kept = apply_retention(pipeline.runtime, RAW_GONE).kept
     assert f"raw of {DAY}: a load or a replay touched it within a day" in kept
     assert zones(pipeline, DAY) == {"raw", "validated", "reports"}
 
-    pipeline = at(days)
+    pipeline = with_old_leases(days)
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("DELETE FROM ops.load WHERE source = 'first'")
     removal = apply_retention(pipeline.runtime, RAW_GONE)
@@ -163,13 +163,13 @@ def test_raw_that_is_in_use_or_was_never_loaded_is_kept(days: Pipeline) -> None:
     assert {keys.source_of(key) for key in pipeline.lake.keys(keys.partition_prefix(keys.RAW, DAY))} == {
         "first"
     }
-    # after twice the time it is deleted all the same
+    # after twice the retention time it is deleted, too
     apply_retention(pipeline.runtime, DAY + timedelta(days=181))
     assert "raw" not in zones(pipeline, DAY)
 
 
 def test_a_short_log_retention_does_not_prolong_raw(days: Pipeline) -> None:
-    pipeline = at(days, retain_raw_days=30, retain_log_days=7)
+    pipeline = with_old_leases(days, retain_raw_days=30, retain_log_days=7)
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.load SET finished_at = partition + interval '1 hour'")
     apply_retention(pipeline.runtime, DAY + timedelta(days=20))

@@ -39,7 +39,7 @@ def shared_playlist(pipeline: Pipeline) -> dict[str, str]:
     )
 
 
-def also_read_by_other(account: Pipeline) -> Pipeline:
+def pipeline_of_other_listener(account: Pipeline) -> Pipeline:
     """Return the pipeline of the second listener, which reads the shared playlist and one of their own."""
     other = logged_in(account, user=OTHER)
     own = next(p["id"] for p in account.sandbox.control.playlists() if p["owner"] == OTHER)
@@ -63,7 +63,7 @@ def test_a_playlist_read_by_another_account_restores_no_data(
     account: Pipeline, migrated_database: str
 ) -> None:
     shared = shared_playlist(account)
-    other = also_read_by_other(account)
+    other = pipeline_of_other_listener(account)
     other.run(NEXT_DAY)
     held = "SELECT count(*) FROM staging.playlist_membership WHERE playlist_id = "
     assert other.query(f"{held}'{shared['id']}'") != [(0,)]
@@ -143,7 +143,7 @@ def test_no_trace_of_an_erased_listener_is_left(
     runtime = account.runtime
     settings = runtime.settings.model_copy(update={"report_dir": tmp_path / "pages"})
     account = replace(account, runtime=replace(runtime, settings=settings))
-    other = also_read_by_other(account)
+    other = pipeline_of_other_listener(account)
     other.run(NEXT_DAY)
     account.go_to(DAY_3)
     account.run(DAY_3)

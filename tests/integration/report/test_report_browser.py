@@ -40,7 +40,7 @@ def report(warehouse: psycopg.Connection, reader: ConnectionInfo, tmp_path: Path
     return path
 
 
-def opened(
+def open_report(
     browser: Browser, report: Path, *, scheme: str, viewport: dict[str, int]
 ) -> tuple[Page, list[str]]:
     page = browser.new_page(color_scheme=scheme, viewport=viewport)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def opened(
 def test_charts_are_visible_and_the_page_sends_no_request(
     browser: Browser, report: Path, scheme: str, viewport: dict[str, int]
 ) -> None:
-    page, events = opened(browser, report, scheme=scheme, viewport=viewport)
+    page, events = open_report(browser, report, scheme=scheme, viewport=viewport)
     assert events == []
     assert page.title() == "Spotify catalogue, 2021-03-19"
     boxes = [chart.bounding_box() for chart in page.locator(".chart svg").all()]
@@ -72,7 +72,7 @@ def test_charts_are_visible_and_the_page_sends_no_request(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_bars_have_enough_contrast(browser: Browser, report: Path, scheme: str) -> None:
-    page, _ = opened(browser, report, scheme=scheme, viewport=DESKTOP)
+    page, _ = open_report(browser, report, scheme=scheme, viewport=DESKTOP)
     ratios = page.evaluate(
         """() => {
           const channel = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
@@ -96,7 +96,7 @@ def test_text_and_bars_have_enough_contrast(browser: Browser, report: Path, sche
 
 
 def test_names_are_shown_as_they_are(browser: Browser, report: Path) -> None:
-    page, _ = opened(browser, report, scheme="light", viewport=DESKTOP)
+    page, _ = open_report(browser, report, scheme="light", viewport=DESKTOP)
     shown = page.locator("bdi").all_inner_texts()
     assert set(NAMES) <= set(shown)
     assert page.locator("script").count() == 0
@@ -104,7 +104,7 @@ def test_names_are_shown_as_they_are(browser: Browser, report: Path) -> None:
 
 
 def test_the_table_of_a_chart_opens_with_the_keyboard(browser: Browser, report: Path) -> None:
-    page, _ = opened(browser, report, scheme="light", viewport=DESKTOP)
+    page, _ = open_report(browser, report, scheme="light", viewport=DESKTOP)
     table = page.locator("#growth table")
     assert not table.is_visible()
     page.locator("#growth summary").press("Enter")

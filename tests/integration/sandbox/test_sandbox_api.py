@@ -223,7 +223,7 @@ def test_too_many_ids_are_refused(extended_api: httpx.Client, kind: str, most: i
     assert extended_api.get(f"/{kind}").status_code == 400
 
 
-def test_top_tracks_and_new_releases_of_an_extended_app(
+def test_an_extended_app_reads_top_tracks_and_new_releases(
     extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:
     artist = busiest_artist(extended_api, extended)

@@ -54,7 +54,7 @@ def test_saved_tracks_follow_the_clock(development: RunningSandbox, development_
     assert len(set(soon) ^ set(before)) <= 2
 
 
-def test_top_tracks_by_time_range(development_user: httpx.Client) -> None:
+def test_top_tracks_depend_on_the_time_range(development_user: httpx.Client) -> None:
     lists = {
         span: [
             track["id"] for track in all_items(development_user, "/me/top/tracks", time_range=span, limit=50)
@@ -71,7 +71,7 @@ def test_top_tracks_by_time_range(development_user: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, "Invalid time range")
 
 
-def test_top_artists_by_time_range(development_user: httpx.Client) -> None:
+def test_top_artists_depend_on_the_time_range(development_user: httpx.Client) -> None:
     short, long = (
         [artist["id"] for artist in all_items(development_user, "/me/top/artists", time_range=span, limit=50)]
         for span in ("short_term", "long_term")

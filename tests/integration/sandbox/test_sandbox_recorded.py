@@ -63,18 +63,20 @@ def test_differences_are_found() -> None:
     assert differences({"a": [{"b": 1}], "c": 1}, {"a": [{"d": 1}], "c": 2}) == {"+.a[].b", "-.a[].d"}
 
 
-def test_an_artist(recorded: Recordings, extended_api: httpx.Client, artist: str) -> None:
+def test_an_artist_is_as_recorded(recorded: Recordings, extended_api: httpx.Client, artist: str) -> None:
     real = recorded.read("spotify-web-api-java/GetArtistRequest.json")
     assert differences(get(extended_api, f"/artists/{artist}"), real) == set()
 
 
-def test_a_page_of_an_artists_albums(recorded: Recordings, extended_api: httpx.Client, artist: str) -> None:
+def test_a_page_of_an_artists_albums_is_as_recorded(
+    recorded: Recordings, extended_api: httpx.Client, artist: str
+) -> None:
     real = recorded.read("spotify-web-api-java/GetArtistsAlbumsRequest.json")
     ours = get(extended_api, f"/artists/{artist}/albums", market="ES", include_groups="single")
     assert differences(ours, real) == set()
 
 
-def test_a_full_track_with_its_simplified_album(
+def test_a_full_track_with_its_simplified_album_is_as_recorded(
     recorded: Recordings, extended_api: httpx.Client, album: Any
 ) -> None:
     real = recorded.read("spotify-web-api-java/GetCurrentUsersRecentlyPlayedTracksRequest.json")["items"][0][
@@ -84,19 +86,23 @@ def test_a_full_track_with_its_simplified_album(
     assert differences(next(track for track in tracks if track["external_ids"]), real) == set()
 
 
-def test_an_album_with_its_page_of_tracks(recorded: Recordings, album: Any) -> None:
+def test_an_album_with_its_page_of_tracks_is_as_recorded(recorded: Recordings, album: Any) -> None:
     real = next(each for each in recorded.read("zmb3-spotify/find_albums.json")["albums"] if "label" in each)
     # recorded before Spotify added these two fields; the OpenAPI description has both
     assert differences(album, real) == {"+.total_tracks", "+.tracks.items[].is_local"}
 
 
-def test_a_page_of_an_albums_tracks(recorded: Recordings, extended_api: httpx.Client, album: Any) -> None:
+def test_a_page_of_an_albums_tracks_is_as_recorded(
+    recorded: Recordings, extended_api: httpx.Client, album: Any
+) -> None:
     real = recorded.read("spotify-web-api-java/GetAlbumsTracksRequest.json")
     ours = get(extended_api, f"/albums/{album['id']}/tracks", limit=2)
     assert differences(ours, real) == {"+.items[].is_local"}
 
 
-def test_search(recorded: Recordings, extended: RunningSandbox, extended_api: httpx.Client) -> None:
+def test_search_is_as_recorded(
+    recorded: Recordings, extended: RunningSandbox, extended_api: httpx.Client
+) -> None:
     name = extended.control.catalog().artists[1][1]
     ours = get(extended_api, "/search", q=name, type="artist")
     assert (
@@ -118,12 +124,12 @@ def without_newer(found: set[str], track: str) -> set[str]:
     return found - newer
 
 
-def test_a_page_of_saved_tracks(recorded: Recordings, extended_user: httpx.Client) -> None:
+def test_a_page_of_saved_tracks_is_as_recorded(recorded: Recordings, extended_user: httpx.Client) -> None:
     real = recorded.read("JMPerez-spotify-web-api-js/user_saved_tracks.json")
     assert without_newer(differences(get(extended_user, "/me/tracks"), real), ".items[].track") == set()
 
 
-def test_a_page_of_top_tracks(recorded: Recordings, extended_user: httpx.Client) -> None:
+def test_a_page_of_top_tracks_is_as_recorded(recorded: Recordings, extended_user: httpx.Client) -> None:
     real = recorded.read("JMPerez-spotify-web-api-js/user_top_tracks.json")
     found = without_newer(differences(get(extended_user, "/me/top/tracks"), real), ".items[]")
     # recorded with the user's market, which replaces one field by the other
@@ -137,7 +143,7 @@ def test_a_page_of_top_tracks(recorded: Recordings, extended_user: httpx.Client)
         "zmb3-spotify/player_recently_played.json",
     ],
 )
-def test_a_page_of_plays(recorded: Recordings, extended_user: httpx.Client, name: str) -> None:
+def test_a_page_of_plays_is_as_recorded(recorded: Recordings, extended_user: httpx.Client, name: str) -> None:
     ours = get(extended_user, "/me/player/recently-played", limit=50)
     ours["items"].sort(key=lambda play: (play["context"] is None, not play["track"]["external_ids"]))
     assert without_newer(differences(ours, recorded.read(name)), ".items[].track") == set()
@@ -164,14 +170,16 @@ def is_without_isrc(entry: Any) -> bool:
     return not (entry["track"] or {}).get("external_ids")
 
 
-def test_a_playlist(recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client) -> None:
+def test_a_playlist_is_as_recorded(
+    recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
+) -> None:
     real = recorded.read("zmb3-spotify/get_playlist.json")
     ours = get(extended_user, f"/playlists/{longest_playlist(extended)}")
     ours["tracks"]["items"].sort(key=is_without_isrc)
     assert without_newer(differences(ours, real), ".tracks.items[].track") == set()
 
 
-def test_a_page_of_a_playlists_tracks(
+def test_a_page_of_a_playlists_tracks_is_as_recorded(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     real = recorded.read("zmb3-spotify/playlist_items_tracks.json")
@@ -180,7 +188,7 @@ def test_a_page_of_a_playlists_tracks(
     assert without_newer(differences(ours, real), ".items[].track") == set()
 
 
-def test_an_entry_with_an_episode(
+def test_an_entry_with_an_episode_is_as_recorded(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     real = recorded.read("zmb3-spotify/playlist_items_episodes.json")
@@ -189,7 +197,7 @@ def test_an_entry_with_an_episode(
     assert differences(ours, real["items"][0]) == set()
 
 
-def test_an_entry_with_null(
+def test_an_entry_with_null_is_as_recorded(
     recorded: Recordings, extended: RunningSandbox, extended_user: httpx.Client
 ) -> None:
     (real,) = recorded.read("transcribed-from-issues/playlist_page_null_track.json")["items"]
@@ -198,7 +206,7 @@ def test_an_entry_with_null(
 
 
 @pytest.mark.parametrize("name", ["AuthorizationCodePKCERefresh", "AuthorizationCodeRefresh"])
-def test_a_refresh(recorded: Recordings, extended: RunningSandbox, name: str) -> None:
+def test_a_refresh_is_as_recorded(recorded: Recordings, extended: RunningSandbox, name: str) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": extended.control.authorize("listener1")}
     url = f"{extended.accounts_url}/api/token"
     responses = [httpx.post(url, data=form | {"client_id": extended.client_id}).json() for _ in range(2)]
@@ -207,7 +215,7 @@ def test_a_refresh(recorded: Recordings, extended: RunningSandbox, name: str) ->
     assert differences(responses["refresh_token" in real], real) == set()
 
 
-def test_a_token(recorded: Recordings, extended: RunningSandbox) -> None:
+def test_a_token_is_as_recorded(recorded: Recordings, extended: RunningSandbox) -> None:
     credentials = (extended.client_id, extended.client_secret)
     url = f"{extended.accounts_url}/api/token"
     ours = httpx.post(url, auth=credentials, data={"grant_type": "client_credentials"}).json()
@@ -221,7 +229,9 @@ def test_a_token(recorded: Recordings, extended: RunningSandbox) -> None:
     assert refused.json() == recorded.read("spotify-web-api-java/auth-invalid-client.json")
 
 
-def test_errors(recorded: Recordings, development: RunningSandbox, development_api: httpx.Client) -> None:
+def test_errors_are_as_recorded(
+    recorded: Recordings, development: RunningSandbox, development_api: httpx.Client
+) -> None:
     artist = artist_ids(development)[0]
     ours = {
         400: development_api.get("/search?q=a&type=track&limit=11"),

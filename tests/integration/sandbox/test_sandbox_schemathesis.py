@@ -149,7 +149,7 @@ def known_ids(sandbox: RunningSandbox, api: httpx.Client) -> dict[str, list[str]
 
 
 def resolved_parameters(description: Any, operation: Any) -> list[Any]:
-    """Return the operation's parameters with references resolved_parameters."""
+    """Return the operation's parameters with references resolved."""
     shared = description["components"]["parameters"]
     return [
         shared[each["$ref"].rsplit("/", 1)[1]] if "$ref" in each else each

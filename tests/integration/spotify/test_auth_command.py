@@ -80,7 +80,7 @@ def output(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     return out, err
 
 
-def begin(auth: Auth) -> tuple[subprocess.Popen[str], str]:
+def start_login(auth: Auth) -> tuple[subprocess.Popen[str], str]:
     process = auth("login", "--no-browser", "--port", "0", "--timeout", "30")
     return process, printed_address(process)
 
@@ -88,7 +88,7 @@ def begin(auth: Auth) -> tuple[subprocess.Popen[str], str]:
 def test_a_login_is_stored_and_printed_as_a_connection(
     sandbox: RunningSandbox, auth: Auth, file: Path
 ) -> None:
-    process, page = begin(auth)
+    process, page = start_login(auth)
     query = parse_qs(urlsplit(page).query)
     assert query["code_challenge_method"] == ["S256"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback", query["redirect_uri"][0])
@@ -132,7 +132,7 @@ def test_each_listener_has_a_separate_login(file: Path, auth: Auth) -> None:
 def test_only_a_redirect_with_the_right_state_is_accepted(
     sandbox: RunningSandbox, auth: Auth, file: Path
 ) -> None:
-    process, page = begin(auth)
+    process, page = start_login(auth)
     redirect = parse_qs(urlsplit(page).query)["redirect_uri"][0]
     for stray in ("", "?code=stolen", "?code=stolen&state=guess", "?error=access_denied&state="):
         assert httpx.get(redirect + stray).status_code == 400
@@ -148,7 +148,7 @@ def test_only_a_redirect_with_the_right_state_is_accepted(
 
 
 def test_a_user_who_refuses_is_not_logged_in(sandbox: RunningSandbox, auth: Auth, file: Path) -> None:
-    process, page = begin(auth)
+    process, page = start_login(auth)
     sandbox.control.auto_approve("listener1", deny=True)
     try:
         assert "You are not logged in" in httpx.get(page, follow_redirects=True).text

@@ -44,7 +44,7 @@ NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 OK = Reply(body={"id": ARTIST})
 
 
-def limited(retry_after: str | None, reason: str | None = None, *, date: str | None = DATE) -> Reply:
+def rate_limited(retry_after: str | None, reason: str | None = None, *, date: str | None = DATE) -> Reply:
     error: dict[str, Any] = {"status": 429, "message": "Too many requests"}
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return Reply(429, {"error": error | ({"reason": reason} if reason else {})}, headers, date)
@@ -186,7 +186,7 @@ def test_the_error_for_a_closed_port_names_it(server: ScriptedServer, scripted_c
 def test_the_client_waits_for_a_short_rate_limit(
     server: ScriptedServer, scripted_client: ClientMaker, sleeps: Sleeps
 ) -> None:
-    server.on("/v1" + PATH, limited("3"), limited("0"), limited("60"), OK)
+    server.on("/v1" + PATH, rate_limited("3"), rate_limited("0"), rate_limited("60"), OK)
     assert scripted_client().get(PATH).status == 200
     assert sleeps == [3, 1, 60]
 
@@ -194,7 +194,7 @@ def test_the_client_waits_for_a_short_rate_limit(
 def test_an_endless_short_rate_limit_closes_the_bucket(
     server: ScriptedServer, scripted_client: ClientMaker, sleeps: Sleeps
 ) -> None:
-    server.on("/v1" + PATH, limited("2"))
+    server.on("/v1" + PATH, rate_limited("2"))
     with pytest.raises(RateLimited):
         scripted_client().get(PATH)
     assert sleeps == [2] * WAITS_MAX
@@ -203,12 +203,12 @@ def test_an_endless_short_rate_limit_closes_the_bucket(
 @pytest.mark.parametrize(
     ("reply", "wait"),
     [
-        (limited("61"), timedelta(seconds=61)),
-        (limited("86207", "QUOTA_EXCEEDED"), timedelta(seconds=86_207)),
-        (limited("1", "QUOTA_EXCEEDED"), timedelta(seconds=1)),
-        (limited(None, "QUOTA_EXCEEDED"), timedelta(hours=1)),
-        (limited("Sun, 22 Nov 2026 08:00:00 GMT"), timedelta(hours=2)),
-        (limited("9" * 60), RETRY_AFTER_MAX),
+        (rate_limited("61"), timedelta(seconds=61)),
+        (rate_limited("86207", "QUOTA_EXCEEDED"), timedelta(seconds=86_207)),
+        (rate_limited("1", "QUOTA_EXCEEDED"), timedelta(seconds=1)),
+        (rate_limited(None, "QUOTA_EXCEEDED"), timedelta(hours=1)),
+        (rate_limited("Sun, 22 Nov 2026 08:00:00 GMT"), timedelta(hours=2)),
+        (rate_limited("9" * 60), RETRY_AFTER_MAX),
         (Reply(429, "Too many requests", {"retry-after": "19056"}), timedelta(seconds=19_056)),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_long_rate_limit_closes_the_bucket_until_its_deadline(
 def test_a_rate_limit_without_a_date_still_has_a_deadline(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
-    server.on("/v1" + PATH, limited("100", date=None))
+    server.on("/v1" + PATH, rate_limited("100", date=None))
     with pytest.raises(RateLimited) as closed:
         scripted_client().get(PATH)
     # the API's time is that of the token response plus the time passed since
@@ -334,7 +334,7 @@ def test_a_token_with_a_malformed_lifetime_is_used(
 def test_a_rate_limit_of_the_token_endpoint_is_reported(
     server: ScriptedServer, scripted_client: ClientMaker
 ) -> None:
-    server.on("/api/token", limited("90"))
+    server.on("/api/token", rate_limited("90"))
     with pytest.raises(RateLimited) as closed:
         scripted_client().get(PATH)
     assert (closed.value.bucket, closed.value.deadline) == (TOKEN_BUCKET, NOW + timedelta(seconds=90))
@@ -420,7 +420,7 @@ def test_every_recorded_body_is_returned_byte_for_byte(
 def test_threads_share_the_wait_of_a_rate_limit(
     server: ScriptedServer, scripted_client: ClientMaker, sleeps: Sleeps
 ) -> None:
-    server.on("/v1" + PATH, limited("5"), OK)
+    server.on("/v1" + PATH, rate_limited("5"), OK)
     client = scripted_client()
     threads = [threading.Thread(target=client.get, args=(PATH,)) for _ in range(4)]
     for thread in threads:

@@ -34,7 +34,7 @@ def user(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> SpotifyClient:
 
 
 @pytest.fixture
-def whole(sandbox: RunningSandbox, user: SpotifyClient) -> list[Any]:
+def all_entries(sandbox: RunningSandbox, user: SpotifyClient) -> list[Any]:
     """The library's entries, read without a fault."""
     store = Store()
     entries = store.items(store.crawl(user, LIBRARY))
@@ -44,40 +44,40 @@ def whole(sandbox: RunningSandbox, user: SpotifyClient) -> list[Any]:
 
 
 def test_an_empty_page_within_a_list_is_read_again(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any]
 ) -> None:
     sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50")
     store = Store()
     result = store.crawl(user, LIBRARY)
     assert result.complete
-    assert store.items(result) == whole
+    assert store.items(result) == all_entries
     assert sandbox.control.calls().by_bucket["/v1/me/tracks"] == len(result.requests) + 1
 
 
 def test_a_list_that_stays_short_is_partial(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any]
 ) -> None:
     sandbox.control.add_fault("empty_page", path="me/tracks.*offset=50", times=None)
     store = Store()
     result = store.crawl(user, LIBRARY)
     assert (result.complete, result.stopped_by) == (False, StopReason.CONTRADICTED)
     assert "may not be complete: a page is blank" in str(result.message)
-    assert store.items(result) == whole[:50]
+    assert store.items(result) == all_entries[:50]
     assert result.calls == 3
 
 
 @pytest.mark.parametrize("offset", [0, 50])
 def test_a_missing_next_before_the_total_does_not_end_the_list(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any], offset: int
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any], offset: int
 ) -> None:
     path = "me/tracks" if offset == 0 else f"me/tracks.*offset={offset}"
     sandbox.control.add_fault("no_next", path=path)
     store = Store()
-    assert store.items(store.crawl(user, LIBRARY)) == whole
+    assert store.items(store.crawl(user, LIBRARY)) == all_entries
     sandbox.control.add_fault("no_next", path=path, times=None)
     result = Store().crawl(user, LIBRARY)
     assert not result.complete
-    assert f"{offset + 50} entries were read of the {len(whole)}" in str(result.message)
+    assert f"{offset + 50} entries were read of the {len(all_entries)}" in str(result.message)
 
 
 def test_an_empty_list_is_complete_and_a_blank_page_is_not(
@@ -93,27 +93,27 @@ def test_an_empty_list_is_complete_and_a_blank_page_is_not(
 
 
 def test_a_list_edited_between_two_pages_is_read_again(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any]
 ) -> None:
     sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1)
     store = Store()
     result = store.crawl(user, LIBRARY)
     assert result.complete
-    assert store.items(result) == whole
+    assert store.items(result) == all_entries
     assert len({request.reading for request in result.requests} - {1}) == 1
     # two pages of the first reading, then the whole list again
     assert result.calls == 2 + len(result.requests)
 
 
 def test_a_list_edited_in_every_reading_is_partial(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any]
 ) -> None:
     sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1, times=None)
     store = Store()
     result = store.crawl(user, LIBRARY)
     assert not result.complete
     assert "its total changed while it was read" in str(result.message)
-    assert store.items(result) == whole
+    assert store.items(result) == all_entries
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_list_edited_in_every_reading_is_partial(
     ],
 )
 def test_a_later_attempt_completes_a_partial_list(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any], fault: dict[str, Any], calls: int
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any], fault: dict[str, Any], calls: int
 ) -> None:
     sandbox.control.add_fault(times=None, **fault)
     store = Store()
@@ -139,14 +139,14 @@ def test_a_later_attempt_completes_a_partial_list(
     assert again.calls > 0
     sandbox.control.clear_faults()
     repaired = store.crawl(user, LIBRARY)
-    assert (repaired.complete, store.items(repaired)) == (True, whole)
+    assert (repaired.complete, store.items(repaired)) == (True, all_entries)
     assert repaired.calls == calls
     finished = store.crawl(user, LIBRARY)
     assert (finished.calls, finished.requests) == (0, repaired.requests)
 
 
 def test_a_second_attempt_repeats_no_call(
-    sandbox: RunningSandbox, user: SpotifyClient, whole: list[Any]
+    sandbox: RunningSandbox, user: SpotifyClient, all_entries: list[Any]
 ) -> None:
     sandbox.control.add_fault("total", path="me/tracks.limit=50$", change=1)
     store = Store()

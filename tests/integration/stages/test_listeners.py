@@ -32,7 +32,7 @@ def ten_user_sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def ten(pipeline: Pipeline, ten_user_sandbox: RunningSandbox) -> Pipeline:
+def ten_listeners(pipeline: Pipeline, ten_user_sandbox: RunningSandbox) -> Pipeline:
     """A pipeline with ten listeners, each with a library and a listening history."""
     ten_user_sandbox.control.set_clock(f"{DAY}T06:00:00Z")
     ten_user_sandbox.control.reset_users()
@@ -53,55 +53,55 @@ def tables_of(pipeline: Pipeline, name: str) -> list[list[tuple[object, ...]]]:
     ]
 
 
-def test_each_of_ten_listeners_is_read_with_their_own_login(ten: Pipeline) -> None:
-    verdict = ten.run()
+def test_each_of_ten_listeners_is_read_with_their_own_login(ten_listeners: Pipeline) -> None:
+    verdict = ten_listeners.run()
     assert verdict.complete == sorted(f"saved-{name}" for name in NAMES)
-    assert listeners(ten.runtime) == [None, *sorted(NAMES)]
-    readings = {name: listen(ten, name) for name in NAMES}
+    assert listeners(ten_listeners.runtime) == [None, *sorted(NAMES)]
+    readings = {name: listen(ten_listeners, name) for name in NAMES}
     assert len({reading.source for reading in readings.values()}) == len(NAMES)
     for name in NAMES:
-        saved, plays, cursor = tables_of(ten, name)
+        saved, plays, cursor = tables_of(ten_listeners, name)
         assert saved
         assert plays
         assert len(cursor) == 1
-    who = ten.query('SELECT user_hash, connection FROM ops."user" ORDER BY connection')
+    who = ten_listeners.query('SELECT user_hash, connection FROM ops."user" ORDER BY connection')
     assert who == [(HASHES[name], user_connection(name)) for name in sorted(NAMES)]
     # a second reading in the same hour makes no call for a history
-    ten.sandbox.control.reset_calls()
+    ten_listeners.sandbox.control.reset_calls()
     for name in NAMES:
-        listen(ten, name)
-    assert "/v1/me/player/recently-played" not in ten.sandbox.control.calls().by_bucket
+        listen(ten_listeners, name)
+    assert "/v1/me/player/recently-played" not in ten_listeners.sandbox.control.calls().by_bucket
 
 
-def test_a_login_that_fails_does_not_stop_other_listeners(ten: Pipeline) -> None:
-    ten.sandbox.control.revoke_authorizations(ACCOUNTS["ben"])
-    planned = plan(ten.runtime, DAY)
+def test_a_login_that_fails_does_not_stop_other_listeners(ten_listeners: Pipeline) -> None:
+    ten_listeners.sandbox.control.revoke_authorizations(ACCOUNTS["ben"])
+    planned = plan(ten_listeners.runtime, DAY)
     names = sorted(name for group in planned.groups for name in group.sources)
     assert names == sorted(f"saved-{name}" for name in NAMES)
     states = []
     for name in names:
         if name == "saved-ben":
             with pytest.raises(AuthenticationError, match="auth login --user ben.*'spotify_user_ben'"):
-                ten.fetch(name)
+                ten_listeners.fetch(name)
             continue
-        ten.fetch(name)
-        ten.validate(name)
-        states.append(ten.load(name))
-    register(ten.runtime, planned)
-    assert len(reconcile(ten.runtime, DAY, names, states).complete) == len(NAMES) - 1
-    assert tables_of(ten, "anna")[0]
+        ten_listeners.fetch(name)
+        ten_listeners.validate(name)
+        states.append(ten_listeners.load(name))
+    register(ten_listeners.runtime, planned)
+    assert len(reconcile(ten_listeners.runtime, DAY, names, states).complete) == len(NAMES) - 1
+    assert tables_of(ten_listeners, "anna")[0]
 
 
-def test_an_erasure_does_not_change_other_listeners(ten: Pipeline) -> None:
-    ten.run()
+def test_an_erasure_does_not_change_other_listeners(ten_listeners: Pipeline) -> None:
+    ten_listeners.run()
     for name in NAMES:
-        listen(ten, name)
-    others = {name: tables_of(ten, name) for name in NAMES if name != "dora"}
-    erase_user(ten.runtime, HASHES["dora"], lambda _user, _dry: {})
-    assert tables_of(ten, "dora") == [[], [], []]
-    assert {name: tables_of(ten, name) for name in others} == others
-    ten.go_to(NEXT_DAY)
-    after = replace(ten, runtime=replace(ten.runtime))
+        listen(ten_listeners, name)
+    others = {name: tables_of(ten_listeners, name) for name in NAMES if name != "dora"}
+    erase_user(ten_listeners.runtime, HASHES["dora"], lambda _user, _dry: {})
+    assert tables_of(ten_listeners, "dora") == [[], [], []]
+    assert {name: tables_of(ten_listeners, name) for name in others} == others
+    ten_listeners.go_to(NEXT_DAY)
+    after = replace(ten_listeners, runtime=replace(ten_listeners.runtime))
     reason = reason_not_read(after.runtime, "dora")
     assert "of connection 'spotify_user_dora' was erased" in str(reason)
     assert "saved-dora" in {name for group in plan(after.runtime, NEXT_DAY).groups for name in group.sources}

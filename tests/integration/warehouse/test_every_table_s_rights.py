@@ -77,7 +77,7 @@ def tables(warehouse: Warehouse) -> list[tuple[str, str, str]]:
     )
 
 
-def allowed(conn: psycopg.Connection, table: str, column: str) -> str:
+def allowed_verbs(conn: psycopg.Connection, table: str, column: str) -> str:
     """Return the verbs that the connection's role may use on a table."""
     found = ""
     for verb, statement in VERBS.items():
@@ -101,7 +101,7 @@ def test_promise_9_each_role_has_exactly_its_rights_on_tables(warehouse: Warehou
     with warehouse.connect(role) as conn:
         found = {
             table: (
-                allowed(conn, table, column),
+                allowed_verbs(conn, table, column),
                 BY_TABLE[role].get(table.replace('"', ""), BY_SCHEMA[role][schema]),
             )
             for schema, table, column in tables(warehouse)
@@ -115,6 +115,6 @@ def test_promise_9_each_role_has_exactly_its_rights_on_tables(warehouse: Warehou
 def test_the_owner_can_erase_from_every_table(warehouse: Warehouse) -> None:
     with warehouse.connect(roles.OWNER) as conn:
         for _, table, column in tables(warehouse):
-            verbs = allowed(conn, table, column)
+            verbs = allowed_verbs(conn, table, column)
             assert "S" in verbs, table
             assert "D" in verbs or table in ("ops.contract_drift", "ops.listening_gap"), table

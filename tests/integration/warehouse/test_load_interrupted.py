@@ -21,7 +21,7 @@ def acquire(warehouse: Warehouse, holder: str) -> lease.Lease:
     return lease.acquire(warehouse.info(), "load", DAY, "one", holder)
 
 
-def many() -> Iterator[Observation]:
+def many_tracks() -> Iterator[Observation]:
     return (track(str(number)) for number in range(6_000))
 
 
@@ -38,7 +38,7 @@ def test_an_attempt_writes_nothing_after_its_retry_has_started(warehouse: Wareho
     orphan = acquire(warehouse, "try 1")
 
     def retry_starts_meanwhile() -> Iterator[Observation]:
-        yield from many()
+        yield from many_tracks()
         acquire(warehouse, "try 2")
 
     with pytest.raises(LeaseLost, match="'try 1' lost the lease of load for source 'one'.*'try 2' took it"):
@@ -51,14 +51,14 @@ def test_two_concurrent_runs_of_a_partition_both_complete(warehouse: Warehouse) 
     """Of a scheduled and a manual run of one partition, the first to start loses its lease and is retried."""
     overtaken = acquire(warehouse, "by hand")
 
-    def the_other_begins() -> Iterator[Observation]:
-        yield from many()
-        warehouse.load(many(), lease=acquire(warehouse, "scheduled"))
+    def other_run_starts_meanwhile() -> Iterator[Observation]:
+        yield from many_tracks()
+        warehouse.load(many_tracks(), lease=acquire(warehouse, "scheduled"))
 
     with pytest.raises(TransientError, match="the task tries again"):
-        warehouse.load(the_other_begins(), lease=overtaken)
+        warehouse.load(other_run_starts_meanwhile(), lease=overtaken)
     loaded = warehouse.checksums()
-    warehouse.load(many(), lease=acquire(warehouse, "by hand, second try"))
+    warehouse.load(many_tracks(), lease=acquire(warehouse, "by hand, second try"))
     assert warehouse.checksums() == loaded
     assert loaded["staging.tracks"]["rows"] == 6_000
 
@@ -92,21 +92,21 @@ def test_a_lost_connection_writes_nothing_and_a_retry_completes(warehouse: Wareh
             )
 
     def rows() -> Iterator[Observation]:
-        yield from many()
+        yield from many_tracks()
         if when == "while rows are copied":
             end_connections()
-        yield from many()
+        yield from many_tracks()
 
     with pytest.raises(WarehouseUnavailable, match=r"'warehouse_ingest': Postgres at 127\.0\.0\.1:\d+"):
         warehouse.load(rows(), before_commit=end_connections)
     assert warehouse.checksums()["staging.tracks"]["rows"] == 0
     assert warehouse.rows("SELECT * FROM ops.load") == []
-    assert warehouse.load(many()).tables["staging.tracks"].inserted == 6_000
+    assert warehouse.load(many_tracks()).tables["staging.tracks"].inserted == 6_000
 
 
 def test_an_error_in_the_stream_writes_nothing(warehouse: Warehouse) -> None:
     def broken() -> Iterator[Observation]:
-        yield from many()
+        yield from many_tracks()
         raise OSError("the object store went away")
 
     with pytest.raises(OSError, match="object store went away"):
@@ -116,9 +116,9 @@ def test_an_error_in_the_stream_writes_nothing(warehouse: Warehouse) -> None:
 
 def test_a_commit_whose_response_was_lost_is_repeated_safely(warehouse: Warehouse) -> None:
     """The first attempt committed, but its task got no response and runs again."""
-    warehouse.load(many())
+    warehouse.load(many_tracks())
     before = warehouse.checksums()
-    assert warehouse.load(many()).tables["staging.tracks"].unchanged == 6_000
+    assert warehouse.load(many_tracks()).tables["staging.tracks"].unchanged == 6_000
     assert warehouse.checksums() == before
 
 
@@ -144,7 +144,7 @@ def test_a_visible_load_number_implies_all_lower_ones(warehouse: Warehouse) -> N
     """A reader that sees a number sees all lower ones, which incremental models rely on."""
     seen: list[tuple[int, int | None]] = []
 
-    def look(conn: psycopg.Connection, load_seq: int) -> None:
+    def check_numbers(conn: psycopg.Connection, load_seq: int) -> None:
         drawn = conn.execute("SELECT max(load_seq) FROM ops.load").fetchone()
         committed = warehouse.row("SELECT max(load_seq) FROM ops.load")[0]
         assert drawn == (load_seq,)
@@ -152,7 +152,9 @@ def test_a_visible_load_number_implies_all_lower_ones(warehouse: Warehouse) -> N
 
     with ThreadPoolExecutor(4) as pool:
         jobs = [
-            pool.submit(warehouse.load, [track(f"track-{n % 2}")], source=f"s{n}", before_commit=look)
+            pool.submit(
+                warehouse.load, [track(f"track-{n % 2}")], source=f"s{n}", before_commit=check_numbers
+            )
             for n in range(8)
         ]
         for job in jobs:

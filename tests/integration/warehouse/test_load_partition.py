@@ -78,7 +78,7 @@ def test_the_last_of_two_observations_in_one_response_is_kept(warehouse: Warehou
     assert outcome.kinds["track"] == KindCounts(loaded=1, duplicates=1)
 
 
-def test_a_replay_with_an_equal_key_and_a_corrected_value_updates(warehouse: Warehouse) -> None:
+def test_a_corrected_value_with_an_equal_key_is_updated(warehouse: Warehouse) -> None:
     warehouse.load([track(rank=FULL, isrc="wrong")])
     outcome = warehouse.load([track(rank=FULL, isrc="QZ1")])
     assert warehouse.row("SELECT isrc, load_seq FROM staging.tracks") == ("QZ1", outcome.load_seq)

@@ -75,7 +75,7 @@ def reader(warehouse: Warehouse) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def once(warehouse: Warehouse) -> Warehouse:
+def published(warehouse: Warehouse) -> Warehouse:
     """A warehouse with value 1 published by run `one`, and value 2 built and tested by run `two`."""
     build(warehouse, 1)
     run_test(warehouse, "one")
@@ -85,68 +85,68 @@ def once(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-def test_readers_see_a_build_only_after_its_publication(once: Warehouse) -> None:
-    with reader(once) as conn:
+def test_readers_see_a_build_only_after_its_publication(published: Warehouse) -> None:
+    with reader(published) as conn:
         assert conn.execute(BOTH).fetchone() == (1, 1, 1, 1)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT * FROM marts_build.a")
-        publish_build(once, "two", 2, partition=NEXT_DAY)
+        publish_build(published, "two", 2, partition=NEXT_DAY)
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT * FROM marts_build.a")
         assert conn.execute("SELECT run_id, load_seq FROM ops.pin_publication()").fetchone() == ("two", 2)
 
 
-def test_rights_of_other_readers_follow_the_switch(once: Warehouse) -> None:
-    with psycopg.connect(once.admin_url) as conn:
+def test_rights_of_other_readers_follow_the_switch(published: Warehouse) -> None:
+    with psycopg.connect(published.admin_url) as conn:
         conn.execute("DO $$ BEGIN CREATE ROLE tests_analyst; EXCEPTION WHEN duplicate_object THEN END $$")
         conn.execute("GRANT USAGE ON SCHEMA marts TO tests_analyst")
     try:
-        publish_build(once, "two", partition=NEXT_DAY)
-        assert once.row(
+        publish_build(published, "two", partition=NEXT_DAY)
+        assert published.row(
             "SELECT has_schema_privilege('tests_analyst', 'marts', 'USAGE'),"
             " has_schema_privilege('tests_analyst', 'marts_build', 'USAGE')"
         ) == (True, False)
     finally:
-        with psycopg.connect(once.admin_url) as conn:
+        with psycopg.connect(published.admin_url) as conn:
             conn.execute("DROP OWNED BY tests_analyst")
             conn.execute("DROP ROLE tests_analyst")
 
 
-def test_a_publication_that_is_rolled_back_changes_nothing(once: Warehouse) -> None:
-    with once.connect() as conn:
+def test_a_publication_that_is_rolled_back_changes_nothing(published: Warehouse) -> None:
+    with published.connect() as conn:
         publish(conn, NEXT_DAY, "two", 2, BUILD, wait=5)
         conn.rollback()
-    with reader(once) as conn:
+    with reader(published) as conn:
         assert conn.execute(BOTH).fetchone() == (1, 1, 1, 1)
         assert conn.execute("SELECT run_id FROM ops.publication").fetchall() == [("one",)]
 
 
-def test_a_retry_after_a_lost_commit_does_not_switch_back(once: Warehouse) -> None:
-    first = publish_build(once, "two", 2, partition=NEXT_DAY)
-    assert publish_build(once, "two", 2, partition=NEXT_DAY) == first
-    with reader(once) as conn:
+def test_a_retry_after_a_lost_commit_does_not_switch_back(published: Warehouse) -> None:
+    first = publish_build(published, "two", 2, partition=NEXT_DAY)
+    assert publish_build(published, "two", 2, partition=NEXT_DAY) == first
+    with reader(published) as conn:
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
 
 
-def test_tables_that_were_not_built_again_are_not_published(once: Warehouse) -> None:
-    publish_build(once, "two", partition=NEXT_DAY)
-    run_test(once, "three")
+def test_tables_that_were_not_built_again_are_not_published(published: Warehouse) -> None:
+    publish_build(published, "two", partition=NEXT_DAY)
+    run_test(published, "three")
     with pytest.raises(BuildIncomplete, match="2 tables were not built"):
-        publish_build(once, "three")
-    with once.connect(roles.DBT) as conn:
+        publish_build(published, "three")
+    with published.connect(roles.DBT) as conn:
         record_build(conn, "a")
     with pytest.raises(BuildIncomplete, match=r"1 tables were not built .*model\.p\.b.*catch_up"):
-        publish_build(once, "two", partition=NEXT_DAY)
+        publish_build(published, "two", partition=NEXT_DAY)
 
 
-def test_a_build_with_a_failed_test_is_not_published(once: Warehouse) -> None:
-    build(once, 3)
-    run_test(once, "three", "fail")
+def test_a_build_with_a_failed_test_is_not_published(published: Warehouse) -> None:
+    build(published, 3)
+    run_test(published, "three", "fail")
     with pytest.raises(BuildIncomplete, match=r"1 data tests did not pass"):
-        publish_build(once, "three")
-    run_test(once, "three", "warn")
-    assert publish_build(once, "three").tests_passed == 1
+        publish_build(published, "three")
+    run_test(published, "three", "warn")
+    assert publish_build(published, "three").tests_passed == 1
 
 
 def test_a_build_with_a_test_without_result_is_not_published(warehouse: Warehouse) -> None:
@@ -155,13 +155,13 @@ def test_a_build_with_a_test_without_result_is_not_published(warehouse: Warehous
         publish_build(warehouse, "one")
 
 
-def test_each_statement_sees_one_publication_only(once: Warehouse) -> None:
+def test_each_statement_sees_one_publication_only(published: Warehouse) -> None:
     """During switches no statement sees two builds, none fails, and a long query completes."""
     stop, seen, errors = threading.Event(), set[tuple[Any, ...]](), list[BaseException]()
 
     def read() -> None:
         try:
-            with reader(once) as conn:
+            with reader(published) as conn:
                 while not stop.is_set():
                     seen.add(tuple(conn.execute(BOTH).fetchone() or ()))
         except BaseException as error:
@@ -169,7 +169,7 @@ def test_each_statement_sees_one_publication_only(once: Warehouse) -> None:
 
     def long_query() -> None:
         try:
-            with reader(once) as conn:
+            with reader(published) as conn:
                 row = conn.execute("SELECT min(v), max(v) FROM marts.a, pg_sleep(1.5)").fetchone()
                 assert row == (1, 1)
         except BaseException as error:
@@ -180,9 +180,9 @@ def test_each_statement_sees_one_publication_only(once: Warehouse) -> None:
         thread.start()
     time.sleep(0.3)
     for number in range(2, 12):
-        build(once, number) if number > 2 else None
-        run_test(once, f"run {number}")
-        publish_build(once, f"run {number}")
+        build(published, number) if number > 2 else None
+        run_test(published, f"run {number}")
+        publish_build(published, f"run {number}")
         if number == 2:
             threads[2].join()  # dbt waits for readers of the retired tables; a publication does not
     stop.set()
@@ -193,34 +193,34 @@ def test_each_statement_sees_one_publication_only(once: Warehouse) -> None:
     assert all(len(set(row)) == 1 for row in seen)
 
 
-def test_a_pinned_reader_never_sees_two_publications(once: Warehouse) -> None:
-    with once.connect(roles.READER) as conn:
+def test_a_pinned_reader_never_sees_two_publications(published: Warehouse) -> None:
+    with published.connect(roles.READER) as conn:
         pin(conn)
         assert conn.execute("SELECT max(v) FROM marts.a").fetchone() == (1,)
         with pytest.raises(MartsPinned, match=r"spotify_reader \(spotify-pipeline, pid \d+\)"):
-            publish_build(once, "two", wait=1, partition=NEXT_DAY)
+            publish_build(published, "two", wait=1, partition=NEXT_DAY)
         assert conn.execute("SELECT max(v) FROM marts.b").fetchone() == (1,)
-    assert publish_build(once, "two", partition=NEXT_DAY).run_id == "two"
+    assert publish_build(published, "two", partition=NEXT_DAY).run_id == "two"
 
 
-def test_the_pin_in_sql_ends_with_its_transaction(once: Warehouse) -> None:
-    with once.connect(roles.READER) as conn:
+def test_the_pin_in_sql_ends_with_its_transaction(published: Warehouse) -> None:
+    with published.connect(roles.READER) as conn:
         assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("one",)
         with pytest.raises(MartsPinned):
-            publish_build(once, "two", wait=1, partition=NEXT_DAY)
+            publish_build(published, "two", wait=1, partition=NEXT_DAY)
         conn.commit()
-        publish_build(once, "two", partition=NEXT_DAY)
+        publish_build(published, "two", partition=NEXT_DAY)
         assert conn.execute("SELECT run_id FROM ops.pin_publication()").fetchone() == ("two",)
 
 
-def test_a_load_seq_only_grows(once: Warehouse) -> None:
-    with once.connect() as conn:
+def test_a_load_seq_only_grows(published: Warehouse) -> None:
+    with published.connect() as conn:
         assert highest_load_seq(conn) == 0
-    publish_build(once, "two", 5, partition=NEXT_DAY)
-    build(once, 3)
-    run_test(once, "late", partition=NEXT_DAY)
-    publish_build(once, "late", 4, partition=NEXT_DAY)
-    assert once.rows("SELECT run_id, load_seq FROM ops.publication WHERE partition = '2026-11-06'") == [
+    publish_build(published, "two", 5, partition=NEXT_DAY)
+    build(published, 3)
+    run_test(published, "late", partition=NEXT_DAY)
+    publish_build(published, "late", 4, partition=NEXT_DAY)
+    assert published.rows("SELECT run_id, load_seq FROM ops.publication WHERE partition = '2026-11-06'") == [
         ("late", 5)
     ]
 
@@ -235,41 +235,43 @@ def publish_for_partition(warehouse: Warehouse, partition: date, run_id: str, di
         return publish_again(conn, partition, run_id, Inputs(2, digest), wait=1)
 
 
-def test_one_build_is_published_for_several_partitions(once: Warehouse) -> None:
-    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+def test_one_build_is_published_for_several_partitions(published: Warehouse) -> None:
+    publish_build(published, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
     third = date(2026, 11, 7)
-    assert publish_for_partition(once, third, "three", "inputs") == Publication(third, "three", 2, 1)
+    assert publish_for_partition(published, third, "three", "inputs") == Publication(third, "three", 2, 1)
 
-    rows = once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1")
+    rows = published.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1")
     assert [row[0] for row in rows] == [DAY, NEXT_DAY, third]
     assert rows[1][1] == rows[2][1], "both partitions have the tables of one switch"
-    with reader(once) as conn:
+    with reader(published) as conn:
         assert conn.execute(BOTH).fetchone() == (2, 2, 2, 2)
         assert conn.execute("SELECT partition FROM ops.pin_publication()").fetchone() == (third,)
 
-    assert publish_for_partition(once, third, "three", "inputs").run_id == "three"
-    assert once.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1") == rows
+    assert publish_for_partition(published, third, "three", "inputs").run_id == "three"
+    assert (
+        published.rows("SELECT partition, switched_at, published_at FROM ops.publication ORDER BY 1") == rows
+    )
     # a later build can still be published
-    build(once, 4)
-    run_test(once, "four", partition=third)
-    publish_build(once, "four", 4, partition=third)
-    with reader(once) as conn:
+    build(published, 4)
+    run_test(published, "four", partition=third)
+    publish_build(published, "four", 4, partition=third)
+    with reader(published) as conn:
         assert conn.execute(BOTH).fetchone() == (4, 4, 4, 4)
 
 
 @pytest.mark.parametrize("digest", ["other", None])
-def test_tables_of_other_inputs_are_not_published_again(once: Warehouse, digest: str | None) -> None:
-    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest=digest)
+def test_tables_of_other_inputs_are_not_published_again(published: Warehouse, digest: str | None) -> None:
+    publish_build(published, "two", 2, partition=NEXT_DAY, inputs_digest=digest)
     with pytest.raises(BuildIncomplete, match="clear its task `watermark`"):
-        publish_for_partition(once, date(2026, 11, 7), "three", "inputs")
+        publish_for_partition(published, date(2026, 11, 7), "three", "inputs")
 
 
-def test_a_pinned_reader_prevents_a_further_partition(once: Warehouse) -> None:
-    publish_build(once, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
-    with once.connect(roles.READER) as conn:
+def test_a_pinned_reader_prevents_a_further_partition(published: Warehouse) -> None:
+    publish_build(published, "two", 2, partition=NEXT_DAY, inputs_digest="inputs")
+    with published.connect(roles.READER) as conn:
         pin(conn)
         with pytest.raises(MartsPinned):
-            publish_for_partition(once, date(2026, 11, 7), "three", "inputs")
+            publish_for_partition(published, date(2026, 11, 7), "three", "inputs")
 
 
 @pytest.mark.parametrize(

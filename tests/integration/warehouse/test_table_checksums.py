@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 EARLIER = datetime(2026, 11, 5, 1, tzinfo=UTC)
 
 
-def mart(warehouse: Warehouse, *statements: str) -> None:
+def create_marts(warehouse: Warehouse, *statements: str) -> None:
     with warehouse.connect(roles.DBT) as conn:
         for statement in statements:
             conn.execute(statement)
@@ -44,7 +44,7 @@ def test_each_business_column_counts(warehouse: Warehouse) -> None:
 
 
 def test_all_staging_tables_and_marts_are_included(warehouse: Warehouse) -> None:
-    mart(
+    create_marts(
         warehouse,
         "CREATE TABLE marts.dim_b (b text)",
         "CREATE VIEW marts.v AS SELECT 1 AS a",
@@ -72,7 +72,7 @@ def test_all_staging_tables_and_marts_are_included(warehouse: Warehouse) -> None
 
 
 def test_the_order_of_rows_and_columns_does_not_matter(warehouse: Warehouse) -> None:
-    mart(
+    create_marts(
         warehouse,
         "CREATE TABLE marts.one AS"
         " SELECT * FROM (VALUES ('a', 1, now()), ('B', 2, now())) AS v (name, n, loaded_at)",
@@ -85,7 +85,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(warehouse: Warehouse) -> 
 
 def test_the_hashed_text_does_not_depend_on_settings(warehouse: Warehouse) -> None:
     """Settings of the session and the server's language must not change the text."""
-    mart(
+    create_marts(
         warehouse,
         "CREATE TABLE marts.m AS SELECT * FROM (VALUES ('é', timestamptz '2026-11-05 12:00+01', 0.1::float8),"
         " ('z', null, null)) AS v (name, at, x)",
@@ -107,6 +107,6 @@ def test_rows_with_line_breaks_count_once(warehouse: Warehouse) -> None:
 
 
 def test_an_empty_table_has_a_checksum(warehouse: Warehouse) -> None:
-    mart(warehouse, "CREATE TABLE marts.empty (a int, load_seq bigint)")
+    create_marts(warehouse, "CREATE TABLE marts.empty (a int, load_seq bigint)")
     found = warehouse.checksums()["marts.empty"]
     assert found == {"rows": 0, "sha256": hashlib.sha256(b"a").hexdigest()}

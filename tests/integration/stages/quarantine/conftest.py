@@ -57,7 +57,7 @@ def command(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.fixture
-def newer_schema(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def relaxed_contract(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A function that replaces the contract by one without a maximum duration."""
 
     def replace_contract() -> None:

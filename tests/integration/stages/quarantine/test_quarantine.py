@@ -32,7 +32,7 @@ def run_with_one_bad_track(pipeline: Pipeline, *days: date) -> str:
 
 
 def test_promise_8_a_quarantined_record_can_be_replayed(
-    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, relaxed_contract: Callable[[], None]
 ) -> None:
     track_id = run_with_one_bad_track(pipeline)
     (listed,) = command.json("list")
@@ -50,7 +50,7 @@ def test_promise_8_a_quarantined_record_can_be_replayed(
     assert CODE in unchanged.stdout
 
     pipeline.sandbox.control.reset_calls()
-    newer_schema()
+    relaxed_contract()
     passed = command.json("replay", "--reason", "track.duration_ms")
     assert [record["record_key"] for record in passed["passed"]] == [track_id]
     assert (passed["still_quarantined"], passed["failures"]) == ([], [])
@@ -72,14 +72,14 @@ def test_promise_8_a_quarantined_record_can_be_replayed(
 
 
 def test_a_replay_repairs_every_day_of_a_quarantined_record(
-    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, relaxed_contract: Callable[[], None]
 ) -> None:
     """The quarantine row has only the newest day; observations of all days must be written."""
     track_id = run_with_one_bad_track(pipeline, DAY, NEXT_DAY)
     (listed,) = command.json("list")
     assert listed["partition"] == str(NEXT_DAY)
     assert listed["first_seen_at"][:10] == str(DAY)
-    newer_schema()
+    relaxed_contract()
     assert len(command.json("replay")["passed"]) == 1
     days = f"SELECT observed_on FROM staging.track_observations WHERE track_id = '{track_id}' ORDER BY 1"
     assert pipeline.query(days) == [(DAY,), (NEXT_DAY,)]
@@ -128,7 +128,7 @@ def test_a_response_without_a_page_is_quarantined_and_shown(pipeline: Pipeline, 
 
 
 def test_the_error_of_a_source_that_is_too_bad_names_the_command(
-    pipeline: Pipeline, command: Command, newer_schema: Callable[[], None]
+    pipeline: Pipeline, command: Command, relaxed_contract: Callable[[], None]
 ) -> None:
     def spoil(body: dict[str, dict[str, list[dict[str, int]]]]) -> None:
         for track in body["tracks"]["items"]:
@@ -143,7 +143,7 @@ def test_the_error_of_a_source_that_is_too_bad_names_the_command(
     failed = command("replay")
     assert failed.exit_code == 1
     assert "more than the 5% allowed" in failed.stderr
-    newer_schema()
+    relaxed_contract()
     replayed = command.json("replay")
     assert replayed["still_quarantined"] == []
     assert pipeline.query("SELECT count(*) > 10, max(duration_ms) FROM staging.tracks") == [(True, TOO_LONG)]
