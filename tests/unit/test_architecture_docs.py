@@ -1,4 +1,4 @@
-"""docs/architecture.md has a row for every package, and the layers of pyproject.toml."""
+"""Tests that docs/architecture.md has a row for every package, and the layers of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TESTS = ("tests/unit", "tests/integration", "tests/e2e", "tests/faults")
 
 
 def packages() -> set[str]:
-    """Folders of `src` that hold files of their own; versions of the schemas count as their parent."""
+    """Return the folders of `src` that contain files; versions of the schemas count as their parent."""
     parents = {
         path.parent
         for path in (ROOT / "src").rglob("*")

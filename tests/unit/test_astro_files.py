@@ -1,4 +1,4 @@
-"""The files that the Astro CLI reads: valid, in agreement with each other and with what the code expects."""
+"""Tests the files that the Astro CLI reads: they are valid and agree with each other and with the code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from spotify_sandbox.catalogue.generated import GeneratedSource
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
-# the services of the CLI's own compose template for Airflow 3, and those of them that run our code
+# the services of the CLI's own compose template for Airflow 3, and those of them that run DAG code
 CLI_SERVICES = {"postgres", "db-migration", "scheduler", "dag-processor", "api-server", "triggerer"}
 AIRFLOW = ("scheduler", "dag-processor", "api-server", "triggerer")
 PROJECT_IN_IMAGE = "/usr/local/airflow"
@@ -48,7 +48,7 @@ def read(name: str) -> Any:
 
 
 def with_defaults(value: str) -> str:
-    """Fill ${NAME:-default} in, as the CLI does in a shell that sets nothing."""
+    """Replace ${NAME:-default} by the default, as the CLI does if a variable is not set."""
     return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", value)
 
 
@@ -68,7 +68,7 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def connections() -> dict[str, ConnectionInfo]:
-    """Connections of airflow_settings.yaml, read the way the pipeline reads them."""
+    """Return the connections of airflow_settings.yaml, read as the pipeline reads them."""
     found = {}
     for entry in read("airflow_settings.yaml")["airflow"]["connections"]:
         fields = {key.removeprefix("conn_"): value for key, value in entry.items()}
@@ -83,7 +83,7 @@ def own(services: dict[str, Any]) -> dict[str, Any]:
     return {name: service for name, service in services.items() if name not in CLI_SERVICES}
 
 
-def test_the_ids_are_those_that_the_code_asks_for(connections: dict[str, ConnectionInfo]) -> None:
+def test_the_connections_have_the_ids_that_the_code_uses(connections: dict[str, ConnectionInfo]) -> None:
     assert sorted(connections) == sorted([*CONNECTION_IDS, SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY])
 
 
@@ -94,12 +94,13 @@ def test_no_connection_has_a_second_definition(services: dict[str, Any]) -> None
     assert "AIRFLOW_CONN_" not in dockerfile
 
 
-def test_keys_of_extras_survive_being_lowered_on_import() -> None:
+def test_keys_of_extras_are_in_lower_case() -> None:
+    # Airflow changes them to lower case on import
     for entry in read("airflow_settings.yaml")["airflow"]["connections"]:
         assert all(key == key.lower() for key in entry.get("conn_extra", {}))
 
 
-def test_each_connection_leads_to_a_service_and_its_own_port(
+def test_each_connection_has_host_and_port_of_a_service(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     for conn_id, info in connections.items():
@@ -110,13 +111,13 @@ def test_each_connection_leads_to_a_service_and_its_own_port(
             host, port = url.hostname, url.port
             assert info.require("accounts_url") == f"http://{host}:{port}"
             assert address_of(info, "api_url", "") == info.require("api_url")
-        if conn_id in (SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY):  # a login at the address of spotify_api, a secret
+        if conn_id in (SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY):  # a login and a secret, without a host
             continue
         assert host is not None
         assert str(port) in {published.rsplit(":", 1)[1] for published in services[host]["ports"]}
 
 
-def test_the_warehouses_logins_are_those_that_its_container_makes(
+def test_the_warehouse_s_logins_are_those_of_its_container(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     environment = services["warehouse"]["environment"]
@@ -126,7 +127,7 @@ def test_the_warehouses_logins_are_those_that_its_container_makes(
         assert info.password == environment[f"SPOTIFY_{role.upper()}_PASSWORD"]
 
 
-def test_every_password_that_the_warehouses_script_needs_is_given(services: dict[str, Any]) -> None:
+def test_the_warehouse_s_script_gets_all_its_passwords(services: dict[str, Any]) -> None:
     mounts = dict(mount.split(":")[:2] for mount in services["warehouse"]["volumes"])
     script = next(
         host for host, inside in mounts.items() if inside.startswith("/docker-entrypoint-initdb.d/")
@@ -136,7 +137,7 @@ def test_every_password_that_the_warehouses_script_needs_is_given(services: dict
     assert needed <= set(services["warehouse"]["environment"])
 
 
-def test_the_lakes_keys_and_bucket_are_the_containers(
+def test_the_lake_s_keys_and_bucket_are_those_of_minio(
     connections: dict[str, ConnectionInfo], services: dict[str, Any]
 ) -> None:
     info, minio, maker = connections[SPOTIFY_LAKE], services["minio"], services["lake-bucket"]["environment"]
@@ -146,12 +147,12 @@ def test_the_lakes_keys_and_bucket_are_the_containers(
     assert Lake(info).address == maker["LAKE_URL"] == "http://minio:9000"
 
 
-def test_the_sandbox_knows_the_app_of_the_connection(connections: dict[str, ConnectionInfo]) -> None:
+def test_the_connection_has_the_sandbox_s_app(connections: dict[str, ConnectionInfo]) -> None:
     info = connections[SPOTIFY_API]
     assert (info.login, info.password) == (DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
 
 
-def test_the_sandboxs_sources_are_in_its_catalogue() -> None:
+def test_the_sandbox_s_sources_are_in_its_catalogue() -> None:
     catalogue = GeneratedSource(seed=1, size=2000).on(date(2026, 11, 22))
     known = {artist.id for artist in catalogue.artists()}
     sources = load_sources(ROOT / "docker" / "sandbox" / "sources.yml")
@@ -178,14 +179,14 @@ def test_the_sandbox_s_user_may_read_the_listed_sources(
     assert all(found is not None and found.owner_id == "listener1" for found in map(playlists.find, asked))
 
 
-def test_added_services_are_not_named_like_those_of_the_cli(services: dict[str, Any]) -> None:
+def test_names_of_added_services_differ_from_the_cli_s(services: dict[str, Any]) -> None:
     # the CLI finds its containers by a part of the name
     for name in own(services):
         assert not [part for part in ("scheduler", "api-server", "webserver", "postgres") if part in name]
     assert set(AIRFLOW) <= set(services)
 
 
-def test_added_services_are_on_the_clis_network(services: dict[str, Any]) -> None:
+def test_added_services_are_in_the_cli_s_network(services: dict[str, Any]) -> None:
     assert all(service["networks"] == ["airflow"] for service in own(services).values())
 
 
@@ -198,7 +199,7 @@ def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
     assert not {"5432", "8080"} & set(ours)  # the CLI's own
 
 
-def test_whatever_the_shell_may_set_has_a_default() -> None:
+def test_every_variable_of_the_shell_has_a_default() -> None:
     text = (ROOT / "docker-compose.override.yml").read_text()
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     assert re.findall(r"\$\{[A-Z_]+\}|\$[A-Z]", code) == []
@@ -211,7 +212,7 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
     assert "@sha256:" in services["minio"]["image"]
 
 
-def test_every_mounted_path_is_there(services: dict[str, Any], compose: dict[str, Any]) -> None:
+def test_every_mounted_path_exists(services: dict[str, Any], compose: dict[str, Any]) -> None:
     for name, service in services.items():
         for mount in service.get("volumes", []):
             host = mount.split(":")[0]
@@ -224,11 +225,11 @@ def test_every_mounted_path_is_there(services: dict[str, Any], compose: dict[str
 def test_every_airflow_service_has_the_same_code_and_settings(services: dict[str, Any]) -> None:
     inside = {mount.split(":")[1] for mount in services["scheduler"]["volumes"]}
     assert {f"{PROJECT_IN_IMAGE}/src", f"{PROJECT_IN_IMAGE}/dbt/models"} <= inside
-    assert f"{PROJECT_IN_IMAGE}/dbt" not in inside  # it would hide the manifest that the image was built with
+    assert f"{PROJECT_IN_IMAGE}/dbt" not in inside  # it would hide the manifest in the image
     assert all(services[name] == services["scheduler"] for name in AIRFLOW)
 
 
-def test_settings_are_ones_that_the_code_reads(services: dict[str, Any]) -> None:
+def test_only_existing_settings_are_set(services: dict[str, Any]) -> None:
     ours = {key for key in services["scheduler"]["environment"] if key.startswith(PREFIX)}
     assert ours
     assert {key.removeprefix(PREFIX).lower() for key in ours} <= set(Settings.model_fields)
@@ -243,7 +244,7 @@ def test_dbt_docs_are_written_where_the_api_server_reads(services: dict[str, Any
         [project] = json.loads(variables["AIRFLOW__COSMOS__DBT_DOCS_PROJECTS"]).values()
         assert project["dir"] == folder
         assert f"dbt_docs:{folder}" in services[name]["volumes"]
-    # a volume takes its owner from the folder of the image
+    # a volume gets the owner of the folder in the image
     assert f"mkdir {Path(folder).name}" in (ROOT / "Dockerfile").read_text()
 
 
@@ -254,22 +255,22 @@ def test_the_image_has_a_python_for_dbt_and_the_manifest() -> None:
     assert any(f"PYTHONPATH={PROJECT_IN_IMAGE}/src:" in line for line in lines)
 
 
-def test_what_the_build_copies_is_there() -> None:
-    # its ONBUILD steps fail without either; packages.txt is empty, no Debian package is needed
+def test_files_that_the_build_copies_exist() -> None:
+    # the ONBUILD steps of the base image need both; no Debian package is needed
     assert (ROOT / "packages.txt").read_text() == ""
     assert (ROOT / "requirements.txt").is_file()
 
 
-def test_secrets_and_local_state_stay_out_of_the_image() -> None:
+def test_secrets_and_local_state_are_not_in_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {".env", ".git", ".venv", "build", "airflow_settings.yaml", "dbt/target"} <= set(ignored)
-    # what the image runs on does not
+    # the image needs these
     assert not {"src", "dags", "dbt", "include", "config", "docker"} & set(ignored)
 
 
-def test_the_clis_own_settings() -> None:
+def test_the_settings_of_the_cli() -> None:
     settings = read(".astro/config.yaml")
     assert settings["project"]["name"] == "spotify-pipeline"
     assert settings["disable_astro_run"] is True
-    # Postgres 18's image refuses the folder that the CLI mounts
+    # the image of Postgres 18 refuses the folder that the CLI mounts
     assert 13 <= int(settings["postgres"]["tag"].split(".")[0]) <= 17

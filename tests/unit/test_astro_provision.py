@@ -1,4 +1,4 @@
-"""What the code reads from outside is provided in each way of running, and only once."""
+"""Tests that settings and connections are provided in each way of running, and only once."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from spotify_stack.ports import PortReservation
 from spotify_stack.state import create_or_load
 
 ROOT = Path(__file__).resolve().parents[2]
-# the only places that may look into the environment themselves: all others are given settings and connections
+# the only modules of tasks that may read the environment; all others get settings and connections
 READERS = {
     "src/spotify_pipeline/connections.py",  # AIRFLOW_CONN_…, without Airflow
-    "src/spotify_pipeline/settings.py",  # where to keep a login file
-    "src/spotify_pipeline/warehouse/backup.py",  # what pg_dump inherits; a command of an operator
-    "src/spotify_pipeline/spark/session.py",  # JAVA_HOME, and what only the environment tells Spark
+    "src/spotify_pipeline/settings.py",  # the folder of the login file
+    "src/spotify_pipeline/warehouse/backup.py",  # variables for pg_dump; a command of an operator
+    "src/spotify_pipeline/spark/session.py",  # JAVA_HOME, and variables that Spark reads
 }
-# no part of a task
+# code that does not run in tasks
 OPERATING = (
     "src/spotify_stack/",
     "src/spotify_pipeline/cli/",
@@ -57,7 +57,7 @@ def reads_environment(tree: ast.AST) -> bool:
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of the embedded stack's Airflow."""
+    """Return the environment of the embedded stack's Airflow."""
     with PortReservation() as reservation:
         state = create_or_load(StackPaths(tmp_path_factory.mktemp("stack") / "stack"), reservation)
     return airflow_environment.environment(state)
@@ -65,7 +65,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, str]:
-    """Environment that docker-compose.override.yml gives to each part of Airflow."""
+    """Return the environment that docker-compose.override.yml gives to each Airflow service."""
     document = yaml.safe_load((ROOT / "docker-compose.override.yml").read_text())
     found: dict[str, str] = document["services"]["scheduler"]["environment"]
     return found
@@ -73,7 +73,7 @@ def compose() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def image() -> dict[str, str]:
-    """Environment of the image."""
+    """Return the environment of the image."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     lines = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
     return dict(pair.split("=", 1) for line in lines for pair in line.split())
@@ -88,12 +88,12 @@ def test_tasks_read_no_environment_variable_themselves() -> None:
     assert {place for place in found if not place.startswith(OPERATING)} <= READERS
 
 
-def test_the_scan_sees_each_way_of_reading() -> None:
+def test_the_scan_finds_each_way_of_reading() -> None:
     for text in ("import os; os.environ['A']", "import os\nos.getenv('A')", "import os; x = os.environ"):
         assert reads_environment(ast.parse(text))
 
 
-def test_no_module_takes_names_out_of_os_past_the_scan() -> None:
+def test_no_module_imports_environ_directly() -> None:
     for path in python_files():
         assert not re.search(r"from os import .*(environ|getenv)", path.read_text()), path
 
@@ -102,7 +102,7 @@ def test_every_setting_has_a_default() -> None:
     assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []
 
 
-def test_what_is_set_is_a_setting(embedded: dict[str, str], compose: dict[str, str]) -> None:
+def test_every_variable_that_is_set_is_a_setting(embedded: dict[str, str], compose: dict[str, str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for environment in (embedded, compose):
         ours = {name for name in environment if name.startswith(PREFIX)}
@@ -111,13 +111,13 @@ def test_what_is_set_is_a_setting(embedded: dict[str, str], compose: dict[str, s
 
 
 def test_every_connection_is_provided_by_each_way_of_running(embedded: dict[str, str]) -> None:
-    # nobody's login is needed in production; the sandbox has a user
+    # production needs no login; the sandbox has a user
     wanted = sorted([*CONNECTION_IDS, SPOTIFY_USER, SPOTIFY_ACCOUNT_KEY])
     assert sorted(name for name in embedded if name.startswith("AIRFLOW_CONN_")) == [
         variable_name(conn_id) for conn_id in wanted
     ]
     settings = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())
-    # a list, not a set: the CLI would import a second one over the first
+    # a list, because the CLI would replace the first of two by the second
     assert sorted(entry["conn_id"] for entry in settings["airflow"]["connections"]) == wanted
     deployed = (ROOT / "docs" / "deploy.md").read_text()
     assert "`spotify_user`" in deployed
@@ -125,12 +125,12 @@ def test_every_connection_is_provided_by_each_way_of_running(embedded: dict[str,
     assert [conn_id for conn_id in CONNECTION_IDS if deployed.count(f"| `{conn_id}` |") != 1] == []
 
 
-def test_nothing_is_set_by_image_and_compose_both(image: dict[str, str], compose: dict[str, str]) -> None:
+def test_no_variable_is_set_by_image_and_compose(image: dict[str, str], compose: dict[str, str]) -> None:
     assert set(image) & set(compose) == set()
     assert not [name for name in image if name.startswith(("AIRFLOW_CONN_", PREFIX))]
 
 
-def test_nothing_is_set_by_the_cli_and_by_us(image: dict[str, str], compose: dict[str, str]) -> None:
+def test_no_variable_of_the_cli_is_set_again(image: dict[str, str], compose: dict[str, str]) -> None:
     cli: dict[str, Any] = yaml.safe_load(
         (ROOT / "tests" / "integration" / "astro" / "cli-services.yml").read_text()
     )
@@ -140,9 +140,7 @@ def test_nothing_is_set_by_the_cli_and_by_us(image: dict[str, str], compose: dic
     assert theirs.isdisjoint(compose)
 
 
-def test_both_local_ways_start_tasks_warm_and_keep_telemetry_off(
-    embedded: dict[str, str], image: dict[str, str]
-) -> None:
+def test_tasks_are_forked_and_telemetry_is_off(embedded: dict[str, str], image: dict[str, str]) -> None:
     for name, value in {
         "AIRFLOW__CORE__MP_START_METHOD": "fork",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
@@ -154,13 +152,13 @@ def test_both_local_ways_start_tasks_warm_and_keep_telemetry_off(
     assert "/usr/local/airflow/config" in image["PYTHONPATH"]
 
 
-def test_dbt_on_the_command_line_needs_no_unset_variable(embedded: dict[str, str]) -> None:
-    asked: list[tuple[str, str]] = []
+def test_dbt_on_the_command_line_needs_no_variable(embedded: dict[str, str]) -> None:
+    used: list[tuple[str, str]] = []
     for path in [*(ROOT / "dbt").glob("*.yml"), *(ROOT / "dbt" / "models").rglob("*")]:
         if path.is_file():
-            asked += re.findall(r"env_var\('(\w+)'(, '[^']*')?\)", path.read_text())
-    assert asked
+            used += re.findall(r"env_var\('(\w+)'(, '[^']*')?\)", path.read_text())
+    assert used
     # with a default, `dbt parse` works in the image; in Airflow the profile comes from a connection
-    assert [name for name, default in asked if not default] == []
-    assert {name for name, _ in asked} <= set(embedded)
+    assert [name for name, default in used if not default] == []
+    assert {name for name, _ in used} <= set(embedded)
     assert WAREHOUSE_DBT in (ROOT / "dbt" / "profiles.yml").read_text()

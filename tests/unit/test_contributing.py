@@ -1,4 +1,4 @@
-"""The lists of CONTRIBUTING.md: each place exists, and no place of an existing field or kind is missing."""
+"""Tests that the lists of places in CONTRIBUTING.md are correct and complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (How to .+)\n((?:(?!^## ).*\n?)*)", PAGE, re.MULTILINE))
 ROW = re.compile(r"^\| `([^`]+)` \| .+ \| `([^`]+)` \|$", re.MULTILINE)
-# what runs; tests and pages are in the lists too, but a word in them proves nothing
+# code only: a word in a test or on a page does not show that the place must be changed
 CODE = ("src", "dags", "dbt", "include", "config", "plugins", "tools", "docker")
 IGNORED = {"__pycache__", "target", "logs", "dbt_packages"}
 
@@ -37,7 +37,7 @@ def places(section: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_each_place_exists_and_holds_its_example(section: str) -> None:
+def test_each_place_exists_and_contains_its_example(section: str) -> None:
     listed = places(section)
     assert len(listed) == len(re.findall(r"^\| `", SECTIONS[section], re.MULTILINE)) > 0
     for place, example in listed:
@@ -55,7 +55,7 @@ def test_each_place_exists_and_holds_its_example(section: str) -> None:
         ("How to add a source kind", r"\bfollowed_artists?\b|\bFOLLOWED_ARTISTS?\b"),
     ],
 )
-def test_list_covers_every_place_of_what_exists(section: str, word: str) -> None:
+def test_the_list_has_every_place_of_an_existing_name(section: str, word: str) -> None:
     listed = [ROOT / place for place, _ in places(section)]
     missing = [
         str(path.relative_to(ROOT))

@@ -1,4 +1,4 @@
-"""Every option in docs/deploy.md exists, in Airflow itself or in the provider that has it."""
+"""Tests that every option, setting and command in docs/deploy.md exists."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EXECUTORS = {"LocalExecutor", "CeleryExecutor", "KubernetesExecutor"}
 
 @pytest.fixture(scope="module")
 def known() -> dict[str, Any]:
-    """Options by section, of the installed Airflow."""
+    """Return the options of the installed Airflow by section."""
     templates = importlib.import_module("airflow.config_templates")
     document = yaml.safe_load((Path(templates.__path__[0]) / "config.yml").read_text())
     return {section: content["options"] for section, content in document.items()}
@@ -74,7 +74,7 @@ def test_packages_of_celery_are_those_of_the_lock() -> None:
 
 def test_settings_shown_exist() -> None:
     shown = {name.lower() for name in re.findall(r"\bSPOTIFY_PIPELINE_([A-Z_]+)\b", PAGE)}
-    # where the command `warehouse bootstrap` finds the server; no setting of tasks
+    # a variable of the command `warehouse bootstrap`, not a setting of tasks
     assert shown - {"warehouse_admin_url"} <= Settings.model_fields.keys()
 
 

@@ -1,4 +1,4 @@
-"""The documents: what they name exists, every page is in the index, decisions are numbered."""
+"""Tests the documents: links, commands, settings and files exist, indexes are complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECISIONS = sorted(path for path in (DOCS / "decisions").glob("*.md") if path.na
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z.][\w.-]*):", MAKEFILE, re.MULTILINE))
 SOURCE = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-# what the shell may set: fields of Settings, and variables that other modules read
+# variables that a shell may set: fields of Settings, and those that other modules read
 VARIABLES = {PREFIX + name.upper() for name in Settings.model_fields} | {
     PREFIX + name for name in re.findall(rf"(?:{PREFIX}|\{{PREFIX\}})([A-Z_]+)\b", SOURCE)
 }
@@ -64,7 +64,7 @@ def test_files_on_a_page_exist(page: Path) -> None:
         r"`((?:src|tests|dags|dbt|docs|config|plugins|tools|include|docker|benchmarks|\.github)/[\w./-]+)`",
         page.read_text(encoding="utf-8"),
     )
-    # by make, in the object store, and by the user
+    # written by make, into the object store, and by the user
     written = {"dbt/target", "docs/dbt", "include/sources.local.yml"}
     assert [
         name for name in named if not (ROOT / name).exists() and not name.startswith(tuple(written))

@@ -1,4 +1,4 @@
-"""The drawn tree is the real one."""
+"""Tests that the tree in the docstring of errors.py is that of the classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLASSES = {
 
 
 def drawn() -> dict[str, str]:
-    """Child → parent, from the indentation of the drawing."""
+    """Return the parent of each class, read from the indentation of the tree."""
     parents: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -31,7 +31,7 @@ def drawn() -> dict[str, str]:
     return parents
 
 
-def test_every_error_stands_in_the_drawing_under_its_own_base() -> None:
+def test_every_error_is_drawn_below_its_base() -> None:
     real = {
         name: cls.__bases__[0].__name__ for name, cls in CLASSES.items() if cls is not errors.PipelineError
     }

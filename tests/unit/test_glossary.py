@@ -1,4 +1,4 @@
-"""Code and pages use one word for one thing: docs/glossary.md has those that carry meaning."""
+"""Tests that code, tests and pages use the words of docs/glossary.md, and none of the retired ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("src", "dags", "config", "plugins", "tools", "dbt/models", "dbt/macros", "docs")
 KINDS = {".py", ".sql", ".sh", ".j2", ".html", ".css", ".json", ".conf", ".yml", ".md"}
-# words that are not used, as patterns -> what is said instead
+# patterns of words that are not used -> the words to use
 RETIRED = {
     r"answer(s|ed|ing)?": "response (of the API); as a verb, returns or responds",
     r"sightings?|occurrences?": "observation",
@@ -36,7 +36,7 @@ CODE_IN_TEXT = re.compile(r"`[^`]*`")
 
 
 def read() -> Iterator[tuple[str, str]]:
-    """Every line of code and pages with its file and number."""
+    """Yield every line of code and pages with its file and number."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*")):
             # a released revision does not change

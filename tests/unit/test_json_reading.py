@@ -1,4 +1,4 @@
-"""JSON of a stranger: what is no value becomes a flaw in its place, and the rest stays readable."""
+"""Tests reading foreign JSON: an invalid value becomes a flaw in its place, the rest stays readable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ json_values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(value=json_values, indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
-def test_plain_json_is_read_as_it_is(value: Any, indent: int | None, ascii_only: bool) -> None:
+def test_valid_json_is_read_unchanged(value: Any, indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     assert read_json(text.encode()) == value
 
@@ -36,7 +36,7 @@ def test_plain_json_is_read_as_it_is(value: Any, indent: int | None, ascii_only:
     repeated=st.booleans(),
     spaced=st.booleans(),
 )
-def test_a_repeated_name_is_found_in_any_surroundings(names: list[str], repeated: bool, spaced: bool) -> None:
+def test_a_repeated_name_is_found_next_to_any_names(names: list[str], repeated: bool, spaced: bool) -> None:
     names = [name for name in dict.fromkeys(names) if name != "twice"]
     members = [f"{json.dumps(name)}{' : ' if spaced else ':'}{json.dumps(name)}" for name in names]
     members += ['"twice": 1'] + ['"twice": 2'] * repeated
@@ -62,7 +62,7 @@ def test_a_repeated_name_is_found_in_any_surroundings(names: list[str], repeated
         ('{"a": [NaN]}', "NaN"),
     ],
 )
-def test_what_is_no_value_is_a_flaw_in_its_place(text: str, reason: str) -> None:
+def test_an_invalid_value_is_a_flaw_in_its_place(text: str, reason: str) -> None:
     read = read_json(f'[{text}, {{"good": 1}}]'.encode())
     assert isinstance(read[0], Flawed)
     found = flaw_in(read[0])
@@ -73,19 +73,19 @@ def test_what_is_no_value_is_a_flaw_in_its_place(text: str, reason: str) -> None
     assert (read[1], isinstance(read[1], Flawed)) == ({"good": 1}, False)
 
 
-def test_equal_repeats_and_large_numbers_are_no_flaws() -> None:
+def test_equal_repeats_and_large_numbers_are_valid() -> None:
     assert read_json(b'{"a": [1], "a": [1]}') == {"a": [1]}
     assert read_json(b'{"a": 1e308, "b": 123456789012345678901234567890}')["a"] == 1e308
 
 
-def test_a_name_of_a_field_that_is_no_text_is_replaced() -> None:
+def test_an_invalid_field_name_is_replaced() -> None:
     read = read_json(b'{"\\ud800": 1, "a": 2}')
     assert read["a"] == 2
     assert flaw_in(read) is not None
     json.dumps(list(read)).encode()
 
 
-def test_only_what_is_too_deep_is_cut() -> None:
+def test_only_levels_that_are_too_deep_are_cut() -> None:
     deep = "[" * 10_000 + "1" + "]" * 10_000
     read = read_json(f'{{"a": {deep}, "b": "[[[\\"]", "c": [[{{"d": 5}}]]}}'.encode())
     assert (read["b"], read["c"]) == ('[[["]', [[{"d": 5}]])
@@ -118,7 +118,7 @@ def test_every_encoding_of_unicode_is_read(encoding: str) -> None:
         b"[" * 10_000 + b"}" * 10_000,
     ],
 )
-def test_what_is_no_json_is_a_value_error_and_nothing_else(data: bytes) -> None:
+def test_invalid_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the parser's words
         read_json(data)
 

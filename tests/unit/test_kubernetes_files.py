@@ -1,4 +1,4 @@
-"""deploy/kubernetes: the pod is one that Kubernetes knows, the values name what image and Airflow have."""
+"""Tests deploy/kubernetes: the pod is valid, and the values agree with the image and Airflow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def values() -> dict[str, Any]:
 
 
 def as_kubernetes_reads_it(content: object) -> object:
-    """What is left of a pod in Kubernetes' API model, which drops names that it does not know."""
+    """Convert a pod to Kubernetes' API model and back, which drops unknown names."""
     api = client.ApiClient()
     read = api.deserialize(SimpleNamespace(data=json.dumps(content)), "V1Pod")
     found: object = api.sanitize_for_serialization(read)
@@ -43,9 +43,9 @@ def test_kubernetes_knows_every_field_of_the_pod(pod: dict[str, Any]) -> None:
     assert as_kubernetes_reads_it(pod) == pod
 
 
-def test_an_unknown_field_would_be_noticed(pod: dict[str, Any]) -> None:
-    spoiled = pod | {"spec": pod["spec"] | {"restartPolici": "Never"}}
-    assert as_kubernetes_reads_it(spoiled) == pod
+def test_an_unknown_field_is_noticed(pod: dict[str, Any]) -> None:
+    misspelt = pod | {"spec": pod["spec"] | {"restartPolici": "Never"}}
+    assert as_kubernetes_reads_it(misspelt) == pod
 
 
 def test_the_task_runs_in_the_container_that_airflow_expects(pod: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ def test_the_task_runs_in_the_container_that_airflow_expects(pod: dict[str, Any]
 def test_airflow_s_home_is_the_image_s(values: dict[str, Any]) -> None:
     assert values["airflowHome"] == HOME
     assert f"PYTHONPATH={HOME}/src:{HOME}/config" in (ROOT / "Dockerfile").read_text()
-    assert values["airflowLocalSettings"] is None, "the chart's would cover the image's"
+    assert values["airflowLocalSettings"] is None, "the chart's file would hide that of the image"
 
 
 def test_every_option_in_the_values_exists(values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Files for contributors on the hosting site: forms that it accepts, owners without invented names, hooks."""
+"""Tests files for contributors on the hosting site: forms, owners, hooks and policies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_owners_are_roles_of_paths_that_exist() -> None:
     lines = re.findall(r"^#? ?(\S+) +(@\S+)$", (GITHUB / "CODEOWNERS").read_text(), re.MULTILINE)
     assert len(lines) >= 3
     for pattern, owner in lines:
-        assert re.fullmatch(r"@[\w-]+/[a-z-]+", owner), "a team, no person"
+        assert re.fullmatch(r"@[\w-]+/[a-z-]+", owner), "a team, not a person"
         assert pattern == "*" or (ROOT / pattern.strip("/")).exists(), pattern
 
 
@@ -56,7 +56,7 @@ def test_editorconfig_agrees_with_ruff() -> None:
     assert parser["Makefile"]["indent_style"] == "tab"
 
 
-def test_security_policy_gives_the_private_way_and_no_address() -> None:
+def test_security_policy_names_private_reporting_only() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     assert "Report a vulnerability" in text
     assert not re.search(r"[\w.]+@[\w-]+\.\w+", text)

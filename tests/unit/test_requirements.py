@@ -1,4 +1,4 @@
-"""One version of everything: pyproject.toml, requirements.txt, the lock and the sandbox's list agree."""
+"""Tests that pyproject.toml, requirements.txt, the locks and the sandbox's list have the same versions."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tools.image_requirements import SANDBOX_IMPORTS
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-# installed by a target of its own
+# each is installed by its own make target
 OWN_LOCKS = ("spark", "celery", "docs")
 LOCKS = ["requirements.lock", *(f"requirements-{extra}.lock" for extra in OWN_LOCKS)]
 PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([^\s;\\]+)")
 
 
 def pins(lines: list[str]) -> dict[str, str]:
-    """Name (normalised) -> version; a line that is no exact pin fails."""
+    """Return versions by normalised name; a line that is not an exact pin fails."""
     found = {}
     for line in lines:
         match = PIN.match(line)
-        assert match, f"no exact pin: {line!r}"
+        assert match, f"not an exact pin: {line!r}"
         found[re.sub(r"[-_.]+", "-", match[1]).lower()] = match[2]
     return found
 
 
 def listed(path: str) -> list[str]:
-    """Lines of a requirements file that name a package."""
+    """Return the lines of a requirements file that name a package."""
     lines = (ROOT / path).read_text().splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith(("#", " "))]
 
@@ -40,7 +40,7 @@ def test_the_image_installs_pipeline_and_orchestration() -> None:
     assert wanted.items() <= pins(listed("requirements.txt")).items(), "run `make lock`"
 
 
-def test_airflow_itself_is_left_to_the_base_image() -> None:
+def test_airflow_itself_comes_from_the_base_image() -> None:
     # the base image refuses to build otherwise
     assert not {"apache-airflow", "apache-airflow-core"} & pins(listed("requirements.txt")).keys()
 
@@ -54,7 +54,7 @@ def test_the_sandbox_container_installs_what_it_imports() -> None:
 
 
 def hashes(path: str) -> dict[str, set[str]]:
-    """Pin without extras -> the hashes of its files."""
+    """Return the hashes of the files of each pin, without extras."""
     found: dict[str, set[str]] = {}
     for line in (ROOT / path).read_text().splitlines():
         if line and not line.startswith(("#", " ")):
@@ -79,7 +79,7 @@ def test_the_lock_has_every_pin_of_pyproject(extra: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_the_lock_carries_hashes_and_no_address(lock: str) -> None:
+def test_the_lock_has_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     packages = [line for line in listed(lock) if not line.startswith("--")]
     assert text.count("--hash=sha256:") >= len(packages) > 0
@@ -90,5 +90,5 @@ def test_the_lock_carries_hashes_and_no_address(lock: str) -> None:
 def test_a_large_extra_has_a_lock_of_its_own(extra: str) -> None:
     locked = pins([line for line in listed(f"requirements-{extra}.lock") if not line.startswith("--")])
     assert pins(EXTRAS[extra]).items() <= locked.items()
-    # it is installed over the other lock, so it has only what is not there
+    # it is installed after the main lock, and has only additional packages
     assert not locked.keys() & pins(listed("requirements.lock")).keys()

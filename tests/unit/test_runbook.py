@@ -1,4 +1,4 @@
-"""The pages for operators name alerts that exist, and their pictures are small and described."""
+"""Tests that pages for operators name existing alerts, and that their pictures are small and described."""
 
 from __future__ import annotations
 

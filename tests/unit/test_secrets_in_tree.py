@@ -1,4 +1,4 @@
-"""No credential lies in the tree: what looks like one is on a short list of logins that open nothing."""
+"""Tests that no file of the project contains a credential."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# formats that say by themselves what they are
+# credentials that can be recognised by their format
 PATTERNS = {
     "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
     "AWS access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -27,13 +27,13 @@ ASSIGNED = re.compile(
     r"""(?i)\b(?:[a-z_-]*(?:password|passwd|secret|token|api_?key|access_?key))["']?\s*[:=]\s*["']?([^\s"',;}{()]{8,})"""
 )
 RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
-# bits a character: words and identifiers stay below, random base64 and hex of this length do not
+# bits per character: words and identifiers have less, random base64 of this length has more
 ENTROPY = 3.9
 OWN_CODE = {".py", ".sh", ".sql", ".yml", ".yaml", ".toml", ".md", ".txt", ".json", ".cfg", ""}
 
 
 def tracked() -> list[Path]:
-    """Files of the project: git's, or all where there is no git (an unpacked release)."""
+    """Return the files of the project: those of git, or all without git (an unpacked release)."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = b""
     if shutil.which("git"):
@@ -45,12 +45,12 @@ def tracked() -> list[Path]:
 
 
 def entropy(text: str) -> float:
-    """Shannon's, in bits a character."""
+    """Return Shannon's entropy in bits per character."""
     return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())
 
 
 def findings(text: str) -> list[str]:
-    """What looks like a credential in a text."""
+    """Return what looks like a credential in a text."""
     found = [kind for kind, pattern in PATTERNS.items() if pattern.search(text)]
     for value in ASSIGNED.findall(text):
         if RANDOM.fullmatch(value) and entropy(value) > ENTROPY and not value.islower():
@@ -71,7 +71,7 @@ def findings(text: str) -> list[str]:
         'password: "' + "q8Zr+T1vLx0Wm/3bKd7Yp2Hs" + '"',
     ],
 )
-def test_the_scan_finds_what_it_is_for(text: str) -> None:
+def test_the_scan_finds_credentials(text: str) -> None:
     assert findings(text)
 
 
@@ -81,15 +81,15 @@ def test_the_scan_finds_what_it_is_for(text: str) -> None:
         "password: local-owner-password",
         'AIRFLOW_CONN_SPOTIFY_API={"password": "YOUR_CLIENT_SECRET"}',
         "POSTGRES_PASSWORD: ${WAREHOUSE_PASSWORD}",
-        "token = answer.json()['access_token']",
+        "token = response.json()['access_token']",
         "secret_key=state.secrets['s3_secret_key']",
     ],
 )
-def test_the_scan_lets_words_and_names_pass(text: str) -> None:
+def test_the_scan_ignores_words_and_names(text: str) -> None:
     assert findings(text) == []
 
 
-def test_no_file_of_the_project_holds_a_credential() -> None:
+def test_no_file_of_the_project_contains_a_credential() -> None:
     files = [path for path in tracked() if path.suffix in OWN_CODE and path != Path(__file__)]
     assert len(files) > 100
     found = {
@@ -108,7 +108,7 @@ def test_files_with_credentials_are_ignored() -> None:
     assert not [path for path in tracked() if path.name in {".env", "secrets.json", "kubeconfig"}]
 
 
-def test_local_passwords_say_that_they_are() -> None:
+def test_local_passwords_are_recognisable() -> None:
     settings = (ROOT / "airflow_settings.yaml").read_text()
     for password in re.findall(r"conn_password: (\S+)", settings):
-        assert password.startswith(("local-", "sandbox-")), "a real one belongs into .env"
+        assert password.startswith(("local-", "sandbox-")), "a real password belongs in .env"

@@ -1,4 +1,4 @@
-"""Settings from the environment."""
+"""Tests settings from the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_defaults_find_the_projects_own_sources() -> None:
     assert (settings.fetch_tasks, settings.cooldown_wait_max, settings.quarantine_share) == (8, 7200, 0.05)
 
 
-def test_a_variable_sets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_sets_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOTIFY_PIPELINE_SOURCES", "/x/y.yml")
     assert Settings.load().sources == Path("/x/y.yml")
 
@@ -71,7 +71,7 @@ def test_a_budget_is_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["RETAIN_HISTORY_DAYS", "RETAIN_PLAY_DAYS"])
-def test_nothing_is_kept_shorter_than_its_raw(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_no_retention_is_shorter_than_that_of_raw(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"{PREFIX}{name}", "60")
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name} is below {PREFIX}RETAIN_RAW_DAYS"):
         Settings.load()
@@ -79,7 +79,7 @@ def test_nothing_is_kept_shorter_than_its_raw(monkeypatch: pytest.MonkeyPatch, n
     assert Settings.load().retain_raw_days == 60
 
 
-def test_nothing_is_kept_for_ever_or_for_less_than_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retention_is_between_a_week_and_ten_years(monkeypatch: pytest.MonkeyPatch) -> None:
     for days in ("0", "6", "3651"):
         monkeypatch.setenv("SPOTIFY_PIPELINE_RETAIN_RAW_DAYS", days)
         with pytest.raises(ConfigurationError, match=f"RETAIN_RAW_DAYS='{days}'"):

@@ -1,4 +1,4 @@
-"""The way of one track record in docs/architecture.md: each function that it names exists."""
+"""Tests that the functions on the path of a track record in docs/architecture.md exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = re.findall(r"^\| (`.+?`) \| `([^`]+)` \|", SECTION, re.MULTILINE)
 
 
 def defined(path: Path) -> set[str]:
-    """Names of the functions of a module, and of the methods as CLASS.METHOD; of a dbt model its own name."""
+    """Return the functions of a module, methods as CLASS.METHOD; for a dbt model, its name."""
     if path.suffix == ".sql":
         return {path.stem}
     names: set[str] = set()
@@ -28,11 +28,11 @@ def defined(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("functions", "file"), ROWS, ids=[file for _, file in ROWS])
-def test_each_function_on_the_way_exists(functions: str, file: str) -> None:
+def test_each_function_on_the_path_exists(functions: str, file: str) -> None:
     assert set(re.findall(r"`([^`]+)`", functions)) <= defined(ROOT / file)
 
 
-def test_the_way_begins_at_the_api_and_ends_in_a_mart() -> None:
+def test_the_path_leads_from_the_api_to_a_mart() -> None:
     files = [file for _, file in ROWS]
     assert files[0].startswith("src/spotify_pipeline/spotify/")
     assert files[-1].startswith("dbt/models/marts/")

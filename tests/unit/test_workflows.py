@@ -1,4 +1,4 @@
-"""The workflows: least privilege, pinned actions, and every check is a target of `make`."""
+"""Tests the workflows: least privilege, pinned actions, and every check is a target of `make`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def steps(job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def made(text: str) -> set[str]:
-    """Targets that a script asks make for."""
+    """Return the make targets in a script."""
     calls = re.findall(r"\bmake ((?:[\w.=$\"-]+ ?)+)", text)
     words = [word for call in calls for word in call.split()]
     return {word for word in words if re.fullmatch(r"[a-z.][\w.-]*", word)}
@@ -90,7 +90,7 @@ def test_workflow_may_only_read_by_default(path: Path) -> None:
     document = read(path)
     assert document["permissions"] in ({}, {"contents": "read"})
     assert document["concurrency"]["group"]
-    # in YAML 1.1, which this reader follows, `on` is true
+    # PyYAML follows YAML 1.1, in which `on` is true
     assert not {"pull_request_target", "workflow_run"} & set(document[True])
 
 
@@ -145,10 +145,10 @@ def test_every_supported_python_is_tested() -> None:
 
 
 def test_make_ci_runs_every_check_of_the_workflow() -> None:
-    asked: set[str] = set()
+    called: set[str] = set()
     for job in read(GITHUB / "workflows/ci.yml")["jobs"].values():
         suites = job.get("strategy", {}).get("matrix", {}).get("suite", [])
-        asked |= made("\n".join(step.get("run", "") for step in steps(job))) | set(suites)
+        called |= made("\n".join(step.get("run", "") for step in steps(job))) | set(suites)
     assert {
         "lint",
         "types",
@@ -161,11 +161,11 @@ def test_make_ci_runs_every_check_of_the_workflow() -> None:
         "dbt-changes",
         "image",
         "demo",
-    } <= asked
-    assert asked <= TARGETS
+    } <= called
+    assert called <= TARGETS
     recipe = MAKEFILE.split("\nci: ")[1].split("\n.PHONY")[0].replace("$(MAKE)", "make")
     # coverage reports and checks nothing; its tests run in `make test`
-    assert asked - {".venv", "coverage"} <= made(recipe)
+    assert called - {".venv", "coverage"} <= made(recipe)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_deployment_is_as_small_as_the_change(tmp_path: Path, paths: list[str], 
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
     assert printed(deployed) == f"{mode}\n"
-    assert {printed(""), printed("0" * 40)} == {"full\n"}, "what is deployed is not known"
+    assert {printed(""), printed("0" * 40)} == {"full\n"}, "the deployed commit is not known"
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,16 @@ def test_deployment_is_as_small_as_the_change(tmp_path: Path, paths: list[str], 
         (["IN_PROGRESS", "ACTIVE", "INACTIVE"], "1"),
         # v1.1 waits for an approval, so v1.2 is compared with v1.0
         (["IN_PROGRESS", "WAITING", "ACTIVE"], "2"),
-        # it may have changed a part
+        # a failed deployment may have changed a part
         (["IN_PROGRESS", "FAILURE", "INACTIVE"], ""),
     ],
 )
 def test_a_release_is_compared_with_what_is_deployed(tmp_path: Path, states: list[str], commit: str) -> None:
     nodes = [{"state": state, "commitOid": str(number)} for number, state in enumerate(states)]
-    answer = {"data": {"repository": {"deployments": {"nodes": nodes}}}}
-    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    response = {"data": {"repository": {"deployments": {"nodes": nodes}}}}
+    (tmp_path / "response.json").write_text(json.dumps(response))
     gh = tmp_path / "gh"
-    gh.write_text(f'#!/bin/sh\ncat "{tmp_path}/answer.json"\n')
+    gh.write_text(f'#!/bin/sh\ncat "{tmp_path}/response.json"\n')
     gh.chmod(0o755)
     done = subprocess.run(  # noqa: S603 - our own script
         [str(GITHUB / "deployed-commit.sh"), "production"],
@@ -238,7 +238,7 @@ def test_a_release_is_compared_with_what_is_deployed(tmp_path: Path, states: lis
 
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
 @pytest.mark.parametrize("report", ["", '{"dependencies": [{"name": "a", "skip_reason": "unknown"}]}'])
-def test_an_audit_without_an_answer_fails_in_ci(tmp_path: Path, ci: str, status: int, report: str) -> None:
+def test_an_audit_without_a_result_fails_in_ci(tmp_path: Path, ci: str, status: int, report: str) -> None:
     (tmp_path / ".github").mkdir()
     shutil.copy(GITHUB / "audit.sh", tmp_path / ".github")
     programs = tmp_path / ".venv/bin"
@@ -277,7 +277,7 @@ def test_release_text_is_its_part_of_the_changelog(tmp_path: Path) -> None:
     assert "CHANGELOG.md has no text under '## 1.3.0'" in missing.stderr
 
 
-def test_dependency_updates_cover_all_and_wait_a_week() -> None:
+def test_dependency_updates_cover_all_files_and_wait_a_week() -> None:
     updates = read(GITHUB / "dependabot.yml")["updates"]
     assert {entry["package-ecosystem"] for entry in updates} == {
         "pip",

@@ -1,3 +1,7 @@
+"""Tests the texts of the report: links, names, dates and numbers."""
+
+from __future__ import annotations
+
 from datetime import date
 
 import pytest
@@ -22,17 +26,17 @@ def test_only_spotifys_own_site_becomes_a_link(url: str | None) -> None:
     assert text.spotify_link(url) is None
 
 
-def test_a_link_to_spotify_stays_as_it_is() -> None:
+def test_a_link_to_spotify_is_unchanged() -> None:
     assert text.spotify_link("https://open.spotify.com/album/1?x=1") == "https://open.spotify.com/album/1?x=1"
 
 
 def test_names_lose_only_control_and_override_characters() -> None:
     assert text.title("a\x00b\x1b[31m\u202egnp\u2066") == "ab[31mgnp"
-    assert text.title("שלום 👩‍🎤 <b>") == "שלום 👩‍🎤 <b>"  # the joiner of the emoji stays
+    assert text.title("שלום 👩‍🎤 <b>") == "שלום 👩‍🎤 <b>"  # the joiner of the emoji is kept
 
 
 @pytest.mark.parametrize("name", [None, "", "  ", "\u202e\n"])
-def test_an_absent_name_is_said_to_be_absent(name: str | None) -> None:
+def test_an_absent_name_is_replaced_by_a_note(name: str | None) -> None:
     assert text.title(name) == "(no name)"
     assert text.artist_name(name) == "(artist without a name)"
 
@@ -65,5 +69,5 @@ def test_numbers() -> None:
     assert (text.plural(1, "track"), text.plural(0, "track")) == ("1 track", "0 tracks")
 
 
-def test_weekdays_are_english_whatever_the_locale() -> None:
+def test_weekdays_are_english_in_every_locale() -> None:
     assert text.weekday(date(2021, 3, 19)) == "Friday"

@@ -1,4 +1,4 @@
-"""The week's page from rows alone: what it says, that names stay text, that it asks the network nothing."""
+"""Tests the page of a week: its texts, escaping, structure, and that it loads nothing."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_markup_in_names_is_escaped() -> None:
     assert page.text.count(HOSTILE) >= 8
 
 
-def test_it_asks_nothing_of_the_network() -> None:
+def test_it_loads_nothing_from_the_network() -> None:
     page = Reader(render_week(OWN))
     assert [page.attributes(name) for name in ("src", "srcset", "action", "data")] == [[], [], [], []]
     hosts = {urlsplit(url).netloc for url in page.attributes("href") if not url.startswith(("#", "data:,"))}
     assert hosts == {"open.spotify.com"}
 
 
-def test_a_whole_week_in_words() -> None:
+def test_the_texts_of_a_complete_week() -> None:
     text = Reader(render_week(FULL)).text
     assert "Week 2026-W47 , 2026-11-16 to 2026-11-22" in text
     assert "Tracks 35 first seen this week" in text
@@ -73,7 +73,7 @@ def test_a_whole_week_in_words() -> None:
     assert "Your plays" not in text
 
 
-def test_a_listener_s_page_says_what_was_played() -> None:
+def test_a_listener_s_page_has_their_plays() -> None:
     text = Reader(render_week(OWN)).text
     assert "Your week on Spotify" in text
     assert "Plays 1,234 in seven days" in text
@@ -81,12 +81,12 @@ def test_a_listener_s_page_says_what_was_played() -> None:
     assert "Tracks 80 11 for the first time" in text
 
 
-def test_made_up_data_is_named() -> None:
+def test_made_up_data_is_marked() -> None:
     assert "None of them exists" in Reader(render_week(FULL, made_up=True)).text
     assert "None of them exists" not in Reader(render_week(FULL)).text
 
 
-def test_a_week_of_which_nothing_is_known_names_all_its_days() -> None:
+def test_a_week_without_data_lists_all_days_as_missing() -> None:
     text = Reader(render_week(EMPTY)).text
     assert "7 days of this week are missing" in text
     assert "No album of the catalogue was released this week." in text

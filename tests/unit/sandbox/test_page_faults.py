@@ -1,4 +1,4 @@
-"""Faults that alter a page: each changes what its name says and nothing else."""
+"""Tests the faults that alter a page: each changes only the fields that it is meant to change."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_an_empty_page_is_all_zeros() -> None:
 
 
 @pytest.mark.parametrize(("change", "total"), [(-1, 51), (3, 55), (-100, 0)])
-def test_a_total_changes_alone(change: int, total: int) -> None:
+def test_only_the_total_changes(change: int, total: int) -> None:
     altered = page()
     page_faults.change_total(altered, change)
     assert altered == page(total=total)
 
 
-def test_a_page_leads_on_past_the_end_or_nowhere() -> None:
+def test_a_next_link_can_be_added_and_removed() -> None:
     altered = page()
     page_faults.add_next(altered)
     assert altered == page(next="http://sandbox/v1/me/tracks?offset=100&limit=50")
@@ -53,7 +53,7 @@ def test_a_page_leads_on_past_the_end_or_nowhere() -> None:
     assert altered == page()
 
 
-def test_plays_but_the_newest_are_held_back_for_a_time() -> None:
+def test_plays_except_the_newest_are_delayed() -> None:
     def plays(*hours: int) -> list[dict[str, str]]:
         return [{"played_at": f"2026-11-22T{hour:02}:00:00.000Z"} for hour in hours]
 

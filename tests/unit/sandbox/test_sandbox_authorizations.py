@@ -1,4 +1,4 @@
-"""Codes and refresh tokens."""
+"""Tests the sandbox's authorization codes and refresh tokens."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_the_challenge_is_that_of_the_standard() -> None:
         ((2026, 7, 1), (2027, 1, 1)),
     ],
 )
-def test_six_months_on(moment: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
+def test_six_months_later(moment: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
     assert months_after(datetime(*moment, tzinfo=UTC), 6) == datetime(*expected, tzinfo=UTC)
 
 
-def test_a_code_is_good_once_for_its_app_address_and_verifier(clock: SandboxClock) -> None:
+def test_a_code_is_valid_once_for_app_address_and_verifier(clock: SandboxClock) -> None:
     known = Authorizations(clock)
     wrong = {
         "Invalid authorization code": ("other-app", REDIRECT, VERIFIER),
@@ -68,7 +68,7 @@ def test_a_code_is_good_once_for_its_app_address_and_verifier(clock: SandboxCloc
         known.exchange(good, "app", REDIRECT, VERIFIER)
 
 
-def test_a_code_is_good_for_ten_minutes(clock: SandboxClock) -> None:
+def test_a_code_is_valid_for_ten_minutes(clock: SandboxClock) -> None:
     known = Authorizations(clock)
     early, late = code(known), code(known)
     clock.set(START + timedelta(minutes=10) - timedelta(seconds=1))
@@ -101,7 +101,7 @@ def test_rotation(clock: SandboxClock, rotation: Rotation, expected: list[bool])
     assert known.find(token).refreshes == len(expected)
 
 
-def test_a_login_goes_back_to_before_its_rotation(clock: SandboxClock) -> None:
+def test_a_login_can_be_set_back_to_its_first_token(clock: SandboxClock) -> None:
     known = Authorizations(clock, Rotation.ALWAYS)
     other = known.grant("app", "listener2", frozenset())
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_a_login_goes_back_to_before_its_rotation(clock: SandboxClock) -> None:
     assert known.find(other.refresh_token) is other
 
 
-def test_a_kept_refresh_token_is_never_rotated_and_does_not_die(clock: SandboxClock) -> None:
+def test_a_fixed_refresh_token_never_rotates_or_expires(clock: SandboxClock) -> None:
     known = Authorizations(clock, Rotation.ALWAYS)
     known.grant("app", "listener1", frozenset(), refresh_token="fixed", keeps_token=True)
     clock.set(datetime(2031, 1, 1, tzinfo=UTC))

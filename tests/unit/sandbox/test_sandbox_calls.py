@@ -1,4 +1,4 @@
-"""The log of calls."""
+"""Tests the sandbox's log of calls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_report_counts_by_endpoint_and_status() -> None:
     assert log.report(recent=0)["recent"] == []
 
 
-def test_reset_starts_from_one_again() -> None:
+def test_reset_starts_again_at_one() -> None:
     log = log_with(("/v1/albums/x", 200))
     log.reset()
     assert log.report()["total"] == 0

@@ -1,4 +1,4 @@
-"""Lists that change from day to day."""
+"""Tests lists of the sandbox that change from day to day."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DAY = timedelta(days=1)
 CHURN = Churn(key=7, founders=60, per_day=2.5, stay=(5, 40))
 
 
-def test_a_moments_state_follows_from_the_key_and_the_moment() -> None:
+def test_the_state_depends_only_on_key_and_time() -> None:
     assert CHURN.ordered_at(NOW) == Churn(7, 60, 2.5, (5, 40)).ordered_at(NOW)
     assert CHURN.at(NOW) != Churn(8, 60, 2.5, (5, 40)).at(NOW)
 
 
-def test_entries_come_and_go_one_by_one_and_none_comes_back() -> None:
+def test_entries_are_added_and_removed_and_never_return() -> None:
     gone: set[int] = set()
     before = {entry.key: entry for entry in CHURN.at(NOW)}
     added = removed = 0
@@ -34,7 +34,7 @@ def test_entries_come_and_go_one_by_one_and_none_comes_back() -> None:
     assert removed > 60
 
 
-def test_an_entry_is_there_from_the_moment_it_was_added() -> None:
+def test_an_entry_exists_from_the_time_it_was_added() -> None:
     newest = CHURN.at(NOW)[-1]
     assert newest in CHURN.at(newest.added_at)
     assert newest not in CHURN.at(newest.added_at - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""The fault script: which requests a fault takes."""
+"""Tests the fault script: which requests get a fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_fault_begins_after_some_requests_and_ends() -> None:
     assert (made.faults[0].matched, made.faults[0].applied) == (6, 2)
 
 
-def test_without_times_a_fault_goes_on() -> None:
+def test_a_fault_without_times_does_not_end() -> None:
     made = script({"kind": "cut", "times": None})
     assert all(made.choose("GET", "/v1/x")[1] for _ in range(50))
 
@@ -51,7 +51,7 @@ def test_delays_add_up_and_the_first_other_fault_decides() -> None:
     assert delay == 0.75
     assert fault is not None
     assert (fault.kind, fault.status) == (FaultKind.STATUS, 503)
-    assert made.faults[3].matched == 0, "the second is still to come"
+    assert made.faults[3].matched == 0, "the second was not needed"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_delays_add_up_and_the_first_other_fault_decides() -> None:
         ({"kind": "cut", "applied": 3}, "unknown key applied"),
     ],
 )
-def test_a_wrong_fault_is_refused_with_its_mistake(value: object, message: str) -> None:
+def test_a_wrong_fault_is_refused_with_the_reason(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Fault.from_json(value)

@@ -1,4 +1,4 @@
-"""Catalogues read from a folder."""
+"""Tests catalogues that are read from a folder."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_tracks_are_ordered_by_disc_number_and_line(tmp_path: Path) -> None:
     assert [each.id for each in listed] == [track_id(number) for number in (1, 4, 2, 3)]
 
 
-def test_keys_that_a_catalogue_may_leave_out(tmp_path: Path) -> None:
+def test_optional_keys_may_be_absent(tmp_path: Path) -> None:
     write(
         tmp_path,
         "2021-02-26",
@@ -112,12 +112,12 @@ def test_keys_that_a_catalogue_may_leave_out(tmp_path: Path) -> None:
     assert served is not None
     assert (served.release_date, served.release_date_precision, served.total_tracks) == ("0000", "year", 2)
     assert served.popularity == 57  # the mean of the tracks whose popularity is known
-    # an artist without a line of its own is served all the same
+    # an artist without a line of its own is served too
     assert [(group, listed.id) for group, listed in catalog.artist_albums(OTHER)] == [("appears_on", ALBUM)]
     assert catalog.counts().artists == 2
 
 
-def test_keys_that_a_catalogue_may_add(tmp_path: Path) -> None:
+def test_additional_keys_are_read(tmp_path: Path) -> None:
     write(
         tmp_path,
         "2021-02-26",

@@ -1,4 +1,4 @@
-"""The generated catalogue: what it holds, and that a day's state depends on the seed and the day alone."""
+"""Tests the generated catalogue: its content, and that a day's state depends only on seed and day."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_equal_seeds_give_equal_catalogues_and_others_do_not(catalog: GeneratedC
     assert everything(GeneratedSource(2, 2000).on(DAY)) != everything(catalog)
 
 
-def test_a_day_is_the_same_whichever_days_were_asked_before(catalog: GeneratedCatalog) -> None:
+def test_a_day_does_not_depend_on_days_requested_before(catalog: GeneratedCatalog) -> None:
     source = GeneratedSource(1, 2000)
     for days in (400, -3, -900, 1):
         source.on(DAY + timedelta(days=days))
@@ -37,16 +37,16 @@ def test_a_day_is_the_same_whichever_days_were_asked_before(catalog: GeneratedCa
 
 
 @pytest.mark.parametrize("size", [50, 2000, 20_000])
-def test_it_has_about_the_asked_size(size: int) -> None:
+def test_it_has_about_the_requested_size(size: int) -> None:
     tracks = GeneratedSource(3, size).on(DAY).counts().tracks
     # daily releases have a floor of one a day, which weighs in a tiny catalogue
     assert size * 0.85 < tracks < size * 1.15 + 600
 
 
-def test_tracks_are_made_only_when_their_album_is_asked_for() -> None:
+def test_tracks_are_generated_only_when_an_album_is_needed() -> None:
     catalog = GeneratedSource(1, 100_000).on(DAY)
     assert catalog.counts().tracks > 90_000
-    assert not catalog._album_tracks  # nothing made yet
+    assert not catalog._album_tracks  # nothing is generated yet
     album = next(iter(catalog.albums()))
     assert catalog.track(catalog.album_tracks(album.id)[-1].id) is not None
     assert len(catalog._album_tracks) == 1
@@ -97,7 +97,7 @@ def test_artists_list_the_albums_they_made_and_appear_on(catalog: GeneratedCatal
     assert max(len(catalog.artist_albums(artist.id)) for artist in catalog.artists()) > 20
 
 
-def test_it_has_the_variety_of_the_real_thing(catalog: GeneratedCatalog) -> None:
+def test_it_is_as_varied_as_the_real_catalogue(catalog: GeneratedCatalog) -> None:
     albums, tracks = list(catalog.albums()), list(catalog.tracks())
     assert set(Counter(album.album_type for album in albums)) == {"album", "single", "compilation"}
     assert set(Counter(album.release_date_precision for album in albums)) == {"year", "month", "day"}
@@ -131,12 +131,12 @@ def test_releases_appear_on_their_day_and_stay(catalog: GeneratedCatalog) -> Non
     new = [album for album_id, album in now.items() if album_id not in before]
     assert before < now.keys()
     assert {album.release_date for album in new} == {DAY.isoformat()}
-    # the tracks of an album are out when the album is, and not before
+    # the tracks of an album appear with the album
     track = catalog.album_tracks(new[0].id)[0]
     assert GeneratedSource(1, 2000).on(DAY - timedelta(days=1)).track(track.id) is None
 
 
-def test_popularity_and_followers_move_from_day_to_day(catalog: GeneratedCatalog) -> None:
+def test_popularity_and_followers_change_from_day_to_day(catalog: GeneratedCatalog) -> None:
     tomorrow = GeneratedSource(1, 2000).on(DAY + timedelta(days=1))
     tracks = list(catalog.tracks())
     moved = [abs((tomorrow.track(track.id) or track).popularity - track.popularity) for track in tracks]  # type: ignore[operator]
@@ -180,13 +180,13 @@ def test_a_takedown_removes_the_name_first_then_the_album() -> None:
     }
 
 
-def test_most_albums_stay(catalog: GeneratedCatalog) -> None:
+def test_most_albums_are_never_removed(catalog: GeneratedCatalog) -> None:
     planner = catalog._planner
     taken_down = sum(planner.taken_down_on(plan.number) is not None for plan in planner.base)
     assert 0 < taken_down < 0.1 * len(planner.base)
 
 
-def test_some_tracks_are_playable_as_another_track_only(catalog: GeneratedCatalog) -> None:
+def test_some_tracks_are_playable_only_as_another_track(catalog: GeneratedCatalog) -> None:
     relinked = [
         (track, others)
         for track in catalog.tracks()

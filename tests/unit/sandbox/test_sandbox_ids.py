@@ -1,4 +1,4 @@
-"""Ids of the generated catalogue: form, reversibility, repeatability."""
+"""Tests the ids of the generated catalogue: form, reversibility, repeatability."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from spotify_sandbox.ids import Draw, IdCipher, Kind, digest, is_id
 
 
 @given(seed=st.integers(0, 2**64 - 1), kind=st.sampled_from(list(Kind)), number=st.integers(0, 2**64 - 1))
-def test_an_id_has_spotify_s_form_and_gives_its_number(seed: int, kind: Kind, number: int) -> None:
+def test_an_id_has_spotify_s_form_and_can_be_decoded(seed: int, kind: Kind, number: int) -> None:
     cipher = IdCipher(seed)
     text = cipher.encode(kind, number)
     assert is_id(text)
     assert cipher.decode(kind, text) == number
 
 
-def test_an_id_of_another_kind_or_seed_names_nothing() -> None:
+def test_an_id_of_another_kind_or_seed_cannot_be_decoded() -> None:
     album = IdCipher(1).encode(Kind.ALBUM, 5)
     assert IdCipher(1).decode(Kind.TRACK, album) is None
     assert IdCipher(2).decode(Kind.ALBUM, album) is None
@@ -37,7 +37,7 @@ def test_ids_are_the_same_on_every_machine() -> None:
 @pytest.mark.parametrize(
     "text", ["", "abc", "0" * 21, "0" * 23, "0" * 21 + "-", "0" * 21 + "é", "0" * 22 + "\n"]
 )
-def test_other_texts_are_no_ids(text: str) -> None:
+def test_other_texts_are_not_ids(text: str) -> None:
     assert not is_id(text)
 
 

@@ -1,4 +1,4 @@
-"""Saved tracks, plays and top tracks of the users."""
+"""Tests saved tracks, plays and top tracks of the sandbox's users."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIGHT, HEAVY = Users(1, 2).everyone()
 
 
-class OnlyOneDay:
-    """A catalogue without anything in it."""
+class EmptyCatalogue:
+    """An empty catalogue."""
 
     first_day = date(2026, 1, 1)
 
@@ -41,7 +41,7 @@ def test_plays_are_the_last_fifty_newest_first(library: Library) -> None:
 
 
 @pytest.mark.parametrize("user", [LIGHT, HEAVY], ids=["light", "heavy"])
-def test_reading_every_hour_misses_no_play_and_sees_none_change(library: Library, user: User) -> None:
+def test_hourly_reads_miss_no_play_and_plays_do_not_change(library: Library, user: User) -> None:
     seen: dict[int, str] = {}
     for hour in range(48):
         kept = library.plays(user, NOW + hour * HOUR)
@@ -57,7 +57,7 @@ def test_a_heavy_listener_plays_more_a_day_than_is_kept(library: Library) -> Non
     assert by_user == {LIGHT.id: True, HEAVY.id: False}
 
 
-def test_saved_tracks_are_there_once_last_saved_first_and_change(library: Library) -> None:
+def test_saved_tracks_are_unique_newest_first_and_change(library: Library) -> None:
     today, tomorrow = library.saved(LIGHT, NOW), library.saved(LIGHT, NOW + 3 * DAY)
     ids = [track.id for _, track in today]
     moments = [added_at for added_at, _ in today]
@@ -69,7 +69,7 @@ def test_saved_tracks_are_there_once_last_saved_first_and_change(library: Librar
     assert library.saved(HEAVY, NOW) != today
 
 
-def test_a_long_spans_top_list_changes_more_slowly(library: Library) -> None:
+def test_the_top_list_of_a_longer_span_changes_more_slowly(library: Library) -> None:
     def changes(span: TimeRange) -> int:
         lists = [[track.id for track in library.top(LIGHT, span, NOW + day * DAY)] for day in range(15)]
         assert all(len(each) == len(set(each)) > 30 for each in lists)
@@ -82,12 +82,12 @@ def test_a_long_spans_top_list_changes_more_slowly(library: Library) -> None:
 
 def test_equal_seeds_give_equal_libraries(library: Library) -> None:
     other = Library(GeneratedSource(1, 500), 1)
-    other.plays(LIGHT, NOW + 50 * DAY)  # whatever was asked before
+    other.plays(LIGHT, NOW + 50 * DAY)  # earlier requests must not matter
     assert other.plays(LIGHT, NOW) == library.plays(LIGHT, NOW)
     assert other.saved(LIGHT, NOW) == library.saved(LIGHT, NOW)
     assert Library(GeneratedSource(1, 500), 2).plays(LIGHT, NOW) != library.plays(LIGHT, NOW)
 
 
-def test_without_tracks_there_is_nothing_to_choose_from() -> None:
+def test_a_catalogue_without_tracks_is_an_error() -> None:
     with pytest.raises(CatalogError, match="the catalogue has no tracks"):
-        Library(OnlyOneDay(), 1).pick(5)
+        Library(EmptyCatalogue(), 1).pick(5)

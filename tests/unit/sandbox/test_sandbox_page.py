@@ -1,4 +1,4 @@
-"""The page about the sandbox names everything that the sandbox has, and nothing that it has not."""
+"""Tests that docs/sandbox.md describes exactly what the sandbox has."""
 
 from __future__ import annotations
 

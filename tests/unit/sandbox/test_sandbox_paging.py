@@ -1,4 +1,4 @@
-"""Limits, offsets and the links of pages."""
+"""Tests limits, offsets and the links of pages."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ URL = "http://127.0.0.1:1/v1/search"
 
 
 @pytest.mark.parametrize(
-    ("query", "asked"),
+    ("query", "shown"),
     [
         ({}, Window(5, 0)),
         ({"limit": "10"}, Window(10, 0)),
         ({"limit": "1", "offset": "1000"}, Window(1, 1000)),
     ],
 )
-def test_what_is_asked(query: dict[str, str], asked: Window) -> None:
-    assert window(query, LIMITS) == asked
+def test_limit_and_offset_are_read_with_defaults(query: dict[str, str], shown: Window) -> None:
+    assert window(query, LIMITS) == shown
 
 
 @pytest.mark.parametrize(
@@ -37,30 +37,30 @@ def test_what_is_asked(query: dict[str, str], asked: Window) -> None:
         ({"offset": ""}, "Invalid offset"),
     ],
 )
-def test_what_is_refused(query: dict[str, str], message: str) -> None:
+def test_an_invalid_limit_or_offset_is_refused(query: dict[str, str], message: str) -> None:
     with pytest.raises(ApiError) as caught:
         window(query, LIMITS)
     assert (caught.value.status, caught.value.message) == (400, message)
 
 
 @given(total=st.integers(0, 60), limit=st.integers(1, 12))
-def test_next_gives_every_item_once_and_previous_leads_back(total: int, limit: int) -> None:
+def test_next_links_lead_to_every_item_once(total: int, limit: int) -> None:
     everything = list(range(total))
-    asked, seen = Window(limit, 0), []
+    shown, seen = Window(limit, 0), []
     while True:
-        got = page(URL, asked, everything[asked.offset : asked.offset + limit], total, {"type": "track"})
+        got = page(URL, shown, everything[shown.offset : shown.offset + limit], total, {"type": "track"})
         seen += got["items"]
-        assert (got["total"], got["limit"], got["offset"]) == (total, limit, asked.offset)
-        assert (got["previous"] is None) == (asked.offset == 0)
+        assert (got["total"], got["limit"], got["offset"]) == (total, limit, shown.offset)
+        assert (got["previous"] is None) == (shown.offset == 0)
         if got["next"] is None:
             break
         query = parse_qs(urlsplit(got["next"]).query)
         assert query["type"] == ["track"]
-        asked = Window(int(query["limit"][0]), int(query["offset"][0]))
+        shown = Window(int(query["limit"][0]), int(query["offset"][0]))
     assert seen == everything
 
 
-def test_links_carry_the_other_parameters() -> None:
+def test_links_keep_the_other_parameters() -> None:
     got = page(URL, Window(2, 3), ["a", "b"], 9, {"query": "tâte & see"})
     assert got["href"] == f"{URL}?offset=3&limit=2&query=t%C3%A2te+%26+see"
     assert got["previous"] == f"{URL}?offset=1&limit=2&query=t%C3%A2te+%26+see"

@@ -1,4 +1,4 @@
-"""Folders of recorded responses: what is read from them, and what is wrong with them."""
+"""Tests playback from folders of recorded responses, and errors in such folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def found(playback: Playback, path: str, **query: str) -> str | None:
     return next((each.file.name for each in playback.recordings if each.matches("GET", path, query)), None)
 
 
-def test_the_entry_that_says_most_about_a_request_answers_it(tmp_path: Path) -> None:
+def test_the_most_specific_entry_is_used(tmp_path: Path) -> None:
     for name in ("any", "this", "page", "wide"):
         (tmp_path / name).write_text("{}")
     index = [
@@ -70,11 +70,11 @@ def test_a_tree_of_files_needs_no_index(tmp_path: Path) -> None:
         ([], "no index.json, and no file named like"),
     ],
 )
-def test_what_is_wrong_with_an_index_is_named(tmp_path: Path, index: Any, message: str) -> None:
+def test_a_mistake_in_an_index_is_named(tmp_path: Path, index: Any, message: str) -> None:
     with pytest.raises(PlaybackError, match=message):
         Playback(folder(tmp_path, index))
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlaybackError, match="nowhere: no such folder"):
         Playback(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""The users' playlists."""
+"""Tests the playlists of the sandbox's users."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_only_owner_and_collaborators_may_read_items(playlists: Playlists) -> No
     assert [private.may_see(user.id) for user in USERS.everyone()] == [False, True, False]
 
 
-def test_entries_hold_mostly_tracks_and_everything_else_there_is(playlists: Playlists) -> None:
+def test_entries_are_mostly_tracks_and_include_every_kind(playlists: Playlists) -> None:
     entries = [entry for each in playlists.all() for entry in playlists.entries(each, NOW)]
     kinds = Counter(entry.kind for entry in entries)
     assert set(kinds) == set(ItemKind)
@@ -54,7 +54,7 @@ def test_entries_hold_mostly_tracks_and_everything_else_there_is(playlists: Play
     assert all((entry.track_id is not None) == (entry.kind is ItemKind.TRACK) for entry in entries)
 
 
-def test_the_snapshot_changes_with_the_entries_and_only_then(playlists: Playlists) -> None:
+def test_the_snapshot_changes_only_with_the_entries(playlists: Playlists) -> None:
     short = min(
         (each for each in playlists.of("listener1") if each.churn.founders),
         key=lambda each: each.churn.founders,

@@ -1,4 +1,4 @@
-"""Search: the query language and what it finds."""
+"""Tests the search of the sandbox: its query language and results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def index() -> SearchIndex:
         ("nobody", []),
     ],
 )
-def test_artists(index: SearchIndex, text: str, expected: list[str]) -> None:
+def test_search_for_artists(index: SearchIndex, text: str, expected: list[str]) -> None:
     assert [artist.id for artist in index.artists(Query.parse(text))] == expected
 
 
@@ -65,7 +65,7 @@ def test_artists(index: SearchIndex, text: str, expected: list[str]) -> None:
         ("upc:123", ["b1"]),
     ],
 )
-def test_albums(index: SearchIndex, text: str, expected: list[str]) -> None:
+def test_search_for_albums(index: SearchIndex, text: str, expected: list[str]) -> None:
     assert [album.id for album in index.albums(Query.parse(text))] == expected
 
 
@@ -81,7 +81,7 @@ def test_albums(index: SearchIndex, text: str, expected: list[str]) -> None:
         ("tag:new", ["t3"]),
     ],
 )
-def test_tracks(index: SearchIndex, text: str, expected: list[str]) -> None:
+def test_search_for_tracks(index: SearchIndex, text: str, expected: list[str]) -> None:
     assert [track.id for track in index.tracks(Query.parse(text))] == expected
 
 

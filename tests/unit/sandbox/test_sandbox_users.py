@@ -1,3 +1,5 @@
+"""Tests the users of the sandbox."""
+
 from __future__ import annotations
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from spotify_sandbox.accounts.users import Users
 
 
-def test_users_follow_from_the_seed() -> None:
+def test_users_depend_only_on_the_seed() -> None:
     assert Users(1, 3).everyone() == Users(1, 5).everyone()[:3]
     assert Users(2, 3).everyone() != Users(1, 3).everyone()
     assert [user.id for user in Users(1, 3).everyone()] == ["listener1", "listener2", "listener3"]

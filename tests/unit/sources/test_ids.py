@@ -1,4 +1,4 @@
-"""Ids in every notation people paste."""
+"""Tests ids in every notation that people paste."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_playlists_below_their_owner_are_read(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [f"spotify:user:x:album:{ARTIST}", f"https://open.spotify.com/user/x/album/{ARTIST}"]
 )
-def test_nothing_else_stands_below_an_owner(text: str) -> None:
+def test_only_a_playlist_can_be_below_an_owner(text: str) -> None:
     with pytest.raises(ValueError, match="album"):
         normalise_id(text, "album")
 
@@ -65,13 +65,13 @@ def test_the_address_of_something_else_is_an_error(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ARTIST[:-1], ARTIST + "0", "0TnOYISbd1XYRBk9myas_g", f"https://example.org/artist/{ARTIST}"]
 )
-def test_what_is_no_id_is_told_with_what_is_allowed(text: str) -> None:
+def test_an_invalid_id_is_refused_with_the_allowed_forms(text: str) -> None:
     with pytest.raises(ValueError, match="22 letters and digits, spotify:artist:ID"):
         normalise_id(text, "artist")
 
 
 @given(st.text())
-def test_any_text_that_is_no_id_is_a_clear_error(text: str) -> None:
+def test_any_other_text_is_a_clear_error(text: str) -> None:
     assume(not ID_PATTERN.fullmatch(text.strip()))
     with pytest.raises(ValueError, match="album"):
         normalise_id(text, "album")

@@ -1,4 +1,4 @@
-"""sources.yml: what it may say, and the place and words of every mistake."""
+"""Tests reading sources.yml: its content, and place and text of every mistake."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_each_kind_is_read_with_its_defaults(file: Path) -> None:
     ]
 
 
-def test_what_belongs_to_a_user_is_read(file: Path) -> None:
+def test_sources_of_a_user_are_read(file: Path) -> None:
     file.write_text(
         HEAD
         + f"  - {{name: lists, kind: playlist, ids: [spotify:playlist:{A}]}}\n"
@@ -82,12 +82,12 @@ def test_what_belongs_to_a_user_is_read(file: Path) -> None:
     ]
 
 
-def test_the_list_that_comes_with_the_project_is_good() -> None:
+def test_the_project_s_own_list_is_valid() -> None:
     kinds = {source.kind for source in load_sources(PROJECT_ROOT / "include" / "sources.yml")}
     assert kinds == {kind for kind in SourceKind if not kind.needs_login}
 
 
-def test_the_example_of_the_documentation_is_good(file: Path) -> None:
+def test_the_example_of_the_documentation_is_valid(file: Path) -> None:
     page = (PROJECT_ROOT / "docs" / "sources.md").read_text()
     file.write_text(page.split("```yaml\n")[1].split("```")[0])
     (file.parent / "favourites.txt").write_text("4aawyAB9vmqN3uQ7FjRGTy\n")
@@ -101,13 +101,13 @@ def test_another_notation_of_the_same_list_has_the_same_hashes(file: Path) -> No
     assert [source.definition_sha256 for source in load_sources(file)] == before
 
 
-def test_an_id_of_digits_alone_stays_text(file: Path) -> None:
+def test_an_id_of_digits_is_read_as_text(file: Path) -> None:
     file.write_text(f"{HEAD}  - {{name: 2021, kind: artist, ids: [0123456789012345678901, {'7' * 22}]}}\n")
     assert load_sources(file)[0].ids == ("0123456789012345678901", "7" * 22)
     assert load_sources(file)[0].name == "2021"
 
 
-def test_ids_come_from_a_file_beside_it(file: Path) -> None:
+def test_ids_can_come_from_another_file(file: Path) -> None:
     file.write_text(f"{HEAD}  - name: stars\n    kind: artist\n    ids_file: lists/stars.txt\n")
     listed = file.parent / "lists" / "stars.txt"
     listed.parent.mkdir()
@@ -253,7 +253,7 @@ def test_every_mistake_is_named_with_its_place(file: Path, text: str, place: str
     assert "\n" not in str(error.value)
 
 
-def test_the_first_mistake_is_named_the_others_counted(file: Path) -> None:
+def test_the_first_mistake_is_named_and_the_others_counted(file: Path) -> None:
     file.write_text(HEAD + SOURCE.replace("name: a", "name: A") + "    include_groups: [ep]\n    x: y\n")
     with pytest.raises(SourcesFileError, match=r":3:11: 'A' cannot be used as 'name'.* \(and 2 more\)$"):
         load_sources(file)
@@ -280,7 +280,7 @@ def test_a_huge_file_is_refused_before_it_is_parsed(file: Path) -> None:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
-def test_a_damaged_file_gives_sources_or_one_clear_sentence(file: Path, data: st.DataObject) -> None:
+def test_a_damaged_file_gives_sources_or_one_clear_error(file: Path, data: st.DataObject) -> None:
     text = GOOD
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(text)))

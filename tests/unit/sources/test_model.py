@@ -1,4 +1,4 @@
-"""A source's hash follows its meaning, and groups are balanced and stable."""
+"""Tests the hash of a source, its estimated calls, and groups of sources."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_meaning_changes_the_hash(other: Source) -> None:
 
 
 def test_the_hash_does_not_change_between_versions() -> None:
-    # ops.source keeps it: another value would look like a change of every definition
+    # it is stored in ops.source: a different value would look like a change of every definition
     assert SOURCE.definition_sha256 == "4c55d87d480e5219b570cca029cd684b7d9147d6af2d8f90628144fefce5d5c5"
 
 
@@ -77,7 +77,7 @@ def test_time_ranges_are_part_of_the_meaning() -> None:
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=40), st.integers(1, 12), st.randoms())
-def test_groups_hold_every_source_once_balanced_and_in_any_order(
+def test_groups_contain_each_source_once_and_are_balanced(
     sizes: list[int], n: int, shuffler: random.Random
 ) -> None:
     sources = [
@@ -86,7 +86,7 @@ def test_groups_hold_every_source_once_balanced_and_in_any_order(
     groups = group_sources(sources, n)
     assert len(groups) == min(n, len(sources))
     assert sorted(s.name for group in groups for s in group) == [s.name for s in sources]
-    # what dearest-first guarantees: the last source put on top went onto a group at most as full as the mean
+    # sources are assigned in order of cost: the last one goes to a group with at most the mean cost
     costs = [sum(len(s.ids) for s in group) for group in groups]
     assert max(costs) <= max(sizes) + sum(sizes) / len(groups)
     shuffled = sources.copy()

@@ -1,4 +1,4 @@
-"""What an app or a login cannot read is told before anything is called."""
+"""Tests that sources which an app or a login cannot read are reported before any call."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_a_login_with_every_scope_reads_every_kind(app_class: AppClass) -> None:
     check_readable(ALL, app_class, lambda _: set(Scope))
 
 
-def test_what_belongs_to_nobody_needs_no_login() -> None:
+def test_public_sources_need_no_login() -> None:
     check_readable(
         [source for source in ALL if not source.kind.needs_login], AppClass.DEVELOPMENT, lambda _: None
     )
 
 
 @pytest.mark.parametrize("source", [source for source in ALL if source.kind.needs_login])
-def test_what_belongs_to_a_user_needs_one(source: Source) -> None:
+def test_sources_of_a_user_need_a_login(source: Source) -> None:
     with pytest.raises(PermissionDenied) as error:
         check_readable([source], AppClass.DEVELOPMENT, lambda _: None)
     assert str(error.value) == (
@@ -44,7 +44,7 @@ def test_what_belongs_to_a_user_needs_one(source: Source) -> None:
         (SourceKind.RECENTLY_PLAYED, "user-read-recently-played"),
     ],
 )
-def test_a_scope_that_was_not_allowed_is_named(kind: SourceKind, scope: str) -> None:
+def test_a_missing_scope_is_named(kind: SourceKind, scope: str) -> None:
     with pytest.raises(
         PermissionDenied, match=f"needs the scope {scope}, which the login of connection 'spotify_user' does"
     ):
@@ -65,7 +65,7 @@ def test_all_unreadable_sources_are_listed_in_order() -> None:
         check_readable(ALL, AppClass.DEVELOPMENT, lambda _: {Scope.TOP})
 
 
-def test_what_spotify_is_likely_to_refuse_is_warned_of() -> None:
+def test_sources_that_spotify_may_refuse_have_a_warning() -> None:
     own, users = "37i9dQZF1DXcBWIGoYBM5M", "3cEYpjA9oz9GiPac4AsH4n"
     playlists = Source("lists", SourceKind.PLAYLIST, (own, users), line=4)
     searches = Source("s", SourceKind.SEARCH, queries=("jazz", "x" * 101), types=("track",), line=9)

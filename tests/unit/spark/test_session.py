@@ -1,4 +1,4 @@
-"""Where Spark runs, and what is said where it cannot."""
+"""Tests where Spark runs, and the errors if it cannot run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nowhere(conn_id: str) -> ConnectionInfo:
         ("k8s://https://cluster:6443", None, "k8s://https://cluster:6443"),
     ],
 )
-def test_the_connection_says_where(host: str, port: int | None, master: str) -> None:
+def test_the_connection_gives_the_master(host: str, port: int | None, master: str) -> None:
     info = ConnectionInfo("spark_default", "spark", host=host, port=port)
     assert master_of(lambda _: info, Settings()) == master
 
@@ -57,7 +57,7 @@ def test_promise_9_a_secret_in_a_command_line_is_refused(name: str) -> None:
     assert "hunter2" not in str(error.value)
 
 
-def test_without_pyspark_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyspark_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with (
@@ -67,7 +67,7 @@ def test_without_pyspark_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
         pytest.fail("Spark was started")
 
 
-def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_java_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -83,21 +83,19 @@ def spark_error(text: str) -> Exception:
     return kind(text)  # type: ignore[no-any-return]
 
 
-def test_what_an_executor_met_comes_back_as_the_error_that_it_was() -> None:
-    text = (
-        "Job aborted\n  File x\nspotify_pipeline.errors.LakeUnavailable: the store does not answer\n\tat org."
-    )
-    with pytest.raises(LakeUnavailable, match="^the store does not answer$"), spark_errors():
+def test_an_error_in_an_executor_keeps_its_class() -> None:
+    text = "Job aborted\n  File x\nspotify_pipeline.errors.LakeUnavailable: the store is down\n\tat org."
+    with pytest.raises(LakeUnavailable, match="^the store is down$"), spark_errors():
         raise spark_error(text)
 
 
 @pytest.mark.parametrize("text", ["Job aborted", "spotify_pipeline.errors.datetime: x", ""])
-def test_what_spark_met_itself_is_one_sentence(text: str) -> None:
+def test_an_error_of_spark_itself_is_one_sentence(text: str) -> None:
     with pytest.raises(EngineLost, match="the replay can be run again"), spark_errors():
         raise spark_error(text)
 
 
-def test_what_is_neither_is_left_as_it_is() -> None:
+def test_other_errors_are_not_changed() -> None:
     with pytest.raises(ZeroDivisionError), spark_errors():
         raise ZeroDivisionError
     with pytest.raises(PipelineError, match="^as it is$"), spark_errors():

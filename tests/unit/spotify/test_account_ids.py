@@ -1,4 +1,4 @@
-"""Ids of users become hashes that only the account key gives, and leave every response."""
+"""Tests that ids of users are replaced in every response by hashes, which need the account key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USER = {
 }
 
 
-def test_a_hash_needs_the_key_and_the_key_does_not_show() -> None:
+def test_a_hash_needs_the_key_and_the_key_is_not_printed() -> None:
     assert AccountKey.from_connection(KEY_CONNECTION) == ACCOUNT_KEY
     assert len(HASH) == 16
     assert AccountKey.new().user_hash("listener1") != HASH
@@ -60,7 +60,7 @@ def test_no_id_and_no_name_of_a_user_is_left(body: dict[str, object]) -> None:
     assert HASH in left
 
 
-def test_a_user_becomes_the_hash_and_the_rest_stays() -> None:
+def test_only_users_are_replaced() -> None:
     body = json.dumps({"id": "p", "owner": USER, "public": None, "n": 1.50}).encode()
     assert json.loads(IDS.removed_from(body)) == {
         "id": "p",
@@ -72,12 +72,12 @@ def test_a_user_becomes_the_hash_and_the_rest_stays() -> None:
     assert ACCOUNT_KEY.user_hash("café") in IDS.removed_from(percent).decode()
 
 
-def test_a_response_without_users_stays_byte_for_byte() -> None:
+def test_a_response_without_users_is_kept_byte_for_byte() -> None:
     body = b' {"items": [ {"track": {"name": "user listener1", "popularity": 1.0} } ],"href":"https://x/v1/me/tracks"}\n'
     assert IDS.removed_from(body) == body
 
 
-def test_flaws_stay_flaws_and_what_cannot_be_parsed_goes() -> None:
+def test_flaws_are_kept_and_an_unreadable_body_is_dropped() -> None:
     body = b'{"owner": {"id": "listener1"}, "n": NaN, "s": "\\ud800"}'
     assert (
         IDS.removed_from(body)
@@ -86,7 +86,7 @@ def test_flaws_stay_flaws_and_what_cannot_be_parsed_goes() -> None:
     assert IDS.removed_from(b'{"owner": {"id": "listener1"') == b"null"
 
 
-def test_an_erased_user_is_named_by_no_hash_under_any_key() -> None:
+def test_an_erased_user_has_no_hash_under_any_key() -> None:
     newer = AccountKey("n" * 32, former=(ACCOUNT_KEY.secret,))
     for key in (ACCOUNT_KEY, newer):
         ids = AccountIds(key, erased=[HASH])

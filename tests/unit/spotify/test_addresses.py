@@ -1,4 +1,4 @@
-"""The addresses that a connection names, to which secrets are sent."""
+"""Tests the addresses in a connection, to which secrets are sent."""
 
 from __future__ import annotations
 

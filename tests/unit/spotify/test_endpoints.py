@@ -1,4 +1,4 @@
-"""Buckets, page sizes and the identity of a request."""
+"""Tests buckets, page sizes and the equality of requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_bucket_of_a_path_is_the_bucket_of_its_endpoint(endpoint: object) ->
     assert bucket_of("GET", known.path(ARTIST)) == known.bucket
 
 
-def test_page_sizes_are_what_each_class_of_app_may_ask_for() -> None:
+def test_page_sizes_depend_on_the_class_of_the_app() -> None:
     sizes = {
         kind: (endpoint.page_size(AppClass.DEVELOPMENT), endpoint.page_size(AppClass.EXTENDED))
         for kind, endpoint in ENDPOINTS.items()

@@ -1,4 +1,4 @@
-"""Date and Retry-After, in every form a server may give them."""
+"""Tests reading Date and Retry-After in every form that a server may send."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_spent_quota_without_a_header_means_an_hour() -> None:
 
 
 @given(st.one_of(st.none(), st.text(), st.integers().map(str), st.floats().map(str)), st.datetimes())
-def test_retry_after_always_gives_a_deadline_that_can_be_kept(value: str | None, observed: datetime) -> None:
+def test_retry_after_always_gives_a_usable_deadline(value: str | None, observed: datetime) -> None:
     observed = observed.replace(tzinfo=UTC, year=min(observed.year, 9000))
     wait = retry_after(value, observed)
     assert SECOND <= wait <= RETRY_AFTER_MAX
@@ -63,7 +63,7 @@ def test_retry_after_always_gives_a_deadline_that_can_be_kept(value: str | None,
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)))
-def test_an_http_date_is_read_back_to_the_second(moment: datetime) -> None:
+def test_an_http_date_can_be_read_back(moment: datetime) -> None:
     moment = moment.replace(tzinfo=UTC, microsecond=0)
     assert parse_http_date(format_datetime(moment, usegmt=True)) == moment
 
@@ -74,7 +74,7 @@ def test_any_text_is_a_date_in_utc_or_none(text: str) -> None:
     assert moment is None or moment.utcoffset() == timedelta(0)
 
 
-def test_contradictory_dates_are_no_date() -> None:
+def test_contradictory_dates_are_ignored() -> None:
     date = "Sun, 22 Nov 2026 06:00:00 GMT"
     assert observed_at([date]) == observed_at([date, date]) == NOW
     assert observed_at([date, "Sat, 21 Nov 2026 06:00:00 GMT"]) is None

@@ -1,4 +1,4 @@
-"""The cool-down gate and the pacer, on a clock of their own."""
+"""Tests the cool-down gate, the pacer and the call budget, with a clock that only sleep advances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 class Clock:
-    """Monotonic seconds that pass only in sleep."""
+    """A monotonic clock that only sleep advances."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -29,7 +29,7 @@ class Clock:
         self.seconds += seconds
 
 
-def test_a_bucket_is_closed_alone_and_until_its_deadline() -> None:
+def test_only_one_bucket_is_closed_until_its_deadline() -> None:
     gate = MemoryCooldownGate()
     gate.close("GET /search", NOW + HOUR, "QUOTA_EXCEEDED")
     with pytest.raises(
@@ -87,7 +87,7 @@ def test_a_budget_counts_a_bucket_and_all_of_them() -> None:
         budget.spend("GET /albums/{id}")
 
 
-def test_without_a_budget_every_call_goes() -> None:
+def test_without_a_budget_every_call_is_allowed() -> None:
     budget = MemoryCallBudget()
     for _ in range(1000):
         budget.spend("GET /search")

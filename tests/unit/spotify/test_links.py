@@ -1,4 +1,4 @@
-"""A `next` link is followed only on the API's own host and path."""
+"""Tests that a `next` link is followed only on the API's own host and path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALBUMS = "/artists/0TnOYISbd1XYRBk9myaseg/albums"
 
 
 @pytest.mark.parametrize("origin", [API, "https://api.spotify.com:443/v1", "https://API.spotify.com/v1"])
-def test_a_link_of_the_api_is_taken_apart(origin: str) -> None:
+def test_a_link_of_the_api_is_parsed(origin: str) -> None:
     link = check_link(f"{origin}{ALBUMS}?offset=10&limit=10&include_groups=album,single", API)
     assert link == Link(ALBUMS, (("include_groups", "album,single"), ("limit", "10"), ("offset", "10")))
 

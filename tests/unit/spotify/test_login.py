@@ -1,4 +1,4 @@
-"""What is kept of a login, and how long it lasts."""
+"""Tests what is stored of a login, and how long it lasts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_warning_begins_two_weeks_before_the_end() -> None:
     assert "ends on 2027-02-28 (14 days left): run" in str(LOGIN.warning(date(2027, 2, 14)))
 
 
-def test_no_token_shows_in_the_repr() -> None:
+def test_no_token_is_in_the_repr() -> None:
     login = Login("c", "r3fresh", "0" * 16, (), date(2026, 1, 1), access_token="acc3ss")
     assert "r3fresh" not in repr(login)
     assert "acc3ss" not in repr(login)
@@ -58,7 +58,7 @@ def test_no_token_shows_in_the_repr() -> None:
         st.none() | st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_text_gives_the_same_login_back(login: Login) -> None:
+def test_a_login_can_be_read_back_from_text(login: Login) -> None:
     assert Login.from_json(login.to_json(), "there") == login
 
 
@@ -72,13 +72,13 @@ def test_another_text_is_refused_without_repeating_it(text: str) -> None:
     assert "s3cret" not in str(error.value)
 
 
-def test_a_connection_gives_the_same_login_back() -> None:
+def test_a_login_can_be_read_back_from_a_connection() -> None:
     found = connections.from_environment("spotify_user", {"AIRFLOW_CONN_SPOTIFY_USER": LOGIN.to_connection()})
     assert Login.from_connection(found) == LOGIN
 
 
 @pytest.mark.parametrize("missing", ["login", "password", "authorized_on", "user_hash"])
-def test_a_connection_that_lacks_something_is_named(missing: str) -> None:
+def test_a_missing_field_of_a_connection_is_named(missing: str) -> None:
     fields = json.loads(LOGIN.to_connection())
     fields.pop(missing, None)
     fields["extra"].pop(missing, None)
@@ -87,7 +87,7 @@ def test_a_connection_that_lacks_something_is_named(missing: str) -> None:
         Login.from_connection(found)
 
 
-def test_a_date_of_consent_that_is_none_is_named() -> None:
+def test_an_invalid_date_of_consent_is_named() -> None:
     fields = json.loads(LOGIN.to_connection())
     fields["extra"]["authorized_on"] = "spring"
     found = connections.from_environment("spotify_user", {"AIRFLOW_CONN_SPOTIFY_USER": json.dumps(fields)})
@@ -95,7 +95,7 @@ def test_a_date_of_consent_that_is_none_is_named() -> None:
         Login.from_connection(found)
 
 
-def test_a_login_goes_on_where_its_last_refresh_left_it(tmp_path: Path) -> None:
+def test_a_login_continues_from_its_last_refresh(tmp_path: Path) -> None:
     state = FileState(tmp_path / "state.json")
     store = SeededLoginStore(LOGIN, state, lambda: file_lock(tmp_path / "lock"))
     assert store.read() == LOGIN
@@ -105,7 +105,7 @@ def test_a_login_goes_on_where_its_last_refresh_left_it(tmp_path: Path) -> None:
     with store.locked():
         store.write(later)
     assert store.read() == later
-    # a connection with another token is a new login, whatever the old one came to
+    # a connection with another token is a new login; the stored state of the old one is ignored
     renewed = Login("client", "from-a-new-consent", LOGIN.user_hash, (), date(2026, 11, 1))
     assert SeededLoginStore(renewed, state, lambda: file_lock(tmp_path / "lock")).read() == renewed
 

@@ -1,4 +1,4 @@
-"""Regular, recorded and malformed pages."""
+"""Tests paging with regular, recorded and malformed pages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ JSON = st.recursive(
         ({"items": [], "next": 7}, "next that is of type int"),
     ],
 )
-def test_an_odd_page_is_named(page: Any, problem: str) -> None:
-    with pytest.raises(UnreadableResponse, match=f"^the answer .*{problem}"):
-        next_of(page, "the answer of /x")
+def test_a_malformed_page_is_named(page: Any, problem: str) -> None:
+    with pytest.raises(UnreadableResponse, match=f"^the response .*{problem}"):
+        next_of(page, "the response of /x")
 
 
 def test_a_missing_member_is_named() -> None:
@@ -48,13 +48,13 @@ def test_a_missing_member_is_named() -> None:
             member(document, "tracks", "it")
 
 
-def test_null_and_nameless_entries_of_a_listing_are_passed_over() -> None:
+def test_entries_without_a_valid_id_are_skipped() -> None:
     items = [None, {"id": None}, {"id": 5}, {"id": "short"}, "text", {}, {"id": ALBUM}]
     assert list(albums({"items": items})) == [(ALBUM, {"id": ALBUM})]
 
 
 @given(JSON)
-def test_any_document_is_a_page_or_is_called_unreadable(document: Any) -> None:
+def test_any_document_is_a_page_or_an_unreadable_response(document: Any) -> None:
     try:
         link = next_of(document, "it")
     except UnreadableResponse:
@@ -83,7 +83,7 @@ def test_every_recorded_album_can_be_paged(reference_data: Path) -> None:
         assert next_of(tracks, path.name) is None
 
 
-def test_the_readable_times_of_plays_are_given() -> None:
+def test_only_readable_times_of_plays_are_returned() -> None:
     items = [None, 5, {}, {"played_at": None}, {"played_at": "soon"}, {"played_at": "2026-11-22T05:00:00"}]
     page = {"items": [*items, {"played_at": "2026-11-22T05:00:00.123Z"}]}
     assert list(play_times(page)) == [datetime(2026, 11, 22, 5, 0, 0, 123_000, tzinfo=UTC)]

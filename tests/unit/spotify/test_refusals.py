@@ -1,4 +1,4 @@
-"""What error responses mean, recorded ones included."""
+"""Tests which error each error response becomes, with recorded ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from spotify_pipeline.spotify.refusals import ErrorBody, read_error, refusal
 from spotify_pipeline.spotify.transport import Response
 
 
-def answer(status: int, body: bytes) -> Response:
+def response(status: int, body: bytes) -> Response:
     return Response(status, httpx.Headers(), body, None)
 
 
@@ -48,7 +48,7 @@ def answer(status: int, body: bytes) -> Response:
         (b"two\r\nlines\x1b[31m", ErrorBody("two lines [31m")),
     ],
 )
-def test_every_shape_of_error_body_is_read(body: bytes, expected: ErrorBody) -> None:
+def test_every_form_of_error_body_is_read(body: bytes, expected: ErrorBody) -> None:
     assert read_error(body) == expected
 
 
@@ -82,7 +82,7 @@ def test_each_status_has_its_error_and_names_the_path(
     status: int, message: str, kind: type[PipelineError]
 ) -> None:
     body = json.dumps({"error": {"status": status, "message": message}}).encode()
-    error = refusal(answer(status, body), "/artists/x")
+    error = refusal(response(status, body), "/artists/x")
     assert type(error) is kind
     assert "/artists/x" in str(error)
     assert message in str(error) or status == 302
@@ -103,6 +103,6 @@ def test_every_recorded_error_body_is_understood(reference_data: Path) -> None:
             assert words.message.startswith(entry["body_text"][:40])
 
 
-def test_a_reason_of_the_player_is_an_outage_whatever_its_words() -> None:
+def test_a_reason_of_the_player_is_an_outage() -> None:
     body = {"error": {"status": 403, "message": "Restricted", "reason": "PREMIUM_REQUIRED"}}
-    assert isinstance(refusal(answer(403, json.dumps(body).encode()), "/artists/x"), ApiUnavailable)
+    assert isinstance(refusal(response(403, json.dumps(body).encode()), "/artists/x"), ApiUnavailable)

@@ -1,4 +1,4 @@
-"""The one module of the client that knows httpx."""
+"""Tests that only one module of the client uses httpx."""
 
 from __future__ import annotations
 

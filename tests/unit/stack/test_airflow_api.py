@@ -1,3 +1,5 @@
+"""Tests the client of Airflow's REST API when requests time out."""
+
 from __future__ import annotations
 
 import httpx
@@ -8,7 +10,7 @@ from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady
 
 
-class Slow:
+class SlowServer:
     """Fails the first requests with a time-out, and counts all of them."""
 
     def __init__(self, failures: int) -> None:
@@ -22,28 +24,30 @@ class Slow:
         return httpx.Response(200, json={"state": "success", "dag_run_id": "one"})
 
 
-def api(slow: Slow, monkeypatch: pytest.MonkeyPatch, patience: float) -> AirflowApi:
+def api(server: SlowServer, monkeypatch: pytest.MonkeyPatch, patience: float) -> AirflowApi:
     client = httpx.Client
     monkeypatch.setattr(airflow_api, "RETRY_SECONDS", 0)
     monkeypatch.setattr(
-        airflow_api.httpx, "Client", lambda **options: client(transport=httpx.MockTransport(slow), **options)
+        airflow_api.httpx,
+        "Client",
+        lambda **options: client(transport=httpx.MockTransport(server), **options),
     )
     return AirflowApi("http://127.0.0.1:1", patience=patience)
 
 
 def test_a_poll_is_repeated_after_time_outs(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Slow(failures=3)
-    assert api(slow, monkeypatch, patience=60).run("spotify_ingest", "one")["state"] == "success"
-    assert slow.requests == ["GET"] * 4
+    server = SlowServer(failures=3)
+    assert api(server, monkeypatch, patience=60).run("spotify_ingest", "one")["state"] == "success"
+    assert server.requests == ["GET"] * 4
 
 
 def test_without_patience_one_time_out_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotReady, match="does not respond"):
-        api(Slow(failures=1), monkeypatch, patience=0).run("spotify_ingest", "one")
+        api(SlowServer(failures=1), monkeypatch, patience=0).run("spotify_ingest", "one")
 
 
 def test_a_trigger_is_never_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Slow(failures=1)
+    server = SlowServer(failures=1)
     with pytest.raises(NotReady):
-        api(slow, monkeypatch, patience=60).trigger("spotify_ingest", "2026-11-22")
-    assert slow.requests == ["POST"]
+        api(server, monkeypatch, patience=60).trigger("spotify_ingest", "2026-11-22")
+    assert server.requests == ["POST"]

@@ -1,3 +1,5 @@
+"""Tests the environment of the embedded stack's Airflow."""
+
 from __future__ import annotations
 
 import json
@@ -39,14 +41,14 @@ def airflow_options() -> dict[str, set[str]]:
 
 def test_every_option_exists_in_the_installed_airflow(state: StackState) -> None:
     known = airflow_options()
-    # a provider's own section, read in cosmos.settings and its plugin
+    # options of the Cosmos provider, which Airflow's own list does not have
     cosmos = {"enable_telemetry", "cache_dir", "dbt_docs_projects"}
     for section, pairs in airflow_environment.configuration(state).items():
         options = known.get(section, cosmos if section == "cosmos" else set())
         assert set(pairs) <= options, f"[{section}] has no such option"
 
 
-def test_dbt_s_documentation_is_shown_from_where_it_is_written(state: StackState) -> None:
+def test_dbt_docs_are_read_from_where_they_are_written(state: StackState) -> None:
     environ = airflow_environment.environment(state)
     [(name, project)] = json.loads(environ["AIRFLOW__COSMOS__DBT_DOCS_PROJECTS"]).items()
     assert project["dir"] == environ["SPOTIFY_PIPELINE_DBT_DOCS_DIR"]
@@ -54,7 +56,7 @@ def test_dbt_s_documentation_is_shown_from_where_it_is_written(state: StackState
     assert f"/{name}/" in airflow_environment.dbt_docs_url(state)
 
 
-def test_all_connections_are_there_and_readable(state: StackState) -> None:
+def test_all_connections_exist_and_can_be_read(state: StackState) -> None:
     environ = airflow_environment.connection_variables(state)
     found = {conn_id: from_environment(conn_id, environ) for conn_id in CONNECTION_IDS}
     assert {info.host for info in found.values()} == {None, "127.0.0.1"}
@@ -68,7 +70,7 @@ def test_the_app_class_follows_the_sandbox(state: StackState) -> None:
     assert from_environment(SPOTIFY_API, environ).extra["app_class"] == "extended"
 
 
-def test_a_user_s_own_app_stands_for_the_sandbox(state: StackState) -> None:
+def test_a_user_s_own_app_replaces_the_sandbox(state: StackState) -> None:
     own = '{"conn_type": "generic", "login": "my-app", "password": "secret"}'
     environ = airflow_environment.environment(state.changed(sandbox=None, own_app=own))
     assert from_environment(SPOTIFY_API, environ).login == "my-app"
@@ -89,7 +91,7 @@ def test_the_generated_catalogue_has_a_logged_in_user(state: StackState) -> None
     assert login.scopes == ALL_SCOPES
     assert login.authorized_on == datetime.now(UTC).date()
     assert state.user_token == login.refresh_token
-    # the command line's own login is none of the sandbox's
+    # the stack does not use the login file of the command line
     environ = airflow_environment.environment(state)
     assert environ["SPOTIFY_PIPELINE_LOGIN_FILE"] == str(state.paths.root / "login.json")
 
@@ -106,7 +108,7 @@ def test_folder_and_own_app_have_no_sandbox_user(state: StackState) -> None:
         from_environment(SPOTIFY_USER, airflow_environment.connection_variables(both)).password == "my-token"
     )
     assert "SPOTIFY_PIPELINE_LOGIN_FILE" not in airflow_environment.environment(mine)
-    # back with the sandbox, its user is too
+    # with the sandbox, its user is back too
     again = both.changed(sandbox=None, own_app="")
     assert (
         from_environment(SPOTIFY_USER, airflow_environment.connection_variables(again)).password
@@ -129,11 +131,11 @@ def test_variables_of_another_airflow_are_not_inherited() -> None:
     assert airflow_environment.inherited(shell) == {"PATH": "/usr/bin", "SPOTIFY_PIPELINE_FETCH_TASKS": "4"}
 
 
-def test_everything_listens_on_this_machine_only(state: StackState) -> None:
+def test_airflow_listens_on_this_machine_only(state: StackState) -> None:
     assert airflow_environment.configuration(state)["api"]["host"] == "127.0.0.1"
 
 
-def test_lineage_is_off_unless_it_is_asked_for(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lineage_is_off_by_default(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(airflow_environment.LINEAGE_VARIABLE, raising=False)
     assert not [name for name in airflow_environment.environment(state) if "OPENLINEAGE" in name]
     assert airflow_environment.lineage(state, {airflow_environment.LINEAGE_VARIABLE: "0"}) == {}
@@ -143,7 +145,7 @@ def test_lineage_is_off_unless_it_is_asked_for(state: StackState, monkeypatch: p
     ("wanted", "transport"),
     [("1", "file"), ("http://127.0.0.1:5000", "http"), ("https://ol.example", "http")],
 )
-def test_lineage_goes_to_files_of_the_stack_or_to_a_server(
+def test_lineage_is_sent_to_files_of_the_stack_or_a_server(
     state: StackState, monkeypatch: pytest.MonkeyPatch, wanted: str, transport: str
 ) -> None:
     monkeypatch.setenv(airflow_environment.LINEAGE_VARIABLE, wanted)

@@ -1,4 +1,4 @@
-"""A stack whose tasks run in Celery workers: its services, their environments and what it refuses."""
+"""Tests a stack whose tasks run in Celery workers: its services, their environments and its errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_no_worker_writes_into_a_folder_of_another_process(state: StackState) ->
         if name in services.airflow(state):
             values = service.environment.values()
             seen.append({value for value in values if value.startswith(str(state.paths.root))})
-    # all read the list of sources, as it is in an image; the other two no worker uses
+    # all processes read the list of sources; workers do not use the other two
     shared = {
         str(state.paths.sources),
         str(state.paths.root / "login.json"),
@@ -66,7 +66,7 @@ def test_logs_of_tasks_go_to_the_object_store(state: StackState) -> None:
     assert "AIRFLOW__LOGGING__REMOTE_LOGGING" not in local
 
 
-def test_no_command_line_shows_the_broker_s_password(state: StackState) -> None:
+def test_the_broker_s_password_is_in_no_command_line(state: StackState) -> None:
     celery_workers.configure_broker(state)
     assert (state.paths.broker / "valkey.conf").stat().st_mode & 0o077 == 0
     everything = services.all_services(state)

@@ -1,4 +1,4 @@
-"""Files of a DAG folder that define a DAG, and helper modules next to them."""
+"""Tests which files of a folder define a DAG, and which are helper modules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_file_defines_a_dag_when_imported(source: str, expected: bool) -> None
     assert defines_dag(source) is expected
 
 
-def test_all_our_dag_files_and_no_helper(tmp_path: Path) -> None:
+def test_the_project_s_dag_files_are_found_and_no_helper(tmp_path: Path) -> None:
     ours = {path.name for path in (PROJECT_ROOT / "dags").glob("*.py")}
     assert dag_files(PROJECT_ROOT / "dags") == ours
     (tmp_path / "helper.py").write_text("RETRIES = 3\n")

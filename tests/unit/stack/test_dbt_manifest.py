@@ -1,3 +1,5 @@
+"""Tests when the dbt manifest is built again."""
+
 from __future__ import annotations
 
 import os
@@ -10,7 +12,7 @@ from spotify_stack.dbt_manifest import build_manifest, is_current
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose manifest was made of its files."""
+    """Return a project with a current manifest."""
     for name in ("models/a.sql", "seeds/b.csv", "dbt_project.yml", "logs/dbt.log", "target/manifest.json"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -32,22 +34,22 @@ def test_a_manifest_of_the_same_files_is_kept(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["models/a.sql", "seeds/b.csv", "dbt_project.yml", "dbt_packages/p/m.sql"])
-def test_a_change_makes_it_anew_however_old_the_file(project: Path, name: str) -> None:
+def test_a_changed_file_of_any_age_needs_a_new_manifest(project: Path, name: str) -> None:
     (project / name).parent.mkdir(parents=True, exist_ok=True)
     (project / name).write_text("changed")
     os.utime(project / name, (1000, 1000))
-    for_people, for_airflow = runs_of(project)
-    assert for_people[for_people.index("--project-dir") + 1] == str(project)
-    assert for_airflow[: len(for_people)] == for_people
-    assert for_airflow[len(for_people) :][:2] == ["--target", "build"]
+    default_target, build_target = runs_of(project)
+    assert default_target[default_target.index("--project-dir") + 1] == str(project)
+    assert build_target[: len(default_target)] == default_target
+    assert build_target[len(default_target) :][:2] == ["--target", "build"]
 
 
-def test_a_removed_model_makes_it_anew(project: Path) -> None:
+def test_a_removed_model_needs_a_new_manifest(project: Path) -> None:
     (project / "models" / "a.sql").unlink()
     assert not is_current(project)
 
 
-def test_no_manifest_is_made(project: Path) -> None:
+def test_a_missing_manifest_is_built(project: Path) -> None:
     (project / "target" / "manifest.json").unlink()
     assert runs_of(project) != []
 
@@ -63,6 +65,6 @@ def test_a_parse_that_fails_leaves_no_digest(project: Path) -> None:
     assert not is_current(project)
 
 
-def test_what_dbt_writes_itself_does_not_count(project: Path) -> None:
+def test_files_that_dbt_writes_do_not_count(project: Path) -> None:
     (project / "logs" / "dbt.log").write_text("more")
     assert is_current(project)

@@ -1,3 +1,5 @@
+"""Tests the dates of the demo, and what it reads from logs and the manifest."""
+
 from __future__ import annotations
 
 import json
@@ -25,7 +27,7 @@ def lines(path: Path, *entries: object) -> Path:
     return path
 
 
-def test_thelast_error_of_a_log_is_the_exception_s_own_sentence(tmp_path: Path) -> None:
+def test_the_last_error_of_a_log_is_the_exception_s_text(tmp_path: Path) -> None:
     log = lines(
         tmp_path / "attempt=1.log",
         {"level": "error", "event": "an earlier one"},
@@ -40,12 +42,12 @@ def test_an_error_without_an_exception_is_its_event(tmp_path: Path) -> None:
     assert last_error(lines(tmp_path / "log", {"level": "error", "event": "killed"})) == "killed"
 
 
-@pytest.mark.parametrize(("content", "said"), [("", "no error"), (None, "has no log")])
-def test_a_log_without_an_error_says_so(tmp_path: Path, content: str | None, said: str) -> None:
+@pytest.mark.parametrize(("content", "note"), [("", "no error"), (None, "has no log")])
+def test_a_log_without_an_error_has_a_note(tmp_path: Path, content: str | None, note: str) -> None:
     log = tmp_path / "log"
     if content is not None:
         log.write_text(content)
-    assert said in last_error(log)
+    assert note in last_error(log)
 
 
 def test_nodes_are_counted_by_kind(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Tests the sources of the demo."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -29,7 +31,7 @@ def test_every_artist_is_in_exactly_one_of_eight_sources() -> None:
     assert sorted(artist for entry in entries for artist in entry["ids"]) == IDS
 
 
-def test_an_artist_stays_in_its_source_when_others_come() -> None:
+def test_an_artist_stays_in_its_source_when_others_are_added() -> None:
     def places(ids: list[str]) -> dict[str, str]:
         return {
             artist: entry["name"] for entry in demo_sources.artist_entries(ids) for artist in entry["ids"]
@@ -39,7 +41,7 @@ def test_an_artist_stays_in_its_source_when_others_come() -> None:
     assert few == {artist: many[artist] for artist in few}
 
 
-def test_what_belongs_to_a_user_is_one_source_of_each_kind(state: StackState) -> None:
+def test_a_user_has_one_source_of_each_kind(state: StackState) -> None:
     demo_sources.write(state, demo_sources.user_entries(IDS[:3]))
     loaded = load_sources(state.paths.sources)
     assert {source.kind for source in loaded} == {kind for kind in SourceKind if kind.needs_login}
@@ -50,7 +52,7 @@ def test_no_source_is_empty() -> None:
     assert [len(entry["ids"]) for entry in demo_sources.artist_entries(IDS[:1])] == [1]
 
 
-def test_what_is_written_is_a_sources_file(state: StackState) -> None:
+def test_the_written_file_is_a_valid_list_of_sources(state: StackState) -> None:
     entries = demo_sources.artist_entries(IDS)
     demo_sources.write(state, entries)
     loaded = load_sources(state.paths.sources)

@@ -1,3 +1,5 @@
+"""Tests waiting for a check to pass."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -30,14 +32,14 @@ def test_the_error_names_the_thing_and_the_last_cause() -> None:
         wait_until(check, timeout=0.02, what="the lake", poll=0.001)
 
 
-def test_a_reason_to_give_up_ends_the_wait_at_once() -> None:
+def test_a_reason_to_give_up_ends_the_wait_immediately() -> None:
     calls, check = failing(10_000)
     with pytest.raises(NotReady, match="the lake did not start: its process ended"):
         wait_until(check, timeout=60, what="the lake", given_up=lambda: "its process ended")
     assert len(calls) == 1
 
 
-def test_other_errors_are_not_waited_out() -> None:
+def test_other_errors_end_the_wait() -> None:
     def check() -> None:
         raise ValueError("a mistake of ours")
 

@@ -1,4 +1,4 @@
-"""Settings of a shell that a running stack does not see."""
+"""Tests which settings of a shell differ from those of a running stack, which ignores them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAIN = {name: value for name, value in os.environ.items() if not name.startswit
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack whose supervisor was started without lineage."""
+    """Yield a stack whose supervisor was started without lineage."""
     paths = StackPaths(tmp_path)
     marks = {STACK_VARIABLE: str(tmp_path), SERVICE_VARIABLE: SUPERVISOR}
     process = subprocess.Popen(

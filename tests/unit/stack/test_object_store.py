@@ -1,4 +1,4 @@
-"""The MinIO server's command line, and what is said where it is not built."""
+"""Tests the MinIO server's command line, and the error if it is not built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotify_stack.state import create_or_load
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_minio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_store, "MINIO_BUILD", tmp_path / "absent")
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -29,7 +29,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-@pytest.mark.usefixtures("nowhere")
+@pytest.mark.usefixtures("no_minio")
 def test_a_missing_program_fails_before_anything_changes(tmp_path: Path) -> None:
     paths = StackPaths(tmp_path / "stack")
     with pytest.raises(ConfigurationError, match="MinIO is not built: run make minio, which needs Go"):
@@ -37,18 +37,18 @@ def test_a_missing_program_fails_before_anything_changes(tmp_path: Path) -> None
     assert not paths.root.exists()
 
 
-@pytest.mark.usefixtures("nowhere")
-def test_one_on_the_path_will_do(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_minio")
+def test_a_program_on_the_path_is_used(tmp_path: Path) -> None:
     assert object_store.find_minio() is None
     (tmp_path / "minio").touch(mode=0o755)
     assert object_store.require_minio() == tmp_path / "minio"
 
 
-def test_minio_listens_on_loopback_and_seeks_no_updates(tmp_path: Path, built: Path) -> None:
+def test_minio_listens_on_loopback_without_update_checks(tmp_path: Path, built: Path) -> None:
     server = object_store.MinioServer(tmp_path / "data", 9000, "some-user", "some-password")
     assert server.command()[:2] == [str(built), "server"]
     assert "--address=127.0.0.1:9000" in server.command()
-    # else it would take certificates, and with them TLS, from the user's home
+    # without this, it would use certificates, and therefore TLS, from the user's home
     assert f"--certs-dir={server.certificates}" in server.command()
     assert server.environment()["MINIO_UPDATE"] == server.environment()["MINIO_BROWSER"] == "off"
     assert "some-password" not in repr(server)

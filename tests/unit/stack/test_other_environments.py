@@ -1,4 +1,4 @@
-"""A shell that is set up for other servers, a user without a name, sockets of other users, full disks."""
+"""Tests unusual environments: variables of other servers, a user without a name, a full disk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_servers_of_this_machine_need_no_proxy(proxy: str, monkeypatch: pytest.M
 
 
 def test_a_socks_proxy_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow's tasks make such a client, too, and do not start without the package for it."""
+    """Airflow's tasks create such a client too, and do not start without the package for it."""
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     httpx.Client().close()
     Transport("https://api.spotify.com/v1", timeout=1, max_response_bytes=1).close()
@@ -66,7 +66,7 @@ def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_manifest_ignores_the_target_of_another_project(tmp_path: Path) -> None:
-    """`make test` parses the project first."""
+    """`make test` starts with this parse, with the variables of the shell."""
     code = (
         "import runpy, subprocess, spotify_stack.dbt_manifest\n"
         "def run(command, check, env):\n"
@@ -82,11 +82,11 @@ def test_the_manifest_ignores_the_target_of_another_project(tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert done.stdout.strip() in {"[]", ""}, "nothing is printed where the manifest is current"
+    assert done.stdout.strip() in {"[]", ""}, "nothing is printed if the manifest is current"
 
 
-def test_the_installation_does_not_depend_on_the_name_of_its_folder() -> None:
-    """With LC_ALL=C, Python cannot read a path with other letters than ASCII while it starts."""
+def test_the_installation_works_in_a_folder_of_any_name() -> None:
+    """With LC_ALL=C, Python cannot read a path with letters outside ASCII while it starts."""
     folder = Path(sysconfig.get_path("purelib"))
     found = list(folder.glob("__editable__.spotify_pipeline-*.pth"))
     if not found:
@@ -106,7 +106,7 @@ def test_a_user_id_without_a_name_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "has no name on this machine" in nameless_user()
 
 
-def test_another_user_s_socket_moves_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_of_another_user_changes_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_store, "SOCKETS", tmp_path)
     with PortReservation() as reservation:
         port = create_or_load(StackPaths(tmp_path / "one"), reservation).ports["s3-s3"]
@@ -116,10 +116,10 @@ def test_another_user_s_socket_moves_the_port(tmp_path: Path, monkeypatch: pytes
     with PortReservation() as reservation:
         assert create_or_load(StackPaths(tmp_path / "one"), reservation).ports["s3-s3"] > port
     monkeypatch.setattr(os, "geteuid", lambda: mine)
-    assert not object_store.has_foreign_socket("s3", port), "our own is replaced by weed"
+    assert not object_store.has_foreign_socket("s3", port), "weed replaces a socket of the same user"
 
 
-def initdb_that_says(words: str) -> Any:
+def initdb_that_prints(words: str) -> Any:
     def run(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([], 1, "", words)
 
@@ -139,10 +139,10 @@ def initdb_that_says(words: str) -> Any:
         ),
     ],
 )
-def test_initdb_s_error_is_shown_and_not_its_cleaning(
+def test_initdb_s_error_is_shown_without_its_clean_up(
     words: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres.subprocess, "run", initdb_that_says(words))
+    monkeypatch.setattr(postgres.subprocess, "run", initdb_that_prints(words))
     with pytest.raises(ConfigurationError, match=message):
         PostgresServer(tmp_path / "data", 1, "word").initialise()
     assert not list(tmp_path.iterdir())
@@ -161,7 +161,7 @@ def test_a_full_disk_is_noticed_by_its_free_space(tmp_path: Path, monkeypatch: p
 
 
 class Ending:
-    """A supervisor whose service ends at these moments."""
+    """A supervisor whose service ends at the given times."""
 
     def __init__(self, *ends: int) -> None:
         self._ends = iter(ends)
@@ -173,9 +173,9 @@ class Ending:
         return "bind: address already in use"
 
 
-def test_a_server_that_keeps_ending_is_given_up_at_once() -> None:
+def test_a_server_that_keeps_ending_ends_the_wait() -> None:
     ends = EarlyEnds(Ending(5, 5, 9, 9, 10, 12), "sandbox")  # type: ignore[arg-type]
     reasons = [ends.reason() for _ in range(5)]
-    assert reasons[:4] == [None] * 4, "an end before this start does not count, nor one twice"
+    assert reasons[:4] == [None] * 4, "an end before this start does not count, and each end counts once"
     assert EARLY_ENDS == 3
     assert reasons[4] == "it ends as soon as it starts; the end of its log: bind: address already in use"

@@ -1,4 +1,4 @@
-"""Made-up data of the demo and data of the user's own app stay apart."""
+"""Tests that the demo's made-up data and the data of a user's own app are kept separate."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_own_app_does_not_start_with_the_examples(
     assert not paths.exists()
 
 
-def test_the_list_is_the_chosen_the_previous_or_the_local_one(
+def test_which_list_of_sources_is_used(
     paths: StackPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local, previous, chosen = (tmp_path / name for name in ("sources.local.yml", "previous", "chosen"))
@@ -70,7 +70,7 @@ def test_the_list_is_the_chosen_the_previous_or_the_local_one(
     assert bootstrap.own_sources(paths, chosen) == chosen
 
 
-def test_reset_deletes_the_folder_after_a_yes(paths: StackPaths) -> None:
+def test_reset_deletes_the_folder_after_confirmation(paths: StackPaths) -> None:
     create(paths, "")
     command = cli.build(["reset"])
     assert CliRunner().invoke(command, ["reset"], input="n\n").exit_code == 1
@@ -81,7 +81,7 @@ def test_reset_deletes_the_folder_after_a_yes(paths: StackPaths) -> None:
     assert "There is no stack" in CliRunner().invoke(command, ["reset", "--yes"]).output
 
 
-def test_up_without_options_takes_the_newest_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_without_options_starts_the_newest_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     demo, own = StackPaths(tmp_path / "demo"), StackPaths(tmp_path / "own")
     monkeypatch.setattr(StackPaths, "default", classmethod(lambda cls: demo))
     monkeypatch.setattr(StackPaths, "own", classmethod(lambda cls: own))

@@ -1,3 +1,5 @@
+"""Tests the folder of the stack."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Tests the choice and reservation of ports."""
+
 from __future__ import annotations
 
 import inspect
@@ -29,7 +31,7 @@ def test_a_port_with_a_listener_is_not_free(listener: int) -> None:
     assert not is_free(listener)
 
 
-def test_a_port_that_a_connection_has_just_left_is_free() -> None:
+def test_a_port_of_a_closed_connection_is_free() -> None:
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", 0))
@@ -43,7 +45,7 @@ def test_a_port_that_a_connection_has_just_left_is_free() -> None:
     assert is_free(port)
 
 
-def test_the_preferred_port_is_taken_when_it_is_free() -> None:
+def test_the_preferred_port_is_used_if_it_is_free() -> None:
     with PortReservation() as reservation:
         port = reservation.choose(FIRST)
         assert reservation.choose(port + 1) == port + 1
@@ -55,12 +57,12 @@ def test_a_taken_port_gives_the_next_one(listener: int) -> None:
         assert reservation.choose_or_none(listener) is None
 
 
-def test_a_port_counts_as_taken_when_its_partner_is(listener: int) -> None:
+def test_a_port_is_taken_if_its_partner_is(listener: int) -> None:
     with PortReservation() as reservation:
         assert reservation.choose_or_none(listener - 100, offsets=(0, 100)) is None
 
 
-def test_a_refused_partner_gives_back_the_port_itself(listener: int) -> None:
+def test_a_taken_partner_releases_the_port_itself(listener: int) -> None:
     with PortReservation() as reservation:
         reservation.choose_or_none(listener - 100, offsets=(0, 100))
         assert reservation.choose_or_none(listener - 100) == listener - 100
@@ -72,14 +74,14 @@ def test_two_reservations_never_give_the_same_port() -> None:
     assert len(set(given)) == 4
 
 
-def test_a_released_port_can_be_had_again() -> None:
+def test_a_released_port_can_be_chosen_again() -> None:
     with PortReservation() as one:
         port = one.choose(FIRST)
     with PortReservation() as other:
         assert other.choose_or_none(port) == port
 
 
-def test_no_free_port_is_said_with_the_range(monkeypatch: pytest.MonkeyPatch, listener: int) -> None:
+def test_without_a_free_port_the_range_is_named(monkeypatch: pytest.MonkeyPatch, listener: int) -> None:
     monkeypatch.setattr(ports, "TRIES", 1)
     with PortReservation() as reservation, pytest.raises(ConfigurationError, match=f"between {listener} and"):
         reservation.choose(listener)
@@ -90,6 +92,6 @@ def test_ports_end_at_65535() -> None:
         assert reservation.choose_or_none(60_000, offsets=(0, 10_000)) is None
 
 
-def test_the_port_of_auth_login_belongs_to_no_server() -> None:
+def test_the_port_of_auth_login_is_used_by_no_server() -> None:
     login = inspect.signature(auth.login).parameters["port"].default
     assert login not in PREFERRED_PORTS.values()

@@ -1,3 +1,5 @@
+"""Tests that the embedded Postgres does not run as root."""
+
 from __future__ import annotations
 
 import os
@@ -24,7 +26,7 @@ def test_root_without_setpriv_gets_a_solution(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_program_is_not_root_and_cannot_write_elsewhere(tmp_path: Path) -> None:
-    """An ordinary user has an empty prefix: then the first half holds by itself."""
+    """For an ordinary user the prefix is empty, and only the user id can be checked."""
     tmp_path.chmod(0o700)
     readable = tmp_path / "file"
     readable.write_text("content")

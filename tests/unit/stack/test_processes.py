@@ -1,3 +1,5 @@
+"""Tests finding, ending and measuring the processes of a stack."""
+
 from __future__ import annotations
 
 import os
@@ -70,7 +72,7 @@ def paths(tmp_path: Path) -> StackPaths:
 def test_only_processes_of_this_stack_are_found(start: Starter, paths: StackPaths, tmp_path: Path) -> None:
     mine = start(SLEEP, paths)
     start(SLEEP, StackPaths(tmp_path / "other"))
-    # a folder whose name only begins alike is another stack
+    # a folder whose name has the same beginning is another stack
     start(SLEEP, StackPaths(tmp_path / "one-more"))
     assert processes.of_stack(paths) == [mine]
 
@@ -81,7 +83,7 @@ def test_processes_of_one_service_are_found(start: Starter, paths: StackPaths) -
     assert set(processes.of_stack(paths)) == {scheduler, sandbox}
 
 
-def test_the_process_that_asks_is_not_found(monkeypatch: pytest.MonkeyPatch, paths: StackPaths) -> None:
+def test_the_searching_process_is_not_found(monkeypatch: pytest.MonkeyPatch, paths: StackPaths) -> None:
     script = (
         "from pathlib import Path; from spotify_stack import paths, processes\n"
         f"print(processes.of_stack(paths.StackPaths(Path({str(paths.root)!r}))))"
@@ -103,7 +105,7 @@ def test_descendants_in_another_session_are_ended(start: Starter, paths: StackPa
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
 
 
-def test_one_that_ignores_sigterm_is_killed_after_the_grace(start: Starter, paths: StackPaths) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(start: Starter, paths: StackPaths) -> None:
     stubborn = start(STUBBORN, paths)
     begun = time.monotonic()
     assert processes.end_survivors(paths, grace=0.3) == 1
@@ -111,12 +113,12 @@ def test_one_that_ignores_sigterm_is_killed_after_the_grace(start: Starter, path
     assert not stubborn.is_running()
 
 
-def test_nothing_to_end_is_nothing(paths: StackPaths) -> None:
+def test_without_processes_none_is_ended(paths: StackPaths) -> None:
     assert processes.end_survivors(paths) == 0
 
 
-def test_a_process_title_leaves_the_mark_readable(start: Starter, paths: StackPaths) -> None:
-    """Airflow sets titles by setproctitle, which by default writes them over the environment."""
+def test_a_process_title_does_not_hide_the_mark(start: Starter, paths: StackPaths) -> None:
+    """Airflow sets titles with setproctitle, which overwrites the environment by default."""
     titled = [
         sys.executable,
         "-c",

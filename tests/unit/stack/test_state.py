@@ -1,3 +1,5 @@
+"""Tests the stored state of a stack: ports, secrets and options."""
+
 from __future__ import annotations
 
 import json
@@ -54,7 +56,7 @@ def test_the_folder_is_closed_to_other_users(paths: StackPaths) -> None:
     assert stat.S_IMODE(paths.root.stat().st_mode) == 0o700
 
 
-def test_secrets_do_not_stand_in_a_printed_state(paths: StackPaths) -> None:
+def test_secrets_are_not_in_the_repr_of_a_state(paths: StackPaths) -> None:
     state = create(paths)
     assert not [secret for secret in state.secrets.values() if secret in repr(state)]
 
@@ -75,17 +77,17 @@ def test_a_new_secret_is_added_to_an_old_stack(paths: StackPaths) -> None:
     assert {**create(paths).secrets, "airflow_jwt": ""} == {**kept, "airflow_jwt": ""}
 
 
-def test_the_fernet_key_is_one(paths: StackPaths) -> None:
+def test_the_fernet_key_is_valid(paths: StackPaths) -> None:
     assert Fernet(create(paths).secrets["airflow_fernet"])
 
 
-def test_the_sandbox_and_a_user_s_own_app_are_remembered(paths: StackPaths) -> None:
+def test_sandbox_options_and_own_app_are_stored(paths: StackPaths) -> None:
     options = SandboxOptions("extended", "/data/catalogue", "2021-03-18T06:00:00Z")
     create(paths).changed(sandbox=options, own_app='{"login": "id"}').save()
     assert (load(paths).sandbox, load(paths).own_app) == (options, '{"login": "id"}')
 
 
-def test_nothing_asked_changes_nothing(paths: StackPaths) -> None:
+def test_a_change_without_options_changes_nothing(paths: StackPaths) -> None:
     state = create(paths).changed(sandbox=SandboxOptions("extended"), own_app="app")
     assert state.changed(sandbox=None, own_app=None) == state
     assert state.changed(sandbox=None, own_app="").own_app is None
@@ -122,12 +124,12 @@ def test_a_damaged_file_is_named(paths: StackPaths, text: str) -> None:
         load(paths)
 
 
-def test_no_stack_is_said_with_the_way_out(paths: StackPaths) -> None:
+def test_without_a_stack_the_error_names_the_way_out(paths: StackPaths) -> None:
     with pytest.raises(ConfigurationError, match="there is no stack in .* 'make up'"):
         load(paths)
 
 
-def test_a_stack_remembers_when_it_was_made(paths: StackPaths) -> None:
+def test_a_stack_stores_the_date_of_its_creation(paths: StackPaths) -> None:
     made = create(paths)
     assert made.made_on == datetime.now(UTC).date().isoformat()
     replace(made, made_on="2026-01-31").save()

@@ -1,3 +1,5 @@
+"""Tests the configuration of supervisord."""
+
 from __future__ import annotations
 
 from configparser import RawConfigParser
@@ -16,7 +18,7 @@ from spotify_stack.supervision import configuration, last_lines
 @pytest.fixture
 def state(tmp_path: Path) -> StackState:
     with PortReservation() as reservation:
-        # a folder that would break a format with expansions and quotes
+        # percent signs and spaces have a meaning in the configuration
         return create_or_load(StackPaths(tmp_path / "100% of a stack"), reservation)
 
 
@@ -25,7 +27,7 @@ def config(state: StackState) -> RawConfigParser:
     return configuration(state, services.all_services(state).values())
 
 
-def test_supervisor_accepts_it_in_a_folder_with_an_odd_name(
+def test_supervisor_accepts_it_in_a_folder_of_any_name(
     config: RawConfigParser, state: StackState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with state.paths.supervisor_config.open("w") as file:
@@ -45,11 +47,11 @@ def test_supervisor_accepts_it_in_a_folder_with_an_odd_name(
 def test_a_service_is_restarted_and_stopped_as_a_group(config: RawConfigParser, name: str) -> None:
     section = dict(config[f"program:{name}"])
     assert section["autorestart"] == section["stopasgroup"] == section["killasgroup"] == "true"
-    assert section["autostart"] == "false", "the order of starting is the stack's"
+    assert section["autostart"] == "false", "the stack starts services in its own order"
     assert 0 < int(section["stopwaitsecs"]) <= 10, "a service that hangs is killed"
 
 
-def test_it_holds_no_password_but_supervisor_s_own(config: RawConfigParser, state: StackState) -> None:
+def test_it_contains_only_supervisor_s_own_password(config: RawConfigParser, state: StackState) -> None:
     text = "\n".join(value for section in config.sections() for _, value in config.items(section))
     assert [name for name, secret in state.secrets.items() if secret in text] == ["supervisor"]
 
@@ -60,7 +62,7 @@ def test_logs_are_rotated(config: RawConfigParser) -> None:
         assert (section["stdout_logfile_maxbytes"], section["stdout_logfile_backups"]) == ("20MB", "2")
 
 
-def test_the_last_words_of_a_service(state: StackState) -> None:
+def test_the_last_lines_of_a_service_s_log(state: StackState) -> None:
     assert last_lines(state, "sandbox") == "(no log)"
     state.paths.log("sandbox").write_text("one\n\ntwo\nthree\n")
     assert last_lines(state, "sandbox", count=3) == "two | three"

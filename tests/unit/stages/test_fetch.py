@@ -1,4 +1,4 @@
-"""Which closed bucket a task waits for, and how long."""
+"""Tests which closed bucket a task waits for, and how long."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TWO_HOURS = 7_200
         (NOON, [TWO_HOURS - 1], TWO_HOURS - 1),
         (NOON, [TWO_HOURS], None),
         (NOON, [86_400], None),
-        # the first that opens is worth going on for, one that stays closed is not
+        # the bucket that opens first counts
         (NOON, [86_400, 600, 60], 60),
         (NOON, [-5], 0),
         (LATE, [1_799], 1_799),
-        # past midnight the answers are of another date
+        # after midnight the responses belong to another date
         (LATE, [1_800], None),
         (NOON, [], None),
     ],
@@ -37,5 +37,5 @@ def test_the_wait_ends_before_midnight_and_within_bounds(
     assert found == (None if expected is None else timedelta(seconds=expected))
 
 
-def test_no_waiting_where_none_is_wanted() -> None:
+def test_a_limit_of_0_means_no_waiting() -> None:
     assert shortest_wait([NOON + timedelta(seconds=1)], NOON, 0) is None

@@ -1,4 +1,4 @@
-"""When plays may have been lost between two reads of a listening history."""
+"""Tests when plays may have been lost between two reads of a listening history."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def test_a_read_that_does_not_reach_the_last_play_is_a_gap(plays: int) -> None:
     assert (gap.start, gap.end) == (KNOWN, oldest)
 
 
-def test_a_read_that_reaches_back_to_it_is_none() -> None:
+def test_a_read_that_reaches_the_last_play_is_no_gap() -> None:
     assert possible_gap(unix_ms(KNOWN), read(KNOWN)) is None
     assert possible_gap(unix_ms(KNOWN), read(KNOWN - timedelta(minutes=5))) is None
 
 
-def test_the_first_read_has_nothing_to_be_a_gap_after() -> None:
+def test_the_first_read_is_no_gap() -> None:
     assert possible_gap(None, read(KNOWN)) is None
 
 
-def test_a_read_of_nothing_but_broken_plays_says_nothing() -> None:
+def test_a_read_without_valid_plays_is_no_gap() -> None:
     assert possible_gap(unix_ms(KNOWN), []) is None
 
 

@@ -1,3 +1,5 @@
+"""Tests the entity diagram of the marts."""
+
 from __future__ import annotations
 
 import json

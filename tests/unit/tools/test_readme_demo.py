@@ -1,4 +1,4 @@
-"""The output of the demo in README.md has the form that the demo prints today."""
+"""Tests that the output of the demo in README.md has the form of the current output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTENT: dict[str, Any] = {
 
 
 def form(line: str) -> str:
-    """What stays the same from run to run: no numbers, digests, or width of columns."""
+    """Return a line without numbers, digests and widths of columns, which differ between runs."""
     line = re.sub(r"\b[0-9a-f]{12}…", "#", line)
     return " ".join(re.sub(r"[\d,.:-]*\d[\d,.:-]*", "#", line).split())
 
@@ -39,29 +39,29 @@ def form(line: str) -> str:
 @pytest.fixture(scope="module")
 def shown() -> list[str]:
     found = readme_demo.BLOCK.search(readme_demo.README.read_text(encoding="utf-8"))
-    assert found, "the marks of the block"
+    assert found, "README.md has no marks of the block"
     return found[0].splitlines()
 
 
-def test_the_tables_have_their_present_headings(shown: list[str]) -> None:
+def test_the_tables_have_the_current_headings(shown: list[str]) -> None:
     text = io.StringIO()
     summary.show(CONTENT, Console(file=text, width=80))
     wanted = {form(line) for line in readme_demo.shortened(text.getvalue().splitlines()) if line.strip()}
     assert wanted - {form(line) for line in shown} == set(), "run `make readme-demo`"
 
 
-def test_the_addresses_are_those_of_today(shown: list[str], tmp_path: Path) -> None:
+def test_the_addresses_have_the_current_labels(shown: list[str], tmp_path: Path) -> None:
     with PortReservation() as reservation:
         state = create_or_load(StackPaths(tmp_path / "stack"), reservation)
     labels = [line[:12] for line in addresses(state).splitlines()]
     assert [line[:12] for line in shown if line[:12] in labels] == labels, "run `make readme-demo`"
 
 
-def test_it_names_no_path_of_a_machine(shown: list[str]) -> None:
+def test_it_contains_no_path_of_a_machine(shown: list[str]) -> None:
     assert [line for line in shown if re.search(r"\s/\w", line) or "build/readme" in line] == []
 
 
-def test_tables_that_are_not_shown_are_left_out() -> None:
+def test_other_tables_are_omitted() -> None:
     lines = ["table rows", "marts.other 1", "marts.second 1", "marts.dim_track 2 ", "end"]
     assert list(readme_demo.shortened(lines)) == ["table rows", "…", "marts.dim_track 2", "end"]
 

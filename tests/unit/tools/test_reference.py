@@ -1,4 +1,4 @@
-"""The pages of docs/ that are made from code."""
+"""Tests the pages of docs/ that are generated from code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools import reference
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
-def test_a_page_is_that_of_the_code(name: str) -> None:
+def test_a_generated_page_is_current(name: str) -> None:
     assert (reference.DOCS / name).read_text() == reference.PAGES[name](), "run `make reference`"
 
 
@@ -19,7 +19,7 @@ def test_every_variable_is_documented() -> None:
     page = reference.settings_page()
     wanted = {PREFIX + name.upper() for name in Settings.model_fields} | set(reference.OTHER_VARIABLES)
     assert [name for name in sorted(wanted) if f"| `{name}` |" not in page] == []
-    assert set(reference.OTHER_VARIABLES) <= VARIABLES, "each is read somewhere"
+    assert set(reference.OTHER_VARIABLES) <= VARIABLES, "some module reads each of them"
 
 
 def test_every_command_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""Links of the pages as they are on the site, and its navigation."""
+"""Tests the links of pages on the documentation site, and its navigation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPOSITORY = "https://git.example.com/team/pipeline/blob/abc"
         ("architecture.md", "```\n[a](../LICENSE)\n```\n", "```\n[a](../LICENSE)\n```\n"),
     ],
 )
-def test_a_link_fits_the_site(page: str, link: str, changed: str) -> None:
+def test_a_link_is_changed_for_the_site(page: str, link: str, changed: str) -> None:
     assert changed_links(link, page, REPOSITORY) == changed
 
 

@@ -1,4 +1,4 @@
-"""The administrator's URL of `spotify-pipeline warehouse bootstrap`."""
+"""Tests the administrator's URL of `spotify-pipeline warehouse bootstrap`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PASSWORDS = dict.fromkeys(ROLES, "x")
         "admin:hidden-word@db",
     ],
 )
-def test_one_that_cannot_be_read_hides_the_password(url: str) -> None:
+def test_the_error_of_an_invalid_url_hides_the_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="%25 for a %") as raised:
         bootstrap(url, PASSWORDS)
     assert "hidden" not in str(raised.value)
 
 
-def test_one_of_sqlalchemy_is_read() -> None:
+def test_a_url_of_sqlalchemy_is_accepted() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,3 +1,5 @@
+"""Tests the statements that delete old rows."""
+
 from __future__ import annotations
 
 import re
@@ -7,7 +9,7 @@ from spotify_pipeline.warehouse import retention
 from spotify_pipeline.warehouse.tables import metadata
 
 
-def test_every_table_has_an_age_or_a_reason_to_stay() -> None:
+def test_every_table_has_a_statement_or_a_reason_to_keep_it() -> None:
     named = [*retention.DELETE, *retention.KEPT]
     assert sorted(named) == sorted(metadata.tables)
     assert all(retention.KEPT.values())

@@ -1,4 +1,4 @@
-"""Observations and the tables that they go to."""
+"""Tests the columns of observations and of their tables."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_observation_that_does_not_fit_is_named(groups: dict[str, Any], named
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
-def test_table_and_observations_hold_the_same_columns(spec: TableSpec) -> None:
+def test_table_and_observations_have_the_same_columns(spec: TableSpec) -> None:
     current = set(metadata.tables[spec.table].columns.keys())
     history = set(metadata.tables[spec.observations].columns.keys())
     generated = {column.name for column in metadata.tables[spec.table].columns if column.computed}

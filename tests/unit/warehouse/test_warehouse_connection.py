@@ -1,4 +1,4 @@
-"""Failures to connect, in one sentence that names connection and server and hides the password."""
+"""Tests failures to connect: one sentence names connection and server, and hides the password."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_server_that_is_down_is_named() -> None:
     assert "\n" not in message
 
 
-def test_sqlalchemy_raises_the_same() -> None:
+def test_sqlalchemy_raises_the_same_error() -> None:
     with pytest.raises(WarehouseUnavailable, match="'warehouse_ingest'"):
         create_engine(info(closed_port()), statement_timeout=1, lock_timeout=1).connect()
 
@@ -47,14 +47,14 @@ def test_a_host_that_does_not_resolve_is_named() -> None:
         open_connection(info(host="no-such-host.invalid"))
 
 
-def test_a_connection_without_a_database_says_so() -> None:
+def test_a_connection_without_a_database_is_named() -> None:
     with pytest.raises(ConfigurationError, match="'warehouse_ingest' has no schema"):
         open_connection(info(schema=None))
 
 
 @contextmanager
 def refusing_server(words: str) -> Iterator[int]:
-    """Port of a server without TLS that refuses every start of a session with these words."""
+    """Yield the port of a server without TLS that refuses every session with a message."""
     fields = b"".join(part.encode() + b"\0" for part in ("SFATAL", "C08P01", f"M{words}"))
     refusal = b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -98,12 +98,12 @@ def test_a_connection_pooler_is_refused_in_one_sentence(words: str) -> None:
         sa.exc.OperationalError("SELECT 1", {}, psycopg.OperationalError("server closed the connection")),
     ],
 )
-def test_a_lost_server_can_be_tried_again(error: Exception) -> None:
+def test_a_lost_server_is_a_transient_error(error: Exception) -> None:
     with pytest.raises(WarehouseUnavailable, match="run the task again"), warehouse_errors(info()):
         raise error
 
 
-def test_a_missing_privilege_needs_repair() -> None:
+def test_a_missing_privilege_is_a_configuration_error() -> None:
     error = psycopg.errors.InsufficientPrivilege("permission denied for table tracks")
     with pytest.raises(ConfigurationError, match="spotify_ingest do this"), warehouse_errors(info()):
         raise error

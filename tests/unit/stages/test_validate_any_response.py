@@ -1,4 +1,4 @@
-"""Whatever an answer holds, validation takes it: each record is accepted, quarantined or set aside."""
+"""Tests that validation accepts, quarantines or sets aside each record of any response, and never crashes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def page(*items: Any) -> dict[str, Any]:
     return {"href": "x", "items": [*items, None], "next": None, "offset": 0, "limit": 50, "total": 2}
 
 
-ANSWERS: dict[RequestKind, Any] = {
+RESPONSES: dict[RequestKind, Any] = {
     RequestKind.ARTIST: ARTIST,
     RequestKind.ARTIST_ALBUMS: page(ALBUM),
     RequestKind.ALBUM: ALBUM,
@@ -67,7 +67,7 @@ ANSWERS: dict[RequestKind, Any] = {
 
 
 def validated(kind: RequestKind, body: bytes) -> _Validation:
-    """A validation that has taken one answer."""
+    """Validate one response and return the validation."""
     query = {"time_range": "long_term"}
     at = datetime(2026, 11, 22, 6, tzinfo=UTC)
     raw = RawObject("raw/x", kind.value, "GET", "/x", query, ID, 200, at, "0" * 64, len(body))
@@ -85,8 +85,8 @@ def assert_adds_up(work: _Validation) -> None:
 @pytest.mark.parametrize("kind", RequestKind)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_promise_4_any_answer_adds_up_and_none_is_a_crash(kind: RequestKind, data: st.DataObject) -> None:
-    body = mutated(copy.deepcopy(ANSWERS[kind]), data)
+def test_promise_4_counts_of_any_response_add_up(kind: RequestKind, data: st.DataObject) -> None:
+    body = mutated(copy.deepcopy(RESPONSES[kind]), data)
     assert_adds_up(validated(kind, json.dumps(body).encode()))
 
 
@@ -96,12 +96,12 @@ POISON = ["NaN", "1e999", "9" * 5000, '"\\ud800"', '"a\\u0000b"', "[" * 2000 + "
 @pytest.mark.parametrize("kind", RequestKind)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_so_does_one_with_poison_at_any_place(kind: RequestKind, data: st.DataObject) -> None:
-    text = json.dumps(mutated(copy.deepcopy(ANSWERS[kind]), data))
+def test_counts_of_a_response_with_poison_add_up(kind: RequestKind, data: st.DataObject) -> None:
+    text = json.dumps(mutated(copy.deepcopy(RESPONSES[kind]), data))
     value = data.draw(st.sampled_from(POISON))
     places = [index for index, letter in enumerate(text) if letter in "0123456789[{"]
     if places:
-        # instead of a number, or before the first thing in a list or an object
+        # replaces a digit, or is inserted as the first member of a list or an object
         place = data.draw(st.sampled_from(places))
         letter = text[place]
         instead = {"[": f"[{value}, ", "{": f'{{"poison": {value}, "id": 5, '}.get(letter, value)
@@ -112,5 +112,5 @@ def test_so_does_one_with_poison_at_any_place(kind: RequestKind, data: st.DataOb
 @pytest.mark.parametrize("kind", RequestKind)
 @settings(max_examples=10, deadline=None)
 @given(body=JUNK | st.binary(max_size=30).map(lambda data: data.decode("latin-1")))
-def test_an_answer_that_is_something_else_is_no_crash(kind: RequestKind, body: Any) -> None:
+def test_counts_of_unrelated_json_add_up(kind: RequestKind, body: Any) -> None:
     assert_adds_up(validated(kind, json.dumps(body).encode()))
