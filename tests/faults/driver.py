@@ -36,7 +36,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        """The key of its result among those that are passed to later steps."""
+        """The key of its result, under which the steps after it find it."""
         return f"{self.day}/{self}"
 
     @property
@@ -55,9 +55,9 @@ def steps_of(day: date, sources: tuple[str, ...]) -> list[Step]:
 
 
 def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_left: bool = True) -> Any:
-    """Run a step and return its result for later steps, in plain values; errors are those of the task.
+    """Run a step and return its result for the steps after it, in plain values; errors are those of the task.
 
-    `carried` holds the results of earlier steps by `Step.key`.
+    `carried` holds the results of the steps before it by `Step.key`.
     """
     if step.task == "plan":
         plan = planning.plan(runtime, step.day)

@@ -1,7 +1,7 @@
 """Makes every I/O call of every step fail once in each way: n = 1, 2, 3 and so on, as SQLite is tested.
 
 A step starts from the state that an undisturbed run had before it, and must end in the state that the
-undisturbed run had after it, so later steps cannot differ either.
+undisturbed run had after it, so the steps that follow cannot differ either.
 """
 
 from __future__ import annotations
