@@ -26,7 +26,7 @@ from spotify_stack.state import MINIO, STORES
 # variables of this shell that name another Postgres, dbt project or proxy must not reach the tests
 isolate()
 
-# seconds for a test; not in pyproject.toml, because pytest refuses the option where pytest-timeout is absent
+# seconds for a test; not in pyproject.toml, because pytest refuses the option if pytest-timeout is absent
 os.environ.setdefault("PYTEST_TIMEOUT", "600")
 
 # several workers: Airflow writes a configuration file into its home when it is imported for the first time

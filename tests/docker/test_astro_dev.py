@@ -48,7 +48,7 @@ def airflow(project: Project) -> Iterator[AirflowApi]:
 
 
 def ingest(project: Project, airflow: AirflowApi, key: str) -> str:
-    """Start an ingest of a date that is today's for the stand-in for Spotify; return the run's id."""
+    """Set the sandbox's clock to a date, start the ingest of that date, and return the run's id."""
     script = (
         "import json, urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:8089/_sandbox/clock',"
         f" json.dumps({{'now': '{key}T06:00:00Z'}}).encode(), method='PUT'))"

@@ -167,7 +167,7 @@ def test_the_replaced_token_is_used_from_then_on(logged_in: LoggedIn) -> None:
 
 
 def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) -> None:
-    """Promise 9."""
+    """Promise 9, for the tokens of a user."""
     state = logged_in.running.state
     assert len(logged_in.tokens) >= 5  # two refresh tokens, three access tokens
     logs = [path for path in Path(state.paths.root).rglob("*.log") if path.is_file()]

@@ -241,7 +241,7 @@ def until(check: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_links_open_what_a_task_wrote(running: Running) -> None:
+def test_links_open_the_objects_of_a_task(running: Running) -> None:
     running.set_day(DAY)
     run_id = running.api.trigger(INGEST, DAY.isoformat())
     assert running.ended(INGEST, run_id)["state"] == "success"

@@ -77,7 +77,7 @@ class FaultProxy:
         if active.toxic is Toxic.HOLE:
             self._passing.clear()
         elif active.toxic is Toxic.REFUSED:
-            # closing alone leaves it listening for as long as the other thread waits on it
+            # after close() alone, the port stays open as long as the other thread waits in accept()
             with suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()

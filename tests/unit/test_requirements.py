@@ -41,7 +41,7 @@ def test_the_image_installs_pipeline_and_orchestration() -> None:
 
 
 def test_airflow_itself_comes_from_the_base_image() -> None:
-    # the base image refuses to build otherwise
+    # with a pin of Airflow, the base image refuses to build
     assert not {"apache-airflow", "apache-airflow-core"} & pins(listed("requirements.txt")).keys()
 
 

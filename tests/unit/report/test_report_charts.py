@@ -46,7 +46,9 @@ def test_bars_of_years_are_proportional_and_show_types() -> None:
         [YearCount(1999, "album", 4), YearCount(2001, "album", 2), YearCount(2001, "odd", 1)]
     )
     heights = bars(svg, charts.MARK)
-    assert max(heights) == pytest.approx(2 * sorted(heights)[-2], rel=0.01)  # the smallest is the legend's
+    assert max(heights) == pytest.approx(
+        2 * sorted(heights)[-2], rel=0.01
+    )  # the smallest bar is in the legend
     assert {"album", "other"} <= set(texts(svg))
     assert "single" not in texts(svg)
 

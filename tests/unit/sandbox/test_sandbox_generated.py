@@ -39,7 +39,7 @@ def test_a_day_does_not_depend_on_days_requested_before(catalog: GeneratedCatalo
 @pytest.mark.parametrize("size", [50, 2000, 20_000])
 def test_it_has_about_the_requested_size(size: int) -> None:
     tracks = GeneratedSource(3, size).on(DAY).counts().tracks
-    # daily releases have a floor of one a day, which weighs in a tiny catalogue
+    # there is at least one release a day, which matters in a small catalogue
     assert size * 0.85 < tracks < size * 1.15 + 600
 
 

@@ -147,7 +147,7 @@ def test_a_deadline_counts_from_the_queueing_of_a_run() -> None:
 
 
 def test_airflow_can_recalculate_a_stored_deadline() -> None:
-    """`taskinstance._recalculate_dagrun_queued_at_deadlines` of 3.3.2 makes a timedelta of what is stored."""
+    """Airflow 3.3.2 makes a timedelta of the stored number (`_recalculate_dagrun_queued_at_deadlines`)."""
     from airflow.serialization.decoders import decode_deadline_alert
     from airflow.serialization.encoders import encode_deadline_alert
 

@@ -46,7 +46,7 @@ def test_without_readable_sql_there_is_no_facet(sql: str | None) -> None:
     assert output.facets == {}
 
 
-def test_a_task_with_several_outputs_is_left_as_it_is() -> None:
+def test_a_task_with_several_outputs_is_unchanged() -> None:
     outputs: list[Dataset] = [model(), model()]
     add_columns(outputs, SQL, PROJECT)
     assert [output.facets for output in outputs] == [{}, {}]

@@ -56,7 +56,7 @@ class TestEachDag:
 
     def test_its_params_have_a_schema_and_a_description(self, dags: dict[str, DAG], dag_id: str) -> None:
         params = dags[dag_id].params
-        # Cosmos adds one of its own where its telemetry is on
+        # Cosmos adds a parameter of its own if its telemetry is on
         for name, param in ((n, p) for n, p in params.items() if not n.startswith("__cosmos")):
             schema = dags[dag_id].params.get_param(name).schema
             assert schema.get("type"), f"{name}: {param}"
