@@ -142,11 +142,18 @@ class _Validation:
                 row = entry_of(kind, list_id, entry.position, result, raw)
                 self._files[kind].write(entry_line(row))
 
+    # both run once for each record: `setdefault` would make a new object each time
     def _counts_of(self, kind: str) -> KindCounts:
-        return self._counts.setdefault(kind, KindCounts())
+        counts = self._counts.get(kind)
+        if counts is None:
+            counts = self._counts[kind] = KindCounts()
+        return counts
 
     def _profile(self, raw: RawObject, kind: str) -> FieldProfile:
-        return self._profiles.setdefault((raw.kind, kind), FieldProfile(raw.kind, kind))
+        profile = self._profiles.get((raw.kind, kind))
+        if profile is None:
+            profile = self._profiles[raw.kind, kind] = FieldProfile(raw.kind, kind)
+        return profile
 
     def _refuse(
         self,
