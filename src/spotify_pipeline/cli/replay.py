@@ -158,13 +158,13 @@ def _replay_with_spark(
     planned: list[Replay], run_id: str, master: str | None, report: Callable[[str], None]
 ) -> Iterator[Replayed]:
     from spotify_pipeline.spark.engine import replay_span  # noqa: PLC0415 - most replays do not need it
-    from spotify_pipeline.spark.session import master_of, spark_session  # noqa: PLC0415
+    from spotify_pipeline.spark.session import cluster_of, spark_session  # noqa: PLC0415
 
     runtime = _runtime(run_id)
     settings = runtime.settings
-    where = master or master_of(runtime.lookup, settings)
+    where, conf = cluster_of(runtime.lookup, settings, master)
     report(f"starting Spark with master {where}")
-    with spark_session(where, settings.spark_conf) as spark:
+    with spark_session(where, conf) as spark:
         for span in spans_of(planned, settings.spark_span_days):
             try:
                 states = replay_span(runtime, spark, span, report=report)

@@ -39,26 +39,54 @@ _DEFAULTS = {
     "spark.log.level": "WARN",
     "spark.sql.session.timeZone": "UTC",
 }
+# extra of a connection of Airflow's Spark provider -> Spark's own name
+_EXTRA = {
+    "deploy-mode": "spark.submit.deployMode",
+    "namespace": "spark.kubernetes.namespace",
+    "queue": "spark.yarn.queue",
+}
+# extras of `spark-submit` and of drivers on the cluster, which the provider's form fills in
+_OF_CLUSTER_MODE = {"spark-binary", "rest-scheme", "rest-port", "yarn_resourcemanager_webapp_address"}
+_NO_CONNECT = (
+    "the Spark engine does not run over Spark Connect (sc://), which has no RDDs: give the cluster's master, "
+    "such as spark://host:7077"
+)
 _SECRET = re.compile(r"secret|password|token|credential|(access|private)[._]?key", re.IGNORECASE)
 _OWN_ERROR = re.compile(r"spotify_pipeline\.errors\.(\w+): (.*)")
 
 
-def master_of(lookup: ConnectionLookup, settings: Settings) -> str:
-    """Return the master of Spark: the setting, else connection `spark_default`, else this machine.
+def cluster_of(
+    lookup: ConnectionLookup, settings: Settings, master: str | None = None
+) -> tuple[str, dict[str, str]]:
+    """Return the master of Spark and Spark's own settings.
+
+    The master is `master`, else the setting, else that of connection `spark_default`, else this machine. The
+    connection is read as Airflow's Spark provider reads it.
 
     Raises:
-        ConfigurationError: the connection names no host.
+        ConfigurationError: the connection names no host, is of Spark Connect, or has an unknown extra.
     """
-    if settings.spark_master:
-        return settings.spark_master
+    if named := master or settings.spark_master:
+        return named, settings.spark_conf
     try:
         info = lookup(SPARK_DEFAULT)
     except ConnectionMissing:
-        return HERE
+        return HERE, settings.spark_conf
+    if info.conn_type == "spark_connect":
+        raise ConfigurationError(_NO_CONNECT)
+    extra = {name: value for name, value in info.extra.items() if value not in (None, "")}
+    if unknown := sorted(extra.keys() - _EXTRA.keys() - _OF_CLUSTER_MODE):
+        raise ConfigurationError(
+            f"connection '{SPARK_DEFAULT}' has {', '.join(unknown)} in its extra, which the replay does not "
+            "use: remove it, and put Spark's own settings into SPOTIFY_PIPELINE_SPARK_CONF"
+        )
     host = info.require("host")
     if "://" not in host and not host.startswith(("local", "yarn")):
-        host = f"spark://{host}"
-    return f"{host}:{info.port}" if info.port else host
+        # of a connection in the form of a URI, the type is the scheme
+        scheme = "spark" if info.conn_type == "generic" else info.conn_type
+        host = f"{scheme}://{host}"
+    conf = {_EXTRA[name]: str(value) for name, value in extra.items() if name in _EXTRA}
+    return f"{host}:{info.port}" if info.port else host, conf | settings.spark_conf
 
 
 @contextmanager
@@ -73,7 +101,7 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
     Raises:
         EngineMissing: pyspark or Java is missing, or Java is too old.
         EngineLost: the cluster cannot be reached, or a job of it was lost.
-        ConfigurationError: a setting holds a secret, or Spark refuses one.
+        ConfigurationError: a setting holds a secret, or it asks for what the engine does not support.
     """
     for name in conf:
         if _SECRET.search(name):
@@ -81,6 +109,12 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
                 f"SPOTIFY_PIPELINE_SPARK_CONF sets {name}, which would appear in a command line: set it in "
                 "spark-defaults.conf of the machine (SPARK_CONF_DIR)"
             )
+    if master.startswith("sc://"):
+        raise ConfigurationError(_NO_CONNECT)
+    if conf.get("spark.submit.deployMode", "client") != "client":
+        raise ConfigurationError(
+            "the driver of a replay runs in the task or the command: set Spark's deploy mode to client"
+        )
     require_spark()
     from pyspark.sql import SparkSession as Session  # noqa: PLC0415 - an extra, and slow to import
 
@@ -90,7 +124,7 @@ def spark_session(master: str, conf: Mapping[str, str]) -> Iterator[SparkSession
     builder = Session.builder.master(master).appName("spotify_replay")
     for name, value in (_DEFAULTS | (_here() if is_local else {}) | dict(conf)).items():
         builder = builder.config(name, value)
-    with _environment(is_local):
+    with _environment(is_local, conf):
         try:
             session = builder.getOrCreate()
         except Exception as error:  # pyspark and py4j have many
@@ -150,9 +184,16 @@ def _here() -> dict[str, str]:
 
 
 @contextmanager
-def _environment(is_local: bool) -> Iterator[None]:
-    """Set the variables that Spark reads only from the environment: address of its UI, Python of workers."""
-    wanted = {"SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable} if is_local else {}
+def _environment(is_local: bool, conf: Mapping[str, str]) -> Iterator[None]:
+    """Set the variables that Spark reads only from the environment: address of its UI, Python of executors.
+
+    The Python of a cluster's executors is the one that the user names, else the path of this one.
+    """
+    if is_local:
+        wanted = {"SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable}
+    else:
+        named = conf.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON")
+        wanted = {"PYSPARK_PYTHON": named or sys.executable}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -189,9 +230,7 @@ def _translated(error: Exception, what: str) -> PipelineError:
     if own and isinstance(cls, type) and issubclass(cls, PipelineError):
         return cls(own[2].strip())
     if "JAVA_GATEWAY_EXITED" in str(error) or "UnsupportedClassVersionError" in str(error):
-        return EngineMissing(
-            "Java ended before Spark had started: it needs Java 17 or newer, see its message above"
-        )
+        return EngineMissing(f"{what}: Java ended first, see its message above; Spark needs Java 17 or newer")
     return EngineLost(
         f"{what} ({_words(error)}): see that the cluster runs and read the log; the replay can be run again"
     )

@@ -24,11 +24,15 @@ MASTER = "local[2,3]"
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
+def spark_installed() -> None:
     try:
         require_spark()
     except EngineMissing as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def spark(spark_installed: None) -> Iterator[Any]:
     with spark_session(MASTER, {"spark.sql.shuffle.partitions": "4"}) as session:
         yield session
 

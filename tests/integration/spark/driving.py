@@ -27,8 +27,8 @@ def replaying(pipeline: Pipeline, **settings: str) -> Iterator[subprocess.Popen[
     """`spotify-pipeline replay --engine spark`; whatever of it is left in the end is ended."""
     dates = ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", _COMMAND, "replay", *dates, "--engine", "spark", "--master", MASTER],
-        env=os.environ | environment(pipeline) | settings,
+        [sys.executable, "-c", _COMMAND, "replay", *dates, "--engine", "spark"],
+        env=os.environ | environment(pipeline) | {"SPOTIFY_PIPELINE_SPARK_MASTER": MASTER} | settings,
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -70,10 +70,10 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) ->
         time.sleep(0.1)
 
 
-def waiting(pipeline: Pipeline) -> bool:
-    """Whether somebody waits for a lock of this database."""
+def waiting(pipeline: Pipeline) -> int:
+    """Number of sessions that wait for a lock of this database."""
     query = (
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND cardinality(pg_blocking_pids(pid)) > 0"
     )
-    return bool(pipeline.query(query)[0][0])
+    return int(str(pipeline.query(query)[0][0]))

@@ -17,7 +17,7 @@ from spotify_pipeline.errors import (
     PipelineError,
 )
 from spotify_pipeline.settings import Settings
-from spotify_pipeline.spark.session import HERE, master_of, require_spark, spark_errors, spark_session
+from spotify_pipeline.spark.session import HERE, cluster_of, require_spark, spark_errors, spark_session
 
 
 def nowhere(conn_id: str) -> ConnectionInfo:
@@ -25,24 +25,79 @@ def nowhere(conn_id: str) -> ConnectionInfo:
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "master"),
+    ("kind", "host", "port", "master"),
     [
-        ("spark://cluster", 7077, "spark://cluster:7077"),
-        ("cluster", 7077, "spark://cluster:7077"),
-        ("local[4]", None, "local[4]"),
-        ("yarn", None, "yarn"),
-        ("k8s://https://cluster:6443", None, "k8s://https://cluster:6443"),
+        ("spark", "spark://cluster", 7077, "spark://cluster:7077"),
+        ("spark", "spark://one:7077,two:7077", None, "spark://one:7077,two:7077"),
+        ("spark", "cluster", 7077, "spark://cluster:7077"),
+        ("generic", "cluster", 7077, "spark://cluster:7077"),
+        ("spark", "local[4]", None, "local[4]"),
+        ("spark", "yarn", None, "yarn"),
+        ("spark", "k8s://https://cluster:6443", None, "k8s://https://cluster:6443"),
+        ("k8s", "cluster", 6443, "k8s://cluster:6443"),
     ],
 )
-def test_the_connection_gives_the_master(host: str, port: int | None, master: str) -> None:
-    info = ConnectionInfo("spark_default", "spark", host=host, port=port)
-    assert master_of(lambda _: info, Settings()) == master
+def test_the_connection_gives_the_master(kind: str, host: str, port: int | None, master: str) -> None:
+    info = ConnectionInfo("spark_default", kind, host=host, port=port)
+    assert cluster_of(lambda _: info, Settings()) == (master, {})
 
 
 def test_a_setting_takes_precedence_over_the_connection() -> None:
-    info = ConnectionInfo("spark_default", "spark", host="cluster")
-    assert master_of(lambda _: info, Settings(spark_master="local[2]")) == "local[2]"
-    assert master_of(nowhere, Settings()) == HERE
+    info = ConnectionInfo("spark_default", "spark", host="cluster", extra={"queue": "its"})
+    conf = {"spark.yarn.queue": "mine"}
+    assert cluster_of(lambda _: info, Settings(spark_conf=conf)) == ("spark://cluster", conf)
+    assert cluster_of(lambda _: info, Settings(spark_master="local[2]")) == ("local[2]", {})
+    assert cluster_of(nowhere, Settings(), "local[1]") == ("local[1]", {})
+    assert cluster_of(nowhere, Settings()) == (HERE, {})
+
+
+def test_extras_of_the_provider_become_settings_of_spark() -> None:
+    # as the form of the provider stores them
+    extra = {
+        "queue": "root.default",
+        "deploy-mode": "client",
+        "spark-binary": "spark-submit",
+        "namespace": "jobs",
+        "principal": None,
+        "keytab": "",
+        "rest-scheme": "http",
+        "rest-port": "6066",
+        "yarn_resourcemanager_webapp_address": None,
+    }
+    info = ConnectionInfo("spark_default", "spark", host="yarn", extra=extra)
+    assert cluster_of(lambda _: info, Settings())[1] == {
+        "spark.yarn.queue": "root.default",
+        "spark.submit.deployMode": "client",
+        "spark.kubernetes.namespace": "jobs",
+    }
+
+
+@pytest.mark.parametrize("name", ["keytab", "spark-home", "spark.executor.memory"])
+def test_an_extra_without_effect_is_refused(name: str) -> None:
+    info = ConnectionInfo("spark_default", "spark", host="yarn", extra={name: "c2VjcmV0"})
+    with pytest.raises(ConfigurationError, match=f"'spark_default' has {name} in its extra") as error:
+        cluster_of(lambda _: info, Settings())
+    assert "c2VjcmV0" not in str(error.value)
+
+
+def test_spark_connect_is_refused() -> None:
+    info = ConnectionInfo("spark_default", "spark_connect", host="cluster", port=15002)
+    with pytest.raises(ConfigurationError, match="does not run over Spark Connect"):
+        cluster_of(lambda _: info, Settings())
+    with (
+        pytest.raises(ConfigurationError, match="does not run over Spark Connect"),
+        spark_session("sc://cluster:15002", {}),
+    ):
+        pytest.fail("Spark was started")
+
+
+def test_a_driver_on_the_cluster_is_refused() -> None:
+    info = ConnectionInfo("spark_default", "spark", host="yarn", extra={"deploy-mode": "cluster"})
+    with (
+        pytest.raises(ConfigurationError, match="set Spark's deploy mode to client"),
+        spark_session(*cluster_of(lambda _: info, Settings())),
+    ):
+        pytest.fail("Spark was started")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.orchestration import lineage
 from spotify_pipeline.orchestration.runtime import running, tries_are_left
 from spotify_pipeline.spark.engine import replay_span
-from spotify_pipeline.spark.session import master_of, require_spark, spark_session
+from spotify_pipeline.spark.session import cluster_of, require_spark, spark_session
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.stages.reconcile import Verdict
 from spotify_pipeline.stages.replay import Replay, plan_replay, reconcile_replay, replay_partition, spans_of
@@ -105,8 +105,7 @@ def _with_spark(runtime: Runtime, planned: list[Replay]) -> Iterable[tuple[date,
         if not locked:
             log.info("another span is being replayed with Spark: this one waits")
             raise AirflowRescheduleException(datetime.now(UTC) + _LOCK_WAIT)
-        settings = runtime.settings
-        with spark_session(master_of(runtime.lookup, settings), settings.spark_conf) as spark:
+        with spark_session(*cluster_of(runtime.lookup, runtime.settings)) as spark:
             return replay_span(runtime, spark, planned, tries_left=tries_are_left()).items()
 
 
