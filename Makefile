@@ -144,7 +144,7 @@ build/peers/dlt/.ready: benchmarks/peers/dlt.txt .venv/.ready
 	@touch $@
 
 .PHONY: bench-replay
-bench-replay: spark ## replay generated dates with both engines on scratch servers, and print the ratio
+bench-replay: spark ## replay generated dates with the local engine, and with Spark on a cluster of 1, 2 and 4 executors, and print the ratios
 	@$(BIN)/python -m benchmarks.replay_benchmark
 
 # 5,000 take a quarter of an hour and 2 GB; 50,000 a day take hours and 20 GB
