@@ -151,7 +151,7 @@ bench-replay: spark ## replay generated dates with the local engine, and with Sp
 OBSERVATIONS ?= 5000
 DAYS_OF_YEAR ?= 365
 .PHONY: bench-year
-bench-year: .venv ## time the daily dbt build at day 30 and at day 365 of a simulated year: OBSERVATIONS= a day
+bench-year: .venv ## time the daily dbt build at day 30 and at day 365 of a simulated year: OBSERVATIONS= a day, DAYS_OF_YEAR=
 	@$(BIN)/python -m benchmarks.year_benchmark --observations "$(OBSERVATIONS)" --days "$(DAYS_OF_YEAR)"
 
 .PHONY: bench-switch

@@ -57,7 +57,8 @@ test as a task of its own, then `publish`, `catch_up` and `write_docs`.
 * `catch_up` builds the retired tables once more, so that a single task can be cleared later.
 * If staging and the dbt project have not changed since the last publication, a run builds nothing:
   `is_anything_new` skips the models and tests, and `publish` adds this partition to that publication. So a
-  replay of many dates builds once or twice. A run that a person triggers always builds.
+  second run of a date builds nothing, and a replay of many dates builds once or twice. A run that a person
+  triggers always builds.
 * Only `publish` emits `spotify_marts`, and it runs after every test. It also updates the assets of the models
   (`postgres://host:port/database/schema/table`); to start a DAG, use `spotify_marts`.
 * `announce` starts `spotify_published`, which emits `spotify_marts_published` for DAGs without partitions.

@@ -137,7 +137,7 @@ def _fail_then_repair(running: Running, before: list[tuple[Any, ...]]) -> None:
             "INSERT INTO staging.tracks (track_id, name, artist_ids, duration_ms, listing_observed_at, "
             "listing_rank, listing_raw_key, first_seen_on, last_seen_on, load_seq) "
             "SELECT %s, 'Bad', artist_ids, duration_ms, listing_observed_at, 0, 'raw/none', first_seen_on, "
-            "last_seen_on, load_seq FROM staging.tracks LIMIT 1",
+            "last_seen_on, nextval('ops.load_seq_seq') FROM staging.tracks LIMIT 1",
             [BAD_ID],
         )
     assert running.ended(INGEST, running.api.trigger(INGEST, DAY.isoformat()))["state"] == "success"

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 from spotify_pipeline.errors import BuildIncomplete, MartsPinned, SchemaVersionError
 
@@ -22,6 +23,24 @@ PIN_FOR_TRANSACTION = "BEGIN; SELECT * FROM ops.pin_publication();"
 PIN_FOR_SESSION = f"DO $$ BEGIN PERFORM pg_advisory_lock_shared({_MARTS_LOCK}); END $$"
 """Statements that keep the published tables in place, for scripts of SQL."""
 _SWITCH: LiteralString = "SELECT ops.switch_marts()"
+STAGING_TABLES = (
+    "albums", "album_observations", "artists", "artist_observations", "followed_artists", "list_reads",
+    "playlist_membership", "playlist_observations", "playlists", "plays", "saved_tracks", "source_records",
+    "top_artists", "top_tracks", "track_observations", "tracks",
+)  # fmt: skip
+"""Tables of `staging`, each with a column `load_seq`: the load that last changed the row."""
+_INPUTS = sql.SQL("""
+    SELECT (SELECT coalesce(max(load_seq), 0) FROM ops.load), greatest({newest_rows}),
+        (SELECT coalesce(max(load_seq), 0) FROM ops.removal),
+        (SELECT md5(string_agg(extract(epoch FROM checked_at)::text, ' '
+            ORDER BY partition, source, record_kind)) FROM ops.reconciliation),
+        (SELECT md5(string_agg(planned::text, ' ' ORDER BY name)) FROM ops.source AS planned)
+""").format(
+    newest_rows=sql.SQL(", ").join(
+        sql.SQL("(SELECT max(load_seq) FROM {})").format(sql.Identifier("staging", table))
+        for table in STAGING_TABLES
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,10 @@ class Build:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Identity of dbt's input: `load_seq` is the newest load; equal digests give equal tables."""
+    """Identity of dbt's input: `load_seq` is the newest load; equal digests give equal tables.
+
+    A load that changed no row of staging leaves the digest as it was.
+    """
 
     load_seq: int
     digest: str
@@ -62,18 +84,11 @@ def inputs_of(conn: psycopg.Connection, code: str) -> Inputs:
         conn: a connection as spotify_ingest.
         code: digest of the dbt project.
     """
-    row = conn.execute(
-        """
-        SELECT (SELECT coalesce(max(load_seq), 0) FROM ops.load) AS load_seq,
-            (SELECT coalesce(max(load_seq), 0) FROM ops.removal),
-            (SELECT md5(string_agg(extract(epoch FROM checked_at)::text, ' '
-                ORDER BY partition, source, record_kind)) FROM ops.reconciliation),
-            (SELECT md5(string_agg(planned::text, ' ' ORDER BY name)) FROM ops.source AS planned)
-        """
-    ).fetchone()
+    row = conn.execute(_INPUTS).fetchone()
     assert row is not None  # noqa: S101 - a row of subqueries is always there
-    text = " ".join(str(part) for part in (*row, code))
-    return Inputs(int(row[0]), hashlib.sha256(text.encode()).hexdigest())
+    load_seq, *changing = row
+    text = " ".join(str(part) for part in (*changing, code))
+    return Inputs(int(load_seq), hashlib.sha256(text.encode()).hexdigest())
 
 
 def is_published(conn: psycopg.Connection, inputs: Inputs) -> bool:
