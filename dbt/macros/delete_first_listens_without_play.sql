@@ -11,7 +11,7 @@
         and (known.user_hash, known.first_played_on, known.first_played_at, known.first_track_id) in (
             select user_hash, played_on, played_at, track_id
             from {{ ref('int_plays') }}
-            where load_seq >= {{ seen_load_seq() }}
+            where load_seq > {{ seen_load_seq() }}
         )
         {% endif %}
         and not exists (

@@ -36,7 +36,10 @@
 {%- endmacro %}
 
 
-{# The number that the hook has noted: rows that carry it were computed from all loads and removals up to it. #}
+{#
+    The number that the hook has noted. A row of a model whose readers are incremental carries it, or the number of a
+    newer load that the row was computed from, so that it is greater than what any reader has seen before.
+#}
 {% macro noted_load_seq() -%}
     (select next_load_seq from {{ ref('mart_model_watermark') }} where model_name = '{{ this.identifier }}')
 {%- endmacro %}

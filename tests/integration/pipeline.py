@@ -32,6 +32,7 @@ from spotify_pipeline.stages.runtime import Attempt, Runtime
 from spotify_pipeline.stages.validate import validate_source
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
+from spotify_pipeline.warehouse.publication import inputs_of
 from spotify_sandbox.testing import RunningSandbox
 from tests.accounts import ACCOUNT_KEY, user_hash
 
@@ -111,6 +112,11 @@ class Pipeline:
     def checksums(self) -> dict[str, object]:
         with connect(self.runtime.lookup("warehouse_owner")) as conn:
             return dict(table_checksums(conn, schemas=("staging",)))
+
+    def dbt_inputs(self) -> str:
+        """Return the digest of dbt's inputs, a digest of an unchanged project included."""
+        with connect(self.runtime.ingest) as conn:
+            return inputs_of(conn, "code").digest
 
     def objects(self, zone: str) -> dict[str, bytes]:
         return {key: self.lake.get(key).data for key in self.lake.keys(f"{zone}/")}

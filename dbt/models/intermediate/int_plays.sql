@@ -122,7 +122,8 @@ joined as (
         observed.observed_on as track_observed_on,
         coalesce(observed.album_id, tracks.album_id) as album_id,
         coalesce(observed.primary_artist_id, tracks.primary_artist_id) as primary_artist_id,
-        coalesce(observed.duration_ms, tracks.duration_ms) as duration_ms
+        coalesce(observed.duration_ms, tracks.duration_ms) as duration_ms,
+        greatest({{ noted_load_seq() }}, plays.load_seq, tracks.load_seq, observed.load_seq) as load_seq
 
     from plays
     left join tracks
@@ -133,7 +134,8 @@ joined as (
                 observations.observed_on,
                 observations.album_id,
                 observations.primary_artist_id,
-                observations.duration_ms
+                observations.duration_ms,
+                observations.load_seq
             from {{ ref('stg_track_observations') }} as observations
             where
                 observations.track_id = plays.track_id
@@ -147,7 +149,8 @@ joined as (
                 observations.observed_on,
                 observations.album_id,
                 observations.primary_artist_id,
-                observations.duration_ms
+                observations.duration_ms,
+                observations.load_seq
             from {{ ref('stg_track_observations') }} as observations
             where
                 observations.track_id = plays.track_id
@@ -186,7 +189,7 @@ final as (
         joined.primary_artist_id,
         joined.duration_ms,
         {%- endif %}
-        {{ noted_load_seq() }} as load_seq
+        joined.load_seq
 
     from joined
     {% if is_built_before() -%}

@@ -88,14 +88,35 @@ def test_late_and_erased_observations_equal_a_full_refresh(warehouse: Warehouse)
 
 def test_a_second_run_changes_nothing(warehouse: Warehouse) -> None:
     fill(warehouse, extended=False)
-    build = ("run", "--select", "+fct_track_daily")
+    build = ("run", "--select", "+fct_track_daily", "+mart_listening_daily")
     assert warehouse.dbt(*build).success
-    places = "select ctid::text from marts.fct_track_daily order by 1"
-    before = warehouse.query(places)
+    tables = ("fct_track_daily", "fct_first_listen", "fct_play", "mart_listening_daily")
+    places = " union all ".join(f"select '{table}', ctid::text from marts.{table}" for table in tables)
+    before = sorted(warehouse.query(places))
+    assert {table for table, _ in before} == set(tables)
 
     assert warehouse.dbt(*build).success
 
-    assert warehouse.query(places) == before
+    assert sorted(warehouse.query(places)) == before
+
+
+def test_a_play_that_comes_during_a_build_is_in_all_marts(warehouse: Warehouse) -> None:
+    """Its load ends after int_plays has read the log of loads, which is why the log does not have it."""
+    fill(warehouse, extended=False)
+    build = ("run", "--select", "+mart_listening_daily")
+    assert warehouse.dbt(*build).success
+    warehouse.load_seq += 1
+    warehouse.play("new", datetime.combine(DAY, time(23), UTC))
+
+    assert warehouse.dbt(*build).success
+
+    of_day = "select sum(plays), sum(new_tracks) from marts.mart_listening_daily"
+    assert warehouse.query(of_day) == warehouse.query(
+        "select count(*), count(distinct (user_hash, track_id)) from staging.plays", role=INGEST
+    )
+    assert warehouse.query("select count(*) from marts.fct_play where track_id = %s", spotify_id("new")) == [
+        (1,)
+    ]
 
 
 def load_at_random(warehouse: Warehouse, rng: random.Random, days: Sequence[date] = SCHEDULE_DAYS) -> None:

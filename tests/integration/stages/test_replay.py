@@ -74,7 +74,7 @@ def test_promise_1_a_replay_changes_nothing_and_makes_no_call(
     account: Pipeline,
 ) -> None:
     two_days(account)
-    before = account.checksums(), account.query(VERSIONS)
+    before = account.checksums(), account.query(VERSIONS), account.dbt_inputs()
     objects = {zone: account.objects(zone) for zone in ("raw", "validated", "quarantine")}
     account.sandbox.control.reset_calls()
 
@@ -82,7 +82,7 @@ def test_promise_1_a_replay_changes_nothing_and_makes_no_call(
 
     assert {name.split()[1] for name in done} >= {"first", "lists", "saved", "top", "plays", DETAILS}
     assert f"{DAY} _listening-06" in done
-    assert (account.checksums(), account.query(VERSIONS)) == before
+    assert (account.checksums(), account.query(VERSIONS), account.dbt_inputs()) == before
     assert {zone: account.objects(zone) for zone in objects} == objects
     assert account.sandbox.control.calls().total == 0
 

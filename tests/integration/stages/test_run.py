@@ -64,9 +64,11 @@ def test_promise_1_run_twice_same_result(pipeline: Pipeline) -> None:
     reconciled = pipeline.query(
         "SELECT *, xmin::text FROM ops.reconciliation ORDER BY partition, source, record_kind"
     )
+    inputs = pipeline.dbt_inputs()
     pipeline.sandbox.control.reset_calls()
     pipeline.run()
     assert (pipeline.checksums(), pipeline.objects("raw"), pipeline.objects("validated")) == before
+    assert pipeline.dbt_inputs() == inputs, "nothing is built again"
     assert pipeline.query("SELECT track_id, xmin::text FROM staging.tracks ORDER BY 1") == versions
     assert (
         pipeline.query("SELECT *, xmin::text FROM ops.reconciliation ORDER BY partition, source, record_kind")

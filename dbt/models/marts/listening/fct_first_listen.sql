@@ -34,7 +34,7 @@ changed as (
         track_id as record_id
 
     from {{ ref('int_plays') }}
-    where load_seq >= {{ seen }}
+    where load_seq > {{ seen }}
 
     union
 
@@ -44,7 +44,7 @@ changed as (
         primary_artist_id as record_id
 
     from {{ ref('int_plays') }}
-    where load_seq >= {{ seen }} and primary_artist_id is not null
+    where load_seq > {{ seen }} and primary_artist_id is not null
 
     union
 
@@ -60,7 +60,7 @@ changed as (
             and known.first_played_on = plays.played_on
             and known.first_played_at = plays.played_at
             and known.first_track_id = plays.track_id
-    where known.record_kind = 'artist' and plays.load_seq >= {{ seen }}
+    where known.record_kind = 'artist' and plays.load_seq > {{ seen }}
 
 ),
 {% endif %}
@@ -144,7 +144,7 @@ final as (
         first_plays.first_played_at,
         cast(first_plays.first_played_at at time zone 'UTC' as date) as first_played_on,
         first_plays.first_track_id,
-        {{ noted_load_seq() }} as load_seq
+        greatest({{ noted_load_seq() }}, (select max(load_seq) from {{ ref('int_plays') }})) as load_seq
 
     from first_plays
     {% if is_continued %}

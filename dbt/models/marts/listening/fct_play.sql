@@ -17,7 +17,7 @@
             {'columns': ['primary_artist_id']},
             {'columns': ['load_seq']},
         ],
-        pre_hook="{{ begin_watermark(this, ref('int_plays')) }}",
+        pre_hook="{{ begin_watermark(this, ref('fct_first_listen')) }}",
         post_hook=[
             "{{ delete_vanished(this, ref('int_plays'), {'user_hash': 'user_hash', 'played_at': 'played_at', 'track_id': 'track_id'}) }}",
             "{{ end_watermark(this) }}",
@@ -44,7 +44,7 @@ changed as (
         track_id
 
     from {{ ref('int_plays') }}
-    where load_seq >= {{ seen }}
+    where load_seq > {{ seen }}
 
     union
 
@@ -54,7 +54,7 @@ changed as (
         first_track_id as track_id
 
     from {{ ref('fct_first_listen') }}
-    where load_seq >= {{ seen }}
+    where load_seq > {{ seen }}
 
     {% for record_kind, id in [('track', 'track_id'), ('artist', 'primary_artist_id')] %}
     union
@@ -70,7 +70,7 @@ changed as (
             first_listens.user_hash = plays.user_hash
             and first_listens.record_id = plays.{{ id }}
             and plays.is_first_listen_of_{{ record_kind }}
-    where first_listens.load_seq >= {{ seen }} and first_listens.record_kind = '{{ record_kind }}'
+    where first_listens.load_seq > {{ seen }} and first_listens.record_kind = '{{ record_kind }}'
     {% endfor %}
 
     union
@@ -140,7 +140,13 @@ final as (
             plays.played_at = first_of_artist.first_played_at and plays.track_id = first_of_artist.first_track_id,
             false
         ) as is_first_listen_of_artist,
-        {{ noted_load_seq() }} as load_seq
+        greatest(
+            {{ noted_load_seq() }},
+            plays.load_seq,
+            albums.load_seq,
+            first_of_track.load_seq,
+            first_of_artist.load_seq
+        ) as load_seq
 
     from plays
     left join albums

@@ -29,7 +29,7 @@ changed as (
         played_on
 
     from {{ ref('fct_play') }}
-    where load_seq >= {{ seen }}
+    where load_seq > {{ seen }}
 
 ),
 {% endif %}
