@@ -23,24 +23,13 @@ PIN_FOR_TRANSACTION = "BEGIN; SELECT * FROM ops.pin_publication();"
 PIN_FOR_SESSION = f"DO $$ BEGIN PERFORM pg_advisory_lock_shared({_MARTS_LOCK}); END $$"
 """Statements that keep the published tables in place, for scripts of SQL."""
 _SWITCH: LiteralString = "SELECT ops.switch_marts()"
-STAGING_TABLES = (
-    "albums", "album_observations", "artists", "artist_observations", "followed_artists", "list_reads",
-    "playlist_membership", "playlist_observations", "playlists", "plays", "saved_tracks", "source_records",
-    "top_artists", "top_tracks", "track_observations", "tracks",
-)  # fmt: skip
-"""Tables of `staging`, each with a column `load_seq`: the load that last changed the row."""
 _INPUTS = sql.SQL("""
     SELECT (SELECT coalesce(max(load_seq), 0) FROM ops.load), greatest({newest_rows}),
         (SELECT coalesce(max(load_seq), 0) FROM ops.removal),
         (SELECT md5(string_agg(extract(epoch FROM checked_at)::text, ' '
             ORDER BY partition, source, record_kind)) FROM ops.reconciliation),
         (SELECT md5(string_agg(planned::text, ' ' ORDER BY name)) FROM ops.source AS planned)
-""").format(
-    newest_rows=sql.SQL(", ").join(
-        sql.SQL("(SELECT max(load_seq) FROM {})").format(sql.Identifier("staging", table))
-        for table in STAGING_TABLES
-    )
-)
+""")
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,13 @@ def inputs_of(conn: psycopg.Connection, code: str) -> Inputs:
         conn: a connection as spotify_ingest.
         code: digest of the dbt project.
     """
-    row = conn.execute(_INPUTS).fetchone()
+    tables = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging' ORDER BY tablename")
+    # each row has the number of the load that last changed it
+    newest_rows = sql.SQL(", ").join(
+        sql.SQL("(SELECT max(load_seq) FROM {})").format(sql.Identifier("staging", table))
+        for (table,) in tables
+    )
+    row = conn.execute(_INPUTS.format(newest_rows=newest_rows)).fetchone()
     assert row is not None  # noqa: S101 - a row of subqueries is always there
     load_seq, *changing = row
     text = " ".join(str(part) for part in (*changing, code))
