@@ -137,6 +137,19 @@ bench: .venv build/peers/dlt/.ready ## time API calls, and the load of TRACKS=50
 	@$(BIN)/python -m benchmarks.api_benchmark
 	@$(BIN)/python -m benchmarks.peer_benchmark --tracks $(TRACKS)
 
+.PHONY: bench-growth
+bench-growth: .venv ## time the load of 50,000 and of 500,000 tracks, ours and the bare script
+	@$(BIN)/python -m benchmarks.peer_benchmark --tracks 50000 500000 --responses "album pages" --peers "bare script" --runs 1 --results growth.json
+
+.PHONY: bench-transform
+bench-transform: .venv dbt-manifest ## time spotify_transform, bare dbt, Cosmos LOCAL and Cosmos WATCHER on one warehouse, in ten minutes
+	@$(BIN)/python -m benchmarks.transform_benchmark
+
+.PHONY: bench-quick
+bench-quick: .venv dbt-manifest ## compare ratios with the committed ones of benchmarks/results/quick.json, in three minutes
+	@$(BIN)/python -m benchmarks.api_benchmark
+	@$(BIN)/python -m benchmarks.quick_benchmark
+
 # what the benchmark compares with; in an environment of its own
 build/peers/dlt/.ready: benchmarks/peers/dlt.txt .venv/.ready
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
@@ -267,6 +280,7 @@ ci: .venv ## run the checks of .github/workflows/ci.yml on this machine; the ima
 	@$(MAKE) lint types workflows docs-site audit dags dbt-changes
 	@$(MAKE) --keep-going compose-spec minio spark celery || echo "without Go, Spark or Celery: the tests that want MinIO, the Compose reader, Spark or Celery are skipped"
 	@$(MAKE) --keep-going test test-slow-servers test-slow-e2e
+	@$(MAKE) bench-quick
 	@if docker info >/dev/null 2>&1; then $(MAKE) image image-dags test-docker; else echo "no Docker here: the image is not built"; fi
 	@$(MAKE) demo DAYS=2 && $(MAKE) down
 

@@ -1,6 +1,7 @@
-"""Time raw responses → validated records → staging beside dlt and a bare script, on one machine.
+"""Time raw responses → validated records → staging, and the same with dlt and a bare script, on one machine.
 
-    make bench        (python -m benchmarks.peer_benchmark --tracks 50000 --runs 3)
+    make bench          (python -m benchmarks.peer_benchmark --tracks 50000 --runs 3)
+    make bench-growth   (50,000 and 500,000 tracks in album pages, one run each, without dlt)
 
 The sides alternate on the same raw responses, object store and Postgres. Ours is `spotify-pipeline replay`
 of one source and date: it checks each record, writes the validated objects and fills all staging tables. dlt
@@ -13,31 +14,30 @@ benchmarks/results/.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 
+from benchmarks.figures import ROOT, Aim, aims_table, write_results
 from benchmarks.raw_data import TRACKS, album, full_tracks, write_partition
+from benchmarks.year_benchmark import postgres_seconds
 from spotify_pipeline.connections import ConnectionInfo, variable_name
 from spotify_pipeline.lake import Lake
 from spotify_stack.processes import PeakMemory, family, memory_of
 from spotify_stack.scratch import ScratchWarehouse, scratch_lake, scratch_warehouse
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 DLT = ROOT / "build" / "peers" / "dlt" / "bin" / "python"
 PARTITION = date(2026, 1, 1)
 RESPONSES = {
@@ -46,19 +46,32 @@ RESPONSES = {
 }
 # (side, times our seconds may be of its, times our memory)
 AIMS = {"dlt": (1 / 3, 1 / 2), "bare script": (2.0, None)}
+# times the seconds, and the memory, of ten times as many tracks
+GROWTH = (10.5, 1.1)
 EMPTY = """
 SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
 WHERE schemaname = 'staging' OR schemaname = 'ops' AND tablename <> 'alembic_version'
 """
 
 
-def measured(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run a command to its end.
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a side cost.
 
-    Returns:
-        Its seconds, and the peak of the memory of its processes in MB.
+    Attributes:
+        seconds: From the start of its process to the end.
+        core_seconds: Processor time of its processes and of Postgres; other programs hardly change it.
+        megabytes: Peak memory of its processes.
     """
-    begun = time.perf_counter()
+
+    seconds: float
+    core_seconds: float
+    megabytes: int
+
+
+def measured(command: list[str], environment: Mapping[str, str], warehouse: ScratchWarehouse) -> Cost:
+    """Run a command to its end."""
+    used, begun = _core_seconds(warehouse), time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT
@@ -69,7 +82,13 @@ def measured(command: list[str], environment: Mapping[str, str]) -> tuple[float,
         if process.returncode:
             output.seek(0)
             sys.exit(f"{command} failed:\n{output.read().decode()}")
-    return seconds, memory.peak / 1e6
+    used = _core_seconds(warehouse) - used
+    return Cost(round(seconds, 2), round(used, 2), round(memory.peak / 1e6))
+
+
+def _core_seconds(warehouse: ScratchWarehouse) -> float:
+    times = os.times()
+    return times.children_user + times.children_system + postgres_seconds(warehouse)
 
 
 def sides(warehouse: ScratchWarehouse, store: ConnectionInfo, source: str) -> dict[str, list[str]]:
@@ -117,49 +136,99 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tracks", type=int, nargs="+", default=[50_000])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--responses", nargs="+", choices=RESPONSES, default=list(RESPONSES))
+    parser.add_argument("--peers", nargs="*", choices=AIMS, default=list(AIMS))
+    parser.add_argument("--results", default="load.json", help="file of benchmarks/results/")
     options = parser.parse_args()
-    if not DLT.exists():
+    if "dlt" in options.peers and not DLT.exists():
         print("dlt is not installed (make build/peers/dlt/.ready): it is left out", flush=True)
+    runs = compare(options.tracks, options.runs, responses=options.responses, peers=options.peers)
+    print("\n".join([*summary(runs), *growth(runs)]))
+    write_results(options.results, runs)
+
+
+def compare(
+    sizes: Iterable[int],
+    times: int,
+    *,
+    responses: Collection[str] = tuple(RESPONSES),
+    peers: Collection[str] = tuple(AIMS),
+) -> list[dict[str, Any]]:
+    """Run ours and the peers in turn, on scratch servers.
+
+    Args:
+        sizes: Numbers of tracks.
+        times: Runs of each side.
+        responses: Kinds of response.
+        peers: Peers to run; one that is not installed is left out.
+
+    Returns:
+        The cost of each run.
+    """
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres may run as another user
         with scratch_warehouse(folder) as warehouse, scratch_lake(folder) as store:
-            for tracks in options.tracks:
-                runs += compare(warehouse, store, tracks, options.runs)
-    lines = summary(runs)
-    print("\n".join(lines))
-    RESULTS.mkdir(exist_ok=True)
-    memory = psutil.virtual_memory().total / 2**30
-    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
-    result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "runs": runs}
-    (RESULTS / "load.json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-def compare(
-    warehouse: ScratchWarehouse, store: ConnectionInfo, tracks: int, times: int
-) -> list[dict[str, Any]]:
-    """Run all sides in turn over both kinds of response; return seconds and megabytes of each run."""
-    known = [*warehouse.connections.values(), store]
-    environment = {
-        variable_name(info.conn_id): json.dumps({k: v for k, v in asdict(info).items() if k != "conn_id"})
-        for info in known
-    }
-    runs: list[dict[str, Any]] = []
-    for responses, (kind, path, body) in RESPONSES.items():
-        source = f"{kind}-{tracks}"
-        bodies = ((f"{path}/{number}", body(number, 0)) for number in range(tracks // TRACKS))
-        write_partition(Lake(store), PARTITION, source, kind, bodies)
-        for _ in range(times):
-            for side, command in sides(warehouse, store, source).items():
-                empty(warehouse)
-                seconds, megabytes = measured(command, environment)
-                if (count := loaded(warehouse, side)) != tracks:
-                    sys.exit(f"{side} wrote {count:,} tracks of {tracks:,}")
-                print(f"{tracks:,} {responses}: {side:11}  {seconds:6.1f} s  {megabytes:6.0f} MB", flush=True)
-                run = {"tracks": tracks, "responses": responses, "side": side}
-                runs.append(run | {"seconds": round(seconds, 2), "megabytes": round(megabytes)})
+            for tracks, kind in itertools.product(sizes, responses):
+                commands = sides(warehouse, store, write_responses(store, tracks, kind))
+                for side in [side for _ in range(times) for side in commands if side in {"ours", *peers}]:
+                    empty(warehouse)
+                    cost = measured(commands[side], environment(warehouse, store), warehouse)
+                    if (count := loaded(warehouse, side)) != tracks:
+                        sys.exit(f"{side} wrote {count:,} tracks of {tracks:,}")
+                    figures = f"{cost.seconds:6.1f} s ({cost.core_seconds:.1f} core-s)  {cost.megabytes:4} MB"
+                    print(f"{tracks:,} {kind}: {side:11} {figures}", flush=True)
+                    runs.append({"tracks": tracks, "responses": kind, "side": side} | asdict(cost))
     return runs
+
+
+def environment(warehouse: ScratchWarehouse, store: ConnectionInfo) -> dict[str, str]:
+    """Return the variables of the connections that ours uses."""
+    return {
+        variable_name(info.conn_id): json.dumps({k: v for k, v in asdict(info).items() if k != "conn_id"})
+        for info in (*warehouse.connections.values(), store)
+    }
+
+
+def write_responses(store: ConnectionInfo, tracks: int, responses: str) -> str:
+    """Write raw responses with so many tracks, and return the name of their source."""
+    kind, path, body = RESPONSES[responses]
+    source = f"{kind}-{tracks}"
+    bodies = ((f"{path}/{number}", body(number, 0)) for number in range(tracks // TRACKS))
+    write_partition(Lake(store), PARTITION, source, kind, bodies)
+    return source
+
+
+def medians(runs: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Return the median seconds and megabytes of each side."""
+    return {
+        side: (
+            statistics.median(run["seconds"] for run in runs if run["side"] == side),
+            statistics.median(run["megabytes"] for run in runs if run["side"] == side),
+        )
+        for side in dict.fromkeys(run["side"] for run in runs)
+    }
+
+
+def growth(runs: list[dict[str, Any]]) -> list[str]:
+    """Return a Markdown table of what ten times as many tracks cost, if two such sizes were measured."""
+    aims = []
+    for responses in dict.fromkeys(run["responses"] for run in runs):
+        cost = {
+            tracks: medians([r for r in runs if (r["tracks"], r["responses"]) == (tracks, responses)])["ours"]
+            for tracks in dict.fromkeys(run["tracks"] for run in runs)
+        }
+        for tracks in cost.keys() & {10 * size for size in cost}:
+            aims += [
+                Aim(
+                    f"{what} of {tracks:,} / {tracks // 10:,} tracks, {responses}", more / less, at_most=bound
+                )
+                for what, more, less, bound in zip(
+                    ("seconds", "memory"), cost[tracks], cost[tracks // 10], GROWTH, strict=True
+                )
+            ]
+    return ["", *aims_table(aims)] if aims else []
 
 
 def summary(runs: list[dict[str, Any]]) -> list[str]:
@@ -170,19 +239,13 @@ def summary(runs: list[dict[str, Any]]) -> list[str]:
     ]
     for tracks, responses in dict.fromkeys((run["tracks"], run["responses"]) for run in runs):
         here = [run for run in runs if (run["tracks"], run["responses"]) == (tracks, responses)]
-        medians = {
-            side: tuple(
-                statistics.median(run[figure] for run in here if run["side"] == side)
-                for figure in ("seconds", "megabytes")
-            )
-            for side in dict.fromkeys(run["side"] for run in here)
-        }
-        for side, (seconds, megabytes) in medians.items():
+        found = medians(here)
+        for side, (seconds, megabytes) in found.items():
             cells = [f"{tracks:,}", responses, side, f"{seconds:.1f}", f"{megabytes:.0f}"]
             if side == "ours":
                 cells += ["", "", ""]
             else:
-                ratios = medians["ours"][0] / seconds, medians["ours"][1] / megabytes
+                ratios = found["ours"][0] / seconds, found["ours"][1] / megabytes
                 met = [aim is None or ratio <= aim for ratio, aim in zip(ratios, AIMS[side], strict=True)]
                 wanted = " and ".join(
                     f"{what} ≤ {aim:.2f}"

@@ -147,7 +147,7 @@ def build(warehouse: ScratchWarehouse, folder: Path, *selection: str) -> Build:
 def _counters(warehouse: ScratchWarehouse) -> tuple[float, float, float]:
     """Return bytes spilled, processor seconds of Postgres, and those of the dbt processes so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return _spilled(warehouse), _processor_seconds(warehouse), usage.ru_utime + usage.ru_stime
+    return _spilled(warehouse), postgres_seconds(warehouse), usage.ru_utime + usage.ru_stime
 
 
 def _postmaster(warehouse: ScratchWarehouse) -> int:
@@ -164,7 +164,7 @@ def _spilled(warehouse: ScratchWarehouse) -> int:
     return row[0] if row else 0
 
 
-def _processor_seconds(warehouse: ScratchWarehouse) -> float:
+def postgres_seconds(warehouse: ScratchWarehouse) -> float:
     """Return the processor seconds of all processes of Postgres, those that have ended included."""
     pid = _postmaster(warehouse)
     seconds = _processor(pid, ended_children=True)
@@ -219,12 +219,12 @@ def publish_again(warehouse: ScratchWarehouse, partition: date) -> float:
         published = Publication(partition, runtime.attempt.run_id, mark.load_seq, tests_passed=0)
         record_publication(connection, published, inputs_digest=mark.digest)
         record_load(connection, load)
-    postgres, own = _processor_seconds(warehouse), time.process_time()
+    postgres, own = postgres_seconds(warehouse), time.process_time()
     mark = stage.take_watermark(runtime, PROJECT)
     if not mark.is_published:
         sys.exit("the inputs differ from those of the publication, although nothing is new")
     stage.publish_again(runtime, next_day, mark)
-    return time.process_time() - own + _processor_seconds(warehouse) - postgres
+    return time.process_time() - own + postgres_seconds(warehouse) - postgres
 
 
 def measure(warehouse: ScratchWarehouse, folder: Path, options: argparse.Namespace) -> list[Build]:
