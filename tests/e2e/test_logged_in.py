@@ -6,6 +6,9 @@ The tests share one stack and run in the order of this file.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -19,15 +22,17 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 
 from spotify_pipeline.connections import SPOTIFY_USER, token_variable
-from spotify_pipeline.lake.keys import RAW, users_prefix
+from spotify_pipeline.lake.keys import ERASURES, RAW, users_prefix
 from spotify_pipeline.spotify.account_ids import AccountKey
 from spotify_pipeline.spotify.login import ALL_SCOPES, Login
 from spotify_stack import demo_sources, services
 from spotify_stack.airflow_environment import METADATA_DATABASE
 from spotify_stack.demo import LISTENING, task_log
+from spotify_stack.paths import FOLDER_VARIABLE
 from spotify_stack.summary import lake
 
 from .conftest import INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
+from .search import places
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = SECOND_DAY + timedelta(days=10)
@@ -104,10 +109,16 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         http.post("/connections", json=body).raise_for_status()
         yield LoggedIn(running, token, {token})
         running.control.clear_faults()
-        http.delete(f"/connections/{SPOTIFY_USER}")
-        http.delete(f"/variables/{token_variable(SPOTIFY_USER)}")
+    _delete_login(running)
     running.control.revoke_authorizations(running.state.sandbox_user)
     running.set_day(DAY)  # writes sources.yml without the user's lists
+
+
+def _delete_login(running: Running) -> None:
+    """Delete the user's connection and tokens as an operator does in Airflow's UI."""
+    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:
+        http.delete(f"/connections/{SPOTIFY_USER}")
+        http.delete(f"/variables/{token_variable(SPOTIFY_USER)}")
 
 
 def test_more_plays_than_spotify_keeps_are_recorded_as_a_gap(logged_in: LoggedIn) -> None:
@@ -202,3 +213,33 @@ def test_no_token_is_in_a_log_the_ui_or_airflow_s_database(logged_in: LoggedIn) 
     stored = store.keys(users_prefix(RAW, DAY))
     assert stored
     assert not any(token.encode() in store.get(key).data for key in stored for token in logged_in.tokens)
+
+
+def test_an_erasure_leaves_no_trace_of_the_user(logged_in: LoggedIn) -> None:
+    running, user = logged_in.running, logged_in.running.state.sandbox_user
+    user_hash = AccountKey(running.state.secrets["spotify_account_key"]).user_hash(user)
+    with running.warehouse() as conn:
+        plays = conn.execute("SELECT played_at FROM staging.plays LIMIT 5").fetchall()
+    needles = {"the id": user, "the hash": user_hash}
+    needles |= {p["id"]: p["name"] for p in running.control.playlists() if p["owner"] == user}
+    for (played_at,) in plays:
+        at = played_at.astimezone(UTC)
+        needles |= {f"{at} {mark}": f"{at:%Y-%m-%d}{mark}{at:%H:%M:%S}" for mark in "T "}
+    searched = {name: needle.encode() for name, needle in needles.items()}
+    before = places(running, searched)
+    assert {name for name in needles if not before[name]} <= {"the id"}
+    # the connection and the sources are the operator's to remove
+    _delete_login(running)
+    running.set_day(DAY)
+
+    command = [str(Path(sys.executable).parent / "spotify-pipeline"), "erase-user", user_hash, "--yes"]
+    subprocess.run(command, env=os.environ | {FOLDER_VARIABLE: str(running.state.paths.root)}, check=True)  # noqa: S603
+    left = places(running, searched)
+    receipt = left["the hash"]
+    assert f"{services.WAREHOUSE} ops.erasure" in receipt
+    left["the hash"] = {
+        place
+        for place in receipt
+        if place != f"{services.WAREHOUSE} ops.erasure" and not place.startswith(f"{ERASURES}/")
+    }
+    assert {name: found for name, found in left.items() if found} == {}

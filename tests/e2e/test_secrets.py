@@ -6,30 +6,22 @@ It searches the same stack as tests/e2e/test_chain.py, after runs have ended, so
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from spotify_sandbox.accounts.authorizations import REFRESH_TOKEN_PREFIX
 from spotify_sandbox.accounts.tokens import ACCESS_TOKEN_PREFIX
 from spotify_stack import processes, services
 from spotify_stack.state import SECRETS
-from spotify_stack.summary import lake
 
 from .conftest import FIRST_DAY, REPORT, TRANSFORM, Running
+from .search import SECRET_FILES, files, found_in, objects, open_database, rows
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 # they identify an account and give no access
 IDENTIFIERS = {"spotify_client_id", "s3_access_key"}
-# files that must contain secrets; only their owner can read them
-SECRET_FILES = {"secrets.json", "supervisord.conf"}
-# the servers' own files; their contents are read through the servers
-DATA_FOLDERS = (services.METADATA, services.WAREHOUSE, services.STORE)
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +46,6 @@ def finished_runs(running: Running) -> None:
         running.chain(FIRST_DAY)
 
 
-def found_in(data: bytes, needles: dict[str, bytes]) -> list[str]:
-    return [name for name, needle in needles.items() if needle in data]
-
-
-def files(running: Running) -> Iterator[Path]:
-    root = running.state.paths.root
-    for path in sorted(root.rglob("*")):
-        excluded = path.name in SECRET_FILES or path.relative_to(root).parts[0].startswith(DATA_FOLDERS)
-        if path.is_file() and not path.is_symlink() and not excluded:
-            yield path
-
-
 def test_no_file_of_the_stack_contains_a_secret(running: Running, needles: dict[str, bytes]) -> None:
     searched = list(files(running))
     task_logs = [path for path in searched if f"dag_id={TRANSFORM}" in str(path)]
@@ -79,32 +59,13 @@ def test_only_the_owner_can_read_files_with_secrets(running: Running) -> None:
     assert {oct(path.stat().st_mode & 0o077) for path in kept} == {oct(0)}
 
 
-def rows(connection: psycopg.Connection) -> Iterator[tuple[str, bytes]]:
-    """Yield each row of each table as text, with the table's name."""
-    tables = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
-        "AND table_schema NOT IN ('pg_catalog', 'information_schema')"
-    ).fetchall()
-    assert len(tables) > 20
-    for schema, table in tables:
-        copy = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))
-        with connection.cursor().copy(copy) as lines:
-            for line in lines:
-                yield f"{schema}.{table}", bytes(line)
-
-
 @pytest.mark.parametrize("server", [services.METADATA, services.WAREHOUSE])
 def test_no_row_of_a_database_holds_a_secret(
     running: Running, needles: dict[str, bytes], server: str
 ) -> None:
     """XComs, rendered templates, serialised DAGs, audit logs; staging, ops and marts."""
-    state = running.state
-    if server == services.METADATA:
-        postgres, database = services.metadata_postgres(state), "airflow"
-    else:
-        postgres, database = services.warehouse_postgres(state), "warehouse"
     seen: set[str] = set()
-    with psycopg.connect(postgres.url(database)) as connection:
+    with open_database(running, server) as connection:
         for table, line in rows(connection):
             seen.add(table)
             assert found_in(line, needles) == [], table
@@ -117,13 +78,9 @@ def test_no_row_of_a_database_holds_a_secret(
 
 
 def test_no_object_holds_a_secret(running: Running, needles: dict[str, bytes]) -> None:
-    store = lake(running.state)
-    keys = store.keys("")
-    assert any(key.startswith("raw/") for key in keys)
-    for key in keys:
-        stored = store.get(key)
-        header = "\n".join([key, *(f"{name}: {value}" for name, value in stored.metadata.items())])
-        assert found_in(stored.data, needles) + found_in(header.encode(), needles) == [], key
+    searched = dict(objects(running))
+    assert any(key.startswith("raw/") for key in searched)
+    assert {key: found for key, data in searched.items() if (found := found_in(data, needles))} == {}
 
 
 def test_no_command_line_shows_a_secret(running: Running, needles: dict[str, bytes]) -> None:
