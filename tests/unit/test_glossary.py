@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = (
-    *("src", "dags", "config", "plugins", "tools", "dbt/models", "dbt/macros", "docs"),
-    *("tests/docker", "tests/e2e", "tests/faults", "tests/unit"),
-)
+FOLDERS = ("src", "dags", "config", "plugins", "tools", "dbt/models", "dbt/macros", "docs", "tests")
 KINDS = {".py", ".sql", ".sh", ".j2", ".html", ".css", ".json", ".conf", ".yml", ".md"}
 # patterns of words that are not used -> the words to use
 RETIRED = {

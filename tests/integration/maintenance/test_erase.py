@@ -198,7 +198,7 @@ def test_the_command_confirms_counts_and_shows_receipts(account: Pipeline, tmp_p
     assert login is not None
     store.write(login.read())
     before = account.checksums()
-    done = call(erase, account, HASH, answer="n\n")
+    done = call(erase, account, HASH, typed="n\n")
     assert done.exit_code == 1
     assert (account.checksums(), store.path.exists()) == (before, True)
 

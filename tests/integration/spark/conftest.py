@@ -39,7 +39,7 @@ def spark(spark_installed: None) -> Iterator[Any]:
 
 @pytest.fixture
 def account(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """A user's sources beside two that overlap."""
+    """Return a pipeline with a user's sources, and two that overlap."""
     artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
     pipeline.list_sources(
         {"name": "first", "kind": "artist", "ids": artists[:2]},

@@ -54,7 +54,7 @@ def held_at(pipeline: Pipeline, lock: str, **settings: str) -> Iterator[subproce
                 assert process.poll() is None, "it has ended"
             except AssertionError as error:
                 with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGQUIT)  # Java tells what its threads do
+                    os.killpg(process.pid, signal.SIGQUIT)  # Java prints the stacks of its threads
                     time.sleep(2)
                     os.killpg(process.pid, signal.SIGKILL)
                 said = process.communicate(timeout=60)[0].decode(errors="replace")

@@ -61,9 +61,9 @@ def test_promise_9_spark_shows_no_password(
             pages = [f"/{page}" for page in PAGES]
             pages += [f"/api/v1/applications/{application}/{resource}" for resource in REST]
             for page in pages:
-                answer = http.get(page)
-                assert answer.status_code == 200, page
-                seen[page] = answer.text
+                response = http.get(page)
+                assert response.status_code == 200, page
+                seen[page] = response.text
     for path in tmp_path.rglob("*"):
         if path.is_file():
             seen[path.name] = path.read_text(errors="replace")

@@ -33,9 +33,9 @@ def environment(pipeline: Pipeline) -> dict[str, str]:
 
 
 def call(
-    command: Callable[..., Any], pipeline: Pipeline, *arguments: str, answer: str | None = None
+    command: Callable[..., Any], pipeline: Pipeline, *arguments: str, typed: str | None = None
 ) -> Result:
-    """Run a command over a pipeline; `answer` is the input to its prompt."""
+    """Run a command over a pipeline; `typed` is the input to its prompt."""
     app = typer.Typer()
     app.command()(command)
-    return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=answer)
+    return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=typed)

@@ -77,8 +77,8 @@ def _errors(kind: type[errors.PipelineError]) -> list[type[errors.PipelineError]
 
 @pytest.mark.parametrize("alert", every_alert(), ids=lambda alert: f"{alert.cause}-{alert.title[:30]}")
 def test_every_alert_has_event_meaning_and_action(alert: Alert) -> None:
-    for text in (alert.title, alert.happened, alert.meaning, alert.action):
-        assert len(text.split()) >= 1
+    assert alert.title.strip()
+    assert alert.happened.strip()
     assert len(alert.meaning.split()) >= 5
     assert len(alert.action.split()) >= 5
     assert alert.severity in {"error", "warning"}
