@@ -104,7 +104,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
         key.key_id,
     )
     fields = json.loads(login.to_connection())
-    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:
+    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False, timeout=60) as http:
         body = fields | {"connection_id": SPOTIFY_USER, "extra": json.dumps(fields["extra"])}
         http.post("/connections", json=body).raise_for_status()
         yield LoggedIn(running, token, {token})
@@ -116,7 +116,7 @@ def logged_in(running: Running) -> Iterator[LoggedIn]:
 
 def _delete_login(running: Running) -> None:
     """Delete the user's connection and tokens as an operator does in Airflow's UI."""
-    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False) as http:
+    with httpx.Client(base_url=f"{running.state.airflow_url}/api/v2", trust_env=False, timeout=60) as http:
         http.delete(f"/connections/{SPOTIFY_USER}")
         http.delete(f"/variables/{token_variable(SPOTIFY_USER)}")
 
