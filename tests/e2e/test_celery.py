@@ -1,4 +1,4 @@
-"""Tests a stack with two Celery workers, which are killed in fetch, in load and in a dbt model.
+"""Tests a stack with two Celery workers: workers and broker are killed, and the day ends the same.
 
 The stack belongs to this file. The tests run in the order of the file and use two days.
 """
@@ -20,7 +20,7 @@ import pytest
 
 from spotify_pipeline import connections
 from spotify_sandbox.control import SandboxControl
-from spotify_stack import celery_workers, processes
+from spotify_stack import celery_workers, processes, services
 from spotify_stack.airflow_api import AirflowApi
 from spotify_stack.health import NotReady, wait_until
 from spotify_stack.object_store import BUCKET
@@ -28,9 +28,10 @@ from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions
 from spotify_stack.summary import lake
-from tests.faults.airflow_run import Artists
+from tests.faults.airflow_reference import Undisturbed
+from tests.faults.airflow_run import Artists, check_agreement
 
-from .conftest import FIRST_DAY, INGEST, SECOND_DAY, TRANSFORM, Running
+from .conftest import FIRST_DAY, INGEST, REPORT, SECOND_DAY, TRANSFORM, Running
 from .test_disturbed import run_of, running_task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -151,7 +152,7 @@ def test_airflow_shows_logs_from_the_object_store(workers: Running) -> None:
     assert not list(workers.state.paths.airflow_home.rglob(f"dag_id={TRANSFORM}"))
 
 
-def test_a_task_of_a_lost_worker_is_tried_again(workers: Running) -> None:
+def test_promise_3_a_lost_worker_or_broker_changes_nothing(workers: Running) -> None:
     day = SECOND_DAY
     workers.set_day(day)
     since = datetime.now(UTC)
@@ -169,4 +170,13 @@ def test_a_task_of_a_lost_worker_is_tried_again(workers: Running) -> None:
     with block_writes(workers, connections.WAREHOUSE_DBT, "marts.fct_track_daily"):
         model = kill_worker_of(workers, TRANSFORM, transform, MODEL)
     wait_for_task(workers, TRANSFORM, transform, MODEL)
+    kill(workers, services.BROKER)
+    assert workers.ended(TRANSFORM, transform)["state"] == "success"
     assert last_try(workers, TRANSFORM, transform, model) == 2
+    assert workers.next_run(REPORT, day, since)["state"] == "success"
+
+    undisturbed = Undisturbed(workers)
+    undisturbed.create()
+    undisturbed.run([FIRST_DAY, day])
+    assert [str(finding) for finding in undisturbed.findings()] == []
+    assert [str(finding) for finding in check_agreement(workers, day)] == []
