@@ -1,4 +1,4 @@
-"""The steps' small pipeline, and one Spark for all tests. Where Java or pyspark is absent, they skip."""
+"""Fixtures of the Spark tests: a small pipeline and one Spark session; without Java or pyspark they skip."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def account(pipeline: Pipeline) -> Iterator[Pipeline]:
 
 
 def three_days(pipeline: Pipeline) -> None:
-    """Churn from day to day, details, and two readings of the listening history."""
+    """Run three days with changes, details, and two readings of the listening history."""
     for day in DAYS:
         pipeline.go_to(day)
         pipeline.run(day)
@@ -68,7 +68,7 @@ def loaded(account: Pipeline) -> Pipeline:
 
 
 def empty(pipeline: Pipeline) -> None:
-    """Nothing is left but raw."""
+    """Delete all rows and objects except those of raw."""
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         (tables,) = conn.execute(TABLES).fetchone() or ("",)
         conn.execute(f"TRUNCATE {tables}".encode())
@@ -78,7 +78,7 @@ def empty(pipeline: Pipeline) -> None:
 
 @pytest.fixture
 def two_days(pipeline: Pipeline) -> Pipeline:
-    """Two sources that overlap, on two days."""
+    """Return a pipeline with two sources that overlap, on two days."""
     pipeline.run()
     pipeline.go_to(DAYS[1])
     pipeline.run(DAYS[1])

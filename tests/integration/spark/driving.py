@@ -1,4 +1,4 @@
-"""The command in a process of its own, with Spark's JVM below it."""
+"""Runs the replay command in a process of its own, whose child is Spark's JVM."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COMMAND = "from spotify_pipeline.cli.main import app; app()"
 
 @contextmanager
 def replaying(pipeline: Pipeline, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`spotify-pipeline replay --engine spark`; whatever of it is left in the end is ended."""
+    """Run `spotify-pipeline replay --engine spark`, and end its processes at the end of the block."""
     dates = ["--from", str(DAYS[0]), "--to", str(DAYS[-1])]
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-c", _COMMAND, "replay", *dates, "--engine", "spark"],
@@ -43,7 +43,7 @@ def replaying(pipeline: Pipeline, **settings: str) -> Iterator[subprocess.Popen[
 
 @contextmanager
 def held_at(pipeline: Pipeline, lock: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The same, at the point where it waits for a lock, which is held to the end of the block."""
+    """Run the command until it waits for a lock, which is held until the block ends."""
     with connect(pipeline.runtime.lookup("warehouse_owner")) as conn:
         conn.execute(lock.encode())
         with replaying(pipeline, **settings) as process:
@@ -71,7 +71,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) ->
 
 
 def waiting(pipeline: Pipeline) -> int:
-    """Number of sessions that wait for a lock of this database."""
+    """Return the number of sessions that wait for a lock of this database."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND cardinality(pg_blocking_pids(pid)) > 0"

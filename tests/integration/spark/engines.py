@@ -1,4 +1,4 @@
-"""Both engines over a pipeline, and everything that they leave behind."""
+"""Runs both engines on a pipeline, and reads everything that they have written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reconciled(pipeline: Pipeline, states: States, run_id: str) -> States:
 
 
 def found(pipeline: Pipeline) -> State:
-    """Everything that counts; of the detail queue what is open, as a closed entry says nothing any more."""
+    """Return all rows and objects that must be equal; of the detail queue only open entries."""
     state = capture(pipeline.runtime.lookup("warehouse_owner"), pipeline.lake, exact=True)
     queue = pipeline.query(
         "SELECT record_kind, record_id, enqueued_on, asked_on FROM ops.detail_queue WHERE done_on IS NULL"

@@ -1,4 +1,4 @@
-"""Spark on a standalone cluster: executors in other processes, one of which is lost in the middle."""
+"""Tests Spark on a standalone cluster, also if a worker with its executor is killed during the replay."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def executors_of(worker: psutil.Process) -> list[psutil.Process]:
     return [child for child in worker.children() if "java" in child.name()]
 
 
-def test_promise_2_a_cluster_gives_what_one_machine_gives(
+def test_promise_2_a_cluster_writes_the_same_as_one_machine(
     loaded: Pipeline, cluster: SparkCluster, tmp_path: Path
 ) -> None:
     empty(loaded)

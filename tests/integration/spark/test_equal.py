@@ -1,4 +1,4 @@
-"""Promise 2 between the engines: row by row and byte by byte, Spark gives what the local engine gives."""
+"""Tests promise 2 between the engines: Spark writes the same rows and bytes as the local engine."""
 
 from __future__ import annotations
 

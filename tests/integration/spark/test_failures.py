@@ -1,4 +1,4 @@
-"""What goes wrong with one source or task stays there: the others are loaded, nothing is written twice."""
+"""Tests that a failing source or task does not stop the others, and that no row is written twice."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_repeated_task_writes_its_rows_once(two_days: Pipeline, spark: Any) ->
     assert differences(expected, found(two_days)) == {}
 
 
-def test_a_bad_source_fails_alone_and_says_why(two_days: Pipeline, spark: Any) -> None:
+def test_a_bad_source_fails_alone_with_its_reason(two_days: Pipeline, spark: Any) -> None:
     broken = next(key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key)
     two_days.lake.delete(broken)
     reasons = failed(with_spark(two_days, spark))
@@ -146,7 +146,7 @@ def test_a_record_that_postgres_refuses_fails_its_source_alone(
     assert {source for _, source in two_days.query(LOADED)} >= {"second"}
 
 
-def test_what_was_landed_and_is_gone_is_not_taken_for_nothing(
+def test_lost_landed_rows_are_an_error_and_not_an_empty_source(
     two_days: Pipeline, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a crash of Postgres, which empties unlogged tables."""
@@ -162,14 +162,14 @@ def test_what_was_landed_and_is_gone_is_not_taken_for_nothing(
     assert two_days.query(LOADED) == []
 
 
-def test_where_every_source_fails_the_first_reason_is_raised(two_days: Pipeline, spark: Any) -> None:
+def test_the_first_reason_is_raised_if_every_source_fails(two_days: Pipeline, spark: Any) -> None:
     two_days.lake.delete_all([key for key in two_days.lake.keys("raw/") if "/album-" in key])
     runtime = without_spotify(two_days.runtime)
     with pytest.raises(DamagedObject, match=f"ingest_date={DAY}/source=first/"):
         replay_span(runtime, spark, [Replay(DAY, ("first", "second"))])
 
 
-def test_what_is_left_of_an_erased_user_is_not_loaded(account: Pipeline, spark: Any) -> None:
+def test_raw_objects_of_an_erased_user_are_not_loaded(account: Pipeline, spark: Any) -> None:
     account.run()
     empty(account)
     as_owner(
@@ -208,7 +208,7 @@ def test_the_counts_of_loads_add_up_to_the_written_rows(two_days: Pipeline, spar
     ) == [(0,)]
 
 
-def test_one_span_goes_at_a_time(two_days: Pipeline) -> None:
+def test_only_one_span_is_replayed_at_a_time(two_days: Pipeline) -> None:
     info = two_days.runtime.ingest
 
     def taken() -> Iterator[bool]:

@@ -1,4 +1,4 @@
-"""The fold of Spark is the fold of the SQL, for any observations; what lands is what that one gives."""
+"""Tests that Spark folds any observations to the same rows as the SQL."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def counted_by_sql(conn: psycopg.Connection, objects: list[RawObject]) -> dict[i
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(objects=spans())
-def test_promise_2_spark_folds_and_counts_as_the_sql_does(
+def test_promise_2_spark_and_sql_fold_to_equal_rows_and_counts(
     warehouse: Warehouse, spark: Any, objects: list[RawObject]
 ) -> None:
     from spotify_pipeline.spark import fold

@@ -1,4 +1,4 @@
-"""Promise 3: the driver is killed while rows land or are merged; a retry ends as if nothing had been."""
+"""Tests promise 3: the driver is killed while rows land or are merged, and a retry gives the same result."""
 
 from __future__ import annotations
 

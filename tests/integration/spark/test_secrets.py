@@ -1,4 +1,4 @@
-"""Promise 9 with Spark: no password in its UI, its event log, a command line or its output."""
+"""Tests promise 9 with Spark: no password is in its UI, event log, command lines or output."""
 
 from __future__ import annotations
 
