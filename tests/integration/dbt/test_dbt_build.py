@@ -14,13 +14,8 @@ from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize(
-    "extended",
-    [
-        pytest.param(False, id="development", marks=pytest.mark.slow),
-        pytest.param(True, id="extended"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("extended", [False, True], ids=["development", "extended"])
 def test_every_node_passes_for_either_class_of_app(warehouse: Warehouse, extended: bool) -> None:
     fill(warehouse, extended=extended)
 

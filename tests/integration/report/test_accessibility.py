@@ -66,7 +66,10 @@ def pages(session_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFact
     return found
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    "view",
+    [pytest.param(view, marks=() if view == "light" else pytest.mark.slow) for view in VIEWS],
+)
 def test_every_page_passes_axe(browser: Browser, pages: dict[str, str], view: str) -> None:
     problems = []
     for name, address in pages.items():

@@ -73,6 +73,7 @@ def unsigned(method: str, port: int, path: str) -> httpx.Response:
     )
 
 
+@pytest.mark.slow
 def test_no_port_serves_an_unsigned_http_request(s3_server: SeaweedServer) -> None:
     client = client_of(s3_server)
     client.put_object("spotify-lake", "doors/object", io.BytesIO(b"body of the object"), 18)

@@ -92,6 +92,7 @@ def test_a_login_that_fails_does_not_stop_other_listeners(ten_listeners: Pipelin
     assert tables_of(ten_listeners, "anna")[0]
 
 
+@pytest.mark.slow
 def test_an_erasure_does_not_change_other_listeners(ten_listeners: Pipeline) -> None:
     ten_listeners.run()
     for name in NAMES:
