@@ -58,7 +58,8 @@ def take_watermark(project: Path) -> dict[str, Any]:
     with running_partition() as (runtime, _):
         _refuse_params(context["params"], DbtManifest.read(project / MANIFEST))
         found = asdict(stage.take_watermark(runtime, project))
-    found["is_published"] = found["is_published"] and str(context["dag_run"].run_type) == _BY_ASSET
+    # compared as it is: str() of the SDK's enum is not its value
+    found["is_published"] = found["is_published"] and context["dag_run"].run_type == _BY_ASSET
     if found["is_published"]:
         log.info(
             "staging and the dbt project have not changed since the last publication (load %s): its tables "

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Asset
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
 from spotify_pipeline.connections import ConnectionInfo
@@ -103,7 +104,9 @@ def test_a_load_in_between_starts_a_new_build(newest: list[int]) -> None:
     assert publication.require_newer_load(COVERED) == 9
 
 
-def watermark_of(monkeypatch: pytest.MonkeyPatch, *, published: bool, run_type: str, **params: Any) -> Any:
+def watermark_of(
+    monkeypatch: pytest.MonkeyPatch, *, published: bool, run_type: DagRunType, **params: Any
+) -> Any:
     @contextmanager
     def running_partition() -> Iterator[tuple[None, None]]:
         yield None, None
@@ -120,14 +123,14 @@ def watermark_of(monkeypatch: pytest.MonkeyPatch, *, published: bool, run_type: 
 @pytest.mark.parametrize(
     ("published", "run_type", "built"),
     [
-        (True, "asset_triggered", False),
-        (False, "asset_triggered", True),
-        (True, "manual", True),
-        (True, "asset_materialization", True),
+        (True, DagRunType.ASSET_TRIGGERED, False),
+        (False, DagRunType.ASSET_TRIGGERED, True),
+        (True, DagRunType.MANUAL, True),
+        (True, DagRunType.ASSET_MATERIALIZATION, True),
     ],
 )
 def test_a_run_by_hand_always_builds(
-    monkeypatch: pytest.MonkeyPatch, published: bool, run_type: str, built: bool
+    monkeypatch: pytest.MonkeyPatch, published: bool, run_type: DagRunType, built: bool
 ) -> None:
     covered = watermark_of(monkeypatch, published=published, run_type=run_type)
     assert covered == {**COVERED, "is_published": not built}
@@ -144,7 +147,7 @@ def test_params_without_effect_are_refused(
     monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        watermark_of(monkeypatch, published=False, run_type="manual", **params)
+        watermark_of(monkeypatch, published=False, run_type=DagRunType.MANUAL, **params)
 
 
 def test_every_table_of_the_marts_is_published_with_seeds() -> None:
