@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from spotify_pipeline.contract.entries import (
     ListEntry,
     ListRead,
 )
-from spotify_pipeline.contract.list_pages import ListPages, offset_of
+from spotify_pipeline.contract.list_pages import SETS, ListPages, offset_of
 from spotify_pipeline.lake import RawObject, keys
 
 
@@ -39,7 +39,7 @@ def list_id_of(kind: EntryKind, raw: RawObject, user: str | None) -> str:
 class _Reading:
     """Pages of one list so far, and the first and the latest of their responses."""
 
-    pages: ListPages = field(default_factory=ListPages)
+    pages: ListPages
     wanted: int = 0
     begun_at: datetime | None = None
     observed_at: datetime | None = None
@@ -47,7 +47,7 @@ class _Reading:
 
 
 class ListsSeen:
-    """Pages of lists; they can be added in any order."""
+    """Pages of lists; those of one list are added in the order of their requests."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[EntryKind, str], _Reading] = {}
@@ -60,10 +60,15 @@ class ListsSeen:
 
     def add(self, kind: EntryKind, list_id: str, raw: RawObject, page: dict[str, Any]) -> None:
         """Add one page of a list."""
-        reading = self._lists.setdefault((kind, list_id), _Reading())
-        reading.pages.add(page, offset_of(raw.query))
+        reading = self._lists.get((kind, list_id))
+        if reading is None:
+            pages = ListPages(is_set=LIST_OF_ENTRY.get(kind) in SETS)
+            reading = self._lists[kind, list_id] = _Reading(pages)
+        offset = offset_of(raw.query)
+        reading.pages.add(page, offset)
         limit = raw.query.get("limit", "")
-        reading.wanted += int(limit) if limit.isascii() and limit.isdecimal() else 0
+        if limit.isascii() and limit.isdecimal():
+            reading.wanted = max(reading.wanted, (offset or 0) + int(limit))
         reading.begun_at = min(reading.begun_at or raw.observed_at, raw.observed_at)
         reading.observed_at = max(reading.observed_at or raw.observed_at, raw.observed_at)
         reading.raw_key = max(reading.raw_key, raw.key)

@@ -54,4 +54,5 @@ def check_link(url: str, api_url: str) -> Link:
 
 def _shown(parts: SplitResult) -> str:
     """Return where a link leads, without its query and login."""
-    return repr(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
+    origin = f"{parts.scheme}://{parts.hostname or ''}" if parts.scheme else ""
+    return repr(origin + parts.path)

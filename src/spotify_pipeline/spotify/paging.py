@@ -8,9 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
-import orjson
-
-from spotify_pipeline.contract.list_pages import ListPages, is_blank, offset_of, page_in, total_of
+from spotify_pipeline.contract.list_pages import SETS, ListPages, next_offset_of, offset_of, page_in, total_of
 from spotify_pipeline.errors import ApiUnavailable, NotFound
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, ID_PATTERN, Request, RequestKind, bucket_of
 from spotify_pipeline.spotify.session import (
@@ -107,7 +105,7 @@ def _read_list(
     exists: bool,
     most: int | None,
 ) -> None:
-    pages = ListPages()
+    pages = ListPages(is_set=first.kind in SETS)
     for page in _pages(session, first, trail, pages, check=True, exists=exists, most=most):
         on_page(page)
         if not again and len(pages.totals) > 1 and pages.fault(most) is not None:
@@ -129,7 +127,6 @@ def _pages(
 ) -> Iterator[dict[str, Any]]:
     """Yield the page at `first` and all that follow; with `check`, read a page again that ends too early."""
     seen: set[Request] = set()
-    entries: set[bytes] = set()
     request: Request | None = first
     empty_before, most_pages = False, PAGES_MAX
     while request is not None:
@@ -141,21 +138,18 @@ def _pages(
         asked = offset_of(request.params)
         offset = pages.items if asked is None else asked
 
-        def too_early(page: dict[str, Any], offset: int = offset) -> bool:
-            total = max(pages.greatest_total, total_of(page) or 0)
-            return check and ends_too_early(page, offset, total if most is None else min(most, total))
+        def doubtful(page: dict[str, Any], asked: int | None = asked) -> bool:
+            return check and pages.is_doubtful(page, asked, most)
 
-        page, following = read_page(session, request, trail, too_early, exists=exists or request != first)
+        page, following = read_page(session, request, trail, doubtful, exists=exists or request != first)
         stated = total_of(page)
         past_end = offset >= max(pages.greatest_total, stated or 0) and (stated is not None or pages.totals)
-        new = {orjson.dumps(item) for item in page["items"] if item is not None} - entries
-        if past_end and page["items"] and following is not None and not new:
+        if past_end and page["items"] and following is not None and not pages.has_new(page):
             # some lists repeat their last entries past their end: such a page is not theirs
             pages.end()
             if check:
                 trail.requests.pop()
             return
-        entries |= new
         pages.add(page, asked)
         yield page
         empty = not page["items"]
@@ -168,18 +162,28 @@ def _pages(
         empty_before = empty
         if following is not None and most is not None:
             # asked for by offset, so that the last page is no larger than wanted
-            following = _next_window(first, request, most)
+            following = _next_window(first, request, page, most)
         request = None if following is None else replace(following, reading=first.reading)
 
 
-def _next_window(first: Request, request: Request, most: int) -> Request | None:
+def _next_window(first: Request, request: Request, page: Mapping[str, Any], most: int) -> Request | None:
     """Return the request after `request`, or None if `most` entries were requested."""
     largest, params = int(dict(first.params)["limit"]), dict(request.params)
-    offset = (offset_of(request.params) or 0) + int(params["limit"])
+    offset = next_start(page, offset_of(request.params) or 0, int(params["limit"]))
     if offset >= most:
         return None
     params |= {"offset": str(offset), "limit": str(min(largest, most - offset))}
     return Request.get(first.kind, first.path, params, first.requested_id)
+
+
+def next_start(page: Mapping[str, Any], offset: int, limit: int) -> int:
+    """Return the offset after a page that was requested with `offset` and `limit`.
+
+    A server can return shorter pages than requested; its link then leads to a place within the window.
+    """
+    following = next_offset_of(page)
+    inside = following is not None and offset < following < offset + limit
+    return following if following is not None and inside else offset + limit
 
 
 def read_page(
@@ -211,14 +215,6 @@ def read_page(
             ) from None
         raise
     return page, following_request(session, page, request, request.kind)
-
-
-def ends_too_early(page: Mapping[str, Any], offset: int, expected: int) -> bool:
-    """Return whether a page is blank, or ends its list before as many entries as expected."""
-    if is_blank(page):
-        return True
-    ended = not page.get("next") or not page["items"]
-    return ended and offset + len(page["items"]) < expected
 
 
 def following_request(
@@ -255,7 +251,8 @@ def next_of(page: Any, where: str) -> str | None:
         UnreadableResponse: `page` is no object, has no list of items, or its `next` is neither text nor null.
     """
     if not isinstance(page, dict):
-        raise UnreadableResponse(f"{where} holds {_name(page)} where a page of items belongs")
+        held = "null" if page is None else f"a value {_name(page)}"
+        raise UnreadableResponse(f"{where} holds {held} where a page of items belongs")
     if not isinstance(page.get("items"), list):
         raise UnreadableResponse(f"{where} has no list of items")
     if "next" not in page:

@@ -23,6 +23,7 @@ from spotify_pipeline.spotify.paging import (
     is_page,
     member,
     next_of,
+    next_start,
     play_times,
     walk_list,
     walk_rest,
@@ -138,22 +139,23 @@ def walk_search(session: CrawlSession, query: str, record_type: str, max_results
     """Fetch the pages of one search text and type, up to `max_results` records."""
     search = ENDPOINTS[RequestKind.SEARCH]
     size = search.page_size(session.client.app_class)
-    asked = limit = min(size, max_results)
-    params = {"q": query, "type": record_type, "limit": str(limit), "offset": "0"}
-    request: Request | None = Request.get(search.kind, search.path(), params)
-    while request is not None:
-        page = _search_page(session, request, record_type, trail, offset=asked - limit)
-        link = page.get("next")
+    offset, was_empty = 0, False
+    while offset < max_results:
+        # requested by offset, so that the last page is no larger than wanted
+        limit = min(size, max_results - offset)
+        params = {"q": query, "type": record_type, "limit": str(limit), "offset": str(offset)}
+        request = Request.get(search.kind, search.path(), params)
+        page = _search_page(session, request, record_type, trail, offset=offset)
+        link, items = page.get("next") or None, page["items"]
         if link is not None:
             session.client.follow(link)
+        start = next_start(page, offset, limit)
         # `next` can be null before the end: a full page below the total has a successor
-        full = len(page["items"]) >= limit and (total_of(page) or 0) > asked
-        more = bool(page["items"]) and (link is not None or full) and asked < max_results
-        # requested by offset, so that the last page is no larger than wanted
-        limit = min(size, max_results - asked)
-        params = params | {"limit": str(limit), "offset": str(asked)}
-        request = Request.get(search.kind, search.path(), params) if more else None
-        asked += limit
+        full = len(items) >= limit and (total_of(page) or 0) > start
+        # an empty page can have a successor, too, but two of them are the end
+        if not (link is not None or full) or (not items and was_empty):
+            return
+        offset, was_empty = start, not items
 
 
 def _search_page(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.contract.list_pages import ListPages, offset_of, page_in
+from spotify_pipeline.json_reading import read_json
 
 
 def page(items: int, *, total: Any = 120, following: bool = True, limit: int = 50) -> dict[str, Any]:
@@ -80,3 +81,66 @@ def test_a_list_can_be_complete_up_to_a_limit() -> None:
     assert read.fault() is not None
     assert read.fault(50) is None
     assert read.fault(51) is not None
+
+
+def entries(*numbers: int, offset: int | None = None, following: int | None = None) -> dict[str, Any]:
+    link = None if following is None else f"https://api.example/v1/list?limit=2&offset={following}"
+    stated = {} if offset is None else {"offset": offset}
+    return {"items": [{"id": number} for number in numbers], "next": link, "total": 6, "limit": 2, **stated}
+
+
+@pytest.mark.parametrize(
+    ("second", "of_sets", "of_others"),
+    [
+        (entries(3, 4), None, None),
+        (entries(2, 3), "a page repeats entries of another", None),
+        (entries(2, 1), "a page repeats entries of another", "a page repeats entries of another"),
+        # a playlist can hold one track many times
+        (entries(1, 1), "a page repeats entries of another", None),
+        (entries(3, 4, offset=2), None, None),
+        (entries(3, 4, offset=0), "a page states another offset", "a page states another offset"),
+        (entries(offset=0), "4 entries were read of the 6", "4 entries were read of the 6"),
+    ],
+)
+def test_pages_of_one_list_do_not_repeat_each_other(
+    second: dict[str, Any], of_sets: str | None, of_others: str | None
+) -> None:
+    for is_set, fault in ((True, of_sets), (False, of_others)):
+        read = ListPages(is_set=is_set)
+        read.add(entries(1, 2), 0)
+        read.add(second, 2)
+        read.add(entries(5, 6), 4)
+        found = read.fault()
+        assert found is None if fault is None else found is not None and fault in found
+        assert (read.fault(4) is None) == (fault is None or "were read" in fault)
+
+
+def test_entries_of_any_json_are_compared() -> None:
+    body = b'{"items": [{"n": 1%s, "x": NaN}, "\\ud800", [1e999]]}' % (b"0" * 40)
+    read = ListPages(is_set=True)
+    read.add(read_json(body), 0)
+    read.add(read_json(body), 3)
+    assert read.fault() == "a page repeats entries of another"
+
+
+@pytest.mark.parametrize(
+    ("page", "is_doubtful"),
+    [
+        (entries(3, 4, following=4), False),
+        (entries(3, 4), True),
+        (entries(3, following=4), True),
+        (entries(3, 4, following=6), True),
+        (entries(3, 4, following=2), True),
+        (entries(2, 1, following=4), True),
+        (entries(3, 4, following=4, offset=0), True),
+        ({"items": [], "next": None, "limit": 0}, True),
+        ({"items": [{"id": 3}], "next": "https://[", "total": 6}, False),
+    ],
+)
+def test_a_page_that_contradicts_its_list_is_doubtful(page: dict[str, Any], is_doubtful: bool) -> None:
+    read = ListPages()
+    read.add(entries(1, 2, following=2), 0)
+    assert read.is_doubtful(page, 2) == is_doubtful
+    # of a list that is contradicted already, no page is read again
+    read.add(entries(1, 2, following=2), 2)
+    assert not read.is_doubtful(page, 4)

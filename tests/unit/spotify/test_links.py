@@ -62,6 +62,11 @@ def test_a_refusal_does_not_repeat_a_login_or_query() -> None:
     assert "abc" not in str(refused.value)
 
 
+def test_the_refusal_of_a_relative_link_shows_its_path() -> None:
+    with pytest.raises(UnsafeLink, match="'/v1/me/tracks'"):
+        check_link("/v1/me/tracks?offset=50", API)
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_refused_or_stays_below_the_api(text: str) -> None:
     for url in (text, API + text, API + "/" + text):
