@@ -172,10 +172,13 @@ bench-switch: .venv ## measure a publication under readers, the catching up afte
 	@$(BIN)/python -m benchmarks.switch_benchmark
 
 .PHONY: lint
-lint: .venv ## check style, docstrings, deprecated Airflow names and the layers of imports
+lint: .venv dbt-manifest ## check style, docstrings, deprecated Airflow names, the layers of imports, and the dbt project
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/sqlfluff lint dbt/models dbt/tests/singular
+# wide, so that the table of failures has room for the reasons
+	@COLUMNS=160 $(BIN)/dbt-bouncer run
 
 .PHONY: types
 types: .venv ## check types

@@ -124,10 +124,12 @@ compared as (
     select
         *,
         max(load_seq) over (partition by {{ id }}) as newest_load_seq,
-        row_number() over observed = 1
-        {%- for column in always + sometimes %}
-        or {{ column }} is distinct from lag({{ column }}) over observed
-        {%- endfor %} as is_changed
+        (
+            row_number() over observed = 1
+            {%- for column in always + sometimes %}
+            or {{ column }} is distinct from (lag({{ column }}) over observed)
+            {%- endfor %}
+        ) as is_changed
 
     from carried
     window observed as (partition by {{ id }} order by observed_on)

@@ -21,8 +21,20 @@ current_entries as (
     select playlist_id, track_id
     from {{ ref('fct_playlist_entry') }}
     where is_current
+),
+
+missing as (
+    select * from expected
+    except all
+    select * from current_entries
+),
+
+invented as (
+    select * from current_entries
+    except all
+    select * from expected
 )
 
-(select 'missing' as difference, missing.* from (select * from expected except all select * from current_entries) as missing)
+select 'missing' as difference, playlist_id, track_id from missing
 union all
-(select 'invented' as difference, invented.* from (select * from current_entries except all select * from expected) as invented)
+select 'invented' as difference, playlist_id, track_id from invented

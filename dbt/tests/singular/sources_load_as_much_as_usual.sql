@@ -24,4 +24,5 @@ where sources.is_active
 group by daily.source
 having
     count(*) filter (where daily.age between 2 and 15) >= 3
-    and sum(daily.loaded) filter (where daily.age = 1) < 0.5 * avg(daily.loaded) filter (where daily.age between 2 and 15)
+    and sum(daily.loaded) filter (where daily.age = 1)
+    < 0.5 * avg(daily.loaded) filter (where daily.age between 2 and 15)

@@ -111,11 +111,13 @@ heard as (
             first_played_at as played_at,
             first_track_id as track_id
 
-        from {{ this }}
+        from {{ this }} as known
         where
-            first_played_on < {{ plays_retained_from() }}
+            known.first_played_on < {{ plays_retained_from() }}
             {% if is_continued %}
-            and (user_hash, record_kind, record_id) in (select * from changed)
+            and (known.user_hash, known.record_kind, known.record_id) in (
+                select changed.user_hash, changed.record_kind, changed.record_id from changed
+            )
             {% endif %}
     {% endif %}
 
@@ -144,7 +146,7 @@ final as (
         first_plays.first_played_at,
         cast(first_plays.first_played_at at time zone 'UTC' as date) as first_played_on,
         first_plays.first_track_id,
-        greatest({{ noted_load_seq() }}, (select max(load_seq) from {{ ref('int_plays') }})) as load_seq
+        greatest({{ noted_load_seq() }}, (select max(plays.load_seq) from {{ ref('int_plays') }} as plays)) as load_seq
 
     from first_plays
     {% if is_continued %}

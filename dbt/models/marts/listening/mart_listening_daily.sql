@@ -73,10 +73,10 @@ daily as (
         from {{ this }} as known
         where
             {% if is_continued %}
-            user_hash in (select user_hash from changed)
-            and (user_hash, played_on) not in (select * from changed)
+            known.user_hash in (select changed.user_hash from changed)
+            and (known.user_hash, known.played_on) not in (select changed.user_hash, changed.played_on from changed)
             {% else %}
-            played_on < {{ plays_retained_from() }}
+            known.played_on < {{ plays_retained_from() }}
             and not exists (
                 select 1
                 from {{ ref('fct_play') }} as plays

@@ -15,7 +15,7 @@ last_complete_reads as (
 
     from {{ ref('stg_list_reads') }}
     where list_kind = 'playlist' and is_complete
-    order by list_id, observed_on desc
+    order by list_id asc, observed_on desc
 
 ),
 

@@ -156,7 +156,7 @@ kept as (
         select
             max(items.observed_on) as last_observed_on,
             min(items.added_at) as added_at,
-            (array_agg(items.item_position order by items.observed_on desc, items.item_position))[1]
+            (array_agg(items.item_position order by items.observed_on desc, items.item_position asc))[1]
                 as last_position
         from {{ ref('stg_playlist_items') }} as items
         where
