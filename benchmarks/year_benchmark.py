@@ -39,6 +39,7 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
 from spotify_pipeline.warehouse.publication import Publication, record_publication
+from spotify_pipeline.warehouse.roles import MARTS_BUILD
 from spotify_pipeline.warehouse.tables import staging
 from spotify_stack.processes import PeakMemory, family, memory_of
 from spotify_stack.scratch import DATABASE, ScratchWarehouse, scratch_warehouse
@@ -119,6 +120,13 @@ def _merge_current(table: Table, observations: Table) -> sql.Composed:
         names=sql.SQL(", ").join(map(sql.Identifier, shared)),
         changes=sql.SQL(", ").join(change.format(sql.Identifier(name)) for name in shared if name != key),
     )
+
+
+def mark_as_tested(url: str, schema: str = MARTS_BUILD) -> None:
+    """Note that all tests passed on the tables of a schema, as a publication does; `url` is a superuser's."""
+    watermarks = sql.Identifier(schema, "mart_model_watermark")
+    with psycopg.connect(url) as connection:
+        connection.execute(sql.SQL("update {} set tested_load_seq = load_seq").format(watermarks))
 
 
 def build(warehouse: ScratchWarehouse, folder: Path, *selection: str) -> Build:
@@ -238,6 +246,7 @@ def measure(warehouse: ScratchWarehouse, folder: Path, options: argparse.Namespa
         built = last
         filled = time.perf_counter()
         builds.append(build(warehouse, folder))
+        mark_as_tested(warehouse.url)
         done = builds[-1]
         slowest = ", ".join(f"{node} {seconds:.2f}" for node, seconds in done.slowest.items())
         print(

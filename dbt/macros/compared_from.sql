@@ -1,15 +1,15 @@
 {#
-    Load from which on a test compares a history with its observations: what the last two days of loads brought,
-    and everything when the newest partition is a Sunday, so that a day's test costs what the day brought.
+    Load from which on a test compares a history with its observations: the first that came after what these tables
+    held when they were last published, however long ago that was. So a day's test costs what the day brought.
+    Everything before the first publication, and when the newest partition is a Sunday.
 #}
 {% macro compared_from() -%}
     (
         select
             case
-                when extract(isodow from max(loads.partition_date)) = 7 then 0
-                else coalesce(min(loads.load_seq) filter (where loads.finished_at > newest.finished_at - interval '2 days'), 0)
+                when (select extract(isodow from max(partition_date)) from {{ ref('stg_loads') }}) = 7 then 0
+                else coalesce(min(coalesce(tested_load_seq, 0)) + 1, 0)
             end
-        from {{ ref('stg_loads') }} as loads
-        cross join (select max(finished_at) as finished_at from {{ ref('stg_loads') }}) as newest
+        from {{ ref('mart_model_watermark') }}
     )
 {%- endmacro %}

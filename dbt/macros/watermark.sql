@@ -1,7 +1,8 @@
 {#
     What an incremental model has taken in: every load and removal up to a number. It is read before the model is
     built and written after it, in its transaction; what is committed in between is taken in again by the next run.
-    The numbers lie in the schema of the marts, so that they stay with the tables they speak of.
+    The numbers lie in the schema of the marts, so that they stay with the tables they speak of. A publication sets
+    tested_load_seq (ops.switch_marts): all tests have passed on the rows up to it.
 #}
 
 {#
@@ -26,13 +27,29 @@
             (select coalesce(max(load_seq), 0) from {{ removals }})
         )
         {%- endif %}
-    on conflict (model_name) do update set next_load_seq = excluded.next_load_seq
+    on conflict (model_name) do update set
+        next_load_seq = excluded.next_load_seq
+        {#- old rows are new ones, too -#}
+        {{ ', tested_load_seq = 0' if should_full_refresh() }}
 {%- endmacro %}
 
 
 {# Hook after the model: what was noted is taken in. #}
 {% macro end_watermark(table) -%}
     update {{ ref('mart_model_watermark') }} set load_seq = next_load_seq where model_name = '{{ table.identifier }}'
+{%- endmacro %}
+
+
+{# Hook of the watermarks: delete those of models that the project no longer has, which no load moves on. #}
+{% macro delete_watermarks_without_model(table) -%}
+    {% if execute %}
+    delete from {{ table }}
+    where model_name not in (
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
+        '{{ node.name }}'{{ ', ' if not loop.last }}
+        {%- endfor -%}
+    )
+    {% endif %}
 {%- endmacro %}
 
 

@@ -1,7 +1,7 @@
 {% test merged_windows(model, id, columns) %}
 {#
     Fails for each window that does not end where the next begins, and for neighbours with equal values. It looks at
-    the ids that the loads of the last two days changed, on Sundays at all: see compared_from.
+    the ids that changed after the last publication, on Sundays at all: see compared_from.
 #}
 with neighbours as (
     select

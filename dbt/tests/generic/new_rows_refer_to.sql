@@ -1,5 +1,5 @@
 {% test new_rows_refer_to(model, column_name, to, field) %}
-{# As `relationships`, for the rows that the loads of the last two days brought; on Sundays for all: see compared_from. #}
+{# As `relationships`, for the rows that came after the last publication; on Sundays for all: see compared_from. #}
 select child.{{ column_name }}
 from {{ model }} as child
 left join {{ to }} as parent

@@ -1,5 +1,5 @@
 -- As many plays in staging, in the fact and in the counts of the day; a first listen for each track that is played.
--- Of the days with a play that the last two days of loads brought; on Sundays of all: see compared_from.
+-- Of the days with a play that came after the last publication; on Sundays of all: see compared_from.
 with
 
 days as (

@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 # columns about the load or run that wrote a row, and its time
 _BOOKKEEPING = re.compile(
-    r"^((next_)?load_seq|run_id|try_number|observed_at|raw_key|(begun|loaded|recorded|checked|published|started|finished|built|updated)_at"
+    r"^((next_|tested_)?load_seq|run_id|try_number|observed_at|raw_key|(begun|loaded|recorded|checked|published|started|finished|built|updated)_at"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
 )
 _TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name"})

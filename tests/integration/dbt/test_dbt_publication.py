@@ -130,3 +130,29 @@ def test_one_task_can_be_cleared_alone_after_catch_up(warehouse: Warehouse) -> N
     assert marts(warehouse, "marts_build") == published
     publication(warehouse, DAY, "second")
     assert marts(warehouse) == published
+
+
+def test_rows_are_tested_until_they_are_published(warehouse: Warehouse) -> None:
+    """A row that failed its test is found again, although its load was a week ago."""
+    fill(warehouse, extended=False)
+    for number in range(2):  # the two schemas trade names: each of them is published once
+        observe(warehouse, number)
+        assert transform(warehouse, DAY, f"run {number}")
+        publication(warehouse, DAY, f"run {number}")
+    wrong = "update marts_build.fct_track_daily set duration_ms = 1 where track_id = '{}'"
+    warehouse.execute(wrong.format(spotify_id("ruby")))  # has been published
+    observe(warehouse, 2)
+    assert transform(warehouse, DAY, "of today")
+    warehouse.execute(wrong.format(spotify_id("later2")))
+    assert not transform(warehouse, DAY, "of today", "test")
+
+    warehouse.execute("update ops.load set finished_at = finished_at - interval '7 days'")
+    observe(warehouse, 4)
+    assert transform(warehouse, DAY, "of next week", "run")
+    assert not transform(warehouse, DAY, "of next week", "test")
+    assert (
+        warehouse.query(
+            "select track_id from dbt_audit.fct_track_daily_equals_observations", role="spotify_dbt"
+        )
+        == [(spotify_id("later2"),)] * 2
+    )

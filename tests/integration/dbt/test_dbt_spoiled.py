@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from spotify_pipeline.orchestration.dbt.manifest import DbtManifest
+from spotify_stack.dbt_manifest import MANIFEST
 from tests.integration.dbt.dbt_warehouse import DAY, Warehouse, fill, spotify_id, statuses
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -64,4 +66,5 @@ def test_every_data_test_can_fail(warehouse: Warehouse) -> None:
 
     outcome = statuses(warehouse.dbt("test", "--exclude", "test_type:unit"))
 
+    assert len(outcome) == len(DbtManifest.read(MANIFEST).data_tests)
     assert sorted(name for name, status in outcome.items() if status not in {"fail", "warn"}) == []
