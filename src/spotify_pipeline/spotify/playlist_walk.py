@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied, UserErased
+from spotify_pipeline.errors import ApiUnavailable, NotFound, PermissionDenied, RequestRefused, UserErased
 from spotify_pipeline.spotify.endpoints import ENDPOINTS, OWN_PLAYLIST_PREFIX, Request, RequestKind
 from spotify_pipeline.spotify.paging import walk_list
 from spotify_pipeline.spotify.result import Missing
@@ -44,7 +44,7 @@ def walk_playlist(session: CrawlSession, playlist_id: str, trail: Trail) -> None
         logger.warning("%s", error)
         # `listed`, since the id in sources.yml is not wrong
         trail.missing.append(Missing(playlist.kind.value, playlist_id, str(error), listed=True))
-    except PermissionDenied as error:
+    except (PermissionDenied, RequestRefused) as error:
         session.note_refused(trail, playlist.kind, playlist_id, error)
 
 

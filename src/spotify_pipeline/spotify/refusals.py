@@ -29,9 +29,11 @@ _BAD_LIMIT = re.compile(r"\binvalid limit\b", re.IGNORECASE)
 _NEEDS_USER = re.compile(r"\buser authentication required\b", re.IGNORECASE)
 _PREMIUM_OF_A_PLAYER = re.compile(r"\bpremium required\b", re.IGNORECASE)
 _PREMIUM_OF_OWNER = re.compile(r"\bpremium subscription required\b", re.IGNORECASE)
+_TITLE = re.compile(r"<(title|h1)\b[^>]*>([^<]+)<", re.IGNORECASE)
 # 410 and 451: a takedown
 _NOTHING_THERE = frozenset({404, 410, 451})
-_NOT_NOW = frozenset({408, 425})
+# 304: no request of this pipeline asks for it
+_NOT_NOW = frozenset({304, 408, 425})
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,20 @@ def _clean(text: str) -> str:
     return line if len(line) <= _MESSAGE_MAX else line[:_MESSAGE_MAX] + "…"
 
 
+def _text_of(body: str) -> str:
+    """Return the text of a body that is no JSON; of an HTML page, which a proxy sends, its title."""
+    if not body.lstrip().startswith("<"):
+        return _clean(body) or "no message"
+    title = _TITLE.search(body)
+    return f"an HTML page: {_clean(title[2])}" if title else "an HTML page"
+
+
 def read_error(body: bytes) -> ErrorBody:
     """Read an error body: the Web API's object, the token endpoint's, an older form, or plain text."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return ErrorBody(_clean(body[: 4 * _MESSAGE_MAX].decode("utf-8", "replace")) or "no message")
+        return ErrorBody(_text_of(body[: 4 * _MESSAGE_MAX].decode("utf-8", "replace")))
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict):
         message = error.get("message") or error.get("description")
@@ -89,7 +99,7 @@ def refusal(response: Response, path: str) -> PipelineError:
         return _forbidden(path, error)
     if response.status in _NOTHING_THERE or (response.status == 400 and _BAD_ID.search(words)):
         return NotFound(f"Spotify has nothing at {path} ({words})")
-    if response.status in _NOT_NOW:
+    if response.status in _NOT_NOW or response.status < 300:
         return ApiUnavailable(f"GET {path} responds with {response.status} ({words}): try again later")
     return _wrong_request(response, path, words)
 

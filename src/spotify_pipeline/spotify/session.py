@@ -21,6 +21,7 @@ from spotify_pipeline.errors import (
     NotFound,
     PermissionDenied,
     RateLimited,
+    RequestRefused,
     TerminalError,
     TransientError,
 )
@@ -216,14 +217,14 @@ class CrawlSession:
         trail: Trail,
         kind: RequestKind,
         requested_id: str,
-        error: PermissionDenied,
+        error: PermissionDenied | RequestRefused,
         *,
         listed: bool = False,
     ) -> None:
         """Add an id that Spotify refuses to the missing ones; see `note_missing`.
 
         Raises:
-            PermissionDenied: The app is not allowed to read anything, or anything of this kind.
+            PermissionDenied, RequestRefused: The app may not read anything, or anything of this kind.
         """
         with self._lock:
             self._refusals[kind] += 1

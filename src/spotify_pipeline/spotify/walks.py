@@ -66,7 +66,7 @@ def walk_artist(session: CrawlSession, artist_id: str, include_groups: str, trai
         walk_list(session, first, trail, lambda page: trail.albums.extend(albums(page)), exists=exists)
     except NotFound as error:
         note_missing(trail, artist.kind, artist_id, error)
-    except PermissionDenied as error:
+    except (PermissionDenied, RequestRefused) as error:
         session.note_refused(trail, artist.kind, artist_id, error)
 
 
@@ -78,14 +78,12 @@ def walk_album(session: CrawlSession, album_id: str, trail: Trail, *, listed: bo
         document = session.read(request, trail, lambda album: not is_page(_tracks_of(album)))
         tracks = member(document, "tracks", f"the album at {request.target}")
         following = following_request(session, tracks, request, RequestKind.ALBUM_TRACKS)
+        if following is not None:
+            walk_rest(session, following, trail)
     except NotFound as error:
         note_missing(trail, album.kind, album_id, error, listed=listed)
-        return
-    except PermissionDenied as error:
+    except (PermissionDenied, RequestRefused) as error:
         session.note_refused(trail, album.kind, album_id, error, listed=listed)
-        return
-    if following is not None:
-        walk_rest(session, following, trail)
 
 
 def _tracks_of(album: Any) -> Any:
@@ -110,7 +108,7 @@ def walk_track(session: CrawlSession, track_id: str, trail: Trail) -> None:
         session.fetch(Request.get(track.kind, track.path(track_id), requested_id=track_id), trail)
     except NotFound as error:
         note_missing(trail, track.kind, track_id, error)
-    except PermissionDenied as error:
+    except (PermissionDenied, RequestRefused) as error:
         session.note_refused(trail, track.kind, track_id, error)
 
 
@@ -165,7 +163,7 @@ def _search_page(
 
     Raises:
         SearchRefused: Spotify refuses the search text.
-        ApiUnavailable: A page after the first is not found.
+        ApiUnavailable: A page after the first, or the first of a short text, is not found.
         UnreadableResponse: The response has no such page.
     """
 
@@ -176,9 +174,9 @@ def _search_page(
     try:
         document = session.read(request, trail, is_doubtful)
     except (NotFound, RequestRefused) as error:
-        if offset and isinstance(error, NotFound):
-            raise ApiUnavailable(f"a page of a search is not found ({error}): try again later") from None
         text = dict(request.params)["q"]
+        if isinstance(error, NotFound) and (offset or len(text) <= SEARCH_TEXT_SAFE):
+            raise ApiUnavailable(f"a page of a search is not found ({error}): try again later") from None
         sentence = f"the search text {text[:40]!r} of {len(text)} characters is refused: {error}"
         if len(text) > SEARCH_TEXT_SAFE:
             sentence += f"; Spotify accepts {SEARCH_TEXT_MAX} characters at most, and sometimes fewer"
@@ -194,14 +192,14 @@ def walk_saved_tracks(session: CrawlSession, trail: Trail) -> None:
     """Fetch every page of the user's saved tracks."""
     saved = ENDPOINTS[RequestKind.SAVED_TRACKS]
     params = {"limit": str(saved.page_size(session.client.app_class))}
-    walk_list(session, Request.get(saved.kind, saved.path(), params), trail)
+    walk_list(session, Request.get(saved.kind, saved.path(), params), trail, exists=True)
 
 
 def walk_followed_artists(session: CrawlSession, trail: Trail) -> None:
     """Fetch every page of the artists that the user follows; pages are linked by a cursor."""
     followed = ENDPOINTS[RequestKind.FOLLOWED_ARTISTS]
     params = {"limit": str(followed.page_size(session.client.app_class)), "type": "artist"}
-    walk_list(session, Request.get(followed.kind, followed.path(), params), trail)
+    walk_list(session, Request.get(followed.kind, followed.path(), params), trail, exists=True)
 
 
 def walk_top_list(
@@ -211,7 +209,7 @@ def walk_top_list(
     top = ENDPOINTS[kind]
     limit = min(top.page_size(session.client.app_class), max_results)
     first = Request.get(top.kind, top.path(), {"limit": str(limit), "time_range": time_range})
-    walk_list(session, first, trail, most=max_results)
+    walk_list(session, first, trail, exists=True, most=max_results)
 
 
 def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
@@ -222,7 +220,10 @@ def walk_recently_played(session: CrawlSession, trail: Trail) -> None:
     """
     played = ENDPOINTS[RequestKind.RECENTLY_PLAYED]
     request = Request.get(played.kind, played.path(), {"limit": str(PLAYS_KEPT)})
-    page = session.read(request, trail, lambda page: not is_page(page))
+    try:
+        page = session.read(request, trail, lambda page: not is_page(page))
+    except NotFound as error:
+        raise ApiUnavailable(f"the listening history is not found ({error}): try again later") from None
     next_of(page, f"the response to {request.target}")
     trail.plays.extend(play_times(page))
 

@@ -72,12 +72,13 @@ def test_a_refusal_without_reason_that_stays_is_an_outage(
     assert sandbox.control.faults()[0]["applied"] == 1 + REFUSALS_RETRIED
 
 
-def test_one_forbidden_id_does_not_stop_the_others(
-    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_one_refused_id_does_not_stop_the_others(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, artist: Source, status: int
 ) -> None:
     albums = listed_albums(sandbox, sandbox_client(), artist)
     path = f"/v1/albums/{albums[1]}"
-    sandbox.control.add_fault("status", status=403, path=path, body=FORBIDDEN, times=None)
+    sandbox.control.add_fault("status", status=status, path=path, body=FORBIDDEN, times=None)
     for source, listed in ((artist, True), (Source("b", SourceKind.ALBUM, tuple(albums[:3])), False)):
         result = Store().crawl(sandbox_client(), source)
         assert result.complete
@@ -128,6 +129,34 @@ def test_a_page_of_a_list_that_is_not_found_is_an_outage(
     assert (result.complete, result.stopped_by, result.missing) == (False, StopReason.OUTAGE, ())
     sandbox.control.clear_faults()
     assert Store().crawl(sandbox_client(), artist).complete
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("/v1/me/tracks?limit=50", Source("a", SourceKind.SAVED_TRACKS)),
+        ("/v1/me/following?limit=50&type=artist", Source("a", SourceKind.FOLLOWED_ARTISTS)),
+        (
+            "/v1/me/top/artists?limit=50&time_range=long_term",
+            Source("a", SourceKind.TOP_ARTISTS, time_ranges=("long_term",)),
+        ),
+        ("/v1/me/player/recently-played?limit=50", Source("a", SourceKind.RECENTLY_PLAYED)),
+        (
+            "/v1/search?limit=10&offset=0&q=jazz&type=track",
+            Source("a", SourceKind.SEARCH, queries=("jazz",), types=("track",), max_results=10),
+        ),
+    ],
+    ids=["saved", "followed", "top", "plays", "search"],
+)
+def test_an_endpoint_that_is_not_found_is_an_outage(
+    server: ScriptedServer, scripted_client: ClientMaker, path: str, source: Source, status: int
+) -> None:
+    server.on(path, Reply(status, NOT_FOUND))
+    result = Store().crawl(scripted_client(), source)
+    assert (result.stopped_by, result.missing) == (StopReason.OUTAGE, ())
+    assert isinstance(result.outage, ApiUnavailable)
+    assert server.count(path) == (1 + REFUSALS_RETRIED if status == 404 else 1)
 
 
 def test_a_resumed_album_that_is_not_found_is_missing(

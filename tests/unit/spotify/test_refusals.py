@@ -45,6 +45,9 @@ def response(status: int, body: bytes) -> Response:
         (b"null", ErrorBody("no message")),
         (b'{"error":null}', ErrorBody("no message")),
         (b'{"error":{"message":17,"reason":[]}}', ErrorBody("no message")),
+        (b"<html><head><title>502 Bad\nGateway</title></head>", ErrorBody("an HTML page: 502 Bad Gateway")),
+        (b"<!DOCTYPE html><body><h1 class='x'>Oops</h1>", ErrorBody("an HTML page: Oops")),
+        (b"  <html></html>", ErrorBody("an HTML page")),
         (b"two\r\nlines\x1b[31m", ErrorBody("two lines [31m")),
     ],
 )
@@ -75,6 +78,8 @@ def test_any_bytes_give_one_short_line(body: bytes) -> None:
         (451, "Unavailable for legal reasons", NotFound),
         (408, "Request timeout", ApiUnavailable),
         (409, "Conflict", RequestRefused),
+        (206, "Partial", ApiUnavailable),
+        (304, "Not modified", ApiUnavailable),
         (302, "", UnsafeLink),
     ],
 )
