@@ -71,12 +71,14 @@ def note_plays(conn: psycopg.Connection, manifest: Manifest, played_at: Sequence
     if manifest.user is None or not manifest.objects:
         return
     read_at = max(raw.observed_at for raw in manifest.objects)
-    gap = possible_gap(manifest.known_play_ms, played_at)
+    # a device whose clock is wrong can report a play in the future; it must not hide later gaps
+    past = [moment for moment in played_at if moment <= read_at]
+    gap = possible_gap(manifest.known_play_ms, past)
     if gap is not None and rows.record_gap(conn, manifest.user, gap.start, gap.end, read_at):
         log.warning(
             "plays may be lost: Spotify keeps %d plays, and all of them are newer than the last known one; "
             "ops.play_gap has the span; run spotify_listening more often",
             PLAYS_KEPT,
         )
-    if played_at:
-        rows.advance_cursor(conn, manifest.user, unix_ms(max(played_at)), read_at)
+    if past:
+        rows.advance_cursor(conn, manifest.user, unix_ms(max(past)), read_at)

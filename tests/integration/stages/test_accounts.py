@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -22,6 +23,7 @@ from tests.integration.pipeline import (
     NEXT_DAY,
     USER,
     Pipeline,
+    alter,
     connected,
     listen,
     logged_in,
@@ -263,6 +265,26 @@ def test_a_possible_gap_is_recorded_once_with_a_warning(
     for reading in (second, first):
         load_plays(account.runtime, reading)
     assert account.query("SELECT from_played_at, to_played_at FROM ops.play_gap") == gap
+
+
+def test_a_play_in_the_future_does_not_hide_a_gap(account: Pipeline) -> None:
+    account.list_sources({"name": "plays", "kind": "recently_played"})
+    account.fetch("plays")
+
+    def postpone_one(page: dict[str, Any]) -> None:
+        page["items"][0]["played_at"] = "2031-01-01T00:00:00.000Z"
+
+    alter(account, "plays", "recently_played", postpone_one)
+    account.validate("plays")
+    account.load("plays")
+    assert account.query("SELECT max(played_at) > '2030-01-01' FROM staging.plays") == [(True,)]
+    end_of_day = datetime.combine(NEXT_DAY, datetime.min.time(), UTC)
+    [(cursor,)] = account.query("SELECT after_ms FROM ops.play_cursor")
+    assert int(str(cursor)) < end_of_day.timestamp() * 1000
+    later = DAY + timedelta(days=20)
+    account.go_to(later)
+    account.run(later)
+    assert account.query("SELECT count(*) FROM ops.play_gap") == [(1,)]
 
 
 def test_without_a_login_the_reason_is_given(pipeline: Pipeline) -> None:
