@@ -129,15 +129,24 @@ final as (
         coalesce(known.is_new_entry, compared.is_new_entry) as is_new_entry
 
     from compared
-    left join {{ this }} as known
-        on
-            compared.user_hash = known.user_hash
-            and compared.time_range = known.time_range
-            and compared.observed_on = known.observed_on
-            and compared.rank = known.rank
-            and compared.{{ id }} = known.{{ id }}
-            and compared.previous_observed_on = known.previous_observed_on
+    -- `offset 0` has the index read rank by rank
+    left join lateral (
+        select
+            previous_rank,
+            rank_change,
+            is_new_entry
+        from {{ this }}
+        where
+            user_hash = compared.user_hash
+            and time_range = compared.time_range
+            and observed_on = compared.observed_on
+            and rank = compared.rank
+            and {{ id }} = compared.{{ id }}
+            and previous_observed_on = compared.previous_observed_on
             and compared.previous_observed_on < {{ history_retained_from() }}
+        offset 0
+    ) as known
+        on true
     {%- else -%}
     select * from compared
     {%- endif %}

@@ -13,12 +13,18 @@ staged as (
         count(*) as plays,
         count(*) filter (where first_listens.record_id is null) as plays_without_first_listen
     from days
-    inner join {{ ref('stg_plays') }} as plays
-        on
-            days.user_hash = plays.user_hash
-            -- the index has the moment, not the date
-            and plays.played_at >= cast(days.played_on as timestamp) at time zone 'UTC'
-            and plays.played_at < cast(days.played_on + 1 as timestamp) at time zone 'UTC'
+    -- `offset 0` has the index read day by day; it has the moment, not the date
+    cross join lateral (
+        select
+            user_hash,
+            track_id
+        from {{ ref('stg_plays') }}
+        where
+            user_hash = days.user_hash
+            and played_at >= cast(days.played_on as timestamp) at time zone 'UTC'
+            and played_at < cast(days.played_on + 1 as timestamp) at time zone 'UTC'
+        offset 0
+    ) as plays
     left join {{ ref('fct_first_listen') }} as first_listens
         on
             first_listens.record_kind = 'track'
@@ -34,8 +40,12 @@ facts as (
         count(*) as plays,
         count(*) filter (where plays.is_first_listen_of_track) as first_listens
     from days
-    inner join {{ ref('fct_play') }} as plays
-        on days.user_hash = plays.user_hash and days.played_on = plays.played_on
+    cross join lateral (
+        select is_first_listen_of_track
+        from {{ ref('fct_play') }}
+        where user_hash = days.user_hash and played_on = days.played_on
+        offset 0
+    ) as plays
     group by days.user_hash, days.played_on
 )
 
