@@ -139,8 +139,12 @@ class Settings(BaseSettings):
         default=90, ge=7, le=3650, description="days that quarantined records are kept, as objects and rows"
     )
     retain_report_days: int = Field(default=365, ge=7, le=3650, description="days that report pages are kept")
+    # the longest window of mart_popularity_movers, and the week until retention runs again
     retain_history_days: int = Field(
-        default=730, ge=7, le=3650, description="days that observations, playlists and top lists are kept"
+        default=730,
+        ge=28 + 7,
+        le=3650,
+        description="days that observations, playlists and top lists are kept",
     )
     retain_play_days: int = Field(
         default=730,

@@ -78,8 +78,12 @@ def test_no_retention_is_shorter_than_that_of_raw(monkeypatch: pytest.MonkeyPatc
     assert Settings.load().retain_raw_days == 60
 
 
-def test_retention_is_between_a_week_and_ten_years(monkeypatch: pytest.MonkeyPatch) -> None:
-    for days in ("0", "6", "3651"):
-        monkeypatch.setenv("SPOTIFY_PIPELINE_RETAIN_RAW_DAYS", days)
-        with pytest.raises(ConfigurationError, match=f"RETAIN_RAW_DAYS='{days}'"):
+@pytest.mark.parametrize(("name", "least"), [("RETAIN_RAW_DAYS", 7), ("RETAIN_HISTORY_DAYS", 35)])
+def test_retention_is_neither_too_short_nor_too_long(
+    monkeypatch: pytest.MonkeyPatch, name: str, least: int
+) -> None:
+    """The marts compare 28 days of history, and retention runs once a week."""
+    for days in (0, least - 1, 3651):
+        monkeypatch.setenv(f"{PREFIX}{name}", str(days))
+        with pytest.raises(ConfigurationError, match=f"{name}='{days}'"):
             Settings.load()
