@@ -1,7 +1,8 @@
 """Erases the rows of one user from staging and ops, and from the tables that dbt built.
 
 Tracks, albums and artists are not personal data, but which of them an account contained is. Records that
-only came from the account are deleted. In records that other sources also contain, its hash is replaced.
+only came from the account are deleted. In records that other sources also contain, its hash is replaced;
+so it is with playlists that somebody else owns.
 
 `erase_sql` has the statements.
 """
@@ -94,8 +95,8 @@ def erase_rows(
         gone[kind] = _column(conn, erase_sql.UNREFERENCED[kind], terms)
         for table, statement in erase_sql.delete_records(spec).items():
             removed[table] += conn.execute(statement.encode(), {"ids": gone[kind]}).rowcount
-        for statement in erase_sql.remove_hash(spec):
-            conn.execute(statement.encode(), terms)
+    for statement in erase_sql.remove_hash():
+        conn.execute(statement.encode(), terms)
     for table, delete in erase_sql.DELETE_CRAWL_STATE.items():
         parameters = {"sources": terms["sources"], "gone": gone["track"]}
         removed[table] += conn.execute(delete, parameters).rowcount

@@ -52,14 +52,18 @@ REVOKE_LEASES: LiteralString = """
 UPDATE ops.step_lease SET fence = fence + 1, holder = 'erasure', acquired_at = clock_timestamp()
 WHERE source = ANY(%(sources)s) OR source LIKE '\\_listening-%%'
 """
-# ids to delete, read before the first deletion: each one is a parameter of those that follow
+# ids to delete, read before the first deletion: each one is a parameter of those that follow. A playlist of
+# somebody else that another source reads, too, stays
 IDS_TO_DELETE: Mapping[str, str] = {
     "playlists": (
         "SELECT playlist_id FROM staging.playlists WHERE owner_hash = %(user)s"
         " UNION SELECT playlist_id FROM staging.playlist_observations WHERE owner_hash = %(user)s"
-        " UNION SELECT list_id FROM staging.list_reads"
+        " UNION SELECT playlist_id FROM ("
+        "SELECT list_id AS playlist_id FROM staging.list_reads"
         " WHERE list_kind = 'playlist' AND raw_key LIKE %(from_user)s"
-        f" UNION {_touched(SPECS['playlist'])}"
+        f" UNION {_touched(SPECS['playlist'])}) AS read_by_user"
+        " WHERE NOT EXISTS (SELECT FROM staging.source_records"
+        " WHERE record_kind = 'playlist' AND record_id = playlist_id AND source <> ALL(%(sources)s))"
     ),
     "tracks": (
         f"{_touched(SPECS['track'])}"
@@ -96,8 +100,7 @@ DELETE_LISTS: Mapping[str, LiteralString] = {
         "DELETE FROM staging.playlist_membership WHERE playlist_id = ANY(%(playlists)s)"
     ),
     "staging.list_reads": (
-        "DELETE FROM staging.list_reads WHERE raw_key LIKE %(from_user)s"
-        " OR split_part(list_id, ':', 1) = %(user)s"
+        "DELETE FROM staging.list_reads WHERE split_part(list_id, ':', 1) = %(user)s"
         " OR (list_kind = 'playlist' AND list_id = ANY(%(playlists)s))"
     ),
     "staging.playlist_observations": (
@@ -213,11 +216,17 @@ def delete_records(spec: TableSpec) -> dict[str, str]:
     }
 
 
-def remove_hash(spec: TableSpec) -> list[str]:
-    """Return the statements that remove the hash from the raw keys of records that stay."""
-    columns = ", ".join(
-        f"{key} = replace({key}, '/user=' || %(user)s || '/', '/user={_ERASED}/')"
-        for key in (group.order[2] for group in spec.groups)
-    )
-    where = _keys(spec, "LIKE %(from_user)s")
-    return [f"UPDATE {table} SET {columns} WHERE {where}" for table in (spec.table, spec.observations)]
+def remove_hash() -> list[str]:
+    """Return the statements that remove the hash from the raw keys of records and readings that stay."""
+    keys = {"staging.list_reads": ["raw_key"]}
+    for spec in (*CATALOGUE.values(), SPECS["playlist"]):
+        for table in (spec.table, spec.observations):
+            keys[table] = [group.order[2] for group in spec.groups]
+    return [
+        f"UPDATE {table} SET "
+        + ", ".join(
+            f"{key} = replace({key}, '/user=' || %(user)s || '/', '/user={_ERASED}/')" for key in columns
+        )
+        + f" WHERE {' OR '.join(f'{key} LIKE %(from_user)s' for key in columns)}"
+        for table, columns in keys.items()
+    ]

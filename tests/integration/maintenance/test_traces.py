@@ -28,6 +28,7 @@ pytestmark = pytest.mark.integration
 OTHER = "listener2"
 MONDAY = DAY - timedelta(days=DAY.weekday())
 DAY_3 = NEXT_DAY + timedelta(days=1)
+DAY_4 = NEXT_DAY + timedelta(days=2)
 
 
 def shared_playlist(pipeline: Pipeline) -> dict[str, str]:
@@ -98,6 +99,31 @@ def test_a_playlist_read_by_another_account_restores_no_data(
     other_hash = user_hash(OTHER)
     assert other.query(f"SELECT count(*) > 0 FROM staging.playlists WHERE owner_hash = '{other_hash}'") == [
         (True,)
+    ]
+
+
+def test_a_playlist_of_another_listener_keeps_its_readings(account: Pipeline, migrated_database: str) -> None:
+    """Both listeners read it; the last date was read by the one who is erased alone."""
+    shared, erased = shared_playlist(account)["id"], user_hash(OTHER)
+    other = logged_in(account, user=OTHER)
+    for listener, source, day in ((account, "lists", DAY_3), (other, "other-lists", DAY_4)):
+        listener.list_sources({"name": source, "kind": "playlist", "ids": [shared]})
+        listener.go_to(day)
+        assert listener.run(day).complete == [source]
+    read = f"SELECT raw_key LIKE '%%/user={erased}/%%' FROM staging.list_reads WHERE list_id = '{shared}'"
+    assert (True,) in account.query(read)
+    held = f"SELECT * FROM staging.playlist_membership WHERE playlist_id = '{shared}' ORDER BY 1, 2, 3"
+    before = account.query(held)
+    assert before
+
+    erase_user(account.runtime, erased, no_logins)
+
+    assert account.query(held) == before
+    assert set(account.query(read)) == {(False,)}
+    assert rows_with(migrated_database, erased) == {"ops.erasure": 1}
+    assert [key for key in objects_with(account, erased) if not key.startswith("erasures/")] == []
+    assert account.query(f"SELECT source FROM staging.source_records WHERE record_id = '{shared}'") == [
+        ("lists",)
     ]
 
 
