@@ -31,7 +31,10 @@ _USERS, _PLAYBACK = "Users and logins", "Recorded responses"
 def serve(  # noqa: PLR0917  typer passes by name
     host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER)] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 chooses a free one.", rich_help_panel=_SERVER)
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on; 0 chooses a free one.", rich_help_panel=_SERVER
+        ),
     ] = 8089,
     clock: Annotated[
         str | None,

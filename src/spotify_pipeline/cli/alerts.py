@@ -29,15 +29,19 @@ class StoredAlert(Alert):
 
 def alerts(
     *,
-    partition: Annotated[str | None, typer.Option(help="Date whose alerts are shown, YYYY-MM-DD.")] = None,
+    partition: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Date whose alerts are shown."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Show the alerts that were sent: what happened, what it means, what to do."""
     with report_errors():
         info = environment_or_stack(WAREHOUSE_READER)
+        key = None if partition is None else partition.date().isoformat()
         with connect(info, autocommit=True) as conn:
-            found = [StoredAlert(**row) for row in newest_alerts(conn, partition, limit)]
+            found = [StoredAlert(**row) for row in newest_alerts(conn, key, limit)]
     if as_json:
         print_json([alert.to_dict() for alert in found])
         return

@@ -14,6 +14,7 @@ import typer
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.errors import report_errors
+from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.spotify.account_ids import AccountKey
@@ -87,14 +88,18 @@ def login(
 
 
 @app.command()
-def status(user: UserOption = None, file: FileOption = None) -> None:
+def status(user: UserOption = None, file: FileOption = None, *, as_json: Json = False) -> None:
     """Show the login, its scopes and the days that are left. The exit status is 1 if the login has ended."""
     with report_errors():
         found = _store(user, file).read()
         left = found.days_left(datetime.now(UTC).date())
         again = connections.login_command(connections.user_connection(user))
-        typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
-        typer.echo(f"ends    {found.ends_on}, {left} days left")
+        if as_json:
+            fields = {"user": found.user_hash, "scopes": found.scopes}
+            print_json(fields | {"ends_on": found.ends_on, "days_left": left})
+        else:
+            typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
+            typer.echo(f"ends    {found.ends_on}, {left} days left")
         if left <= 0:
             typer.echo(f"error: the login has ended: run '{again}'", err=True)
             raise typer.Exit(1)

@@ -17,6 +17,7 @@ from spotify_pipeline.cli.stack import (
     StoreOption,
     WorkersOption,
     addresses,
+    check_mode,
     number_of_workers,
     refuse_second,
     report,
@@ -56,7 +57,9 @@ def demo(
     store: StoreOption = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
-    mode: Annotated[str, typer.Option(help="Class of app: development or extended.")] = "development",
+    mode: Annotated[
+        str, typer.Option(callback=check_mode, help="Class of app: development or extended.")
+    ] = "development",
     output: Annotated[
         Path, typer.Option(file_okay=False, help="Folder of summary.json and the reports.")
     ] = OUTPUT,

@@ -33,7 +33,9 @@ def doctor(
         Way | None,
         typer.Argument(help="Way of running to check. Default: each way that this machine is set up for."),
     ] = None,
-    project: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project.")] = PROJECT_ROOT,
+    project: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of the project.")
+    ] = PROJECT_ROOT,
     as_json: Json = False,
 ) -> None:
     """Find problems that would prevent a run. The exit status is 1 if there are any."""

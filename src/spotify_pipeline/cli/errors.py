@@ -36,25 +36,33 @@ def report_errors() -> Iterator[None]:
         with _signals_as_interrupts():
             yield
             sys.stdout.flush()
-    except PipelineError as error:
-        typer.echo(f"{typer.style('error:', fg='red')} {error}", err=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
+    except (PipelineError, OSError, KeyboardInterrupt) as error:
+        status = report_error(error)
+        if status is None:
+            raise
+        raise typer.Exit(status) from None
+
+
+def report_error(error: BaseException) -> int | None:
+    """Report an error as one line on stderr, and return the exit status; None for an error of the code."""
+    if isinstance(error, KeyboardInterrupt):
+        typer.echo("interrupted", err=True)
+        return INTERRUPTED
+    problem = str(error)
+    if isinstance(error, OSError):
         if error.errno in FULL:
             place = f" while writing {error.filename}" if error.filename else ""
             problem = f"the disk is full{place}: free some space"
         elif error.errno in UNUSABLE and error.filename:
             problem = f"{error.filename} cannot be used: {error.strerror}"
         else:
-            raise
-        typer.echo(f"{typer.style('error:', fg='red')} {problem}", err=True)
-        if not error.filename:  # stdout failed: without this, Python would flush and report it again at exit
-            with suppress(OSError):
-                sys.stdout.close()
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+            return None
+    typer.echo(f"{typer.style('error:', fg='red')} {problem}", err=True)
+    if isinstance(error, OSError) and not error.filename:
+        # stdout failed: without this, Python would flush and report it again at exit
+        with suppress(OSError):
+            sys.stdout.close()
+    return 1
 
 
 @contextmanager

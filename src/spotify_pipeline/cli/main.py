@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from spotify_pipeline import __version__
+from spotify_pipeline.cli.errors import report_error, report_errors
 from spotify_pipeline.cli.output import set_verbosity
 
 EXIT_CODES = (
@@ -85,17 +87,25 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, (module, attribute, line) in COMMANDS.items():
         target = _load(name, module, attribute) if name == called else _nothing
+        if module.startswith("spotify_pipeline."):  # the sandbox is a server, which handles its own signals
+            target = _reporting(target)
         if isinstance(target, typer.Typer):
             root.add_typer(target, name=name, help=line)
         else:
             # the command's own docstring says more, once it is loaded
-            root.command(name, help=line if target is _nothing else None)(target)
+            root.command(name, help=line if name != called else None)(target)
     return root
 
 
 def app() -> None:
-    """Run the command line: the entry point of the console script."""
-    build(completed_words(os.environ) or sys.argv[1:])()
+    """Run the command line, with any error of a file or an interrupt reported as one line."""
+    try:
+        build(completed_words(os.environ) or sys.argv[1:])()
+    except (OSError, KeyboardInterrupt) as error:
+        status = report_error(error)
+        if status is None:
+            raise
+        sys.exit(status)
 
 
 def completed_words(environ: Mapping[str, str]) -> list[str]:
@@ -129,6 +139,25 @@ def _options(
     if quiet and verbose:
         raise typer.BadParameter("--quiet and --verbose cannot be used together")
     set_verbosity(quiet=quiet, verbose=verbose)
+
+
+def _reporting(target: typer.Typer | Callable[..., Any]) -> typer.Typer | Callable[..., Any]:
+    """Return a command, or a group of commands, whose expected errors are reported."""
+    if isinstance(target, typer.Typer):
+        for command in target.registered_commands:
+            if command.callback is not None:
+                command.callback = _with_report(command.callback)
+        return target
+    return _with_report(target)
+
+
+def _with_report(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def call(*arguments: Any, **options: Any) -> Any:
+        with report_errors():
+            return command(*arguments, **options)
+
+    return call
 
 
 def _load(name: str, module: str, attribute: str) -> typer.Typer | Callable[..., Any]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow, settings_or_stack
 from spotify_pipeline.cli.errors import report_errors
-from spotify_pipeline.cli.output import console
+from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.maintenance.erase import apply_receipts, erase_user, require_hash
@@ -36,14 +36,18 @@ def maintenance(
             help="Date from which ages are counted; default: Spotify's current date.",
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Delete data that is older than SPOTIFY_PIPELINE_RETAIN_… allows, and vacuum the warehouse."""
     with report_errors():
         runtime = Runtime(lookup=environment_or_stack)
         day = as_of.date() if as_of else date_of_spotify(runtime)
-        removal = apply_retention(runtime, day, dry_run=dry_run, report=typer.echo)
+        removal = apply_retention(runtime, day, dry_run=dry_run, report=partial(typer.echo, err=as_json))
         if not dry_run:
             upkeep(runtime)
+        if as_json:
+            print_json({"as_of": day, "dry_run": dry_run, "removed": removal.removed, "kept": removal.kept})
+            return
         console.print(_table(removal.removed, dry_run=dry_run))
         for line in removal.kept:
             typer.echo(f"kept: {line}")

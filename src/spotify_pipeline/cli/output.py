@@ -12,9 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
-console = Console(highlight=False)
+NARROWEST = 40
+"""Columns below which lines would be cut into single words or letters."""
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=NARROWEST if Console().width < NARROWEST else None)
+
+
+console = _console()
 """Prints results."""
-progress_console = Console(highlight=False)
+progress_console = _console()
 """Prints progress, which `--quiet` switches off."""
 
 

@@ -39,8 +39,11 @@ def report(
 ) -> None:
     """Save the report of a day, or the page of a week, as an HTML file, and print its path."""
     with report_errors():
+        wanted = None if when is None else _wanted(when, user)
+        if user is not None and (when is None or monday_of(when) is None):
+            raise ConfigurationError("a listener has pages of weeks only: give a week, for example 2026-W47")
         lake = Lake(environment_or_stack(SPOTIFY_LAKE))
-        key, name = _wanted(lake, when, user)
+        key, name = wanted or _of_day(_newest(lake))
         page = lake.find(key)
         if page is None:
             raise ConfigurationError(
@@ -52,14 +55,20 @@ def report(
         typer.echo(output / name)
 
 
-def _wanted(lake: Lake, when: str | None, user: str | None) -> tuple[str, str]:
+def _wanted(when: str, user: str | None) -> tuple[str, str]:
     """Return the key of a page, and the name of the file."""
-    if when is not None and (monday := monday_of(when)) is not None:
+    if (monday := monday_of(when)) is not None:
         key = week_page_key(monday, user)
         return key, key.rpartition("/")[2]
-    if user is not None:
-        raise ConfigurationError("a listener has pages of weeks only: give a week, for example 2026-W47")
-    partition = keys.parse_partition(when) if when is not None else _newest(lake)
+    try:
+        return _of_day(keys.parse_partition(when))
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"'{when}' is neither a date such as 2026-11-22 nor a week such as 2026-W47"
+        ) from None
+
+
+def _of_day(partition: date) -> tuple[str, str]:
     return keys.report_key(partition), f"report-{partition}.html"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,17 +24,44 @@ from spotify_stack.health import NotReady
 from spotify_stack.object_store import BUCKET
 from spotify_stack.paths import StackPaths
 from spotify_stack.stack import Stack, Wanted
-from spotify_stack.state import SandboxOptions, StackState
+from spotify_stack.state import APP_CLASSES, STORES, SandboxOptions, StackState
 from spotify_stack.supervision import Supervisor
 
+
+def _one_of(*choices: str) -> Callable[[str | None], str | None]:
+    """Return a check of an option, made before anything is started."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in choices:
+            raise typer.BadParameter(f"'{value}' is unknown: choose {' or '.join(choices)}")
+        return value
+
+    return check
+
+
+def _catalogue(folder: Path | None) -> Path | None:
+    if folder is not None and not any(folder.glob("????-??-??/artists.jsonl")):
+        raise typer.BadParameter(f"'{folder}' has no folder named YYYY-MM-DD with artists.jsonl")
+    return folder
+
+
+check_mode = _one_of(*APP_CLASSES)
 CatalogOption = Annotated[
     Path | None,
-    typer.Option("--catalog", exists=True, file_okay=False, help="Catalogue folder that the sandbox serves."),
+    typer.Option(
+        "--catalog",
+        exists=True,
+        file_okay=False,
+        callback=_catalogue,
+        help="Catalogue folder that the sandbox serves.",
+    ),
 ]
 StoreOption = Annotated[
     str | None,
     typer.Option(
-        "--store", help="Object store: seaweedfs or minio; default: the previous one, else seaweedfs."
+        "--store",
+        callback=_one_of(*STORES),
+        help="Object store: seaweedfs or minio; default: the previous one, else seaweedfs.",
     ),
 ]
 
@@ -64,7 +91,9 @@ def report(line: str) -> None:
 
 def up(
     *,
-    mode: Annotated[str | None, typer.Option(help="Class of app: development or extended.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(callback=check_mode, help="Class of app: development or extended.")
+    ] = None,
     catalog: CatalogOption = None,
     sources: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="List of sources to use.")

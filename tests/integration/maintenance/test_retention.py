@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -201,6 +202,8 @@ def test_the_command_uses_the_date_of_spotify_s_clock(days: Pipeline) -> None:
     with connect(days.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     days.go_to(RAW_GONE)
+    done = call(maintenance, days, "--dry-run", "--json")
+    assert json.loads(done.stdout)["dry_run"]
     done = call(maintenance, days, "--dry-run")
     assert done.exit_code == 0, done.output
     assert "would be removed" in done.stdout

@@ -108,6 +108,9 @@ def test_a_login_is_stored_and_printed_as_a_connection(
     out, _ = output(auth("status"))
     assert "user-library-read" in out
     assert made.refresh_token not in out
+    shown = json.loads(output(auth("status", "--json"))[0])
+    assert (shown["user"], shown["ends_on"]) == (made.user_hash, "2027-05-22")
+    assert "user-library-read" in shown["scopes"]
 
     out, _ = output(auth("connection"))
     variable, _, text = out.strip().partition("=")

@@ -100,3 +100,75 @@ def test_version_and_exit_codes_are_shown() -> None:
     )
     shown = runner.invoke(cli.build(["--help"]), ["--help"]).output
     assert "Exit status: 0 success" in shown
+
+
+PROGRAM = str(Path(sys.executable).parent / "spotify-pipeline")
+
+
+def run_in_shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of bash in which `$0` is the program."""
+    return subprocess.run(  # noqa: S603 - ours
+        ["/bin/bash", "-c", command, PROGRAM],
+        env=os.environ | {"SPOTIFY_PIPELINE_STACK_DIR": "/no/stack"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("$0 contract rules >&-", 0),
+        ("$0 sources check >&- 2>&-", 0),
+        ("$0 status >&-", 1),
+        ("$0 validate - <&-", 1),
+    ],
+)
+def test_closed_streams_give_no_traceback(command: str, status: int) -> None:
+    done = run_in_shell(command)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "doctor", "sources check --json"])
+def test_a_full_disk_is_reported_by_every_command(command: str) -> None:
+    done = run_in_shell(f"$0 {command} >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "error: the disk is full: free some space\n")
+
+
+def test_an_interrupt_of_the_imports_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = run_in_shell("$0 status", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_terminal_without_width_shows_whole_words(columns: str) -> None:
+    assert "The stack is not running" in run_in_shell("$0 status", COLUMNS=columns).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("up --store s3", "choose seaweedfs or minio"),
+        ("up --mode x", "choose development or extended"),
+        ("demo --mode x", "choose development or extended"),
+        ("demo --catalog {folder}", "has no folder named YYYY-MM-DD"),
+        ("sandbox --port 99999", "less than or equal to 65535"),
+        ("alerts --partition yesterday", "'yesterday' does not match the format"),
+        ("doctor --project {folder}/x", "does not exist"),
+    ],
+)
+def test_a_wrong_option_starts_nothing(tmp_path: Path, arguments: str, problem: str) -> None:
+    words = arguments.format(folder=tmp_path).split()
+    shown = runner.invoke(cli.build(words), words, env={"COLUMNS": "300"})
+    assert shown.exit_code == 2
+    assert problem in shown.output
+
+
+@pytest.mark.parametrize("when", ["yesterday", "2026-13-01", "2026-W99"])
+def test_a_wrong_date_of_a_report_is_named(when: str) -> None:
+    shown = runner.invoke(cli.build(["report"]), ["report", when])
+    assert shown.exit_code == 1
+    assert f"'{when}' is" in shown.output
