@@ -103,7 +103,7 @@ def test_the_tutorial_and_then_an_own_app_work(clone: Clone) -> None:
 
 def check_while_it_runs(clone: Clone) -> None:
     """Check commands that a user may try next, after the erasure at the end of the tutorial."""
-    assert "made up" in (clone.folder / "build/demo/report.html").read_text(encoding="utf-8")
+    assert "Made-up data" in (clone.folder / "build/demo/report.html").read_text(encoding="utf-8")
     assert re.search(r"marts\s*\|\s*dim_track", clone.must(r"spotify-pipeline psql -- -c '\d'"))
     # the login needs a port that the stack does not use
     status, output = clone.run("spotify-pipeline auth login --no-browser --timeout 1")
