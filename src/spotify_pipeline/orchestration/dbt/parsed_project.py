@@ -53,6 +53,8 @@ def keep_written(project: Path) -> bool:
         manifest = Manifest.from_msgpack(packed)
     except Exception:  # another version of dbt wrote it
         return False
+    # models and macros read it as `graph`; dbt fills it only when it parses the project itself
+    manifest.build_flat_graph()
     return keep(project, manifest, before)
 
 
@@ -61,7 +63,8 @@ def manifest_for(project: Path, database: str) -> Manifest | None:
     if not is_kept(project) and not keep_written(project):
         return None
     manifest = _kept[project].manifest
-    _name_database(manifest, database)
+    if _name_database(manifest, database):
+        manifest.build_flat_graph()
     return manifest
 
 
@@ -86,8 +89,13 @@ def fingerprint(project: Path) -> str:
     return folder_fingerprint(project, without=DBT_OUTPUT_FOLDERS)
 
 
-def _name_database(manifest: Manifest, database: str) -> None:
-    """Replace the database with which the project was parsed by that of the connection."""
+def _name_database(manifest: Manifest, database: str) -> bool:
+    """Replace the database with which the project was parsed by that of the connection.
+
+    Returns:
+        Whether it was another one.
+    """
+    has_changed = False
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         if node.database == database:
             continue
@@ -95,6 +103,8 @@ def _name_database(manifest: Manifest, database: str) -> None:
             before, after = (f"{_quoted(name)}." for name in (node.database or "", database))
             node.relation_name = node.relation_name.replace(before, after, 1)
         node.database = database
+        has_changed = True
+    return has_changed
 
 
 def _quoted(name: str) -> str:

@@ -14,14 +14,16 @@ from dbt.contracts.graph.manifest import Manifest
 from spotify_pipeline.files import folder_digest
 from spotify_pipeline.orchestration.dbt import parsed_project
 from spotify_pipeline.orchestration.dbt.parsed_project import fingerprint, keep, manifest_for
-from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS
+from spotify_pipeline.settings import DBT_BUILD_TARGET, DBT_DIGEST, DBT_OUTPUT_FOLDERS, PROJECT_ROOT
 
 
 def parsed(database: str = "warehouse") -> Any:
     """Return a manifest with the attributes that are used."""
     model = SimpleNamespace(database=database, relation_name=f'"{database}"."marts"."a"')
     test = SimpleNamespace(database=database, relation_name=None)
-    return SimpleNamespace(nodes={"model.a": model, "test.a": test}, sources={})
+    return SimpleNamespace(
+        nodes={"model.a": model, "test.a": test}, sources={}, build_flat_graph=lambda: None
+    )
 
 
 def written(project: Path) -> Path:
@@ -56,6 +58,17 @@ def test_a_manifest_gets_the_database_of_the_connection(project: Path) -> None:
         assert {node.database for node in manifest.nodes.values()} == {database}
     assert manifest.nodes["model.a"].relation_name == '"warehouse"."marts"."a"'
     assert manifest.nodes["test.a"].relation_name is None
+
+
+@pytest.mark.parametrize("database", ["warehouse", "other"])
+def test_macros_find_all_nodes_in_graph(database: str) -> None:
+    """As after a parse by dbt itself, `graph.nodes` has every node with its database."""
+    parsed_project.forget()
+    manifest = manifest_for(PROJECT_ROOT / "dbt", database)
+    assert manifest is not None
+    nodes = manifest.flat_graph["nodes"]
+    assert nodes.keys() == manifest.nodes.keys()
+    assert {node["database"] for node in nodes.values()} == {database}
 
 
 def test_another_project_has_no_manifest(project: Path) -> None:
