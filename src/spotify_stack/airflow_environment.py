@@ -34,9 +34,21 @@ METRICS_VARIABLE = f"{PREFIX}METRICS"
 # part of the address of dbt's documentation in Airflow
 DBT_DOCS = "spotify"
 # variables that services do not inherit: they may belong to another Airflow, dbt or Postgres
-FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "DBT_", "PG", "AWS_", "OPENLINEAGE", "SPOTIFY_PIPELINE_STACK")
+FOREIGN_PREFIXES = (
+    "AIRFLOW",
+    "_AIRFLOW",
+    "DBT_",
+    "PG",
+    "AWS_",
+    "OPENLINEAGE",
+    # PYTHONWARNINGS=error, for example, would end Airflow at its first warning
+    "PYTHON",
+    "SPOTIFY_PIPELINE_STACK",
+)
 NO_PROXY = ("NO_PROXY", "no_proxy")
 FOREIGN_NAMES = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "DATABASE_URL"})
+# files and folders that must exist: with a missing one, no service could open a connection or a file
+PATHS = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TMPDIR"})
 
 
 def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -45,7 +57,11 @@ def inherited(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if not name.startswith(FOREIGN_PREFIXES) and name not in FOREIGN_NAMES
+        if not (
+            name.startswith(FOREIGN_PREFIXES)
+            or name in FOREIGN_NAMES
+            or (name in PATHS and not os.path.exists(value))  # noqa: PTH110 - an empty text is no path
+        )
     }
 
 

@@ -20,6 +20,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 UNUSABLE = frozenset(
     {errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 )
+# errors of psycopg, which most commands do without
+OTHER_SCHEMA = frozenset({"UndefinedTable", "UndefinedColumn", "InvalidSchemaName"})
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def report_errors() -> Iterator[None]:
         with _signals_as_interrupts():
             yield
             sys.stdout.flush()
-    except (PipelineError, OSError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         status = report_error(error)
         if status is None:
             raise
@@ -48,21 +50,32 @@ def report_error(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         typer.echo("interrupted", err=True)
         return INTERRUPTED
-    problem = str(error)
-    if isinstance(error, OSError):
-        if error.errno in FULL:
-            place = f" while writing {error.filename}" if error.filename else ""
-            problem = f"the disk is full{place}: free some space"
-        elif error.errno in UNUSABLE and error.filename:
-            problem = f"{error.filename} cannot be used: {error.strerror}"
-        else:
-            return None
+    problem = _problem(error)
+    if problem is None:
+        return None
     typer.echo(f"{typer.style('error:', fg='red')} {problem}", err=True)
     if isinstance(error, OSError) and not error.filename:
         # stdout failed: without this, Python would flush and report it again at exit
         with suppress(OSError):
             sys.stdout.close()
     return 1
+
+
+def _problem(error: BaseException) -> str | None:
+    if isinstance(error, PipelineError):
+        return str(error)
+    if type(error).__name__ in OTHER_SCHEMA:
+        first = (str(error).splitlines() or [""])[0]
+        return (
+            f"the warehouse does not have the tables of this release ({first}): run "
+            "`spotify-pipeline warehouse migrate`"
+        )
+    if isinstance(error, OSError) and error.errno in FULL:
+        place = f" while writing {error.filename}" if error.filename else ""
+        return f"the disk is full{place}: free some space"
+    if isinstance(error, OSError) and error.errno in UNUSABLE and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.lake import Lake
 from spotify_pipeline.settings import Settings
 from spotify_pipeline.sources import load_sources
-from spotify_pipeline.spotify.transport import proxy_errors
+from spotify_pipeline.spotify.transport import environment_errors, is_on_this_machine
 from spotify_pipeline.warehouse.connection import connect
 
 SECONDS = 10
@@ -84,8 +84,8 @@ def _spotify(info: ConnectionInfo) -> None:
     for name in ("api_url", "accounts_url"):
         url = info.require(name)
         try:
-            with proxy_errors():
-                httpx.get(url, timeout=SECONDS)
+            with environment_errors():
+                httpx.get(url, timeout=SECONDS, trust_env=not is_on_this_machine(url))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PipelineError(
                 f"connection '{info.conn_id}': nothing responds at {name} '{url}' ({type(error).__name__}): "

@@ -78,14 +78,19 @@ class Response:
 
 
 @contextmanager
-def proxy_errors() -> Iterator[None]:
-    """Convert the error of httpx for a proxy variable that it cannot use.
+def environment_errors() -> Iterator[None]:
+    """Convert the errors of httpx for a proxy or a certificate variable that it cannot use.
 
     Raises:
-        ConfigurationError: the variable is no URL of an HTTP or SOCKS proxy.
+        ConfigurationError: the variable is no URL of an HTTP or SOCKS proxy, or no file of certificates.
     """
     try:
         yield
+    except OSError:  # a file is absent, not readable, or holds no certificate
+        raise ConfigurationError(
+            "the certificates that SSL_CERT_FILE or SSL_CERT_DIR of the environment names cannot be read: "
+            "correct or unset it"
+        ) from None
     except ValueError:  # its text may hold the proxy's password
         raise ConfigurationError(
             "a proxy variable of the environment (ALL_PROXY, HTTPS_PROXY) is not a proxy's URL: write "
@@ -102,7 +107,7 @@ class Transport:
         self._timeout = timeout
         self._max_bytes = max_response_bytes
         self._retries = retries or RetryPolicy()
-        with proxy_errors():
+        with environment_errors():
             self._http = httpx.Client(
                 timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
                 limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),

@@ -26,6 +26,10 @@ _POOLER = re.compile(r"unsupported startup parameter|support command-line option
 _REFUSED = re.compile(
     r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied"
 )
+# mistakes in the connection or in a variable of the environment, which libpq reads too
+_MISTAKE = re.compile(
+    r"invalid port number|definition of service|invalid value for parameter|resolve host '[^']*[/@:][^']*'"
+)
 
 
 @contextmanager
@@ -155,9 +159,15 @@ def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineErr
         return ConfigurationError(
             f"{server} refuses {info.login} ({words}): check login, password and database of the connection"
         )
-    return WarehouseUnavailable(
-        f"{server} cannot be used ({words}): check that it runs and is reachable; run the task again"
-    )
+    kind: type[PipelineError] = WarehouseUnavailable
+    way_out = "check that it runs and is reachable; run the task again"
+    if _MISTAKE.search(words):
+        kind = ConfigurationError
+        way_out = (
+            "correct the connection, or unset the variable of the environment (PGSERVICE, PGDATESTYLE, …) "
+            "that sets this"
+        )
+    return kind(f"{server} cannot be used ({words}): {way_out}")
 
 
 def _words(error: BaseException) -> str:

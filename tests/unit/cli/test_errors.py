@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 import typer
 
@@ -19,6 +20,15 @@ def test_a_pipeline_error_is_one_sentence_on_stderr(capsys: pytest.CaptureFixtur
     assert left.value.exit_code == 1
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "error: bucket 'x' does not exist: create it\n")
+
+
+def test_a_warehouse_without_tables_names_the_migration(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), report_errors():
+        raise psycopg.errors.UndefinedTable('relation "ops.alert" does not exist\nLINE 1: …')
+    assert capsys.readouterr().err == (
+        "error: the warehouse does not have the tables of this release "
+        '(relation "ops.alert" does not exist): run `spotify-pipeline warehouse migrate`\n'
+    )
 
 
 def test_another_error_keeps_its_traceback() -> None:

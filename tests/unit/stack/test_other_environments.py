@@ -23,7 +23,7 @@ from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.spotify.transport import Transport
 from spotify_sandbox.control import SandboxControl
 from spotify_stack import object_store, postgres
-from spotify_stack.airflow_environment import isolate, no_proxy
+from spotify_stack.airflow_environment import inherited, isolate, no_proxy
 from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.postgres import PostgresServer
@@ -35,6 +35,30 @@ def test_variables_of_other_servers_are_removed() -> None:
     shell = {"PGSSLMODE": "require", "PGHOSTADDR": "192.0.2.1", "DBT_TARGET": "prod", "HOME": "/home/x"}
     isolate(shell)
     assert shell == {"HOME": "/home/x", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+def test_services_inherit_nothing_that_stops_them(tmp_path: Path) -> None:
+    useful = {"HOME": "/home/x", "LANG": "C.UTF-8", "TMPDIR": str(tmp_path), "HTTPS_PROXY": "http://proxy:1"}
+    harmful = {
+        "PYTHONWARNINGS": "error",
+        "PYTHONOPTIMIZE": "2",
+        "PGSERVICE": "other",
+        "DBT_PROFILES_DIR": "/other",
+        "AIRFLOW__CORE__EXECUTOR": "Other",
+        "SSL_CERT_FILE": "/no/such/file",
+        "REQUESTS_CA_BUNDLE": "",
+    }
+    assert inherited(useful | harmful) == useful
+    assert "TMPDIR" not in inherited({"TMPDIR": str(tmp_path / "gone")})
+
+
+def test_certificates_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name in ("gone.pem", "empty.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+            Transport("https://api.spotify.com/v1", timeout=1, max_response_bytes=1)
+        Transport("http://127.0.0.1:9/v1", timeout=1, max_response_bytes=1).close()
 
 
 def test_no_proxy_is_extended() -> None:

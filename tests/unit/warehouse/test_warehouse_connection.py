@@ -110,6 +110,21 @@ def test_a_missing_privilege_is_a_configuration_error() -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        'connection is bad: invalid port number: "99999"',
+        'connection is bad: definition of service "x" not found',
+        'invalid value for parameter "DateStyle": "x"',
+        "failed to resolve host 'postgresql://db': Name or service not known",
+        "failed to resolve host 'db:5432': Name or service not known",
+    ],
+)
+def test_a_mistake_in_a_connection_is_no_outage(words: str) -> None:
+    with pytest.raises(ConfigurationError, match="correct the connection"), warehouse_errors(info()):
+        raise psycopg.OperationalError(words)
+
+
+@pytest.mark.parametrize(
     "error", [LeaseLost("lost"), ValueError("a bug"), psycopg.errors.SyntaxError("a bug")]
 )
 def test_other_errors_pass_unchanged(error: Exception) -> None:
