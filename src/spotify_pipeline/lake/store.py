@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import BinaryIO
 
 import urllib3
@@ -219,6 +220,14 @@ class Lake:
         with self._errors(prefix):
             found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True)
             return sorted(item.object_name for item in found if item.object_name and not item.is_dir)
+
+    def first_keys(self, prefix: str, most: int, after: str | None = None) -> list[str]:
+        """Return the first `most` keys below a prefix, or those after the key `after`, sorted."""
+        with self._errors(prefix):
+            found = self._client.list_objects(
+                bucket_name=self.bucket, prefix=prefix, recursive=True, start_after=after
+            )
+            return [item.object_name for item in islice(found, most) if item.object_name]
 
     def folders(self, prefix: str) -> list[str]:
         """Return the names of the folders directly below a prefix, sorted."""

@@ -38,6 +38,8 @@ _HEADERS = {
 RAW_DAGS = frozenset({"spotify_ingest", "spotify_replay"})
 REPORT_DAGS = frozenset({"spotify_transform", "spotify_report"})
 WEEK_DAGS = frozenset({"spotify_weekly"})
+OBJECTS_MAX = 1000
+"""Raw objects on one page: one request to the object store lists as many."""
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:70rem;background:#fff;color:#222}"
     "li{overflow-wrap:anywhere}a{color:#0b57d0}@media screen and (prefers-color-scheme:dark)"
@@ -72,9 +74,13 @@ def application() -> FastAPI:
         return keys.parse_partition(found_key(dag_id, run_id, dags))
 
     @app.get("/{dag_id}/{run_id}/raw", response_class=HTMLResponse)
-    def raw(dag_id: str, run_id: str) -> HTMLResponse:
+    def raw(dag_id: str, run_id: str, source: str | None = None, after: str | None = None) -> HTMLResponse:
         partition = found_partition(dag_id, run_id, RAW_DAGS)
-        return HTMLResponse(raw_page(_lake(), partition, "object"), headers=_HEADERS)
+        if source is not None and not keys.sources_of_folders([f"source={source}"]):
+            raise HTTPException(404, "no such source")
+        if after is not None and not is_shown(after, partition):
+            raise HTTPException(404, "no such object")
+        return HTMLResponse(raw_page(_lake(), partition, "object", source, after), headers=_HEADERS)
 
     @app.get("/{dag_id}/{run_id}/object")
     def stored(dag_id: str, run_id: str, key: str) -> Response:
@@ -106,22 +112,45 @@ def is_shown(key: str, partition: date) -> bool:
     return keys.partition_of_public_raw(key) == partition
 
 
-def raw_page(lake: Lake, partition: date, address: str) -> str:
-    """Return HTML that lists the raw objects of a partition by source; `address` serves a single object."""
+def raw_page(
+    lake: Lake, partition: date, address: str, source: str | None = None, after: str | None = None
+) -> str:
+    """Return HTML that lists the raw objects of a partition by source.
+
+    Args:
+        lake: The object store.
+        partition: The partition.
+        address: Address of the page that serves a single object.
+        source: The only source to list. Without it, only the names of the sources are listed if the partition
+            has more than `OBJECTS_MAX` objects.
+        after: Key after which the list starts.
+    """
+    of_partition = keys.partition_prefix(keys.RAW, partition)
+    prefix = of_partition if source is None else keys.source_prefix(keys.RAW, partition, source)
+    found = lake.first_keys(prefix, OBJECTS_MAX + 1, after)
+    shown = [key for key in found[:OBJECTS_MAX] if is_shown(key, partition)]
     by_source: dict[str, list[str]] = {}
-    for key in lake.keys(keys.partition_prefix(keys.RAW, partition)):
-        if is_shown(key, partition):
+    parts: list[str] = []
+    if len(found) > OBJECTS_MAX and source is None:
+        names = keys.sources_of_folders(lake.folders(of_partition))
+        links = (f"<li><a href='raw?source={quote(name)}'>{escape(name)}</a></li>" for name in names)
+        parts = [f"<h2>Sources</h2><ul>{''.join(links)}</ul>"]
+    else:
+        for key in shown:
             by_source.setdefault(keys.source_of(key) or "", []).append(key)
-    parts = [
-        f"<h2 id='{escape(source)}'>{escape(source)}</h2><ul>"
+    parts += [
+        f"<h2 id='{escape(name)}'>{escape(name)}</h2><ul>"
         + "".join(
             f"<li><a href='{address}?key={quote(key, safe='')}'>{escape(key.rpartition('/')[2])}</a></li>"
             # the manifest first: it lists the others
-            for key in sorted(found, key=lambda key: (not key.endswith(keys.MANIFEST_NAME), key))
+            for key in sorted(listed, key=lambda key: (not key.endswith(keys.MANIFEST_NAME), key))
         )
         + "</ul>"
-        for source, found in sorted(by_source.items())
+        for name, listed in sorted(by_source.items())
     ]
+    if by_source and len(found) > OBJECTS_MAX:
+        following = f"raw?source={quote(source or '')}&amp;after={quote(found[OBJECTS_MAX - 1], safe='')}"
+        parts.append(f"<p><a href='{following}'>More objects</a></p>")
     nothing = "<p>Nothing was fetched for this date.</p>"
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"

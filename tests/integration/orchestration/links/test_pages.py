@@ -11,6 +11,7 @@ import pytest
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.lake import Lake, keys
+from spotify_pipeline.orchestration.links import pages
 from spotify_pipeline.orchestration.links.pages import is_shown, raw_page
 from spotify_stack.object_store import S3Server
 
@@ -59,3 +60,26 @@ def test_the_page_lists_a_partition_without_objects_of_users(lake: Lake) -> None
 
 def test_the_page_says_when_nothing_was_fetched(lake: Lake) -> None:
     assert "Nothing was fetched" in raw_page(lake, DAY, "object")
+
+
+def test_a_large_partition_is_listed_by_source(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "OBJECTS_MAX", 3)
+    written = []
+    for source in ("one", "two"):
+        prefix = keys.source_prefix(keys.RAW, DAY, source)
+        written += [f"{prefix}album-{number:032}.json" for number in range(5)]
+    for key in (*written, keys.manifest_key(DAY, "mine", USER)):
+        lake.put(key, b"{}")
+
+    page = raw_page(lake, DAY, "object")
+    assert re.findall(r"href='([^']+)'", page) == ["raw?source=one", "raw?source=two"]
+
+    shown: list[str] = []
+    after = None
+    for _ in range(2):
+        page = raw_page(lake, DAY, "object", "two", after)
+        shown += [unquote(key) for key in re.findall(r"object\?key=([^']+)'", page)]
+        following = re.search(r"raw\?source=two&amp;after=([^']+)'", page)
+        after = unquote(following[1]) if following else None
+    assert (shown, after) == (written[5:], None)
+    assert USER not in page
