@@ -25,6 +25,9 @@ TOKEN_BUCKET = "POST /api/token"  # noqa: S105 - the name of an endpoint
 EXPIRY_MARGIN = 60.0
 """A token is not used in this number of seconds before its end."""
 
+LIFETIME_MAX = 86_400.0
+"""Longest lifetime that is believed; Spotify's tokens last an hour."""
+
 
 @dataclass(frozen=True)
 class AccessToken:
@@ -142,6 +145,7 @@ def request_token(
     if not _is_token(value):
         raise BodyCutShort("the token endpoint returns no usable access_token: try again later")
     seconds = float(lifetime) if isinstance(lifetime, int | float) and math.isfinite(lifetime) else 0.0
+    seconds = min(seconds, LIFETIME_MAX)
     # a lifetime shorter than the margin still gives a token for half of it
     usable = max(seconds - EXPIRY_MARGIN, seconds / 2, 0.0)
     refresh_token, scope = document.get("refresh_token"), document.get("scope")
@@ -168,10 +172,12 @@ def _refusal(
         now = response.observed_at or transport.api_now()
         deadline = now + retry_after(response.headers.get("retry-after"), now, words.reason)
         return RateLimited.of(TOKEN_BUCKET, deadline, words.reason)
-    if 400 <= response.status < 500:
+    # without an OAuth error code it is not a verdict on the app or the login, but a proxy or a wrong address
+    if 400 <= response.status < 500 and words.reason is not None:
         return refused(replace(words, message=_without(data, words.message)), response.attempt > 1)
     return ApiUnavailable(
-        f"the token endpoint responds with {response.status}: check accounts_url of connection 'spotify_api'"
+        f"the token endpoint responds with {response.status} ({_without(data, words.message)}): try again "
+        "later; if it stays, check accounts_url of connection 'spotify_api'"
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.errors import (
+    ApiUnavailable,
     AuthenticationError,
     ConfigurationError,
     PermissionDenied,
@@ -294,6 +295,41 @@ def test_a_refusal_of_the_app_names_the_app(
     with pytest.raises(AuthenticationError, match="does not accept the app of the login") as error:
         scripted_user(new_store()).get("/me")
     assert "six months" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(404),
+        Reply(403, "blocked"),
+        Reply(401, ""),
+        Reply(400, "<html><title>Bad gateway</title></html>"),
+    ],
+    ids=["404", "403", "401", "400"],
+)
+def test_a_refusal_without_an_oauth_error_is_an_outage(
+    server: ScriptedServer, scripted_user: UserMaker, scripted_client: ClientMaker, reply: Reply
+) -> None:
+    """It comes from a proxy or another server, and does not mean that the login has ended."""
+    server.on("/api/token", reply)
+    store = new_store()
+    for client in (scripted_user(store), scripted_client()):
+        with pytest.raises(ApiUnavailable, match=f"token endpoint responds with {reply.status}"):
+            client.get("/me")
+    server.on("/api/token", Reply(body=NEW))
+    server.on("/v1/me", Reply(body={"id": "x"}))
+    scripted_user(store).get("/me")
+    assert store.login.refresh_token == "r3placed"
+
+
+def test_a_token_of_any_lifetime_keeps_the_new_refresh_token(
+    server: ScriptedServer, scripted_user: UserMaker
+) -> None:
+    store = new_store()
+    server.on("/api/token", Reply(body=NEW | {"expires_in": 10**30}))
+    server.on("/v1/me", Reply(body={"id": "x"}))
+    scripted_user(store).get("/me")
+    assert store.login.refresh_token == "r3placed"
 
 
 @pytest.mark.parametrize("extra", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}])
