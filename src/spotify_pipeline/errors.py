@@ -10,6 +10,7 @@
     │   ├── WarehouseUnavailable    Postgres cannot be reached, or the connection was lost
     │   ├── WarehouseNewer          the warehouse has the schema of a newer release: a rollout is under way
     │   ├── MartsPinned             readers keep the published marts for longer than a publication waits
+    │   ├── DiskFull                a file system of this machine has no space left
     │   ├── EngineLost              Spark cannot be reached, or lost a job
     │   ├── LeaseLost               a newer attempt has begun the stage and takes precedence
     │   └── PartitionBusy           another run is loading the partition and takes precedence
@@ -137,6 +138,15 @@ class WarehouseNewer(TransientError):
 
     It happens during a rollout on a worker with the old code; the next try can run on a new worker.
     """
+
+
+class DiskFull(TransientError):
+    """A file system of this machine has no space left; the next try can run on another worker."""
+
+    @classmethod
+    def of(cls, what: str, error: OSError) -> DiskFull:
+        """Make the error for a file that could not be written, with the reason of the operating system."""
+        return cls(f"{what} cannot be written ({error.strerror}): free some space on this machine")
 
 
 class EngineLost(TransientError):

@@ -1,13 +1,34 @@
-"""Atomic file writes, and digests of a folder."""
+"""Atomic file writes, full disks, and digests of a folder."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 from collections.abc import Collection, Iterator
 from pathlib import Path
+
+from spotify_pipeline.errors import DiskFull
+
+# EFBIG: the limit on the size of a process's files
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextlib.contextmanager
+def full_disk_named(what: str) -> Iterator[None]:
+    """Convert the error of a full disk into one that says which file could not be written.
+
+    Raises:
+        DiskFull: the disk, or the share of this user, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull.of(what, error) from None
+        raise
 
 
 def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
@@ -22,8 +43,14 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
         mode: Permissions of the file, from which the umask of the process is taken away.
 
     Raises:
+        DiskFull: there is no space left.
         OSError: the folder cannot be written.
     """
+    with full_disk_named(str(path)):
+        _write(path, content, mode)
+
+
+def _write(path: Path, content: bytes | str, mode: int) -> None:
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

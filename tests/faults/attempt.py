@@ -32,15 +32,20 @@ Prepare = Callable[[], None]
 class Attempt:
     """How an attempt ended: done, transient, fatal, killed or hanging.
 
-    `failed_call` is the label of the call that was made to fail, `labels` are those of all calls.
+    `failed_calls` are the labels of the calls that were made to fail, `labels` are those of all calls.
     """
 
     ended: str
     result: Any = None
     error: str = ""
-    failed_call: str | None = None
+    failed_calls: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def failed_call(self) -> str | None:
+        """The label of the first call that was made to fail."""
+        return self.failed_calls[0] if self.failed_calls else None
 
     @property
     def is_done(self) -> bool:
@@ -84,17 +89,17 @@ class Running:
         _, status = os.waitpid(self.pid, 0)
         seconds = time.monotonic() - self.began
         *announced, last = received.split(_MARK)
-        failed_call = announced[0].decode() if announced else None
+        failed = [label.decode() for label in announced]
         if not in_time:
             error = f"not at its end after {limit:g} s"
-            return Attempt("hanging", error=error, failed_call=failed_call, seconds=seconds)
+            return Attempt("hanging", error=error, failed_calls=failed, seconds=seconds)
         if os.WIFSIGNALED(status):
-            return Attempt("killed", failed_call=failed_call, seconds=seconds)
+            return Attempt("killed", failed_calls=failed, seconds=seconds)
         if not last:
             # raised, so that a bug that could not be planted does not count as found
             raise RuntimeError("the attempt could not begin: see its error above")
         ended, result, error, labels = pickle.loads(last)  # noqa: S301 - our own child wrote it
-        return Attempt(ended, result, error, failed_call, labels, seconds)
+        return Attempt(ended, result, error, failed, labels, seconds)
 
 
 def start(
@@ -103,14 +108,15 @@ def start(
     carried: Mapping[str, Any],
     *,
     number: int = 1,
-    fail_at: int = 0,
-    way: Way = Way.REFUSED,
+    faults: Mapping[int, Way] | None = None,
     prepare: Prepare | None = None,
     work: Work = perform,
+    repeats_requests: bool = False,
 ) -> Running:
-    """Fork and run the step in the child as try `number`; its call number `fail_at` fails in that way.
+    """Fork and run the step in the child as try `number`; its calls of these numbers fail.
 
-    `prepare` runs in the child first: it plants a bug.
+    `prepare` runs in the child first: it plants a bug. With `repeats_requests` a failed request is repeated
+    within the attempt, as in production; this would hide what a retry of the task must repair.
     """
     reading, writing = os.pipe()
     gc.freeze()
@@ -119,7 +125,8 @@ def start(
     if pid == 0:
         os.close(reading)
         send = partial(_write_all, writing)
-        interposer = Interposer(fail_at, way, lambda label: send(label.encode() + _MARK))
+        interposer = Interposer(faults, lambda label: send(label.encode() + _MARK))
+        stamina.set_testing(True, attempts=3 if repeats_requests else 1, cap=True)
         _child(send, interposer, prepare, lambda: work(environment.runtime(number), step, carried))
     os.close(writing)
     return Running(pid, reading, began)
@@ -143,8 +150,6 @@ def _child(
     status = 1
     try:
         logging.disable(logging.CRITICAL)
-        # retries within an attempt would hide what a retry of the task must repair
-        stamina.set_testing(True, attempts=1)
         interposer.install()
         if prepare is not None:
             prepare()

@@ -18,7 +18,13 @@ from tests.faults.environment import Environment
 from tests.faults.interpose import Way
 from tests.faults.oracle import Finding
 from tests.faults.rules import closed_bucket, mostly_bad, past_day
-from tests.faults.schedules import concurrent_loads, days_in_reverse, orphan_and_retry, run_twice
+from tests.faults.schedules import (
+    Schedule,
+    concurrent_loads,
+    days_in_reverse,
+    orphan_and_retry,
+    run_twice,
+)
 from tests.faults.switch import switched
 
 Search = Callable[[Environment, Sequence[Moment], Prepare | None], Sequence[Finding]]
@@ -112,14 +118,14 @@ def orphan_of(step: str) -> Search:
     return search
 
 
-def by_schedule(schedule: Callable[..., object]) -> Search:
+def by_schedule(schedule: Schedule) -> Search:
     """Search with a schedule."""
 
     def search(
         environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
     ) -> Sequence[Finding]:
-        findings: Sequence[Finding] = schedule(environment, moments, prepare).findings  # type: ignore[attr-defined]
-        return findings
+        days = [moment for moment in moments if not moment.step.is_operation]
+        return schedule(environment, days, prepare).findings
 
     return search
 

@@ -1,10 +1,10 @@
-"""Runs one cell of the exhaustive part: a step whose n-th call fails, its retries, and all oracles."""
+"""Runs one cell: a step some of whose calls fail, its retries, and all oracles."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.attempt import Attempt, Prepare, attempt
@@ -14,8 +14,10 @@ from tests.faults.interpose import Way
 from tests.faults.oracle import Finding, State, differences, warehouse_at_rest
 
 _LOGIN_LOST = r"AuthenticationError: the response to a refresh of the login was lost .* auth login"
-TRIES = 3
-"""Attempts in all: the one that fails, its retry, and one more that should not be needed."""
+RETRIES = 2
+"""Attempts without a fault after those with one; the second should not be needed."""
+Faults = Mapping[int, Way]
+"""The calls of one attempt that fail, by number from 1, each with its way."""
 
 
 @dataclass(frozen=True)
@@ -40,65 +42,78 @@ class Moment:
 
 @dataclass
 class Cell:
-    """The result of one fault; `failed_call` is None if the step has fewer than `n` calls."""
+    """The result of a plan: the faults of each attempt, the calls that they reached, and the findings."""
 
     step: Step
-    way: Way
-    n: int
-    failed_call: str | None = None
+    plan: Sequence[Faults]
+    failed_calls: list[str] = field(default_factory=list)
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
     @property
+    def failed_call(self) -> str | None:
+        """The first call that failed; None if the step has fewer calls than the number of the fault."""
+        return self.failed_calls[0] if self.failed_calls else None
+
+    @property
     def where(self) -> str:
         """The text by which the cell can be repeated."""
-        return f"{self.step.day} {self.step}, call {self.n} ({self.failed_call}) {self.way}"
+        tries = [", ".join(f"call {n} {way}" for n, way in faults.items()) for faults in self.plan]
+        return f"{self.step.day} {self.step}, {'; then '.join(tries)} ({', '.join(self.failed_calls)})"
 
 
 def run_cell(
     environment: Environment, moment: Moment, way: Way, n: int, *, prepare: Prepare | None = None
 ) -> Cell:
-    """Restore the environment, run the step with a fault in its n-th call, retry, and check everything."""
+    """Run a step with a fault in its n-th call, retry, and check everything."""
+    return run_plan(environment, moment, [{n: way}], prepare=prepare)
+
+
+def run_plan(
+    environment: Environment,
+    moment: Moment,
+    plan: Sequence[Faults],
+    *,
+    prepare: Prepare | None = None,
+    repeats_requests: bool = False,
+) -> Cell:
+    """Restore the environment, run the step with the faults of each attempt, retry, and check everything."""
     step = moment.step
-    cell = Cell(step, way, n)
+    cell = Cell(step, plan)
     environment.restore(moment.before, rows=step.writes_rows)
-    asks_spotify = moment.api_calls > 0
-    if asks_spotify:
-        environment.sandbox.control.reset_calls()
-    first = attempt(environment, step, moment.before.carried, fail_at=n, way=way, prepare=prepare)
-    cell.failed_call = first.failed_call
-    cell.findings += _of_attempt(first, way)
-    if first.failed_call is not None:
-        cell.findings += half_written(environment, moment)
-    last, login_lost = first, _loses_login(first, way) and environment.has_lost_login()
-    for number in range(2, TRIES + 1):
-        if last.is_done:
-            break
-        last = attempt(environment, step, moment.before.carried, number=number, prepare=prepare)
-        cell.seconds += last.seconds
+    environment.sandbox.control.reset_calls()
+    login_lost = False
+    for number, faults in enumerate([*plan, *[{}] * RETRIES], 1):
+        tried = attempt(
+            environment,
+            step,
+            moment.before.carried,
+            number=number,
+            faults=faults,
+            prepare=prepare,
+            repeats_requests=repeats_requests,
+        )
+        cell.failed_calls += tried.failed_calls
+        cell.seconds += tried.seconds if number > 1 else 0.0
         if login_lost:
-            cell.findings += _of_lost_login(last)
+            cell.findings += _of_lost_login(tried)
             environment.log_in_again()
-            login_lost = False
-        elif not last.is_done:
-            cell.findings.append(Finding("recovery", f"try {number}", f"{last.ended}: {last.error}"))
-    if environment.has_lost_login():
-        detail = "the refresh token that Spotify gave is not stored"
-        cell.findings.append(Finding("login", str(step), detail, lost=1))
-    cell.findings += _at_the_end(environment, moment, last)
-    if asks_spotify:
-        made = environment.sandbox.control.calls(recent=1).api_total
-        # only the response that was being handled when the fault came may be lost
-        allowed = moment.api_calls + (first.failed_call is not None)
-        if made > allowed:
-            detail = f"{made} calls of the Web API where {allowed} are enough"
-            cell.findings.append(Finding("calls", str(step), detail))
+        elif faults:
+            cell.findings += _of_attempt(tried, faults)
+            cell.findings += half_written(environment, moment) if tried.failed_calls else []
+        elif not tried.is_done:
+            cell.findings.append(Finding("recovery", f"try {number}", f"{tried.ended}: {tried.error}"))
+        if tried.is_done:
+            break
+        login_lost = not login_lost and _loses_login(tried, faults) and environment.has_lost_login()
+    cell.findings += at_the_end(environment, moment, tried, failed=len(cell.failed_calls))
     return cell
 
 
-def _loses_login(first: Attempt, way: Way) -> bool:
+def _loses_login(tried: Attempt, faults: Faults) -> bool:
     """Return whether a response with a new refresh token may be lost, which no retry can get again."""
-    return way in {Way.LOST, Way.KILLED} and (first.failed_call or "").startswith("api POST")
+    ways = set(faults.values())
+    return bool(ways & {Way.LOST, Way.KILLED}) and any(c.startswith("api POST") for c in tried.failed_calls)
 
 
 def _of_lost_login(retry: Attempt) -> Iterator[Finding]:
@@ -108,22 +123,33 @@ def _of_lost_login(retry: Attempt) -> Iterator[Finding]:
         )
 
 
-def _of_attempt(first: Attempt, way: Way) -> Iterator[Finding]:
-    if first.ended == "hanging":
-        yield Finding("bounds", "first attempt", first.error)
-    elif first.ended == "fatal":
+def _of_attempt(tried: Attempt, faults: Faults) -> Iterator[Finding]:
+    yield from of_outage(tried)
+    if tried.failed_calls and set(faults.values()) == {Way.KILLED} and tried.ended != "killed":
+        yield Finding("harness", "first attempt", f"should have been killed, and ended {tried.ended}")
+
+
+def of_outage(tried: Attempt) -> Iterator[Finding]:
+    """Check that an attempt that meets an outage ends in time, and if not well then as transient."""
+    if tried.ended == "hanging":
+        yield Finding("bounds", "first attempt", tried.error)
+    elif tried.ended == "fatal":
         # an outage must be a transient error of the pipeline
-        yield Finding("errors", "first attempt", first.error)
-    elif first.failed_call is not None and way is Way.KILLED and first.ended != "killed":
-        yield Finding("harness", "first attempt", f"should have been killed, and ended {first.ended}")
+        yield Finding("errors", "first attempt", tried.error)
 
 
 def half_written(environment: Environment, moment: Moment) -> list[Finding]:
-    """Check that between a fault and its retry all results of a step are visible, or none."""
+    """Check that between a fault and its retry all results of a step are visible, or none.
+
+    Of an operation only the manifests are checked: no partition that has lost a part may look complete.
+    """
     before, after = moment.before.state, moment.after.state
     now, findings = environment.inspect()
-    if now.tables not in (before.tables, after.tables):
-        changed = differences(State(before.tables), State(now.tables))
+    if moment.step.is_operation:
+        return findings
+    rows, untouched, complete = (_results_of(state) for state in (now, before, after))
+    if rows.tables not in (untouched.tables, complete.tables):
+        changed = differences(untouched, rows)
         text = "rows of a step that has not ended: " + "; ".join(map(str, changed))[:500]
         findings.append(Finding("half-written", str(moment.step), text))
     for key, digest in now.objects.items():
@@ -140,6 +166,11 @@ def half_written(environment: Environment, moment: Moment) -> list[Finding]:
     return findings
 
 
+def _results_of(state: State) -> State:
+    """Return the rows without leases, which a step takes before its transaction."""
+    return State({table: rows for table, rows in state.tables.items() if table != "ops.step_lease"})
+
+
 def _says_complete(environment: Environment, key: str) -> bool:
     return bool(json.loads(environment.lake.get(key).data)["complete"])
 
@@ -153,10 +184,22 @@ def _unfinished_validation(key: str, now: State, after: State) -> list[Finding]:
     return [Finding("half-written", key, f"exists, but {each} differs or is absent") for each in wrong]
 
 
-def _at_the_end(environment: Environment, moment: Moment, last: Attempt) -> list[Finding]:
+def at_the_end(
+    environment: Environment, moment: Moment, last: Attempt, *, failed: int = 0
+) -> Iterator[Finding]:
+    """Check everything after the last attempt; `failed` calls were made to fail."""
+    step = moment.step
+    if environment.has_lost_login():
+        yield Finding("login", str(step), "the refresh token that Spotify gave is not stored", lost=1)
     state, half = environment.inspect()
-    findings = warehouse_at_rest(environment.inspector()) + half + differences(moment.after.state, state)
-    expected = moment.after.carried[moment.step.key]
+    yield from warehouse_at_rest(environment.inspector())
+    yield from half
+    yield from differences(moment.after.state, state)
+    expected = moment.after.carried[step.key]
     if last.is_done and last.result != expected:
-        findings.append(Finding("result", str(moment.step), f"returns {last.result}, not {expected}"))
-    return findings
+        yield Finding("result", str(step), f"returns {last.result}, not {expected}")
+    made = environment.sandbox.control.calls(recent=1).api_total if moment.api_calls else 0
+    # only the responses that were being handled when a fault came may be lost
+    allowed = moment.api_calls + failed
+    if made > allowed:
+        yield Finding("calls", str(step), f"{made} calls of the Web API where {allowed} are enough")

@@ -1,4 +1,4 @@
-"""Runs the steps of a partition without Airflow, each with the call that its task makes."""
+"""Runs the steps of a partition and the operations after it without Airflow, as their tasks do."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from spotify_pipeline.stages.load import load_source
 from spotify_pipeline.stages.reconcile import reconcile
 from spotify_pipeline.stages.runtime import Runtime
 from spotify_pipeline.stages.validate import validate_source
+from tests.faults.operations import OPERATIONS
 
 LISTENING = "_listening"
 
@@ -40,6 +41,11 @@ class Step:
         return f"{self.day}/{self}"
 
     @property
+    def is_operation(self) -> bool:
+        """Whether it follows the days of an ingest, and may commit several times."""
+        return self.task in OPERATIONS
+
+    @property
     def writes_rows(self) -> bool:
         """Whether it may change the warehouse."""
         return self.task not in {"fetch", "validate"}
@@ -54,19 +60,26 @@ def steps_of(day: date, sources: tuple[str, ...]) -> list[Step]:
     return [*steps, Step(day, "reconcile")]
 
 
+def operations_after(day: date) -> list[Step]:
+    """Return the operations that follow the last day."""
+    return [Step(day, task) for task in OPERATIONS]
+
+
 def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_left: bool = True) -> Any:
     """Run a step and return its result for the steps after it, in plain values; errors are those of the task.
 
     `carried` holds the results of the steps before it by `Step.key`.
     """
-    if step.task == "plan":
-        plan = planning.plan(runtime, step.day)
-        planning.register(runtime, plan)
-        return sorted(name for group in plan.groups for name in group.sources)
-    if step.task == "listen":
-        return fetch_plays(runtime).source
-    if step.task == "reconcile":
-        return _reconcile(runtime, step, carried)
+    if step.is_operation:
+        OPERATIONS[step.task](runtime, step.day)
+        return None
+    whole: dict[str, Callable[[], Any]] = {
+        "plan": lambda: _plan(runtime, step.day),
+        "listen": lambda: fetch_plays(runtime).source,
+        "reconcile": lambda: _reconcile(runtime, step, carried),
+    }
+    if step.task in whole:
+        return whole[step.task]()
     if step.source == LISTENING:
         reading = Reading(step.day, carried[f"{step.day}/listen {LISTENING}"])
         if step.task == "validate":
@@ -80,6 +93,12 @@ def perform(runtime: Runtime, step: Step, carried: Mapping[str, Any], *, tries_l
     state = SourceState(step.source)
     done = for_each([state], lambda _: work[step.task](runtime, step.day, step.source), tries_left=tries_left)
     return done[0].to_dict()
+
+
+def _plan(runtime: Runtime, day: date) -> list[str]:
+    plan = planning.plan(runtime, day)
+    planning.register(runtime, plan)
+    return sorted(name for group in plan.groups for name in group.sources)
 
 
 def _fetch(runtime: Runtime, day: date, name: str, *, tries_left: bool) -> SourceState:

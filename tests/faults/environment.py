@@ -195,6 +195,13 @@ class Environment:
             "status", status=200, path=f"^/v1/albums/{album_id}$", body=album, times=None
         )
 
+    def clear_faults(self) -> None:
+        """Remove all faults of the sandbox except the invalid track, which is the first."""
+        invalid, *_ = self.sandbox.control.faults()
+        self.sandbox.control.clear_faults()
+        counters = {"matched", "applied"}
+        self.sandbox.control.add_fault(**{k: v for k, v in invalid.items() if k not in counters})
+
     def freeze_clock(self, day: date) -> None:
         """Stop Spotify's clock at 06:00 of `day`."""
         self.sandbox.control.set_clock(f"{day.isoformat()}T06:00:00Z", frozen=True)
@@ -281,6 +288,10 @@ class Environment:
         """Make Spotify accept the stored refresh token again."""
         self._token_at_reset = self.stored_token()
         self.sandbox.control.authorize(USER, refresh_token=self._token_at_reset)
+
+    def age_leases(self) -> None:
+        """Make all loads and replays two days older, since retention leaves partitions of the last day."""
+        self.inspector().execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
 
     def tables(self, conn: psycopg.Connection) -> dict[str, str]:
         """Return the columns of each table in staging and ops, without those that Postgres computes.

@@ -16,8 +16,8 @@ from typing import Any
 
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Cell, Moment, run_cell
-from tests.faults.driver import steps_of
-from tests.faults.environment import DAYS, SOURCES, Environment
+from tests.faults.driver import Step, operations_after, steps_of
+from tests.faults.environment import DAYS, SOURCES, Environment, Saved
 from tests.faults.interpose import Way
 from tests.faults.table import Row, merged
 
@@ -36,25 +36,32 @@ class Unit:
 
 
 def undisturbed(environment: Environment, days: Sequence[Any] = DAYS) -> list[Moment]:
-    """Run the days once without a fault, and save the environment before and after each step."""
+    """Run the days and the operations once without a fault; save the environment before and after each."""
     moments: list[Moment] = []
     saved = environment.save("start", {})
     for day in days:
         environment.freeze_clock(day)
         carried: dict[str, Any] = {}
-        for step in steps_of(day, SOURCES):
-            environment.sandbox.control.reset_calls()
-            done = attempt(environment, step, carried)
-            if not done.is_done:
-                raise RuntimeError(f"{day} {step} fails without a fault: {done.error}")
-            carried[step.key] = done.result
-            rows_of = None if step.writes_rows else saved
-            after = environment.save(str(len(moments)), carried, rows_of=rows_of)
-            api_calls = environment.sandbox.control.calls(recent=1).api_total
-            moments.append(Moment(step, saved, after, done.labels, api_calls))
-            saved = after
-        saved = moments[-1].after
+        for step in [*steps_of(day, SOURCES), *(operations_after(day) if day == days[-1] else [])]:
+            if step.task == "retain":
+                environment.age_leases()
+                saved = environment.save("aged", carried)
+            moments.append(_run_undisturbed(environment, step, carried, saved, str(len(moments))))
+            saved = moments[-1].after
     return moments
+
+
+def _run_undisturbed(
+    environment: Environment, step: Step, carried: dict[str, Any], before: Saved, label: str
+) -> Moment:
+    environment.sandbox.control.reset_calls()
+    done = attempt(environment, step, carried)
+    if not done.is_done:
+        raise RuntimeError(f"{step.day} {step} fails without a fault: {done.error}")
+    carried[step.key] = done.result
+    after = environment.save(label, carried, rows_of=None if step.writes_rows else before)
+    api_calls = environment.sandbox.control.calls(recent=1).api_total
+    return Moment(step, before, after, done.labels, api_calls)
 
 
 def cells_of(
@@ -137,7 +144,8 @@ def rows_of(cells: Iterator[Cell]) -> list[Row]:
     for cell in cells:
         if cell.failed_call is None and not cell.findings:
             continue
-        fault = f"{cell.failed_call.split(' ')[0]} call {cell.way}" if cell.failed_call else "none"
+        way = next(iter(cell.plan[0].values()))
+        fault = f"{cell.failed_call.split(' ')[0]} call {way}" if cell.failed_call else "none"
         rows.append(
             Row(
                 fault=fault,

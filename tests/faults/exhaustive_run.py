@@ -25,10 +25,15 @@ PARTS = ("exhaustive", "schedules", "bugs")
 
 @dataclass(frozen=True)
 class Prepared:
-    """Environments, and the undisturbed run of the first."""
+    """Environments, and the undisturbed run of the first: its days, then its operations."""
 
     environments: Sequence[Environment]
     moments: Sequence[Moment]
+
+    @property
+    def days(self) -> Sequence[Moment]:
+        """The steps of the days, without the operations."""
+        return [moment for moment in self.moments if not moment.step.is_operation]
 
 
 @contextmanager
@@ -68,7 +73,7 @@ def run(
 
 
 def _schedules(made: Prepared, every: int) -> list[Row]:
-    environment, moments = made.environments[0], made.moments
+    environment, moments = made.environments[0], made.days
     first = [
         m for m in moments if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
     ]

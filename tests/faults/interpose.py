@@ -1,4 +1,4 @@
-"""Numbers the I/O calls of a step, and makes the one with a chosen number fail.
+"""Numbers the I/O calls of a step, and makes those with chosen numbers fail.
 
 Calls are intercepted at three places, each the last Python call before the network: httpx' transport
 (Spotify's API), urllib3's pool manager (the object store), and psycopg's connect and `Connection.wait`, which
@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -40,32 +40,27 @@ Announce = Callable[[str], None]
 
 
 class Interposer:
-    """Counts calls, and makes only the call number `fail_at` (from 1) fail in the given way."""
+    """Counts calls from 1, and makes those fail whose number is in `faults`, each in its way."""
 
     def __init__(
-        self, fail_at: int = 0, way: Way = Way.REFUSED, announce: Announce = lambda _label: None
+        self, faults: Mapping[int, Way] | None = None, announce: Announce = lambda _label: None
     ) -> None:
-        self.fail_at = fail_at
-        self.way = way
+        self._faults = faults or {}
         self.labels: list[str] = []
         self._announce = announce
         self._lock = threading.Lock()
 
-    @property
-    def failed_call(self) -> str | None:
-        """The label of the call that failed, or None if there were fewer calls."""
-        return self.labels[self.fail_at - 1] if 0 < self.fail_at <= len(self.labels) else None
-
-    def _must_fail(self, label: str) -> bool:
+    def _fault(self, label: str) -> Way | None:
+        """Count a call, and return the way in which it fails, if it does."""
         with self._lock:
             self.labels.append(label)
-            mine = len(self.labels) == self.fail_at
-        if mine:
+            way = self._faults.get(len(self.labels))
+        if way is not None:
             self._announce(label)
-            if self.way is Way.STOPPED:
-                os.kill(os.getpid(), signal.SIGSTOP)
-                return False  # after SIGCONT the call is made as usual
-        return mine
+        if way is Way.STOPPED:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return None  # after SIGCONT the call is made as usual
+        return way
 
     def install(self) -> None:
         """Intercept calls at all three places from now on."""
@@ -77,17 +72,18 @@ class Interposer:
         send = httpx.HTTPTransport.handle_request
 
         def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-            if not self._must_fail(f"api {request.method} {_without_ids(request.url.path)}"):
+            way = self._fault(f"api {request.method} {_without_ids(request.url.path)}")
+            if way is None:
                 return send(transport, request)
-            if self.way is Way.REFUSED:
+            if way is Way.REFUSED:
                 raise httpx.ConnectError("[Errno 111] Connection refused")
             response = send(transport, request)
             body = b"".join(response.iter_raw())
             response.close()
-            if self.way is Way.KILLED:
+            if way is Way.KILLED:
                 _die()
             # a truncated body is noticed later than a missing response: half of each
-            if self.fail_at % 2:
+            if len(self.labels) % 2:
                 raise httpx.ReadError("[Errno 104] Connection reset by peer")
             return httpx.Response(response.status_code, headers=response.headers, stream=_BrokenBody(body))
 
@@ -97,12 +93,13 @@ class Interposer:
         send = urllib3.PoolManager.urlopen
 
         def urlopen(pool: urllib3.PoolManager, method: str, url: str, **options: Any) -> Any:
-            if not self._must_fail(f"store {method} {_object(url)}"):
+            way = self._fault(f"store {method} {_object(url)}")
+            if way is None:
                 return send(pool, method, url, **options)
-            if self.way is Way.REFUSED:
+            if way is Way.REFUSED:
                 raise _store_gone(url, urllib3.exceptions.ConnectTimeoutError("Connection refused"))
             response = send(pool, method, url, **options)
-            if self.way is Way.KILLED:
+            if way is Way.KILLED:
                 _die()
             response.drain_conn()
             response.release_conn()
@@ -115,12 +112,13 @@ class Interposer:
 
         def connect(*arguments: Any, **options: Any) -> Any:
             where = f'connection to server at "{options.get("host")}", port {options.get("port")} failed'
-            if not self._must_fail("warehouse connect"):
+            way = self._fault("warehouse connect")
+            if way is None:
                 return open_(*arguments, **options)
-            if self.way is Way.REFUSED:
+            if way is Way.REFUSED:
                 raise psycopg.OperationalError(f"{where}: Connection refused")
             conn = open_(*arguments, **options)
-            if self.way is Way.KILLED:
+            if way is Way.KILLED:
                 _die()
             conn.close()
             raise psycopg.OperationalError(f"{where}: server closed the connection unexpectedly")
@@ -128,15 +126,16 @@ class Interposer:
         def wait_for(conn: psycopg.Connection, gen: Any, *arguments: Any, **options: Any) -> Any:
             # entering psycopg's pipeline mode exchanges nothing with the server
             statement = _statement(gen)
-            if statement == "enter_gen" or not self._must_fail(f"warehouse {statement}"):
+            way = None if statement == "enter_gen" else self._fault(f"warehouse {statement}")
+            if way is None:
                 return wait(conn, gen, *arguments, **options)
-            if self.way is Way.KILLED:
+            if way is Way.KILLED:
                 _send_only(conn, gen)
                 _die()
-            if self.way is Way.LOST:
+            if way is Way.LOST:
                 wait(conn, gen, *arguments, **options)
             _cut(conn)
-            if self.way is Way.REFUSED:
+            if way is Way.REFUSED:
                 return wait(conn, gen, *arguments, **options)  # libpq notices the broken connection
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 

@@ -32,14 +32,19 @@ CLOCK = re.compile(
     r"^(raw_key|observed_at|begun_at|noticed_at|refreshed_at|last_run_at|first_seen_at|last_seen_at|deadline"
     r"|(listing|playability|detail|label|popularity)_(observed_at|rank|raw_key))$"
 )
-# counters and reservations, which a repeated call changes, and the log of attempts
-NO_RESULT = {"ops.alembic_version", "ops.api_calls", "ops.api_pace", "ops.load", "ops.step_lease"}
-_LAST_LOADS = """
-SELECT DISTINCT ON (partition, source) 'ops.load (last)', ROW(partition, source, complete)::text
-FROM ops.load ORDER BY partition, source, load_seq DESC
-"""
-_ZONES = ("raw/", "validated/", "quarantine/")
-_VOLATILE = {"calls", "manifest_sha256"}
+# counters and reservations, which a repeated call changes
+NO_RESULT = {"ops.alembic_version", "ops.api_calls", "ops.api_pace"}
+# logs with a row for each attempt: what they say in all
+LOGS = {
+    "ops.load": "SELECT DISTINCT ON (partition, source) 'ops.load (last)',"
+    " ROW(partition, source, complete)::text FROM ops.load ORDER BY partition, source, load_seq DESC",
+    "ops.erasure": "SELECT DISTINCT 'ops.erasure', user_hash FROM ops.erasure",
+    "ops.maintenance_run": "SELECT DISTINCT 'ops.maintenance_run', as_of::text FROM ops.maintenance_run",
+    "ops.removal": "SELECT DISTINCT 'ops.removal', ROW(history_before, plays_before)::text FROM ops.removal",
+}
+_COMPOSED = ("raw/", "validated/", "quarantine/", "alerts/")
+_RECEIPT = re.compile(r"^(erasures/[0-9a-f]{16})\b.*$")
+_VOLATILE = {"calls", "manifest_sha256", "mark", "raised_on"}
 _VOLATILE_CLOCK = {"observed_at", "begun_at", "resume_after", "stopped_by", "raw_key"}
 # digests of files that contain times
 _VOLATILE_SUMMARY = {"objects"}
@@ -87,15 +92,16 @@ def capture(
 def rows_query(
     conn: psycopg.Connection, *, exact: bool = False, schemas: Sequence[str] = ("staging", "ops")
 ) -> str:
-    """Return a statement that reads every row of `schemas`, without bookkeeping.
+    """Return a statement that reads every row of `schemas`.
 
-    Of ops.load it reads only the last load of each partition and source.
+    Of a time of this machine's clock it reads whether it is set, so that a record that was never resolved
+    differs from a resolved one. Without `exact`, it reads only the date of a time of the API's clock.
     """
     conn.execute("SET timezone TO 'UTC'")
     columns: dict[str, list[str]] = {}
-    for table, column in conn.execute(
+    for table, column, type_ in conn.execute(
         """
-        SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(a.attname)
+        SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(a.attname), format_type(a.atttypid, NULL)
         FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
@@ -104,14 +110,22 @@ def rows_query(
         """,
         [list(schemas)],
     ):
-        if table not in NO_RESULT:
-            kept = columns.setdefault(table, [])
-            if not BOOKKEEPING.match(column) and (exact or not CLOCK.match(column)):
-                kept.append(column)
+        if table not in NO_RESULT and table not in LOGS:
+            columns.setdefault(table, []).extend(_compared(column, type_, exact=exact))
     parts = [
         f"SELECT '{table}', ROW({', '.join(kept)})::text FROM {table}" for table, kept in columns.items()
     ]
-    return " UNION ALL ".join([*parts, *([f"({_LAST_LOADS})"] if "ops" in schemas else [])])
+    return " UNION ALL ".join([*parts, *(f"({log})" for log in LOGS.values() if "ops" in schemas)])
+
+
+def _compared(column: str, type_: str, *, exact: bool) -> list[str]:
+    """Return the expression by which a column is compared, or none."""
+    is_time = type_ == "timestamp with time zone"
+    if BOOKKEEPING.match(column):
+        return [f"{column} IS NOT NULL"] if is_time else []
+    if exact or not CLOCK.match(column):
+        return [column]
+    return [f"{column}::date" if is_time else f"{column} IS NOT NULL"]
 
 
 def query_rows(conn: psycopg.Connection, statement: str) -> dict[str, Counter[str]]:
@@ -128,8 +142,10 @@ def capture_objects(lake: Lake, tags: Mapping[str, str], *, exact: bool = False)
     for key, tag in tags.items():
         if re.search(r"^raw/.*/[a-z_]+-[0-9a-f]{32}\.json$", key):
             found[key] = tag  # a response, byte for byte
-        elif key.startswith(_ZONES):
-            found[key] = _digest(key, tag, lake, exact)
+        elif receipt := _RECEIPT.match(key):
+            found[receipt[1]] = "erased"  # each attempt writes one, with its time
+        else:
+            found[key] = _digest(key, tag, lake, exact) if key.startswith(_COMPOSED) else tag
     return found
 
 

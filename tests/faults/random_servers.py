@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +76,22 @@ class RestartableServer:
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard if size < 0 else size, hard))
 
 
+def postgres_running(
+    server: PostgresServer, log: Path, options: Sequence[str] = ()
+) -> AbstractContextManager[Popen[bytes]]:
+    """Return a context manager that runs Postgres, whose processes may be killed.
+
+    Killing a process loses nothing that the kernel has, so no write needs to reach the disk.
+    """
+    return running(
+        [*server.command(), "-c", "fsync=off", "-c", "full_page_writes=off", *options],
+        check=server.check,
+        log=log,
+        what="Postgres of the faults suite",
+        stop_signal=signal.SIGINT,
+    )
+
+
 @dataclass(frozen=True)
 class ProxiedEnvironment:
     """An environment whose steps reach the servers through proxies."""
@@ -121,16 +137,7 @@ def proxied(folder: Path, *, seed: int = 1) -> Iterator[ProxiedEnvironment]:
         postgres.initialise()
         store.initialise()
         servers = {
-            # killing a process loses nothing that the kernel has, so no write needs to reach the disk
-            WAREHOUSE: RestartableServer(
-                lambda: running(
-                    [*postgres.command(), "-c", "fsync=off", "-c", "full_page_writes=off"],
-                    check=postgres.check,
-                    log=folder / "postgres.log",
-                    what="Postgres of the faults suite",
-                    stop_signal=signal.SIGINT,
-                )
-            ),
+            WAREHOUSE: RestartableServer(lambda: postgres_running(postgres, folder / "postgres.log")),
             STORE: RestartableServer(
                 lambda: running(
                     store.command(),

@@ -111,15 +111,21 @@ def days_in_reverse(
         outcome.findings += part.findings
         outcome.injected += 1
         outcome.seconds += part.seconds
-    expected, actual = (_results(state) for state in (last.after.state, environment.state()))
-    outcome.findings += differences(expected, actual)
+    outcome.findings += same_results(environment, last)
+    return outcome
+
+
+def same_results(environment: Environment, moment: Moment) -> list[Finding]:
+    """Compare the tables whose content does not depend on the order of the days with those after a step."""
+    expected, actual = (_results(state) for state in (moment.after.state, environment.state()))
+    found = differences(expected, actual)
     with environment.superuser() as conn:
-        tables = (f"{last.after.schema}.ops_detail_queue", "ops.detail_queue")
+        tables = (f"{moment.after.schema}.ops_detail_queue", "ops.detail_queue")
         queued, left = (conn.execute(_QUEUED.format(table).encode()).fetchall() for table in tables)
     if queued != left:
         text = f"{len(set(queued) - set(left))} ids lost, {len(set(left) - set(queued))} wrong"
-        outcome.findings.append(Finding("rows", "ops.detail_queue", text))
-    return outcome
+        found.append(Finding("rows", "ops.detail_queue", text))
+    return found
 
 
 def _results(state: State) -> State:
@@ -153,7 +159,7 @@ def _overtake(
     environment: Environment, moment: Moment, n: int, prepare: Prepare | None, outcome: Outcome
 ) -> list[Finding]:
     carried = moment.before.carried
-    orphan = start(environment, moment.step, carried, fail_at=n, way=Way.STOPPED, prepare=prepare)
+    orphan = start(environment, moment.step, carried, faults={n: Way.STOPPED}, prepare=prepare)
     if not orphan.is_stopped():
         orphan.finish()
         return []
@@ -211,7 +217,7 @@ def concurrent_loads(
     for n in range(first.numbers("load_seq")[0] + 1, first.calls + 1, 4):
         environment.restore(first.before)
         carried = second.before.carried
-        slow = start(environment, first.step, carried, fail_at=n, way=Way.STOPPED, prepare=prepare)
+        slow = start(environment, first.step, carried, faults={n: Way.STOPPED}, prepare=prepare)
         stopped = slow.is_stopped()
         # its input exists already: only the order of the loads differs
         environment.restore_objects(second.before.objects)

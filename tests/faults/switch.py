@@ -22,7 +22,7 @@ from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.publication import Build
 from tests.faults.attempt import Attempt, Prepare, attempt
-from tests.faults.cell import TRIES, Moment
+from tests.faults.cell import RETRIES, Moment
 from tests.faults.driver import Step
 from tests.faults.environment import DAY, Environment
 from tests.faults.interpose import WAYS, Way
@@ -108,11 +108,10 @@ class _Case:
         yield from check_readers(self.environment, NEW)
 
     def _until_done(self, task: str, before: int) -> Iterator[Finding]:
-        fault = {"fail_at": self.number, "way": self.way} if task == self.task else {}
-        tried = self._try(task, **fault)
+        tried = self._try(task, faults={self.number: self.way} if task == self.task else None)
         self.has_failed_call = self.has_failed_call or tried.failed_call is not None
         yield from check_readers(self.environment, before, NEW)
-        for number in range(2, TRIES + 1):
+        for number in range(2, RETRIES + 2):
             if tried.is_done:
                 break
             tried = self._try(task, number=number)

@@ -55,13 +55,11 @@ def test_labels_of_calls_are_the_same_in_every_run() -> None:
     assert _statement(_execute_gen("SELECT 1")) == "SELECT 1"
 
 
-def test_only_the_chosen_call_fails() -> None:
+def test_only_the_chosen_calls_fail() -> None:
     announced: list[str] = []
-    interposer = Interposer(2, Way.REFUSED, announced.append)
-    assert [interposer._must_fail(label) for label in ("a", "b", "c")] == [False, True, False]
-    assert interposer.failed_call == "b"
+    interposer = Interposer({2: Way.REFUSED, 4: Way.LOST}, announced.append)
+    assert [interposer._fault(label) for label in "abc"] == [None, Way.REFUSED, None]
     assert announced == ["b"]
-    assert Interposer(4, Way.LOST).failed_call is None
 
 
 def test_the_table_has_sums_and_findings(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
-"""Tests atomic file writes."""
+"""Tests atomic file writes and full disks."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from spotify_pipeline.errors import DiskFull
 from spotify_pipeline.files import write_atomically
 
 
@@ -56,3 +58,13 @@ def test_a_link_is_replaced_and_its_target_is_kept(tmp_path: Path) -> None:
     link.symlink_to(target)
     write_atomically(link, "new")
     assert (target.read_text(), link.read_text(), link.is_symlink()) == ("old", "new", False)
+
+
+def test_a_full_disk_is_transient_and_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFull, match=r"/file cannot be written \(No space left on device\): free some"):
+        write_atomically(tmp_path / "file", b"new")
+    assert list(tmp_path.iterdir()) == []

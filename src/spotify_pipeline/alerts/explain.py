@@ -118,6 +118,10 @@ _BY_ERROR: dict[type[BaseException], Explanation] = {
         "The newly tested marts are not published yet: readers still see the previous ones.",
         "Wait for the sessions that the message names, or end them. Then clear `publish`.",
     ),
+    errors.DiskFull: Explanation(
+        f"The disk of the worker was full in every try of the task. {_NOTHING_LOST}.",
+        f"Free space in the temporary folder of the worker, or give it a larger one, {_GO_ON}.",
+    ),
     errors.LeaseLost: Explanation(
         "Other attempts took the lease of this stage, so this one wrote nothing: several runs of one "
         "partition work at the same time.",

@@ -13,9 +13,9 @@ from types import FrameType
 import typer
 
 from spotify_pipeline.errors import PipelineError
+from spotify_pipeline.files import FULL
 
 INTERRUPTED = 130
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # errors of a file or folder that the user named, or of the project's folder
 UNUSABLE = frozenset(
     {errno.EACCES, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}

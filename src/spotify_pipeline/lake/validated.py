@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
@@ -13,7 +14,8 @@ from typing import Any, BinaryIO, TypeVar
 import orjson
 
 from spotify_pipeline.contract.observations import ROW_KINDS, Observation, RowKind
-from spotify_pipeline.errors import DamagedObject
+from spotify_pipeline.errors import DamagedObject, DiskFull
+from spotify_pipeline.files import FULL
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import sha256
 from spotify_pipeline.lake.validation_summary import ValidationSummary
@@ -66,18 +68,31 @@ class NdjsonFile:
 
     def write(self, line: bytes) -> None:
         """Append a line, which must end in a line feed."""
-        self._file.write(line)
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise self._refused(error) from None
         self._digest.update(line)
         self.lines += 1
 
     def store(self, lake: Lake, key: str) -> str | None:
         """Write the object and return its SHA-256; without lines, remove an old object and return None."""
         if self.lines:
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise self._refused(error) from None
             lake.put(key, self._file, content_type=NDJSON)
         else:
             lake.delete(key)
         self._file.close()
         return self._digest.hexdigest() if self.lines else None
+
+    def _refused(self, error: OSError) -> Exception:
+        """Return the error to raise, and give up what is not on the disk yet."""
+        with suppress(OSError):
+            self._file.close()
+        return DiskFull.of("a temporary file", error) if error.errno in FULL else error
 
 
 def read_observations(lake: Lake, summary: ValidationSummary) -> Iterator[Observation]:
