@@ -25,11 +25,24 @@ class Kind(StrEnum):
     SCHEDULER = "scheduler killed"
     WAREHOUSE = "warehouse killed"
     STORE = "store killed"
+    METADATA = "Airflow's database killed"
+    API_SERVER = "API server killed"
+    DAG_PROCESSOR = "DAG processor killed"
+    TRIGGERER = "triggerer killed"
     WAREHOUSE_STOPPED = "warehouse stopped"
     API_ERRORS = "Spotify returns 503"
 
 
 STOPPED_SECONDS = 4.0
+_SERVICES = {
+    Kind.SCHEDULER: services.SCHEDULER,
+    Kind.WAREHOUSE: services.WAREHOUSE,
+    Kind.STORE: services.STORE,
+    Kind.METADATA: services.METADATA,
+    Kind.API_SERVER: services.API_SERVER,
+    Kind.DAG_PROCESSOR: services.DAG_PROCESSOR,
+    Kind.TRIGGERER: services.TRIGGERER,
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +83,11 @@ def inject(running: Running, fault: Fault, run_id: str) -> bool:
         time.sleep(STOPPED_SECONDS)
         _send(stopped, signal.SIGCONT)
         return True
+    found = processes.of_stack(running.stack.paths, service=_SERVICES[fault.kind])
     if fault.kind is Kind.SCHEDULER:
         # its workers continue as orphans for a while, which is the worst case
-        leaders = processes.of_stack(running.stack.paths, service=services.SCHEDULER)
-        return _kill([p for p in leaders if _parent_is_supervisor(p)][:1])
-    service = services.WAREHOUSE if fault.kind is Kind.WAREHOUSE else services.STORE
-    return _kill(processes.of_stack(running.stack.paths, service=service))
+        found = [p for p in found if _parent_is_supervisor(p)][:1]
+    return _kill(found)
 
 
 def _task_processes(running: Running, dag_id: str, run_id: str) -> list[psutil.Process]:

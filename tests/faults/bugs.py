@@ -10,22 +10,34 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tests.faults import plants
+from tests.faults import plants_of_operations as more
 from tests.faults.attempt import Prepare
 from tests.faults.cell import Moment, run_cell
 from tests.faults.environment import Environment
 from tests.faults.interpose import Way
+from tests.faults.notices import alerted
 from tests.faults.oracle import Finding
-from tests.faults.rules import closed_bucket, mostly_bad, past_day
+from tests.faults.recoveries import (
+    erased_stays_out,
+    killed_warehouse,
+    lost_commits,
+    outage_to_the_last_try,
+)
+from tests.faults.rules import album_in_two_parts, closed_bucket, mostly_bad, past_day, repaired_record
 from tests.faults.schedules import (
     Schedule,
     concurrent_loads,
     days_in_reverse,
+    ingest_beside_replay,
     orphan_and_retry,
     run_twice,
 )
+from tests.faults.shortages import meet_shortages
 from tests.faults.switch import switched
+from tests.faults.upgrades import upgraded
 
 Search = Callable[[Environment, Sequence[Moment], Prepare | None], Sequence[Finding]]
 
@@ -130,6 +142,22 @@ def by_schedule(schedule: Schedule) -> Search:
     return search
 
 
+def with_operations(schedule: Schedule) -> Search:
+    """Search with a schedule that needs the operations too."""
+
+    def search(
+        environment: Environment, moments: Sequence[Moment], prepare: Prepare | None
+    ) -> Sequence[Finding]:
+        return schedule(environment, moments, prepare).findings
+
+    return search
+
+
+def with_shortage(name: str) -> Search:
+    """Search with the shortages whose name contains this text."""
+    return with_operations(partial(meet_shortages, only=name))
+
+
 LOAD, FETCH, LISTS = "load band", "fetch band", "fetch lists"
 COMMIT = "warehouse COMMIT"
 BUGS = (
@@ -166,9 +194,9 @@ BUGS = (
     Bug("crawl state first", "albums count as complete before they are loaded", "stages/load.py",
         plants.crawl_state_first, failing_calls(LOAD, Way.REFUSED, COMMIT, most=2)),
     Bug("number without lock", "the order of load numbers differs from the order of commits",
-        "warehouse/merge.py", plants.number_without_lock, by_schedule(concurrent_loads)),
+        "warehouse/merge.py", plants.number_without_lock, by_schedule(partial(concurrent_loads, every=4))),
     Bug("watermark too high", "a reader's watermark includes loads that have not committed",
-        "warehouse/load_log.py", plants.watermark_too_high, by_schedule(concurrent_loads)),
+        "warehouse/load_log.py", plants.watermark_too_high, by_schedule(partial(concurrent_loads, every=4))),
     Bug("last one wins", "in the upsert, the last to arrive wins", "warehouse/merge_sql.py",
         plants.last_one_wins, by_schedule(days_in_reverse)),
     Bug("simplified wins", "a record without detail erases the detail", "warehouse/merge_sql.py",
@@ -199,4 +227,53 @@ BUGS = (
         plants.share_unchecked, mostly_bad),
     Bug("past faked", "a past date gets today's responses", "spotify/client.py",
         plants.past_faked, past_day),
+    Bug("resolved at once", "every quarantined record counts as resolved", "warehouse/load.py",
+        more.resolved_at_once, without_fault(LOAD)),
+    Bug("never resolved", "a record that passes in a replay stays quarantined", "warehouse/load.py",
+        more.never_resolved, repaired_record),
+    Bug("begun albums forgotten", "the offset in an album whose pages are missing is not recorded",
+        "stages/load.py", more.begun_albums_forgotten, album_in_two_parts),
+    Bug("erased let in", "objects of an erased user are loaded", "stages/load.py",
+        more.erased_let_in, with_operations(erased_stays_out)),
+    Bug("outage drops a source", "an outage in the last try loses what was read", "stages/fetch.py",
+        more.outage_drops_source, by_schedule(outage_to_the_last_try)),
+    Bug("replay over ingest", "a replay writes although an ingest has begun", "warehouse/lease.py",
+        more.replay_over_ingest, with_operations(partial(ingest_beside_replay, every=6))),
+    Bug("replay trusts the lake", "a source with validated objects counts as loaded", "stages/replay.py",
+        more.replay_trusts_the_lake, by_schedule(lost_commits)),
+    Bug("counts not written", "ops.reconciliation gets no rows", "stages/reconcile.py",
+        more.counts_not_written, without_fault("reconcile")),
+    Bug("objects before manifest", "retention removes a manifest after its objects",
+        "maintenance/objects.py", more.objects_before_manifest,
+        failing_calls("retain", Way.KILLED, "store POST", most=9)),
+    Bug("a day too many", "retention removes the last day that is kept", "maintenance/inventory.py",
+        more.a_day_too_many, without_fault("retain")),
+    Bug("zone forgotten", "an erasure leaves one zone of the lake", "maintenance/erase.py",
+        more.zone_forgotten, without_fault("erase")),
+    Bug("rows not erased", "an erasure rolls its rows back", "maintenance/erase.py",
+        more.rows_not_erased, without_fault("erase")),
+    Bug("no receipt in the lake", "the receipt is written to the warehouse only", "maintenance/erase.py",
+        more.no_receipt_in_the_lake, without_fault("erase")),
+    Bug("receipts not applied", "a restored warehouse keeps erased users", "maintenance/erase.py",
+        more.receipts_not_applied, with_operations(erased_stays_out)),
+    Bug("erased objects stay", "maintenance leaves objects that came after an erasure",
+        "maintenance/retention.py", more.erased_objects_stay, with_operations(erased_stays_out)),
+    Bug("docs with times", "the documentation has the time of its run", "stages/dbt_docs.py",
+        more.docs_with_times, without_fault("docs")),
+    Bug("alert each time", "an alert is sent for every failed task", "alerts/dispatch.py",
+        more.alert_each_time, by_schedule(alerted)),
+    Bug("alert noted first", "an alert is recorded before it is sent", "alerts/dispatch.py",
+        more.alert_noted_first, by_schedule(alerted)),
+    Bug("half a migration", "a migration commits between two revisions", "warehouse/migrate.py",
+        more.half_a_migration, by_schedule(partial(upgraded, every=5))),
+    Bug("full server is final", "an exhausted number of connections is no transient error",
+        "warehouse/connection.py", more.full_server_is_final, with_shortage("no connection")),
+    Bug("deadlock is final", "a deadlock is no transient error", "warehouse/connection.py",
+        more.deadlock_is_final, with_shortage("deadlock")),
+    Bug("full disk is final", "a full disk of a worker is no transient error", "lake/validated.py",
+        more.full_disk_is_final, with_shortage("disk is full")),
+    Bug("rollout is final", "a schema of a newer release is no transient error", "warehouse/migrate.py",
+        more.rollout_is_final, with_shortage("newer schema")),
+    Bug("commit not awaited", "a COMMIT returns before Postgres has written it", "warehouse/connection.py",
+        more.commit_not_awaited, by_schedule(killed_warehouse)),
 )  # fmt: skip

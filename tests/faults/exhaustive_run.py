@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.faults import exhaustive
@@ -14,11 +15,35 @@ from tests.faults.cell import Moment
 from tests.faults.environment import DAYS, Environment, environments
 from tests.faults.exhaustive import Unit
 from tests.faults.interpose import WAYS
-from tests.faults.rules import closed_bucket, mostly_bad, past_day
-from tests.faults.schedules import Outcome, concurrent_loads, days_in_reverse, orphan_and_retry, run_twice
+from tests.faults.notices import alerted
+from tests.faults.pairs import PAIRS, pairs_of_faults
+from tests.faults.recoveries import (
+    erased_stays_out,
+    killed_warehouse,
+    lost_commits,
+    outage_to_the_last_try,
+)
+from tests.faults.rules import (
+    Rule,
+    album_in_two_parts,
+    closed_bucket,
+    mostly_bad,
+    past_day,
+    repaired_record,
+)
+from tests.faults.schedules import (
+    Outcome,
+    concurrent_loads,
+    days_in_reverse,
+    ingest_beside_replay,
+    orphan_and_retry,
+    run_twice,
+)
 from tests.faults.servers import Servers, serving
+from tests.faults.shortages import meet_shortages
 from tests.faults.switch import switched
 from tests.faults.table import Row
+from tests.faults.upgrades import upgraded
 
 PARTS = ("exhaustive", "schedules", "bugs")
 
@@ -66,39 +91,62 @@ def run(
             ]
             rows += exhaustive.run(made.environments, made.moments, units, _report)
         if "schedules" in kinds:
-            rows += _schedules(made, every)
+            rows += _schedules(made, every, seed)
         if "bugs" in kinds:
             rows += _bugs(made, folder)
         return rows
 
 
-def _schedules(made: Prepared, every: int) -> list[Row]:
-    environment, moments = made.environments[0], made.days
+def _schedules(made: Prepared, every: int, seed: int) -> list[Row]:
+    environment, days, everything = made.environments[0], made.days, made.moments
     first = [
-        m for m in moments if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
+        m for m in days if m.step.day == DAYS[0] and m.step.task in {"plan", "fetch", "load", "reconcile"}
     ]
-    outcomes = {
-        "a finished day again": ("all", run_twice(environment, moments)),
-        "days in reverse order, from raw": ("all", days_in_reverse(environment, moments)),
-        "concurrent loads": ("load", concurrent_loads(environment, moments)),
-        "publication by switch": ("publish", switched(environment, moments, every=every)),
-        "old process and its retry": ("all", orphan_and_retry(environment, first, every=3 * every)),
+    pairs = max(1, PAIRS // every)
+    schedules: dict[str, tuple[str, Callable[[], Outcome]]] = {
+        "a finished day again": ("all", lambda: run_twice(environment, days)),
+        "days in reverse order, from raw": ("all", lambda: days_in_reverse(environment, days)),
+        "concurrent loads": ("load", lambda: concurrent_loads(environment, days, every=every)),
+        "publication by switch": ("publish", lambda: switched(environment, days, every=every)),
+        "old process and its retry": ("all", lambda: orphan_and_retry(environment, first, every=every)),
+        "ingest beside a replay": (
+            "replay",
+            lambda: ingest_beside_replay(environment, everything, every=every),
+        ),
+        "two faults": (
+            "all",
+            lambda: pairs_of_faults(environment, everything, seed=seed, count=pairs),
+        ),
+        "shortages": ("all", lambda: meet_shortages(environment, everything)),
+        "lost commits": ("replay", lambda: lost_commits(environment, days)),
+        "warehouse killed after a load": ("load", lambda: killed_warehouse(environment, days)),
+        "outage to the last try": ("band", lambda: outage_to_the_last_try(environment, days)),
+        "erased data comes back": ("erase", lambda: erased_stays_out(environment, everything)),
+        "alert": ("alert", lambda: alerted(environment, days)),
+        "upgrade of a filled warehouse": ("migrate", lambda: upgraded(environment, days, every=every)),
     }
     rules = {
         "quota ends between two pages": ("lists", closed_bucket),
+        "quota ends within an album": ("band", album_in_two_parts),
+        "quarantined record is repaired": ("quarantine", repaired_record),
         "more bad records than allowed": ("load band", mostly_bad),
         "past date": ("plan", past_day),
     }
     for name, (step, rule) in rules.items():
-        outcomes[name] = (step, Outcome(rule(environment, moments, None), 1))
+        schedules[name] = (step, partial(_outcome_of, rule, environment, days))
     rows = []
-    for name, (step, outcome) in outcomes.items():
+    for name, (step, schedule) in schedules.items():
+        outcome = schedule()
         lost = sum(finding.lost for finding in outcome.findings)
         wrong = sum(finding.wrong for finding in outcome.findings)
         findings = [f"{name}: {finding}" for finding in outcome.findings]
         rows.append(Row(name, step, outcome.injected, lost, wrong, outcome.seconds, findings))
         _report(f"{name}: {outcome.injected} times, {len(findings)} findings")
     return rows
+
+
+def _outcome_of(rule: Rule, environment: Environment, moments: Sequence[Moment]) -> Outcome:
+    return Outcome(rule(environment, moments, None), 1)
 
 
 def _bugs(made: Prepared, folder: Path) -> list[Row]:

@@ -27,14 +27,14 @@ from tests.faults import switch
 from tests.faults.environment import DAY
 
 
-def _patch(target: Any, name: str, value: Any) -> None:
+def patch(target: Any, name: str, value: Any) -> None:
     if not hasattr(target, name):  # else the bug would be planted in code that nothing calls
         raise AttributeError(f"{target} has no {name}")
     setattr(target, name, value)
 
 
 def fence_dropped() -> None:
-    _patch(loading.leases, "check", lambda conn, held: None)
+    patch(loading.leases, "check", lambda conn, held: None)
 
 
 def fence_shared() -> None:
@@ -52,7 +52,7 @@ def fence_shared() -> None:
             else acquire(info, step, partition, source, holder)
         )
 
-    _patch(lease, "acquire", shared)
+    patch(lease, "acquire", shared)
 
 
 def manifest_first() -> None:
@@ -63,28 +63,28 @@ def manifest_first() -> None:
         more["keep"].__self__._lake.put(manifest.key, manifest.to_bytes())
         return crawl(client, source, partition=partition, **more)
 
-    _patch(fetch, "crawl", early)
+    patch(fetch, "crawl", early)
 
 
 def partial_says_complete() -> None:
-    _patch(fetch, "Manifest", lambda **fields: Manifest(**fields | {"complete": True}))
+    patch(fetch, "Manifest", lambda **fields: Manifest(**fields | {"complete": True}))
 
 
 def key_without_query() -> None:
     request_hash = keys.request_hash
-    _patch(keys, "request_hash", lambda method, path, query: request_hash(method, path, {}))
+    patch(keys, "request_hash", lambda method, path, query: request_hash(method, path, {}))
 
 
 def asks_again() -> None:
-    _patch(fetch.RawZone, "have", lambda zone, request: None)
+    patch(fetch.RawZone, "have", lambda zone, request: None)
 
 
 def token_not_stored() -> None:
-    _patch(user_tokens.UserLogin, "_keep", lambda tokens, login: None)
+    patch(user_tokens.UserLogin, "_keep", lambda tokens, login: None)
 
 
 def loss_not_noted() -> None:
-    _patch(login.Login, "begun", lambda known, now: known)
+    patch(login.Login, "begun", lambda known, now: known)
 
 
 def bytes_not_kept() -> None:
@@ -95,11 +95,11 @@ def bytes_not_kept() -> None:
             zone, request, replace(response, body=orjson.dumps(response.document, option=orjson.OPT_INDENT_2))
         )
 
-    _patch(fetch.RawZone, "keep", rewritten)
+    patch(fetch.RawZone, "keep", rewritten)
 
 
 def local_clock() -> None:
-    _patch(transport, "observed_at", lambda headers: datetime.now(UTC).replace(microsecond=0))
+    patch(transport, "observed_at", lambda headers: datetime.now(UTC).replace(microsecond=0))
 
 
 class _Later:
@@ -132,15 +132,15 @@ def summary_first() -> None:
             write(lake)
         return summary
 
-    _patch(validation._Validation, "store", reversed_store)
+    patch(validation._Validation, "store", reversed_store)
 
 
 def bad_record_dropped() -> None:
-    _patch(validation._Validation, "_refuse", lambda *_arguments, **_options: None)
+    patch(validation._Validation, "_refuse", lambda *_arguments, **_options: None)
 
 
 def quarantine_swallowed() -> None:
-    _patch(loading, "record_quarantined", lambda conn, records: None)
+    patch(loading, "record_quarantined", lambda conn, records: None)
 
 
 def no_transaction() -> None:
@@ -151,7 +151,7 @@ def no_transaction() -> None:
         work._conn.commit()
         return outcome
 
-    _patch(merge.Merge, "finish", eager)
+    patch(merge.Merge, "finish", eager)
 
 
 def commit_believed() -> None:
@@ -163,7 +163,7 @@ def commit_believed() -> None:
         except psycopg.OperationalError:
             return
 
-    _patch(psycopg.Connection, "commit", hopeful)
+    patch(psycopg.Connection, "commit", hopeful)
 
 
 def crawl_state_first() -> None:
@@ -181,13 +181,13 @@ def crawl_state_first() -> None:
             crawl_state.record_complete_albums(conn, "band", inputs[-1].albums, refresh_days=28)
         return held
 
-    _patch(load, "read_inputs", noting)
-    _patch(lease, "acquire", eager)
+    patch(load, "read_inputs", noting)
+    patch(lease, "acquire", eager)
 
 
 def number_without_lock() -> None:
     # each process holds a lock of its own
-    _patch(merge, "LOAD_LOCK", os.getpid())
+    patch(merge, "LOAD_LOCK", os.getpid())
 
 
 def watermark_too_high() -> None:
@@ -195,11 +195,11 @@ def watermark_too_high() -> None:
         row = conn.execute("SELECT nextval('ops.load_seq_seq') - 1").fetchone()
         return int(row[0]) if row else 0
 
-    _patch(publish, "highest_load_seq", drawn)
+    patch(publish, "highest_load_seq", drawn)
 
 
 def rights_not_moved() -> None:
-    _patch(publication, "_SWITCH", "SELECT ops.switch_without_rights()")
+    patch(publication, "_SWITCH", "SELECT ops.switch_without_rights()")
 
 
 def publication_apart() -> None:
@@ -209,28 +209,28 @@ def publication_apart() -> None:
         switch_tables(conn)
         conn.commit()
 
-    _patch(publication, "_switch", alone)
+    patch(publication, "_switch", alone)
 
 
 def catch_up_skipped() -> None:
-    _patch(switch, "catch_up", lambda runtime: None)
+    patch(switch, "catch_up", lambda runtime: None)
 
 
 def build_unchecked() -> None:
-    _patch(publication, "_refuse_incomplete", lambda missing: None)
+    patch(publication, "_refuse_incomplete", lambda missing: None)
 
 
 def last_one_wins() -> None:
-    _patch(merge_sql, "_wins", lambda group: "true")
+    patch(merge_sql, "_wins", lambda group: "true")
 
 
 def simplified_wins() -> None:
     wins = merge_sql._wins
-    _patch(merge_sql, "_wins", lambda group: wins(group) if group.name == merge_sql.LISTING else "true")
+    patch(merge_sql, "_wins", lambda group: wins(group) if group.name == merge_sql.LISTING else "true")
 
 
 def seen_backwards() -> None:
-    _patch(
+    patch(
         merge_sql,
         "_SEEN_SET",
         "first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),"
@@ -240,7 +240,7 @@ def seen_backwards() -> None:
 
 def rows_rewritten() -> None:
     merged = merge_sql._merge
-    _patch(
+    patch(
         merge_sql,
         "_merge",
         lambda spec, **more: merged(spec, **more).replace(" WHERE ((", " WHERE true OR (("),
@@ -248,16 +248,16 @@ def rows_rewritten() -> None:
 
 
 def queue_drawn_again() -> None:
-    _patch(details, "_stored_selection", lambda lake, partition: None)
+    patch(details, "_stored_selection", lambda lake, partition: None)
 
 
 def duplicates_forgotten() -> None:
-    _patch(merge, "loaded_counts", lambda observed, loaded: KindCounts(loaded=loaded))
+    patch(merge, "loaded_counts", lambda observed, loaded: KindCounts(loaded=loaded))
 
 
 def kind_forgotten() -> None:
     rows = reconcile._rows
-    _patch(
+    patch(
         reconcile,
         "_rows",
         lambda *arguments: (row for row in rows(*arguments) if row.record_kind != "track"),
@@ -273,18 +273,18 @@ def cursor_ahead() -> None:
             plays.advance_cursor(conn, runtime.user(), 1_800_000_000_000, clients.user().api_now())
         return outcome
 
-    _patch(listening, "fetch_source", eager)
+    patch(listening, "fetch_source", eager)
 
 
 def absent_means_left() -> None:
     reads = ListsSeen.reads
-    _patch(ListsSeen, "reads", lambda seen: [replace(read, complete=True) for read in reads(seen)])
+    patch(ListsSeen, "reads", lambda seen: [replace(read, complete=True) for read in reads(seen)])
 
 
 def share_unchecked() -> None:
-    _patch(ValidationSummary, "quarantined_share", property(lambda summary: 0.0))
+    patch(ValidationSummary, "quarantined_share", property(lambda summary: 0.0))
 
 
 def past_faked() -> None:
     today = datetime(DAY.year, DAY.month, DAY.day, 6, tzinfo=UTC)
-    _patch(SpotifyClient, "api_now", lambda client: today)
+    patch(SpotifyClient, "api_now", lambda client: today)

@@ -188,6 +188,43 @@ def _overtake(
     )
 
 
+def ingest_beside_replay(
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None, *, every: int = 1
+) -> Outcome:
+    """A replay stops at its n-th call, an ingest loads the same source, then the replay continues.
+
+    Whatever the replay has read before the ingest began, it must not write.
+    """
+    replayed = next(m for m in moments if m.step.task == "replay")
+    ingested = next(m for m in moments if m.step.day == replayed.step.day and str(m.step) == "load lists")
+    begun = replayed.numbers("SELECT ops.step_lease")[0]
+    drawn = replayed.numbers("ops.load_seq")[-1]
+    committed = next(n for n in replayed.numbers("COMMIT") if n > drawn)
+    outcome = Outcome()
+    for n in range(begun + 1, committed + 1, every):
+        environment.freeze_clock(replayed.step.day)
+        environment.restore(replayed.before)
+        replay = start(environment, replayed.step, {}, faults={n: Way.STOPPED}, prepare=prepare)
+        if not replay.is_stopped():
+            replay.finish()
+            continue
+        ingest = start(environment, ingested.step, ingested.before.carried, prepare=prepare)
+        overtook = _ends_within(ingest, OVERLAP_SECONDS)
+        replay.wake()
+        woken, done = replay.finish(), ingest.finish()
+        outcome.injected += 1
+        outcome.seconds.append(done.seconds)
+        where = f"replay, call {n} ({replayed.labels[n - 1]})"
+        if not done.is_done:
+            outcome.findings.append(Finding("recovery", where, f"the ingest {done.ended}: {done.error}"))
+        if woken.ended not in {"done", "transient"}:
+            outcome.findings.append(Finding("errors", where, f"the replay {woken.ended}: {woken.error}"))
+        elif overtook and woken.is_done:
+            outcome.findings.append(Finding("fence", where, "the replay wrote after the ingest had begun"))
+        outcome.findings += differences(_results(replayed.after.state), _results(environment.state()))
+    return outcome
+
+
 def _holds_lease(moment: Moment, n: int) -> bool:
     """Return whether call `n` comes after the lease is taken and not after the load's COMMIT."""
     leased = moment.numbers("step_lease")
@@ -205,7 +242,7 @@ def _ends_within(running: Running, seconds: float) -> bool:
 
 
 def concurrent_loads(
-    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None, *, every: int = 1
 ) -> Outcome:
     """Two loads run at once, the first stopped at each of its calls; a reader follows the newest load number.
 
@@ -214,7 +251,7 @@ def concurrent_loads(
     outcome = Outcome()
     loads = [m for m in moments if m.step.task == "load" and m.step.day == moments[-1].step.day]
     first, second = loads[0], loads[1]
-    for n in range(first.numbers("load_seq")[0] + 1, first.calls + 1, 4):
+    for n in range(first.numbers("load_seq")[0] + 1, first.calls + 1, every):
         environment.restore(first.before)
         carried = second.before.carried
         slow = start(environment, first.step, carried, faults={n: Way.STOPPED}, prepare=prepare)

@@ -45,11 +45,13 @@ class Shortage:
 
 
 def meet_shortages(
-    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None
+    environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None, *, only: str = ""
 ) -> Outcome:
-    """Each shortage in each of its steps: a retry afterwards gives the same result."""
+    """Each shortage, or `only` this one, in each of its steps: a retry afterwards gives the same result."""
     outcome = Outcome()
     for shortage in SHORTAGES:
+        if only not in shortage.name:
+            continue
         for moment in moments:
             if str(moment.step) in shortage.steps:
                 found = list(_meet(environment, moment, shortage, prepare, outcome))
