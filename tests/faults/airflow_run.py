@@ -34,12 +34,13 @@ from spotify_stack.stack import Stack, Wanted
 from spotify_stack.state import SandboxOptions
 from spotify_stack.summary import TEST_OPERATOR, dbt_nodes
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
-from tests.faults.airflow_disturb import Fault, draw, inject
+from tests.faults.airflow_disturb import Fault, Kind, draw, inject
 from tests.faults.airflow_reference import Undisturbed
 from tests.faults.oracle import Finding
 from tests.faults.table import Row, commit
 
-SCHEDULES = 10
+SCHEDULES = len(Kind)
+"""Seeds in a row reach every kind of fault."""
 FIRST_DAY = date(2021, 3, 1)
 # seconds that each takes undisturbed on two idle cores
 USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
@@ -269,7 +270,7 @@ def rows_of(result: Result) -> list[Row]:
 
 
 def run(scale: float, seed: int, folder: Path) -> list[Row]:
-    """Return rows for the table; `scale` 1 is ten schedules."""
+    """Return rows for the table; `scale` 1 is one schedule for each kind of fault."""
     count = max(1, round(SCHEDULES * scale))
     return [row for result in schedules(seed, count, folder, print) for row in rows_of(result)]
 

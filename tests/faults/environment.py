@@ -39,6 +39,7 @@ from tests.faults.oracle import (
     rows_query,
 )
 from tests.faults.servers import Servers
+from tests.integration.report import report_marts
 
 DAY = date(2026, 11, 22)
 DAYS = (DAY, DAY + timedelta(days=1))
@@ -156,10 +157,20 @@ class Environment:
             admin.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
         bootstrap(self.servers.postgres.url(), PASSWORDS, database=self.name)
         migrate(self.owner)
+        self._create_marts()
         self.lake.create_bucket()
         self.restore_objects({})
         self.authorize_stored()
         self.write_sources()
+
+    def _create_marts(self) -> None:
+        """Create the tables that the report reads, in both schemas that trade names, with an artist."""
+        with self.superuser() as conn:
+            conn.execute("SET ROLE spotify_dbt")
+            report_marts.create(conn)
+            report_marts.add_artist(conn, "a" * 22, "An artist", DAY)
+            for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'marts'"):
+                conn.execute(f"CREATE TABLE marts_build.{name} AS TABLE marts.{name}".encode())
 
     def write_sources(self) -> None:
         """Write one small source of each kind, the same in every environment of a seed."""

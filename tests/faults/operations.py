@@ -16,6 +16,7 @@ from spotify_pipeline.lake import keys
 from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.maintenance.logins import forget_logins
 from spotify_pipeline.maintenance.retention import apply_retention, upkeep
+from spotify_pipeline.report.build import publish_report
 from spotify_pipeline.stages.dbt_docs import publish_docs
 from spotify_pipeline.stages.quarantine_replay import open_records
 from spotify_pipeline.stages.quarantine_replay import replay as replay_quarantined
@@ -53,6 +54,11 @@ def quarantine(runtime: Runtime, day: date) -> None:
         raise WarehouseUnavailable("; ".join(outcome.failures))
 
 
+def report(runtime: Runtime, day: date) -> None:
+    """Publish the report of the day, as `spotify_report` does."""
+    publish_report(runtime, day)
+
+
 def docs(runtime: Runtime, day: date) -> None:
     """Publish documentation that dbt has generated, as `write_docs` does."""
     target = runtime.settings.sources.with_name(f"target-{runtime.attempt.try_number}")
@@ -82,6 +88,7 @@ def retain(runtime: Runtime, day: date) -> None:
 OPERATIONS: Mapping[str, Callable[[Runtime, date], None]] = {
     "replay": replay,
     "quarantine": quarantine,
+    "report": report,
     "docs": docs,
     "erase": erase,
     "retain": retain,
