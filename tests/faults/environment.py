@@ -329,8 +329,8 @@ class Environment:
     def restore_objects(self, objects: dict[str, tuple[str, StoredObject]]) -> None:
         """Make the bucket contain exactly these objects."""
         existing = listed(self.lake, "")
-        for key in existing.keys() - objects.keys():
-            self.lake.delete(key)
+        if surplus := sorted(existing.keys() - objects.keys()):
+            self.lake.delete_all(surplus)
         for key, (tag, stored) in objects.items():
             if existing.get(key) != tag:
                 self.lake.put(key, stored.data, metadata=stored.metadata)

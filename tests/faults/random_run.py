@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from tests.faults.environment import DAY, SOURCES, Saved
 from tests.faults.oracle import Finding, State, at_rest, capture, differences
 from tests.faults.process_pool import ProcessPool
 from tests.faults.random_chain import Chain
-from tests.faults.random_schedule import Kind, Schedule, draw
+from tests.faults.random_schedule import FIXED_SEEDS, Kind, Schedule, draw
 from tests.faults.random_servers import ProxiedEnvironment, proxied
 from tests.faults.table import Row, commit
 
@@ -199,8 +199,12 @@ def schedules(seeds: Iterable[int], folder: Path, report: Report = print) -> Ite
 
 
 def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
-    """Return rows for the table; `scale` 1 is 200 schedules. Each worker has its own servers."""
-    seeds = range(seed, seed + max(1, round(SCHEDULES * scale)))
+    """Return rows for the table; `scale` 1 is 200 schedules. Each worker has its own servers.
+
+    The fixed seeds run first, whichever `seed` the others begin with.
+    """
+    drawn = range(seed, seed + max(1, round(SCHEDULES * scale)))
+    seeds = [*FIXED_SEEDS, *(each for each in drawn if each not in FIXED_SEEDS)]
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers, context) as pool:
         try:
@@ -216,7 +220,7 @@ def run(scale: float, seed: int, folder: Path, workers: int = 2) -> list[Row]:
             raise
 
 
-def _share(seeds: range, folder: Path) -> list[Row]:
+def _share(seeds: Sequence[int], folder: Path) -> list[Row]:
     rows: list[Row] = []
     began = time.monotonic()
     for number, result in enumerate(schedules(seeds, folder), 1):

@@ -55,6 +55,8 @@ class Kind(StrEnum):
     LATE = "a source a day late"
 
 
+FIXED_SEEDS = (0, 7, 13, 14, 20, 30, 33)
+"""Schedules that run every time: one of each kind of fault. A seed that finds something is added."""
 PROCESS = (Kind.WORKER_KILLED, Kind.WORKER_STOPPED, Kind.WORKER_ORPHANED, Kind.DOUBLE_RUN)
 NETWORK = (Kind.REFUSED, Kind.RESET, Kind.LOST, Kind.HOLE, Kind.LATENCY, Kind.CUT)
 RESPONSES = (

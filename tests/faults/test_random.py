@@ -12,11 +12,9 @@ import pytest
 from spotify_stack.ports import PortReservation
 from tests.faults.random_proxy import ActiveToxic, FaultProxy, Toxic
 from tests.faults.random_run import Runner, runner
-from tests.faults.random_schedule import Kind, draw
+from tests.faults.random_schedule import FIXED_SEEDS, Kind, draw
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
-# one of each kind: worker, two workers, network, full disk, closed bucket, damaged objects
-SEEDS = (0, 7, 13, 14, 20, 30, 33)
 RESPONSE = b"x" * 50_000
 
 
@@ -26,11 +24,10 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         yield made
 
 
-@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
+@pytest.mark.parametrize("seed", FIXED_SEEDS, ids=lambda seed: f"seed-{seed}")
 def test_promise_3_killed_anywhere_same_result(schedules: Runner, seed: int) -> None:
     """Repeat one with `python -m tests.faults.random_run --seed N --schedules 1`."""
     schedule = draw(seed)
-    assert schedule.days == 1, "two days take twice as long"
     result = schedules.run(schedule)
     assert result.findings == [], f"{schedule} differs from an undisturbed run"
     assert sum(row.injected for row in result.rows) >= 1, "no fault took effect"

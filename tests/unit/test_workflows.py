@@ -76,6 +76,7 @@ def test_job_has_a_time_limit_and_only_its_rights(name: str, job: dict[str, Any]
     may_write = {scope for scope, right in job.get("permissions", {}).items() if right == "write"}
     allowed = {
         "ci.comment": {"pull-requests"},
+        "faults.report": {"issues"},
         "release.image": {"attestations", "id-token", "packages"},
         "release.release": {"contents"},
     }
