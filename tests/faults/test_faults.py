@@ -16,6 +16,7 @@ from tests.faults.exhaustive_run import Prepared, prepared
 from tests.faults.interpose import WAYS, Way
 from tests.faults.schedules import run_twice
 from tests.faults.servers import Servers
+from tests.faults.shortages import meet_shortages
 from tests.faults.switch import switched
 
 pytestmark = pytest.mark.integration
@@ -31,6 +32,10 @@ CALLS = (
     ("load lists", "warehouse COMMIT"),
     ("fetch _details", "store PUT raw/_selection"),
     ("reconcile", "warehouse COMMIT"),
+    ("replay", "warehouse COMMIT"),
+    ("report", "store PUT reports"),
+    ("erase", "warehouse COMMIT"),
+    ("retain", "warehouse COMMIT"),
 )
 SOME_BUGS = (
     "manifest first",
@@ -43,6 +48,11 @@ SOME_BUGS = (
     "absent means left",
     "publication apart",
     "catch-up skipped",
+    "resolved at once",
+    "begun albums forgotten",
+    "erased let in",
+    "outage drops a source",
+    "rollout is final",
 )
 
 
@@ -71,14 +81,22 @@ def test_promise_3_killed_anywhere_same_result(
 
 def test_a_finished_partition_runs_again_unchanged(prepared_days: Prepared) -> None:
     (environment,) = prepared_days.environments
-    assert run_twice(environment, prepared_days.moments).findings == []
+    assert run_twice(environment, prepared_days.days).findings == []
 
 
 def test_promise_7_readers_see_a_killed_publication_whole(prepared_days: Prepared) -> None:
     (environment,) = prepared_days.environments
-    outcome = switched(environment, prepared_days.moments, ways=[Way.KILLED], every=3)
+    outcome = switched(environment, prepared_days.days, ways=[Way.KILLED], every=3)
     assert outcome.findings == []
     assert outcome.injected > 5
+
+
+def test_a_full_disk_or_server_is_survived(prepared_days: Prepared) -> None:
+    (environment,) = prepared_days.environments
+    for shortage in ("disk is full", "no connection"):
+        outcome = meet_shortages(environment, prepared_days.moments, only=shortage)
+        assert outcome.injected > 1
+        assert outcome.findings == []
 
 
 @pytest.mark.parametrize("name", SOME_BUGS)
