@@ -31,8 +31,8 @@ from tests.faults.schedules import (
     Schedule,
     concurrent_loads,
     days_in_reverse,
-    ingest_beside_replay,
     orphan_and_retry,
+    replay_and_ingest,
     run_twice,
 )
 from tests.faults.shortages import meet_shortages
@@ -238,7 +238,7 @@ BUGS = (
     Bug("outage drops a source", "an outage in the last try loses what was read", "stages/fetch.py",
         more.outage_drops_source, by_schedule(outage_to_the_last_try)),
     Bug("replay over ingest", "a replay writes although an ingest has begun", "warehouse/lease.py",
-        more.replay_over_ingest, with_operations(partial(ingest_beside_replay, every=6))),
+        more.replay_over_ingest, with_operations(partial(replay_and_ingest, every=6))),
     Bug("replay trusts the lake", "a source with validated objects counts as loaded", "stages/replay.py",
         more.replay_trusts_the_lake, by_schedule(lost_commits)),
     Bug("counts not written", "ops.reconciliation gets no rows", "stages/reconcile.py",

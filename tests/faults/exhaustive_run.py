@@ -35,8 +35,8 @@ from tests.faults.schedules import (
     Outcome,
     concurrent_loads,
     days_in_reverse,
-    ingest_beside_replay,
     orphan_and_retry,
+    replay_and_ingest,
     run_twice,
 )
 from tests.faults.servers import Servers, serving
@@ -109,9 +109,9 @@ def _schedules(made: Prepared, every: int, seed: int) -> list[Row]:
         "concurrent loads": ("load", lambda: concurrent_loads(environment, days, every=every)),
         "publication by switch": ("publish", lambda: switched(environment, days, every=every)),
         "old process and its retry": ("all", lambda: orphan_and_retry(environment, first, every=every)),
-        "ingest beside a replay": (
+        "replay and ingest at the same time": (
             "replay",
-            lambda: ingest_beside_replay(environment, everything, every=every),
+            lambda: replay_and_ingest(environment, everything, every=every),
         ),
         "two faults": (
             "all",

@@ -32,7 +32,7 @@ def alerted(
 ) -> Outcome:
     """Three tasks raise the same alert, and a call of the first fails: it arrives once.
 
-    After a fault it may arrive twice, because nobody can know whether it arrived if its record is lost.
+    After a fault it may arrive twice: if its record is lost, it is unknown whether it arrived.
     """
     outcome = Outcome()
     for way in ways:

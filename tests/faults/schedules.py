@@ -188,7 +188,7 @@ def _overtake(
     )
 
 
-def ingest_beside_replay(
+def replay_and_ingest(
     environment: Environment, moments: Sequence[Moment], prepare: Prepare | None = None, *, every: int = 1
 ) -> Outcome:
     """A replay stops at its n-th call, an ingest loads the same source, then the replay continues.

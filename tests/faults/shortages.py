@@ -99,7 +99,7 @@ def _both(first: Prepare | None, second: Prepare | None) -> Prepare:
 
 @contextmanager
 def no_connection_left(environment: Environment) -> Iterator[None]:
-    """Let nobody but the superuser connect to the database."""
+    """Let only the superuser connect to the database."""
     name = environment.name
     with environment.administrator() as admin:
         admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0".encode())
