@@ -131,3 +131,25 @@ def test_a_date_before_the_retained_history_can_be_loaded(warehouse: Warehouse) 
             "select tracks_crawled from marts.fct_catalogue_daily where observed_on = %s", earlier
         )
         assert counts == [(1,)]
+
+
+def test_a_corrected_reading_shortens_a_stay_that_retention_cut(warehouse: Warehouse) -> None:
+    """The last reading that is known to have had the track is one of which nothing else is left."""
+    build = ("run", "--select", "+fct_playlist_entry")
+    for day in (DAYS[0], DAYS[4]):
+        warehouse.begin_load(day)
+        warehouse.reading("evening", day, ["ruby"])
+    assert warehouse.dbt(*build).success
+    warehouse.remove(
+        f"delete from staging.playlist_membership where observed_on < '{DAYS[2]}'", history_before=DAYS[2]
+    )
+    warehouse.execute(
+        f"delete from staging.playlist_membership where observed_on = '{DAYS[4]}';"
+        f"delete from staging.list_reads where observed_on = '{DAYS[4]}'"
+    )
+    warehouse.begin_load(DAYS[4])
+    warehouse.reading("evening", DAYS[4], ["nutty"])
+    assert warehouse.dbt(*build).success
+
+    stays = "select entered_on, last_observed_on, left_on from marts.fct_playlist_entry where track_id = %s"
+    assert warehouse.query(stays, spotify_id("ruby")) == [(DAYS[0], DAYS[0], DAYS[4])]

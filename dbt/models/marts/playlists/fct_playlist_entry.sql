@@ -125,7 +125,8 @@ stays as (
 ),
 
 {% if is_built_before() %}
--- stays that began before the changed date, as they were until then
+-- stays that began before the changed date, as they were until then. If the items are gone, the complete readings
+-- since its entry prove that the track was on the list: one without it would have ended the stay
 kept as (
 
     select
@@ -135,7 +136,7 @@ kept as (
         entries.entered_on,
         case
             when entries.last_observed_on < lists.changed_from then entries.last_observed_on
-            else coalesce(earlier.last_observed_on, lists.changed_from - 1)
+            else coalesce(earlier.last_observed_on, proven.last_complete_on, entries.entered_on)
         end as last_observed_on,
         case
             when entries.last_observed_on < lists.changed_from then entries.last_position
@@ -166,6 +167,18 @@ kept as (
             and items.observed_on >= entries.entered_on
             and items.observed_on < lists.changed_from
     ) as earlier
+        on true
+    left join lateral (
+        select max(reads.observed_on) as last_complete_on
+        from reads
+        where
+            entries.last_observed_on >= lists.changed_from
+            and earlier.last_observed_on is null
+            and reads.playlist_id = entries.playlist_id
+            and reads.is_complete
+            and reads.observed_on >= entries.entered_on
+            and reads.observed_on < lists.changed_from
+    ) as proven
         on true
     where
         entries.entered_on < lists.changed_from
