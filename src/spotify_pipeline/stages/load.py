@@ -154,7 +154,7 @@ def _unknown_message(source: str, unknown: Sequence[MissingRecord]) -> str:
     own = any(record.requested_id.startswith(OWN_PLAYLIST_PREFIX) for record in unknown)
     why = f"; ids with {OWN_PLAYLIST_PREFIX} are Spotify's own playlists, closed to apps since November 2024"
     return (
-        f"Spotify does not return {shown}{more}, which source '{source}' asks for ({unknown[0].message}): "
-        "correct or remove it in sources.yml and run the partition again; the rest of the source is loaded"
+        f"Spotify does not return {shown}{more}, which source '{source}' asks for; the reason of the first: "
+        f"{unknown[0].message}; correct or remove it and run the partition again; the rest is loaded"
         f"{why if own else ''}"
     )
