@@ -58,7 +58,8 @@ def reconcile(
             verdict.partial[state.source] = state.message or "stopped early"
         else:
             verdict.failed[state.source] = state.message or "failed"
-    if checked and not any(state.counts for state in checked):
+    # a complete source may list nothing: a search without results, an empty library
+    if checked and not verdict.complete and not any(state.counts for state in checked):
         reasons = "; ".join(f"{source}: {reason}" for source, reason in sorted(verdict.failed.items()))
         raise ReconciliationError(f"no source of {partition} was loaded, so no asset is emitted: {reasons}")
     return verdict

@@ -291,3 +291,11 @@ def _spoil(pipeline: Pipeline, source: str, old: bytes, new: bytes, *, limit: in
     altered = replace(manifest, objects=tuple(objects))
     assert altered != manifest
     pipeline.lake.put(altered.key, altered.to_bytes())
+
+
+def test_a_source_that_lists_nothing_is_complete(pipeline: Pipeline) -> None:
+    """Such as a search without results, or an empty library."""
+    search = {"queries": ["zyzzyva quux"], "types": ["track"], "max_results": 50}
+    pipeline.list_sources({"name": "nothing", "kind": "search"} | search)
+    assert pipeline.run().complete == ["nothing"]
+    assert pipeline.query("SELECT fetched, complete FROM ops.reconciliation") == [(0, True)]
