@@ -84,8 +84,9 @@ class Supervisor:
 
     def __init__(self, state: StackState) -> None:
         self._state = state
-        address = f"http://{USER}:{state.secrets['supervisor']}@127.0.0.1:{state.ports['supervisor']}/RPC2"
-        self._proxy = xmlrpc.client.ServerProxy(address, allow_none=True)
+        self._address = (
+            f"http://{USER}:{state.secrets['supervisor']}@127.0.0.1:{state.ports['supervisor']}/RPC2"
+        )
 
     def start(self, services: Iterable[Service]) -> None:
         """Write the configuration and start supervisord, detached from this terminal.
@@ -122,7 +123,9 @@ class Supervisor:
             NotReady: it does not respond, or another program uses its port.
         """
         try:
-            state: Any = self._proxy.supervisor.getState()
+            # closed after each call: a command may end long after it
+            with xmlrpc.client.ServerProxy(self._address, allow_none=True) as proxy:
+                state: Any = proxy.supervisor.getState()
         except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
             raise NotReady(f"supervisord does not respond: {error}") from error
         if state["statename"] != "RUNNING":
@@ -180,7 +183,8 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: object, ignore: int | None = None) -> Any:
         try:
-            return getattr(self._proxy.supervisor, method)(*arguments)
+            with xmlrpc.client.ServerProxy(self._address, allow_none=True) as proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == ignore:
                 return None

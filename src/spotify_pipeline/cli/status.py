@@ -15,7 +15,7 @@ from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.contract.counts import COUNTS
-from spotify_pipeline.errors import ConnectionMissing
+from spotify_pipeline.errors import ConnectionMissing, PipelineError
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.dbt_results import failed_nodes
 from spotify_pipeline.warehouse.reconciliation import Progress, newest_partitions
@@ -35,12 +35,19 @@ def status(as_json: Json = False) -> None:
     with report_errors():
         stack = _stack(show=not as_json)
         reader = _warehouse_reader()
-        partitions, failed = _read(reader) if reader else ([], [])
+        problem = ""
+        try:
+            partitions, failed = _read(reader) if reader else ([], [])
+        except PipelineError as error:
+            if not as_json:
+                raise
+            # the services below say which of them is down
+            partitions, failed, problem = [], [], str(error)
     healthy = stack is None or not any(service["problem"] for service in stack["services"])
     if reader is None:
         good = stack is not None and healthy
     else:
-        good = healthy and not failed and all(progress.adds_up for progress in partitions[:1])
+        good = healthy and not failed and not problem and all(progress.adds_up for progress in partitions[:1])
     if as_json:
         print_json(
             {
@@ -48,6 +55,7 @@ def status(as_json: Json = False) -> None:
                 "stack": stack,
                 "partitions": [_fields(each) for each in partitions],
                 "failed": failed,
+                "problem": problem,
             }
         )
     elif reader is not None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from spotify_pipeline.cli.main import build
 from spotify_pipeline.cli.status import failed_lines, incomplete_lines, newest_report, progress_table
 from spotify_pipeline.warehouse.reconciliation import Progress
 
@@ -71,3 +75,13 @@ def test_the_newest_report_is_the_one_of_the_last_date(tmp_path: Path) -> None:
     for day in ("2026-11-22", "2026-11-05"):
         (tmp_path / f"report-{day}.html").touch()
     assert newest_report(tmp_path) == tmp_path / "report-2026-11-22.html"
+
+
+def test_json_says_that_the_warehouse_is_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPOTIFY_PIPELINE_STACK_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_READER", "postgres://spotify_reader:x@127.0.0.1:9/warehouse")
+    shown = CliRunner().invoke(build(["status"]), ["status", "--json"])
+    assert shown.exit_code == 1
+    document = json.loads(shown.stdout)
+    assert not document["ok"]
+    assert "127.0.0.1:9" in document["problem"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import warnings
 from configparser import RawConfigParser
+from dataclasses import replace
 from pathlib import Path
+from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
 import pytest
 from supervisor.options import ServerOptions
@@ -12,7 +17,7 @@ from spotify_stack import services
 from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import StackState, create_or_load
-from spotify_stack.supervision import configuration, last_lines
+from spotify_stack.supervision import Supervisor, configuration, last_lines
 
 
 @pytest.fixture
@@ -66,3 +71,22 @@ def test_the_last_lines_of_a_service_s_log(state: StackState) -> None:
     assert last_lines(state, "sandbox") == "(no log)"
     state.paths.log("sandbox").write_text("one\n\ntwo\nthree\n")
     assert last_lines(state, "sandbox", count=3) == "two | three"
+
+
+def test_no_connection_to_supervisord_stays_open(state: StackState) -> None:
+    """With PYTHONWARNINGS=error, Python would report such a connection at the end of each command."""
+
+    class KeepAlive(SimpleXMLRPCRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+    with SimpleXMLRPCServer(("127.0.0.1", 0), KeepAlive, logRequests=False, allow_none=True) as server:
+        server.register_function(lambda: {"statename": "RUNNING"}, "supervisor.getState")
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        port = int(server.server_address[1])
+        supervisor = Supervisor(replace(state, ports={**state.ports, "supervisor": port}))
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert supervisor.is_running()
+            del supervisor
+            gc.collect()
+    assert [str(each.message) for each in found if each.category is ResourceWarning] == []
