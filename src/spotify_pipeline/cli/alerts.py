@@ -10,7 +10,6 @@ import typer
 
 from spotify_pipeline.alerts.alert import Alert, render
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER
 from spotify_pipeline.warehouse.alerts import newest_alerts
@@ -37,11 +36,10 @@ def alerts(
     as_json: Json = False,
 ) -> None:
     """Show the alerts that were sent: what happened, what it means, what to do."""
-    with report_errors():
-        info = environment_or_stack(WAREHOUSE_READER)
-        key = None if partition is None else partition.date().isoformat()
-        with connect(info, autocommit=True) as conn:
-            found = [StoredAlert(**row) for row in newest_alerts(conn, key, limit)]
+    info = environment_or_stack(WAREHOUSE_READER)
+    key = None if partition is None else partition.date().isoformat()
+    with connect(info, autocommit=True) as conn:
+        found = [StoredAlert(**row) for row in newest_alerts(conn, key, limit)]
     if as_json:
         print_json([alert.to_dict() for alert in found])
         return

@@ -13,7 +13,6 @@ import typer
 
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.settings import Settings
@@ -60,51 +59,49 @@ def login(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300,
 ) -> None:
     """Log a user in through the browser, with the app of connection spotify_api."""
-    with report_errors():
-        settings = Settings.load()
-        api = connections.from_environment(connections.SPOTIFY_API)
-        key = AccountKey.from_connection(environment_or_stack(connections.SPOTIFY_ACCOUNT_KEY))
-        api_url = address_of(api, "api_url", DEFAULT_API_URL)
-        accounts_url = address_of(api, "accounts_url", DEFAULT_ACCOUNTS_URL)
-        store = _store(user, file, settings)
-        with CallbackServer(port) as server:
-            request = AuthorizationRequest.new(
-                accounts_url, api.require("login"), server.redirect_uri, scope or list(Scope)
-            )
-            typer.echo(f"Log in and agree on this page:\n{request.url}")
-            if browser and not webbrowser.open(request.url):
-                typer.echo("No browser could be opened: open the address yourself.", err=True)
-            code = server.wait_for_code(request.state, timeout)
-        transport = Transport(
-            api_url, timeout=settings.request_timeout, max_response_bytes=settings.max_response_bytes
+    settings = Settings.load()
+    api = connections.from_environment(connections.SPOTIFY_API)
+    key = AccountKey.from_connection(environment_or_stack(connections.SPOTIFY_ACCOUNT_KEY))
+    api_url = address_of(api, "api_url", DEFAULT_API_URL)
+    accounts_url = address_of(api, "accounts_url", DEFAULT_ACCOUNTS_URL)
+    store = _store(user, file, settings)
+    with CallbackServer(port) as server:
+        request = AuthorizationRequest.new(
+            accounts_url, api.require("login"), server.redirect_uri, scope or list(Scope)
         )
-        try:
-            made = exchange(transport, api_url, request, code, key)
-        finally:
-            transport.close()
-        with store.locked():
-            store.write(replace(made, connection=connections.user_connection(user)))
-        typer.echo(f"Logged in as user {made.user_hash} until {made.ends_on}; kept in {store.path}.")
+        typer.echo(f"Log in and agree on this page:\n{request.url}")
+        if browser and not webbrowser.open(request.url):
+            typer.echo("No browser could be opened: open the address yourself.", err=True)
+        code = server.wait_for_code(request.state, timeout)
+    transport = Transport(
+        api_url, timeout=settings.request_timeout, max_response_bytes=settings.max_response_bytes
+    )
+    try:
+        made = exchange(transport, api_url, request, code, key)
+    finally:
+        transport.close()
+    with store.locked():
+        store.write(replace(made, connection=connections.user_connection(user)))
+    typer.echo(f"Logged in as user {made.user_hash} until {made.ends_on}; kept in {store.path}.")
 
 
 @app.command()
 def status(user: UserOption = None, file: FileOption = None, *, as_json: Json = False) -> None:
     """Show the login, its scopes and the days that are left. The exit status is 1 if the login has ended."""
-    with report_errors():
-        found = _store(user, file).read()
-        left = found.days_left(datetime.now(UTC).date())
-        again = connections.login_command(connections.user_connection(user))
-        if as_json:
-            fields = {"user": found.user_hash, "scopes": found.scopes}
-            print_json(fields | {"ends_on": found.ends_on, "days_left": left})
-        else:
-            typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
-            typer.echo(f"ends    {found.ends_on}, {left} days left")
-        if left <= 0:
-            typer.echo(f"error: the login has ended: run '{again}'", err=True)
-            raise typer.Exit(1)
-        if left <= WARNING_DAYS:
-            typer.echo(f"warning: log in again soon: run '{again}'", err=True)
+    found = _store(user, file).read()
+    left = found.days_left(datetime.now(UTC).date())
+    again = connections.login_command(connections.user_connection(user))
+    if as_json:
+        fields = {"user": found.user_hash, "scopes": found.scopes}
+        print_json(fields | {"ends_on": found.ends_on, "days_left": left})
+    else:
+        typer.echo(f"user    {found.user_hash}\nscopes  {' '.join(found.scopes)}")
+        typer.echo(f"ends    {found.ends_on}, {left} days left")
+    if left <= 0:
+        typer.echo(f"error: the login has ended: run '{again}'", err=True)
+        raise typer.Exit(1)
+    if left <= WARNING_DAYS:
+        typer.echo(f"warning: log in again soon: run '{again}'", err=True)
 
 
 @app.command()
@@ -117,14 +114,13 @@ def connection(
 
     Only one place may keep a login: with two, a refresh in one place can make the login invalid in the other.
     """
-    with report_errors():
-        store = _store(user, file)
-        with store.locked():
-            found: Login = store.read()
-            variable = connections.variable_name(connections.user_connection(user))
-            typer.echo(f"{variable}='{found.to_connection()}'")
-            if not keep:
-                store.remove()
+    store = _store(user, file)
+    with store.locked():
+        found: Login = store.read()
+        variable = connections.variable_name(connections.user_connection(user))
+        typer.echo(f"{variable}='{found.to_connection()}'")
+        if not keep:
+            store.remove()
 
 
 @app.command()
@@ -139,13 +135,12 @@ def key() -> None:
 @app.command()
 def logout(user: UserOption = None, file: FileOption = None) -> None:
     """Delete the login from this machine. The app keeps its access until the user removes it at Spotify."""
-    with report_errors():
-        store = _store(user, file)
-        with store.locked():
-            known = store.remove()
-        typer.echo("Logged out." if known else "No user was logged in.")
-        if known:
-            typer.echo("To end it at Spotify too, remove the app on https://www.spotify.com/account/apps/")
+    store = _store(user, file)
+    with store.locked():
+        known = store.remove()
+    typer.echo("Logged out." if known else "No user was logged in.")
+    if known:
+        typer.echo("To end it at Spotify too, remove the app on https://www.spotify.com/account/apps/")
 
 
 def _store(user: str | None, file: Path | None, settings: Settings | None = None) -> FileLoginStore:

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json, wide_console
 from spotify_pipeline.contract.rules import ALL_KINDS, markdown_tables, rules
 from spotify_pipeline.errors import ConfigurationError
@@ -31,18 +30,17 @@ def rules_(
     ] = False,
 ) -> None:
     """Show every rule: the reason code of a record that breaks it, and what it demands."""
-    with report_errors():
-        if as_markdown:
-            typer.echo(markdown_tables(), nl=False)
-            return
-        if kind is not None and kind not in ALL_KINDS:
-            raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
-        found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
-        if as_json:
-            print_json([asdict(rule) for rule in found])
-            return
-        for rule in found:
-            typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
+    if as_markdown:
+        typer.echo(markdown_tables(), nl=False)
+        return
+    if kind is not None and kind not in ALL_KINDS:
+        raise ConfigurationError(f"kind '{kind}' is unknown: choose one of {', '.join(ALL_KINDS)}")
+    found = [rule for name in ([kind] if kind else ALL_KINDS) for rule in rules(name)]
+    if as_json:
+        print_json([asdict(rule) for rule in found])
+        return
+    for rule in found:
+        typer.echo(f"{rule.code:40} {rule.demand}: {rule.sentence}")
 
 
 @app.command()
@@ -51,10 +49,9 @@ def drift(
     as_json: Json = False,
 ) -> None:
     """Show fields that the contract does not describe, and fields that are gone since the run before."""
-    with report_errors():
-        info = environment_or_stack(connections.WAREHOUSE_READER)
-        with connect(info) as conn:
-            found = read_drift(conn, None if partition is None else keys.parse_partition(partition))
+    info = environment_or_stack(connections.WAREHOUSE_READER)
+    with connect(info) as conn:
+        found = read_drift(conn, None if partition is None else keys.parse_partition(partition))
     if as_json:
         print_json([asdict(change) for change in found])
         return

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.errors import ConfigurationError
 from spotify_stack import airflow_environment
 from spotify_stack.dbt_manifest import DBT_PROJECT
@@ -21,12 +20,11 @@ def dbt(
     arguments: Annotated[list[str], typer.Argument(help="Arguments of dbt: -- build --select dim_track")],
 ) -> None:
     """Run dbt as spotify_dbt against the warehouse of the running stack, with the exit status of dbt."""
-    with report_errors():
-        state = running_state()
-        if state is None:
-            raise ConfigurationError("the stack is not running: 'make up' starts it")
-        command = [str(Path(sys.executable).parent / "dbt"), *arguments]
-        ended = subprocess.run(command, env=environment(state), check=False)  # noqa: S603 - the user's own
+    state = running_state()
+    if state is None:
+        raise ConfigurationError("the stack is not running: 'make up' starts it")
+    command = [str(Path(sys.executable).parent / "dbt"), *arguments]
+    ended = subprocess.run(command, env=environment(state), check=False)  # noqa: S603 - the user's own
     raise typer.Exit(ended.returncode)
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console, progress_bar, progress_console
 from spotify_pipeline.cli.stack import (
     CatalogOption,
@@ -67,32 +66,31 @@ def demo(
     """Run some days through the whole pipeline and show the results. The stack keeps running."""
     dates = partitions(_date(first) if first else None, days)
     number = number_of_workers(executor, workers)
-    with report_errors():
-        started = time.monotonic()
-        airflow_environment.isolate()
-        paths = StackPaths.default()
-        refuse_second(paths, StackPaths.own())
-        stack = Stack(paths, report)
-        running_before = stack.state()
-        clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
-        options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
-        progress_console.print("Starting the stack" if running_before is None else "The stack is running")
-        state = stack.up(Wanted(options, own_app="", store=store, workers=number))
-        progress_console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
-        try:
-            with PeakMemory(lambda: memory_used(paths)) as memory:
-                content = Demo(state, progress_console, output, progress_bar).run(dates)
-        except KeyboardInterrupt:
-            if running_before is None:
-                typer.echo("interrupted: stopping the stack", err=True)
-                stack.down()
-            raise
-        summary.show(content, console)
-        minutes, seconds = divmod(round(time.monotonic() - started), 60)
-        console.print(
-            f"  took {minutes} min {seconds} s; the stack used up to {memory.peak / 1e9:.1f} GB of memory"
-        )
-        console.print(addresses(state), soft_wrap=True, markup=False)
-        for label, name in {"Report": "report.html", "Summary": "summary.json"}.items():
-            console.print(f"  {label:<10} {output / name}", soft_wrap=True, markup=False)
-        progress_console.print("The stack is running: [bold]make down[/] stops it.")
+    started = time.monotonic()
+    airflow_environment.isolate()
+    paths = StackPaths.default()
+    refuse_second(paths, StackPaths.own())
+    stack = Stack(paths, report)
+    running_before = stack.state()
+    clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
+    options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
+    progress_console.print("Starting the stack" if running_before is None else "The stack is running")
+    state = stack.up(Wanted(options, own_app="", store=store, workers=number))
+    progress_console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
+    try:
+        with PeakMemory(lambda: memory_used(paths)) as memory:
+            content = Demo(state, progress_console, output, progress_bar).run(dates)
+    except KeyboardInterrupt:
+        if running_before is None:
+            typer.echo("interrupted: stopping the stack", err=True)
+            stack.down()
+        raise
+    summary.show(content, console)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    console.print(
+        f"  took {minutes} min {seconds} s; the stack used up to {memory.peak / 1e9:.1f} GB of memory"
+    )
+    console.print(addresses(state), soft_wrap=True, markup=False)
+    for label, name in {"Report": "report.html", "Summary": "summary.json"}.items():
+        console.print(f"  {label:<10} {output / name}", soft_wrap=True, markup=False)
+    progress_console.print("The stack is running: [bold]make down[/] stops it.")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import SPOTIFY_LAKE, from_environment
 from spotify_pipeline.lake import keys
@@ -21,10 +20,9 @@ ZONES = (keys.RAW, keys.VALIDATED, keys.QUARANTINE, keys.REPORTS)
 @app.command()
 def init() -> None:
     """Create the bucket of connection spotify_lake; an existing one is left as it is."""
-    with report_errors():
-        lake = Lake(from_environment(SPOTIFY_LAKE))
-        made = lake.create_bucket()
-        typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'exists already'}")
+    lake = Lake(from_environment(SPOTIFY_LAKE))
+    made = lake.create_bucket()
+    typer.echo(f"bucket '{lake.bucket}' on {lake.address} {'created' if made else 'exists already'}")
 
 
 @app.command()
@@ -33,14 +31,13 @@ def count(
     as_json: Json = False,
 ) -> None:
     """Show the number of objects in each zone."""
-    with report_errors():
-        lake = Lake(environment_or_stack(SPOTIFY_LAKE))
-        counts: dict[str, dict[str, int]] = {}
-        for zone in ZONES:
-            prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
-            found = lake.keys(prefix)
-            sources = Counter(keys.source_of(key) or "-" for key in found)
-            counts[zone] = {"objects": len(found), "sources": len(sources)}
+    lake = Lake(environment_or_stack(SPOTIFY_LAKE))
+    counts: dict[str, dict[str, int]] = {}
+    for zone in ZONES:
+        prefix = keys.partition_prefix(zone, keys.parse_partition(partition)) if partition else f"{zone}/"
+        found = lake.keys(prefix)
+        sources = Counter(keys.source_of(key) or "-" for key in found)
+        counts[zone] = {"objects": len(found), "sources": len(sources)}
     if as_json:
         print_json(counts)
         return

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack, reachable_airflow, settings_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_OWNER
 from spotify_pipeline.errors import ConfigurationError
@@ -39,18 +38,17 @@ def maintenance(
     as_json: Json = False,
 ) -> None:
     """Delete data that is older than SPOTIFY_PIPELINE_RETAIN_… allows, and vacuum the warehouse."""
-    with report_errors():
-        runtime = Runtime(lookup=environment_or_stack)
-        day = as_of.date() if as_of else date_of_spotify(runtime)
-        removal = apply_retention(runtime, day, dry_run=dry_run, report=partial(typer.echo, err=as_json))
-        if not dry_run:
-            upkeep(runtime)
-        if as_json:
-            print_json({"as_of": day, "dry_run": dry_run, "removed": removal.removed, "kept": removal.kept})
-            return
-        console.print(_table(removal.removed, dry_run=dry_run))
-        for line in removal.kept:
-            typer.echo(f"kept: {line}")
+    runtime = Runtime(lookup=environment_or_stack)
+    day = as_of.date() if as_of else date_of_spotify(runtime)
+    removal = apply_retention(runtime, day, dry_run=dry_run, report=partial(typer.echo, err=as_json))
+    if not dry_run:
+        upkeep(runtime)
+    if as_json:
+        print_json({"as_of": day, "dry_run": dry_run, "removed": removal.removed, "kept": removal.kept})
+        return
+    console.print(_table(removal.removed, dry_run=dry_run))
+    for line in removal.kept:
+        typer.echo(f"kept: {line}")
 
 
 def erase(
@@ -72,37 +70,36 @@ def erase(
 
     This cannot be undone. Delete the user's connection yourself; no run uses it after the erasure.
     """
-    with report_errors():
-        runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)
-        if again:
-            logins = partial(forget_logins, runtime.settings, reachable_airflow())
-            done = apply_receipts(runtime, logins, report=typer.echo)
-            typer.echo(f"{len(done)} erasures were applied again.")
-            return
-        if show:
-            owner = runtime.lookup(WAREHOUSE_OWNER)
-            with connect(owner) as conn:
-                _show(receipts(conn))
-            return
-        if (user is not None) + (name is not None) + me != 1:
-            raise ConfigurationError(
-                "name one user: by hash, by --user, or by --me for the user who is logged in here"
-            )
-        user_hash = _logged_in(runtime, name) if user is None else user
-        require_hash(user_hash)
-        if not (dry_run or yes):
-            typer.confirm(f"Delete all data of user {user_hash}? This cannot be undone.", abort=True)
+    runtime = Runtime(settings=settings_or_stack(), lookup=environment_or_stack)
+    if again:
         logins = partial(forget_logins, runtime.settings, reachable_airflow())
-        receipt = erase_user(runtime, user_hash, logins, dry_run=dry_run, report=typer.echo)
-        console.print(_table(receipt.removed, dry_run=dry_run))
-        if dry_run:
-            typer.echo("Nothing was deleted.")
-            return
-        typer.echo(
-            f"User {user_hash} is erased; the receipt is in ops.erasure and the lake. Run spotify_transform "
-            "once to update counts in the marts, and spotify_report for each date whose page you want again. "
-            "Delete the user's connection where it is defined, and then the user's sources."
+        done = apply_receipts(runtime, logins, report=typer.echo)
+        typer.echo(f"{len(done)} erasures were applied again.")
+        return
+    if show:
+        owner = runtime.lookup(WAREHOUSE_OWNER)
+        with connect(owner) as conn:
+            _show(receipts(conn))
+        return
+    if (user is not None) + (name is not None) + me != 1:
+        raise ConfigurationError(
+            "name one user: by hash, by --user, or by --me for the user who is logged in here"
         )
+    user_hash = _logged_in(runtime, name) if user is None else user
+    require_hash(user_hash)
+    if not (dry_run or yes):
+        typer.confirm(f"Delete all data of user {user_hash}? This cannot be undone.", abort=True)
+    logins = partial(forget_logins, runtime.settings, reachable_airflow())
+    receipt = erase_user(runtime, user_hash, logins, dry_run=dry_run, report=typer.echo)
+    console.print(_table(receipt.removed, dry_run=dry_run))
+    if dry_run:
+        typer.echo("Nothing was deleted.")
+        return
+    typer.echo(
+        f"User {user_hash} is erased; the receipt is in ops.erasure and the lake. Run spotify_transform "
+        "once to update counts in the marts, and spotify_report for each date whose page you want again. "
+        "Delete the user's connection where it is defined, and then the user's sources."
+    )
 
 
 def _logged_in(runtime: Runtime, name: str | None) -> str:

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 import typer
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.warehouse.publication import PIN_FOR_SESSION, PIN_FOR_TRANSACTION
@@ -36,16 +35,15 @@ def psql(
     All statements of -c, -f and standard input read one publication. In a session, :pin begins a transaction
     that reads one publication, and shows which one.
     """
-    with report_errors():
-        info = environment_or_stack(WAREHOUSE_READER)
-        if url:
-            typer.echo(warehouse_url(info, password=True))
-            return
-        program = postgres_program("psql", "give --url to another client")
-        # the password is in the environment, because arguments appear in the list of processes
-        environment = own_environment(os.environ) | {"PGPASSWORD": info.password or ""}
-        address = warehouse_url(info, password=False)
-        os.execvpe(program, [program, "--dbname", address, *pinned(arguments or [])], environment)  # noqa: S606 - psql
+    info = environment_or_stack(WAREHOUSE_READER)
+    if url:
+        typer.echo(warehouse_url(info, password=True))
+        return
+    program = postgres_program("psql", "give --url to another client")
+    # the password is in the environment, because arguments appear in the list of processes
+    environment = own_environment(os.environ) | {"PGPASSWORD": info.password or ""}
+    address = warehouse_url(info, password=False)
+    os.execvpe(program, [program, "--dbname", address, *pinned(arguments or [])], environment)  # noqa: S606 - psql
 
 
 def pinned(arguments: Sequence[str], *, is_session: bool | None = None) -> list[str]:

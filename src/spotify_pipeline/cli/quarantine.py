@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json, wide_console
 from spotify_pipeline.errors import DamagedObject
 from spotify_pipeline.lake import keys
@@ -44,8 +43,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show quarantined records, newest first."""
-    with report_errors():
-        found = open_records(_runtime(), _filters(partition, source, kind, reason, resolved))
+    found = open_records(_runtime(), _filters(partition, source, kind, reason, resolved))
     if as_json:
         print_json([_fields(record) for record in found])
         return
@@ -66,13 +64,12 @@ def show(
 ) -> None:
     """Show one record as Spotify sent it, the reason for its rejection, and its origin."""
     runtime = _runtime()
-    with report_errors():
-        with connect(runtime.ingest) as conn:
-            found = records.get(conn, record)
-        try:
-            raw, absent = read_record(runtime.lake, found), None
-        except DamagedObject as error:
-            raw, absent = None, f"{error}: retention may have removed it"
+    with connect(runtime.ingest) as conn:
+        found = records.get(conn, record)
+    try:
+        raw, absent = read_record(runtime.lake, found), None
+    except DamagedObject as error:
+        raw, absent = None, f"{error}: retention may have removed it"
     if as_json:
         print_json({**_fields(found), "record": _printable(raw), "record_absent": absent})
         return
@@ -99,10 +96,9 @@ def replay(
     The complete sources of the chosen records are replayed, on every date on which a record was rejected. The
     next run of spotify_transform updates the marts.
     """
-    with report_errors():
-        runtime = _runtime()
-        chosen = open_records(runtime, _filters(partition, source, kind, reason, resolved=False))
-        outcome = replay_records(runtime, chosen)
+    runtime = _runtime()
+    chosen = open_records(runtime, _filters(partition, source, kind, reason, resolved=False))
+    outcome = replay_records(runtime, chosen)
     if as_json:
         document = {
             "passed": [_fields(record) for record in outcome.passed],

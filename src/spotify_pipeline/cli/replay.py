@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json, progress_bar
 from spotify_pipeline.contract.counts import COUNTS, KindCounts, total
 from spotify_pipeline.errors import PipelineError
@@ -103,35 +102,34 @@ def replay(
 
     The next run of spotify_transform updates the marts; the DAG spotify_replay starts such a run by itself.
     """
-    with report_errors():
-        run_id = f"command-line replay {uuid.uuid4().hex[:8]}"
-        planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
-        done = []
-        # with --json, stdout holds the document only
-        with progress_bar("dates", Console(stderr=True) if as_json else None) as progress:
-            what = "1 date" if len(planned) == 1 else f"{len(planned)} dates"
-            bar = progress.add_task(f"Replaying {what}", total=len(planned))
-            if engine is Engine.SPARK:
-                work = _replay_with_spark(planned, run_id, master, progress.console.print)
-            else:
-                work = _replay_all(planned, run_id, workers)
-            for replayed in work:
-                done.append(replayed)
-                progress.advance(bar)
-                if progress.disable:
-                    progress.console.print(f"{replayed.partition}: {len(replayed.states)} sources")
-        done.sort(key=lambda replayed: replayed.partition)
-        if as_json:
-            print_json([replayed.to_dict() for replayed in done])
+    run_id = f"command-line replay {uuid.uuid4().hex[:8]}"
+    planned = plan_replay(_runtime(run_id), first.date(), last.date(), source or ())
+    done = []
+    # with --json, stdout holds the document only
+    with progress_bar("dates", Console(stderr=True) if as_json else None) as progress:
+        what = "1 date" if len(planned) == 1 else f"{len(planned)} dates"
+        bar = progress.add_task(f"Replaying {what}", total=len(planned))
+        if engine is Engine.SPARK:
+            work = _replay_with_spark(planned, run_id, master, progress.console.print)
         else:
-            console.print(_table(done))
-        failures = [(day.partition, *failure) for day in done for failure in sorted(day.failures.items())]
-        for day, name, reason in failures:
-            typer.echo(f"error: {day} {name}: {reason}", err=True)
-        if failures:
-            raise typer.Exit(1)
-        if not as_json:
-            typer.echo(NEXT_STEP)
+            work = _replay_all(planned, run_id, workers)
+        for replayed in work:
+            done.append(replayed)
+            progress.advance(bar)
+            if progress.disable:
+                progress.console.print(f"{replayed.partition}: {len(replayed.states)} sources")
+    done.sort(key=lambda replayed: replayed.partition)
+    if as_json:
+        print_json([replayed.to_dict() for replayed in done])
+    else:
+        console.print(_table(done))
+    failures = [(day.partition, *failure) for day in done for failure in sorted(day.failures.items())]
+    for day, name, reason in failures:
+        typer.echo(f"error: {day} {name}: {reason}", err=True)
+    if failures:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo(NEXT_STEP)
 
 
 def _runtime(run_id: str) -> Runtime:

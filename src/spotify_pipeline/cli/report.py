@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.connections import SPOTIFY_LAKE
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.files import write_atomically
@@ -38,21 +37,20 @@ def report(
     output: Annotated[Path, typer.Option(file_okay=False, help="Folder for the page.")] = Path(),
 ) -> None:
     """Save the report of a day, or the page of a week, as an HTML file, and print its path."""
-    with report_errors():
-        wanted = None if when is None else _wanted(when, user)
-        if user is not None and (when is None or monday_of(when) is None):
-            raise ConfigurationError("a listener has pages of weeks only: give a week, for example 2026-W47")
-        lake = Lake(environment_or_stack(SPOTIFY_LAKE))
-        key, name = wanted or _of_day(_newest(lake))
-        page = lake.find(key)
-        if page is None:
-            raise ConfigurationError(
-                f"there is no page '{key}' in bucket '{lake.bucket}': spotify_report writes that of a day, "
-                "spotify_weekly that of a week"
-            )
-        output.mkdir(parents=True, exist_ok=True)
-        write_atomically(output / name, page.data)
-        typer.echo(output / name)
+    wanted = None if when is None else _wanted(when, user)
+    if user is not None and (when is None or monday_of(when) is None):
+        raise ConfigurationError("a listener has pages of weeks only: give a week, for example 2026-W47")
+    lake = Lake(environment_or_stack(SPOTIFY_LAKE))
+    key, name = wanted or _of_day(_newest(lake))
+    page = lake.find(key)
+    if page is None:
+        raise ConfigurationError(
+            f"there is no page '{key}' in bucket '{lake.bucket}': spotify_report writes that of a day, "
+            "spotify_weekly that of a week"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    write_atomically(output / name, page.data)
+    typer.echo(output / name)
 
 
 def _wanted(when: str, user: str | None) -> tuple[str, str]:

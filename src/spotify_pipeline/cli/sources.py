@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.errors import SourcesFileError
 from spotify_pipeline.settings import Settings
@@ -28,17 +27,16 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the file; show its sources, their estimated calls a day, and the groups that a run makes."""
-    with report_errors():
-        settings = Settings.load()
-        try:
-            sources = load_sources(file or settings.sources)
-        except SourcesFileError as error:
-            mistakes = error.mistakes or (str(error),)
-            if as_json:
-                print_json({"sources": [], "errors": list(mistakes), "warnings": []})
-            for mistake in mistakes if not as_json else ():
-                typer.echo(f"error: {mistake}", err=True)
-            raise typer.Exit(1) from None
+    settings = Settings.load()
+    try:
+        sources = load_sources(file or settings.sources)
+    except SourcesFileError as error:
+        mistakes = error.mistakes or (str(error),)
+        if as_json:
+            print_json({"sources": [], "errors": list(mistakes), "warnings": []})
+        for mistake in mistakes if not as_json else ():
+            typer.echo(f"error: {mistake}", err=True)
+        raise typer.Exit(1) from None
     rows = [
         {
             "group": number,

@@ -14,7 +14,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import console, progress_console
 from spotify_pipeline.connections import SPOTIFY_ACCOUNT_KEY, SPOTIFY_API, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConfigurationError
@@ -107,28 +106,26 @@ def up(
     With connection spotify_api in the environment, it uses your own app and the folder build/own.
     """
     number = number_of_workers(executor, workers)
-    with report_errors():
-        airflow_environment.isolate()
-        options = None
-        if mode or catalog:
-            options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
-        own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
-        stack = Stack(folder_of(own_app), report)
-        progress_console.print("Starting the stack" if stack.state() is None else "The stack is running")
-        own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
-        own_key = os.environ.get(variable_name(SPOTIFY_ACCOUNT_KEY)) if own_app else None
-        state = stack.up(Wanted(options, own_app, own_user, own_key, sources, store, number))
-        console.print(addresses(state), soft_wrap=True, markup=False)
-        progress_console.print("[bold]make down[/] stops it.")
+    airflow_environment.isolate()
+    options = None
+    if mode or catalog:
+        options = SandboxOptions(mode or "development", str(catalog.resolve()) if catalog else None)
+    own_app = os.environ.get(variable_name(SPOTIFY_API)) or ("" if options else None)
+    stack = Stack(folder_of(own_app), report)
+    progress_console.print("Starting the stack" if stack.state() is None else "The stack is running")
+    own_user = os.environ.get(variable_name(SPOTIFY_USER), "") if own_app else None
+    own_key = os.environ.get(variable_name(SPOTIFY_ACCOUNT_KEY)) if own_app else None
+    state = stack.up(Wanted(options, own_app, own_user, own_key, sources, store, number))
+    console.print(addresses(state), soft_wrap=True, markup=False)
+    progress_console.print("[bold]make down[/] stops it.")
 
 
 def down() -> None:
     """Stop the embedded stack. Its data stays."""
-    with report_errors():
-        airflow_environment.isolate()
-        folders = {StackPaths.default(), StackPaths.own()}
-        ended = sum(Stack(paths, report).down() for paths in folders if paths.root.exists())
-        console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
+    airflow_environment.isolate()
+    folders = {StackPaths.default(), StackPaths.own()}
+    ended = sum(Stack(paths, report).down() for paths in folders if paths.root.exists())
+    console.print("The stack is stopped." + (f" {ended} stray processes were ended." if ended else ""))
 
 
 def reset(
@@ -136,15 +133,14 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Stop the embedded stack and delete all its data, so that the next start begins from nothing."""
-    with report_errors():
-        paths = StackPaths.own() if own else StackPaths.default()
-        if not paths.state.exists():
-            console.print(f"There is no stack in {paths.root}.", soft_wrap=True)
-            return
-        if not yes:
-            typer.confirm(f"Delete {paths.root} with all its data?", abort=True)
-        Stack(paths, report).reset()
-        console.print(f"{paths.root} is deleted.", soft_wrap=True)
+    paths = StackPaths.own() if own else StackPaths.default()
+    if not paths.state.exists():
+        console.print(f"There is no stack in {paths.root}.", soft_wrap=True)
+        return
+    if not yes:
+        typer.confirm(f"Delete {paths.root} with all its data?", abort=True)
+    Stack(paths, report).reset()
+    console.print(f"{paths.root} is deleted.", soft_wrap=True)
 
 
 def number_of_workers(executor: Executor | None, workers: int | None) -> int | None:

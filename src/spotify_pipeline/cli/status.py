@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, console, print_json
 from spotify_pipeline.connections import WAREHOUSE_READER, ConnectionInfo
 from spotify_pipeline.contract.counts import COUNTS
@@ -32,17 +31,16 @@ def status(as_json: Json = False) -> None:
     services are healthy, the counts of the newest partition add up, and no model or data test failed in the
     newest run of spotify_transform.
     """
-    with report_errors():
-        stack = _stack(show=not as_json)
-        reader = _warehouse_reader()
-        problem = ""
-        try:
-            partitions, failed = _read(reader) if reader else ([], [])
-        except PipelineError as error:
-            if not as_json:
-                raise
-            # the services below say which of them is down
-            partitions, failed, problem = [], [], str(error)
+    stack = _stack(show=not as_json)
+    reader = _warehouse_reader()
+    problem = ""
+    try:
+        partitions, failed = _read(reader) if reader else ([], [])
+    except PipelineError as error:
+        if not as_json:
+            raise
+        # the services below say which of them is down
+        partitions, failed, problem = [], [], str(error)
     healthy = stack is None or not any(service["problem"] for service in stack["services"])
     if reader is None:
         good = stack is not None and healthy

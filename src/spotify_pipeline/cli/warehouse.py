@@ -8,7 +8,6 @@ import typer
 
 from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
-from spotify_pipeline.cli.errors import report_errors
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import from_environment
 from spotify_pipeline.warehouse import migrate as migrations
@@ -38,41 +37,36 @@ def bootstrap(
     ],
 ) -> None:
     """Create the database, roles and schemas, with the passwords of the four warehouse connections."""
-    with report_errors():
-        passwords = {
-            role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
-        }
-        database = from_environment(connections.WAREHOUSE_OWNER).require("schema")
-        roles.bootstrap(admin_url, passwords, database=database)
-        typer.echo(f"database '{database}' is ready for `spotify-pipeline warehouse migrate`")
+    passwords = {
+        role: from_environment(conn_id).require("password") for role, conn_id in _ROLE_CONNECTIONS.items()
+    }
+    database = from_environment(connections.WAREHOUSE_OWNER).require("schema")
+    roles.bootstrap(admin_url, passwords, database=database)
+    typer.echo(f"database '{database}' is ready for `spotify-pipeline warehouse migrate`")
 
 
 @app.command()
 def migrate() -> None:
     """Upgrade the tables to the schema revision of this release."""
-    with report_errors():
-        revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
-        typer.echo(f"the warehouse has schema revision {revision}")
+    revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
+    typer.echo(f"the warehouse has schema revision {revision}")
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show the schema revision and the newest load. The exit status is 1 if a migration is due."""
-    with report_errors():
-        info = environment_or_stack(connections.WAREHOUSE_INGEST)
-        with connect(info) as conn:
-            revision, running = migrations.current_revision(conn), migrations.is_migrating(conn)
-            if not as_json:
-                typer.echo(
-                    f"schema revision {revision or 'none'}, this release works with {migrations.head()}"
-                )
-                if running:
-                    typer.echo("a migration is running, or waits for a table that is in use")
-            migrations.require_current(conn)
-            newest = highest_load_seq(conn)
-        if as_json:
-            print_json(
-                {"revision": revision, "head": migrations.head(), "migrating": running, "newest_load": newest}
-            )
-        else:
-            typer.echo(f"newest load: {newest or 'none'}")
+    info = environment_or_stack(connections.WAREHOUSE_INGEST)
+    with connect(info) as conn:
+        revision, running = migrations.current_revision(conn), migrations.is_migrating(conn)
+        if not as_json:
+            typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
+            if running:
+                typer.echo("a migration is running, or waits for a table that is in use")
+        migrations.require_current(conn)
+        newest = highest_load_seq(conn)
+    if as_json:
+        print_json(
+            {"revision": revision, "head": migrations.head(), "migrating": running, "newest_load": newest}
+        )
+    else:
+        typer.echo(f"newest load: {newest or 'none'}")
