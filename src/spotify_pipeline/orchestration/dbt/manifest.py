@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from spotify_pipeline.errors import ConfigurationError
+from spotify_pipeline.orchestration.dbt.layers import groups_of_layers
 from spotify_pipeline.orchestration.dbt.selectors import full_name, is_selected, selector
 from spotify_pipeline.warehouse.roles import MARTS
 
@@ -28,10 +29,10 @@ BUILT = frozenset({"model", "seed", "snapshot"})
 """Resource types that make a table or view."""
 FRESHNESS = "freshness"
 _RUN = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
-# names of layers that a task of the DAG has, or that stand for nodes outside any folder of models
+# names of layers that a task of the DAG has, or the group of the freshness checks
 _TAKEN = frozenset(
     {"watermark", "is_anything_new", "publish", "announce", "catch_up", "write_docs", "build_again"}
-)
+) | {FRESHNESS}
 # what dbt's own names of tests lose: everything but these
 _LOST = re.compile(r"[^0-9A-Za-z_]")
 _CALL = re.compile(r"\s*(ref|source)\(['\"\w\s,.]*\)\s*")
@@ -44,8 +45,9 @@ class NodeTask:
     Attributes:
         unique_id: dbt's id of the node.
         kind: `model`, `seed`, `snapshot`, `test` or `source`.
-        groups: names of the task groups around it, the layer first.
-        name: name of the task in the last group.
+        groups: the first parts of its id: the layer, and the node whose tasks are together.
+        outer: name of the outer task group: the layer, or all layers that are shown as one group.
+        name: last part of its id.
         select: what dbt is asked to run.
         exclude: what else that would run.
         twins: unique ids of nodes that every selector of this one matches, too.
@@ -55,6 +57,7 @@ class NodeTask:
     unique_id: str
     kind: str
     groups: tuple[str, ...]
+    outer: str
     name: str
     select: str
     exclude: tuple[str, ...]
@@ -63,7 +66,7 @@ class NodeTask:
 
     @property
     def task_id(self) -> str:
-        """The whole id, the groups included."""
+        """The whole id, which depends on no other node."""
         return ".".join((*self.groups, self.name))
 
 
@@ -122,12 +125,15 @@ class DbtManifest:
                 )
         kinds = {key: self._kind(node) for key, node in self.nodes.items()}
         rendered = {key: kind for key, kind in kinds.items() if kind is not None}
+        upstream = {key: self._upstream(key, rendered) for key in rendered}
+        layers = {key: self._layer(key) for key in rendered}
+        groups = groups_of_layers(layers, upstream)
         tasks = {}
         used: dict[str, str] = {}
         for key in sorted(rendered):
-            task = self._task(key, rendered)
+            task = self._task(key, rendered[key], layers[key], _clean(groups[layers[key]]), upstream[key])
             if task.task_id in used:  # names that the authors chose alike
-                task = self._task(key, rendered, suffix=True)
+                task = replace(task, name=f"{task.name}_{_digest(key)}")
             used[task.task_id] = key
             tasks[key] = task
         return tasks
@@ -146,11 +152,18 @@ class DbtManifest:
             return kind
         return kind if kind == "source" and _has_freshness(node) else None
 
-    def _task(self, key: str, rendered: Mapping[str, str], *, suffix: bool = False) -> NodeTask:
-        node, kind = self.nodes[key], rendered[key]
-        owner = self._owner(key) if kind == "test" else key
-        groups = self._groups(owner)
-        name = _RUN.get(kind, FRESHNESS) if kind != "test" else self._test_name(node, owner)
+    @cached_property
+    def _freshness(self) -> frozenset[str]:
+        """Unique ids of the sources whose freshness is checked."""
+        return frozenset(key for key, node in self.nodes.items() if self._kind(node) == "source")
+
+    def _task(self, key: str, kind: str, layer: str, outer: str, upstream: frozenset[str]) -> NodeTask:
+        node = self.nodes[key]
+        if kind == "source":
+            name = self._clean_name(node)
+        else:
+            name = _RUN[kind] if kind in _RUN else self._test_name(node, self._owner(key))
+        groups, name = self._place(key, layer, name)
         selected = self._full_names[key]
         others = {other: self._full_names[other] for other in self._of_kind[kind] if other != key}
         also_selected = {other: theirs for other, theirs in others.items() if is_selected(theirs, selected)}
@@ -160,11 +173,12 @@ class DbtManifest:
             unique_id=key,
             kind=kind,
             groups=groups,
-            name=f"{name}_{_digest(key)}" if suffix else name,
+            outer=outer,
+            name=name,
             select=selector(selected, kind),
             exclude=tuple(sorted(selector(theirs, kind) for theirs in excluded)),
             twins=tuple(sorted(twins)),
-            upstream=self._upstream(key, rendered),
+            upstream=upstream,
         )
 
     @cached_property
@@ -178,22 +192,44 @@ class DbtManifest:
             found.setdefault(node["resource_type"], []).append(key)
         return found
 
-    def _owner(self, test: str) -> str | None:
-        """Return the node whose group a test is in: what it is attached to, else what it reads first."""
-        attached = self.nodes[test].get("attached_node")
+    def _owner(self, key: str) -> str | None:
+        """Return the node whose group a task is in; of a test what it is attached to, else reads first."""
+        if self.nodes[key]["resource_type"] != "test":
+            return key
+        attached = self.nodes[key].get("attached_node")
         if attached in self.nodes:
             return str(attached)
-        parents = [parent for parent in self.parents(test) if parent in self.nodes]
+        parents = [parent for parent in self.parents(key) if parent in self.nodes]
         models = (parent for parent in parents if self.nodes[parent]["resource_type"] != "source")
         return next(models, parents[0] if parents else None)
 
-    def _groups(self, key: str | None) -> tuple[str, ...]:
-        if key is None:
-            return ("tests",)
-        node = self.nodes[key]
+    def _place(self, key: str, layer: str, name: str) -> tuple[tuple[str, ...], str]:
+        """Return the groups of a task and the last part of its id."""
+        owner = self._owner(key)
+        if owner is None or key in self._freshness:
+            return (layer,), name
+        node = self._clean_name(self.nodes[owner])
+        if is_ephemeral(self.nodes[owner]):
+            # a group of tests without the task that they follow could wait for itself through other groups
+            return (layer,), f"{node}.{name}"
+        return (layer, node), name
+
+    @staticmethod
+    def _clean_name(node: Mapping[str, Any]) -> str:
+        is_source = node["resource_type"] == "source"
+        return _clean(f"{node['source_name']}_{node['name']}" if is_source else _short_name(node))
+
+    def _layer(self, key: str) -> str:
+        if key in self._freshness:
+            # apart from the tests of the sources, which follow a task that waits for all freshness checks
+            return FRESHNESS
+        owner = self._owner(key)
+        if owner is None:
+            return "tests"
+        node = self.nodes[owner]
         kind = node["resource_type"]
         if kind == "source":
-            return "sources", _clean(f"{node['source_name']}_{node['name']}")
+            return "sources"
         if node["package_name"] != self._project:
             layer = node["package_name"]
         elif kind == "model":
@@ -203,7 +239,7 @@ class DbtManifest:
         else:
             layer = f"{kind}s"
         layer = _clean(layer)
-        return f"{layer}_" if layer in _TAKEN else layer, _clean(_short_name(node))
+        return f"{layer}_" if layer in _TAKEN else layer
 
     @cached_property
     def _project(self) -> str:

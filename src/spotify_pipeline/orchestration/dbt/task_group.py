@@ -173,8 +173,12 @@ class _Renderer:
 
     def add(self, task: NodeTask, arguments: dict[str, Any]) -> BaseOperator:
         """Make the operator of a task, in its group."""
-        place = {"dag": self._dag, "task_group": self._group(task.groups)}
-        made = _operator(task, self._manifest, task.name, **{**arguments, **place})
+        group = self._group_of(task)
+        place: dict[str, Any] = {"dag": self._dag, "task_group": group}
+        name = task.name
+        if not group.prefix_group_id:
+            place["task_display_name"], name = task.name, task.task_id
+        made = _operator(task, self._manifest, name, **{**arguments, **place})
         self.tasks[task.unique_id] = made
         return made
 
@@ -192,10 +196,27 @@ class _Renderer:
             [task for task in others if not task.downstream_task_ids],
         )
 
-    def _group(self, names: tuple[str, ...]) -> TaskGroup:
+    def _group_of(self, task: NodeTask) -> TaskGroup:
+        """Return the innermost group of a task."""
+        layer, *node = task.groups
+        names = (task.outer, *node)
+        if task.outer == layer:
+            return self._group(names)
+        # ids keep their layer if several layers are shown as one group
+        inner = [f"{layer}-{name}" for name in node]
+        outer = self._group((task.outer,), prefix_group_id=False)
+        return self._group((task.outer, *inner), prefix_group_id=False, label=node[0]) if inner else outer
+
+    def _group(self, names: tuple[str, ...], *, prefix_group_id: bool = True, label: str = "") -> TaskGroup:
         if names not in self._groups:
             parent = self._group(names[:-1]) if len(names) > 1 else self._dag.task_group
-            self._groups[names] = TaskGroup(names[-1], dag=self._dag, parent_group=parent)
+            self._groups[names] = TaskGroup(
+                names[-1],
+                dag=self._dag,
+                parent_group=parent,
+                prefix_group_id=prefix_group_id,
+                group_display_name=label,
+            )
         return self._groups[names]
 
 

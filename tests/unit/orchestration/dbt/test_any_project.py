@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, TaskGroup
 
 from spotify_pipeline.orchestration.dbt.operators import DbtNode, RunDataTest, TakeSnapshot
 from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
+from tests.unit.orchestration.dbt.groups import sort_all
 from tests.unit.orchestration.dbt.odd_project import odd_project
 
 
@@ -46,6 +47,15 @@ def test_each_test_that_dbt_would_run_has_one_task(project: Path, dag: DAG) -> N
     tests = [str(task.dbt_node) for task in dag.tasks if isinstance(task, RunDataTest)]
     assert sorted(tests) == sorted(wanted)
     assert len(wanted) > 40
+
+
+def test_airflow_can_show_the_groups(dag: DAG) -> None:
+    """A model of staging reads a snapshot, which reads another model of staging: they are one group."""
+    sort_all(dag.task_group)
+    both = dag.task_group.children["snapshots-staging"]
+    assert isinstance(both, TaskGroup)
+    assert "staging.stg_odd.run" in both.children["staging-stg_odd"].children
+    assert dag.get_task("staging.stg_odd.run").task_display_name == "run"
 
 
 def test_everything_that_a_user_may_add_becomes_a_task(dag: DAG) -> None:

@@ -197,7 +197,7 @@ def test_a_source_with_freshness_has_a_task() -> None:
     found = manifest()
     assert SOURCE not in found.tasks
     found = DbtManifest({**found.raw, "sources": {"source.p.late": late}})
-    assert found.tasks["source.p.late"].task_id == "sources.s_late.freshness"
+    assert found.tasks["source.p.late"].task_id == "freshness.s_late"
     assert found.tasks["source.p.late"].select == "source:p.s.late"
 
 

@@ -24,6 +24,7 @@ from spotify_pipeline.orchestration.dbt.operators import (
 )
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.dbt_manifest import MANIFEST, build_manifest
+from tests.unit.orchestration.dbt.groups import sort_all
 
 DAG_FILE = PROJECT_ROOT / "dags" / "spotify_transform.py"
 # seconds of CPU for a parse in a warm process
@@ -209,3 +210,8 @@ def test_parsing_takes_less_than_its_budget(dag: DAG, record_property: Callable[
     print(f"parse of spotify_transform, {len(dag.tasks)} tasks: {seconds:.2f} s")
     record_property("parse_seconds", seconds)
     assert seconds < PARSE_BUDGET
+
+
+def test_airflow_can_show_the_groups(dag: DAG) -> None:
+    sort_all(dag.task_group)
+    assert "freshness.ops_load" in dag.task_group.children["freshness"].children
