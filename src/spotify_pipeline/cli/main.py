@@ -88,7 +88,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for name, (module, attribute, line) in COMMANDS.items():
         target = _load(name, module, attribute) if name == called else _nothing
         if module.startswith("spotify_pipeline."):  # the sandbox is a server, which handles its own signals
-            target = _reporting(target)
+            target = reporting(target)
         if isinstance(target, typer.Typer):
             root.add_typer(target, name=name, help=line)
         else:
@@ -141,7 +141,7 @@ def _options(
     set_verbosity(quiet=quiet, verbose=verbose)
 
 
-def _reporting(target: typer.Typer | Callable[..., Any]) -> typer.Typer | Callable[..., Any]:
+def reporting(target: typer.Typer | Callable[..., Any]) -> typer.Typer | Callable[..., Any]:
     """Return a command, or a group of commands, whose expected errors are reported."""
     if isinstance(target, typer.Typer):
         for command in target.registered_commands:

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from spotify_pipeline.cli.warehouse import app
+from spotify_pipeline.cli.main import build
 from spotify_pipeline.connections import variable_name
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
@@ -31,7 +31,7 @@ def run(command: str, warehouse: Warehouse, **changes: object) -> Result:
             "schema": info.schema,
         }
         environment[variable_name(info.conn_id)] = json.dumps(fields | changes)
-    return CliRunner().invoke(app, [command], env=environment)
+    return CliRunner().invoke(build(["warehouse"]), ["warehouse", command], env=environment)
 
 
 def test_bootstrap_and_migrate_create_a_warehouse(empty_database: str) -> None:

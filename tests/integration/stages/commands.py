@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner, Result
 
+from spotify_pipeline.cli.main import reporting
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConnectionMissing
 from tests.integration.pipeline import Pipeline
@@ -37,5 +38,5 @@ def call(
 ) -> Result:
     """Run a command over a pipeline; `typed` is the input to its prompt."""
     app = typer.Typer()
-    app.command()(command)
+    app.command()(reporting(command))
     return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=typed)
