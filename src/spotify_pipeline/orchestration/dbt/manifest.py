@@ -6,8 +6,6 @@ source table that declares it. Everything is keyed by dbt's unique id. Plain Pyt
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -19,23 +17,24 @@ import orjson
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.orchestration.dbt.layers import groups_of_layers
 from spotify_pipeline.orchestration.dbt.selectors import full_name, is_selected, selector
+from spotify_pipeline.orchestration.dbt.task_names import (
+    FRESHNESS,
+    RUN,
+    clean,
+    digest,
+    name_of_test,
+    short_name,
+)
 from spotify_pipeline.warehouse.roles import MARTS
 
 MANIFEST = Path("target", "manifest.json")
 """Where a dbt project has its manifest."""
-# Airflow allows 250 for a whole task id, the names of the two groups around it included
-NAME_LENGTH = 80
 BUILT = frozenset({"model", "seed", "snapshot"})
 """Resource types that make a table or view."""
-FRESHNESS = "freshness"
-_RUN = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
 # names of layers that a task of the DAG has, or the group of the freshness checks
 _TAKEN = frozenset(
     {"watermark", "is_anything_new", "publish", "announce", "catch_up", "write_docs", "build_again"}
 ) | {FRESHNESS}
-# what dbt's own names of tests lose: everything but these
-_LOST = re.compile(r"[^0-9A-Za-z_]")
-_CALL = re.compile(r"\s*(ref|source)\(['\"\w\s,.]*\)\s*")
 
 
 @dataclass(frozen=True)
@@ -131,9 +130,9 @@ class DbtManifest:
         tasks = {}
         used: dict[str, str] = {}
         for key in sorted(rendered):
-            task = self._task(key, rendered[key], layers[key], _clean(groups[layers[key]]), upstream[key])
+            task = self._task(key, rendered[key], layers[key], clean(groups[layers[key]]), upstream[key])
             if task.task_id in used:  # names that the authors chose alike
-                task = replace(task, name=f"{task.name}_{_digest(key)}")
+                task = replace(task, name=f"{task.name}_{digest(key)}")
             used[task.task_id] = key
             tasks[key] = task
         return tasks
@@ -160,9 +159,10 @@ class DbtManifest:
     def _task(self, key: str, kind: str, layer: str, outer: str, upstream: frozenset[str]) -> NodeTask:
         node = self.nodes[key]
         if kind == "source":
-            name = self._clean_name(node)
+            name = clean(short_name(node))
         else:
-            name = _RUN[kind] if kind in _RUN else self._test_name(node, self._owner(key))
+            owner = self._owner(key)
+            name = RUN.get(kind) or name_of_test(node, None if owner is None else self.nodes[owner])
         groups, name = self._place(key, layer, name)
         selected = self._full_names[key]
         others = {other: self._full_names[other] for other in self._of_kind[kind] if other != key}
@@ -208,16 +208,11 @@ class DbtManifest:
         owner = self._owner(key)
         if owner is None or key in self._freshness:
             return (layer,), name
-        node = self._clean_name(self.nodes[owner])
+        node = clean(short_name(self.nodes[owner]))
         if is_ephemeral(self.nodes[owner]):
             # a group of tests without the task that they follow could wait for itself through other groups
             return (layer,), f"{node}.{name}"
         return (layer, node), name
-
-    @staticmethod
-    def _clean_name(node: Mapping[str, Any]) -> str:
-        is_source = node["resource_type"] == "source"
-        return _clean(f"{node['source_name']}_{node['name']}" if is_source else _short_name(node))
 
     def _layer(self, key: str) -> str:
         if key in self._freshness:
@@ -238,35 +233,12 @@ class DbtManifest:
             layer = folders[0] if folders else "models"
         else:
             layer = f"{kind}s"
-        layer = _clean(layer)
+        layer = clean(layer)
         return f"{layer}_" if layer in _TAKEN else layer
 
     @cached_property
     def _project(self) -> str:
         return str(self.raw.get("metadata", {}).get("project_name") or "")
-
-    def _test_name(self, node: Mapping[str, Any], owner: str | None) -> str:
-        """What is tested, without the node whose group says so; it depends on no other test.
-
-        dbt drops special characters of the arguments from the name, so that two tests can have one name: a
-        test with such arguments has a digest of its id in the name.
-        """
-        name, metadata = str(node["name"]), node.get("test_metadata")
-        kind = metadata["name"] if metadata else None
-        rest = name.removeprefix("source_")
-        if metadata and kind and owner and rest.startswith(f"{kind}_"):
-            tested = self.nodes[owner]
-            owner_name = (
-                f"{tested['source_name']}_{tested['name']}"
-                if tested["resource_type"] == "source"
-                else _short_name(tested)
-            )
-            rest = rest.removeprefix(f"{kind}_").removeprefix(_LOST.sub("_", owner_name)).strip("_")
-            arguments = [value for key, value in metadata["kwargs"].items() if key != "model"]
-            lossy = any(_is_lossy(value) for value in arguments)
-            name = f"{kind}_{rest}".rstrip("_") + (f"_{_digest(node['unique_id'])}" if lossy else "")
-        name = _clean(name)
-        return f"{name}_" if name in {*_RUN.values(), FRESHNESS} else name
 
     def _upstream(self, key: str, rendered: Mapping[str, str]) -> frozenset[str]:
         """Tasks to wait for: what is read must be built, and what was tested before must have passed."""
@@ -332,28 +304,3 @@ def is_ephemeral(node: Mapping[str, Any]) -> bool:
 def _has_freshness(source: Mapping[str, Any]) -> bool:
     limits = source.get("freshness") or {}
     return any((limits.get(name) or {}).get("count") for name in ("warn_after", "error_after"))
-
-
-def _short_name(node: Mapping[str, Any]) -> str:
-    version = node.get("version")
-    return str(node["name"]) if version is None else f"{node['name']}_v{version}"
-
-
-def _is_lossy(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(_is_lossy(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(_is_lossy(item) for item in value)
-    return not _CALL.fullmatch(str(value)) and bool(_LOST.search(str(value)))
-
-
-def _clean(name: str) -> str:
-    """A part of a task id that Airflow takes; a digest keeps names apart that differ in what is lost."""
-    cleaned = re.sub(r"[^0-9A-Za-z_-]", "_", name)
-    if cleaned == name and len(name) <= NAME_LENGTH:
-        return name
-    return f"{cleaned[: NAME_LENGTH - 9].rstrip('_')}_{_digest(name)}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
