@@ -79,3 +79,11 @@ def test_dbt_documentation_is_in_the_lake_and_in_airflow(running: Running) -> No
     catalog = httpx.get(address.replace("dbt_docs_index.html", "catalog.json"), trust_env=False).json()
     assert catalog == json.loads(stored["docs/dbt/catalog.json"])
     assert len(catalog["nodes"]) == sum(dbt_nodes(MANIFEST)[kind] for kind in ("models", "seeds"))
+
+
+def test_the_grid_and_the_graph_of_every_dag_are_shown(running: Running) -> None:
+    """Both pages are drawn from the structure of a DAG, which Airflow refuses to sort in some cases."""
+    for dag_id in (dag["dag_id"] for dag in running.api.dags()):
+        for page in (f"grid/structure/{dag_id}", f"structure/structure_data?dag_id={dag_id}"):
+            response = httpx.get(f"{running.state.airflow_url}/ui/{page}", timeout=60)
+            assert response.status_code == 200, f"{page}: {response.text[:200]}"
