@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from spotify_pipeline import __version__
 from spotify_pipeline.cli.errors import report_error, report_errors
 from spotify_pipeline.cli.output import set_verbosity
 
+Target = TypeVar("Target", bound=typer.Typer | Callable[..., Any])
 EXIT_CODES = (
     "Exit status: 0 success; 1 an error, or the command found a problem; 2 wrong arguments; 130 interrupted."
 )
@@ -141,23 +142,20 @@ def _options(
     set_verbosity(quiet=quiet, verbose=verbose)
 
 
-def reporting(target: typer.Typer | Callable[..., Any]) -> typer.Typer | Callable[..., Any]:
+def reporting(target: Target) -> Target:
     """Return a command, or a group of commands, whose expected errors are reported."""
     if isinstance(target, typer.Typer):
         for command in target.registered_commands:
             if command.callback is not None:
-                command.callback = _with_report(command.callback)
+                command.callback = reporting(command.callback)
         return target
-    return _with_report(target)
 
-
-def _with_report(command: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(command)
+    @functools.wraps(target)
     def call(*arguments: Any, **options: Any) -> Any:
         with report_errors():
-            return command(*arguments, **options)
+            return target(*arguments, **options)
 
-    return call
+    return cast(Target, call)
 
 
 def _load(name: str, module: str, attribute: str) -> typer.Typer | Callable[..., Any]:
