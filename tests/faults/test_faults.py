@@ -46,7 +46,6 @@ SOME_BUGS = (
     "no transaction",
     "commit believed",
     "absent means left",
-    "publication apart",
     "catch-up skipped",
     "resolved at once",
     "begun albums forgotten",

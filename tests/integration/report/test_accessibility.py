@@ -40,7 +40,7 @@ def consent_page(sandbox: RunningSandbox) -> str:
 
 
 def raw_responses_page() -> str:
-    lake: Any = SimpleNamespace(keys=lambda _: [keys.manifest_key(DAY, "mine")])
+    lake: Any = SimpleNamespace(first_keys=lambda *_: [keys.manifest_key(DAY, "mine")])
     return raw_page(lake, DAY, "object")
 
 

@@ -108,6 +108,7 @@ def test_a_login_is_recorded_with_hash_and_end(account: Pipeline) -> None:
     assert account.query('SELECT xmin::text FROM ops."user"') == versions
 
 
+@pytest.mark.slow
 def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
     account.run()
     first = account.checksums()

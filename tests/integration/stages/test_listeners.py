@@ -53,6 +53,7 @@ def tables_of(pipeline: Pipeline, name: str) -> list[list[tuple[object, ...]]]:
     ]
 
 
+@pytest.mark.slow
 def test_each_of_ten_listeners_is_read_with_their_own_login(ten_listeners: Pipeline) -> None:
     verdict = ten_listeners.run()
     assert verdict.complete == sorted(f"saved-{name}" for name in NAMES)

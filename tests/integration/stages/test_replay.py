@@ -87,6 +87,7 @@ def test_promise_1_a_replay_changes_nothing_and_makes_no_call(
     assert account.sandbox.control.calls().total == 0
 
 
+@pytest.mark.slow
 def test_a_replay_rebuilds_staging_from_raw_in_any_order(account: Pipeline) -> None:
     two_days(account)
     expected = account.checksums()

@@ -41,6 +41,7 @@ def test_without_a_stack_it_prints_how_to_start_one(tmp_path: Path, monkeypatch:
     assert "the stack is not running: 'make up' starts it" in ended.output
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_dbt_s(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dbt_command, "running_state", lambda: state)
 
