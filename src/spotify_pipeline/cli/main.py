@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from spotify_pipeline import __version__
 from spotify_pipeline.cli.errors import report_error, report_errors
 from spotify_pipeline.cli.output import set_verbosity
 
-Target = TypeVar("Target", bound=typer.Typer | Callable[..., Any])
 EXIT_CODES = (
     "Exit status: 0 success; 1 an error, or the command found a problem; 2 wrong arguments; 130 interrupted."
 )
@@ -77,19 +76,28 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+class ReportingGroup(TyperGroup):
+    """A group of commands whose expected errors are reported as one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was called."""
+        with report_errors():
+            return super().invoke(ctx)
+
+
 def build(arguments: Sequence[str]) -> typer.Typer:
     """Build the command line; only the module of the command that is called is imported.
 
     Args:
         arguments: Arguments of the command line, without the program name.
     """
-    root = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
-    root.callback(help="Operate the Spotify pipeline.", epilog=EXIT_CODES)(_options)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    # the sandbox is a server, which handles its own signals
+    group = TyperGroup if called == "sandbox" else ReportingGroup
+    root = typer.Typer(cls=group, no_args_is_help=True, pretty_exceptions_show_locals=False)
+    root.callback(help="Operate the Spotify pipeline.", epilog=EXIT_CODES)(_options)
     for name, (module, attribute, line) in COMMANDS.items():
         target = _load(name, module, attribute) if name == called else _nothing
-        if module.startswith("spotify_pipeline."):  # the sandbox is a server, which handles its own signals
-            target = reporting(target)
         if isinstance(target, typer.Typer):
             root.add_typer(target, name=name, help=line)
         else:
@@ -140,22 +148,6 @@ def _options(
     if quiet and verbose:
         raise typer.BadParameter("--quiet and --verbose cannot be used together")
     set_verbosity(quiet=quiet, verbose=verbose)
-
-
-def reporting(target: Target) -> Target:
-    """Return a command, or a group of commands, whose expected errors are reported."""
-    if isinstance(target, typer.Typer):
-        for command in target.registered_commands:
-            if command.callback is not None:
-                command.callback = reporting(command.callback)
-        return target
-
-    @functools.wraps(target)
-    def call(*arguments: Any, **options: Any) -> Any:
-        with report_errors():
-            return target(*arguments, **options)
-
-    return cast(Target, call)
 
 
 def _load(name: str, module: str, attribute: str) -> typer.Typer | Callable[..., Any]:

@@ -9,7 +9,6 @@ import pytest
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 
-from spotify_pipeline.cli.maintenance import erase
 from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.partitions import stored_sources
@@ -198,15 +197,15 @@ def test_the_command_confirms_counts_and_shows_receipts(account: Pipeline, tmp_p
     assert login is not None
     store.write(login.read())
     before = account.checksums()
-    done = call(erase, account, HASH, typed="n\n")
+    done = call("erase-user", account, HASH, typed="n\n")
     assert done.exit_code == 1
     assert (account.checksums(), store.path.exists()) == (before, True)
 
-    done = call(erase, account, "--me", "--dry-run")
+    done = call("erase-user", account, "--me", "--dry-run")
     assert "Nothing was deleted." in done.stdout
     assert (account.checksums(), store.path.exists()) == (before, True)
 
-    done = call(erase, account, "--me", "--yes")
+    done = call("erase-user", account, "--me", "--yes")
     assert done.exit_code == 0, done.output
     assert f"User {HASH} is erased" in done.stdout
     assert "login files" in done.stdout
@@ -214,10 +213,10 @@ def test_the_command_confirms_counts_and_shows_receipts(account: Pipeline, tmp_p
     assert USER not in done.stdout
     assert objects_with(account, HASH) == []
 
-    shown = call(erase, account, "--receipts").stdout
+    shown = call("erase-user", account, "--receipts").stdout
     assert HASH in shown
     assert "staging.plays" in shown
-    assert call(erase, account).stderr.startswith("error: name one user")
+    assert call("erase-user", account).stderr.startswith("error: name one user")
 
 
 @pytest.mark.parametrize("user", ["listener1", "0123456789ABCDEF", "../../raw", "%", ""])

@@ -8,7 +8,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from spotify_pipeline.cli.backup import backup, restore
 from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.errors import ConfigurationError, SchemaVersionError, UnreadableFile
 from spotify_pipeline.maintenance.erase import apply_receipts, erase_user
@@ -56,13 +55,13 @@ def test_a_restored_warehouse_equals_the_saved_one(
         conn.execute("CREATE VIEW dbt_staging.stg AS SELECT * FROM staging.tracks")
     before = all_checksums(pipeline)
     folder = tmp_path / "backups" / "first"
-    done = call(backup, pipeline, str(folder))
+    done = call("backup", pipeline, str(folder))
     assert done.exit_code == 0, done.output
     assert f"schema revision {head()}" in done.stdout
     assert folder.stat().st_mode & 0o077 == 0
 
     lose_warehouse(migrated_database)
-    done = call(restore, pipeline, str(folder))
+    done = call("restore", pipeline, str(folder))
     assert done.exit_code == 0, done.output
     assert "0 erasures were applied again" in done.stdout
     assert all_checksums(pipeline) == before
@@ -71,7 +70,7 @@ def test_a_restored_warehouse_equals_the_saved_one(
     # sequences continue, so a new load gets a new number
     pipeline.go_to(NEXT_DAY)
     assert pipeline.run(NEXT_DAY).complete == ["first", "second"]
-    assert call(restore, pipeline, str(folder)).stderr.startswith("error: database")
+    assert call("restore", pipeline, str(folder)).stderr.startswith("error: database")
 
 
 def test_a_backup_that_cannot_be_used_is_refused(

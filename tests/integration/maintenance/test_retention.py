@@ -9,7 +9,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from spotify_pipeline.cli.maintenance import maintenance
 from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, NothingRetained, PastPartition
 from spotify_pipeline.lake import Lake, keys
 from spotify_pipeline.lake.manifest import read_manifest
@@ -202,15 +201,15 @@ def test_the_command_uses_the_date_of_spotify_s_clock(days: Pipeline) -> None:
     with connect(days.runtime.lookup("warehouse_owner")) as conn:
         conn.execute("UPDATE ops.step_lease SET acquired_at = acquired_at - interval '2 days'")
     days.go_to(RAW_GONE)
-    done = call(maintenance, days, "--dry-run", "--json")
+    done = call("maintenance", days, "--dry-run", "--json")
     assert json.loads(done.stdout)["dry_run"]
-    done = call(maintenance, days, "--dry-run")
+    done = call("maintenance", days, "--dry-run")
     assert done.exit_code == 0, done.output
     assert "would be removed" in done.stdout
     assert zones(days, DAY) == {"raw", "validated", "reports"}
-    assert call(maintenance, days, "--as-of", str(NEXT_DAY)).exit_code == 0
+    assert call("maintenance", days, "--as-of", str(NEXT_DAY)).exit_code == 0
     assert zones(days, DAY) == {"raw", "validated", "reports"}
-    done = call(maintenance, days)
+    done = call("maintenance", days)
     assert f"raw of {DAY}: " in done.stdout
     assert zones(days, DAY) == {"reports"}
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import typer
 from typer.testing import CliRunner, Result
 
-from spotify_pipeline.cli.main import reporting
+from spotify_pipeline.cli.main import build
 from spotify_pipeline.connections import CONNECTION_IDS, SPOTIFY_USER, variable_name
 from spotify_pipeline.errors import ConnectionMissing
 from tests.integration.pipeline import Pipeline
@@ -33,10 +30,7 @@ def environment(pipeline: Pipeline) -> dict[str, str]:
     return found | {f"SPOTIFY_PIPELINE_{name}": str(path) for name, path in settings.items()}
 
 
-def call(
-    command: Callable[..., Any], pipeline: Pipeline, *arguments: str, typed: str | None = None
-) -> Result:
+def call(command: str, pipeline: Pipeline, *arguments: str, typed: str | None = None) -> Result:
     """Run a command over a pipeline; `typed` is the input to its prompt."""
-    app = typer.Typer()
-    app.command()(reporting(command))
-    return CliRunner().invoke(app, list(arguments), env=environment(pipeline), input=typed)
+    words = [command, *arguments]
+    return CliRunner().invoke(build(words), words, env=environment(pipeline), input=typed)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from spotify_pipeline.cli.contract import app
 from spotify_pipeline.lake.validation_summary import read_summary
-from tests.integration.pipeline import DAY, Pipeline, alter, connect_commands
+from tests.integration.pipeline import DAY, Pipeline, alter
+from tests.integration.stages.commands import call
 
 pytestmark = pytest.mark.integration
 NEXT_DAY, THIRD_DAY = DAY + timedelta(days=1), DAY + timedelta(days=2)
@@ -41,7 +39,7 @@ def fetch_three_days(pipeline: Pipeline) -> None:
 
 
 def test_new_and_gone_fields_are_counted_and_shown(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     fetch_three_days(pipeline)
     assert "fields of album that the contract does not describe: mood" in caplog.text
@@ -57,15 +55,14 @@ def test_new_and_gone_fields_are_counted_and_shown(
     ]
     assert pipeline.query(DRIFT) == expected
 
-    connect_commands(pipeline, monkeypatch, tmp_path)
-    shown = json.loads(CliRunner().invoke(app, ["drift", str(NEXT_DAY), "--json"]).stdout)
+    shown = json.loads(call("contract", pipeline, "drift", str(NEXT_DAY), "--json").stdout)
     assert [(change["change"], change["field"]) for change in shown] == [
         ("gone", "external_urls"),
         ("new", "mood"),
     ]
-    table = CliRunner().invoke(app, ["drift"]).stdout
+    table = call("contract", pipeline, "drift").stdout
     assert all(word in table for word in ("mood", "external_urls", str(THIRD_DAY)))
-    assert "no drift" in CliRunner().invoke(app, ["drift", str(DAY)]).stdout
+    assert "no drift" in call("contract", pipeline, "drift", str(DAY)).stdout
 
 
 def test_a_second_load_changes_no_field_profile(

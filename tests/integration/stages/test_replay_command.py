@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from spotify_pipeline.cli.replay import replay
 from tests.integration.pipeline import DAY, Pipeline
 from tests.integration.snapshots import Snapshots
 from tests.integration.stages.commands import call
@@ -33,7 +32,7 @@ def two_days(pipeline: Pipeline, snapshots: Snapshots) -> Pipeline:
 
 def test_two_workers_change_nothing_and_print_a_table(two_days: Pipeline) -> None:
     before = two_days.checksums(), two_days.objects("validated")
-    done = call(replay, two_days, *RANGE, "--workers", "2")
+    done = call("replay", two_days, *RANGE, "--workers", "2")
     assert done.exit_code == 0, done.output
     for day in (DAY, NEXT_DAY):
         # a row fits into 80 columns
@@ -54,7 +53,7 @@ def test_two_workers_change_nothing_and_print_a_table(two_days: Pipeline) -> Non
 def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: Pipeline) -> None:
     broken = next(key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key)
     two_days.lake.delete(broken)
-    done = call(replay, two_days, *RANGE, "--workers", "1")
+    done = call("replay", two_days, *RANGE, "--workers", "1")
     assert done.exit_code == 1
     assert f"error: {DAY} first: " in done.stderr
     assert broken in done.stderr
@@ -65,7 +64,7 @@ def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: Pipeline) 
 
 
 def test_json_is_the_only_output(two_days: Pipeline) -> None:
-    done = call(replay, two_days, *RANGE, "--workers", "1", "--json")
+    done = call("replay", two_days, *RANGE, "--workers", "1", "--json")
     first, second = json.loads(done.stdout)
     assert (first["date"], first["result"], first["failures"]) == (str(DAY), "complete", {})
     assert second["sources"] == 2
@@ -73,7 +72,7 @@ def test_json_is_the_only_output(two_days: Pipeline) -> None:
 
 
 def test_one_source_of_the_range_can_be_replayed(two_days: Pipeline) -> None:
-    assert call(replay, two_days, *RANGE, "--source", "second").exit_code == 0
+    assert call("replay", two_days, *RANGE, "--source", "second").exit_code == 0
     loaded = two_days.query("SELECT DISTINCT source FROM ops.load WHERE run_id LIKE '%replay%'")
     assert loaded == [("second",)]
 
@@ -83,7 +82,7 @@ def test_without_pyspark_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
-    done = call(replay, two_days, *RANGE, "--engine", "spark")
+    done = call("replay", two_days, *RANGE, "--engine", "spark")
     assert done.exit_code == 1
     assert "error: the Spark engine needs package 'pyspark" in done.stderr
     assert "run `make spark`" in done.stderr
@@ -91,11 +90,11 @@ def test_without_pyspark_the_error_says_what_to_install(
 
 
 def test_a_wrong_range_is_an_error_of_one_sentence(pipeline: Pipeline) -> None:
-    done = call(replay, pipeline, "--from", str(NEXT_DAY), "--to", str(DAY))
+    done = call("replay", pipeline, "--from", str(NEXT_DAY), "--to", str(DAY))
     assert done.exit_code == 1
     assert done.stderr == (
         f"error: the range begins on {NEXT_DAY} and ends on {DAY}, before it: swap the dates\n"
     )
-    done = call(replay, pipeline, *RANGE)
+    done = call("replay", pipeline, *RANGE)
     assert done.stderr == f"error: nothing is kept from {DAY} to {NEXT_DAY}: no raw is kept at all\n"
-    assert call(replay, pipeline, "--from", "22.11.2026", "--to", str(DAY)).exit_code == 2
+    assert call("replay", pipeline, "--from", "22.11.2026", "--to", str(DAY)).exit_code == 2

@@ -9,9 +9,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from spotify_pipeline.cli.contract import app
+from spotify_pipeline.cli.main import build
 from spotify_pipeline.contract import SCHEMA_VERSION
 from spotify_pipeline.contract.observations import ROW_KINDS
 from spotify_pipeline.contract.rules import ALL_KINDS, SCHEMA_KINDS, markdown_tables, nullable, rules
@@ -78,10 +78,15 @@ def test_every_reason_code_is_in_the_documentation() -> None:
         assert f"`{code}`" in text, code
 
 
+def _call(*arguments: str) -> Result:
+    words = ["contract", *arguments]
+    return CliRunner().invoke(build(words), words)
+
+
 def test_the_command_lists_the_rules() -> None:
-    result = CliRunner().invoke(app, ["rules", "track", "--json"])
+    result = _call("rules", "track", "--json")
     assert {rule["code"] for rule in json.loads(result.stdout)} == {rule.code for rule in rules("track")}
-    assert "track.id.pattern" in CliRunner().invoke(app, ["rules"]).stdout
-    assert markdown_tables() == CliRunner().invoke(app, ["rules", "--markdown"]).stdout
-    unknown = CliRunner().invoke(app, ["rules", "episode"])
+    assert "track.id.pattern" in _call("rules").stdout
+    assert markdown_tables() == _call("rules", "--markdown").stdout
+    unknown = _call("rules", "episode")
     assert (unknown.exit_code, "'episode' is unknown" in unknown.stderr) == (1, True)

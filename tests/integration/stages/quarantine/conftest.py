@@ -13,8 +13,7 @@ import jsonschema_rs
 import pytest
 from typer.testing import CliRunner, Result
 
-from spotify_pipeline.cli.main import reporting
-from spotify_pipeline.cli.quarantine import app
+from spotify_pipeline.cli.main import build
 from spotify_pipeline.contract import validator
 from tests.integration.pipeline import Pipeline, connect_commands
 
@@ -41,7 +40,8 @@ class Command:
     """`spotify-pipeline quarantine …` connected to the pipeline, without a connection to Spotify."""
 
     def __call__(self, *arguments: str) -> Result:
-        return CliRunner().invoke(reporting(app), list(arguments), catch_exceptions=False)
+        words = ["quarantine", *arguments]
+        return CliRunner().invoke(build(words), words, catch_exceptions=False)
 
     def json(self, *arguments: str) -> Any:
         result = self(*arguments, "--json")
