@@ -100,17 +100,19 @@ class Merge:
             "load_seqs": [outcome.load_seq],
             "source": self._source,
         }
-        observed, loaded, keys = _fetch_one(self._conn, merge_sql.count_incoming(spec))
+        observed, loaded, keys, came = _fetch_one(self._conn, merge_sql.count_incoming(spec))
         outcome.kinds[spec.kind] = loaded_counts(observed, loaded)
         if not keys:
             outcome.tables[spec.table] = outcome.tables[spec.observations] = MergeCounts()
             return
         try:
-            self._conn.execute(merge_sql.fold_by_date(spec))
+            self._conn.execute(merge_sql.fold_by_date(spec, distinct=came == keys))
             rows = _fetch_one(self._conn, merge_sql.count_folded(spec))[0]
             inserted, updated = self._run_merge(merge_sql.merge_observations(spec), parameters)
             outcome.tables[spec.observations] = MergeCounts(inserted, updated, rows - inserted - updated)
-            inserted, updated = self._run_merge(merge_sql.merge_current(spec), parameters)
+            inserted, updated = self._run_merge(
+                merge_sql.merge_current(spec, distinct=rows == keys), parameters
+            )
             left = keys - inserted - updated
             count = merge_sql.count_superseded(spec)
             superseded = _fetch_one(self._conn, count, parameters)[0] if left else 0

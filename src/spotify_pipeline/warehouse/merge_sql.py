@@ -50,8 +50,13 @@ def copy_incoming(spec: TableSpec) -> str:
     return f"COPY {incoming(spec)} ({', '.join(incoming_columns(spec))}) FROM STDIN"
 
 
-def fold_by_date(spec: TableSpec) -> str:
-    """Return the statement that folds the observations to one row per id and date."""
+def fold_by_date(spec: TableSpec, *, distinct: bool = False) -> str:
+    """Return the statement that folds the observations to one row per id and date.
+
+    Args:
+        spec: the table.
+        distinct: no id occurs twice in `incoming`, so that there is nothing to sort and to join.
+    """
     parts = []
     for group in spec.groups:
         observed_at, rank, raw_key = group.order
@@ -63,8 +68,19 @@ def fold_by_date(spec: TableSpec) -> str:
             f" ORDER BY {spec.key}, observed_on,"
             " observed_at DESC, rank DESC, raw_key DESC, position DESC"
         )
-    joined = _join(spec, parts, f"{spec.key}, observed_on")
-    return f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS SELECT *, 1 AS unit FROM {joined}"
+    select = f"SELECT *, 1 AS unit FROM {_join(spec, parts, f'{spec.key}, observed_on')}"
+    if distinct:
+        orders = (
+            f"CASE WHEN has_{group.name} THEN {name} END AS {column}"
+            for group in spec.groups
+            for name, column in zip(("observed_at", "rank", "raw_key"), group.order, strict=True)
+        )
+        select = (
+            f"SELECT {spec.key}, (observed_at AT TIME ZONE 'UTC')::date AS observed_on,"
+            f" {', '.join(orders)}, {', '.join(spec.columns)}, 1 AS unit FROM {incoming(spec)}"
+            f" ORDER BY {spec.key}"
+        )
+    return f"CREATE TEMPORARY TABLE {folded(spec)} ON COMMIT DROP AS {select}"
 
 
 def merge_observations(spec: TableSpec) -> str:
@@ -80,24 +96,26 @@ def merge_observations(spec: TableSpec) -> str:
     )
 
 
-def merge_current(spec: TableSpec) -> str:
+def merge_current(spec: TableSpec, *, distinct: bool = False) -> str:
     """Return the upsert of the current values, with parameters and rows as in `merge_observations`.
 
     A row gets the load_seq of the last load with its id.
+
+    Args:
+        spec: the table.
+        distinct: no id occurs twice in `folded`.
     """
     columns = [spec.key, *all_columns(spec), "first_seen_on", "last_seen_on"]
-    parts = []
-    for group in spec.groups:
-        order = ", ".join(f"{column} DESC" for column in group.order)
-        parts.append(
-            f"SELECT DISTINCT ON ({spec.key}) {spec.key}, {', '.join((*group.order, *group.columns))}"
-            f" FROM {folded(spec)} WHERE {group.order[0]} IS NOT NULL ORDER BY {spec.key}, {order}"
-        )
     seen = (
         f"(SELECT {spec.key}, min(observed_on) AS first_seen_on, max(observed_on) AS last_seen_on,"
         f" max(unit) AS unit FROM {folded(spec)} GROUP BY {spec.key}) AS seen"
     )
-    source = f"{_join(spec, parts, spec.key)} JOIN {seen} USING ({spec.key})"
+    source = f"{_join(spec, _newest(spec), spec.key)} JOIN {seen} USING ({spec.key})"
+    if distinct:
+        source = (
+            f"(SELECT *, observed_on AS first_seen_on, observed_on AS last_seen_on FROM {folded(spec)})"
+            " AS seen"
+        )
     return _merge(
         spec,
         target=spec.table,
@@ -106,6 +124,18 @@ def merge_current(spec: TableSpec) -> str:
         conflict=spec.key,
         seen=True,
     )
+
+
+def _newest(spec: TableSpec) -> list[str]:
+    """Return, for each group, the query of its greatest observation of each id in `folded`."""
+    parts = []
+    for group in spec.groups:
+        order = ", ".join(f"{column} DESC" for column in group.order)
+        parts.append(
+            f"SELECT DISTINCT ON ({spec.key}) {spec.key}, {', '.join((*group.order, *group.columns))}"
+            f" FROM {folded(spec)} WHERE {group.order[0]} IS NOT NULL ORDER BY {spec.key}, {order}"
+        )
+    return parts
 
 
 def count_superseded(spec: TableSpec) -> str:
@@ -127,10 +157,10 @@ def count_folded(spec: TableSpec) -> str:
 
 
 def count_incoming(spec: TableSpec) -> str:
-    """Return the counts of observations without stubs, of their distinct ids, and of all distinct ids."""
+    """Return the counts of observations without stubs, of their distinct ids, of all ids, of all rows."""
     return (
         f"SELECT count(*) FILTER (WHERE NOT stub), count(DISTINCT {spec.key}) FILTER (WHERE NOT stub),"
-        f" count(DISTINCT {spec.key}) FROM {incoming(spec)}"
+        f" count(DISTINCT {spec.key}), count(*) FROM {incoming(spec)}"
     )
 
 
@@ -147,14 +177,12 @@ def source_records(spec: TableSpec) -> str:
 def merge_source_records(select: str) -> str:
     """Return the upsert of the records of sources; parameters `load_seqs` and those of `select`."""
     return (
-        "WITH written AS ("
         "INSERT INTO staging.source_records AS stored"
         " (source, record_kind, record_id, first_seen_on, last_seen_on, load_seq)"
         f" SELECT source, record_kind, record_id, first_seen_on, last_seen_on, {_LOAD_SEQ}"
         f" FROM ({select}) AS seen ORDER BY source, record_kind, record_id"
         " ON CONFLICT (source, record_kind, record_id) DO UPDATE SET"
         f" {_SEEN_SET}, load_seq = excluded.load_seq WHERE {_SEEN_DIFFERS}"
-        f" {_COUNTS}"
     )
 
 

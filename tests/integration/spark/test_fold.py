@@ -57,7 +57,8 @@ def counted_by_sql(conn: psycopg.Connection, objects: list[RawObject]) -> dict[i
         merge = Merge(conn, source)
         merge.add(observations)
         merge._flush(TRACK)
-        counts[number] = conn.execute(merge_sql.count_incoming(TRACK)).fetchone() or (0, 0, 0)
+        observed, loaded, ids, _ = conn.execute(merge_sql.count_incoming(TRACK)).fetchone() or (0, 0, 0, 0)
+        counts[number] = (observed, loaded, ids)
         conn.rollback()
     return counts
 
