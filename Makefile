@@ -11,6 +11,8 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # else each process compiles what it imports, where PYTHONDONTWRITEBYTECODE is set or .venv is read-only
 export UV_COMPILE_BYTECODE := 1
+# the same for our own modules and the tests, which dozens of processes import
+unexport PYTHONDONTWRITEBYTECODE
 
 DAYS ?= 3
 MODE ?= development

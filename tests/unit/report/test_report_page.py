@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -62,6 +63,12 @@ FULL = ReportData(
 )
 
 
+@cache
+def full_page() -> str:
+    """The page of FULL, drawn once: its charts take most of the time of these tests."""
+    return render_page(FULL)
+
+
 def hostile() -> ReportData:
     return replace(
         FULL,
@@ -84,7 +91,7 @@ def test_a_catalogue_with_missing_tracks_has_a_note() -> None:
     short = render_page(replace(FULL, coverage=Coverage(claimed=8471, known=6318)))
 
     assert "Of 8,471 tracks in the listed albums, 6,318 are known (75 %)." in Reader(short).text
-    assert "in the listed albums" not in Reader(render_page(FULL)).text
+    assert "in the listed albums" not in Reader(full_page()).text
 
 
 @pytest.mark.parametrize("data", [EMPTY, FULL, hostile(), replace(FULL, growth=FULL.growth[:1], sources=[])])
@@ -103,7 +110,7 @@ def test_markup_in_names_is_escaped() -> None:
 
 
 def test_the_page_loads_nothing_from_the_network() -> None:
-    page = render_page(FULL)
+    page = full_page()
     reader = Reader(page)
     for attribute in ("src", "srcset", "action", "poster", "data", "xlink:href"):
         assert reader.attributes(attribute) == []
@@ -119,7 +126,7 @@ def test_the_same_rows_give_the_same_bytes() -> None:
 
 
 def test_key_figures_and_their_changes() -> None:
-    shown = Reader(render_page(FULL)).text
+    shown = Reader(full_page()).text
     assert (
         "Friday, 2021-03-19 (UTC). Published after 72 data tests passed. Compared with 2021-03-18." in shown
     )
@@ -129,7 +136,7 @@ def test_key_figures_and_their_changes() -> None:
 
 
 def test_names_link_to_spotify_and_dates_keep_precision() -> None:
-    page = render_page(FULL)
+    page = full_page()
     assert '<a href="https://open.spotify.com/album/r1"><bdi>Átta</bdi></a>' in page
     assert "released" in page
     assert ">2021-03</td>" in page  # known to the month only
@@ -166,12 +173,12 @@ def test_drift_is_a_table_and_absent_without_any() -> None:
     assert "Changes of Spotify's responses" in page
     assert "2 of 1,300" in page
     assert "<script>" not in page
-    assert "Changes of Spotify's responses" not in render_page(FULL)
+    assert "Changes of Spotify's responses" not in full_page()
 
 
 def test_a_gap_in_the_listening_history_has_a_banner() -> None:
     assert "Plays may be missing" in render_page(replace(FULL, plays_missing=True))
-    assert "Plays may be missing" not in render_page(FULL)
+    assert "Plays may be missing" not in full_page()
 
 
 def test_partial_and_failed_sources_have_a_banner_each() -> None:
@@ -187,7 +194,7 @@ def test_partial_and_failed_sources_have_a_banner_each() -> None:
     shown = Reader(render_page(data)).text
     assert "1 source incomplete on this day b : quota used up" in shown
     assert "1 source failed on this day c : 9 of 10 records are bad" in shown
-    assert "on this day" not in Reader(render_page(FULL)).text
+    assert "on this day" not in Reader(full_page()).text
 
 
 def test_a_source_has_the_worst_status_of_its_kinds() -> None:
@@ -203,11 +210,11 @@ def test_counts_that_do_not_add_up_are_marked() -> None:
     wrong = replace(source("a"), loaded=5)
     assert not wrong.adds_up
     assert '<td class="state off" data-label="adds up">no</td>' in render_page(replace(FULL, sources=[wrong]))
-    assert '<td class="state ok" data-label="adds up">yes</td>' in render_page(FULL)
+    assert '<td class="state ok" data-label="adds up">yes</td>' in full_page()
 
 
 def test_the_structure_that_assistive_technology_needs() -> None:
-    reader = Reader(render_page(FULL))
+    reader = Reader(full_page())
     tags = [tag for tag, _ in reader.elements]
     assert dict(reader.elements)["html"] == {"lang": "en"}
     assert tags.count("h1") == 1
@@ -224,4 +231,4 @@ def test_the_demo_s_page_says_that_its_data_is_made_up() -> None:
     made_up = Reader(render_page(FULL, made_up=True)).text
     assert "Made-up data" in made_up
     assert "Metadata from Spotify" not in made_up
-    assert "Made-up data" not in Reader(render_page(FULL)).text
+    assert "Made-up data" not in Reader(full_page()).text

@@ -91,8 +91,8 @@ snapshots:
 }
 
 
-def odd_project(root: Path) -> Path:
-    """Copy the project to `root/dbt`, add the files and parse it; return its folder."""
+def write_odd_project(root: Path) -> Path:
+    """Copy the project to `root/dbt` and add the files; return its folder."""
     project = root / "dbt"
     shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     for name, text in FILES.items():
@@ -101,5 +101,11 @@ def odd_project(root: Path) -> Path:
         path.write_text(text, encoding="utf-8")
     settings = project / "dbt_project.yml"
     settings.write_text(settings.read_text() + '\non-run-start: ["select 1"]\n')
+    return project
+
+
+def odd_project(root: Path) -> Path:
+    """Write the project and parse it for both targets; return its folder."""
+    project = write_odd_project(root)
     build_manifest(lambda command: subprocess.run(command, check=True, capture_output=True), project)  # noqa: S603
     return project

@@ -1,12 +1,13 @@
 """Tests what the scheduler loads before it forks workers.
 
-Each test uses a process of its own, because this one has loaded everything already.
+What is loaded is seen in a process of its own, because this one has loaded everything already.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -167,20 +168,12 @@ def test_modules_of_lineage_are_loaded_only_if_it_is_on(
         ("", "LocalExecutor", False),
     ],
 )
-def test_only_processes_that_fork_tasks_are_warmed_up(command: str, executor: str, warms: bool) -> None:
-    script = (
-        "import sys; from spotify_pipeline.orchestration.dbt import warm_workers\n"
-        "warm_workers.warm_up = lambda project: print('warm', project)\n"
-        f"sys.argv = ['airflow', *{command.split()!r}]\n"
-        "import airflow_local_settings\n"
-    )
-    shown = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-c", script],
-        env=os.environ
-        | {"AIRFLOW__CORE__EXECUTOR": executor}
-        | {"PYTHONPATH": os.pathsep.join(str(PROJECT_ROOT / name) for name in ("config", "src"))},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.strip() == (f"warm {PROJECT_ROOT / 'dbt'}" if warms else "")
+def test_only_processes_that_fork_tasks_are_warmed_up(
+    monkeypatch: pytest.MonkeyPatch, command: str, executor: str, warms: bool
+) -> None:
+    warmed: list[Path | None] = []
+    monkeypatch.setattr(warm_workers, "warm_up", warmed.append)
+    monkeypatch.setattr(sys, "argv", ["airflow", *command.split()])
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    runpy.run_path(str(PROJECT_ROOT / "config/airflow_local_settings.py"))
+    assert warmed == [PROJECT_ROOT / "dbt"] * warms
