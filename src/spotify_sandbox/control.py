@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any
 
 import httpx
 
 from spotify_sandbox.clock import parse_instant
+
+
+@cache
+def trusted_certificates() -> SSLContext:
+    """Return what httpx trusts. Reading it takes longer than many requests, so this process does it once."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,12 @@ class SandboxControl:
 
     def __init__(self, base_url: str, timeout: float = 30.0) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(base_url=f"{self.base_url}/_sandbox", timeout=timeout, trust_env=False)
+        self._http = httpx.Client(
+            base_url=f"{self.base_url}/_sandbox",
+            timeout=timeout,
+            trust_env=False,
+            verify=trusted_certificates(),
+        )
 
     def __enter__(self) -> SandboxControl:
         return self

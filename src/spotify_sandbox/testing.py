@@ -15,7 +15,7 @@ from typing import IO
 import httpx
 
 from spotify_sandbox.cli import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from spotify_sandbox.control import SandboxControl
+from spotify_sandbox.control import SandboxControl, trusted_certificates
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
@@ -47,6 +47,7 @@ class RunningSandbox:
             f"{self.base_url}/api/token",
             auth=(self.client_id, self.client_secret),
             data={"grant_type": "client_credentials"},
+            verify=trusted_certificates(),
         )
         response.raise_for_status()
         token: str = response.json()["access_token"]
@@ -62,6 +63,7 @@ class RunningSandbox:
                 "refresh_token": refresh_token,
                 "client_id": self.client_id,
             },
+            verify=trusted_certificates(),
         )
         response.raise_for_status()
         token: str = response.json()["access_token"]

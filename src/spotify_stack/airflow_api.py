@@ -13,7 +13,7 @@ import httpx
 from spotify_pipeline.errors import PipelineError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack.dag_files import dag_files
-from spotify_stack.health import NotReady
+from spotify_stack.health import NO_CERTIFICATES, NotReady
 
 PAGE = 100
 TIMEOUT = 30.0
@@ -36,7 +36,9 @@ class AirflowApi:
             patience: Seconds for which a request is repeated while Airflow does not respond. A busy machine
                 often needs longer than the time-out of one request.
         """
-        self._http = httpx.Client(base_url=f"{url}/api/v2", timeout=TIMEOUT, trust_env=False)
+        self._http = httpx.Client(
+            base_url=f"{url}/api/v2", timeout=TIMEOUT, trust_env=False, verify=NO_CERTIFICATES
+        )
         self._patience = patience
 
     def __enter__(self) -> AirflowApi:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 
 from spotify_pipeline.errors import TransientError
 
 POLL_SECONDS = 0.1
+# services respond over http, so no certificate is trusted: reading those of httpx takes longer than a request
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class NotReady(TransientError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from spotify_stack import airflow_environment, celery_workers
-from spotify_stack.health import NotReady
+from spotify_stack.health import NO_CERTIFICATES, NotReady
 from spotify_stack.object_store import PARTS, MinioServer, S3Server, SeaweedServer
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.state import MINIO, StackState
@@ -233,7 +233,7 @@ def heartbeat(state: StackState, name: str) -> str | None:
 def _get(url: str, what: str) -> httpx.Response:
     try:
         # no proxy for loopback addresses
-        response = httpx.get(url, timeout=5, trust_env=False)
+        response = httpx.get(url, timeout=5, trust_env=False, verify=NO_CERTIFICATES)
         response.raise_for_status()
     except httpx.HTTPError as error:
         raise NotReady(f"{what} does not respond at {url}: {error}") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
+import ssl
 import threading
 import time
 from collections import Counter
@@ -11,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +37,18 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def is_on_this_machine(url: str) -> bool:
     """Return whether an address is on this machine, so that it is a sandbox."""
     return urlsplit(url).hostname in _LOOPBACK
+
+
+@cache
+def _certificates(_file: str | None, _folder: str | None, *, trust_env: bool) -> ssl.SSLContext:
+    """Return the trusted certificates, read once for each value of the variables that name them."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
+def trusted_certificates(*, trust_env: bool) -> ssl.SSLContext:
+    """Return what httpx trusts; reading it takes longer than many calls, so clients share it."""
+    names = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    return _certificates(*(names if trust_env else (None, None)), trust_env=trust_env)
 
 
 class Bearer(Auth):
@@ -107,13 +122,15 @@ class Transport:
         self._timeout = timeout
         self._max_bytes = max_response_bytes
         self._retries = retries or RetryPolicy()
+        # a proxy of the environment serves outside addresses, not a sandbox on this machine
+        trust_env = not is_on_this_machine(api_url)
         with environment_errors():
             self._http = httpx.Client(
                 timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
                 limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
                 follow_redirects=False,
-                # a proxy of the environment serves outside addresses, not a sandbox on this machine
-                trust_env=not is_on_this_machine(api_url),
+                trust_env=trust_env,
+                verify=trusted_certificates(trust_env=trust_env),
                 headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
             )
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ import pytest
 
 from spotify_pipeline.warehouse.checksum import TableChecksum, table_checksums
 from spotify_pipeline.warehouse.connection import connect
+from spotify_sandbox.control import trusted_certificates
 from tests.integration.databases import PASSWORDS
 from tests.integration.dbt.dbt_warehouse import Warehouse, statuses
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt
@@ -22,11 +23,10 @@ from tests.integration.snapshots import Snapshots
 def albums_of(pipeline: Pipeline) -> list[str]:
     """Return two albums of an artist."""
     sandbox = pipeline.sandbox
-    with httpx.Client(auth=(sandbox.client_id, sandbox.client_secret)) as http:
-        grant = http.post(f"{sandbox.accounts_url}/api/token", data={"grant_type": "client_credentials"})
     artist = sandbox.control.catalog().artists[3][0]
-    bearer = {"Authorization": f"Bearer {grant.json()['access_token']}"}
-    page = httpx.get(f"{sandbox.api_url}/artists/{artist}/albums", headers=bearer).json()
+    bearer = {"Authorization": f"Bearer {sandbox.access_token()}"}
+    url = f"{sandbox.api_url}/artists/{artist}/albums"
+    page = httpx.get(url, headers=bearer, verify=trusted_certificates()).json()
     return [album["id"] for album in page["items"][:2]]
 
 

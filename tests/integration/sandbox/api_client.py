@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from spotify_sandbox.accounts.authorizations import challenge_of
+from spotify_sandbox.control import trusted_certificates
 from spotify_sandbox.testing import RunningSandbox
 
 REDIRECT = "http://127.0.0.1:5000/callback"
@@ -16,7 +17,7 @@ VERIFIER = secrets.token_urlsafe(48)
 
 def client_of(sandbox: RunningSandbox, token: str | None = None) -> httpx.Client:
     headers = {"Authorization": f"Bearer {token or sandbox.access_token()}"}
-    return httpx.Client(base_url=sandbox.api_url, headers=headers)
+    return httpx.Client(base_url=sandbox.api_url, headers=headers, verify=trusted_certificates())
 
 
 def get(api: httpx.Client, url: str, **query: Any) -> Any:

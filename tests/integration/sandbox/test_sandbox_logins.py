@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from spotify_sandbox.control import trusted_certificates
 from spotify_sandbox.testing import RunningSandbox, running
 from tests.integration.sandbox.api_client import REDIRECT, VERIFIER, authorization_parameters
 
@@ -25,13 +26,15 @@ def redirect_parameters(response: httpx.Response) -> dict[str, str]:
 
 
 def request_authorization(sandbox: RunningSandbox, **changes: str) -> httpx.Response:
-    return httpx.get(f"{sandbox.accounts_url}/authorize", params=authorization_parameters(sandbox, **changes))
+    query = authorization_parameters(sandbox, **changes)
+    return httpx.get(f"{sandbox.accounts_url}/authorize", params=query, verify=trusted_certificates())
 
 
 def token(sandbox: RunningSandbox, *, secret: bool = False, **form: str) -> httpx.Response:
     auth = (sandbox.client_id, sandbox.client_secret) if secret else None
     client = {} if secret else {"client_id": sandbox.client_id}
-    return httpx.post(f"{sandbox.accounts_url}/api/token", data=form | client, auth=auth)
+    url = f"{sandbox.accounts_url}/api/token"
+    return httpx.post(url, data=form | client, auth=auth, verify=trusted_certificates())
 
 
 def exchange(sandbox: RunningSandbox, good_code: str, **changes: str) -> httpx.Response:
@@ -49,7 +52,8 @@ def refresh(sandbox: RunningSandbox, refresh_token: str, **options: Any) -> http
 
 
 def me(sandbox: RunningSandbox, access_token: str, path: str = "") -> httpx.Response:
-    return httpx.get(f"{sandbox.api_url}/me{path}", headers={"Authorization": f"Bearer {access_token}"})
+    bearer = {"Authorization": f"Bearer {access_token}"}
+    return httpx.get(f"{sandbox.api_url}/me{path}", headers=bearer, verify=trusted_certificates())
 
 
 def test_the_consent_page_shows_scopes_and_redirects(development: RunningSandbox) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from spotify_sandbox.control import trusted_certificates
 from spotify_sandbox.testing import RunningSandbox
 from tests.integration.sandbox.api_client import artist_ids
 
@@ -15,12 +16,14 @@ GRANT = {"grant_type": "client_credentials"}
 
 
 def request_token(sandbox: RunningSandbox, **options: Any) -> httpx.Response:
-    return httpx.post(f"{sandbox.accounts_url}/api/token", **options)
+    return httpx.post(f"{sandbox.accounts_url}/api/token", verify=trusted_certificates(), **options)
 
 
 def artist_status(sandbox: RunningSandbox, authorization: str | None) -> tuple[int, str, str | None]:
     headers = {"Authorization": authorization} if authorization is not None else {}
-    response = httpx.get(f"{sandbox.api_url}/artists/{artist_ids(sandbox)[0]}", headers=headers)
+    response = httpx.get(
+        f"{sandbox.api_url}/artists/{artist_ids(sandbox)[0]}", headers=headers, verify=trusted_certificates()
+    )
     message = response.json()["error"]["message"] if response.is_error else ""
     return response.status_code, message, response.headers.get("www-authenticate")
 
