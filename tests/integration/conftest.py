@@ -106,8 +106,9 @@ def pipeline(
     Lake(connections["spotify_lake"]).create_bucket()
     made = Pipeline(runtime, sandbox, sources_file)
     artists = [artist_id for artist_id, _ in sandbox.control.catalog().artists]
+    # one with two pages of albums, and some with one album: each album costs a call, an object and a record
     made.list_sources(
-        {"name": "first", "kind": "artist", "ids": artists[7:10]},
-        {"name": "second", "kind": "artist", "ids": artists[9:12]},
+        {"name": "first", "kind": "artist", "ids": [artists[8], *artists[20:22]]},
+        {"name": "second", "kind": "artist", "ids": artists[21:24]},
     )
     return made

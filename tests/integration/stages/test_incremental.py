@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 22)
 BETWEEN = FIRST + timedelta(days=1)
 ALBUM, MORE_TRACKS = "/v1/albums/{id}", "/v1/albums/{id}/tracks"
-ARTISTS, ALBUMS_EACH, TRACKS_EACH = 3, 8, 60
+ARTISTS, ALBUMS_EACH, TRACKS_EACH = 3, 4, 60
 
 
 def _id(kind: str, number: int) -> str:

@@ -53,7 +53,7 @@ class Command:
 def command(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     connect_commands(pipeline, monkeypatch, tmp_path)
     artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
-    pipeline.list_sources({"name": "first", "kind": "artist", "ids": artists[2:3]})
+    pipeline.list_sources({"name": "first", "kind": "artist", "ids": artists[8:9]})
     return Command()
 
 
