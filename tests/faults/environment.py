@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,16 +140,20 @@ class Environment:
             raise ConnectionMissing(f"connection '{conn_id}' is not defined")
         return self.connections[conn_id]
 
-    def runtime(self, try_number: int = 1, run_id: str = "faults") -> Runtime:
-        """Return the runtime of one attempt; it sends one request at a time, so that calls have numbers."""
-        settings = Settings(
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of all attempts, which send one request at a time, so that calls have numbers."""
+        return Settings(
             sources=self.folder / "sources.yml",
             login_file=self.folder / "login.json",
             fetch_concurrency=1,
             detail_calls_development=4,
             quarantine_share=0.2,
         )
-        return Runtime(settings=settings, lookup=self.lookup, attempt=Attempt(run_id, try_number))
+
+    def runtime(self, try_number: int = 1, run_id: str = "faults") -> Runtime:
+        """Return the runtime of one attempt."""
+        return Runtime(settings=self.settings, lookup=self.lookup, attempt=Attempt(run_id, try_number))
 
     def create(self) -> None:
         """Create the database, the bucket and sources.yml."""

@@ -16,10 +16,11 @@ from typing import Any
 
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Cell, Moment, run_cell
-from tests.faults.driver import Step, operations_after, steps_of
-from tests.faults.environment import DAYS, SOURCES, Environment, Saved
+from tests.faults.driver import Step, operations_after, perform, steps_of
+from tests.faults.environment import DAY, DAYS, SOURCES, Environment, Saved
 from tests.faults.interpose import Way
 from tests.faults.table import Row, merged
+from tests.faults.warm import warm_up
 
 _MOST_CALLS = 2_000
 Report = Callable[[str], None]
@@ -33,6 +34,17 @@ class Unit:
     way: Way
     start: int = 1
     every: int = 1
+
+
+def warm_up_in(environment: Environment) -> None:
+    """Run the steps of a day and the operations in this process, from which attempts are forked."""
+    cold = environment.save("cold", {})
+    environment.freeze_clock(DAY)
+    warm_up(
+        [*steps_of(DAY, SOURCES), *operations_after(DAY)],
+        lambda step, carried: perform(environment.runtime(), step, carried),
+    )
+    environment.restore(cold)
 
 
 def undisturbed(environment: Environment, days: Sequence[Any] = DAYS) -> list[Moment]:

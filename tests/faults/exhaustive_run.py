@@ -65,6 +65,7 @@ class Prepared:
 def prepared(servers: Servers, folder: Path, count: int, days: Sequence[object] = DAYS) -> Iterator[Prepared]:
     """Yield environments, after the days have run without a fault in the first."""
     with environments(servers, folder, count) as made:
+        exhaustive.warm_up_in(made[0])
         yield Prepared(made, exhaustive.undisturbed(made[0], days))
 
 

@@ -1,7 +1,8 @@
 """Runs attempts of steps, each in its own process, forked from one that has imported everything.
 
 The pool reads jobs from its standard input and forks. It writes to its standard output which attempts have
-ended; an attempt writes its result to a file, which is complete when it exists.
+ended; an attempt writes its result to a file, which is complete when it exists. The first jobs warm the pool
+up: it runs them itself, so that the attempts do not each import and compile the same things again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -29,6 +31,7 @@ from spotify_pipeline.spotify import transport
 from spotify_pipeline.stages import runtime
 from spotify_pipeline.warehouse import load
 from tests.faults.driver import Step, perform
+from tests.faults.warm import share_certificates, warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,12 +95,18 @@ class ProcessPool:
     def start(self, job: Job) -> int:
         """Fork an attempt and return its process id; attempts that end meanwhile are kept for `ended`."""
         assert self._process.stdin is not None
-        _write(self._process.stdin, job)
+        _write(self._process.stdin, ("start", job))
         while True:
             what, pid = _read(self._stdout)
             if what == "began":
                 return int(pid)
             self._ends.append(int(pid))
+
+    def warm_up(self, job: Job) -> Outcome:
+        """Run an attempt in the pool's own process; those that are forked later find it warm."""
+        assert self._process.stdin is not None
+        _write(self._process.stdin, ("warm up", job))
+        return Outcome(*_read(self._stdout)[1])
 
     def ended(self, seconds: float) -> list[int]:
         """Return attempts that have ended since the last call; wait up to `seconds` for the first."""
@@ -113,6 +122,19 @@ def outcome(job: Job) -> Outcome:
         return Outcome(*pickle.loads(job.result.read_bytes()))  # noqa: S301 - our own child wrote it
     except FileNotFoundError:
         return Outcome("killed")
+
+
+@cache
+def _settings(folder: Path) -> Settings:
+    """Return the settings of all attempts; to read the environment would take a third of each."""
+    return Settings(
+        sources=folder / "sources.yml",
+        login_file=folder / "login.json",
+        fetch_concurrency=3,
+        detail_calls_development=4,
+        quarantine_share=0.2,
+        request_timeout=4,
+    )
 
 
 def _attempt(job: Job) -> tuple[str, Any, str]:
@@ -131,16 +153,8 @@ def _attempt(job: Job) -> tuple[str, Any, str]:
             raise ConnectionMissing(f"connection '{conn_id}' is not defined")
         return job.connections[conn_id]
 
-    settings = Settings(
-        sources=job.folder / "sources.yml",
-        login_file=job.folder / "login.json",
-        fetch_concurrency=3,
-        detail_calls_development=4,
-        quarantine_share=0.2,
-        request_timeout=4,
-    )
     attempt = runtime.Attempt("faults", job.number)
-    made = runtime.Runtime(settings=settings, lookup=lookup, attempt=attempt)
+    made = runtime.Runtime(settings=_settings(job.folder), lookup=lookup, attempt=attempt)
     try:
         return "done", perform(made, job.step, job.carried, tries_left=not job.last), ""
     except TransientError as error:
@@ -153,6 +167,7 @@ def _attempt(job: Job) -> tuple[str, Any, str]:
 
 def _child(job: Job) -> None:
     try:
+        share_certificates()
         result = _attempt(job)
         unfinished = job.result.with_suffix(".unfinished")
         unfinished.write_bytes(pickle.dumps(result))
@@ -196,9 +211,12 @@ def main() -> None:
     while True:
         if select.select([jobs], [], [], 0.004 if running else 1.0)[0]:
             try:
-                job = _read(jobs)
+                what, job = _read(jobs)
             except EOFError:
                 return
+            if what == "warm up":
+                warm_up([job.step], lambda *_: _write(events, ("ended", _attempt(job))))  # noqa: B023
+                continue
             pid = os.fork()
             if pid == 0:
                 os.close(0)

@@ -19,6 +19,7 @@ from tests.faults.random_faults import WAYS_OUT, Injection
 from tests.faults.random_schedule import Fault, Kind
 from tests.faults.random_servers import ProxiedEnvironment
 from tests.faults.random_tasks import Task, dag, live_processes, resume, send
+from tests.faults.warm import warm_up
 
 TRIES = 6
 AT_ONCE = 4
@@ -101,7 +102,13 @@ class Chain:
         clock_off = timedelta()
         if any(injection.fault.kind is Kind.LOCAL_CLOCK for injection in task.injections):
             clock_off = timedelta(days=1 if task.injections[0].fault.size % 2 else -1)
-        job = Job(
+        job = self._job(task, carried, clock_off)
+        pid = self._pool.start(job)
+        task.live[pid] = (job, time.monotonic())
+        return pid
+
+    def _job(self, task: Task, carried: dict[str, Any], clock_off: timedelta = timedelta()) -> Job:
+        return Job(
             self._proxied.connections,
             self._proxied.environment.folder,
             task.step,
@@ -111,9 +118,16 @@ class Chain:
             clock_off,
             self._results / f"{next(_numbers)}.pickle",
         )
-        pid = self._pool.start(job)
-        task.live[pid] = (job, time.monotonic())
-        return pid
+
+    def warm_up(self, steps: Sequence[Step]) -> None:
+        """Run the steps in the pool's own process."""
+
+        def perform(step: Step, carried: dict[str, Any]) -> Any:
+            ended = self._pool.warm_up(self._job(Task(step, (), attempts=1), carried))
+            assert ended.ended == "done", ended
+            return ended.result
+
+        warm_up(steps, perform)
 
     def _schedule(self, task: Task, injection: Injection, carried: dict[str, Any]) -> None:
         fault = injection.fault

@@ -64,6 +64,8 @@ class Runner:
         environment.freeze_clock(DAY)
         environment.create()
         self._begin = environment.save("random_begin", {})
+        self._chain().warm_up(steps_of(DAY, SOURCES))
+        environment.restore(self._begin)
         chain, carried = self._chain(), {}  # type: ignore[var-annotated]
         for days in (1, 2):
             self._day(chain, days - 1, carried)
