@@ -22,7 +22,7 @@ from spotify_stack.paths import StackPaths
 from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE
 
 STOP_SECONDS = 10
-MEASURE_SECONDS = 5.0
+MEASURE_SECONDS = 10.0
 
 
 @contextmanager

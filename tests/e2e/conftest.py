@@ -132,7 +132,7 @@ class Running:
             if not self.api.runs(dag_id, day.isoformat(), queued_after=since):
                 raise NotReady("there is no such run")
 
-        wait_until(check, timeout=timeout, what=f"{dag_id} of {day}", poll=0.5)
+        wait_until(check, timeout=timeout, what=f"{dag_id} of {day}", poll=1)
         run = self.api.runs(dag_id, day.isoformat(), queued_after=since)[0]
         return self.ended(dag_id, run["dag_run_id"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +29,15 @@ UNKNOWN = "0" * 22
 A, B, C, D = ("1TnOYISbd1XYRBk9myase" + last for last in "abcd")
 
 
-def artists_of(sandbox: RunningSandbox) -> Source:
+def every_artist(sandbox: RunningSandbox) -> Source:
     ids = tuple(artist_id for artist_id, _ in sandbox.control.catalog().artists)
     return Source("all", SourceKind.ARTIST, ids, ("album", "single", "compilation"))
+
+
+def artists_of(sandbox: RunningSandbox) -> Source:
+    """Return all artists but the five with the most albums: still several pages of albums for some."""
+    source = every_artist(sandbox)
+    return replace(source, ids=(source.ids[0], *source.ids[6:]))
 
 
 def track_ids(store: Store) -> set[str]:
@@ -57,7 +64,7 @@ def test_a_crawl_reads_every_track_without_unneeded_calls(mode: str) -> None:
         )
         store = Store()
         with SpotifyClient.from_connection(known, Settings(), retries=NO_WAITING) as client:
-            result = store.crawl(client, artists_of(sandbox))
+            result = store.crawl(client, every_artist(sandbox))
         served = sandbox.control.catalog()
         assert result.complete
         assert (result.stopped_by, result.message, result.missing, result.problems) == (None, None, (), ())

@@ -28,7 +28,8 @@ LONG = "artist:" + "a" * 300
 def artist(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> Source:
     """An artist with more than two pages of releases."""
     with sandbox_client() as client:
-        for artist_id, _ in sandbox.control.catalog().artists:
+        # the artists with the most albums are the first, and every album costs a call
+        for artist_id, _ in reversed(sandbox.control.catalog().artists[:12]):
             page = client.get(
                 f"/artists/{artist_id}/albums", {"include_groups": "album,single", "limit": "10"}
             )

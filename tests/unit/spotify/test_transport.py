@@ -18,7 +18,7 @@ def test_no_other_module_of_the_client_imports_httpx() -> None:
     ] == ["transport.py"]
 
 
-def test_certificates_are_read_once_for_each_value_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_read_once_for_each_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     usual = trusted_certificates(trust_env=True)
