@@ -45,7 +45,11 @@ def warehouse(migrated_database: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def reader(warehouse: psycopg.Connection, migrated_database: str) -> ConnectionInfo:
     """The connection that the report uses."""
-    parts = conninfo_to_dict(migrated_database)
+    return reader_of(migrated_database)
+
+
+def reader_of(url: str) -> ConnectionInfo:
+    parts = conninfo_to_dict(url)
     return ConnectionInfo(
         conn_id=WAREHOUSE_READER,
         conn_type="postgres",

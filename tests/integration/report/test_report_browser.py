@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page
 
-from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.report import build_report
+from spotify_stack.postgres import PostgresServer
+from tests.integration import databases
 from tests.integration.report import report_marts as marts
+from tests.integration.report.conftest import reader_of
 
 pytestmark = pytest.mark.integration
 LAST = date(2021, 3, 19)
@@ -20,8 +22,22 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 
 
-@pytest.fixture
-def report(warehouse: psycopg.Connection, reader: ConnectionInfo, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def report(
+    postgres_server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The page over a warehouse of its own; the tests only look at it."""
+    databases.copy(postgres_server, migrated_template, "report in a browser")
+    url = postgres_server.url("report in a browser")
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    with psycopg.connect(url, autocommit=True) as warehouse:
+        marts.create(warehouse)
+        add_rows(warehouse)
+        path.write_text(build_report(reader_of(url), LAST), encoding="utf-8")
+    return path
+
+
+def add_rows(warehouse: psycopg.Connection) -> None:
     for number, name in enumerate(NAMES):
         seen = LAST - timedelta(days=number % 2)
         marts.add_artist(warehouse, f"ar{number}", name, seen)
@@ -35,9 +51,6 @@ def report(warehouse: psycopg.Connection, reader: ConnectionInfo, tmp_path: Path
         marts.add_source(
             warehouse, day, "a" * 60, "track", status="partial", is_complete=False, message="x" * 200
         )
-    path = tmp_path / "report.html"
-    path.write_text(build_report(reader, LAST), encoding="utf-8")
-    return path
 
 
 def open_report(
