@@ -57,6 +57,8 @@ NEED_TOOLS = ("docker", "e2e", "faults", "integration", "unit/contract", "unit/s
 # tests of files that are not in the image: .github, CONTRIBUTING.md and others
 NEED_FILES = re.compile(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)")
 HERE = Path(__file__).parent
+# servers written in Go: threads that look for work take as much time as small requests
+ONE_THREAD = {"GOMAXPROCS": "1"}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -153,7 +155,7 @@ def s3_server(
         check=server.check,
         log=folder / "weed.log",
         what="test object store",
-        environment=server.environment(),
+        environment=server.environment() | ONE_THREAD,
     ):
         yield server
     server.remove_sockets()
@@ -175,7 +177,7 @@ def minio_server(
         check=server.check,
         log=folder / "minio.log",
         what="test MinIO",
-        environment=server.environment(),
+        environment=server.environment() | ONE_THREAD,
     ):
         yield server
 

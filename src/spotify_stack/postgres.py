@@ -43,7 +43,13 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "log_min_duration_statement": "2s",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NOT_DURABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # each test copies a database; the kernel copies its 300 files several times faster than Postgres
+    "file_copy_method": "clone",
+}
 # runs the server when we are root: exists on every system and owns nothing
 UNPRIVILEGED_USER = "nobody"
 # capability number in linux/capability.h -> name for setpriv(1); Docker's default set has only the second
