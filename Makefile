@@ -173,6 +173,10 @@ bench-year: .venv ## time the daily dbt build at day 30 and at day 365 of a simu
 bench-switch: .venv ## measure a publication under readers, the catching up after it, and the disk that both schemas take
 	@$(BIN)/python -m benchmarks.switch_benchmark
 
+.PHONY: bench-backup
+bench-backup: .venv dbt-manifest ## time a backup and a restore of a warehouse of 0.1, 0.5 and 1 GB
+	@$(BIN)/python -m benchmarks.backup_benchmark
+
 .PHONY: lint
 lint: .venv dbt-manifest ## check style, docstrings, deprecated Airflow names, the layers of imports, and the dbt project
 	@$(BIN)/ruff check .
