@@ -200,10 +200,9 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
             "orphaned_tasks_check_interval": "15",
             "scheduler_idle_sleep_time": "0.5",
         },
-        # a file that changed is parsed at the next refresh, the others rarely, since all are costly
+        # a file that changed is parsed at the next refresh, the others every 30 seconds
         "dag_processor": {
             "refresh_interval": "10",
-            "min_file_process_interval": "120",
             "parsing_processes": "1",
         },
         "logging": {
