@@ -22,7 +22,6 @@ from spotify_pipeline.errors import TransientError
 from tests.faults.driver import Step, Work, perform
 from tests.faults.environment import Environment
 from tests.faults.interpose import Interposer, Way
-from tests.faults.warm import share_certificates
 
 LIMIT_SECONDS = 90.0
 _MARK = b"\0\n"
@@ -151,7 +150,6 @@ def _child(
     status = 1
     try:
         logging.disable(logging.CRITICAL)
-        share_certificates()
         interposer.install()
         if prepare is not None:
             prepare()

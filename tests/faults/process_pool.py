@@ -31,7 +31,7 @@ from spotify_pipeline.spotify import transport
 from spotify_pipeline.stages import runtime
 from spotify_pipeline.warehouse import load
 from tests.faults.driver import Step, perform
-from tests.faults.warm import share_certificates, warm_up
+from tests.faults.warm import warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,7 +167,6 @@ def _attempt(job: Job) -> tuple[str, Any, str]:
 
 def _child(job: Job) -> None:
     try:
-        share_certificates()
         result = _attempt(job)
         unfinished = job.result.with_suffix(".unfinished")
         unfinished.write_bytes(pickle.dumps(result))

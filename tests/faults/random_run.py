@@ -24,6 +24,7 @@ from tests.faults.process_pool import ProcessPool
 from tests.faults.random_chain import Chain
 from tests.faults.random_schedule import FIXED_SEEDS, Kind, Schedule, draw
 from tests.faults.random_servers import ProxiedEnvironment, proxied
+from tests.faults.random_tasks import WAVES, wave_of
 from tests.faults.table import Row, commit
 
 SCHEDULES = 200
@@ -56,37 +57,42 @@ class Runner:
         self._results = results
         self._usual: dict[str, float] = {}
         self._expected: dict[tuple[int, bool], State] = {}
-        self._begin: Saved | None = None
+        # before each wave of each day of the undisturbed run
+        self._starts: dict[tuple[int, int], Saved] = {}
 
     def prepare(self) -> None:
         """Save the initial state, and run the days without a fault."""
         environment = self._proxied.environment
         environment.freeze_clock(DAY)
         environment.create()
-        self._begin = environment.save("random_begin", {})
+        self._starts[0, 0] = environment.save("cold", {})
         self._chain().warm_up(steps_of(DAY, SOURCES))
-        environment.restore(self._begin)
+        environment.restore(self._starts[0, 0])
         chain, carried = self._chain(), {}  # type: ignore[var-annotated]
-        for days in (1, 2):
-            self._day(chain, days - 1, carried)
-            assert not chain.findings, chain.findings
+        for day in (0, 1):
+            for wave in WAVES:
+                self._starts[day, wave] = environment.save(f"day_{day}_wave_{wave}", carried)
+                self._day(chain, day, carried, waves=[wave])
+                assert not chain.findings, chain.findings
             for exact in (False, True):
-                self._expected[days, exact] = capture(environment.owner, environment.lake, exact=exact)
+                self._expected[day + 1, exact] = capture(environment.owner, environment.lake, exact=exact)
         self._usual = chain.seconds
 
     def run(self, schedule: Schedule, *, tampering: str = "") -> Result:
-        """Run a schedule and check the result; the checks must detect the SQL of `tampering`."""
-        assert self._begin is not None
+        """Run a schedule from its first fault on and check the result, or detect the SQL of `tampering`."""
         environment = self._proxied.environment
         environment.reconnect()
-        environment.restore(self._begin)
+        first_day, first_wave = _first(schedule)
+        start = self._starts[first_day, first_wave]
+        environment.restore(start)
         self._proxied.connections[SPOTIFY_USER] = environment.connections[SPOTIFY_USER]
         began = time.monotonic()
         environment.clear_faults()
-        chain, carried = self._chain(), {}  # type: ignore[var-annotated]
-        for day in range(schedule.days):
+        chain, carried = self._chain(), dict(start.carried)
+        for day in range(first_day, schedule.days):
             late = schedule.order is Kind.LATE and day == 0
-            self._day(chain, day, carried, schedule, late=late)
+            waves = WAVES[first_wave:] if day == first_day else WAVES
+            self._day(chain, day, carried, schedule, late=late, waves=waves)
             if chain.findings:
                 break
         if not chain.findings:
@@ -113,10 +119,11 @@ class Runner:
         schedule: Schedule | None = None,
         *,
         late: bool = False,
+        waves: Sequence[int] = WAVES,
     ) -> None:
         date = DAY + timedelta(days=day)
         self._proxied.environment.freeze_clock(date)
-        steps = steps_of(date, SOURCES)
+        steps = [step for step in steps_of(date, SOURCES) if wave_of(str(step)) in waves]
         if late:
             steps = [s for s in steps if s.task != "reconcile" and str(s) not in _LATE]
         faults = [f for f in schedule.faults if f.day == day] if schedule else []
@@ -152,6 +159,14 @@ class Runner:
             # raw differs, because the pages did; the rows must not
             found = [finding for finding in found if finding.subject.startswith("staging.")]
         return found + at_rest(environment.owner, environment.lake)
+
+
+def _first(schedule: Schedule) -> tuple[int, int]:
+    """Return the day and the wave of the first fault: what was before it is as in the undisturbed run."""
+    if schedule.order is Kind.LATE:
+        return 0, WAVES[0]
+    last = schedule.days - 1, WAVES[-1]
+    return min([*((fault.day, wave_of(fault.step)) for fault in schedule.faults), last])
 
 
 def _rows(result: Result, chain: Chain) -> list[Row]:

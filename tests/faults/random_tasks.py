@@ -13,6 +13,15 @@ from tests.faults.driver import LISTENING, Step
 from tests.faults.process_pool import Job
 from tests.faults.random_faults import Injection
 
+WAVES = (0, 1)
+"""The parts of a day; the second begins when the first has ended."""
+
+
+def wave_of(step: str) -> int:
+    """Return the part of the day of a step: 0 up to the loads of the sources, 1 what follows them."""
+    task, _, source = step.partition(" ")
+    return int(task == "reconcile" or source in {DETAILS, LISTENING})
+
 
 @dataclass
 class Task:

@@ -8,27 +8,17 @@ saved: what a task reads from a server, each attempt reads.
 from __future__ import annotations
 
 import gc
-import ssl
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
 from tests.faults.driver import Step
 
-_CONTEXT = cache(ssl.create_default_context)
-
 
 def warm_up(steps: Iterable[Step], perform: Callable[[Step, dict[str, Any]], Any]) -> None:
     """Run steps without a fault by `perform`, which gets each step and the results of those before it."""
-    _CONTEXT()
     carried: dict[str, Any] = {}
     for step in steps:
         carried[step.key] = perform(step, carried)
     gc.collect()
     # a child's garbage collection would copy what it inspects
     gc.freeze()
-
-
-def share_certificates() -> None:
-    """Let all clients of this process share its parent's TLS context; they reach the servers without TLS."""
-    ssl.create_default_context = lambda *_arguments, **_options: _CONTEXT()
