@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,26 +11,30 @@ from typing import Any
 import orjson
 import psycopg
 
+from spotify_pipeline.contract import Found
 from spotify_pipeline.contract.counts import KindCounts
+from spotify_pipeline.errors import BuildIncomplete
 from spotify_pipeline.lake import Lake, Manifest, keys
 from spotify_pipeline.lake.list_reads import ListsSeen
 from spotify_pipeline.lake.validation_summary import ValidationSummary
-from spotify_pipeline.spotify import login, transport, user_tokens
+from spotify_pipeline.spotify import login, transport
 from spotify_pipeline.spotify.client import SpotifyClient
-from spotify_pipeline.stages import details, fetch, listening, load, publish, reconcile
+from spotify_pipeline.stages import fetch, listening, load, publish, reconcile
 from spotify_pipeline.stages import validate as validation
 from spotify_pipeline.stages.load_inputs import LoadInputs
-from spotify_pipeline.warehouse import crawl_state, lease, merge, merge_sql, plays, publication
+from spotify_pipeline.warehouse import crawl_state, lease, merge, plays, publication
 from spotify_pipeline.warehouse import load as loading
 from spotify_pipeline.warehouse.connection import connect
 from tests.faults import switch
 from tests.faults.environment import DAY
+from tests.faults.seams import commit_around, patch, substitute_sql
 
-
-def patch(target: Any, name: str, value: Any) -> None:
-    if not hasattr(target, name):  # else the bug would be planted in code that nothing calls
-        raise AttributeError(f"{target} has no {name}")
-    setattr(target, name, value)
+_SWITCH = r"ops\.switch_marts\(\)"
+# parts of the upsert (`warehouse/merge_sql.py`), and what a bug has instead
+NEWER_WINS = (r"\(excluded\.[^()]*\) > \(stored\.[^()]*\)", "true")
+DETAIL_STAYS = (r"excluded\.(\w+) IS NOT NULL AND \(stored\.\1 IS NULL", r"true OR (stored.\1 IS NULL")
+SEEN_FORWARDS = (r"greatest\(stored\.last_seen_on, excluded\.last_seen_on\)", "excluded.last_seen_on")
+DIFFERENT_ROWS = (r" WHERE \(\(", " WHERE true OR ((")
 
 
 def fence_dropped() -> None:
@@ -56,13 +60,19 @@ def fence_shared() -> None:
 
 
 def manifest_first() -> None:
-    crawl = fetch.crawl
+    crawl, fetch_into_raw = fetch.crawl, fetch.fetch_into_raw
+    lakes: list[Lake] = []
+
+    def noting(lake: Lake, *arguments: Any, **more: Any) -> Any:
+        lakes.append(lake)
+        return fetch_into_raw(lake, *arguments, **more)
 
     def early(client: Any, source: Any, *, partition: Any, **more: Any) -> Any:
         manifest = Manifest(partition, source.name, source.kind.value, source.definition_sha256, True, ())
-        more["keep"].__self__._lake.put(manifest.key, manifest.to_bytes())
+        lakes[-1].put(manifest.key, manifest.to_bytes())
         return crawl(client, source, partition=partition, **more)
 
+    patch(fetch, "fetch_into_raw", noting)
     patch(fetch, "crawl", early)
 
 
@@ -80,7 +90,7 @@ def asks_again() -> None:
 
 
 def token_not_stored() -> None:
-    patch(user_tokens.UserLogin, "_keep", lambda tokens, login: None)
+    patch(login.Login, "refreshed", lambda known, *_arguments: known)
 
 
 def loss_not_noted() -> None:
@@ -102,18 +112,19 @@ def local_clock() -> None:
     patch(transport, "observed_at", lambda headers: datetime.now(UTC).replace(microsecond=0))
 
 
-class _Later:
-    """A store that collects writes, so that they can be done later in the opposite order."""
+def summary_first() -> None:
+    put, delete = Lake.put, Lake.delete
+    later: list[Callable[[], None]] = []
 
-    def __init__(self) -> None:
-        self.writes: list[Callable[[Lake], None]] = []
-
-    def put(self, key: str, data: Any, **more: Any) -> None:
+    def late_put(lake: Lake, key: str, data: Any, **more: Any) -> None:
         whole = data if isinstance(data, bytes) else _read(data)
-        self.writes.append(lambda lake: lake.put(key, whole, **more))
+        later.append(lambda: put(lake, key, whole, **more))
+        if key.endswith(keys.SUMMARY_NAME):
+            for write in reversed(later):
+                write()
 
-    def delete(self, key: str) -> None:
-        self.writes.append(lambda lake: lake.delete(key))
+    patch(Lake, "put", late_put)
+    patch(Lake, "delete", lambda lake, key: later.append(lambda: delete(lake, key)))
 
 
 def _read(file: Any) -> bytes:
@@ -122,21 +133,15 @@ def _read(file: Any) -> bytes:
     return data
 
 
-def summary_first() -> None:
-    store = validation._Validation.store
-
-    def reversed_store(work: Any, lake: Lake, *more: Any, **options: Any) -> Any:
-        later = _Later()
-        summary = store(work, later, *more, **options)  # type: ignore[arg-type]
-        for write in reversed(later.writes):
-            write(lake)
-        return summary
-
-    patch(validation._Validation, "store", reversed_store)
-
-
 def bad_record_dropped() -> None:
-    patch(validation._Validation, "_refuse", lambda *_arguments, **_options: None)
+    found, validate = validation.find_records, validation.validate
+
+    def valid(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for item in found(*arguments, **options):
+            if not isinstance(item, Found) or validate(item.kind, item.record).valid:
+                yield item
+
+    patch(validation, "find_records", valid)
 
 
 def quarantine_swallowed() -> None:
@@ -144,14 +149,7 @@ def quarantine_swallowed() -> None:
 
 
 def no_transaction() -> None:
-    finish = merge.Merge.finish
-
-    def eager(work: Any) -> Any:
-        outcome = finish(work)
-        work._conn.commit()
-        return outcome
-
-    patch(merge.Merge, "finish", eager)
+    commit_around(r"^\s*INSERT INTO ops\.load\b", before=True)
 
 
 def commit_believed() -> None:
@@ -199,17 +197,11 @@ def watermark_too_high() -> None:
 
 
 def rights_not_moved() -> None:
-    patch(publication, "_SWITCH", "SELECT ops.switch_without_rights()")
+    substitute_sql(_SWITCH, "ops.switch_without_rights()")
 
 
 def publication_apart() -> None:
-    switch_tables = publication._switch
-
-    def alone(conn: psycopg.Connection) -> None:
-        switch_tables(conn)
-        conn.commit()
-
-    patch(publication, "_switch", alone)
+    commit_around(_SWITCH, before=False)
 
 
 def catch_up_skipped() -> None:
@@ -217,38 +209,36 @@ def catch_up_skipped() -> None:
 
 
 def build_unchecked() -> None:
-    patch(publication, "_refuse_incomplete", lambda missing: None)
+    refusing = publication.publish
+
+    def unchecked(conn: Any, partition: Any, run_id: str, load_seq: int, build: Any, **more: Any) -> Any:
+        try:
+            return refusing(conn, partition, run_id, load_seq, build, **more)
+        except BuildIncomplete:
+            return refusing(conn, partition, run_id, load_seq, replace(build, tables=frozenset()), **more)
+
+    patch(publication, "publish", unchecked)
 
 
 def last_one_wins() -> None:
-    patch(merge_sql, "_wins", lambda group: "true")
+    substitute_sql(*NEWER_WINS)
 
 
 def simplified_wins() -> None:
-    wins = merge_sql._wins
-    patch(merge_sql, "_wins", lambda group: wins(group) if group.name == merge_sql.LISTING else "true")
+    substitute_sql(*DETAIL_STAYS)
 
 
 def seen_backwards() -> None:
-    patch(
-        merge_sql,
-        "_SEEN_SET",
-        "first_seen_on = least(stored.first_seen_on, excluded.first_seen_on),"
-        " last_seen_on = excluded.last_seen_on",
-    )
+    substitute_sql(*SEEN_FORWARDS)
 
 
 def rows_rewritten() -> None:
-    merged = merge_sql._merge
-    patch(
-        merge_sql,
-        "_merge",
-        lambda spec, **more: merged(spec, **more).replace(" WHERE ((", " WHERE true OR (("),
-    )
+    substitute_sql(*DIFFERENT_ROWS, within=r"ON CONFLICT")
 
 
 def queue_drawn_again() -> None:
-    patch(details, "_stored_selection", lambda lake, partition: None)
+    find = Lake.find
+    patch(Lake, "find", lambda lake, key: None if key.endswith(keys.SELECTION_NAME) else find(lake, key))
 
 
 def duplicates_forgotten() -> None:
@@ -256,11 +246,11 @@ def duplicates_forgotten() -> None:
 
 
 def kind_forgotten() -> None:
-    rows = reconcile._rows
+    record = reconcile.record_reconciliation
     patch(
         reconcile,
-        "_rows",
-        lambda *arguments: (row for row in rows(*arguments) if row.record_kind != "track"),
+        "record_reconciliation",
+        lambda conn, rows: record(conn, (row for row in rows if row.record_kind != "track")),
     )
 
 

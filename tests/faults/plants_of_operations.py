@@ -17,7 +17,7 @@ from spotify_pipeline.stages import dbt_docs, fetch, load, reconcile, replay
 from spotify_pipeline.stages.group import SourceState
 from spotify_pipeline.warehouse import connection, lease, migrate
 from spotify_pipeline.warehouse import load as loading
-from tests.faults.plants import patch
+from tests.faults.seams import patch
 
 
 def resolved_at_once() -> None:
