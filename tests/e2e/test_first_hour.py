@@ -97,7 +97,7 @@ def test_the_tutorial_and_then_an_own_app_work(clone: Clone) -> None:
             if text == blocks[0][1]:
                 assert f"{clone.folder}/.venv/bin/spotify-pipeline --help" in printed
     check_own_app(clone)
-    clone.must("yes | make reset")
+    clone.must("echo y | make reset")
     assert not (clone.folder / "build/stack").exists()
 
 
