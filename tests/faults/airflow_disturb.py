@@ -15,6 +15,7 @@ import psutil
 
 from spotify_stack import processes, services
 from tests.e2e.conftest import CHAIN, Running
+from tests.faults import airflow_scheduler
 
 
 class Kind(StrEnum):
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     TRIGGERER = "triggerer killed"
     WAREHOUSE_STOPPED = "warehouse stopped"
     API_ERRORS = "Spotify returns 503"
+    SECOND_SCHEDULER = "second scheduler killed"
 
 
 STOPPED_SECONDS = 4.0
@@ -83,6 +85,8 @@ def inject(running: Running, fault: Fault, run_id: str) -> bool:
         time.sleep(STOPPED_SECONDS)
         _send(stopped, signal.SIGCONT)
         return True
+    if fault.kind is Kind.SECOND_SCHEDULER:
+        return _kill(airflow_scheduler.leader(running))
     found = processes.of_stack(running.stack.paths, service=_SERVICES[fault.kind])
     if fault.kind is Kind.SCHEDULER:
         # its workers continue as orphans for a while, which is the worst case

@@ -36,6 +36,7 @@ from spotify_stack.summary import TEST_OPERATOR, dbt_nodes
 from tests.e2e.conftest import CHAIN, INGEST, TRANSFORM, Running, write_catalogue
 from tests.faults.airflow_disturb import Fault, Kind, draw, inject
 from tests.faults.airflow_reference import Undisturbed
+from tests.faults.airflow_scheduler import second_scheduler
 from tests.faults.oracle import Finding
 from tests.faults.table import Row, commit
 
@@ -45,6 +46,8 @@ FIRST_DAY = date(2021, 3, 1)
 # seconds that each takes undisturbed on two idle cores
 USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
 WAIT_SECONDS = 420
+# until a killed API server responds again
+RESTART_SECONDS = 120
 Report = Callable[[str], None]
 
 
@@ -74,7 +77,7 @@ class Result:
 
 @contextmanager
 def stack_running(folder: Path, report: Report) -> Iterator[Running]:
-    """Start the stack in `folder`, which is created if it is new; stop it afterwards and keep its data."""
+    """Start the stack in `folder`, new or not, and a second scheduler; stop them and keep the data."""
     catalogue = folder / "catalogue"
     if not catalogue.exists():
         write_catalogue(catalogue, FIRST_DAY)
@@ -83,9 +86,14 @@ def stack_running(folder: Path, report: Report) -> Iterator[Running]:
     started_at = datetime.now().astimezone()
     try:
         state = stack.up(Wanted(options, own_app=""))
-        with AirflowApi(state.airflow_url) as api, SandboxControl(state.sandbox_url) as control:
+        with (
+            AirflowApi(state.airflow_url, patience=RESTART_SECONDS) as api,
+            SandboxControl(state.sandbox_url) as control,
+        ):
             api.pause("spotify_listening")
-            yield Artists(stack, state, api, control, started_at)
+            running = Artists(stack, state, api, control, started_at)
+            with second_scheduler(running):
+                yield running
     finally:
         stack.down()
 
@@ -97,8 +105,9 @@ def chain(running: Running, day: date, faults: list[Fault]) -> Result:
     try:
         _run_chain(running, day, faults, result)
         # the last fault may have come after the last task
-        for server in (services.warehouse_postgres(running.state), services.object_store(running.state)):
-            wait_until(server.check, timeout=120, what="a server that was killed", poll=0.3)
+        for make in (services.metadata_postgres, services.warehouse_postgres, services.object_store):
+            check = make(running.state).check
+            wait_until(check, timeout=120, what="a server that was killed", poll=0.3)
         if not result.findings:
             result.findings += check_agreement(running, day)
     except PipelineError as error:
@@ -109,6 +118,7 @@ def chain(running: Running, day: date, faults: list[Fault]) -> Result:
 
 def _run_chain(running: Running, day: date, faults: list[Fault], result: Result) -> None:
     running.set_day(day)
+    running.api.dags()  # waits for Airflow: a fault may have come after the last task of the day before
     since = datetime.now(UTC)
     running.api.trigger(INGEST, day.isoformat())
     for dag_id in CHAIN:
@@ -118,7 +128,7 @@ def _run_chain(running: Running, day: date, faults: list[Fault], result: Result)
         try:
             run = running.ended(dag_id, run_id, timeout=WAIT_SECONDS)
         finally:
-            injecting.join(120)
+            injecting.join(2 * RESTART_SECONDS)
             running.control.clear_faults()
         if run["state"] != "success":
             failed = [t for t in running.api.tasks(dag_id, run_id) if t["state"] == "failed"]
