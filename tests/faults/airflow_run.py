@@ -45,7 +45,7 @@ SCHEDULES = len(Kind)
 FIRST_DAY = date(2021, 3, 1)
 # seconds that each takes undisturbed on two idle cores
 USUAL = dict(zip(CHAIN, (15.0, 35.0, 3.0), strict=True))
-WAIT_SECONDS = 420
+WAIT_SECONDS = 900
 # until a killed API server responds again
 RESTART_SECONDS = 120
 Report = Callable[[str], None]

@@ -24,7 +24,7 @@ from spotify_pipeline.warehouse.connection import connect
 
 # columns that say which run wrote a row, and when
 BOOKKEEPING = re.compile(
-    r"^((next_)?load_seq|run_id|try_number|fence|holder|id|inputs_digest"
+    r"^(((next|tested)_)?load_seq|run_id|try_number|fence|holder|id|inputs_digest"
     r"|(loaded|recorded|checked|published|switched|started|finished|built|updated|acquired|replayed|resolved)_at)$"
 )
 # columns with times of the API's clock, which are equal only if that clock is stopped

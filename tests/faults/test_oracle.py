@@ -29,6 +29,7 @@ def test_absent_rows_are_lost_and_surplus_rows_are_wrong() -> None:
     ("column", "bookkeeping", "clock"),
     [
         ("load_seq", True, False),
+        ("tested_load_seq", True, False),
         ("checked_at", True, False),
         ("played_at", False, False),
         ("rank", False, False),
