@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import ssl
 import threading
@@ -40,15 +39,15 @@ def is_on_this_machine(url: str) -> bool:
 
 
 @cache
-def _certificates(_file: str | None, _folder: str | None, *, trust_env: bool) -> ssl.SSLContext:
+def _certificates(_paths: ssl.DefaultVerifyPaths, *, trust_env: bool) -> ssl.SSLContext:
     """Return the trusted certificates, read once for each value of the variables that name them."""
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
 def trusted_certificates(*, trust_env: bool) -> ssl.SSLContext:
     """Return what httpx trusts; reading it takes longer than many calls, so clients share it."""
-    names = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    return _certificates(*(names if trust_env else (None, None)), trust_env=trust_env)
+    # the paths differ with SSL_CERT_FILE and SSL_CERT_DIR
+    return _certificates(ssl.get_default_verify_paths(), trust_env=trust_env)
 
 
 class Bearer(Auth):
