@@ -17,10 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from benchmarks.figures import write_results
-from benchmarks.year_benchmark import build, fill
+from benchmarks.year_benchmark import build, database_bytes, fill
 from spotify_pipeline.cli.postgres_programs import postgres_program
 from spotify_pipeline.connections import WAREHOUSE_DBT, WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.warehouse import roles
@@ -34,13 +32,6 @@ def logins(warehouse: ScratchWarehouse) -> tuple[ConnectionInfo, ConnectionInfo]
     return owner, ConnectionInfo(
         WAREHOUSE_DBT, "postgres", owner.host, owner.port, roles.DBT, SCRATCH, DATABASE
     )
-
-
-def size(warehouse: ScratchWarehouse) -> int:
-    """Return the bytes of the database."""
-    with psycopg.connect(warehouse.url) as connection:
-        row = connection.execute("select pg_database_size(%s)", [DATABASE]).fetchone()
-    return int(row[0]) if row else 0
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -70,7 +61,7 @@ def measure(folder: Path, observations: int, days: int) -> dict[str, Any]:
     with scratch_warehouse(source) as warehouse:
         fill(warehouse.url, observations, 1, days)
         build(warehouse, source)
-        found: dict[str, Any] = {"days": days, "database_bytes": size(warehouse)}
+        found: dict[str, Any] = {"days": days, "database_bytes": database_bytes(warehouse)}
         found["backup_seconds"] = seconds_of(lambda: back_up(*logins(warehouse), saved, dump))
     found["backup_bytes"] = sum(path.stat().st_size for path in saved.iterdir())
     with scratch_warehouse(target) as empty:

@@ -200,6 +200,13 @@ def _slowest(target: Path) -> dict[str, float]:
     return dict(sorted(times.items(), key=lambda item: -item[1])[:8])
 
 
+def database_bytes(warehouse: ScratchWarehouse) -> int:
+    """Return the size of the database."""
+    with psycopg.connect(warehouse.url) as connection:
+        row = connection.execute("select pg_database_size(%s)", [DATABASE]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def publish_again(warehouse: ScratchWarehouse, partition: date) -> float:
     """Publish the tables of `partition` for the date after it, whose load changed nothing.
 
@@ -313,9 +320,7 @@ def main() -> None:
                     connection.execute(f"alter role {roles.DBT} set {setting} = '{value}'".encode())
             builds = measure(warehouse, folder, options)
             nothing_new = publish_again(warehouse, START + timedelta(days=options.days - 1))
-            with psycopg.connect(warehouse.url) as connection:
-                row = connection.execute("select pg_database_size(%s)", [DATABASE]).fetchone()
-            print(report(builds, nothing_new, row[0] if row else 0, options))
+            print(report(builds, nothing_new, database_bytes(warehouse), options))
 
 
 if __name__ == "__main__":
