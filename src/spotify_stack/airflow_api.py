@@ -68,6 +68,10 @@ class AirflowApi:
         if missing := sorted(dag_files(PROJECT_ROOT / "dags") - known):
             raise NotReady(f"Airflow has not parsed {', '.join(missing)} yet")
 
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        """Return one DAG, among other fields with `is_paused` and `next_dagrun_run_after`."""
+        return self._call("GET", f"/dags/{dag_id}")
+
     def unpause(self, dag_id: str) -> None:
         """Unpause a DAG."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})

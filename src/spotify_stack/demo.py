@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ POLL_SECONDS = 1.0
 COUNT_SECONDS = 5.0
 # how long a busy machine may not respond before the demo ends; the runs go on meanwhile
 PATIENCE_SECONDS = 600
+SCHEDULED_RUN_SECONDS = 60
 
 
 class Demo:
@@ -116,6 +117,8 @@ class Demo:
     def _partition(self, api: AirflowApi, day: date) -> summary.PartitionRun:
         done = summary.PartitionRun(day)
         key = day.isoformat()
+        if day == datetime.now(UTC).date():
+            let_scheduled_run_pass(api, key)
         self._set_clock(f"{key}{HOUR_OF_RUN}")
         entries = demo_sources.of_sandbox(self._state)
         demo_sources.write(self._state, entries)
@@ -219,6 +222,30 @@ class Demo:
                 progress.update(bars[dag_id], completed=ended, total=total)
 
             yield show
+
+
+def clock_at_start(first: date, *, today: date | None = None) -> str:
+    """Return the moment at which the sandbox starts: before today, see `let_scheduled_run_pass`."""
+    yesterday = (today or datetime.now(UTC).date()) - timedelta(days=1)
+    return f"{min(first, yesterday).isoformat()}{HOUR_OF_RUN}"
+
+
+def let_scheduled_run_pass(api: AirflowApi, key: str) -> None:
+    """Wait for the run of today that a new Airflow starts by itself, in vain if it takes too long.
+
+    It is skipped while the sandbox is at another date. Otherwise it would fetch the data of today next to the
+    run of the demo, which would find nothing to do.
+    """
+
+    def check() -> None:
+        due = api.dag(INGEST)["next_dagrun_run_after"]
+        if due is not None and datetime.fromisoformat(due) <= datetime.now(UTC):
+            raise NotReady("the scheduler has not started the run that is due")
+        if any(run["state"] in {"queued", "running"} for run in api.runs(INGEST, key)):
+            raise NotReady("it has not ended")
+
+    with suppress(NotReady):
+        wait_until(check, timeout=SCHEDULED_RUN_SECONDS, what="the scheduled run", poll=POLL_SECONDS)
 
 
 def partitions(first: date | None, days: int, *, today: date | None = None) -> list[date]:

@@ -23,7 +23,7 @@ from spotify_pipeline.cli.stack import (
 )
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_stack import airflow_environment, summary
-from spotify_stack.demo import HOUR_OF_RUN, Demo, partitions
+from spotify_stack.demo import Demo, clock_at_start, partitions
 from spotify_stack.paths import StackPaths
 from spotify_stack.processes import PeakMemory, memory_used
 from spotify_stack.stack import Stack, Wanted
@@ -72,8 +72,7 @@ def demo(
     refuse_second(paths, StackPaths.own())
     stack = Stack(paths, report)
     running_before = stack.state()
-    clock = f"{dates[0].isoformat()}{HOUR_OF_RUN}"
-    options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock)
+    options = SandboxOptions(mode, str(catalog.resolve()) if catalog else None, clock_at_start(dates[0]))
     progress_console.print("Starting the stack" if running_before is None else "The stack is running")
     state = stack.up(Wanted(options, own_app="", store=store, workers=number))
     progress_console.print(f"Running {counted(dates)}: {state.airflow_url}", soft_wrap=True)
