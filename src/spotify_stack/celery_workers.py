@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import sys
 
 from spotify_pipeline.errors import ConfigurationError
 from spotify_pipeline.files import write_atomically
 from spotify_pipeline.settings import PREFIX, Settings, Stage
 from spotify_stack.health import NotReady
 from spotify_stack.object_store import BUCKET, REGION
+from spotify_stack.paths import AIRFLOW_COMMAND
 from spotify_stack.state import StackState
 
 # tasks at once in one worker; two workers run as many as the LocalExecutor
@@ -144,7 +144,7 @@ def worker_command(name: str) -> list[str]:
     """Return the command line of a worker, which takes tasks of every queue that the settings name."""
     queues = {QUEUE, *(place.get("queue", QUEUE) for place in map(Settings.placement, Stage))}
     return [
-        *(sys.executable, "-m", "airflow", "celery", "worker", "--celery-hostname", name),
+        *(*AIRFLOW_COMMAND, "celery", "worker", "--celery-hostname", name),
         # a log server would listen on all interfaces
         *("--queues", ",".join(sorted(queues)), "--skip-serve-logs"),
     ]

@@ -11,6 +11,7 @@ import httpx
 from spotify_stack import airflow_environment, celery_workers
 from spotify_stack.health import NO_CERTIFICATES, NotReady
 from spotify_stack.object_store import PARTS, MinioServer, S3Server, SeaweedServer
+from spotify_stack.paths import AIRFLOW_COMMAND
 from spotify_stack.postgres import PostgresServer
 from spotify_stack.state import MINIO, StackState
 
@@ -163,7 +164,7 @@ def _airflow(state: StackState) -> list[Service]:
     def service(name: str, *arguments: str, stop_seconds: int = 10) -> Service:
         return Service(
             name,
-            [sys.executable, "-m", "airflow", name, *arguments],
+            [*AIRFLOW_COMMAND, name, *arguments],
             (lambda: api_server_check(state))
             if name == API_SERVER
             else (lambda: component_check(state, name)),

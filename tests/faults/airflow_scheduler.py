@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import psycopg
 from spotify_stack import processes, services
 from spotify_stack.airflow_environment import METADATA_DATABASE
 from spotify_stack.health import NotReady, wait_until
+from spotify_stack.paths import AIRFLOW_COMMAND
 from spotify_stack.state import SERVICE_VARIABLE, STACK_VARIABLE
 from tests.e2e.conftest import Running
 
@@ -56,8 +56,8 @@ def _keep(running: Running, ended: threading.Event) -> None:
     marks = {STACK_VARIABLE: str(running.state.paths.root), SERVICE_VARIABLE: NAME}
     with (running.state.paths.root / f"{NAME}.log").open("ab") as log:
         while not ended.is_set():
-            process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"],
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                [*AIRFLOW_COMMAND, "scheduler", "--skip-serve-logs"],
                 env=running.environment() | marks,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,11 +1,12 @@
-"""Imports what tasks use, in a process from which tasks are forked.
+"""Imports what tasks or DAG files use, in a process that forks for each of them.
 
 The LocalExecutor forks its workers from the scheduler, Celery from the first process of a worker, and each
 task is forked again without exec: tasks inherit what is imported here, and anything else costs every task
-seconds. Our own modules could go stale in a process that lives for weeks: when one of their files has
-changed, a fork drops them and imports them again. DAG files are read by each task. Nothing that a fork must
-not share is left behind: no thread, no connection, no open file. (Forks share multiprocessing's resource
-tracker by design.)
+seconds. The DAG processor forks for each DAG file, which it parses every half minute.
+
+Our own modules could go stale in a process that lives for weeks: when one of their files has changed, a fork
+drops them and imports them again. DAG files are read by each task. Nothing that a fork must not share is left
+behind: no thread, no connection, no open file. (Forks share multiprocessing's resource tracker by design.)
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
+import linecache
 import logging
 import os
 import pkgutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -33,16 +37,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MODULES = (
+DAG_MODULES = (
     "airflow.sdk",
+    "airflow.dag_processing.bundles.local",
+    "airflow.sdk.definitions.decorators",
+    "airflow.sdk.lineage",
     "airflow.sdk.execution_time.task_runner",
     "airflow.sdk.execution_time.supervisor",
     "airflow.dag_processing.dagbag",
     "airflow.providers.common.io.assets.file",
     "airflow.providers.openlineage.plugins.openlineage",
     "airflow.providers.postgres.assets.postgres",
-    "airflow.providers.postgres.hooks.postgres",
     "airflow.providers.standard.decorators.python",
+    "airflow.providers.standard.decorators.short_circuit",
     "airflow.providers.standard.operators.empty",
     "airflow.providers.standard.operators.trigger_dagrun",
     "cosmos",
@@ -54,9 +61,16 @@ MODULES = (
     "cosmos.operators.local",
     "cosmos.plugin.airflow3",
     "cosmos.profiles",
+)
+TASK_MODULES = (
+    "airflow.sdk.execution_time.cache",
+    "airflow.sdk.execution_time.task_mapping",
+    "airflow.sdk.execution_time.timeout",
+    "airflow.providers.postgres.hooks.postgres",
     "dbt.cli.main",
     "dbt.adapters.postgres",
     "dbt.task.docs.generate",
+    "dbt_common.clients.agate_helper",
     "openlineage.client",
     "openlineage.common.provider.dbt.local",
     "alembic.command",
@@ -77,6 +91,23 @@ LINEAGE_MODULES = (
     "airflow.providers.openlineage.plugins.adapter",
     "sqlglot.lineage",
     "sqlglot.optimizer.qualify",
+)
+# modules with frames on the call stack of a dbt task
+ON_CALL_STACK = (
+    "airflow.__main__",
+    "airflow.cli",
+    "airflow.executors",
+    "airflow.jobs",
+    "airflow.sdk.bases",
+    "airflow.sdk.execution_time",
+    "airflow.utils",
+    "click",
+    "contextlib",
+    "cosmos.operators",
+    "dbt.adapters",
+    "dbt.cli",
+    "multiprocessing",
+    "spotify_pipeline.orchestration",
 )
 # every module below these is loaded: dbt picks the task of a command only when it runs
 PACKAGES = ("dbt.task",)
@@ -106,20 +137,52 @@ def warm_up(project: Path | None = None) -> None:
     A package that is not installed or a project that cannot be parsed is skipped: the process must start.
     """
     started = time.monotonic()
-    for name in (*MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())):
-        _import(name)
-    _drop_changed_code_in_forks()
-    for name in (*PACKAGES, *OWN_PACKAGES):
-        package = _import(name)
-        for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
-            _import(module.name)
+    _import_all((*DAG_MODULES, *TASK_MODULES, *(LINEAGE_MODULES if _lineage_is_on() else ())), PACKAGES)
     _parse_small_project()
     if project is not None:
         _keep_parsed(project)
-    # else each task would scan all of this for garbage: reading 1 MB of JSON took twenty times as long
+    _keep_lines_of_call_stack()
+    _spare_forks_the_search_for_garbage()
+    log.info("workers are warm after %.1f s", time.monotonic() - started)
+
+
+def warm_up_parsing(project: Path) -> None:
+    """Import what DAG files use, and read dbt's manifest for them; what is not there is skipped."""
+    started = time.monotonic()
+    _import_all(DAG_MODULES)
+    _keep_tasks(project)
+    _spare_forks_the_search_for_garbage()
+    log.info("the DAG processor is warm after %.1f s", time.monotonic() - started)
+
+
+def _import_all(modules: Iterable[str], packages: Iterable[str] = ()) -> None:
+    """Import modules, and all modules of packages and of our own DAGs and tasks."""
+    for name in modules:
+        _import(name)
+    _drop_changed_code_in_forks()
+    for name in (*packages, *OWN_PACKAGES):
+        package = _import(name)
+        for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
+            _import(module.name)
+
+
+def _keep_lines_of_call_stack() -> None:
+    """Read the source files on the call stack of a dbt task.
+
+    dbt's adapter inspects the call stack once for each of its behaviour flags, and Python then reads the
+    lines of every file on it.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.startswith(ON_CALL_STACK) and file is not None and file.endswith(".py"):
+            linecache.getlines(file)
+    inspect.stack()
+
+
+def _spare_forks_the_search_for_garbage() -> None:
+    """Leave out of later searches what is loaded now: reading 1 MB of JSON took twenty times as long."""
     gc.collect()
     gc.freeze()
-    log.info("workers are warm after %.1f s", time.monotonic() - started)
 
 
 def _lineage_is_on() -> bool:
@@ -174,8 +237,13 @@ def _keep_parsed(project: Path) -> None:
         # each class of nodes compiles its method at the first call; a run of dbt calls it for every node
         for node in (*kept.nodes, *kept.sources, *kept.exposures, *kept.unit_tests):
             kept.expect(node).to_dict(omit_none=True)
+    _keep_tasks(project)
+
+
+def _keep_tasks(project: Path) -> None:
+    """Keep the tasks of dbt's nodes for the processes to be forked."""
     with contextlib.suppress(ConfigurationError):
-        DbtManifest.read(project / MANIFEST).tasks  # noqa: B018 - reads them for the forks, too
+        DbtManifest.read(project / MANIFEST).tasks  # noqa: B018 - reads them
 
 
 def _parse(project: Path, *options: str) -> Manifest | None:

@@ -21,7 +21,7 @@ from spotify_pipeline.orchestration.dbt import warm_workers
 from spotify_pipeline.settings import PROJECT_ROOT
 
 WARM_UP = """
-import json, os, sys, threading, time
+import json, linecache, os, sys, threading, time
 import psutil
 process = psutil.Process()
 def now():
@@ -40,7 +40,7 @@ from spotify_pipeline.orchestration.dbt import warm_workers
 before = now()
 from pathlib import Path
 warm_workers.warm_up(Path(sys.argv[2]))
-found = {"before": before, "after": now(), "modules": sorted(sys.modules)}
+found = {"before": before, "after": now(), "modules": sorted(sys.modules), "files": sorted(linecache.cache)}
 child = os.fork()
 if child == 0:
     from dbt_extractor import py_extract_from_source
@@ -89,7 +89,14 @@ def test_a_fork_can_still_parse_a_changed_dbt_project(warm: dict[str, Any]) -> N
 
 def test_every_module_is_loaded(warm: dict[str, Any]) -> None:
     assert "stay cold" not in warm["output"]
-    assert set(warm_workers.MODULES) <= set(warm["modules"])
+    assert {*warm_workers.DAG_MODULES, *warm_workers.TASK_MODULES} <= set(warm["modules"])
+
+
+@pytest.mark.parametrize(
+    "file", ["cosmos/operators/local.py", "dbt/cli/requires.py", "sdk/execution_time/task_runner.py"]
+)
+def test_the_lines_of_files_on_the_call_stack_are_read(warm: dict[str, Any], file: str) -> None:
+    assert any(path.endswith(file) for path in warm["files"])
 
 
 @pytest.mark.parametrize("name", ["dbt.task.test", "dbt.task.run", "dbt.task.seed", "dbt.task.freshness"])
@@ -135,7 +142,8 @@ def test_a_fork_imports_changed_code_again(tmp_path: Path) -> None:
 def test_an_absent_package_does_not_stop_the_scheduler(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(warm_workers, "MODULES", ("no_such_package", "json"))
+    monkeypatch.setattr(warm_workers, "DAG_MODULES", ("no_such_package", "json"))
+    monkeypatch.setattr(warm_workers, "TASK_MODULES", ())
     monkeypatch.setattr(warm_workers, "PACKAGES", ())
     monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
     warm_workers.warm_up()
@@ -146,7 +154,8 @@ def test_an_absent_package_does_not_stop_the_scheduler(
 def test_modules_of_lineage_are_loaded_only_if_it_is_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: bool
 ) -> None:
-    monkeypatch.setattr(warm_workers, "MODULES", ())
+    monkeypatch.setattr(warm_workers, "DAG_MODULES", ())
+    monkeypatch.setattr(warm_workers, "TASK_MODULES", ())
     monkeypatch.setattr(warm_workers, "PACKAGES", ())
     monkeypatch.setattr(warm_workers, "LINEAGE_MODULES", (*warm_workers.LINEAGE_MODULES, "no_such_lineage"))
     monkeypatch.setattr(warm_workers, "_parse", lambda _project: None)
@@ -156,24 +165,60 @@ def test_modules_of_lineage_are_loaded_only_if_it_is_on(
     assert [line.partition(":")[0] for line in cold] == ["workers stay cold for no_such_lineage"] * wanted
 
 
+PARSE = """
+import os, sys
+from pathlib import Path
+import airflow.settings
+from airflow.dag_processing.dagbag import BundleDagBag
+from spotify_pipeline.orchestration.dbt import warm_workers
+root = Path(sys.argv[1])
+warm_workers.warm_up_parsing(root / "dbt")
+before = set(sys.modules)
+for file in sorted((root / "dags").glob("*.py")):
+    bag = BundleDagBag(file, bundle_path=root / "dags", bundle_name="dags-folder", load_op_links=False)
+    assert not bag.import_errors and bag.dags, bag.import_errors
+packages = ("airflow.sdk", "airflow.providers", "cosmos", "spotify_pipeline", "pydantic", "sqlalchemy")
+print([name for name in sorted(set(sys.modules) - before) if name.startswith(packages)])
+"""
+
+
+def test_parsing_a_dag_file_imports_nothing_more(tmp_path: Path) -> None:
+    shown = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", PARSE, str(PROJECT_ROOT)],
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(
-    ("command", "executor", "warms"),
+    ("command", "executor", "warmed"),
     [
-        ("scheduler", "LocalExecutor", True),
-        ("scheduler", "CeleryExecutor,LocalExecutor", True),
-        ("scheduler", "CeleryExecutor", False),
-        ("celery worker", "CeleryExecutor", True),
-        ("celery flower", "CeleryExecutor", False),
-        ("api-server", "LocalExecutor", False),
-        ("", "LocalExecutor", False),
+        ("scheduler", "LocalExecutor", "warm_up"),
+        ("scheduler", "CeleryExecutor,LocalExecutor", "warm_up"),
+        ("scheduler", "CeleryExecutor", ""),
+        ("celery worker", "CeleryExecutor", "warm_up"),
+        ("celery flower", "CeleryExecutor", ""),
+        ("dag-processor", "CeleryExecutor", "warm_up_parsing"),
+        ("api-server", "LocalExecutor", ""),
+        ("", "LocalExecutor", ""),
     ],
 )
-def test_only_processes_that_fork_tasks_are_warmed_up(
-    monkeypatch: pytest.MonkeyPatch, command: str, executor: str, warms: bool
+def test_processes_that_fork_are_warmed_up(
+    monkeypatch: pytest.MonkeyPatch, command: str, executor: str, warmed: str
 ) -> None:
-    warmed: list[Path | None] = []
-    monkeypatch.setattr(warm_workers, "warm_up", warmed.append)
+    calls: list[tuple[str, Path]] = []
+    for name in ("warm_up", "warm_up_parsing"):
+        monkeypatch.setattr(warm_workers, name, lambda project, name=name: calls.append((name, project)))
     monkeypatch.setattr(sys, "argv", ["airflow", *command.split()])
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     runpy.run_path(str(PROJECT_ROOT / "config/airflow_local_settings.py"))
-    assert warmed == [PROJECT_ROOT / "dbt"] * warms
+    assert calls == [(warmed, PROJECT_ROOT / "dbt")] * bool(warmed)
