@@ -15,6 +15,31 @@ from spotify_pipeline.warehouse.tables import metadata
 from spotify_stack.dbt_manifest import MANIFEST
 
 _ORDER_COLUMNS = ("observed_at", "rank", "raw_key")
+# columns that mean the same in every table
+_SHARED = {
+    "account": "Client id of the Spotify app, whose limits count.",
+    "artist_ids": "Its artists, in Spotify's order.",
+    "dag_id": "DAG of the run.",
+    "disc_number": "Disc of the track, 1 first.",
+    "explicit": "Whether Spotify marks its words as explicit.",
+    "image_url": "Address of the largest image.",
+    "name": "Its name.",
+    "observed_at": "Time of the response, by Spotify's clock.",
+    "owner_hash": "Hash of its owner.",
+    "partition": "Date of the data.",
+    "raw_key": "Object with the response.",
+    "record_id": "Spotify id of the record.",
+    "record_kind": "Kind of the record.",
+    "release_date_precision": "year, month or day.",
+    "run_id": "Airflow run.",
+    "snapshot_id": "Spotify's version of the playlist.",
+    "source": "Name of the source in sources.yml.",
+    "task_id": "Airflow task.",
+    "track_number": "Place on its disc.",
+    "try_number": "Attempt of the task, 1 first.",
+    "upc": "Universal product code of the album.",
+    "user_hash": "Hash of the user.",
+}
 
 
 def lines() -> Iterator[str]:
@@ -78,7 +103,8 @@ def _table(table: Table, texts: dict[str, str]) -> Iterator[str]:
             continue
         kind = str(column.type.compile(dialect=postgresql.dialect())).lower()  # type: ignore[no-untyped-call]
         kind += "" if column.nullable else ", not null"
-        group, text = column.info.get("group", ""), _cell(texts.get(column.name, ""))
+        text = _cell(texts.get(column.name) or column.doc or _SHARED.get(column.name, ""))
+        group = column.info.get("group", "")
         yield f"| `{column.name}` | {kind} | {group} | {text} |"
     yield ""
 

@@ -29,6 +29,11 @@ def test_every_command_is_documented() -> None:
     assert "### `spotify-pipeline quarantine replay`" in page
 
 
+def test_every_column_has_a_meaning() -> None:
+    rows = [line for line in reference.tables_page().splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
 def test_no_page_depends_on_the_machine() -> None:
     for page in reference.PAGES.values():
         assert str(reference.PROJECT_ROOT) not in page()

@@ -24,9 +24,9 @@ ENTRY_KINDS = ("playlist_item", "saved_track", "top_track", "top_artist", "follo
 JUDGED_KINDS = (*RECORD_KINDS, *ENTRY_KINDS, "response")
 
 
-def required(name: str, type_: Any) -> Column[Any]:
+def required(name: str, type_: Any, doc: str | None = None) -> Column[Any]:
     """Return a column that is never null."""
-    return Column(name, type_, nullable=False)
+    return Column(name, type_, nullable=False, doc=doc)
 
 
 def group(name: str, *columns: Column[Any]) -> list[SchemaItem]:
