@@ -83,6 +83,10 @@ def moment_of(moments: Sequence[Moment], step: str, day: int = 0) -> Moment:
     return [moment for moment in moments if str(moment.step) == step][day]
 
 
+# greatest number of them; each is listed once
+EMPTY_FOLDERS = 10
+
+
 def failing_calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> Search:
     """Search by failing the last `most` calls of a step whose label matches, until something is found."""
 
@@ -93,8 +97,8 @@ def failing_calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int 
         environment.freeze_clock(moment.step.day)
         environment.restore(moment.before)
         for n in moment.numbers(pattern)[-most:]:
-            # an empty folder of an earlier attempt in the store causes one more call before this one
-            for later in (n, n + 1):
+            # empty folders that earlier attempts left in the store cause more calls before this one
+            for later in range(n, n + EMPTY_FOLDERS):
                 cell = run_cell(environment, moment, way, later, prepare=prepare)
                 if cell.findings:
                     return cell.findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -102,9 +103,12 @@ def erased_objects_stay() -> None:
 
 
 def docs_with_times() -> None:
-    patch(
-        dbt_docs, "documentation", lambda target: {"manifest.json": (target / "manifest.json").read_bytes()}
-    )
+    documentation = dbt_docs.documentation
+
+    def of_the_run(target: Path) -> dict[str, bytes]:
+        return documentation(target) | {"manifest.json": (target / "manifest.json").read_bytes()}
+
+    patch(dbt_docs, "documentation", of_the_run)
 
 
 def alert_each_time() -> None:
