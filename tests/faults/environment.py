@@ -301,9 +301,12 @@ class Environment:
         self.authorize_stored()
 
     def authorize_stored(self) -> None:
-        """Make Spotify accept the stored refresh token again."""
-        self._token_at_reset = self.stored_token()
-        self.sandbox.control.authorize(USER, refresh_token=self._token_at_reset)
+        """Make Spotify accept the stored refresh token again, and no other one of the user."""
+        control, self._token_at_reset = self.sandbox.control, self.stored_token()
+        # this replaces the login of the stored access token, which therefore is not revoked with the others
+        control.authorize(USER, refresh_token=self._token_at_reset)
+        control.revoke_authorizations(USER)
+        control.authorize(USER, refresh_token=self._token_at_reset)
 
     def age_leases(self) -> None:
         """Make all loads and replays two days older, since retention leaves partitions of the last day."""
