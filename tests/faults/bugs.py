@@ -14,7 +14,7 @@ from functools import partial
 
 from tests.faults import plants
 from tests.faults import plants_of_operations as more
-from tests.faults.attempt import Prepare
+from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import Moment, run_cell
 from tests.faults.environment import Environment
 from tests.faults.interpose import Way
@@ -83,10 +83,6 @@ def moment_of(moments: Sequence[Moment], step: str, day: int = 0) -> Moment:
     return [moment for moment in moments if str(moment.step) == step][day]
 
 
-# greatest number of them; each is listed once
-EMPTY_FOLDERS = 10
-
-
 def failing_calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int = 0) -> Search:
     """Search by failing the last `most` calls of a step whose label matches, until something is found."""
 
@@ -95,15 +91,14 @@ def failing_calls(step: str, way: Way, pattern: str, *, most: int = 3, day: int 
     ) -> Sequence[Finding]:
         moment = moment_of(moments, step, day)
         environment.freeze_clock(moment.step.day)
-        environment.restore(moment.before)
-        for n in moment.numbers(pattern)[-most:]:
-            # empty folders that earlier attempts left in the store cause more calls before this one
-            for later in range(n, n + EMPTY_FOLDERS):
-                cell = run_cell(environment, moment, way, later, prepare=prepare)
-                if cell.findings:
-                    return cell.findings
-                if cell.failed_call is None or re.search(pattern, cell.failed_call):
-                    break
+        environment.restore(moment.before, rows=moment.step.writes_rows)
+        # its calls in this environment: empty folders that earlier attempts left in the store cause some more
+        carried = moment.before.carried
+        calls = attempt(environment, moment.step, carried, prepare=prepare).labels
+        for n in [n for n, label in enumerate(calls, 1) if re.search(pattern, label)][-most:]:
+            cell = run_cell(environment, moment, way, n, prepare=prepare)
+            if cell.findings:
+                return cell.findings
         return []
 
     return search
