@@ -231,7 +231,7 @@ def clock_at_start(first: date, *, today: date | None = None) -> str:
 
 
 def let_scheduled_run_pass(api: AirflowApi, key: str) -> None:
-    """Wait for the run of today that a new Airflow starts by itself, in vain if it takes too long.
+    """Wait, for at most a minute, until the run of today that a new Airflow starts by itself has ended.
 
     It is skipped while the sandbox is at another date. Otherwise it would fetch the data of today next to the
     run of the demo, which would find nothing to do.

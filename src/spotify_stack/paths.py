@@ -9,8 +9,8 @@ from pathlib import Path
 
 from spotify_pipeline.settings import PROJECT_ROOT
 
-# the script, not `-m airflow`: dbt inspects the call stack, and for the frames of `-m`, which belong to no
-# module, Python searches all modules each time: hundreds of milliseconds for each dbt task
+# the script, not `-m airflow`: dbt inspects the call stack in each task, and for the frames of `-m`, which
+# belong to no module, Python searches all modules each time
 AIRFLOW_COMMAND = (sys.executable, str(Path(sys.executable).with_name("airflow")))
 
 FOLDER_VARIABLE = "SPOTIFY_PIPELINE_STACK_DIR"

@@ -191,8 +191,7 @@ dbt_result = Table(
 alert = Table(
     "alert",
     metadata,
-    # a date, or empty if the cause has none
-    required("partition", Text),
+    required("partition", Text, "Date of the data; empty if the cause has none."),
     required("cause", Text, "What raises the alert, for example DataTestFailed."),
     required("subject", Text, "For example a source or a login; empty if the cause has none."),
     required("severity", Text, "error or warning."),
