@@ -49,34 +49,52 @@ class _Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path, status = scope["path"], 0
-
-        async def stamped(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                date = (b"date", self._sandbox.clock.http_date().encode())
-                message = {**message, "headers": [*_without_date(message["headers"]), date]}
-            await send(message)
-
+        path, dated = scope["path"], self._dated(send)
         if path.startswith("/_sandbox/"):
-            await self._app(scope, receive, stamped)
+            await self._app(scope, receive, dated)
             return
         method, query = scope["method"], scope["query_string"].decode("latin-1")
         delay, fault = self._sandbox.faults.choose(method, f"{path}?{query}" if query else path)
-        if delay:
-            await asyncio.sleep(delay)
-        try:
-            if fault is None:
-                await self._app(scope, receive, stamped)
-            else:
-                await apply(fault, self._app, scope, receive, stamped)
-        finally:
+        status, is_logged = 0, False
+
+        def log() -> None:
+            nonlocal is_logged
+            if is_logged:
+                return
+            is_logged = True
             kind = fault.kind if fault else "latency" if delay else None
             now = self._sandbox.clock.now().isoformat(timespec="milliseconds")
             self._sandbox.calls.add(at=now, method=method, path=path, query=query, status=status, fault=kind)
             # method, path and query only: tokens and secrets travel in headers and form bodies
             access_log.info("%s %s %s%s %d", now, method, path, f"?{query}" if query else "", status)
+
+        async def logged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif not message.get("more_body"):
+                # before the last byte: a client that has its response finds the call in the log
+                log()
+            await dated(message)
+
+        if delay:
+            await asyncio.sleep(delay)
+        try:
+            if fault is None:
+                await self._app(scope, receive, logged)
+            else:
+                await apply(fault, self._app, scope, receive, logged)
+        finally:
+            log()
+
+    def _dated(self, send: Send) -> Send:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = (b"date", self._sandbox.clock.http_date().encode())
+                message = {**message, "headers": [*_without_date(message["headers"]), date]}
+            await send(message)
+
+        return dated
 
 
 def _without_date(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

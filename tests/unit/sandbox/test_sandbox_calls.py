@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.types import Message
+
+from spotify_sandbox.accounts.tokens import TokenService
+from spotify_sandbox.app import build_app
 from spotify_sandbox.calls import CallLog, bucket_of
+from spotify_sandbox.catalogue.generated import GeneratedSource
+from spotify_sandbox.catalogue.render import Mode
+from spotify_sandbox.clock import SandboxClock
+from spotify_sandbox.sandbox import Sandbox
 
 
 def log_with(*calls: tuple[str, int]) -> CallLog:
@@ -47,3 +56,24 @@ def test_reset_starts_again_at_one() -> None:
     log.reset()
     assert log.report()["total"] == 0
     assert log_with(("/v1/albums/x", 200)).report()["last_number"] == 1
+
+
+def test_a_call_is_logged_before_the_client_has_the_whole_response() -> None:
+    clock = SandboxClock()
+    sandbox = Sandbox(Mode.EXTENDED, clock, GeneratedSource(1, 50), TokenService(clock, "id", "secret"))
+    logged_at_end: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            logged_at_end.append(sandbox.calls.report()["total"])
+
+    async def get(path: str) -> None:
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+        await build_app(sandbox)(scope, receive, send)
+
+    asyncio.run(get("/v1/albums/x"))
+    assert logged_at_end == [1]
+    assert sandbox.calls.report()["by_status"] == {"401": 1}
