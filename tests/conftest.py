@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -57,8 +58,12 @@ NEED_TOOLS = ("docker", "e2e", "faults", "integration", "unit/contract", "unit/s
 # tests of files that are not in the image: .github, CONTRIBUTING.md and others
 NEED_FILES = re.compile(r"unit/test_(\w+_docs|astro|contributing|docs|glossary|repository|secrets|workflows)")
 HERE = Path(__file__).parent
-# servers written in Go: threads that look for work take as much time as small requests
-ONE_THREAD = {"GOMAXPROCS": "1"}
+# servers written in Go: looking for work in many threads takes as much time as small requests, and garbage
+# collection a part of it
+GO_SETTINGS = {"GOMAXPROCS": "1", "GOGC": "400"}
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folders in it are private
+IN_MEMORY = "spotify-pipeline-tests-"
+MEMORY_NEEDED = 6 * 2**30
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -102,11 +107,33 @@ def port_reservation() -> Iterator[PortReservation]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(
-    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
-) -> Iterator[PostgresServer]:
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder for the data of servers, in memory if there is room: a copy of a database is 540 files.
+
+    A killed run leaves its folder, which the next run removes.
+    """
+    for left in SHARED_MEMORY.glob(f"{IN_MEMORY}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(IN_MEMORY).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    if not _has_room(SHARED_MEMORY):
+        yield tmp_path_factory.mktemp("data")
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f"{IN_MEMORY}{os.getpid()}-", dir=SHARED_MEMORY))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_room(folder: Path) -> bool:
+    """Return whether a folder in memory can take the data of three runs side by side."""
+    if not os.access(folder, os.W_OK):
+        return False
+    return min(shutil.disk_usage(folder).free, psutil.virtual_memory().available) >= MEMORY_NEEDED
+
+
+@pytest.fixture(scope="session")
+def postgres_server(data_folder: Path, port_reservation: PortReservation) -> Iterator[PostgresServer]:
     """Yield a real Postgres 18, not durable; `.url(database, user, password)` returns the URL of a login."""
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = data_folder / "postgres"
     port = port_reservation.choose(FIRST_TEST_PORT)
     server = PostgresServer(folder / "data", port, password="superuser-of-tests", durable=False)
     server.initialise()
@@ -139,11 +166,9 @@ def empty_database(postgres_server: PostgresServer, database_numbers: Iterator[i
 
 
 @pytest.fixture(scope="session")
-def s3_server(
-    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
-) -> Iterator[SeaweedServer]:
+def s3_server(data_folder: Path, port_reservation: PortReservation) -> Iterator[SeaweedServer]:
     """Yield a real S3 server with the bucket `spotify-lake`."""
-    folder = tmp_path_factory.mktemp("s3")
+    folder = data_folder / "s3"
     ports = port_reservation.choose_all(
         {part: FIRST_TEST_PORT + 100 + number for number, part in enumerate(PARTS)},
         offsets=dict.fromkeys(PARTS, (0, GRPC_OFFSET)),
@@ -155,20 +180,18 @@ def s3_server(
         check=server.check,
         log=folder / "weed.log",
         what="test object store",
-        environment=server.environment() | ONE_THREAD,
+        environment=server.environment() | GO_SETTINGS,
     ):
         yield server
     server.remove_sockets()
 
 
 @pytest.fixture(scope="session")
-def minio_server(
-    tmp_path_factory: pytest.TempPathFactory, port_reservation: PortReservation
-) -> Iterator[MinioServer]:
+def minio_server(data_folder: Path, port_reservation: PortReservation) -> Iterator[MinioServer]:
     """Yield a real MinIO with the bucket `spotify-lake`, if `make minio` has built one."""
     if find_minio() is None:
         pytest.skip("MinIO is not built: make minio, which needs Go")
-    folder = tmp_path_factory.mktemp("minio")
+    folder = data_folder / "minio"
     port = port_reservation.choose(FIRST_TEST_PORT + 110)
     server = MinioServer(folder / "data", port, access_key="test-access", secret_key="test-secret-key")
     server.initialise()
@@ -177,7 +200,7 @@ def minio_server(
         check=server.check,
         log=folder / "minio.log",
         what="test MinIO",
-        environment=server.environment() | ONE_THREAD,
+        environment=server.environment() | GO_SETTINGS,
     ):
         yield server
 

@@ -202,7 +202,9 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
         },
         # a file that changed is parsed at the next refresh, the others every 30 seconds
         "dag_processor": {
+            # a changed file is read within ten seconds, and the others once a minute
             "refresh_interval": "10",
+            "min_file_process_interval": "60",
             "parsing_processes": "1",
         },
         "logging": {

@@ -37,19 +37,16 @@ CALLS = (
     ("erase", "warehouse COMMIT"),
     ("retain", "warehouse COMMIT"),
 )
-SOME_BUGS = (
-    "manifest first",
+BUGS_OF_EACH_KIND = ("manifest first", "commit believed", "absent means left", "erased let in")
+MORE_BUGS = (
     "asks again",
     "token not stored",
     "loss not noted",
     "quarantine swallowed",
     "no transaction",
-    "commit believed",
-    "absent means left",
     "catch-up skipped",
     "resolved at once",
     "begun albums forgotten",
-    "erased let in",
     "outage drops a source",
     "rollout is final",
 )
@@ -64,7 +61,9 @@ def prepared_days(
         yield prepared_days
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.slow if way is Way.REFUSED else ()) for way in WAYS]
+)
 @pytest.mark.parametrize(("step", "call"), CALLS)
 def test_promise_3_killed_anywhere_same_result(
     prepared_days: Prepared, step: str, call: str, way: Way
@@ -98,7 +97,9 @@ def test_a_full_disk_or_server_is_survived(prepared_days: Prepared) -> None:
         assert outcome.findings == []
 
 
-@pytest.mark.parametrize("name", SOME_BUGS)
+@pytest.mark.parametrize(
+    "name", [*BUGS_OF_EACH_KIND, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_BUGS)]
+)
 def test_a_planted_bug_is_found(prepared_days: Prepared, name: str) -> None:
     (environment,) = prepared_days.environments
     bug = next(bug for bug in BUGS if bug.name == name)

@@ -60,6 +60,7 @@ def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_playlist_read_by_another_account_restores_no_data(
     account: Pipeline, migrated_database: str
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_playlist_read_by_another_account_restores_no_data(
     ]
 
 
+@pytest.mark.slow
 def test_a_playlist_of_another_listener_keeps_its_readings(account: Pipeline, migrated_database: str) -> None:
     """Both listeners read it; the last date was read by the one who is erased alone."""
     shared, erased = shared_playlist(account)["id"], user_hash(OTHER)

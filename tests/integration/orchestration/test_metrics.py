@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from spotify_stack.airflow_environment import metrics
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 # what a task's process does: it starts metrics, and counts the pipeline's numbers
 TASK = """
 from airflow.sdk.configuration import conf
@@ -127,7 +127,6 @@ def test_nothing_is_sent_by_default(tmp_path: Path) -> None:
     assert received == []
 
 
-@pytest.mark.slow
 def test_a_receiver_that_is_down_does_not_fail_the_task(tmp_path: Path) -> None:
     more = metrics({"SPOTIFY_PIPELINE_METRICS": "http://127.0.0.1:1"})
     done = run(tmp_path, more | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"})

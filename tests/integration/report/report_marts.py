@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -16,13 +17,20 @@ CONTRACTS = sorted((PROJECT_ROOT / "dbt" / "models" / "marts").rglob("[a-z]*.yml
 
 def create(connection: psycopg.Connection) -> None:
     """Create empty marts with the columns of their dbt contracts."""
+    connection.execute(_statements())
+
+
+@cache
+def _statements() -> sql.Composed:
+    statements = []
     for model in (model for path in CONTRACTS for model in yaml.safe_load(path.read_text("utf-8"))["models"]):
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
             for column in model["columns"]
         ]
         table = sql.Identifier("marts", model["name"])
-        connection.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
+        statements.append(sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns)))
+    return sql.SQL("; ").join(statements)
 
 
 def insert(connection: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:

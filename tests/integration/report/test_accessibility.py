@@ -24,7 +24,7 @@ from tests.unit.report.test_report_page import FULL as REPORT
 from tests.unit.report.test_week_page import FULL as WEEK
 from tests.unit.report.test_week_page import OWN
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 DAY = date(2026, 11, 5)
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
@@ -66,10 +66,7 @@ def pages(session_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFact
     return found
 
 
-@pytest.mark.parametrize(
-    "view",
-    [pytest.param(view, marks=() if view == "light" else pytest.mark.slow) for view in VIEWS],
-)
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_page_passes_axe(browser: Browser, pages: dict[str, str], view: str) -> None:
     problems = []
     for name, address in pages.items():

@@ -35,9 +35,9 @@ def every_artist(sandbox: RunningSandbox) -> Source:
 
 
 def artists_of(sandbox: RunningSandbox) -> Source:
-    """Return all artists but the five with the most albums: still several pages of albums for some."""
+    """Return a quarter of the artists: the one with the most albums, which has several pages, and others."""
     source = every_artist(sandbox)
-    return replace(source, ids=(source.ids[0], *source.ids[6:]))
+    return replace(source, ids=(source.ids[0], *source.ids[6::3]))
 
 
 def track_ids(store: Store) -> set[str]:
@@ -126,7 +126,7 @@ def test_a_second_crawl_makes_no_call(sandbox: RunningSandbox, sandbox_client: C
     assert (second.complete, second.requests) == (True, first.requests)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 2, 10, 60, 150])
+@pytest.mark.parametrize("kept", [0, 1, 2, 10, 60])
 def test_a_crawl_killed_after_any_object_can_be_resumed(
     sandbox: RunningSandbox, sandbox_client: ClientMaker, kept: int
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_user_s_lists_and_plays_reach_staging(account: Pipeline) -> None:
     assert account.query("SELECT min(rank) FROM staging.top_tracks GROUP BY time_range") == [(1,), (1,)]
 
 
+@pytest.mark.slow
 def test_an_extended_app_reads_a_user_s_lists_too(pipeline: Pipeline) -> None:
     with running(mode="extended", size=300) as sandbox:
         moved = logged_in(connected(pipeline, sandbox, "extended"))

@@ -17,7 +17,7 @@ from spotify_pipeline.stages.plan import plan
 from spotify_pipeline.stages.replay import plan_replay
 from tests.integration.pipeline import DAY, HASH, Pipeline, without_spotify
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

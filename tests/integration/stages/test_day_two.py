@@ -104,7 +104,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+IN_EACH_RUN = ("library", "playlists", "401")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in IN_EACH_RUN else pytest.mark.slow) for case in CASES]
+)
 def test_the_next_run_repairs_a_partial_source(pipeline: Pipeline, case: str) -> None:
     definition, fault = CASES[case]
     with pipeline.runtime.spotify() as client:

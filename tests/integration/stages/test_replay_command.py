@@ -30,6 +30,7 @@ def two_days(pipeline: Pipeline, snapshots: Snapshots) -> Pipeline:
     return pipeline
 
 
+@pytest.mark.slow
 def test_two_workers_change_nothing_and_print_a_table(two_days: Pipeline) -> None:
     before = two_days.checksums(), two_days.objects("validated")
     done = call("replay", two_days, *RANGE, "--workers", "2")

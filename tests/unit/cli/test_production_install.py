@@ -27,12 +27,14 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["modules", "dags"])
 def test_code_imports_neither_stack_nor_sandbox(tmp_path: Path, what: str) -> None:
     done = run(tmp_path, what)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_other_command_loads(tmp_path: Path) -> None:
     names = sorted(set(COMMANDS) - NEED_AN_EXTRA)
     done = run(tmp_path, "help", *names)

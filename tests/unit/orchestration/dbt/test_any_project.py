@@ -16,6 +16,9 @@ from spotify_pipeline.orchestration.dbt.task_group import dbt_tasks
 from tests.unit.orchestration.dbt.groups import sort_all
 from tests.unit.orchestration.dbt.odd_project import write_odd_project
 
+# dbt parses a large project
+pytestmark = pytest.mark.slow
+
 # one process for both commands: importing dbt and parsing the project take most of their time
 PARSE_AND_LIST = """
 import json, sys

@@ -79,19 +79,23 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found | {"output": done.stdout + done.stderr}
 
 
+@pytest.mark.slow
 def test_warming_up_leaves_no_threads_files_or_connections(warm: dict[str, Any]) -> None:
     assert warm["after"] == warm["before"]
 
 
+@pytest.mark.slow
 def test_a_fork_can_still_parse_a_changed_dbt_project(warm: dict[str, Any]) -> None:
     assert warm["fork_parses"], "a native thread pool was started before the fork"
 
 
+@pytest.mark.slow
 def test_every_module_is_loaded(warm: dict[str, Any]) -> None:
     assert "stay cold" not in warm["output"]
     assert {*warm_workers.DAG_MODULES, *warm_workers.TASK_MODULES} <= set(warm["modules"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file", ["cosmos/operators/local.py", "dbt/cli/requires.py", "sdk/execution_time/task_runner.py"]
 )
@@ -99,11 +103,13 @@ def test_the_lines_of_files_on_the_call_stack_are_read(warm: dict[str, Any], fil
     assert any(path.endswith(file) for path in warm["files"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dbt.task.test", "dbt.task.run", "dbt.task.seed", "dbt.task.freshness"])
 def test_every_command_of_dbt_that_a_task_runs_is_loaded(warm: dict[str, Any], name: str) -> None:
     assert name in warm["modules"]
 
 
+@pytest.mark.slow
 def test_the_code_of_the_pipeline_is_loaded(warm: dict[str, Any]) -> None:
     assert {"spotify_pipeline.orchestration.dbt.publication", "spotify_pipeline.stages.publish"} <= set(
         warm["modules"]
@@ -182,6 +188,7 @@ print([name for name in sorted(set(sys.modules) - before) if name.startswith(pac
 """
 
 
+@pytest.mark.slow
 def test_parsing_a_dag_file_imports_nothing_more(tmp_path: Path) -> None:
     shown = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", PARSE, str(PROJECT_ROOT)],
