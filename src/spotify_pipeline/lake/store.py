@@ -20,7 +20,7 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import BucketMissing, ConfigurationError, DamagedObject, LakeUnavailable
 from spotify_pipeline.lake.client import address_of, bucket_of, client_of
 
-_PART_SIZE = 10 * 2**20
+_PART_SIZE = 5 * 2**20  # the smallest that S3 allows
 _ABSENT = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
@@ -135,6 +135,8 @@ class Lake:
                 # the SDK's type also allows lists as values
                 metadata=dict(metadata) if metadata else None,
                 part_size=_PART_SIZE,
+                # by default, several parts are in memory at once
+                num_parallel_uploads=1,
             )
 
     def put_new(self, key: str, data: bytes, *, metadata: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ from spotify_pipeline.cli.validate import survey_file
 from tests.integration.pipeline import Pipeline
 from tests.integration.stages.recorded import REQUESTS, spoiled, validate_recorded
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_command_and_pipeline_agree_on_recorded_responses(
