@@ -112,7 +112,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     A killed run leaves its folder, which the next run removes.
     """
-    for left in SHARED_MEMORY.glob(f"{IN_MEMORY}*"):
+    for left in SHARED_MEMORY.glob(f"{IN_MEMORY}[0-9]*-*"):
         if not psutil.pid_exists(int(left.name.removeprefix(IN_MEMORY).partition("-")[0])):
             shutil.rmtree(left, ignore_errors=True)
     if not _has_room(SHARED_MEMORY):

@@ -200,9 +200,8 @@ def configuration(state: StackState) -> dict[str, dict[str, str]]:
             "orphaned_tasks_check_interval": "15",
             "scheduler_idle_sleep_time": "0.5",
         },
-        # a file that changed is parsed at the next refresh, the others every 30 seconds
+        # a file that changed is parsed at the next refresh, the others once a minute
         "dag_processor": {
-            # a changed file is read within ten seconds, and the others once a minute
             "refresh_interval": "10",
             "min_file_process_interval": "60",
             "parsing_processes": "1",
