@@ -122,23 +122,18 @@ class Transport:
         self._max_bytes = max_response_bytes
         self._retries = retries or RetryPolicy()
         # a proxy of the environment serves outside addresses, not a sandbox on this machine
-        trust_env = not is_on_this_machine(api_url)
-        with environment_errors():
-            self._http = httpx.Client(
-                timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-                limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
-                follow_redirects=False,
-                trust_env=trust_env,
-                verify=trusted_certificates(trust_env=trust_env),
-                headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
-            )
+        self._trust_env = not is_on_this_machine(api_url)
         self._lock = threading.Lock()
+        # each serves one request at a time: a client that threads share may close a connection in use,
+        # https://github.com/encode/httpcore/issues/1110
+        self._idle = [self._new_client()]
         self._calls: Counter[str] = Counter()
         self._api_time: tuple[datetime, float] | None = None
 
     def close(self) -> None:
-        """Close all connections."""
-        self._http.close()
+        """Close all connections; no request may be under way."""
+        while self._idle:
+            self._idle.pop().close()
 
     def calls(self) -> Counter[str]:
         """Return the requests sent so far by bucket, repeats included."""
@@ -192,19 +187,46 @@ class Transport:
         ):
             with attempt:
                 admit()
-                request = self._http.build_request(method, url, params=params or None, data=data)
-                response = self._attempt(request, auth, bucket, f"{attempt.num} of {policy.attempts}")
+                with self._client() as http:
+                    request = http.build_request(method, url, params=params or None, data=data)
+                    response = self._attempt(
+                        http, request, auth, bucket, f"{attempt.num} of {policy.attempts}"
+                    )
                 return replace(response, attempt=attempt.num)
         raise AssertionError("stamina either returns or raises")
 
-    def _attempt(self, request: httpx.Request, auth: httpx.Auth, bucket: str, attempt: str) -> Response:
+    def _new_client(self) -> httpx.Client:
+        with environment_errors():
+            return httpx.Client(
+                timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, 10.0)),
+                follow_redirects=False,
+                trust_env=self._trust_env,
+                verify=trusted_certificates(trust_env=self._trust_env),
+                headers={"Accept": "application/json", "User-Agent": "spotify-pipeline"},
+            )
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        """Lend a client, with the connection of its last request, to one request."""
+        with self._lock:
+            client = self._idle.pop() if self._idle else None
+        client = client or self._new_client()
+        try:
+            yield client
+        finally:
+            with self._lock:
+                self._idle.append(client)
+
+    def _attempt(
+        self, http: httpx.Client, request: httpx.Request, auth: httpx.Auth, bucket: str, attempt: str
+    ) -> Response:
         what = f"{request.method} {request.url.host}{request.url.path}"
         started = time.monotonic()
         status: int | str = "no response"
         with self._lock:
             self._calls[bucket] += 1
         try:
-            stream = self._http.send(request, auth=auth, stream=True)
+            stream = http.send(request, auth=auth, stream=True)
             try:
                 status = stream.status_code
                 response = Response(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import select
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpcore._backends import sync
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import (
@@ -79,6 +81,18 @@ def test_one_token_serves_many_threads(sandbox: RunningSandbox, sandbox_client: 
         list(pool.map(lambda _: client.get(f"/artists/{artist_id}"), range(40)))
     assert sandbox.control.calls().by_bucket == {"/api/token": 1, "/v1/artists/{id}": 40}
     assert client.calls() == {TOKEN_BUCKET: 1, BUCKET: 40}
+
+
+def test_threads_do_not_close_connections_of_each_other(
+    sandbox: RunningSandbox, sandbox_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://github.com/encode/httpcore/issues/1110, made likely by a long look at idle connections."""
+    monkeypatch.setattr(sync, "is_socket_readable", lambda used: bool(select.select([used], [], [], 0.01)[0]))
+    client = sandbox_client(settings=Settings(request_timeout=3))
+    artist_id = sandbox.control.catalog().artists[0][0]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: client.get(f"/artists/{artist_id}"), range(150)))
+    assert client.calls()[BUCKET] == 150
 
 
 def test_a_revoked_token_is_renewed_once(sandbox: RunningSandbox, sandbox_client: ClientMaker) -> None:
