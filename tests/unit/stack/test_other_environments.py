@@ -130,6 +130,7 @@ def test_a_user_id_without_a_name_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "has no name on this machine" in nameless_user()
 
 
+@pytest.mark.usefixtures("private_ports")
 def test_a_socket_of_another_user_changes_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_store, "SOCKETS", tmp_path)
     with PortReservation() as reservation:

@@ -15,15 +15,10 @@ from spotify_stack import ports
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import PREFERRED_PORTS
 
-FIRST = 15_700
-
 
 @pytest.fixture
-def listener() -> Iterator[int]:
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("127.0.0.1", 0))
-        server.listen(1)
+def listener(first_port: int) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", first_port + 200)) as server:
         yield server.getsockname()[1]
 
 
@@ -45,10 +40,9 @@ def test_a_port_of_a_closed_connection_is_free() -> None:
     assert is_free(port)
 
 
-def test_the_preferred_port_is_used_if_it_is_free() -> None:
+def test_the_preferred_port_is_used_if_it_is_free(first_port: int) -> None:
     with PortReservation() as reservation:
-        port = reservation.choose(FIRST)
-        assert reservation.choose(port + 1) == port + 1
+        assert reservation.choose(first_port) == first_port
 
 
 def test_a_taken_port_gives_the_next_one(listener: int) -> None:
@@ -68,15 +62,15 @@ def test_a_taken_partner_releases_the_port_itself(listener: int) -> None:
         assert reservation.choose_or_none(listener - 100) == listener - 100
 
 
-def test_two_reservations_never_give_the_same_port() -> None:
+def test_two_reservations_never_give_the_same_port(first_port: int) -> None:
     with PortReservation() as one, PortReservation() as other:
-        given = [one.choose(FIRST), other.choose(FIRST), one.choose(FIRST), other.choose(FIRST)]
+        given = [each.choose(first_port) for each in (one, other, one, other)]
     assert len(set(given)) == 4
 
 
-def test_a_released_port_can_be_chosen_again() -> None:
+def test_a_released_port_can_be_chosen_again(first_port: int) -> None:
     with PortReservation() as one:
-        port = one.choose(FIRST)
+        port = one.choose(first_port)
     with PortReservation() as other:
         assert other.choose_or_none(port) == port
 

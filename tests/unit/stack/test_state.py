@@ -16,6 +16,8 @@ from spotify_stack.paths import StackPaths
 from spotify_stack.ports import PortReservation
 from spotify_stack.state import SandboxOptions, StackState, create_or_load, load
 
+pytestmark = pytest.mark.usefixtures("private_ports")
+
 
 def create(paths: StackPaths) -> StackState:
     with PortReservation() as reservation:
