@@ -17,8 +17,8 @@ from alembic import command
 from alembic.script import Script
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
-from spotify_pipeline.warehouse.connection import create_engine
-from spotify_pipeline.warehouse.migrate import config_for, head
+from spotify_pipeline.warehouse.migrate import config_for, create_engine
+from spotify_pipeline.warehouse.revisions import head
 from spotify_stack.scratch import scratch_warehouse
 
 

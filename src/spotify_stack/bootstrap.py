@@ -17,7 +17,7 @@ from spotify_pipeline import connections
 from spotify_pipeline.errors import ConfigurationError, PipelineError
 from spotify_pipeline.settings import PROJECT_ROOT
 from spotify_pipeline.spotify.account_ids import AccountKey
-from spotify_pipeline.warehouse import migrate, roles
+from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import receipts
 from spotify_stack import airflow_environment, demo_sources, services
@@ -55,7 +55,9 @@ def warehouse(state: StackState) -> None:
     admin = services.warehouse_postgres(state).url()
     roles.bootstrap(admin, passwords, database=airflow_environment.WAREHOUSE_DATABASE)
     environ = airflow_environment.connection_variables(state)
-    migrate.migrate(connections.from_environment(connections.WAREHOUSE_OWNER, environ))
+    from spotify_pipeline.warehouse.migrate import migrate  # noqa: PLC0415 - imports Alembic, which is slow
+
+    migrate(connections.from_environment(connections.WAREHOUSE_OWNER, environ))
 
 
 def listener(state: StackState) -> StackState:

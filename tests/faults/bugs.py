@@ -271,7 +271,7 @@ BUGS = (
         more.deadlock_is_final, with_shortage("deadlock")),
     Bug("full disk is final", "a full disk of a worker is no transient error", "lake/validated.py",
         more.full_disk_is_final, with_shortage("disk is full")),
-    Bug("rollout is final", "a schema of a newer release is no transient error", "warehouse/migrate.py",
+    Bug("rollout is final", "a schema of a newer release is no transient error", "warehouse/revisions.py",
         more.rollout_is_final, with_shortage("newer schema")),
     Bug("commit not awaited", "a COMMIT returns before Postgres has written it", "warehouse/connection.py",
         more.commit_not_awaited, by_schedule(killed_warehouse)),

@@ -16,7 +16,7 @@ from spotify_pipeline.maintenance import erase, retention
 from spotify_pipeline.maintenance.inventory import Zone
 from spotify_pipeline.stages import dbt_docs, fetch, load, reconcile, replay
 from spotify_pipeline.stages.group import SourceState
-from spotify_pipeline.warehouse import connection, lease, migrate
+from spotify_pipeline.warehouse import connection, lease, migrate, revisions
 from spotify_pipeline.warehouse import load as loading
 from tests.faults.seams import patch
 
@@ -197,7 +197,7 @@ def full_disk_is_final() -> None:
 
 
 def rollout_is_final() -> None:
-    patch(migrate, "WarehouseNewer", SchemaVersionError)
+    patch(revisions, "WarehouseNewer", SchemaVersionError)
 
 
 def commit_not_awaited() -> None:

@@ -11,7 +11,8 @@ import psycopg
 
 from spotify_pipeline.connections import WAREHOUSE_OWNER, ConnectionInfo
 from spotify_pipeline.stages.runtime import Runtime
-from spotify_pipeline.warehouse.migrate import head, migrate
+from spotify_pipeline.warehouse.migrate import migrate
+from spotify_pipeline.warehouse.revisions import head
 from spotify_pipeline.warehouse.roles import bootstrap
 from tests.faults.attempt import Prepare, attempt
 from tests.faults.cell import RETRIES, Moment, of_outage

@@ -10,8 +10,7 @@ from spotify_pipeline import connections
 from spotify_pipeline.cli.connections import environment_or_stack
 from spotify_pipeline.cli.output import Json, print_json
 from spotify_pipeline.connections import from_environment
-from spotify_pipeline.warehouse import migrate as migrations
-from spotify_pipeline.warehouse import roles
+from spotify_pipeline.warehouse import revisions, roles
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.load_log import highest_load_seq
 
@@ -45,10 +44,12 @@ def bootstrap(
     typer.echo(f"database '{database}' is ready for `spotify-pipeline warehouse migrate`")
 
 
-@app.command()
-def migrate() -> None:
+@app.command("migrate")
+def run_migrations() -> None:
     """Upgrade the tables to the schema revision of this release."""
-    revision = migrations.migrate(from_environment(connections.WAREHOUSE_OWNER))
+    from spotify_pipeline.warehouse.migrate import migrate  # noqa: PLC0415 - imports Alembic, which is slow
+
+    revision = migrate(from_environment(connections.WAREHOUSE_OWNER))
     typer.echo(f"the warehouse has schema revision {revision}")
 
 
@@ -57,16 +58,16 @@ def status(as_json: Json = False) -> None:
     """Show the schema revision and the newest load. The exit status is 1 if a migration is due."""
     info = environment_or_stack(connections.WAREHOUSE_INGEST)
     with connect(info) as conn:
-        revision, running = migrations.current_revision(conn), migrations.is_migrating(conn)
+        revision, running = revisions.current_revision(conn), revisions.is_migrating(conn)
         if not as_json:
-            typer.echo(f"schema revision {revision or 'none'}, this release works with {migrations.head()}")
+            typer.echo(f"schema revision {revision or 'none'}, this release works with {revisions.head()}")
             if running:
                 typer.echo("a migration is running, or waits for a table that is in use")
-        migrations.require_current(conn)
+        revisions.require_current(conn)
         newest = highest_load_seq(conn)
     if as_json:
         print_json(
-            {"revision": revision, "head": migrations.head(), "migrating": running, "newest_load": newest}
+            {"revision": revision, "head": revisions.head(), "migrating": running, "newest_load": newest}
         )
     else:
         typer.echo(f"newest load: {newest or 'none'}")

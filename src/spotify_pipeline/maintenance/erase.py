@@ -32,8 +32,8 @@ from spotify_pipeline.warehouse.erasures import (
     last_erasures,
     without_zeros,
 )
-from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.publication import pin
+from spotify_pipeline.warehouse.revisions import require_current
 
 LOGIN_KINDS = [kind.value for kind in SourceKind if kind.needs_login]
 ForgetLogins = Callable[[str, bool], dict[str, int]]

@@ -27,8 +27,8 @@ from spotify_pipeline.warehouse import landing
 from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.erasures import erased_users
 from spotify_pipeline.warehouse.load_log import loaded_sources
-from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.retention import Cutoffs, busy_partitions, delete_old_rows, record_run, vacuum
+from spotify_pipeline.warehouse.revisions import require_current
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from spotify_pipeline.stages.plays import LISTENING, check_reading
 from spotify_pipeline.stages.runtime import Runtime, not_logged_in
 from spotify_pipeline.stages.users import note_user
 from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.migrate import require_current
+from spotify_pipeline.warehouse.revisions import require_current
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, UnreadableFile, WarehouseUnavailable
 from spotify_pipeline.files import write_atomically
 from spotify_pipeline.warehouse.connection import TLS_OPTIONS, connect
-from spotify_pipeline.warehouse.migrate import migrate, require_current
+from spotify_pipeline.warehouse.migrate import migrate
+from spotify_pipeline.warehouse.revisions import require_current
 from spotify_pipeline.warehouse.roles import DBT_AUDIT, DBT_SCHEMAS, OWNER_SCHEMAS
 
 ROWS, TABLES_OF_DBT, CONTENTS = "pipeline.dump", "dbt.dump", "backup.json"

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
 from spotify_pipeline.connections import ConnectionInfo
 from spotify_pipeline.errors import ConfigurationError, PipelineError, WarehouseUnavailable
@@ -103,15 +101,6 @@ def open_connection(
         return psycopg.connect(autocommit=autocommit, **parameters)
 
 
-def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout: int) -> sa.Engine:
-    """Return an SQLAlchemy engine without a pool, whose connections `open_connection` opens."""
-    return sa.create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: open_connection(info, statement_timeout=statement_timeout, lock_timeout=lock_timeout),
-        poolclass=NullPool,
-    )
-
-
 @contextmanager
 def warehouse_errors(info: ConnectionInfo) -> Iterator[None]:
     """Convert errors of psycopg about the server into errors that name connection and server.
@@ -124,9 +113,8 @@ def warehouse_errors(info: ConnectionInfo) -> Iterator[None]:
         yield
     except PipelineError:
         raise
-    except (psycopg.Error, sa.exc.DBAPIError) as error:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        translated = _translate(info, cause)
+    except psycopg.Error as error:
+        translated = _translate(info, error)
         if translated is None:
             raise
         raise translated from None
@@ -138,9 +126,7 @@ def has_table(conn: psycopg.Connection, name: str) -> bool:
     return bool(row and row[0])
 
 
-def _translate(info: ConnectionInfo, error: BaseException | None) -> PipelineError | None:
-    if isinstance(error, PipelineError):
-        return error
+def _translate(info: ConnectionInfo, error: psycopg.Error) -> PipelineError | None:
     server = f"connection '{info.conn_id}': Postgres at {info.host}:{info.port or 5432}"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ConfigurationError(

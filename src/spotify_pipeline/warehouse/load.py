@@ -14,8 +14,8 @@ from spotify_pipeline.warehouse.connection import connect
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
 from spotify_pipeline.warehouse.merge import Merge, MergeOutcome
-from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
+from spotify_pipeline.warehouse.revisions import require_current
 from spotify_pipeline.warehouse.table_specs import SPECS
 
 

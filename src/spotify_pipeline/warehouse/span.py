@@ -20,8 +20,8 @@ from spotify_pipeline.warehouse import lease as leases
 from spotify_pipeline.warehouse.lease import Lease
 from spotify_pipeline.warehouse.load_log import LoadRecord, record_load
 from spotify_pipeline.warehouse.merge import LOAD_LOCK, failing_key, refusal, run_merge
-from spotify_pipeline.warehouse.migrate import require_current
 from spotify_pipeline.warehouse.quarantine import Refusal, record_quarantined, resolve_quarantined
+from spotify_pipeline.warehouse.revisions import require_current
 from spotify_pipeline.warehouse.table_specs import SPECS, TableSpec
 
 

@@ -11,7 +11,7 @@ from spotify_pipeline.cli.main import build
 from spotify_pipeline.connections import variable_name
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.migrate import head
+from spotify_pipeline.warehouse.revisions import head
 from tests.integration.databases import PASSWORDS
 from tests.integration.warehouse.warehouse_database import Warehouse
 

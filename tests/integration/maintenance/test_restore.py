@@ -17,7 +17,7 @@ from spotify_pipeline.warehouse.backup import CONTENTS, ROWS, back_up, read_back
 from spotify_pipeline.warehouse.backup import restore as restore_warehouse
 from spotify_pipeline.warehouse.checksum import table_checksums
 from spotify_pipeline.warehouse.connection import connect
-from spotify_pipeline.warehouse.migrate import head
+from spotify_pipeline.warehouse.revisions import head
 from spotify_pipeline.warehouse.roles import bootstrap
 from tests.integration.databases import PASSWORDS
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, no_logins, rows_with

@@ -12,21 +12,13 @@ from psycopg.rows import dict_row
 
 from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer
 from spotify_pipeline.warehouse import roles
-from spotify_pipeline.warehouse.connection import create_engine
-from spotify_pipeline.warehouse.migrate import (
-    config_for,
-    current_revision,
-    head,
-    migrate,
-    require_current,
-    scripts,
-)
+from spotify_pipeline.warehouse.migrate import config_for, create_engine, migrate
+from spotify_pipeline.warehouse.revisions import current_revision, head, require_current, revisions
 from spotify_pipeline.warehouse.tables import metadata
 from tests.integration.warehouse.any_row import insert_row, tables_of
 from tests.integration.warehouse.warehouse_database import Warehouse, track
 
 pytestmark = pytest.mark.integration
-REVISIONS = [script.revision for script in scripts().walk_revisions()]
 CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace IN ('staging'::regnamespace, 'ops'::regnamespace, 'landing'::regnamespace)
@@ -62,7 +54,7 @@ def test_constraints_are_those_of_the_metadata(warehouse: Warehouse) -> None:
     assert warehouse.rows(CONSTRAINTS) == migrated
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("revision", revisions())
 def test_upgrading_a_filled_warehouse_keeps_its_rows(bootstrapped: Warehouse, revision: str) -> None:
     """The test runs from each revision to the newest one."""
     with owner_engine(bootstrapped).begin() as connection:
