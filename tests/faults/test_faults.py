@@ -89,6 +89,7 @@ def test_promise_7_readers_see_a_killed_publication_whole(prepared_days: Prepare
     assert outcome.injected > 2
 
 
+@pytest.mark.slow
 def test_a_full_disk_or_server_is_survived(prepared_days: Prepared) -> None:
     (environment,) = prepared_days.environments
     for shortage in ("disk is full", "no connection"):

@@ -22,7 +22,7 @@ from spotify_pipeline.warehouse.revisions import (
 )
 
 # a table that is in use: the migration gives up, and is tried again
-_TABLE_LOCK_SECONDS = 20
+TABLE_LOCK_SECONDS = 20
 
 
 def create_engine(info: ConnectionInfo, *, statement_timeout: int, lock_timeout: int) -> sa.Engine:
@@ -76,7 +76,7 @@ def migrate(owner: ConnectionInfo, revision: str = "head") -> str:
             stored = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
             refuse_unknown(stored)
         # while a migration waits for a table, all other sessions wait behind it
-        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{TABLE_LOCK_SECONDS}s'"))
         command.upgrade(config_for(connection), revision)
         reached = connection.execute(sa.text("SELECT version_num FROM ops.alembic_version")).scalar()
     return str(reached)

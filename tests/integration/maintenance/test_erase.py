@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import SUSPENDED, VersioningConfig
@@ -13,7 +14,7 @@ from spotify_pipeline.errors import ConfigurationError, LeaseLost, UserErased
 from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.partitions import stored_sources
 from spotify_pipeline.lake.weeks import week_page_key
-from spotify_pipeline.maintenance.erase import erase_user
+from spotify_pipeline.maintenance.erase import apply_receipts, erase_user
 from spotify_pipeline.maintenance.inventory import ZONES
 from spotify_pipeline.maintenance.retention import apply_retention
 from spotify_pipeline.spotify.login_store import FileLoginStore
@@ -231,3 +232,34 @@ def test_another_user_s_objects_stay(pipeline: Pipeline) -> None:
     pipeline.lake.put(other, b"{}")
     erase_user(pipeline.runtime, HASH, no_logins)
     assert [key for key in pipeline.lake.keys("") if not key.startswith("erasures/")] == [other]
+
+
+def test_erasures_are_applied_again_to_a_restored_warehouse(
+    account: Pipeline, migrated_database: str
+) -> None:
+    erased = erase_user(account.runtime, HASH, no_logins)
+    (stored,) = account.lake.keys("erasures/")
+    receipt = orjson.loads(account.lake.get(stored).data)
+    assert receipt["removed"] == {name: count for name, count in erased.removed.items() if count}
+    assert apply_receipts(account.runtime, no_logins) == []
+
+    # a backup from before the erasure: its rows are back, its receipt is gone
+    with connect(account.runtime.lookup("warehouse_owner")) as conn:
+        conn.execute("DELETE FROM ops.erasure")
+        conn.execute(
+            "INSERT INTO staging.plays (user_hash, played_at, track_id, observed_at, raw_key, first_seen_on,"
+            " load_seq) VALUES (%s, now(), 'x', now(), %s, now(), 1)",
+            [HASH, f"raw/ingest_date={DAY}/user={HASH}/source=plays/recently_played-0.json"],
+        )
+    # an object that was stored after the user consented again
+    day = datetime.fromisoformat(receipt["erased_at"]).date() + timedelta(days=1)
+    later = keys.source_prefix(keys.RAW, day, "saved", HASH) + "saved_tracks-0.json"
+    account.lake.put(later, b"{}")
+    (done,) = apply_receipts(account.runtime, no_logins)
+    assert done.removed["staging.plays"] == 1
+    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
+    assert account.query("SELECT erased_at FROM ops.erasure") == [
+        (datetime.fromisoformat(receipt["erased_at"]),)
+    ]
+    assert account.lake.keys("raw/ingest_date=" + str(day)) == [later]
+    assert apply_receipts(account.runtime, no_logins) == []

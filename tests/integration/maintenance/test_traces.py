@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import orjson
 import pytest
 
 from spotify_pipeline.alerts import causes
 from spotify_pipeline.alerts.dispatch import FileChannel, dispatch
-from spotify_pipeline.lake import keys
 from spotify_pipeline.lake.manifest import read_manifest
-from spotify_pipeline.maintenance.erase import apply_receipts, erase_user
+from spotify_pipeline.maintenance.erase import erase_user
 from spotify_pipeline.report.build import publish_report
 from spotify_pipeline.report.week import publish_week
 from spotify_pipeline.stages.replay import plan_replay, replay_partition
-from spotify_pipeline.warehouse.connection import connect
 from tests.accounts import user_hash
 from tests.integration.maintenance.helpers import NEXT_DAY, Dbt, no_logins, rows_with
 from tests.integration.pipeline import DAY, HASH, USER, Pipeline, logged_in
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 OTHER = "listener2"
 MONDAY = DAY - timedelta(days=DAY.weekday())
@@ -60,7 +57,6 @@ def objects_with(pipeline: Pipeline, text: str) -> list[str]:
     return found
 
 
-@pytest.mark.slow
 def test_a_playlist_read_by_another_account_restores_no_data(
     account: Pipeline, migrated_database: str
 ) -> None:
@@ -103,7 +99,6 @@ def test_a_playlist_read_by_another_account_restores_no_data(
     ]
 
 
-@pytest.mark.slow
 def test_a_playlist_of_another_listener_keeps_its_readings(account: Pipeline, migrated_database: str) -> None:
     """Both listeners read it; the last date was read by the one who is erased alone."""
     shared, erased = shared_playlist(account)["id"], user_hash(OTHER)
@@ -129,38 +124,6 @@ def test_a_playlist_of_another_listener_keeps_its_readings(account: Pipeline, mi
     ]
 
 
-def test_erasures_are_applied_again_to_a_restored_warehouse(
-    account: Pipeline, migrated_database: str
-) -> None:
-    erased = erase_user(account.runtime, HASH, no_logins)
-    (stored,) = account.lake.keys("erasures/")
-    receipt = orjson.loads(account.lake.get(stored).data)
-    assert receipt["removed"] == {name: count for name, count in erased.removed.items() if count}
-    assert apply_receipts(account.runtime, no_logins) == []
-
-    # a backup from before the erasure: its rows are back, its receipt is gone
-    with connect(account.runtime.lookup("warehouse_owner")) as conn:
-        conn.execute("DELETE FROM ops.erasure")
-        conn.execute(
-            "INSERT INTO staging.plays (user_hash, played_at, track_id, observed_at, raw_key, first_seen_on,"
-            " load_seq) VALUES (%s, now(), 'x', now(), %s, now(), 1)",
-            [HASH, f"raw/ingest_date={DAY}/user={HASH}/source=plays/recently_played-0.json"],
-        )
-    # an object that was stored after the user consented again
-    day = datetime.fromisoformat(receipt["erased_at"]).date() + timedelta(days=1)
-    later = keys.source_prefix(keys.RAW, day, "saved", HASH) + "saved_tracks-0.json"
-    account.lake.put(later, b"{}")
-    (done,) = apply_receipts(account.runtime, no_logins)
-    assert done.removed["staging.plays"] == 1
-    assert rows_with(migrated_database, HASH) == {"ops.erasure": 1}
-    assert account.query("SELECT erased_at FROM ops.erasure") == [
-        (datetime.fromisoformat(receipt["erased_at"]),)
-    ]
-    assert account.lake.keys("raw/ingest_date=" + str(day)) == [later]
-    assert apply_receipts(account.runtime, no_logins) == []
-
-
-@pytest.mark.slow
 @pytest.mark.usefixtures("clock_far_ahead")
 def test_no_trace_of_an_erased_listener_is_left(
     account: Pipeline, dbt: Dbt, migrated_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -91,6 +91,7 @@ def test_the_validator_finds_a_wrong_response(
         assert schema_errors(description, "/albums/{id}", "200", wrong)
 
 
+@pytest.mark.slow
 def test_extended_responses_conform_to_the_description(
     description: Any, extended: RunningSandbox, extended_api: httpx.Client
 ) -> None:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from alembic import command
 from psycopg.rows import dict_row
 
-from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer
+from spotify_pipeline.errors import SchemaVersionError, WarehouseNewer, WarehouseUnavailable
+from spotify_pipeline.warehouse import migrate as migrations
 from spotify_pipeline.warehouse import roles
 from spotify_pipeline.warehouse.migrate import config_for, create_engine, migrate
 from spotify_pipeline.warehouse.revisions import current_revision, head, require_current, revisions
@@ -83,6 +84,19 @@ def test_concurrent_migrations_do_not_conflict(bootstrapped: Warehouse) -> None:
         done = list(pool.map(lambda _: migrate(bootstrapped.info(roles.OWNER)), range(4)))
     assert done == [head()] * 4
     assert bootstrapped.rows("SELECT version_num FROM ops.alembic_version") == [(head(),)]
+
+
+def test_a_table_in_use_ends_a_migration_that_is_tried_again(
+    bootstrapped: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = bootstrapped.info(roles.OWNER)
+    migrate(owner, revisions()[0])
+    monkeypatch.setattr(migrations, "TABLE_LOCK_SECONDS", 0.1)
+    with bootstrapped.connect() as conn:
+        conn.execute("SELECT FROM staging.albums")
+        with pytest.raises(WarehouseUnavailable, match="run the task again"):
+            migrate(owner)
+    assert migrate(owner) == head()
 
 
 def test_a_newer_warehouse_is_refused_and_not_changed(warehouse: Warehouse) -> None:

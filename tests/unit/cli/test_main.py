@@ -131,7 +131,9 @@ def test_closed_streams_give_no_traceback(command: str, status: int) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["--version", "--help", "doctor", "sources check --json"])
+@pytest.mark.parametrize(
+    "command", ["--version", "--help", pytest.param("doctor", marks=pytest.mark.slow), "sources check --json"]
+)
 def test_a_full_disk_is_reported_by_every_command(command: str) -> None:
     done = run_in_shell(f"$0 {command} >/dev/full")
     assert (done.returncode, done.stderr) == (1, "error: the disk is full: free some space\n")
@@ -143,7 +145,7 @@ def test_an_interrupt_of_the_imports_is_reported(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
-@pytest.mark.parametrize("columns", ["0", "1"])
+@pytest.mark.parametrize("columns", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_a_terminal_without_width_shows_whole_words(columns: str) -> None:
     assert "The stack is not running" in run_in_shell("$0 status", COLUMNS=columns).stdout
 

@@ -42,7 +42,7 @@ def test_every_other_command_loads(tmp_path: Path) -> None:
     assert done.stdout.count("Usage") == len(names)
 
 
-@pytest.mark.parametrize("name", ["up", "sandbox"])
+@pytest.mark.parametrize("name", ["up", pytest.param("sandbox", marks=pytest.mark.slow)])
 def test_a_command_of_an_extra_names_its_package(tmp_path: Path, name: str) -> None:
     done = run(tmp_path, "command", name)
     assert done.returncode == 1
@@ -51,7 +51,11 @@ def test_a_command_of_an_extra_names_its_package(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize(
     "command",
-    [("quarantine", "list"), ("contract", "drift"), ("replay", "--from=2026-11-20", "--to=2026-11-22")],
+    [
+        ("replay", "--from=2026-11-20", "--to=2026-11-22"),
+        pytest.param(("quarantine", "list"), marks=pytest.mark.slow),
+        pytest.param(("contract", "drift"), marks=pytest.mark.slow),
+    ],
 )
 def test_commands_name_the_connection_they_need(command: tuple[str, ...], tmp_path: Path) -> None:
     done = run(tmp_path, "command", *command)

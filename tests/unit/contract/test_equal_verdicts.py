@@ -25,7 +25,7 @@ from tests.unit.contract.generated import mutated, places, values
 
 CODES = frozenset(rule.code for kind in ALL_KINDS for rule in rules(kind))
 generously = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
