@@ -107,6 +107,7 @@ def test_a_planted_bug_is_found(prepared_days: Prepared, name: str) -> None:
     assert find_bug(environment, prepared_days.moments, bug).oracles != ()
 
 
+@pytest.mark.slow
 def test_every_bug_can_be_planted_in_the_code(prepared_days: Prepared) -> None:
     (environment,) = prepared_days.environments
     step = prepared_days.moments[0].step

@@ -80,13 +80,12 @@ def _offset_of(link: Any) -> int | None:
 
 
 def store_albums(lake: Lake, key: str, albums: Iterable[CompleteAlbum | BegunAlbum]) -> str | None:
-    """Write the object and return its SHA-256; without albums, remove an old object and return None."""
+    """Write the object and return its SHA-256; without albums, write nothing and return None."""
     lines = b"".join(orjson.dumps(a, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z) for a in albums)
-    if lines:
-        lake.put(key, lines, content_type=NDJSON)
-        return sha256(lines)
-    lake.delete(key)
-    return None
+    if not lines:
+        return None
+    lake.put(key, lines, content_type=NDJSON)
+    return sha256(lines)
 
 
 def parse_complete_albums(data: bytes) -> list[CompleteAlbum]:

@@ -76,15 +76,13 @@ class NdjsonFile:
         self.lines += 1
 
     def store(self, lake: Lake, key: str) -> str | None:
-        """Write the object and return its SHA-256; without lines, remove an old object and return None."""
+        """Write the object and return its SHA-256; without lines, write nothing and return None."""
         if self.lines:
             try:
                 self._file.flush()
             except OSError as error:
                 raise self._refused(error) from None
             lake.put(key, self._file, content_type=NDJSON)
-        else:
-            lake.delete(key)
         self._file.close()
         return self._digest.hexdigest() if self.lines else None
 

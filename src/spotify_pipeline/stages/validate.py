@@ -231,6 +231,8 @@ class _Validation:
         written[key] = store_albums(lake, key, self._albums.begun())
         key = keys.quarantine_key(*where, manifest.user)
         written[key] = self._quarantine.store(lake, key)
+        # an earlier validation may have written them; one request removes all
+        lake.delete_all([key for key, digest in written.items() if digest is None])
         summary = ValidationSummary(
             partition=manifest.partition,
             source=manifest.source,

@@ -1,4 +1,4 @@
-"""Tells whether the warehouse has the schema revision that this code needs."""
+"""The schema revisions of this code, and the check that a warehouse has the newest one."""
 
 from __future__ import annotations
 

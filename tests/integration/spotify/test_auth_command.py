@@ -121,6 +121,7 @@ def test_a_login_is_stored_and_printed_as_a_connection(
     assert "no user is logged in" in output(auth("status"), 1)[1]
 
 
+@pytest.mark.slow
 def test_each_listener_has_a_separate_login(file: Path, auth: Auth) -> None:
     login = Login("client", "refresh-word", "0" * 16, (), date(2126, 11, 1))
     FileLoginStore(file.with_name("login-anna.json")).write(login)

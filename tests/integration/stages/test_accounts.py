@@ -133,6 +133,7 @@ def test_promise_1_and_2_hold_for_lists(account: Pipeline) -> None:
     assert account.checksums() == expected
 
 
+@pytest.mark.slow
 def test_a_partial_playlist_is_not_recorded_as_complete(account: Pipeline) -> None:
     account.run()
     whole = account.query("SELECT count(*) FROM staging.list_reads WHERE list_kind = 'playlist' AND complete")

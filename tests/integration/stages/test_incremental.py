@@ -139,6 +139,7 @@ def test_promise_1_a_repeated_day_fetches_and_changes_nothing(listed: Pipeline) 
     assert (listed.checksums(), listed.objects("raw"), state) == before
 
 
+@pytest.mark.slow
 def test_an_older_partition_does_not_change_the_crawl_state(listed: Pipeline) -> None:
     for day in (FIRST, SECOND):
         run_on(listed, day)
@@ -148,6 +149,7 @@ def test_an_older_partition_does_not_change_the_crawl_state(listed: Pipeline) ->
     assert listed.query("SELECT * FROM ops.crawl_state ORDER BY 1, 3") == after
 
 
+@pytest.mark.slow
 def test_a_due_refresh_fetches_an_unchanged_album_again(listed: Pipeline) -> None:
     whole = run_on(listed, FIRST)
     days = listed.runtime.settings.album_refresh_days
@@ -296,6 +298,7 @@ def test_the_selection_is_written_before_the_first_call(listed: Pipeline) -> Non
     assert [row[0] for row in done] == sorted(chosen)
 
 
+@pytest.mark.slow
 def test_a_track_without_response_is_refreshed_last(pipeline: Pipeline, tmp_path: Path) -> None:
     """An Extended app requests 50 tracks per call, and gets null for a track that is gone."""
     _write(tmp_path / FIRST.isoformat())

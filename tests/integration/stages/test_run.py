@@ -167,18 +167,18 @@ def test_promise_6_no_task_calls_a_bucket_before_its_deadline(pipeline: Pipeline
 def test_an_unknown_artist_fails_its_source_and_loads_the_rest(pipeline: Pipeline) -> None:
     artists = [artist_id for artist_id, _ in pipeline.sandbox.control.catalog().artists]
     pipeline.list_sources(
-        {"name": "typo", "kind": "artist", "ids": [artists[0], "0" * 22]},
-        {"name": "good", "kind": "artist", "ids": [artists[1]]},
+        {"name": "typo", "kind": "artist", "ids": [artists[20], "0" * 22]},
+        {"name": "good", "kind": "artist", "ids": [artists[21]]},
     )
     verdict = pipeline.run()
     assert verdict.complete == ["good"]
     assert "artist 0000000000000000000000" in verdict.failed["typo"]
     assert "sources.yml" in verdict.failed["typo"]
-    assert pipeline.query(f"SELECT count(*) FROM staging.artists WHERE artist_id = '{artists[0]}'") == [(1,)]
+    assert pipeline.query(f"SELECT count(*) FROM staging.artists WHERE artist_id = '{artists[20]}'") == [(1,)]
     # after a correction of the id, the source is complete
     pipeline.list_sources(
-        {"name": "typo", "kind": "artist", "ids": [artists[0], artists[2]]},
-        {"name": "good", "kind": "artist", "ids": [artists[1]]},
+        {"name": "typo", "kind": "artist", "ids": [artists[20], artists[22]]},
+        {"name": "good", "kind": "artist", "ids": [artists[21]]},
     )
     assert pipeline.run().complete == ["good", "typo"]
 
