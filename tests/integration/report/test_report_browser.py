@@ -15,7 +15,7 @@ from tests.integration import databases
 from tests.integration.report import report_marts as marts
 from tests.integration.report.conftest import reader_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 LAST = date(2021, 3, 19)
 NAMES = ["<b>bold</b><script>document.title='taken over'</script>", "שלום עולם", "👩‍🎤 x", "w" * 300]
 PHONE = {"width": 360, "height": 740}

@@ -23,6 +23,7 @@ def error_of(*arguments: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_two_sandboxes_run_with_different_clocks() -> None:
     with (
         running(size=50, clock="2026-01-05T00:00:00Z") as one,

@@ -74,6 +74,7 @@ def test_each_of_ten_listeners_is_read_with_their_own_login(ten_listeners: Pipel
     assert "/v1/me/player/recently-played" not in ten_listeners.sandbox.control.calls().by_bucket
 
 
+@pytest.mark.slow
 def test_a_login_that_fails_does_not_stop_other_listeners(ten_listeners: Pipeline) -> None:
     ten_listeners.sandbox.control.revoke_authorizations(ACCOUNTS["ben"])
     planned = plan(ten_listeners.runtime, DAY)

@@ -72,6 +72,7 @@ def test_json_is_the_only_output(two_days: Pipeline) -> None:
     assert first["fetched"] > 0
 
 
+@pytest.mark.slow
 def test_one_source_of_the_range_can_be_replayed(two_days: Pipeline) -> None:
     assert call("replay", two_days, *RANGE, "--source", "second").exit_code == 0
     loaded = two_days.query("SELECT DISTINCT source FROM ops.load WHERE run_id LIKE '%replay%'")
