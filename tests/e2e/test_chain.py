@@ -81,6 +81,7 @@ def test_dbt_documentation_is_in_the_lake_and_in_airflow(running: Running) -> No
     assert len(catalog["nodes"]) == sum(dbt_nodes(MANIFEST)[kind] for kind in ("models", "seeds"))
 
 
+@pytest.mark.slow
 def test_the_grid_and_the_graph_of_every_dag_are_shown(running: Running) -> None:
     """Both pages are drawn from the structure of a DAG, which Airflow refuses to sort in some cases."""
     for dag_id in (dag["dag_id"] for dag in running.api.dags()):

@@ -192,6 +192,7 @@ def test_a_user_who_consents_again_is_loaded_again(account: Pipeline) -> None:
     assert account.query("SELECT count(*) > 0 FROM staging.plays") == [(True,)]
 
 
+@pytest.mark.slow
 def test_the_command_confirms_counts_and_shows_receipts(account: Pipeline, tmp_path: Path) -> None:
     store = FileLoginStore(account.runtime.settings.login_file)
     login = account.runtime.login()

@@ -112,6 +112,7 @@ def test_coverage_counts_tracks_of_listed_albums_only(three_days: psycopg.Connec
     assert read_report(three_days, THIRD).coverage == Coverage(claimed=20, known=4)
 
 
+@pytest.mark.slow
 def test_a_later_partition_does_not_change_an_earlier_page(
     three_days: psycopg.Connection, reader: ConnectionInfo
 ) -> None:

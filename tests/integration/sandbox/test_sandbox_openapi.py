@@ -115,6 +115,7 @@ def test_with_a_market_only_available_markets_is_absent(
         assert isinstance(track["is_playable"], bool)
 
 
+@pytest.mark.slow
 def test_development_lacks_the_removed_fields_only(
     description: Any, development: RunningSandbox, development_api: httpx.Client
 ) -> None:

@@ -226,6 +226,7 @@ def test_the_daily_source_records_a_gap_too(account: Pipeline) -> None:
     assert account.query("SELECT count(*) FROM ops.play_gap") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_partial_library_is_not_recorded_as_complete(account: Pipeline) -> None:
     account.list_sources({"name": "saved", "kind": "saved_tracks"})
     account.run()

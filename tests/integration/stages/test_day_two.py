@@ -104,7 +104,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-IN_EACH_RUN = ("library", "playlists", "401")
+IN_EACH_RUN = ("playlists",)
 
 
 @pytest.mark.parametrize(

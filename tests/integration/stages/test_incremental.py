@@ -117,6 +117,7 @@ def test_a_day_fetches_only_the_albums_that_changed(listed: Pipeline) -> None:
     assert listed.query("SELECT count(*) FROM staging.tracks") == [(tracks[0][0] + 2,)]  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_a_skipped_album_counts_as_seen_in_a_complete_source(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     run_on(listed, BETWEEN)
@@ -285,6 +286,7 @@ def test_details_are_fetched_within_the_budget(listed: Pipeline) -> None:
     assert budgeted.query("SELECT count(*) FROM staging.source_records WHERE source = '_details'") == [(0,)]
 
 
+@pytest.mark.slow
 def test_the_selection_is_written_before_the_first_call(listed: Pipeline) -> None:
     run_on(listed, FIRST)
     listed.sandbox.control.exhaust_quota("/v1/tracks/", after=3, times=1, retry_after=3_600)

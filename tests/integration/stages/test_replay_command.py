@@ -51,6 +51,7 @@ def test_two_workers_change_nothing_and_print_a_table(two_days: Pipeline) -> Non
     assert runs == 1
 
 
+@pytest.mark.slow
 def test_a_failed_source_is_named_and_the_others_are_loaded(two_days: Pipeline) -> None:
     broken = next(key for key in two_days.lake.keys("raw/") if f"{DAY}/source=first/album-" in key)
     two_days.lake.delete(broken)

@@ -71,6 +71,7 @@ def test_promise_8_a_quarantined_record_can_be_replayed(
     assert (pipeline.checksums(), pipeline.objects("")) == (before, objects)
 
 
+@pytest.mark.slow
 def test_a_replay_repairs_every_day_of_a_quarantined_record(
     pipeline: Pipeline, command: Command, relaxed_contract: Callable[[], None]
 ) -> None:

@@ -154,6 +154,7 @@ def test_the_pages_require_a_login() -> None:
         assert asyncio.run(ask(f"/spotify_ingest/run/{page}")) in (401, 403)
 
 
+@pytest.mark.slow
 def test_loading_the_plugin_does_not_import_the_pages() -> None:
     path = os.pathsep.join(str(PROJECT_ROOT / name) for name in ("plugins", "src"))
     code = (
