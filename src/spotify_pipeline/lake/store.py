@@ -100,11 +100,14 @@ class Lake:
                 "refuses signatures of another time: set the clock"
             )
         if error.code in _REFUSED:
-            return ConfigurationError(
-                f"the object store at {self.address} refuses the keys of connection '{self._conn_id}' "
-                f"({error.code}): correct login and password"
-            )
+            return self._refused(error.code)
         return LakeUnavailable(f"the object store at {self.address} returned {error.code} for '{key}'")
+
+    def _refused(self, code: str | None) -> ConfigurationError:
+        return ConfigurationError(
+            f"the object store at {self.address} refuses the keys of connection '{self._conn_id}' "
+            f"({code}): correct login and password"
+        )
 
     def _bucket_missing(self) -> BucketMissing:
         return BucketMissing(
@@ -251,6 +254,9 @@ class Lake:
                     bucket_name=self.bucket, delete_object_list=[DeleteObject(key) for key in keys]
                 )
             )
+        # S3 reports a missing right for each object of an accepted request
+        if failed and failed[0].code in _REFUSED:
+            raise self._refused(failed[0].code)
         if failed:
             raise LakeUnavailable(
                 f"the object store at {self.address} did not remove {len(failed)} objects, among them "

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spotify_pipeline.connections import SPOTIFY_LAKE, ConnectionInfo
-from spotify_pipeline.errors import ConfigurationError, TerminalError
+from spotify_pipeline.errors import ConfigurationError, LakeUnavailable, TerminalError
 from spotify_pipeline.lake import Lake
 
 
@@ -56,12 +56,20 @@ def test_a_bucket_s_name_is_checked(bucket: str) -> None:
 
 @contextmanager
 def refusing_store(code: str, headers: dict[str, str]) -> Iterator[int]:
-    """Yield the port of a store that refuses every request with this code."""
-    body = f"<Error><Code>{code}</Code><Message>no</Message><Resource>/</Resource></Error>".encode()
+    """Yield the port of a store that refuses each request, and each removal of an object, with this code."""
+    error = f"<Code>{code}</Code><Message>no</Message>"
 
     class Refusal(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response_only(403)
+            self.respond(403, f"<Error>{error}<Resource>/</Resource></Error>")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.respond(200, f"<DeleteResult><Error><Key>raw/a</Key>{error}</Error></DeleteResult>")
+
+        def respond(self, status: int, text: str) -> None:
+            body = text.encode()
+            self.send_response_only(status)
             for name, value in {"Content-Type": "application/xml", "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             for name, value in headers.items():
@@ -103,3 +111,11 @@ def test_a_refusal_names_its_cause(code: str, headers: dict[str, str], message: 
         lake(port=port).keys("raw/")
     assert isinstance(raised.value, TerminalError)
     assert "hidden-word" not in str(raised.value)
+
+
+def test_a_missing_right_to_remove_objects_is_no_outage() -> None:
+    """S3 accepts the request and refuses each object."""
+    with refusing_store("AccessDenied", {}) as port, pytest.raises(ConfigurationError, match="AccessDenied"):
+        lake(port=port).delete_all(["raw/a"])
+    with refusing_store("InternalError", {}) as port, pytest.raises(LakeUnavailable, match="'raw/a'"):
+        lake(port=port).delete_all(["raw/a"])
